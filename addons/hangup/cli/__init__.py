@@ -1,0 +1,56 @@
+"""Floor 6: the ``hangup`` command. Each command is a thin module, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from hangup import __version__
+from hangup.errors import HangupError
+
+COMMANDS: dict[str, str] = {
+    "proxy": "hangup.cli.proxy:proxy",
+    "show": "hangup.cli.show:show",
+    "demo": "hangup.cli.demo:demo",
+    "probe": "hangup.cli.probe:probe",
+    "addon": "hangup.cli.proxy:addon",
+}
+"""Name of a command -> ``module:attribute``, in the order in which help lists them."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that ``--help`` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hangup")
+def cli() -> None:
+    """Find out who hung up on your WebSocket, and prove why."""
+
+
+def main(args: list[str] | None = None) -> Any:
+    """The entry point: a :class:`HangupError` becomes one line on stderr and its exit code."""
+    try:
+        return cli.main(args=args, prog_name="hangup")
+    except HangupError as error:
+        click.echo(f"hangup: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader went away (`hangup show | head`): nothing more to say, and nothing at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

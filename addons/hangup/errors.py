@@ -1,0 +1,66 @@
+"""Every error a user can meet, one root.
+
+::
+
+    HangupError                 exit code 1, one line on stderr
+    ├── UsageError              exit code 2: the command line or a setting is wrong
+    │   ├── TargetError         not a target: no host, no such scheme
+    │   └── FilterError         a filter's text form is wrong
+    ├── RecordingError          a recording cannot be read or written
+    │   ├── ForeignRecording    not a hangup recording, nor any format we read
+    │   └── VersionError        written by a newer hangup
+    ├── ListenError             the address to listen on cannot be had
+    ├── BackendError            the target cannot be reached
+    ├── ControlError            the running proxy did not answer or refused
+    └── MissingExtra            an optional package is not installed
+"""
+
+from __future__ import annotations
+
+
+class HangupError(Exception):
+    """Root of all errors that are shown to a user as one line, without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(HangupError):
+    """The command line, or a setting, is wrong."""
+
+    exit_code = 2
+
+
+class TargetError(UsageError):
+    """The target is not something that a WebSocket can be opened to."""
+
+
+class FilterError(UsageError):
+    """The text form of a filter is wrong; the message names the word and what would be right."""
+
+
+class RecordingError(HangupError):
+    """A recording cannot be read or written."""
+
+
+class ForeignRecording(RecordingError):
+    """The file is not a recording in any format that we read."""
+
+
+class VersionError(RecordingError):
+    """The recording was written by a newer version of hangup."""
+
+
+class ListenError(HangupError):
+    """The address to listen on cannot be had."""
+
+
+class BackendError(HangupError):
+    """The target cannot be reached."""
+
+
+class ControlError(HangupError):
+    """The running proxy did not answer, or refused."""
+
+
+class MissingExtra(HangupError):
+    """An optional package is not installed; the message names the extra."""

@@ -1,0 +1,270 @@
+"""The lines of a recording: one header, then events, as JSON Lines.
+
+Every line but the first is one of the structs below, told apart by ``kind``. Fields at their default are
+left out. All times (``at``) are seconds from ``Header.started``; ``conn`` counts connections from 1; ``n``
+counts the frames of one connection from 1, both sides together, in the order in which they began, so that
+``conn 3 frame 7`` names one frame. ``side`` is who sent it: ``client`` or ``server``.
+
+The bytes that a side sent after the handshake are the concatenation, in file order, of its ``frame``, ``part``
+and ``raw`` events (:mod:`hangup.recording.rebuild`); the bytes that the *other* leg was sent differ only where a
+``filter`` event of that frame says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+FORMAT = 1
+"""The version of the format, apart from the program's own."""
+
+Side = Literal["client", "server"]
+How = Literal["fin", "rst", "timeout", "error", "open"]
+
+
+class Header(Struct, omit_defaults=True, kw_only=True):
+    """The first line of a recording.
+
+    ``started`` is UTC in ISO 8601 with microseconds; ``target`` and ``listen`` are as the user gave them.
+    """
+
+    hangup: int
+    started: str
+    target: str = ""
+    listen: str = ""
+    mode: str = ""
+    version: str = ""
+    filters: list[str] = []
+    source: str = ""
+    """Where an imported recording came from (``har``, ``mitmproxy``, ``replay of …``)."""
+    note: str = ""
+
+
+class Event(Struct, omit_defaults=True, tag_field="kind", kw_only=True, gc=False):
+    """What every event has. ``conn`` 0 is the proxy as a whole."""
+
+    at: float
+    conn: int = 0
+
+
+class Request(Struct, omit_defaults=True, kw_only=True):
+    """A handshake request: ``target`` is path and query; headers in order and case, as sent to the backend."""
+
+    method: str = "GET"
+    target: str = "/"
+    version: str = "HTTP/1.1"
+    headers: list[tuple[str, str]] = []
+
+
+class Response(Struct, omit_defaults=True, kw_only=True):
+    """A handshake's answer; ``text`` is the beginning of the body when the answer was not 101."""
+
+    status: int
+    reason: str = ""
+    version: str = "HTTP/1.1"
+    headers: list[tuple[str, str]] = []
+    text: str = ""
+
+
+class Handshake(Event, tag="handshake", kw_only=True, gc=True):
+    """A WebSocket handshake, written when its answer (or failure) is known: ``at`` is that moment.
+
+    ``waited`` is the time in seconds from request to answer. ``error`` says why there is no response, and
+    ``by`` who produced the answer when it was not the server: ``proxy``, or a filter's text form.
+    ``original`` and ``returned`` are set when a filter changed the request (this is what the client sent) or
+    the response (this is what the client was given).
+    """
+
+    client: str = ""
+    server: str = ""
+    request: Request
+    response: Response | None = None
+    waited: float = 0.0
+    error: str = ""
+    by: str = ""
+    problems: list[str] = []
+    original: Request | None = None
+    returned: Response | None = None
+
+
+class Frame(Event, tag="frame", kw_only=True):
+    """One frame as it was on the wire, unmasked and, in ``message``, inflated.
+
+    ``text`` holds the payload when it is plain UTF-8 text, else ``base64``; neither stands there for an empty
+    payload. ``mask`` is the key in hex, absent for an unmasked frame. ``head`` is the header's bytes in hex, only
+    when they cannot be derived from the other fields (a length in long form). ``parts`` says how many ``part``
+    events before this one hold the payload of a large frame, and ``length`` then its size in bytes. A payload that was cut by
+    ``--max-payload`` keeps ``length``, ``sha256`` and its first bytes.
+    ``code`` and ``reason`` are a close frame's, decoded. ``message`` (or ``message_base64``) is the whole message
+    as the application saw it, on the last frame of a compressed or fragmented message; ``message_length`` its size
+    when it was too large to be repeated here.
+    """
+
+    n: int
+    side: Side
+    opcode: str = "text"
+    fin: bool = True
+    rsv: int = 0
+    mask: str | None = None
+    text: str | None = None
+    base64: bytes | None = None
+    problems: tuple[str, ...] = ()
+    head: str | None = None
+    parts: int = 0
+    length: int | None = None
+    sha256: str | None = None
+    code: int | None = None
+    reason: str | None = None
+    message: str | None = None
+    message_base64: bytes | None = None
+    message_length: int | None = None
+
+    @property
+    def payload(self) -> bytes:
+        """The unmasked payload in bytes, as far as it stands in this event."""
+        if self.text is not None:
+            return self.text.encode()
+        return self.base64 or b""
+
+    @property
+    def size(self) -> int:
+        """The payload's length in bytes on the wire."""
+        return len(self.payload) if self.length is None else self.length
+
+
+class Part(Event, tag="part", kw_only=True):
+    """A piece of a frame too large to be held: unmasked payload bytes; the first one carries the header's bytes."""
+
+    n: int
+    side: Side
+    head: str | None = None
+    text: str | None = None
+    base64: bytes | None = None
+    length: int | None = None
+
+    @property
+    def payload(self) -> bytes:
+        """The piece's unmasked bytes."""
+        if self.text is not None:
+            return self.text.encode()
+        return self.base64 or b""
+
+
+class Raw(Event, tag="raw", kw_only=True):
+    """Bytes, as they were on the wire, that are no whole frame: ``not-a-frame``, or ``half-frame`` at the end."""
+
+    side: Side
+    text: str | None = None
+    base64: bytes | None = None
+    problems: tuple[str, ...] = ()
+    opcode: str | None = None
+    length: int | None = None
+    """Of a half frame: the payload length that its header announced, in bytes."""
+
+    @property
+    def payload(self) -> bytes:
+        """The bytes."""
+        if self.text is not None:
+            return self.text.encode()
+        return self.base64 or b""
+
+
+class FilterEvent(Event, tag="filter", kw_only=True):
+    """A filter was changed (``on``, ``off``, ``add``, ``remove``) or acted (``drop``, ``replace``, ``inject``, …).
+
+    ``filter`` is its text form. For an action on frame ``n`` of ``side``, ``wire`` is what the other leg was sent
+    in its place (absent: nothing). For ``inject``, ``n`` is absent and ``side`` is whose frame it pretends to be.
+    """
+
+    filter: str
+    action: str
+    side: Side | None = None
+    n: int | None = None
+    wire: bytes | None = None
+    note: str = ""
+
+
+class End(Event, tag="end", kw_only=True):
+    """One TCP leg ended, or was half-closed, by ``side``: ``fin`` or ``rst`` as it was seen on the wire.
+
+    ``by`` is empty when the peer did it by itself, else ``proxy`` or a filter's text form.
+    """
+
+    side: Side
+    how: How
+    by: str = ""
+    note: str = ""
+
+
+class Log(Event, tag="log", kw_only=True):
+    """A line of the backend's log, or a traceback kept whole."""
+
+    source: str = ""
+    text: str = ""
+
+
+class Note(Event, tag="note", kw_only=True):
+    """A remark of the recorder's own; ``lost`` counts events that could not be written."""
+
+    text: str
+    lost: int = 0
+
+
+class Stop(Event, tag="stop", kw_only=True):
+    """The last line of a recording that was ended in order; ``http`` counts plain HTTP requests that passed."""
+
+    http: int = 0
+
+
+AnyEvent = Handshake | Frame | Part | Raw | FilterEvent | End | Log | Note | Stop
+
+encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyEvent)
+_header = msgspec.json.Decoder(Header)
+
+
+def encode(event: Event | Header) -> bytes:
+    """One line without its newline."""
+    return encoder.encode(event)
+
+
+def decode(line: bytes | str) -> AnyEvent:
+    """The event of one line; raises ``msgspec.MsgspecError`` for anything else."""
+    return _decoder.decode(line)
+
+
+def decode_header(line: bytes | str) -> Header:
+    """The header of the first line; raises ``msgspec.MsgspecError`` for anything else."""
+    return _header.decode(line)
+
+
+def schema() -> dict[str, object]:
+    """The JSON Schema of a recording's lines, generated from these types."""
+    (header, event), definitions = msgspec.json.schema_components(
+        (Header, AnyEvent), ref_template="#/$defs/{name}"
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A line of a hangup recording",
+        "$comment": "The first line is a Header, every later one an event told apart by `kind`.",
+        "anyOf": [header, event],
+        "$defs": definitions,
+    }
+
+
+def payload_fields(data: bytes) -> tuple[str | None, bytes | None]:
+    """``(text, base64)`` for a payload: text when it is UTF-8, neither when it is empty."""
+    if not data:
+        return None, None
+    try:
+        return data.decode(), None
+    except UnicodeDecodeError:
+        return None, data
+
+
+def dump(events: Iterable[Event | Header]) -> bytes:
+    """Lines for these events, each with its newline."""
+    return b"".join(encoder.encode(e) + b"\n" for e in events)

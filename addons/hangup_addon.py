@@ -1,0 +1,4 @@
+"""The entry for stock programs: ``mitmdump -s "$(hangup addon)"``."""
+from hangup.proxy.addon import Hangup
+
+addons = [Hangup()]
