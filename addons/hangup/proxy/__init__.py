@@ -1,0 +1,1 @@
+"""Floor 5: hangup inside mitmproxy. Nothing else imports mitmproxy."""

@@ -1,0 +1,118 @@
+"""What a running proxy says on the terminal: the line to paste, a line per event, a summary."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from hangup.proxy.recorder import Recorder
+from hangup.proxy.run import Proxy
+from hangup.recording import events
+from hangup.recording.events import Event
+from hangup.recording.loops import LoopFinder
+
+COLOURS = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "white"}
+
+
+class Live:
+    """Prints to stdout, warnings to stderr. With ``quiet`` only what is needed to use the proxy."""
+
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        self.quiet = quiet
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.proxy: Proxy | None = None
+        self._printed_end: set[int] = set()
+
+    def ready(self, proxy: Proxy) -> None:
+        """The proxy listens: says where, and what to paste."""
+        self.proxy = proxy
+        recorder = proxy.recorder
+        assert recorder is not None
+        settings = proxy.settings
+        say = self.console.print
+        if settings.modes:
+            say(f"[bold]hangup[/] {escape(' '.join(settings.modes))}")
+        else:
+            say(f"[bold]hangup[/] in front of [bold]{escape(str(settings.target))}[/]")
+        try:
+            host, port = proxy.address
+        except IndexError:
+            say("  listening where the system sends its traffic")
+        else:
+            shown = f"[{host}]" if ":" in host else host
+            say(f"  listening on {escape(shown)}:{port}")
+            if settings.target is not None and not settings.modes:
+                name = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else shown
+                say(f"  VITE_WS_BASE=ws://{escape(name)}:{port}{escape(settings.target.path)}", style="bold green")
+        say(f"  recording to {escape(str(recorder.path))}")
+        self.console.file.flush()
+        if not self.quiet:
+            recorder.listeners.append(self.event)
+
+    def warn(self, text: str) -> None:
+        """Something that must not be overlooked."""
+        self.errors.print(f"[bold red]hangup:[/] {escape(text)}")
+
+    def event(self, event: Event) -> None:
+        """One line for what a person wants to see go by."""
+        recorder = self.proxy.recorder if self.proxy else None
+        if recorder is None:
+            return
+        line = self._line(event, recorder)
+        if line is not None:
+            self.console.print(line)
+            self.console.file.flush()
+
+    def _line(self, event: Event, recorder: Recorder) -> Text | None:
+        stamp = Text(f"{event.at:9.3f}  ", style="dim")
+        name = Text(f"#{event.conn:<4}", style="bold")
+        if isinstance(event, events.Handshake):
+            return stamp + name + self._handshake(event)
+        if isinstance(event, events.Frame) and event.opcode == "close":
+            reason = f" {event.reason!r}" if event.reason else ""
+            what = f"CLOSE {event.code if event.code is not None else 'without a code'}{reason}"
+            return stamp + name + Text(f"{event.side} sends {what}", style=COLOURS[event.side])
+        if isinstance(event, events.Frame) and event.problems:
+            what = f"{event.side} sent a bad {event.opcode} frame ({event.n}): {', '.join(event.problems)}"
+            return stamp + name + Text(what, style="red")
+        if isinstance(event, events.Raw):
+            return stamp + name + Text(f"{event.side}: {', '.join(event.problems)}", style="red")
+        if isinstance(event, events.End) and event.conn not in self._printed_end:
+            self._printed_end.add(event.conn)
+            connection = recorder.ledger.connections[event.conn]
+            ending = connection.ending
+            return stamp + name + Text(ending.sentence, style=COLOURS.get(ending.by, "white"))
+        if isinstance(event, events.Note):
+            return stamp + Text(event.text, style="yellow")
+        return None
+
+    def _handshake(self, event: events.Handshake) -> Text:
+        where = f"{event.request.method} {event.request.target}"
+        if event.response is None:
+            return Text(f"{where} -> {event.error}", style="red")
+        status = event.response.status
+        line = Text(f"{where} -> {status}", style="green" if status == 101 else "red")
+        if event.problems:
+            line.append(f"  ({', '.join(event.problems)})", style="red")
+        return line
+
+    def summary(self) -> None:
+        """After the end: what was seen, where it is, what to do next."""
+        recorder = self.proxy.recorder if self.proxy else None
+        if recorder is None:
+            return
+        say = self.console.print
+        connections = list(recorder.ledger.connections.values())
+        http = f", {recorder.http} other HTTP requests" if recorder.http else ""
+        count = len(connections)
+        say(f"\n[bold]{count} connection{'' if count == 1 else 's'}[/]{http}")
+        loops = LoopFinder().find(connections)
+        for loop in loops:
+            say(f"[red]a loop:[/] {escape(loop.sentence)}")
+        if connections and not loops:
+            say("no reconnect loop")
+        say(f"recording: {escape(str(recorder.path))}")
+        say(f"next: hangup show {escape(str(recorder.path))}", style="bold")
+        self.console.file.flush()

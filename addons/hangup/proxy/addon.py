@@ -1,0 +1,280 @@
+"""The mitmproxy addon: numbers handshakes, records them, and gives every WebSocket its relay.
+
+It serves ``hangup proxy`` and, loaded with ``-s``, mitmproxy's own programs alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy.layers.websocket import WebsocketEndHook, WebsocketMessageHook
+from mitmproxy.websocket import WebSocketData, WebSocketMessage
+from wsproto.frame_protocol import Opcode
+
+from hangup.errors import HangupError
+from hangup.proxy import layer
+from hangup.proxy.recorder import Recorder
+from hangup.proxy.relay import Relay
+from hangup.proxy.words import connect_error
+from hangup.recording import events
+from hangup.session import Session
+from hangup.wire import handshake
+from hangup.wire.deflate import parse as parse_deflate
+
+try:
+    from tornado.speedups import websocket_mask as fast_mask
+except ImportError:  # no compiled extension on this platform
+    from hangup.wire.masking import mask as fast_mask
+
+logger = logging.getLogger(__name__)
+
+BODY_LIMIT = 4096
+"""Characters kept of the body of a refused handshake."""
+
+
+class Hangup:
+    """The addon. ``on_ready`` is called with the recorder once recording has begun."""
+
+    def __init__(self, on_ready: Callable[[Recorder], None] | None = None) -> None:
+        self.on_ready = on_ready
+        self.recorder: Recorder | None = None
+        self.relays: set[Relay] = set()
+        self._flows: dict[int, http.HTTPFlow] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # mitmproxy's life cycle.
+
+    def load(self, loader: Loader) -> None:
+        """mitmproxy: declare options and take the WebSocket layer's place."""
+        loader.add_option("hangup_record", str, "recordings", "Folder or file to record into.")
+        loader.add_option("hangup_max_size", int, 0, "Begin a new file after so many bytes (0: never).")
+        loader.add_option("hangup_max_payload", int, 0, "Keep so many bytes of each payload (0: all).")
+        loader.add_option(
+            "hangup_hooks", bool, False, "Fire websocket_message hooks, so that mitmweb shows messages (slower)."
+        )
+        loader.add_option("hangup_target", str, "", "What the recording's header names as the target.")
+        layer.install(self)
+
+    def running(self) -> None:
+        """mitmproxy: options are known and the servers are up."""
+        options = ctx.options
+        listen = [f"{a[0]}:{a[1]}" for a in ctx.master.addons.get("proxyserver").listen_addrs()]
+        try:
+            self.recorder = Recorder(
+                Path(options.hangup_record),
+                target=options.hangup_target or " ".join(options.mode),
+                listen=listen[0] if listen else "",
+                mode=" ".join(m.split(":")[0] for m in options.mode),
+                max_size=options.hangup_max_size,
+                max_payload=options.hangup_max_payload,
+                on_loss=self._lost,
+            )
+        except HangupError as error:
+            if self.on_ready is not None:
+                raise
+            logger.error("hangup: %s", error)
+            return
+        if self.on_ready is not None:
+            self.on_ready(self.recorder)
+        else:
+            self.recorder.listeners.append(self._log_end)
+            logger.info("hangup is recording to %s", self.recorder.path)
+
+    def done(self) -> None:
+        """mitmproxy: the program ends."""
+        for relay in list(self.relays):
+            relay.close("proxy")
+        if self.recorder is not None:
+            self.recorder.close()
+        layer.uninstall()
+
+    # Handshakes.
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """mitmproxy: a request's head has arrived."""
+        recorder = self.recorder
+        if recorder is None:
+            return
+        if not _asks_for_websocket(flow.request):
+            recorder.http += 1
+            flow.request.stream = True
+            return
+        flow.metadata["hangup_conn"] = recorder.next_conn()
+        flow.metadata["hangup_asked"] = recorder.now()
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """mitmproxy: a response's head has arrived."""
+        if "hangup_conn" not in flow.metadata and flow.response is not None:
+            flow.response.stream = True
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """mitmproxy: a response is complete."""
+        if "hangup_conn" not in flow.metadata or flow.response is None:
+            return
+        if flow.response.status_code == 101 and flow.websocket is None:
+            # mitmproxy goes by Sec-WebSocket-Version, which careless clients leave out.
+            flow.websocket = WebSocketData()
+        self._record_handshake(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """mitmproxy: a request failed, or its client went away."""
+        recorder = self.recorder
+        if "hangup_conn" not in flow.metadata or recorder is None or flow.websocket is not None:
+            return
+        message = flow.error.msg if flow.error else ""
+        gone = "client disconnected" in message.lower()
+        self._record_handshake(
+            flow, "the client went away before the answer" if gone else connect_error(message)
+        )
+        if gone:
+            recorder.emit(
+                events.End(at=recorder.now(), conn=flow.metadata["hangup_conn"], side="client", how="fin")
+            )
+
+    def _record_handshake(self, flow: http.HTTPFlow, error: str = "") -> None:
+        recorder = self.recorder
+        assert recorder is not None
+        now = recorder.now()
+        request = _request(flow.request)
+        response = _response(flow.response) if flow.response is not None and not error else None
+        problems: list[str] = []
+        if response is not None:
+            checks = handshake.review(
+                request.headers, response.status, response.headers, request.method, request.version
+            )
+            problems = handshake.problems(checks)
+        recorder.emit(
+            events.Handshake(
+                at=now,
+                conn=flow.metadata["hangup_conn"],
+                client=_address(flow.client_conn.peername),
+                server=_address(flow.server_conn.address),
+                request=request,
+                response=response,
+                waited=round(now - flow.metadata["hangup_asked"], 6),
+                error=error,
+                problems=problems,
+            )
+        )
+
+    # Connections.
+
+    def begin(self, flow: http.HTTPFlow, handler: Any) -> Relay:
+        """Makes the relay of a WebSocket whose 101 has just passed."""
+        recorder = self.recorder
+        assert recorder is not None and flow.response is not None
+        if "hangup_conn" not in flow.metadata:  # its request was made up by another addon
+            flow.metadata["hangup_conn"] = recorder.next_conn()
+            flow.metadata["hangup_asked"] = recorder.now()
+            self._record_handshake(flow)
+        extensions = flow.response.headers.get_all("Sec-WebSocket-Extensions")
+        params = parse_deflate(extensions)
+        session = Session(
+            flow.metadata["hangup_conn"],
+            self._with_hooks(flow, recorder) if ctx.options.hangup_hooks else recorder.emit,
+            deflate=params,
+            unknown_extension=any(
+                name != "permessage-deflate" for name, _ in handshake.parse_extensions(extensions)
+            ),
+            mask=fast_mask,
+        )
+        self._flows[session.conn] = flow
+        relay = Relay(session, recorder, handler, self._over)
+        self.relays.add(relay)
+        return relay
+
+    def _with_hooks(self, flow: http.HTTPFlow, recorder: Recorder) -> Callable[[events.Event], None]:
+        def emit(event: events.Event) -> None:
+            recorder.emit(event)
+            message = _as_message(event)
+            if message is not None and flow.websocket is not None:
+                flow.websocket.messages.append(message)
+                self._fire(WebsocketMessageHook(flow))
+
+        return emit
+
+    def _over(self, relay: Relay) -> None:
+        self.relays.discard(relay)
+        conn = relay.session.conn
+        flow = self._flows.pop(conn)
+        assert self.recorder is not None
+        ending = self.recorder.ledger.connections[conn].ending
+        layer.finish_flow(flow, ending.code, ending.reason, ending.by == "client")
+        self._fire(WebsocketEndHook(flow))
+
+    def _fire(self, hook: Any) -> None:
+        task = asyncio.get_running_loop().create_task(ctx.master.addons.handle_lifecycle(hook))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _lost(self, message: str, lost: int) -> None:
+        logger.error("hangup: NOT RECORDED: %s (%d events lost so far)", message, lost)
+
+    def _log_end(self, event: events.Event) -> None:
+        if isinstance(event, events.End) and self.recorder is not None:
+            connection = self.recorder.ledger.connections[event.conn]
+            logger.info("hangup: connection %d: %s", event.conn, connection.ending.sentence)
+
+
+def _asks_for_websocket(request: http.Request) -> bool:
+    return "websocket" in request.headers.get("Upgrade", "").lower()
+
+
+def _headers(headers: http.Headers) -> list[tuple[str, str]]:
+    return [(_text(name), _text(value)) for name, value in headers.fields]
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _request(request: http.Request) -> events.Request:
+    return events.Request(
+        method=request.method,
+        target=request.path,
+        version=request.http_version,
+        headers=_headers(request.headers),
+    )
+
+
+def _response(response: http.Response) -> events.Response:
+    text = "" if response.status_code == 101 else (response.get_text(strict=False) or "")[:BODY_LIMIT]
+    return events.Response(
+        status=response.status_code,
+        reason=response.reason,
+        version=response.http_version,
+        headers=_headers(response.headers),
+        text=text,
+    )
+
+
+def _address(address: Any) -> str:
+    if not address:
+        return ""
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]}"
+
+
+def _as_message(event: events.Event) -> WebSocketMessage | None:
+    """What mitmproxy's tools call a message, of the event that completed one."""
+    if type(event) is not events.Frame or not event.fin:
+        return None
+    if event.message is not None:
+        content = event.message.encode()
+    elif event.message_base64 is not None:
+        content = event.message_base64
+    elif event.opcode in ("text", "binary") and not event.parts:
+        content = event.payload
+    else:
+        return None
+    kind = Opcode.BINARY if event.opcode == "binary" else Opcode.TEXT
+    return WebSocketMessage(kind, event.side == "client", content)

@@ -1,0 +1,139 @@
+"""Our layer in the place of mitmproxy's ``WebsocketLayer``, and how it gets there.
+
+mitmproxy's HTTP layer looks the class up in ``mitmproxy.proxy.layers.websocket`` when a 101 has passed.
+:func:`install` replaces that one name, and one method beside it: ``Http1Connection.make_pipe`` strips line breaks
+from the first bytes after the handshake, which may be a frame's. Both are checked by a contract test.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mitmproxy import ctx, http, version
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import tls as tls_layers
+from mitmproxy.proxy.layers import websocket as stock
+from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.tunnel import TunnelLayer
+from OpenSSL import SSL
+
+from hangup.errors import HangupError
+from hangup.proxy.relay import Relay
+
+if TYPE_CHECKING:
+    from hangup.proxy.addon import Hangup
+
+SUPPORTED = ((11, 0, 2), (13,))
+"""Versions of mitmproxy from the first up to, and without, the second."""
+
+_stock_layer = stock.WebsocketLayer
+_stock_make_pipe = _http1.Http1Connection.make_pipe
+_addon: Hangup | None = None
+
+
+class WebSocketLayer(layer.Layer):
+    """Hands an established WebSocket over to a :class:`~hangup.proxy.relay.Relay`."""
+
+    def __init__(self, context: Context, flow: http.HTTPFlow) -> None:
+        super().__init__(context)
+        self.flow = flow
+        self.relay: Relay | None = None
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.Start):
+            yield stock.WebsocketStartHook(self.flow)
+            self._start()
+        elif isinstance(event, events.ConnectionEvent):
+            assert self.relay is not None
+            leg = self.relay.client if event.connection is self.context.client else self.relay.server
+            if isinstance(event, events.DataReceived):
+                self.relay.deliver(leg, event.data)
+            elif isinstance(event, events.ConnectionClosed):
+                leg.closed_in_layer()
+        elif isinstance(event, stock.WebSocketMessageInjected):
+            yield commands.Log("hangup forwards what was sent, and nothing else: message not injected.")
+
+    def _start(self) -> None:
+        assert _addon is not None
+        handler = _proxyserver().connections[self.context.client.id]
+        self.relay = _addon.begin(self.flow, handler)
+        legs = []
+        for conn in (self.context.client, self.context.server):
+            outer, stack = _tls_stack(self.context, conn)
+            io = handler.transports[outer]
+            legs.append((io.reader, io.writer, stack))
+        self.relay.attach(legs[0], legs[1])
+
+
+def _proxyserver() -> Any:
+    return ctx.master.addons.get("proxyserver")
+
+
+def _tls_stack(context: Context, conn: Connection) -> tuple[Connection, list[SSL.Connection]]:
+    """The connection whose socket carries ``conn`` (an upstream proxy's, maybe), and the TLS around it."""
+    stack: list[SSL.Connection] = []
+    while True:
+        outer = conn
+        for lay in context.layers:
+            if not isinstance(lay, TunnelLayer) or lay.conn is not conn:
+                continue
+            if isinstance(lay, tls_layers.TLSLayer):
+                if lay.tls is not None and lay.tls not in stack:
+                    stack.insert(0, lay.tls)
+            elif lay.tunnel_connection is not conn:
+                outer = lay.tunnel_connection
+        if outer is conn:
+            return conn, stack
+        conn = outer
+
+
+def _make_pipe(self: _http1.Http1Connection) -> layer.CommandGenerator[None]:
+    if self.response is None or self.response.status_code != 101:
+        yield from _stock_make_pipe(self)
+        return
+    self.state = self.passthrough
+    if self.buf:
+        data = bytes(self.buf.maybe_extract_at_most(len(self.buf)) or b"")
+        yield from self.state(events.DataReceived(self.conn, data))
+
+
+def _version() -> tuple[int, ...]:
+    return tuple(int(part) for part in version.VERSION.split(".")[:3] if part.isdigit())
+
+
+def install(addon: Hangup) -> None:
+    """Puts our layer in place; raises :class:`HangupError` under a mitmproxy that we do not know."""
+    global _addon
+    low, high = SUPPORTED
+    if not low <= _version() < high:
+        raise HangupError(
+            f"mitmproxy {version.VERSION} is not supported: hangup needs 11.0.2 or later, and below 13"
+        )
+    _addon = addon
+    stock.WebsocketLayer = WebSocketLayer  # type: ignore[misc,assignment]
+    _http1.Http1Connection.make_pipe = _make_pipe  # type: ignore[method-assign]
+
+
+def uninstall() -> None:
+    """Puts mitmproxy's own layer back."""
+    global _addon
+    _addon = None
+    stock.WebsocketLayer = _stock_layer  # type: ignore[misc]
+    _http1.Http1Connection.make_pipe = _stock_make_pipe  # type: ignore[method-assign]
+
+
+def finish_flow(flow: http.HTTPFlow, code: int | None, reason: str | None, by_client: bool | None) -> None:
+    """Fills in what mitmproxy's own tools show of a WebSocket that has ended."""
+    if flow.websocket is not None:
+        flow.websocket.timestamp_end = time.time()
+        flow.websocket.close_code = code
+        flow.websocket.close_reason = reason
+        flow.websocket.closed_by_client = by_client
+    flow.live = False
+
+

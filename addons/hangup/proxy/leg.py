@@ -1,0 +1,258 @@
+"""One of the proxy's two TCP connections: its bytes, its TLS, and exactly how it ends.
+
+mitmproxy opens and accepts the connection and speaks TLS and HTTP on it. Once the WebSocket is established a
+leg writes to the transport itself, and takes over reading too as soon as nothing is in flight between transport
+and layers (:meth:`Leg.take`): from there a chunk costs no more than in a bare relay, a half-close is a half-close
+and a reset is told from an orderly end. Until then, and for streams that are no asyncio transport (local and
+wireguard modes), the layer hands over what it is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+from OpenSSL import SSL
+
+from hangup.recording.events import How, Side
+
+if TYPE_CHECKING:
+    from hangup.proxy.relay import Relay
+
+TLS_RECORD = 65535
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER on with zero seconds: closing sends a RST."""
+
+
+def how_lost(error: BaseException | None) -> How:
+    """What an asyncio transport's ``connection_lost`` error means on the wire."""
+    if error is None:
+        return "fin"
+    if isinstance(error, ConnectionError):
+        return "rst"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "error"
+
+
+class Leg(asyncio.Protocol):
+    """One leg. ``tls`` holds the OpenSSL connections around the stream, outermost first; often none."""
+
+    peer: Leg
+
+    def __init__(
+        self, relay: Relay, side: Side, reader: Any, writer: Any, tls: list[SSL.Connection]
+    ) -> None:
+        self.relay = relay
+        self.side = side
+        self.reader = reader
+        self.writer = writer
+        self.tls = tls
+        self.inner: asyncio.BaseProtocol | None = None
+        """mitmproxy's own protocol, once we have taken its place."""
+        self.eof = False
+        """The peer will send no more."""
+        self.shut = False
+        """We will send no more."""
+        self.lost = False
+        self.gone = False
+        """We closed or reset it ourselves."""
+        self.paused = False
+        self.error: Exception | None = None
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will happen here. mitmproxy, where it still reads, does not tell us when it closed."""
+        return self.lost or (self.gone and self.inner is None)
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """The asyncio transport, or None for a stream that has none."""
+        return self.writer.transport if isinstance(self.writer, asyncio.StreamWriter) else None
+
+    # Reading.
+
+    def take(self) -> bool:
+        """Takes over reading, if nothing is in flight between the transport and mitmproxy's layers."""
+        if self.inner is not None or self.eof or self.lost or self.gone:
+            return True
+        transport, reader = self.transport, self.reader
+        if transport is None or not isinstance(reader, asyncio.StreamReader):
+            return True
+        # A parked reader with an empty buffer: whatever was read before has passed through the layers.
+        waiter = reader._waiter  # type: ignore[attr-defined]
+        if waiter is None or waiter.done() or reader._buffer or transport.is_closing():  # type: ignore[attr-defined]
+            return False
+        self.inner = transport.get_protocol()
+        transport.set_protocol(self)
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes arrived."""
+        if not self.tls:
+            self.relay.deliver(self, data)
+            return
+        closed = False
+        for tls in self.tls:
+            data, shut = self._decrypt(tls, data)
+            closed = closed or shut
+        if data:
+            self.relay.deliver(self, data)
+        if closed and not self.eof:
+            self.eof = True
+            self.relay.on_eof(self, note="TLS close_notify")
+
+    def eof_received(self) -> bool:
+        """asyncio: the peer half-closed. True keeps our half open."""
+        if not self.eof:
+            self.eof = True
+            self.relay.on_eof(self, note="without TLS close_notify" if self.tls else "")
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the connection is gone."""
+        self.lost = True
+        self.error = exc
+        self.relay.on_lost(self, how_lost(exc), exc)
+
+    def closed_in_layer(self) -> None:
+        """mitmproxy's layer was told that the peer closed, before we had taken over."""
+        if self.eof or self.lost or self.gone:
+            return
+        error = self.reader.exception() if isinstance(self.reader, asyncio.StreamReader) else None
+        if error is not None:
+            self.lost = True
+            self.relay.on_lost(self, how_lost(error), error)
+        else:
+            self.eof = True
+            self.relay.on_eof(self)
+
+    def _decrypt(self, tls: SSL.Connection, data: bytes) -> tuple[bytes, bool]:
+        plain = []
+        closed = False
+        if data:
+            tls.bio_write(data)
+        while True:
+            try:
+                plain.append(tls.recv(TLS_RECORD))
+            except SSL.WantReadError:
+                break
+            except SSL.ZeroReturnError:
+                closed = True
+                break
+            except SSL.Error as error:
+                self.relay.note(f"TLS error on the {self.side}'s leg: {error}")
+                closed = True
+                break
+        self._flush(self.tls.index(tls))
+        return b"".join(plain), closed
+
+    # Writing.
+
+    def send(self, data: bytes) -> None:
+        """Sends to the peer."""
+        if self.shut or self.lost:
+            return
+        if self.tls:
+            try:
+                self.tls[-1].sendall(data)
+            except SSL.Error:
+                return  # it shut TLS down already; the bytes would be lost on a direct connection too
+            self._flush(len(self.tls) - 1)
+        else:
+            self.writer.write(data)
+
+    def _flush(self, layer: int) -> None:
+        """Moves what OpenSSL wants to send outwards, layer by layer, to the transport."""
+        chunks = []
+        while True:
+            try:
+                chunks.append(self.tls[layer].bio_read(TLS_RECORD))
+            except SSL.Error:
+                break
+        data = b"".join(chunks)
+        if not data:
+            return
+        if layer:
+            self.tls[layer - 1].sendall(data)
+            self._flush(layer - 1)
+        elif not self.writer.is_closing():
+            self.writer.write(data)
+
+    def shutdown(self) -> None:
+        """Half-closes: we will send no more, and still read."""
+        if self.shut or self.lost:
+            return
+        if self.tls:
+            try:
+                self.tls[-1].shutdown()
+            except SSL.Error:
+                pass
+            self._flush(len(self.tls) - 1)
+        self.shut = True
+        try:
+            if not self.writer.is_closing():
+                self.writer.write_eof()
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Closes in order, once what was written is sent."""
+        self.shutdown()
+        self.gone = True
+        if not self.lost:
+            self.writer.close()
+
+    def abort(self) -> None:
+        """Resets the connection."""
+        self.shut = self.gone = True
+        transport = self.transport
+        if self.lost:
+            return
+        if transport is None:
+            self.writer.close()
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            except OSError:
+                pass
+        transport.abort()
+
+    # Backpressure: who cannot send stops the other from reading.
+
+    def pause_writing(self) -> None:
+        """asyncio: the write buffer is full."""
+        self.paused = True
+        self.peer.hold(True)
+        if self.inner is not None:
+            self.inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """asyncio: the write buffer has room again."""
+        self.paused = False
+        self.peer.hold(False)
+        if self.inner is not None:
+            self.inner.resume_writing()
+
+    def hold(self, stop: bool) -> None:
+        """Stops or resumes reading, when it is ours to stop."""
+        transport = self.transport
+        if transport is None or self.inner is None or transport.is_closing():
+            return
+        if stop:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+    def release(self) -> None:
+        """Tells mitmproxy's own protocol that the connection is over, so that its bookkeeping ends."""
+        inner, self.inner = self.inner, None
+        if inner is None:
+            return
+        if self.paused:
+            inner.resume_writing()
+        inner.connection_lost(self.error)

@@ -1,0 +1,114 @@
+"""Where a running proxy's events go: the journal first, then whoever listens to what is rare."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hangup import __version__
+from hangup.recording import events
+from hangup.recording.account import Ledger
+from hangup.recording.events import Event, Frame, Part, Side
+from hangup.recording.journal import Journal, new_path
+from hangup.session import Session
+
+FLUSH_AFTER = 0.01
+"""Seconds that a line may wait in memory: well within the 50 ms after which it must be in the file."""
+
+
+class Recorder:
+    """Numbers the connections, stamps the time, writes the journal, keeps the sums.
+
+    Must be made within the running event loop. ``listeners`` are given every event but data frames, which are
+    too many; those are in the file.
+    """
+
+    def __init__(
+        self,
+        record: Path,
+        *,
+        target: str,
+        listen: str = "",
+        mode: str = "reverse",
+        max_size: int = 0,
+        max_payload: int = 0,
+        on_loss: Callable[[str, int], None] = lambda message, lost: None,
+    ) -> None:
+        started = datetime.now(UTC)
+        self._loop = asyncio.get_running_loop()
+        self._zero = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self.on_loss = on_loss
+        folder = record.is_dir() or record.suffix == ""
+        self.path = new_path(record, started, target or mode) if folder else record
+        header = events.Header(
+            hangup=events.FORMAT,
+            started=started.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            target=target,
+            listen=listen,
+            mode=mode,
+            version=__version__,
+        )
+        self.journal = Journal(
+            self.path, header, max_size=max_size, max_payload=max_payload, on_loss=on_loss
+        )
+        self._write = self.journal.write
+        self.ledger = Ledger()
+        self.listeners: list[Callable[[Event], None]] = []
+        self.http = 0
+        self.conns = 0
+        self.closed = False
+
+    def now(self) -> float:
+        """Seconds since the recording started, to the microsecond."""
+        return round(self._loop.time() - self._zero, 6)
+
+    def next_conn(self) -> int:
+        """The number of a new connection."""
+        self.conns += 1
+        return self.conns
+
+    def emit(self, event: Event) -> None:
+        """Writes an event; what is not a data frame goes to the sums and the listeners too."""
+        self._write(event)
+        if self._timer is None:
+            self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)
+        kind = type(event)
+        if kind is Part or (kind is Frame and event.opcode in ("text", "binary", "continuation")):  # type: ignore[attr-defined]
+            return
+        self.ledger.feed(event)
+        for listener in self.listeners:
+            listener(event)
+
+    def _flush(self) -> None:
+        self._timer = None
+        self.journal.flush()
+
+    def tally(self, session: Session) -> None:
+        """Brings the sums of a session's data frames up to date."""
+        sides: tuple[Side, Side] = ("client", "server")
+        for side in sides:
+            c = session.direction(side).counters
+            self.ledger.tally(session.conn, side, c.frames, c.bytes, c.last_n, c.last_at, c.last_opcode)
+
+    def note(self, text: str, conn: int = 0) -> None:
+        """Records a remark."""
+        self.emit(events.Note(at=self.now(), conn=conn, text=text))
+
+    def lose(self, message: str, count: int) -> None:
+        """Tells that ``count`` events could not be recorded."""
+        self.on_loss(message, count)
+        self.emit(events.Note(at=self.now(), text=message, lost=count))
+
+    def close(self) -> None:
+        """Writes the last line and waits until all is in the file."""
+        if self.closed:
+            return
+        self.closed = True
+        self.emit(events.Stop(at=self.now(), http=self.http))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.journal.close()

@@ -1,0 +1,127 @@
+"""Two legs and the session between them: forward first, record after, end as the other side ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from OpenSSL import SSL
+
+from hangup.proxy.leg import Leg
+from hangup.recording.events import How, Side
+from hangup.session import Session
+
+if TYPE_CHECKING:
+    from hangup.proxy.recorder import Recorder
+
+logger = logging.getLogger(__name__)
+
+
+class Relay:
+    """One WebSocket connection through the proxy.
+
+    ``handler`` is mitmproxy's connection handler; ``on_done`` is called once both legs are gone.
+    """
+
+    def __init__(self, session: Session, recorder: Recorder, handler: Any, on_done: Any) -> None:
+        self.session = session
+        self.recorder = recorder
+        self.handler = handler
+        self.on_done = on_done
+        self.client: Leg
+        self.server: Leg
+        self.done = False
+        self._ends = 0
+        self._loop = asyncio.get_running_loop()
+        # mitmproxy closes what was silent for ten minutes; how long a socket may be silent is not ours to say.
+        self._awake = handler.timeout_watchdog.disarm()
+        self._awake.__enter__()
+
+    def attach(self, client: tuple[Any, Any, list[SSL.Connection]], server: tuple[Any, Any, Any]) -> None:
+        """Sets the legs: each is reader, writer and TLS, outermost first."""
+        self.client = Leg(self, "client", *client)
+        self.server = Leg(self, "server", *server)
+        self.client.peer, self.server.peer = self.server, self.client
+        self.take()
+
+    def take(self, tries: int = 0) -> None:
+        """Takes over reading on both legs, as soon as each is ready for it."""
+        if self.done or (self.client.take() & self.server.take()):
+            return
+        # Usually ready in the next turn of the loop; a leg that is not waits for its other side to drain.
+        self._loop.call_later(0 if tries < 50 else 0.05, self.take, tries + 1)
+
+    def leg(self, side: Side) -> Leg:
+        """The leg of a side."""
+        return self.client if side == "client" else self.server
+
+    # What happens on the legs.
+
+    def deliver(self, leg: Leg, data: bytes) -> None:
+        """Bytes from a leg: on to the other at once, then into the recording."""
+        side = leg.side
+        leg.peer.send(data)
+        try:
+            self.session.observe(side, data, self.recorder.now())
+        except Exception:  # a fault of ours must not become the connection's
+            logger.exception("recording failed on connection %d", self.session.conn)
+            self.recorder.lose("an internal error in the recorder (please report it)", 1)
+
+    def on_eof(self, leg: Leg, note: str = "") -> None:
+        """A leg's peer half-closed: so does the other leg; both ended, both are closed."""
+        self._end(leg.side, "fin", note=note)
+        leg.peer.shutdown()
+        if leg.peer.eof:
+            leg.close()
+            leg.peer.close()
+            self._finish_if_over()
+
+    def on_lost(self, leg: Leg, how: How, error: Exception | None) -> None:
+        """A leg is gone: unless that was an orderly end, the other is reset."""
+        if how == "fin":
+            leg.peer.close()
+        elif not leg.gone:
+            self._end(leg.side, how, note=_words(error))
+            leg.peer.abort()
+        self._finish_if_over()
+
+    def _finish_if_over(self) -> None:
+        if self.client.over and self.server.over:
+            self.finish()
+
+    def finish(self) -> None:
+        """Both legs are over: mitmproxy takes note, and the connection is done."""
+        if self.done:
+            return
+        self.done = True
+        self._awake.__exit__(None, None, None)
+        for leg in (self.client, self.server):
+            leg.release()
+        self.on_done(self)
+
+    def close(self, by: str) -> None:
+        """Ends both legs ourselves; the recording says ``by`` whom."""
+        if self.done:
+            return
+        for leg in (self.client, self.server):
+            if not leg.eof:
+                self._end(leg.side, "fin", by=by)
+            leg.close()
+        self._finish_if_over()
+
+    def note(self, text: str) -> None:
+        """Records a remark about this connection."""
+        self.recorder.note(text, self.session.conn)
+
+    def _end(self, side: Side, how: How, *, by: str = "", note: str = "") -> None:
+        self._ends += 1
+        if self._ends == 1:
+            self.recorder.tally(self.session)
+        self.session.end(side, how, self.recorder.now(), by=by, note=note)
+
+
+def _words(error: Exception | None) -> str:
+    if error is None or isinstance(error, ConnectionResetError):
+        return ""
+    return str(error)

@@ -1,0 +1,238 @@
+"""mitmproxy, started in this process with our addon."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import addons as stock_addons
+from mitmproxy import exceptions, master, options
+from mitmproxy.proxy import mode_specs
+from msgspec import Struct, field
+
+from hangup.errors import HangupError, ListenError, UsageError
+from hangup.proxy.addon import Hangup
+from hangup.proxy.recorder import Recorder
+from hangup.wire.url import Target
+
+
+class Settings(Struct, kw_only=True):
+    """What ``hangup proxy`` was asked for. ``modes`` are mitmproxy's; empty means reverse, to ``target``."""
+
+    target: Target | None
+    host: str = "127.0.0.1"
+    port: int = 9000
+    record: Path = Path("recordings")
+    modes: list[str] = field(default_factory=list)
+    insecure: bool = False
+    ca: Path | None = None
+    cert: Path | None = None
+    max_size: int = 0
+    max_payload: int = 0
+    hooks: bool = False
+    uvloop: bool = False
+
+
+class _Log(logging.Handler):
+    """Passes on mitmproxy's warnings and errors, which would otherwise go nowhere."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self.say = say
+        self.problems: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            self.problems.append(text)
+            if record.exc_info:
+                text += " " + logging.Formatter().formatException(record.exc_info)
+        self.say(text)
+
+
+class Proxy:
+    """A running proxy.
+
+    ``on_ready(proxy)`` is called in the event loop once it listens; ``warn`` is given what mitmproxy complains of.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_ready: Callable[[Proxy], None] = lambda proxy: None,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.settings = settings
+        self.on_ready = on_ready
+        self.warn = warn
+        self.recorder: Recorder | None = None
+        self.addon = Hangup(self._ready)
+        self._error: HangupError | None = None
+        self._master: master.Master | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that it listens on."""
+        assert self._master is not None
+        host, port = self._master.addons.get("proxyserver").listen_addrs()[0][:2]
+        return str(host), int(port)
+
+    def run(self) -> None:
+        """Runs until :meth:`stop`, SIGINT or SIGTERM; raises :class:`HangupError` when it cannot start."""
+        factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+        if self.settings.uvloop:
+            factory = _uvloop()
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(self.serve())
+
+    async def serve(self) -> None:
+        """The same within a running event loop."""
+        log = _Log(self.warn)
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(log)
+        root.setLevel(logging.WARNING)
+        try:
+            self._master = main = self._make_master()
+            restore = self._handle_signals(main)
+            try:
+                await main.run()
+            finally:
+                restore()
+            if self._error is not None:
+                raise self._error
+            if self.recorder is None:
+                raise ListenError(_listen_problem(log.problems, self.settings))
+            # Let the transports that were closed say goodbye.
+            for _ in range(3):
+                await asyncio.sleep(0)
+        finally:
+            root.removeHandler(log)
+            root.setLevel(level)
+
+    def stop(self) -> None:
+        """Ends it in order; may be called from any callback of its event loop."""
+        if self._master is not None:
+            self._master.shutdown()
+
+    def _ready(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.on_ready(self)
+
+    def _make_master(self) -> master.Master:
+        s = self.settings
+        modes = s.modes or [_reverse(s.target)]
+        for mode in modes:
+            try:
+                mode_specs.ProxyMode.parse(mode)
+            except ValueError as error:
+                raise UsageError(f"not a mode of mitmproxy: {mode!r} ({error})") from None
+        opts = options.Options()
+        main = master.Master(opts)
+        main.addons.add(*stock_addons.default_addons())
+        main.addons.add(_Guard(self), self.addon)
+        settings: dict[str, Any] = {
+            "mode": modes,
+            "listen_host": s.host,
+            "listen_port": s.port,
+            # A backend that is down must not keep a handshake from being recorded.
+            "connection_strategy": "lazy",
+            # A WebSocket handshake needs HTTP/1.1; a backend that offers HTTP/2 must not be taken at its word.
+            "http2": False,
+            # What the client sent goes to the backend, also when it is wrong.
+            "validate_inbound_headers": False,
+            "ssl_insecure": s.insecure,
+            "hangup_record": str(s.record),
+            "hangup_max_size": s.max_size,
+            "hangup_max_payload": s.max_payload,
+            "hangup_hooks": s.hooks,
+            "hangup_target": str(s.target) if s.target else "",
+        }
+        if s.ca is not None:
+            settings["ssl_verify_upstream_trusted_ca"] = str(s.ca)
+        if s.cert is not None:
+            settings["certs"] = [str(s.cert)]
+        try:
+            opts.update(**settings)
+        except exceptions.OptionsError as error:
+            raise UsageError(str(error)) from None
+        return main
+
+    def _handle_signals(self, main: master.Master) -> Callable[[], None]:
+        loop = asyncio.get_running_loop()
+        signals = [signal.SIGINT, signal.SIGTERM]
+        try:
+            for number in signals:
+                loop.add_signal_handler(number, main.shutdown)
+        except (NotImplementedError, RuntimeError, ValueError):
+            return _handle_signals_elsewhere(loop, main, signals)
+
+        def restore() -> None:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+        return restore
+
+
+class _Guard:
+    """Turns an error while starting into an end of the program, and not into a traceback in a log."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
+
+    async def running(self) -> None:
+        proxy = self.proxy
+        assert proxy._master is not None
+        if not proxy._master.addons.get("proxyserver").listen_addrs() and not _listens_nowhere(proxy.settings):
+            proxy.stop()
+
+
+def _listens_nowhere(settings: Settings) -> bool:
+    return any(mode.startswith(("local", "wireguard", "tun")) for mode in settings.modes)
+
+
+def _handle_signals_elsewhere(
+    loop: asyncio.AbstractEventLoop, main: master.Master, signals: list[signal.Signals]
+) -> Callable[[], None]:
+    """Windows has no ``add_signal_handler``, and a thread other than the main one has no signals at all."""
+    try:
+        before = [signal.signal(n, lambda *_: loop.call_soon_threadsafe(main.shutdown)) for n in signals]
+    except ValueError:
+        return lambda: None
+
+    def restore() -> None:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+    return restore
+
+
+def _reverse(target: Target | None) -> str:
+    if target is None:
+        raise UsageError("a target is needed, for instance ws://localhost:8000")
+    return f"reverse:{'https' if target.secure else 'http'}://{target.authority}"
+
+
+def _listen_problem(problems: list[str], settings: Settings) -> str:
+    text = " ".join(problems)
+    where = f"{settings.host}:{settings.port}"
+    if "in use" in text or "10048" in text:
+        return f"{where} is taken by another program (choose another with --listen HOST:PORT; port 0 picks a free one)"
+    if "ermission denied" in text or "10013" in text:
+        return f"{where} may not be listened on: permission denied"
+    return f"cannot listen on {where}: {text or 'mitmproxy did not say why'}"
+
+
+def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        from hangup.errors import MissingExtra
+
+        raise MissingExtra("uvloop is not installed: pip install 'hangup[uvloop]'") from None
+    return uvloop.new_event_loop
