@@ -66,7 +66,7 @@ class WebSocketLayer(layer.Layer):
         for conn in (self.context.client, self.context.server):
             outer, stack = _tls_stack(self.context, conn)
             io = handler.transports[outer]
-            legs.append((io.reader, io.writer, stack))
+            legs.append((outer, io.reader, io.writer, stack))
         self.relay.attach(legs[0], legs[1])
 
 

@@ -14,6 +14,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
+from mitmproxy.connection import Connection
 from OpenSSL import SSL
 
 from hangup.recording.events import How, Side
@@ -43,10 +44,11 @@ class Leg(asyncio.Protocol):
     peer: Leg
 
     def __init__(
-        self, relay: Relay, side: Side, reader: Any, writer: Any, tls: list[SSL.Connection]
+        self, relay: Relay, side: Side, conn: Connection, reader: Any, writer: Any, tls: list[SSL.Connection]
     ) -> None:
         self.relay = relay
         self.side = side
+        self.conn = conn
         self.reader = reader
         self.writer = writer
         self.tls = tls
@@ -249,10 +251,12 @@ class Leg(asyncio.Protocol):
             transport.resume_reading()
 
     def release(self) -> None:
-        """Tells mitmproxy's own protocol that the connection is over, so that its bookkeeping ends."""
+        """Tells mitmproxy that the connection is over, so that its bookkeeping ends."""
         inner, self.inner = self.inner, None
-        if inner is None:
-            return
-        if self.paused:
-            inner.resume_writing()
-        inner.connection_lost(self.error)
+        if inner is not None:
+            if self.paused:
+                inner.resume_writing()
+            inner.connection_lost(self.error)
+        handler = self.relay.handler
+        if self.conn in handler.transports:
+            handler.close_connection(self.conn)

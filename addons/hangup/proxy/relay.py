@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from mitmproxy.connection import Connection
 from OpenSSL import SSL
 
 from hangup.proxy.leg import Leg
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from hangup.proxy.recorder import Recorder
 
 logger = logging.getLogger(__name__)
+
+Wiring = tuple[Connection, Any, Any, list[SSL.Connection]]
+"""mitmproxy's connection, its reader and writer, and the TLS around it, outermost first."""
 
 
 class Relay:
@@ -38,8 +42,8 @@ class Relay:
         self._awake = handler.timeout_watchdog.disarm()
         self._awake.__enter__()
 
-    def attach(self, client: tuple[Any, Any, list[SSL.Connection]], server: tuple[Any, Any, Any]) -> None:
-        """Sets the legs: each is reader, writer and TLS, outermost first."""
+    def attach(self, client: Wiring, server: Wiring) -> None:
+        """Sets the legs and starts."""
         self.client = Leg(self, "client", *client)
         self.server = Leg(self, "server", *server)
         self.client.peer, self.server.peer = self.server, self.client
@@ -96,7 +100,8 @@ class Relay:
             return
         self.done = True
         self._awake.__exit__(None, None, None)
-        for leg in (self.client, self.server):
+        # The server's first: mitmproxy drops what is left of a connection when its client has gone.
+        for leg in (self.server, self.client):
             leg.release()
         self.on_done(self)
 

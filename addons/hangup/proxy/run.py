@@ -108,12 +108,21 @@ class Proxy:
                 raise self._error
             if self.recorder is None:
                 raise ListenError(_listen_problem(log.problems, self.settings))
-            # Let the transports that were closed say goodbye.
-            for _ in range(3):
-                await asyncio.sleep(0)
+            await self._say_goodbye(main)
         finally:
             root.removeHandler(log)
             root.setLevel(level)
+
+    async def _say_goodbye(self, main: master.Master) -> None:
+        """Ends what is still connected, and waits (a second at most) until it has."""
+        server = main.addons.get("proxyserver")
+        handlers = list(server.connections.values())
+        for handler in handlers:
+            if handler.client in handler.transports and handler.transports[handler.client].handler:
+                handler.close_connection(handler.client)
+        deadline = asyncio.get_running_loop().time() + 1
+        while server.connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.005)
 
     def stop(self) -> None:
         """Ends it in order; may be called from any callback of its event loop."""
