@@ -1,0 +1,118 @@
+"""The house plan, checked: imports go down only, and what each floor must never import."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent / "addons" / "hangup"
+FLOORS = {
+    "errors": 0,
+    "wire": 0,
+    "recording": 1,
+    "filters": 2,
+    "session": 2,
+    "diagnosis": 3,
+    "experiment": 4,
+    "proxy": 5,
+    "peer": 5,
+    "web": 6,
+    "testing": 6,
+    "cli": 6,
+}
+NEVER_BELOW_5 = {"mitmproxy", "click", "tornado", "asyncio", "socket", "subprocess", "time", "random"}
+SEEDED = {"random"}
+"""May be imported below floor 5, but only for ``random.Random`` with a seed."""
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = ["hangup", *path.relative_to(ROOT).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Every imported module, and whether it is imported at run time (not only for type checking)."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        live = id(node) not in typing_only
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, live
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module, live
+            for alias in node.names:
+                if (ROOT.parent / Path(*node.module.split("."), alias.name)).with_suffix(".py").exists():
+                    yield f"{node.module}.{alias.name}", live
+
+
+def floor_of(module: str) -> int | None:
+    parts = module.split(".")
+    return FLOORS.get(parts[1]) if len(parts) > 1 else None
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_down_only(path: Path) -> None:
+    name = name_of(path)
+    mine = floor_of(name)
+    if mine is None:
+        assert name == "hangup", f"{name} is in no floor of the table"
+        return
+    package = name.split(".")[1]
+    for module, live in imports(path):
+        top = module.split(".")[0]
+        if top == "hangup":
+            theirs = floor_of(module)
+            assert theirs is None or theirs <= mine or not live, f"{name} imports {module}, a floor above"
+            if package == "diagnosis":
+                assert module.split(".")[1:2] not in (["filters"], ["experiment"]), f"{name} imports {module}"
+        elif mine < 5 and top in NEVER_BELOW_5 - SEEDED:
+            pytest.fail(f"{name} (floor {mine}) imports {module}")
+        assert top != "mitmproxy" or package == "proxy", f"{name} imports mitmproxy"
+        assert top != "click" or package == "cli", f"{name} imports click"
+
+
+def test_randomness_below_floor_5_is_seeded() -> None:
+    for path in MODULES:
+        mine = floor_of(name_of(path))
+        if mine is None or mine >= 5:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random":
+                assert node.attr == "Random", f"{path}: random.{node.attr} is not seeded"
+
+
+def test_no_module_hides_one_of_the_standard_library() -> None:
+    taken = [p for p in MODULES if p.stem in sys.stdlib_module_names and p.stem != "__init__"]
+    assert not taken and not [p for p in MODULES if p.stem == "utils"]
+
+
+def test_there_are_no_cycles() -> None:
+    known = {name_of(p) for p in MODULES}
+    graph = {name_of(p): {m for m, live in imports(p) if live and m in known} - {name_of(p)} for p in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        if name in trail:
+            pytest.fail("cycle: " + " -> ".join([*trail[trail.index(name) :], name]))
+        if name in done:
+            return
+        for other in sorted(graph[name]):
+            # A package's own __init__ is imported with any of its modules; that is no dependency.
+            if not name.startswith(other + ".") and not other == "hangup":
+                visit(other, (*trail, name))
+        done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
