@@ -1,0 +1,174 @@
+"""What stands between the ends: each contestant is a process that listens on 127.0.0.1."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+TESTS = Path(__file__).resolve().parents[1]
+MITMDUMP = str(Path(sys.executable).with_name("mitmdump"))
+HANGUP = [sys.executable, "-m", "hangup"]
+LISTENING = re.compile(r"listening (?:on|at) \S*:(\d+)")
+START = 60.0  # seconds a process has to tell its port
+
+
+class Process:
+    """A started program that has told its port; ``scratch`` is its own folder, removed with it."""
+
+    def __init__(self, name: str, command: list[str], scratch: Path):
+        self.name = name
+        self.log = scratch / "output.log"
+        with self.log.open("wb") as log:
+            # In tests/, so that `-m benchmarks.…` is found.
+            self.popen = subprocess.Popen(
+                command, cwd=TESTS, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self.ps = psutil.Process(self.popen.pid)
+        self.port = 0
+
+    def wait(self) -> None:
+        """Until it listens."""
+        deadline = time.monotonic() + START
+        while not (told := LISTENING.search(text := self.log.read_text(errors="replace"))):
+            if self.popen.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} did not start:\n{text[-2000:]}")
+            time.sleep(0.02)
+        self.port = int(told[1])
+
+    def _tree(self) -> list[psutil.Process]:
+        return [self.ps, *self.ps.children(recursive=True)]
+
+    def rss(self) -> int:
+        """Resident memory of the process and its children, in bytes."""
+        return sum(each.memory_info().rss for each in self._tree())
+
+    def cpu(self) -> float:
+        """Processor time used so far by the process and its children, in seconds."""
+        return sum(sum(each.cpu_times()[:2]) for each in self._tree())
+
+    def settle(self, limit: float = 60.0) -> float:
+        """Waits until the process has nothing left to do, and returns how many seconds that took: a recorder
+        that lags must not do so at the cost of who comes next."""
+        start = time.monotonic()
+        last, quiet = self.cpu(), start
+        while quiet - start < limit:
+            time.sleep(0.05)
+            now = self.cpu()
+            if now - last < 0.015:
+                break
+            last, quiet = now, time.monotonic()
+        return quiet - start
+
+    def stop(self) -> None:
+        self.popen.terminate()
+        try:
+            self.popen.wait(20)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """``command`` is given the server's port and a scratch folder; ``None`` is nothing in between."""
+
+    name: str
+    title: str
+    command: Callable[[int, Path], list[str]] | None
+    slow: bool = False  # gets a fraction of the million messages
+    only: tuple[str, ...] = ()  # the measures it takes part in; empty: all
+    needs: str = ""  # an option that `hangup proxy --help` must know
+
+    def takes_part(self, measure: str) -> bool:
+        return (not self.only or measure in self.only) and (not self.needs or self.needs in hangup_help())
+
+
+@cache
+def hangup_help() -> str:
+    return subprocess.run([*HANGUP, "proxy", "--help"], cwd=TESTS, capture_output=True, text=True).stdout
+
+
+def _relay(*options: str) -> Callable[[int, Path], list[str]]:
+    return lambda port, _: [sys.executable, "-m", "benchmarks.relay", *options, str(port)]
+
+
+def _mitmdump(target: str) -> Callable[[int, Path], list[str]]:
+    # As kind as can be: nothing is printed for a message, nothing is written.
+    def command(port: int, scratch: Path) -> list[str]:
+        options = ["--set", f"confdir={scratch}", "--set", "flow_detail=0", "--listen-host", "127.0.0.1"]
+        return [MITMDUMP, "--mode", f"reverse:{target}://127.0.0.1:{port}", "--listen-port", "0", *options]
+
+    return command
+
+
+def _hangup(*options: str) -> Callable[[int, Path], list[str]]:
+    def command(port: int, scratch: Path) -> list[str]:
+        to = ["--listen", "127.0.0.1:0", "--record", str(scratch / "recording.jsonl"), "--quiet"]
+        return [*HANGUP, "proxy", f"ws://127.0.0.1:{port}", *to, *options]
+
+    return command
+
+
+CONTESTANTS = [
+    Contestant("direct", "direct", None),
+    Contestant("relay", "bare asyncio relay", _relay()),
+    Contestant("relay-protocol", "asyncio relay, protocols", _relay("--protocol")),
+    Contestant("stock", "stock mitmproxy, WebSocket", _mitmdump("http"), slow=True),
+    Contestant("stock-tcp", "stock mitmproxy, raw TCP", _mitmdump("tcp")),
+    Contestant("hangup", "hangup, recording", _hangup(), needs="--record"),
+    Contestant("uvloop", "hangup --uvloop", _hangup("--uvloop"), needs="--uvloop"),
+    Contestant(
+        "filter",
+        "hangup, a filter that never matches",
+        _hangup("--filter", "drop text=never-there"),
+        only=("echo-64", "rtt"),
+        needs="--filter",
+    ),
+    Contestant(
+        "filter-json",
+        "hangup, a JSON match on every message",
+        _hangup("--filter", "drop json=$.type==never"),
+        only=("echo-64", "rtt"),
+        needs="--filter",
+    ),
+]
+
+
+@contextmanager
+def running(contestants: list[Contestant]) -> Iterator[dict[str, tuple[int, Process | None]]]:
+    """An echo server and these contestants before it: name -> port and process. All end with the block."""
+    with tempfile.TemporaryDirectory(prefix="hangup-benchmark-") as folder:
+        processes: dict[str, Process] = {}
+
+        def start(name: str, command: Callable[[int, Path], list[str]], port: int) -> Process:
+            scratch = Path(folder, name)
+            scratch.mkdir()
+            processes[name] = process = Process(name, command(port, scratch), scratch)
+            return process
+
+        try:
+            server = start("server", lambda *_: [sys.executable, "-m", "benchmarks.echo_server"], 0)
+            server.wait()
+            for each in contestants:
+                if each.command:
+                    start(each.name, each.command, server.port)
+            for process in processes.values():
+                process.wait()
+            ports: dict[str, tuple[int, Process | None]] = {"server": (server.port, server)}
+            for each in contestants:
+                process_or_none = processes.get(each.name)
+                ports[each.name] = (process_or_none or server).port, process_or_none
+            yield ports
+        finally:
+            for process in reversed(processes.values()):
+                process.stop()
