@@ -1,0 +1,1 @@
+"""Floor 5: asyncio ends of a connection, clients and servers."""

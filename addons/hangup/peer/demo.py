@@ -1,0 +1,118 @@
+"""The demo's two ends: a FastAPI backend with the famous bug, and a frontend's reconnect loop.
+
+The backend reads JSON; the frontend's heartbeat is the bare text ``ping``. ``receive_json`` raises, uvicorn drops
+the connection without a close frame, the browser says 1006, the frontend opens the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from typing import Any
+
+from hangup.errors import BackendError, MissingExtra
+
+BACKEND = "hangup.peer.demo:backend"
+HEARTBEAT = 0.4
+"""Seconds from open to the first heartbeat, and between two."""
+RECONNECT = 0.5
+"""Seconds from close to the next try."""
+
+
+def require_extra() -> None:
+    """Raises :class:`MissingExtra` unless FastAPI, uvicorn and websockets are installed."""
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra(f"the demo needs {error.name}: pip install 'hangup[demo]'") from None
+
+
+def backend() -> Any:
+    """The application, for ``uvicorn --factory``."""
+    from fastapi import FastAPI, WebSocket
+    from starlette.websockets import WebSocketDisconnect
+
+    app = FastAPI()
+
+    async def chat(websocket: WebSocket, client: str) -> None:
+        await websocket.accept()
+        await websocket.send_json({"type": "welcome", "client": client})
+        try:
+            while True:
+                message = await websocket.receive_json()  # the bug: not everything a client sends is JSON
+                await websocket.send_json({"type": "ack", "of": message.get("type")})
+        except WebSocketDisconnect:
+            pass
+
+    # The annotation must be the class itself: with postponed evaluation FastAPI would look for it in this module.
+    chat.__annotations__["websocket"] = WebSocket
+    app.add_api_websocket_route("/ws/{client}", chat)
+    return app
+
+
+class Backend:
+    """The application in a process of its own: ``async with Backend() as port``."""
+
+    def __init__(self) -> None:
+        self.process: asyncio.subprocess.Process | None = None
+        self.output: list[str] = []
+        self._pump: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> int:
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "uvicorn", "--factory", BACKEND, "--host", "127.0.0.1", "--port", "0"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        stream = self.process.stdout
+        assert stream is not None
+        async for line in stream:
+            text = line.decode(errors="replace").rstrip()
+            self.output.append(text)
+            found = re.search(r"running on http://127\.0\.0\.1:(\d+)", text)
+            if found:
+                self._pump = asyncio.create_task(self._keep(stream))
+                return int(found[1])
+        raise BackendError("the demo's backend did not start: " + " / ".join(self.output[-3:]))
+
+    async def _keep(self, stream: asyncio.StreamReader) -> None:
+        async for line in stream:
+            self.output.append(line.decode(errors="replace").rstrip())
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.terminate()
+            await self.process.wait()
+        if self._pump is not None:
+            await self._pump
+
+
+async def frontend(url: str) -> None:
+    """Connects, says hello, sends its heartbeat, and reconnects whenever it is dropped; until cancelled."""
+    import websockets
+
+    while True:
+        try:
+            async with websockets.connect(url, ping_interval=None) as socket:
+                await socket.send(json.dumps({"type": "hello", "page": "/inbox"}))
+                listener = asyncio.create_task(_listen(socket))
+                try:
+                    while not listener.done():
+                        await asyncio.wait([listener], timeout=HEARTBEAT)
+                        if not listener.done():
+                            await socket.send("ping")
+                finally:
+                    listener.cancel()
+        except (OSError, websockets.WebSocketException):
+            pass
+        await asyncio.sleep(RECONNECT)
+
+
+async def _listen(socket: Any) -> None:
+    async for _ in socket:
+        pass

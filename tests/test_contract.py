@@ -1,0 +1,65 @@
+"""What we rely on in mitmproxy and asyncio beyond their documented interfaces. An upgrade that moves it fails here."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import pytest
+from mitmproxy import version
+from mitmproxy.proxy import server
+from mitmproxy.proxy.layers import http, websocket
+from mitmproxy.proxy.layers import tls as tls_layers
+from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.tunnel import TunnelLayer
+
+from hangup.errors import HangupError
+from hangup.proxy import layer
+
+
+def test_the_http_layer_looks_the_websocket_layer_up_when_it_is_needed() -> None:
+    assert "websocket.WebsocketLayer(self.context, self.flow)" in inspect.getsource(http.HttpStream.flow_done)
+    assert list(inspect.signature(websocket.WebsocketLayer).parameters) == ["context", "flow"]
+
+
+def test_bytes_after_the_handshake_pass_through_make_pipe() -> None:
+    assert "self.make_pipe()" in inspect.getsource(_http1.Http1Connection.mark_done)
+    assert 'lstrip(b"\\r\\n")' in inspect.getsource(layer._stock_make_pipe)
+
+
+def test_installing_and_removing() -> None:
+    stock, pipe = websocket.WebsocketLayer, _http1.Http1Connection.make_pipe
+    layer.install(object())  # type: ignore[arg-type]
+    assert websocket.WebsocketLayer is layer.WebSocketLayer
+    assert _http1.Http1Connection.make_pipe is layer._make_pipe
+    layer.uninstall()
+    assert websocket.WebsocketLayer is stock and _http1.Http1Connection.make_pipe is pipe
+
+
+def test_an_unknown_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(version, "VERSION", "13.0.0")
+    with pytest.raises(HangupError, match="13.0.0 is not supported"):
+        layer.install(object())  # type: ignore[arg-type]
+
+
+def test_the_connection_handler() -> None:
+    handler = server.ConnectionHandler
+    assert list(inspect.signature(handler.close_connection).parameters) == ["self", "connection", "half_close"]
+    assert {"reader", "writer", "handler"} <= set(server.ConnectionIO.__dataclass_fields__)
+    assert hasattr(server.TimeoutWatchdog, "disarm")
+    assert issubclass(tls_layers.TLSLayer, TunnelLayer) and "tls" in tls_layers.TLSLayer.__annotations__
+
+
+def test_a_stream_reader_shows_whether_somebody_waits_on_an_empty_buffer() -> None:
+    async def check() -> None:
+        reader = asyncio.StreamReader()
+        assert reader._waiter is None and reader._buffer == b""  # type: ignore[attr-defined]
+        task = asyncio.create_task(reader.read(10))
+        await asyncio.sleep(0)
+        waiter = reader._waiter  # type: ignore[attr-defined]
+        assert waiter is not None and not waiter.done()
+        reader.feed_data(b"x")
+        assert waiter.done()
+        assert await task == b"x"
+
+    asyncio.run(check())
