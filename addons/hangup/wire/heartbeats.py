@@ -1,0 +1,270 @@
+"""Application-level heartbeats, recognised by what they say: the known forms, and how each is answered.
+
+:data:`FORMS` is the table. A form without ``pong`` is one-way: nothing answers it. Being a heartbeat is a
+matter of the data alone, so a chat message that says just ``ping`` counts as one too. Engine.IO's ``2probe``
+and ``3probe`` do not: they belong to an upgrade and come once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from hangup.wire.frames import BINARY, PING, PONG, TEXT
+
+Kind = Literal["ping", "pong"]
+
+LONGEST = 512
+"""A longer message (bytes) is no heartbeat."""
+
+
+class Beat(NamedTuple):
+    """``kind`` says which half of the exchange, ``form`` is a name of :data:`FORMS`."""
+
+    kind: Kind
+    form: str
+
+
+class Form(Struct, frozen=True):
+    """A known form: who speaks it, an example of either half. An ``exact`` one is these bytes, no others."""
+
+    name: str
+    spoken: str
+    ping: bytes
+    pong: bytes | None = None
+    opcode: int = TEXT
+    exact: bool = False
+
+
+FORMS: tuple[Form, ...] = (
+    Form("control", "RFC 6455 5.5.2", b"", b"", PING),
+    Form("text", "hand-written, NATS, Twitch, primus, OKX", b"ping", b"pong"),
+    Form("empty", "an empty message: SocketCluster, hand-written", b"", exact=True),
+    Form(
+        "json",
+        "a field says ping: hand-written, graphql-ws, Pusher, DDP",
+        b'{"type":"ping"}',
+        b'{"type":"pong"}',
+    ),
+    Form("json-key", "a key says ping: Huobi, Django tutorials", b'{"ping":1}', b'{"pong":1}'),
+    Form(
+        "json-rpc",
+        "JSON-RPC 2.0",
+        b'{"jsonrpc":"2.0","id":1,"method":"ping"}',
+        b'{"jsonrpc":"2.0","id":1,"result":"pong"}',
+    ),
+    Form("empty-json", "Centrifugo, SignalR for ASP.NET", b"{}", b"{}", exact=True),
+    Form("engine.io", "Engine.IO, which carries Socket.IO", b"2", b"3", exact=True),
+    Form("socket.io", "an event of the application over Socket.IO", b'42["ping"]', b'42["pong"]'),
+    Form(
+        "phoenix",
+        "Phoenix channels",
+        b'[null,"1","phoenix","heartbeat",{}]',
+        b'[null,"1","phoenix","phx_reply",{"response":{},"status":"ok"}]',
+    ),
+    Form("graphql-ka", "subscriptions-transport-ws", b'{"type":"ka"}'),
+    Form("actioncable", "Rails Action Cable", b'{"type":"ping","message":1700000000}'),
+    Form("signalr", "ASP.NET Core SignalR", b'{"type":6}\x1e', exact=True),
+    Form("signalr-msgpack", "ASP.NET Core SignalR", b"\x02\x91\x06", None, BINARY, exact=True),
+    Form("stomp", "STOMP, XMPP: white space", b"\n", exact=True),
+    Form("sockjs", "SockJS", b"h", exact=True),
+    Form("socketcluster", "SocketCluster before 15", b"#1", b"#2", exact=True),
+    Form("mqtt", "MQTT", b"\xc0\x00", b"\xd0\x00", BINARY, exact=True),
+    Form("discord", "Discord's gateway", b'{"op":1,"d":251}', b'{"op":11}'),
+    Form("ably", "Ably", b'{"action":0}', b'{"action":0}', exact=True),
+)
+FORM: dict[str, Form] = {form.name: form for form in FORMS}
+
+_CONTROL = {PING: Beat("ping", "control"), PONG: Beat("pong", "control")}
+
+_EXACT: dict[tuple[int, bytes], Beat] = {}
+for _form in FORMS:
+    if _form.exact:
+        _EXACT[_form.opcode, _form.ping] = Beat("ping", _form.name)
+        if _form.pong is not None:
+            _EXACT.setdefault((_form.opcode, _form.pong), Beat("pong", _form.name))
+_EXACT[BINARY, b""] = Beat("ping", "empty")
+for _space in (b"\r\n", b" "):
+    _EXACT[TEXT, _space] = _EXACT[BINARY, _space] = Beat("ping", "stomp")
+_EXACT[BINARY, b"\n"] = Beat("ping", "stomp")
+
+_PING_WORDS = r"ping|heart[-_ ]?beat|keep[-_ ]?alive|hb|ka|hello_ping|ping_request|pingreq"
+_PONG_WORDS = (
+    r"pong(?:_response)?|(?:heart[-_ ]?beat|keep[-_ ]?alive|ping|hb)[-_ :.]?(?:ack|ok|reply|resp(?:onse)?)"
+)
+# A namespace may stand before the word (`pusher:ping`, `system/heartbeat`, `client-ping`).
+_WORD = re.compile(
+    rf"(?:[\w$]{{1,32}}[:./-]{{1,2}}|(?:ws|client|server)_)?(?:({_PING_WORDS})|({_PONG_WORDS}))", re.I
+)
+# A number or one token may follow in a text heartbeat (`ping 17`, `PING :tmi.twitch.tv`, `primus::ping::17`).
+_TAIL = r"(?:(?:\s?[:|=,;]{1,2}\s?)\S{1,64}|\s\d{1,20})?"
+_TEXT = re.compile(rf'\s*"?(?:primus::)?(?:({_PING_WORDS})|({_PONG_WORDS}))[.!]?{_TAIL}"?\s*'.encode(), re.I)
+_HINT = re.compile(rb'p[io]ng|beat|alive|"hb"|"ka"|"op"\s*:\s*11?\b|phx_reply', re.I)
+_EVENT = re.compile(rb'42(/[^,"]*,)?\d*\["')
+
+_KEYS = (
+    "type", "event", "op", "action", "cmd", "command", "t", "msg", "kind", "method", "name", "messageType",
+    "message_type", "msgType", "msg_type", "msgtype", "eventType", "event_type", "evt", "e", "operation",
+    "request", "status", "message", "data", "channel", "topic",
+)  # fmt: skip
+"""Fields that may say what a message is; the first that holds a string decides."""
+_LAST_RESORT = frozenset({"status", "message", "data", "channel", "topic"})
+"""Fields that say it only when there is little else in the message."""
+
+
+def recognise(opcode: int, data: bytes) -> Beat | None:
+    """The heartbeat that a whole message (or a control frame's payload) is, or None."""
+    if opcode > BINARY:
+        return _CONTROL.get(opcode)
+    if len(data) > LONGEST:
+        return None
+    beat = _EXACT.get((opcode, data))
+    if beat is not None:
+        return beat
+    if _HINT.search(data) is None:
+        return _word(data)
+    data = data.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\x00\x1e")
+    if data[:1] == b"{":
+        found = _load(data)
+        return _object(found) if isinstance(found, dict) else None
+    if data[:1] == b"[":
+        found = _load(data)
+        return _array(found) if isinstance(found, list) else None
+    event = _EVENT.match(data)
+    if event is not None:
+        found = _load(data[event.end() - 2 :])
+        word = _WORD.fullmatch(found[0]) if isinstance(found, list) and isinstance(found[0], str) else None
+        return None if word is None else Beat("ping" if word[1] else "pong", "socket.io")
+    return _word(data)
+
+
+def _word(data: bytes) -> Beat | None:
+    text = _TEXT.fullmatch(data) if len(data) < 128 else None
+    return None if text is None else Beat("ping" if text[1] else "pong", "text")
+
+
+def _load(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        pass
+    try:
+        return json.loads(data)  # allows NaN, as many writers do
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(found: dict[str, Any]) -> Beat | None:
+    if found.get("topic") == "phoenix":
+        event = found.get("event")
+        return Beat("ping" if event == "heartbeat" else "pong", "phoenix") if event in _PHOENIX else None
+    op = found.get("op")
+    if op == 1 or op == 11:  # OBS and others number their messages so too, but carry something in `d`
+        if (
+            type(op) is int
+            and not found.keys() - {"op", "d", "s", "t"}
+            and not isinstance(found.get("d"), dict | list)
+        ):
+            return Beat("ping" if op == 1 else "pong", "discord")
+        return None
+    if "jsonrpc" in found:
+        if found.get("method") == "ping":
+            return Beat("ping", "json-rpc")
+        return Beat("pong", "json-rpc") if found.get("result") == "pong" else None
+    key = _field(found)
+    if key is not None:
+        word = _WORD.fullmatch(found[key])
+        if word is None:
+            return None
+        if key == "type" and word[0] == "ka":
+            return Beat("ping", "graphql-ka")
+        if found.keys() == {"type", "message"} and word[0] == "ping" and type(found["message"]) is int:
+            return Beat("ping", "actioncable")
+        return Beat("ping" if word[1] else "pong", "json")
+    if len(found) <= 2:
+        for key in found:
+            word = _WORD.fullmatch(key)
+            if word is not None and not isinstance(found[key], dict | list | str):
+                return Beat("ping" if word[1] else "pong", "json-key")
+    return None
+
+
+_PHOENIX = ("heartbeat", "phx_reply")
+
+
+def _field(found: dict[str, Any]) -> str | None:
+    """The field that says what the message is."""
+    for key in _KEYS:
+        if isinstance(found.get(key), str) and (key not in _LAST_RESORT or len(found) <= 3):
+            return key
+    return None
+
+
+def _array(found: list[Any]) -> Beat | None:
+    if len(found) == 5 and found[2] == "phoenix" and found[3] in _PHOENIX:
+        return Beat("ping" if found[3] == "heartbeat" else "pong", "phoenix")
+    if found and isinstance(found[0], str) and len(found) <= 2:
+        word = _WORD.fullmatch(found[0])
+        if word is not None:
+            return Beat("ping" if word[1] else "pong", "json")
+    return None
+
+
+def answer(beat: Beat, data: bytes) -> bytes | None:
+    """What answers the ping ``data``, sent with the same opcode (to a control ping: as a pong), or None when
+    nothing does. A heartbeat that is not called a ping (``{"type":"heartbeat"}``) is answered by itself."""
+    if beat.kind == "pong":
+        return None
+    form = FORM[beat.form]
+    if form.name == "control":
+        return data
+    if form.pong is None:
+        return None
+    if form.exact or form.name == "discord":
+        return form.pong
+    make = _ANSWERS.get(beat.form)
+    return make(data) if make is not None else _ponged(data)
+
+
+def _phoenix(data: bytes) -> bytes:
+    found = _load(data)
+    reply = {"response": {}, "status": "ok"}
+    if isinstance(found, list):
+        return msgspec.json.encode([*found[:3], "phx_reply", reply])
+    return msgspec.json.encode({**found, "event": "phx_reply", "payload": reply})
+
+
+def _json_rpc(data: bytes) -> bytes:
+    found = _load(data)
+    return msgspec.json.encode({"jsonrpc": found["jsonrpc"], "id": found.get("id"), "result": "pong"})
+
+
+_ANSWERS: dict[str, Callable[[bytes], bytes]] = {"phoenix": _phoenix, "json-rpc": _json_rpc}
+
+_PING = re.compile(rb"(?<![a-z])(p)i(ng)(?:req(?:uest)?|_request)?(?![a-z])", re.I)
+
+
+def _ponged(data: bytes) -> bytes:
+    """``data`` with its ``ping`` turned into a ``pong`` of the same case, all else as it was."""
+    event = _EVENT.match(data)
+    prefix = data[: event.end() - 2] if event is not None else b""
+    found: Any = _load(data[len(prefix) :])
+    if type(found) not in (dict, list):
+        return _turn(data)
+    key: Any = 0 if type(found) is list else _field(found)
+    if key is None:
+        found = {_turn(k.encode()).decode(): value for k, value in found.items()}
+    else:
+        word, found[key] = found[key], _turn(found[key].encode()).decode()
+        if word == found[key]:
+            return data
+    return _turn(data) if len(_PING.findall(data)) == 1 else prefix + msgspec.json.encode(found)
+
+
+def _turn(data: bytes) -> bytes:
+    return _PING.sub(lambda m: m[1] + (b"O" if m[2].isupper() else b"o") + m[2], data, count=1)
