@@ -5,9 +5,9 @@ left out. All times (``at``) are seconds from ``Header.started``; ``conn`` count
 counts the frames of one connection from 1, both sides together, in the order in which they began, so that
 ``conn 3 frame 7`` names one frame. ``side`` is who sent it: ``client`` or ``server``.
 
-The bytes that a side sent after the handshake are the concatenation, in file order, of its ``frame``, ``part``
-and ``raw`` events (:mod:`hangup.recording.rebuild`); the bytes that the *other* leg was sent differ only where a
-``filter`` event of that frame says so.
+The bytes that a side sent after the handshake are the concatenation, in file order, of its ``frame``,
+``part`` and ``raw`` events (:mod:`hangup.recording.rebuild`); the bytes that the *other* leg was sent differ
+only where a ``filter`` event of that frame says so.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Event(Struct, omit_defaults=True, tag_field="kind", kw_only=True, gc=False
 
 
 class Request(Struct, omit_defaults=True, kw_only=True):
-    """A handshake request: ``target`` is path and query; headers in order and case, as sent to the backend."""
+    """A handshake request: ``target`` is path and query; headers in order and case, as the backend got them."""
 
     method: str = "GET"
     target: str = "/"
@@ -94,12 +94,12 @@ class Frame(Event, tag="frame", kw_only=True):
     """One frame as it was on the wire, unmasked and, in ``message``, inflated.
 
     ``text`` holds the payload when it is plain UTF-8 text, else ``base64``; neither stands there for an empty
-    payload. ``mask`` is the key in hex, absent for an unmasked frame. ``head`` is the header's bytes in hex, only
-    when they cannot be derived from the other fields (a length in long form). ``parts`` says how many ``part``
-    events before this one hold the payload of a large frame, and ``length`` then its size in bytes. A payload that was cut by
-    ``--max-payload`` keeps ``length``, ``sha256`` and its first bytes.
-    ``code`` and ``reason`` are a close frame's, decoded. ``message`` (or ``message_base64``) is the whole message
-    as the application saw it, on the last frame of a compressed or fragmented message; ``message_length`` its size
+    payload. ``mask`` is the key in hex, absent for an unmasked frame. ``head`` is the header's bytes in hex,
+    only when they cannot be derived from the other fields (a length in long form). ``parts`` says how many
+    ``part`` events before this one hold the payload of a large frame, and ``length`` then its size in bytes.
+    A payload that was cut by ``--max-payload`` keeps ``length``, ``sha256`` and its first bytes. ``code`` and
+    ``reason`` are a close frame's, decoded. ``message`` (or ``message_base64``) is the whole message as the
+    application saw it, on the last frame of a compressed or fragmented message; ``message_length`` its size
     when it was too large to be repeated here.
     """
 
@@ -136,7 +136,10 @@ class Frame(Event, tag="frame", kw_only=True):
 
 
 class Part(Event, tag="part", kw_only=True):
-    """A piece of a frame too large to be held: unmasked payload bytes; the first one carries the header's bytes."""
+    """A piece of a frame too large to be held: unmasked payload bytes; the first carries the header's bytes.
+
+    ``length`` is the piece's size in bytes when it was cut by ``--max-payload``.
+    """
 
     n: int
     side: Side
@@ -154,7 +157,7 @@ class Part(Event, tag="part", kw_only=True):
 
 
 class Raw(Event, tag="raw", kw_only=True):
-    """Bytes, as they were on the wire, that are no whole frame: ``not-a-frame``, or ``half-frame`` at the end."""
+    """Bytes of the wire that are no whole frame: ``not-a-frame``, or ``half-frame`` at the end."""
 
     side: Side
     text: str | None = None
@@ -163,6 +166,9 @@ class Raw(Event, tag="raw", kw_only=True):
     opcode: str | None = None
     length: int | None = None
     """Of a half frame: the payload length that its header announced, in bytes."""
+    cut: int | None = None
+    """How many bytes there were, when ``--max-payload`` cut them; ``sha256`` is of all of them."""
+    sha256: str | None = None
 
     @property
     def payload(self) -> bytes:
@@ -173,10 +179,13 @@ class Raw(Event, tag="raw", kw_only=True):
 
 
 class FilterEvent(Event, tag="filter", kw_only=True):
-    """A filter was changed (``on``, ``off``, ``add``, ``remove``) or acted (``drop``, ``replace``, ``inject``, …).
+    """A filter was changed (``on``, ``off``, ``add``, ``remove``) or acted (``drop``, ``replace``, …).
 
-    ``filter`` is its text form. For an action on frame ``n`` of ``side``, ``wire`` is what the other leg was sent
-    in its place (absent: nothing). For ``inject``, ``n`` is absent and ``side`` is whose frame it pretends to be.
+    ``filter`` is its text form. An action in :data:`INSTEAD` on frame ``n`` of ``side`` says that the frame
+    was not sent on where it stands in the file: ``wire`` is what the other leg was sent in its place, here
+    (absent: nothing). So a frame that is held and passes later has a ``hold`` and then a ``forward``. For
+    ``inject`` and ``close``, ``n`` (if any) is only what gave the occasion; ``side`` is whose frame ``wire``
+    pretends to be.
     """
 
     filter: str
@@ -214,15 +223,18 @@ class Note(Event, tag="note", kw_only=True):
 
 
 class Stop(Event, tag="stop", kw_only=True):
-    """The last line of a recording that was ended in order; ``http`` counts plain HTTP requests that passed."""
+    """The last line of a recording that was ended in order; ``http`` counts the HTTP requests that passed."""
 
     http: int = 0
 
 
+INSTEAD = frozenset({"drop", "replace", "hold", "forward"})
+"""The actions of a ``filter`` event after which the frame that they name is no longer sent on as it was."""
+
 AnyEvent = Handshake | Frame | Part | Raw | FilterEvent | End | Log | Note | Stop
 
 encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(AnyEvent)
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _header = msgspec.json.Decoder(Header)
 
 

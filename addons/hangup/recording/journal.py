@@ -1,0 +1,369 @@
+"""Writing a recording: cheap for the event loop, durable against a kill, and never in the way of traffic.
+
+The event loop's thread encodes and buffers (:meth:`Journal.write`) and every few milliseconds hands the
+buffer over (:meth:`Journal.flush`); one thread writes it to the file, whole lines at a time, in append mode
+and unbuffered, so that a kill tears at most the last line. While the disk refuses, that thread keeps what it
+has and tries again; what is more than ``max_behind`` bytes is dropped, counted, and noted in the file as soon
+as it can be.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
+
+from hangup.errors import RecordingError
+from hangup.recording.cutting import Cutter
+from hangup.recording.events import Event, Header, Note, encoder
+from hangup.recording.reader import Reader, follow, listing, newest, read, rotated
+from hangup.recording.units import duration, plural, printable, size
+
+__all__ = ["Journal", "Reader", "follow", "listing", "new_path", "newest", "read", "rotated"]
+
+RETRY = 0.25
+"""Seconds between two attempts to write while the disk refuses."""
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_MOST = 1 << 30  # some systems refuse to write more in one call
+
+_encode = encoder.encode
+
+
+class _At(msgspec.Struct):
+    at: float = 0.0
+
+
+_at = msgspec.json.Decoder(_At)
+
+
+class Journal:
+    """The file that a recording is written to.
+
+    ``max_size`` (bytes, 0 for none) rotates to ``NAME.2.jsonl`` and so on, each with the header;
+    ``max_payload`` (bytes, 0 for none) cuts the payload of each frame. All methods are for one thread, the
+    event loop's.
+
+    ``on_loss(message, lost)`` is called once when an outage begins (``lost`` is 0 as long as nothing had to
+    be dropped), and once when it is over or given up, if events were lost in it, with their number. It is
+    called *from either thread*, most often the journal's own, and must not block. A file that cannot be
+    created is such an outage too; only one that exists already raises :class:`~hangup.errors.RecordingError`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        header: Header,
+        *,
+        max_size: int = 0,
+        max_payload: int = 0,
+        max_behind: int = 64 << 20,
+        on_loss: Callable[[str, int], None] = lambda message, lost: None,
+    ) -> None:
+        self.path = Path(path)
+        self.files: list[Path] = []
+        """What was written so far, in order."""
+        self.lost = 0
+        """How many events could not be written."""
+        self.max_size = max_size
+        self.max_behind = max_behind
+        self._header = header
+        self._on_loss = on_loss
+        self._cutter = Cutter(max_payload) if max_payload > 0 else None
+        self._lines: list[bytes] = []
+
+        # Shared by both threads, under the lock of ``_changed``.
+        self._changed = threading.Condition()
+        self._blocks: deque[tuple[bytes, int]] = deque()
+        self._behind = 0
+        self._dropped = 0  # events, since the last note of it in the file
+        self._dropped_at = 0.0
+        self._outage = ""  # why nothing can be written at present
+        self._lost_before = 0  # of ``lost``, what was told already
+        self._closing = False
+        self._closed = False
+
+        # The writing thread's own.
+        self._fd = -1
+        self._size = 0  # of the current file, in bytes
+        self._head = b""  # of the current file, what of its header is still to be written
+        self._done = 0  # bytes of the first block that are in the file
+        self._head_size = 0
+        self._number = 0
+        self._last_try = False
+
+        try:
+            self._open()
+            self._write_head()
+        except FileExistsError:
+            raise RecordingError(f"{self.path} exists already: recordings are never overwritten") from None
+        except OSError as error:
+            if error.errno == errno.EISDIR:
+                raise RecordingError(f"{self.path} is a folder") from None
+            self._failed(error)
+        self._thread = threading.Thread(target=self._run, name="hangup journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to flush."""
+        return bool(self._lines)
+
+    def write(self, event: Event) -> None:
+        """Buffers an event. One that cannot be encoded is counted as lost, in its place."""
+        if self._cutter is not None:
+            event = self._cutter.cut(event)
+        try:
+            self._lines.append(_encode(event))
+        except (ValueError, TypeError, OverflowError) as error:
+            self.lost += 1
+            text = (
+                f"an event of kind {type(event).__name__} could not be written: {printable(str(error), 200)}"
+            )
+            self._lines.append(_encode(Note(at=event.at, text=text, lost=1)))
+
+    def append(self, line: bytes) -> None:
+        """Buffers an event that is encoded already, without its newline."""
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        """Hands what is buffered over to the writing thread; never blocks on the disk."""
+        lines = self._lines
+        if not lines:
+            return
+        self._lines = []
+        count = len(lines)
+        lines.append(b"")
+        block = b"\n".join(lines)
+        with self._changed:
+            fits = not self._blocks or self._behind + len(block) <= self.max_behind
+            if fits and not self._closed:
+                self._queue_note()
+                self._queue(block, count)
+                self._changed.notify()
+            else:
+                self._drop(lines[-2], count)
+        if not fits:
+            self._begin_outage("the disk is too slow for this recording")
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Flushes, waits at most ``timeout`` seconds until all is in the file, and closes it."""
+        if self._closed:
+            return
+        self.flush()
+        with self._changed:
+            self._closing = self._closed = True
+            self._changed.notify()
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            with self._changed:
+                left = sum(count for _, count in self._blocks)
+            self._tell(f"{self.path} could not be written within {duration(timeout)}", self.lost + left)
+
+    # Under the lock, from either thread.
+
+    def _queue(self, block: bytes, count: int) -> None:
+        self._blocks.append((block, count))
+        self._behind += len(block)
+
+    def _drop(self, last_line: bytes, count: int) -> None:
+        self.lost += count
+        self._dropped += count
+        with suppress(msgspec.MsgspecError, UnicodeError):
+            self._dropped_at = _at.decode(last_line).at
+
+    def _queue_note(self) -> None:
+        """A note of what was dropped, in its place among the events."""
+        lost = self._dropped
+        if lost:
+            self._dropped = 0
+            text = (
+                f"{plural(lost, 'event')} could not be written here and {'is' if lost == 1 else 'are'} lost"
+            )
+            self._queue(_encode(Note(at=self._dropped_at, text=text, lost=lost)) + b"\n", 0)
+
+    # The writing thread.
+
+    def _run(self) -> None:
+        while (block := self._next()) is not None:
+            try:
+                if self._fd < 0:
+                    self._open()
+                self._write_head()
+                self._write_block(block)
+            except OSError as error:
+                self._failed(error)
+                with self._changed:
+                    if self._last_try:
+                        break
+                    self._changed.wait_for(lambda: self._closing, RETRY)
+            else:
+                self._written(block)
+        self._finish()
+
+    def _next(self) -> bytes | None:
+        """Waits for the next block: empty when only a header is to be written, None when all is done."""
+        with self._changed:
+            while True:
+                if not self._blocks:
+                    self._queue_note()
+                self._last_try = self._closing
+                if self._blocks:
+                    return self._blocks[0][0]
+                if self._closing:
+                    return None
+                if self._fd < 0 or self._head:
+                    return b""
+                self._changed.wait()
+
+    def _written(self, block: bytes) -> None:
+        with self._changed:
+            if block:
+                self._blocks.popleft()
+                self._behind -= len(block)
+                self._done = 0
+            if not self._outage or self._blocks or self._dropped:
+                return
+            self._outage = ""
+            lost = self.lost - self._lost_before
+            self._lost_before = self.lost
+        if lost:
+            self._tell(f"{self.files[-1]} is being written again; {plural(lost, 'event')} lost", lost)
+
+    def _open(self) -> None:
+        """Opens the next file; its header is written by :meth:`_write_head`."""
+        header = self._header
+        if self.files:
+            continued = f"continues {self.files[-1].name}"
+            header = replace(header, note=f"{header.note}; {continued}" if header.note else continued)
+        with suppress(FileExistsError):  # a file where the folder should be: opening says it better
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        number = self._number + 1
+        while True:
+            path = rotated(self.path, number)
+            try:
+                fd = os.open(path, _FLAGS, 0o600)
+                break
+            except FileExistsError:
+                if not self.files:
+                    raise
+                number += 1  # somebody's file is in the way
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = fd
+        self._number = number
+        self._size = 0
+        self._head = _encode(header) + b"\n"
+        self.files.append(path)
+
+    def _write_head(self) -> None:
+        while self._head:
+            written = os.write(self._fd, self._head)
+            self._head = self._head[written:]
+            self._size = self._head_size = self._size + written
+
+    def _write_block(self, block: bytes) -> None:
+        """Writes a block, from where an earlier attempt was stopped, so that a torn line is completed."""
+        with memoryview(block) as view:
+            while self._done < len(block):
+                end = self._until(block)
+                written = os.write(self._fd, view[self._done : end])
+                self._done += written
+                self._size += written
+
+    def _until(self, block: bytes) -> int:
+        """Up to where the block goes into the current file; rotates when it is full."""
+        start = self._done
+        if not self.max_size:
+            return min(len(block), start + _MOST)
+        if start and block[start - 1] != 0x0A:  # within a line, whose end belongs into the same file
+            return block.find(b"\n", start) + 1
+        end = block.rfind(b"\n", start, max(start, start + self.max_size - self._size)) + 1
+        if end > start:
+            return end
+        if self._size > self._head_size:
+            self._open()
+            self._write_head()
+            return self._until(block)
+        return block.find(b"\n", start) + 1  # one line that is larger than a file may be
+
+    # Outages: told once when one begins, and once when it is over if something was lost.
+
+    def _failed(self, error: OSError) -> None:
+        where = self.files[-1] if self.files else self.path
+        self._begin_outage(f"cannot write {where}: {error.strerror or error}")
+
+    def _begin_outage(self, why: str) -> None:
+        with self._changed:
+            if self._outage:
+                return
+            self._outage = why
+            lost = self.lost - self._lost_before
+        kept = f"traffic goes on, and up to {size(self.max_behind)} of events are kept until it works again"
+        self._tell(f"{why} ({kept})", lost)
+
+    def _finish(self) -> None:
+        """The end. When given up, the file is left with whole lines, and the loss in it if there is room."""
+        with self._changed:
+            left = sum(count for _, count in self._blocks)
+        if left or self._dropped:
+            self.lost += left
+            lost = self.lost - self._lost_before
+            self._tell(f"{self.path} is incomplete: {self._outage or 'closed too early'}", lost)
+            if self._fd >= 0 and not self._head:
+                block = self._blocks[0][0] if self._blocks else b""
+                torn = self._done - (block.rfind(b"\n", 0, self._done) + 1)
+                note = Note(
+                    at=0.0, text=f"{plural(lost, 'event')} could not be written: {self._outage}", lost=lost
+                )
+                with suppress(msgspec.MsgspecError, UnicodeError):
+                    note.at = _at.decode(block[self._done - torn :].partition(b"\n")[0]).at
+                with suppress(OSError):
+                    if torn:
+                        os.ftruncate(self._fd, self._size - torn)
+                    os.write(self._fd, _encode(note) + b"\n")
+        if self._fd >= 0:
+            with suppress(OSError):
+                os.close(self._fd)
+            self._fd = -1
+
+    def _tell(self, message: str, lost: int) -> None:
+        with suppress(Exception):
+            self._on_loss(message, lost)
+
+
+def new_path(folder: str | os.PathLike[str], started: datetime, target: str) -> Path:
+    """A name that no file has yet, ``2026-11-22T21-08-00-localhost-8000.jsonl``; makes the folder.
+
+    Raises :class:`~hangup.errors.RecordingError` when there can be no such folder.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"cannot make the folder {folder}: {error.strerror or error}") from None
+    name = f"{started:%Y-%m-%dT%H-%M-%S}-{_slug(target)}"
+    path = folder / f"{name}.jsonl"
+    number = 2
+    while path.exists():
+        path = folder / f"{name}-{number}.jsonl"
+        number += 1
+    return path
+
+
+def _slug(target: str) -> str:
+    """What stands for a target in a file's name: host and port, or else whatever letters there are."""
+    with suppress(ValueError):
+        if netloc := urlsplit(target).netloc:
+            target = netloc.rpartition("@")[2]
+    return re.sub(r"[^A-Za-z0-9.]+", "-", target).strip("-.")[:60].lower() or "recording"

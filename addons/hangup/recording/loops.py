@@ -1,0 +1,237 @@
+"""Loops: a client that opens, drops and opens again.
+
+Connections are grouped by client host and path (the port changes with every one). Within a group they are put
+in chains: a connection continues the chain whose last one ended before it was asked for, the one that has
+waited longest if there are more, as of clients with one and the same delay. So two tabs that loop beside each
+other on one machine come out as two loops, as long as their delays are alike; when they are not, connections
+may be swapped between the two, which leaves counts and medians nearly right. A run of short-lived members of
+a chain is a loop.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from statistics import median
+
+from msgspec import Struct
+
+from hangup.recording.account import Connection
+from hangup.recording.units import duration, printable
+
+SHORT = 10.0
+"""A connection that ends within so many seconds of opening is short-lived."""
+
+REOPEN = 300.0
+"""Seconds after which a new connection is not taken for a reopened one; back-off seldom waits so long."""
+
+MINIMUM = 3
+"""A loop has at least so many connections."""
+
+
+class Loop(Struct):
+    """A run of short-lived connections of one client and path.
+
+    ``lifetimes`` are in seconds, 0 for a refused handshake; ``gaps`` are the seconds from an end to the next
+    request. ``failed`` counts refused handshakes. ``going_on`` says that it had not ended when the recording
+    did, ``settled`` is the connection that ended it by staying open. ``ended_by`` and ``how`` are those of
+    most of its endings.
+    """
+
+    path: str
+    client: str
+    conns: list[int]
+    lifetimes: list[float]
+    gaps: list[float]
+    failed: int
+    first: float
+    last: float
+    ended_by: str
+    how: str
+    backing_off: bool
+    going_on: bool
+    settled: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many connections."""
+        return len(self.conns)
+
+    @property
+    def median_lifetime(self) -> float:
+        """In seconds, of those that opened; 0 if none did."""
+        return round(median(self.lifetimes), 6) if self.lifetimes else 0.0
+
+    @property
+    def median_gap(self) -> float:
+        """In seconds."""
+        return round(median(self.gaps), 6)
+
+    @property
+    def sentence(self) -> str:
+        """The loop in words."""
+        if self.failed == self.count:
+            fate = "every handshake failed"
+        else:
+            fate = f"each lived {duration(self.median_lifetime)}"
+            if self.failed:
+                fate += f" ({self.failed} handshakes failed)"
+        pace = "backing off" if self.backing_off else "not backing off"
+        text = (
+            f"a loop: {_numbers(self.conns)} of one client on {printable(self.path, 200)}, {self.count} in "
+            f"{duration(self.last - self.first)}: {fate}, opened again after {duration(self.median_gap)} "
+            f"(medians), {pace}"
+        )
+        if self.settled is not None:
+            return f"{text}; connection {self.settled} ended it by staying open"
+        return f"{text}, still going on at the end" if self.going_on else text
+
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "path": self.path,
+            "client": self.client,
+            "count": self.count,
+            "failed": self.failed,
+            "conns": self.conns,
+            "median_lifetime": self.median_lifetime,
+            "median_gap": self.median_gap,
+            "backing_off": self.backing_off,
+            "going_on": self.going_on,
+            "settled": self.settled,
+            "by": self.ended_by,
+            "how": self.how,
+            "sentence": self.sentence,
+        }
+
+
+def find(
+    connections: Iterable[Connection],
+    *,
+    now: float,
+    short: float = SHORT,
+    reopen: float = REOPEN,
+    minimum: int = MINIMUM,
+) -> list[Loop]:
+    """The loops among connections, in the order in which they began.
+
+    ``now`` is the time of the recording's last event; all times are in seconds.
+    """
+    groups: dict[tuple[str, str], list[Connection]] = {}
+    for connection in connections:
+        if connection.answered is not None:
+            groups.setdefault((host(connection.client), connection.path), []).append(connection)
+    loops = []
+    for (client, path), members in groups.items():
+        if len(members) < minimum:
+            continue
+        for chain in _chains(members, reopen):
+            loops += _runs(chain, client, path, now, short, minimum)
+    return sorted(loops, key=lambda loop: (loop.first, loop.conns[0]))
+
+
+def host(address: str) -> str:
+    """The host of ``host:port``."""
+    head, colon, port = address.rpartition(":")
+    return head if colon and port.isdigit() else address
+
+
+class _Chain:
+    def __init__(self) -> None:
+        self.members: list[Connection] = []
+        self.ended: float | None = None
+
+
+def _asked(connection: Connection) -> float:
+    return connection.first_seen if connection.asked is None else connection.asked
+
+
+def _chains(members: list[Connection], reopen: float) -> list[list[Connection]]:
+    chains: list[_Chain] = []
+    waiting: list[_Chain] = []
+    for connection in sorted(members, key=lambda c: (_asked(c), c.conn)):
+        at = _asked(connection)
+        waiting = [c for c in waiting if c.ended is not None and at - c.ended <= reopen]
+        free = [c for c in waiting if c.ended is not None and c.ended <= at]
+        if free:
+            chain = min(free, key=lambda c: c.ended or 0.0)
+        else:
+            chain = _Chain()
+            chains.append(chain)
+            waiting.append(chain)
+        chain.members.append(connection)
+        chain.ended = connection.ended
+    return [chain.members for chain in chains]
+
+
+def _runs(
+    chain: list[Connection], client: str, path: str, now: float, short: float, minimum: int
+) -> list[Loop]:
+    loops = []
+    run: list[Connection] = []
+    for connection in [*chain, None]:
+        if connection is not None and _short(connection, short):
+            run.append(connection)
+            continue
+        # Still open, but not long enough to tell: the run is neither continued nor over.
+        open_yet = connection is not None and connection.ended is None and now - _asked(connection) <= short
+        if len(run) >= minimum:
+            loops.append(_loop(run, client, path, now, short, None if open_yet else connection, open_yet))
+        run = []
+    return loops
+
+
+def _short(connection: Connection, short: float) -> bool:
+    if connection.refused:
+        return True
+    lifetime = connection.lifetime
+    return lifetime is not None and lifetime <= short
+
+
+def _loop(
+    run: list[Connection],
+    client: str,
+    path: str,
+    now: float,
+    short: float,
+    settled: Connection | None,
+    open_yet: bool,
+) -> Loop:
+    ends = [connection.ended or 0.0 for connection in run]
+    gaps = [round(_asked(after) - end, 6) for end, after in zip(ends, run[1:], strict=False)]
+    endings = Counter((c.ending.by, c.ending.how) for c in run)
+    by, how = max(endings, key=lambda key: endings[key])
+    patience = short + 2 * max(gaps)
+    return Loop(
+        path=path,
+        client=client,
+        conns=[connection.conn for connection in run],
+        lifetimes=[c.lifetime for c in run if c.lifetime is not None],
+        gaps=gaps,
+        failed=sum(connection.refused for connection in run),
+        first=_asked(run[0]),
+        last=ends[-1],
+        ended_by=by,
+        how=how,
+        backing_off=_backing_off(gaps),
+        going_on=open_yet or (settled is None and now - ends[-1] <= patience),
+        settled=settled.conn if settled is not None else None,
+    )
+
+
+def _backing_off(gaps: list[float]) -> bool:
+    """Whether the gaps grow: the later ones are clearly longer than the first two, and not just by jitter."""
+    head = gaps[:1] if len(gaps) < 4 else gaps[:2]
+    tail = gaps[-max(1, len(gaps) // 2) :]
+    if len(gaps) < 2:
+        return False
+    return median(tail) >= 1.5 * median(head) and median(tail) - median(head) >= 0.1
+
+
+def _numbers(conns: list[int]) -> str:
+    """``connections 1 to 7``, or a list when there are gaps."""
+    if conns == list(range(conns[0], conns[0] + len(conns))):
+        return f"connections {conns[0]} to {conns[-1]}"
+    if len(conns) > 8:
+        return f"{len(conns)} connections from {conns[0]} to {conns[-1]}"
+    return "connections " + ", ".join(map(str, conns))

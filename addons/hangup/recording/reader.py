@@ -1,0 +1,257 @@
+"""Reading a recording: streamed line by line, and never stopped by a bad line.
+
+A recording may have been torn by a kill, filled a disk, been written by a newer version, or be no recording
+at all. Only the last is an error; the rest is counted and told, as the evidence around it is still good.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from hangup.errors import ForeignRecording, RecordingError, VersionError
+from hangup.recording import events
+from hangup.recording.events import AnyEvent, Header, Stop
+from hangup.recording.units import printable
+
+LINE_LIMIT = 512 << 20
+"""Lines longer than this (bytes) are skipped. The recorder's own are far shorter."""
+
+HEADER_LIMIT = 16 << 20
+"""A first line longer than this (bytes) is not a header."""
+
+SKIPS_KEPT = 10
+"""How many skipped lines are remembered with their number and what was wrong."""
+
+Line = dict[str, Any]
+
+UPGRADES: dict[int, Callable[[Line], Line]] = {}
+"""Format number -> the function that turns one decoded line (header or event) into the next format's."""
+
+_BOM = b"\xef\xbb\xbf"
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+
+
+class _Version(msgspec.Struct):
+    hangup: int
+
+
+_version = msgspec.json.Decoder(_Version)
+
+
+class Reader:
+    """A recording that is read as a stream; iterating again begins anew (for a pipe: goes on).
+
+    ``name`` is for messages, ``path`` None for a pipe. After an iteration ``torn`` says whether the last line
+    is half a line, ``skipped`` how many lines were left out because they could not be understood, and
+    ``skips`` the first of them as ``(line number, what is wrong)``.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, path: Path | None = None) -> None:
+        self.name = name
+        self.path = path
+        self.torn = False
+        self.skipped = 0
+        self.skips: list[tuple[int, str]] = []
+        self.complete = False
+        """Whether the last line, :class:`~hangup.recording.events.Stop`, was read."""
+        self._pipe = None if path is not None else file
+        self._line = 1
+        self._version, self.header = self._read_header(file)
+        self._start = 0 if path is None else file.tell()
+
+    def __iter__(self) -> Iterator[AnyEvent]:
+        return self._events(None)
+
+    def _read_header(self, file: BinaryIO) -> tuple[int, Header]:
+        line = file.readline(HEADER_LIMIT).removeprefix(_BOM)
+        if not line.strip():
+            raise ForeignRecording(f"{self.name} is {'empty' if not line else 'not a hangup recording'}")
+        try:
+            version = _version.decode(line).hangup
+        except _UNREADABLE:
+            raise ForeignRecording(f"{self.name} is not a hangup recording") from None
+        if version > events.FORMAT:
+            raise VersionError(
+                f"{self.name} was written by a newer hangup (format {version}, this one reads up to "
+                f"{events.FORMAT}): upgrade hangup to read it"
+            )
+        if any(step not in UPGRADES for step in range(max(version, 0), events.FORMAT)) or version < 0:
+            raise ForeignRecording(f"{self.name} has the unknown format {version}")
+        try:
+            if version < events.FORMAT:
+                line = _upgraded(line, version)
+            header = events.decode_header(line)
+        except _UNREADABLE as error:
+            why = printable(str(error), 200)
+            raise ForeignRecording(f"{self.name} has a first line that is no header: {why}") from None
+        header.hangup = events.FORMAT
+        return version, header
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        """The file after its header. It is open only while it is read, so nobody has to close a reader."""
+        if self._pipe is not None or self.path is None:
+            assert self._pipe is not None
+            yield self._pipe
+            return
+        with open(self.path, "rb") as file:
+            file.seek(self._start)
+            self._line = 1
+            self.torn = self.complete = False
+            self.skipped = 0
+            self.skips = []
+            yield file
+
+    def _events(self, wait: Callable[[], bool] | None) -> Iterator[AnyEvent]:
+        decode = events.decode
+        try:
+            with self._opened() as file:
+                for line in self._lines(file, wait):
+                    try:
+                        event = decode(
+                            line if self._version == events.FORMAT else _upgraded(line, self._version)
+                        )
+                    except _UNREADABLE as error:
+                        if line[-1:] != b"\n":
+                            self.torn = True
+                        elif not line.isspace():
+                            self._skip(printable(str(error), 200))
+                        continue
+                    if type(event) is Stop:
+                        self.complete = True
+                    yield event
+        except OSError as error:
+            raise RecordingError(f"cannot read {self.name}: {error.strerror or error}") from None
+
+    def _lines(self, file: BinaryIO, wait: Callable[[], bool] | None) -> Iterator[bytes]:
+        """Lines with their newline; only the last may lack it. At the end ``wait`` says whether to go on."""
+        readline = file.readline
+        while True:
+            line = readline(LINE_LIMIT)
+            if line[-1:] != b"\n":
+                while len(line) < LINE_LIMIT and wait is not None and wait():
+                    line += readline(LINE_LIMIT - len(line))
+                    if line[-1:] == b"\n":
+                        break
+                else:
+                    if len(line) >= LINE_LIMIT:
+                        self._line += 1
+                        self._skip(f"longer than {LINE_LIMIT} bytes")
+                        del line
+                        while (rest := readline(1 << 20)) and rest[-1:] != b"\n":
+                            pass
+                        continue
+                    if line:
+                        self._line += 1
+                        yield line
+                    return
+            self._line += 1
+            yield line
+
+    def _skip(self, why: str) -> None:
+        self.skipped += 1
+        if len(self.skips) < SKIPS_KEPT:
+            self.skips.append((self._line, why))
+
+
+def _upgraded(line: bytes, version: int) -> bytes:
+    value = msgspec.json.decode(line)
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    try:
+        for step in range(version, events.FORMAT):
+            value = UPGRADES[step](value)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a line of format {version}: {error!r}") from None
+    return msgspec.json.encode(value)
+
+
+def read(source: str | os.PathLike[str]) -> Reader:
+    """Opens a recording; ``-`` is standard input.
+
+    Raises :class:`~hangup.errors.RecordingError` when it cannot be opened, ``ForeignRecording`` when it is
+    none, and ``VersionError`` when a newer hangup wrote it.
+    """
+    if os.fspath(source) == "-":
+        return Reader(sys.stdin.buffer, "standard input")
+    path = Path(source)
+    try:
+        if path.is_dir():
+            raise ForeignRecording(f"{path} is a folder, not a recording")
+        file = open(path, "rb")
+        if not file.seekable():  # a named pipe, or the shell's <(…): it cannot be opened twice
+            return Reader(file, str(path))
+        with file:
+            return Reader(file, str(path), path)
+    except FileNotFoundError:
+        raise RecordingError(f"there is no recording {path}") from None
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def follow(reader: Reader, wait: Callable[[], bool]) -> Iterator[AnyEvent]:
+    """The events of a recording that is still being written, on into the files that it is rotated to.
+
+    At the end of what there is, ``wait()`` is called, which sleeps and says whether to look again. Ends by
+    itself after the event ``stop``.
+    """
+    while True:
+        following: Path | None = None
+
+        def go_on(current: Reader = reader) -> bool:
+            nonlocal following
+            # In this order: once the next file is there, this one is read to its end once more, and is done.
+            if following is not None:
+                return False
+            following = _following(current.path)
+            return True if following is not None else wait()
+
+        for event in reader._events(go_on):
+            yield event
+            if type(event) is Stop:
+                return
+        if following is None:
+            return
+        reader = read(following)
+
+
+def rotated(path: Path, number: int) -> Path:
+    """The name of a rotated recording's file ``number`` (from 1): ``NAME.jsonl``, ``NAME.2.jsonl``, …"""
+    return path if number == 1 else path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+
+def _following(path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    candidates = [rotated(path, 2)]
+    if found := re.fullmatch(r"(.+)\.(\d{1,9})", path.stem):
+        candidates.append(path.with_name(f"{found[1]}.{int(found[2]) + 1}{path.suffix}"))
+    return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def listing(folder: str | os.PathLike[str]) -> list[Path]:
+    """The recordings (``*.jsonl``) of a folder, oldest first."""
+    try:
+        found = [path for path in Path(folder).iterdir() if path.suffix == ".jsonl" and path.is_file()]
+        return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    except FileNotFoundError:
+        raise RecordingError(f"there is no folder {folder}") from None
+    except OSError as error:
+        raise RecordingError(f"cannot read {folder}: {error.strerror}") from None
+
+
+def newest(folder: str | os.PathLike[str]) -> Path:
+    """The recording that was written to last. The user's own (named by date) come before all others."""
+    found = listing(folder) if Path(folder).is_dir() else []
+    if not found:
+        raise RecordingError(f"there is no recording in {folder} yet: `hangup proxy TARGET` makes one")
+    own = [path for path in found if path.name[:1].isdigit()]
+    return (own or found)[-1]

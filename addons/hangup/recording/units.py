@@ -1,0 +1,82 @@
+"""Durations, sizes and foreign text in words for people; programs get the numbers."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def duration(seconds: float) -> str:
+    """``0.3 ms``, ``12 ms``, ``4.02 s``, ``2 min 5 s``, ``3 h 12 min``; a ``?`` for what is no number."""
+    if not math.isfinite(seconds):
+        return "?"
+    if seconds < 0:
+        return "-" + duration(-seconds)
+    if seconds < 0.9995:
+        ms = seconds * 1000
+        return f"{ms:.0f} ms" if ms >= 9.95 or ms < 0.05 else f"{ms:.1f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    if seconds >= 1e9:
+        return f"{seconds:.3g} s"
+    whole = round(seconds)
+    if whole < _HOUR:
+        return _pair(whole, _MINUTE, "min", 1, "s")
+    if whole < _DAY:
+        return _pair(whole, _HOUR, "h", _MINUTE, "min")
+    return _pair(whole, _DAY, "d", _HOUR, "h")
+
+
+def _pair(whole: int, big: int, big_name: str, small: int, small_name: str) -> str:
+    first, rest = divmod(whole, big)
+    return f"{first} {big_name} {rest // small} {small_name}" if rest // small else f"{first} {big_name}"
+
+
+def size(count: int) -> str:
+    """``15 B``, ``1.5 KiB``, ``64 MiB``."""
+    if abs(count) < 1024:
+        return f"{count} B"
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        count_in = count / 1024 if abs(count) < 1 << 1000 else math.inf
+        if abs(count_in) < 1024 or unit == "TiB":
+            break
+        count //= 1024
+    return f"{count_in:.1f} {unit}" if abs(count_in) < 9.95 else f"{count_in:.0f} {unit}"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 frame``, ``2 frames``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\"}
+
+
+def printable(text: str, limit: int = 0) -> str:
+    """``text`` on one line, with nothing that a terminal would obey, cut to ``limit`` characters (0: whole).
+
+    What comes from the wire is somebody else's: escape sequences, bidirectional overrides, zero-width and
+    unassigned characters are spelled out (``\\x1b``, ``\\u202e``).
+    """
+    cut = 0 < limit < len(text)
+    if cut:
+        text = text[: limit - 1]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(c if c.isprintable() and not _stacks(c) else _escape(c) for c in text)
+        cut = cut or 0 < limit < len(text)
+    # Escapes are longer than what they spell, so the limit holds only when it is applied once more.
+    return text[: limit - 1] + "…" if cut else text
+
+
+def _stacks(char: str) -> bool:
+    # Combining marks pile up on what is before them, over as many lines as there are marks.
+    return unicodedata.combining(char) != 0
+
+
+def _escape(char: str) -> str:
+    if char in _SHORT:
+        return _SHORT[char]
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
