@@ -1,0 +1,222 @@
+"""What the far side gets through the proxy equals what it gets without, byte for byte and in how it ends.
+
+And the recording names what was wrong, and holds every byte.
+
+All connections of a transport run through one proxy, before the first test of that transport looks at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+
+from conformance.cases import CASES, MASK, Case, Side
+from hangup.recording import rebuild
+from hangup.recording.events import End, Frame
+from harness import frames
+from harness.certificates import authority, trusting_anyone
+from harness.peers import Address, Answer, Head, Peer, RawServer, open_websocket
+from harness.proxies import HangupProxy, handshakes
+
+Ending = Literal["half-close", "rst", "gone"]
+ENDINGS: tuple[Ending, ...] = ("half-close", "rst", "gone")
+TRANSPORTS = {
+    "tcp": (False, False),
+    "tls": (True, True),
+    "tls to tcp": (True, False),
+    "tcp to tls": (False, True),
+}
+"""Whether the client's leg and the server's leg are encrypted."""
+STILL_HERE, LAST_WORDS = b"still here", b"last words"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One connection: who sends the case's bytes, in how many pieces, and how that side then ends."""
+
+    case: Case
+    side: Side
+    ending: Ending
+
+    @property
+    def target(self) -> str:
+        """The path and query that tells the connection apart."""
+        return f"/{CASES.index(self.case)}?{self.side}&{self.ending}"
+
+    def __str__(self) -> str:
+        return f"{self.case.name}-{self.side}-{self.ending}"
+
+
+@dataclass
+class Outcome:
+    """What each side got: ``far`` is the one that did not send the case's bytes."""
+
+    far_received: bytes = b""
+    far_end: str = ""
+    near_received: bytes = b""
+    near_end: str = ""
+
+
+RUNS = [Run(case, side, ending) for case in CASES for side in case.sides for ending in ENDINGS[:2]]
+RUNS += [Run(case, side, "gone") for case in CASES if "half" in case.name for side in case.sides]
+MIXED = [run for run in RUNS if run.case.name in ("text", "text after close", "an HTTP answer in the stream")]
+
+
+def play(run: Run, address: Address, server: RawServer, *, tls: bool) -> Outcome:
+    """Open the connection and let it happen."""
+    offer = [("Sec-WebSocket-Extensions", run.case.extensions)] if run.case.extensions else []
+    client = open_websocket(address, run.target, tls=trusting_anyone() if tls else None, headers=offer)
+    upstream = server.accept(run.target)
+    near, far = (client, upstream) if run.side == "client" else (upstream, client)
+    try:
+        return _play(run, near, far)
+    finally:
+        client.close()
+        upstream.close()
+
+
+def _play(run: Run, near: Peer, far: Peer) -> Outcome:
+    data = run.case.data(run.side)
+    if run.ending == "half-close":
+        near.send(data)
+        far.expect(data)
+    else:
+        # In pieces that arrive one by one, cut where it hurts: in the header, and just before the end.
+        size = len(data)
+        cuts = sorted({cut for cut in (0, 1, 3, 7, size - 1, size) if 0 <= cut <= size})
+        for start, stop in zip(cuts, cuts[1:], strict=False):
+            near.send(data[start:stop])
+            far.expect(stop)
+    # The other direction must not have suffered.
+    mask = MASK if run.side == "server" else None
+    answer = frames.frame(frames.TEXT, STILL_HERE, mask=mask)
+    far.send(answer)
+    near.expect(answer)
+    if run.ending == "half-close":
+        near.half_close()
+        far.wait_end()
+        far.send(frames.frame(frames.TEXT, LAST_WORDS, mask=mask))
+        near.expect_frames(2)
+        far.close()
+        near.wait_end()
+    elif run.ending == "gone":
+        near.close(notify=False)
+        far.wait_end()
+    else:
+        near.rst()
+        far.wait_end()
+    return Outcome(
+        far.received,
+        far.end.how if far.end else "",
+        near.received,
+        near.end.how if near.end and run.ending == "half-close" else "",
+    )
+
+
+@dataclass
+class Bench:
+    """The outcomes of one transport, and its recording."""
+
+    direct: dict[Run, Outcome | Exception] = field(default_factory=dict)
+    proxied: dict[Run, Outcome | Exception] = field(default_factory=dict)
+    events: list[Any] = field(default_factory=list)
+    by_conn: dict[int, list[Any]] = field(default_factory=dict)
+    conns: dict[str, int] = field(default_factory=dict)
+
+
+def extensions_granted(request: Head) -> Answer:
+    """Grant whatever extension is offered."""
+    offer = request.get("sec-websocket-extensions")
+    return Answer(headers=[("Sec-WebSocket-Extensions", offer)] if offer else [])
+
+
+@pytest.fixture(scope="module")
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Plays the runs that were chosen, directly and through a proxy."""
+    transport: str = request.param
+    client_tls, server_tls = TRANSPORTS[transport]
+    chosen = {
+        run: None
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.module is request.module
+        and item.callspec.params.get("bench") == transport and (run := item.callspec.params.get("run"))
+    }  # fmt: skip
+    result = Bench()
+    with (
+        RawServer(tls=authority().server() if server_tls else None, answer=extensions_granted) as server,
+        HangupProxy(server.url, *(["--insecure"] if server_tls else [])) as proxy,
+    ):
+        for run in chosen:
+            for outcomes, address, tls in (
+                (result.direct, server.address, server_tls),
+                (result.proxied, proxy.address, client_tls),
+            ):
+                try:
+                    outcomes[run] = play(run, address, server, tls=tls)
+                except Exception as error:
+                    outcomes[run] = error
+        proxy.stop()
+        result.events = proxy.events()
+    for event in result.events:
+        result.by_conn.setdefault(event.conn, []).append(event)
+    result.conns = {target: event.conn for target, event in handshakes(result.events).items()}
+    yield result
+
+
+def problems(events: list[Any], side: Side) -> set[str]:
+    """All that a recording names for that side."""
+    return {p for e in events if getattr(e, "side", "") == side for p in getattr(e, "problems", ())}
+
+
+def messages(events: list[Any], side: Side) -> Iterator[bytes]:
+    """The whole data messages of a side as a reader of the recording sees them."""
+    for event in events:
+        if not isinstance(event, Frame) or event.side != side or event.opcode in ("ping", "pong", "close"):
+            continue
+        if event.message is not None:
+            yield event.message.encode()
+        elif event.message_base64 is not None:
+            yield event.message_base64
+        elif event.fin and not event.rsv and event.opcode != "continuation":
+            yield event.payload
+
+
+def ends(events: list[Any]) -> list[tuple[str, str]]:
+    """Who ended a direction, and how, in order."""
+    return [(e.side, e.how) for e in events if isinstance(e, End)]
+
+
+def parameters() -> list[Any]:
+    """Each transport with its runs, a transport's together."""
+    return [
+        pytest.param(transport, run, id=f"{transport}-{run}")
+        for transport, (client, server) in TRANSPORTS.items()
+        for run in (RUNS if client == server else MIXED)
+    ]
+
+
+@pytest.mark.parametrize(("bench", "run"), parameters(), indirect=["bench"])
+def test_conformance(bench: Bench, run: Run) -> None:
+    direct, proxied = bench.direct[run], bench.proxied[run]
+    if isinstance(direct, Exception):
+        raise direct
+    if isinstance(proxied, Exception):
+        raise proxied
+    assert direct.far_end == ("rst" if run.ending == "rst" else "fin")
+    assert direct.far_received == run.case.data(run.side)
+    assert proxied == direct
+
+    conn = bench.conns[run.target]
+    events = bench.by_conn[conn]
+    far: Side = "server" if run.side == "client" else "client"
+    assert rebuild.sent_by(events, conn, run.side) == proxied.far_received
+    assert rebuild.sent_by(events, conn, far) == proxied.near_received
+    assert problems(events, far) == set()
+    if run.case.problems is not None:
+        assert problems(events, run.side) == run.case.problems
+    if run.case.messages is not None:
+        assert tuple(messages(events, run.side)) == run.case.messages
+    assert ends(events)[0] == (run.side, direct.far_end)

@@ -1,0 +1,139 @@
+"""The proxies under test as processes: ``hangup proxy``, and stock ``mitmdump`` beside it."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import DEADLINE
+from harness.programs import Program
+
+if TYPE_CHECKING:
+    from hangup.recording.events import AnyEvent, Handshake
+
+HANGUP = [sys.executable, "-c", "from hangup.cli import main; main()"]
+"""The command line of ``hangup`` in this interpreter's environment."""
+
+MITMDUMP = [sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()"]
+
+
+@functools.cache
+def home() -> Path:
+    """A home of the tests' own, where mitmproxy keeps the authority that it makes."""
+    folder = Path(tempfile.mkdtemp(prefix="hangup-home-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def hangup(
+    *arguments: str | os.PathLike[str], check: bool = True, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run ``hangup ARGUMENTS`` to its end."""
+    done = subprocess.run(
+        [*HANGUP, *(os.fspath(word) for word in arguments)],
+        env={**os.environ, "HOME": str(home())},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE * 2,
+        **options,
+    )
+    assert not check or done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+class _Proxy(Program):
+    def __init__(self, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
+        super().__init__(command, environment={"HOME": str(home()), **(environment or {})})
+        self.host, self.port = "127.0.0.1", 0
+        """Where it listens."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.host, self.port
+
+    @property
+    def url(self) -> str:
+        """``ws://HOST:PORT``, for a client."""
+        return f"ws://{self.host}:{self.port}"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that a client has to trust for TLS towards the proxy."""
+        return home() / ".mitmproxy" / "mitmproxy-ca-cert.pem"
+
+    def _await_address(self, pattern: str) -> None:
+        try:
+            found = self.wait_for(pattern)
+        except BaseException:
+            self.kill()
+            raise
+        self.host, self.port = found["host"].strip("[]"), int(found["port"])
+
+
+class HangupProxy(_Proxy):
+    """``hangup proxy TARGET --listen 127.0.0.1:0 --record FILE ARGUMENTS``, once it says where it listens.
+
+    ``recording`` is the file. :meth:`stop` ends it in order and gives what it printed; :meth:`events` and
+    :meth:`show` read the recording, also while it runs.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *arguments: str,
+        listen: str = "127.0.0.1:0",
+        record: Path | None = None,
+        command: Sequence[str] = HANGUP,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="hangup-recording-", ignore_cleanup_errors=True)
+        self.recording = record or Path(self._folder.name) / "run.jsonl"
+        words = ["proxy", *([target] if target else []), "--listen", listen, "--record", str(self.recording)]
+        super().__init__([*command, *words, *arguments], environment)
+        self._await_address(r"listening on (?P<host>\S+):(?P<port>\d+)")
+
+    def __enter__(self) -> HangupProxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._folder.cleanup()
+
+    def events(self) -> list[AnyEvent]:
+        """The recording's events so far."""
+        from hangup.recording import journal
+
+        return list(journal.read(self.recording))
+
+    def show(self) -> dict[str, Any]:
+        """What ``hangup show --json`` says of the recording."""
+        shown: dict[str, Any] = json.loads(hangup("show", self.recording, "--json").stdout)
+        return shown
+
+
+def handshakes(events: Sequence[AnyEvent]) -> dict[str, Handshake]:
+    """The handshakes of a recording by the path and query that they asked for."""
+    from hangup.recording.events import Handshake
+
+    return {e.request.target: e for e in events if isinstance(e, Handshake)}
+
+
+class Mitmdump(_Proxy):
+    """Stock ``mitmdump ARGUMENTS`` on a free port of the loopback."""
+
+    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        words = ["--listen-host", "127.0.0.1", "--listen-port", "0", "--set", "ssl_insecure=true"]
+        super().__init__([*MITMDUMP, *words, *arguments], environment)
+        self._await_address(r"listening at \*?(?:\w+://)?(?P<host>[\d.]+|\[[\w:]+\]):(?P<port>\d+)")
+
+    def __enter__(self) -> Mitmdump:
+        return self
