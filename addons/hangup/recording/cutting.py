@@ -1,4 +1,4 @@
-"""Payloads cut to ``--max-payload``, so that recordings of large messages stay small; length and hash stay."""
+"""Payloads cut to ``--max-payload``, so that recordings stay small; length and hash remain."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Event(Struct, omit_defaults=True, tag_field="kind", kw_only=True, gc=False
 
 
 class Request(Struct, omit_defaults=True, kw_only=True):
-    """A handshake request: ``target`` is path and query; headers in order and case, as the backend got them."""
+    """A handshake request: ``target`` is path and query; headers as the backend got them, in their order."""
 
     method: str = "GET"
     target: str = "/"

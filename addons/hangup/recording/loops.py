@@ -78,7 +78,7 @@ class Loop(Struct):
                 fate += f" ({self.failed} handshakes failed)"
         pace = "backing off" if self.backing_off else "not backing off"
         text = (
-            f"a loop: {_numbers(self.conns)} of one client on {printable(self.path, 200)}, {self.count} in "
+            f"{_numbers(self.conns)} of one client on {printable(self.path, 200)}, {self.count} in "
             f"{duration(self.last - self.first)}: {fate}, opened again after {duration(self.median_gap)} "
             f"(medians), {pace}"
         )
@@ -108,15 +108,19 @@ class Loop(Struct):
 def find(
     connections: Iterable[Connection],
     *,
-    now: float,
+    now: float | None = None,
     short: float = SHORT,
     reopen: float = REOPEN,
     minimum: int = MINIMUM,
 ) -> list[Loop]:
     """The loops among connections, in the order in which they began.
 
-    ``now`` is the time of the recording's last event; all times are in seconds.
+    ``now`` is the time of the recording's last event (by default, of the last of these connections); all times
+    are in seconds.
     """
+    connections = list(connections)
+    if now is None:
+        now = max((connection.last_seen for connection in connections), default=0.0)
     groups: dict[tuple[str, str], list[Connection]] = {}
     for connection in connections:
         if connection.answered is not None:
