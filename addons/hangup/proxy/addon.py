@@ -44,6 +44,8 @@ class Hangup:
     def __init__(self, on_ready: Callable[[Recorder], None] | None = None) -> None:
         self.on_ready = on_ready
         self.recorder: Recorder | None = None
+        self.failure: HangupError | None = None
+        """Why recording could not begin, when we were started by ourselves."""
         self.relays: set[Relay] = set()
         self._flows: dict[int, http.HTTPFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,7 +66,11 @@ class Hangup:
     def running(self) -> None:
         """mitmproxy: options are known and the servers are up."""
         options = ctx.options
-        listen = [f"{a[0]}:{a[1]}" for a in ctx.master.addons.get("proxyserver").listen_addrs()]
+        servers = ctx.master.addons.get("proxyserver").servers
+        listen = [f"{a[0]}:{a[1]}" for server in servers for a in server.listen_addrs]
+        if self.on_ready is not None and not any(server.is_running for server in servers):
+            ctx.master.shutdown()
+            return
         try:
             self.recorder = Recorder(
                 Path(options.hangup_record),
@@ -77,8 +83,10 @@ class Hangup:
             )
         except HangupError as error:
             if self.on_ready is not None:
-                raise
-            logger.error("hangup: %s", error)
+                self.failure = error
+                ctx.master.shutdown()
+            else:
+                logger.error("hangup: %s", error)
             return
         if self.on_ready is not None:
             self.on_ready(self.recorder)

@@ -14,7 +14,7 @@ from mitmproxy import exceptions, master, options
 from mitmproxy.proxy import mode_specs
 from msgspec import Struct, field
 
-from hangup.errors import HangupError, ListenError, UsageError
+from hangup.errors import ListenError, MissingExtra, UsageError
 from hangup.proxy.addon import Hangup
 from hangup.proxy.recorder import Recorder
 from hangup.wire.url import Target
@@ -38,19 +38,24 @@ class Settings(Struct, kw_only=True):
 
 
 class _Log(logging.Handler):
-    """Passes on mitmproxy's warnings and errors, which would otherwise go nowhere."""
+    """Passes on mitmproxy's warnings and errors, which would otherwise go nowhere.
+
+    Until the proxy is ready they are kept: they say why it cannot start.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
         self.say = say
+        self.ready = False
         self.problems: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
-        if record.levelno >= logging.ERROR:
+        if not self.ready:
             self.problems.append(text)
-            if record.exc_info:
-                text += " " + logging.Formatter().formatException(record.exc_info)
+            return
+        if record.exc_info:
+            text += " " + logging.Formatter().formatException(record.exc_info)
         self.say(text)
 
 
@@ -72,7 +77,7 @@ class Proxy:
         self.warn = warn
         self.recorder: Recorder | None = None
         self.addon = Hangup(self._ready)
-        self._error: HangupError | None = None
+        self._log = _Log(warn)
         self._master: master.Master | None = None
 
     @property
@@ -92,7 +97,7 @@ class Proxy:
 
     async def serve(self) -> None:
         """The same within a running event loop."""
-        log = _Log(self.warn)
+        log = self._log
         root = logging.getLogger()
         level = root.level
         root.addHandler(log)
@@ -104,10 +109,8 @@ class Proxy:
                 await main.run()
             finally:
                 restore()
-            if self._error is not None:
-                raise self._error
             if self.recorder is None:
-                raise ListenError(_listen_problem(log.problems, self.settings))
+                raise self.addon.failure or ListenError(_listen_problem(log.problems, self.settings))
             await self._say_goodbye(main)
         finally:
             root.removeHandler(log)
@@ -131,6 +134,9 @@ class Proxy:
 
     def _ready(self, recorder: Recorder) -> None:
         self.recorder = recorder
+        self._log.ready = True
+        for text in self._log.problems:
+            self.warn(text)
         self.on_ready(self)
 
     def _make_master(self) -> master.Master:
@@ -144,7 +150,7 @@ class Proxy:
         opts = options.Options()
         main = master.Master(opts)
         main.addons.add(*stock_addons.default_addons())
-        main.addons.add(_Guard(self), self.addon)
+        main.addons.add(self.addon)
         settings: dict[str, Any] = {
             "mode": modes,
             "listen_host": s.host,
@@ -188,23 +194,6 @@ class Proxy:
         return restore
 
 
-class _Guard:
-    """Turns an error while starting into an end of the program, and not into a traceback in a log."""
-
-    def __init__(self, proxy: Proxy) -> None:
-        self.proxy = proxy
-
-    async def running(self) -> None:
-        proxy = self.proxy
-        assert proxy._master is not None
-        if not proxy._master.addons.get("proxyserver").listen_addrs() and not _listens_nowhere(proxy.settings):
-            proxy.stop()
-
-
-def _listens_nowhere(settings: Settings) -> bool:
-    return any(mode.startswith(("local", "wireguard", "tun")) for mode in settings.modes)
-
-
 def _handle_signals_elsewhere(
     loop: asyncio.AbstractEventLoop, main: master.Master, signals: list[signal.Signals]
 ) -> Callable[[], None]:
@@ -241,7 +230,5 @@ def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop
     except ImportError:
-        from hangup.errors import MissingExtra
-
         raise MissingExtra("uvloop is not installed: pip install 'hangup[uvloop]'") from None
     return uvloop.new_event_loop
