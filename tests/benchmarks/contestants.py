@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ TESTS = Path(__file__).resolve().parents[1]
 MITMDUMP = str(Path(sys.executable).with_name("mitmdump"))
 HANGUP = [sys.executable, "-m", "hangup"]
 LISTENING = re.compile(r"listening (?:on|at) \S*:(\d+)")
+RECORDING = "recording.jsonl"
 START = 60.0  # seconds a process has to tell its port
 
 
@@ -28,6 +30,8 @@ class Process:
     def __init__(self, name: str, command: list[str], scratch: Path):
         self.name = name
         self.log = scratch / "output.log"
+        self.recording = scratch / RECORDING
+        self._read = 0
         with self.log.open("wb") as log:
             # In tests/, so that `-m benchmarks.…` is found.
             self.popen = subprocess.Popen(
@@ -68,6 +72,16 @@ class Process:
                 break
             last, quiet = now, time.monotonic()
         return quiet - start
+
+    def lost(self) -> int:
+        """How many events the recording, if there is one, says since the last call to be without."""
+        if not self.recording.exists():
+            return 0
+        with self.recording.open("rb") as lines:
+            lines.seek(self._read)
+            notes = [json.loads(line) for line in lines if line.startswith(b'{"kind":"note"')]
+            self._read = lines.tell()
+        return sum(note.get("lost", 0) for note in notes)
 
     def stop(self) -> None:
         self.popen.terminate()
@@ -113,7 +127,7 @@ def _mitmdump(target: str) -> Callable[[int, Path], list[str]]:
 
 def _hangup(*options: str) -> Callable[[int, Path], list[str]]:
     def command(port: int, scratch: Path) -> list[str]:
-        to = ["--listen", "127.0.0.1:0", "--record", str(scratch / "recording.jsonl"), "--quiet"]
+        to = ["--listen", "127.0.0.1:0", "--record", str(scratch / RECORDING), "--quiet"]
         return [*HANGUP, "proxy", f"ws://127.0.0.1:{port}", *to, *options]
 
     return command

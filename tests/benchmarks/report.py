@@ -68,6 +68,10 @@ def median(results: Results, measure: str, contestant: str, key: str = "value") 
     return statistics.median(sample[key] for sample in samples) if isinstance(samples, list) else None
 
 
+def _lost(samples: list[Sample] | str) -> float:
+    return sum(sample.get("lost", 0.0) for sample in samples if isinstance(sample, dict))
+
+
 def judge(results: Results) -> list[dict[str, Any]]:
     """Every bar that this run can speak to: what was reached, and whether it is enough."""
     rows = []
@@ -81,6 +85,7 @@ def judge(results: Results) -> list[dict[str, Any]]:
         met = None
         if bar.limit is not None:
             met = ratio is not None and (ratio >= bar.limit if bar.at_least else ratio <= bar.limit)
+            met = met and not _lost(reached[bar.contestant])  # who does not record it all is not "recording"
         rows.append(
             {
                 "measure": bar.measure, "contestant": bar.contestant, "against": bar.against, "of": bar.key,
@@ -162,7 +167,10 @@ def notes(results: Results) -> list[str]:
         for contestant, samples in row.items():
             if isinstance(samples, str):
                 lines.append(f"{contestant} failed in {measure}: {samples}")
-            elif (late := max(sample.get("late", 0.0) for sample in samples)) > LATE:
+                continue
+            if lost := _lost(samples):
+                lines.append(f"{contestant} did not record {lost:,.0f} events of {measure}.")
+            if (late := max(sample.get("late", 0.0) for sample in samples)) > LATE:
                 lines.append(f"{contestant} still worked for {late:.1f} s after a round of {measure}.")
     return lines
 

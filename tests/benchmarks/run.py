@@ -30,7 +30,9 @@ def once(measure: Measure, subject: Subject) -> Sample | str:
         sample = measure.run(subject)
     except (Broken, OSError) as error:
         return f"{type(error).__name__}: {error}"
-    sample["late"] = subject.process.settle() if subject.process else 0.0
+    if subject.process:
+        sample["late"] = subject.process.settle()
+        sample["lost"] = subject.process.lost()
     sample["share"] = subject.scale.share
     return sample
 
