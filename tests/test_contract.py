@@ -44,7 +44,11 @@ def test_an_unknown_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_connection_handler() -> None:
     handler = server.ConnectionHandler
-    assert list(inspect.signature(handler.close_connection).parameters) == ["self", "connection", "half_close"]
+    assert list(inspect.signature(handler.close_connection).parameters) == [
+        "self",
+        "connection",
+        "half_close",
+    ]
     assert {"reader", "writer", "handler"} <= set(server.ConnectionIO.__dataclass_fields__)
     assert hasattr(server.TimeoutWatchdog, "disarm")
     assert issubclass(tls_layers.TLSLayer, TunnelLayer) and "tls" in tls_layers.TLSLayer.__annotations__

@@ -89,7 +89,11 @@ def test_randomness_below_floor_5_is_seeded() -> None:
         if mine is None or mine >= 5:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random":
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "random"
+            ):
                 assert node.attr == "Random", f"{path}: random.{node.attr} is not seeded"
 
 

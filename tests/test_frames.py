@@ -45,7 +45,9 @@ class TestSection5_2:
     @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536])
     def test_lengths_in_their_minimal_form_are_sound(self, size: int) -> None:
         (item,) = read(frame(0x82, bytes(size)))
-        assert isinstance(item, Frame) and len(item.payload) == size and not item.problems and item.head is None
+        assert (
+            isinstance(item, Frame) and len(item.payload) == size and not item.problems and item.head is None
+        )
 
     @pytest.mark.parametrize(
         ("data", "size"),
@@ -106,7 +108,9 @@ class TestNoFrameAtAll:
         data = b"HTTP/1.1 400 Bad Request\r\n\r\n"
         items = read(frame(0x81, b"x") + data)
         assert [type(i) for i in items] == [Frame, Junk]
-        assert isinstance(items[1], Junk) and items[1].payload == data and items[1].problems == ("not-a-frame",)
+        assert (
+            isinstance(items[1], Junk) and items[1].payload == data and items[1].problems == ("not-a-frame",)
+        )
 
     @pytest.mark.parametrize("chunk", [1, 2, 3, 7])
     def test_in_any_chunks(self, chunk: int) -> None:

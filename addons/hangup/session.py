@@ -47,7 +47,9 @@ class Counters:
 class Direction:
     """One side's bytes: read, assembled, counted and turned into events."""
 
-    def __init__(self, session: Session, side: Side, deflate: Params | None, unknown: bool, mask: Mask) -> None:
+    def __init__(
+        self, session: Session, side: Side, deflate: Params | None, unknown: bool, mask: Mask
+    ) -> None:
         self.session = session
         self.side = side
         self.counters = Counters()
@@ -94,9 +96,14 @@ class Direction:
                             problems=("invalid-utf8",) if data64 is not None and opcode == TEXT else (),
                         )
                     )
+                    counters.last_opcode = "text" if opcode == TEXT else "binary"
                 else:
+                    # Whoever is told of such a frame may look at the counters, which must include it.
+                    counters.frames += frames
+                    counters.bytes += size
+                    frames = size = 0
+                    counters.last_n, counters.last_at, counters.last_opcode = n, at, OPCODE_NAMES[opcode]
                     emit(frame_event(item, assembler.frame(item), at, conn, n, side))
-                counters.last_opcode = OPCODE_NAMES[opcode]
             elif type(item) is Piece:
                 if item.head is not None:
                     n += 1

@@ -8,9 +8,8 @@ from rich.text import Text
 
 from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy
-from hangup.recording import events
+from hangup.recording import events, loops
 from hangup.recording.events import Event
-from hangup.recording.loops import LoopFinder
 
 COLOURS = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "white"}
 
@@ -45,7 +44,10 @@ class Live:
             say(f"  listening on {escape(shown)}:{port}")
             if settings.target is not None and not settings.modes:
                 name = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else shown
-                say(f"  VITE_WS_BASE=ws://{escape(name)}:{port}{escape(settings.target.path)}", style="bold green")
+                say(
+                    f"  VITE_WS_BASE=ws://{escape(name)}:{port}{escape(settings.target.path)}",
+                    style="bold green",
+                )
         say(f"  recording to {escape(str(recorder.path))}")
         self.console.file.flush()
         if not self.quiet:
@@ -108,10 +110,10 @@ class Live:
         http = f", {recorder.http} other HTTP requests" if recorder.http else ""
         count = len(connections)
         say(f"\n[bold]{count} connection{'' if count == 1 else 's'}[/]{http}")
-        loops = LoopFinder().find(connections)
-        for loop in loops:
+        found = loops.find(connections)
+        for loop in found:
             say(f"[red]a loop:[/] {escape(loop.sentence)}")
-        if connections and not loops:
+        if connections and not found:
             say("no reconnect loop")
         say(f"recording: {escape(str(recorder.path))}")
         say(f"next: hangup show {escape(str(recorder.path))}", style="bold")

@@ -26,11 +26,15 @@ from hangup.recording import events
 from hangup.session import Session
 from hangup.wire import handshake
 from hangup.wire.deflate import parse as parse_deflate
+from hangup.wire.frames import Mask
+from hangup.wire.header_lists import parse_extensions
+from hangup.wire.masking import mask
 
+fast_mask: Mask = mask
 try:
     from tornado.speedups import websocket_mask as fast_mask
 except ImportError:  # no compiled extension on this platform
-    from hangup.wire.masking import mask as fast_mask
+    pass
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +62,10 @@ class Hangup:
         loader.add_option("hangup_max_size", int, 0, "Begin a new file after so many bytes (0: never).")
         loader.add_option("hangup_max_payload", int, 0, "Keep so many bytes of each payload (0: all).")
         loader.add_option(
-            "hangup_hooks", bool, False, "Fire websocket_message hooks, so that mitmweb shows messages (slower)."
+            "hangup_hooks",
+            bool,
+            False,
+            "Fire websocket_message hooks, so that mitmweb shows messages (slower).",
         )
         loader.add_option("hangup_target", str, "", "What the recording's header names as the target.")
         layer.install(self)
@@ -182,17 +189,16 @@ class Hangup:
             flow.metadata["hangup_asked"] = recorder.now()
             self._record_handshake(flow)
         extensions = flow.response.headers.get_all("Sec-WebSocket-Extensions")
-        params = parse_deflate(extensions)
+        params = parse_deflate(extensions, flow.request.headers.get_all("Sec-WebSocket-Extensions"))
         session = Session(
             flow.metadata["hangup_conn"],
             self._with_hooks(flow, recorder) if ctx.options.hangup_hooks else recorder.emit,
             deflate=params,
-            unknown_extension=any(
-                name != "permessage-deflate" for name, _ in handshake.parse_extensions(extensions)
-            ),
+            unknown_extension=any(e.name != "permessage-deflate" for e in parse_extensions(extensions)),
             mask=fast_mask,
         )
         self._flows[session.conn] = flow
+        recorder.sessions[session.conn] = session
         relay = Relay(session, recorder, handler, self._over)
         self.relays.add(relay)
         return relay
@@ -212,6 +218,7 @@ class Hangup:
         conn = relay.session.conn
         flow = self._flows.pop(conn)
         assert self.recorder is not None
+        del self.recorder.sessions[conn]
         ending = self.recorder.ledger.connections[conn].ending
         layer.finish_flow(flow, ending.code, ending.reason, ending.by == "client")
         self._fire(WebsocketEndHook(flow))

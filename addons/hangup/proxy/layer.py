@@ -7,9 +7,7 @@ from the first bytes after the handshake, which may be a frame's. Both are check
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import ctx, http, version
@@ -135,5 +133,3 @@ def finish_flow(flow: http.HTTPFlow, code: int | None, reason: str | None, by_cl
         flow.websocket.close_reason = reason
         flow.websocket.closed_by_client = by_client
     flow.live = False
-
-

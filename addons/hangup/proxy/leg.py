@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mitmproxy.connection import Connection
 from OpenSSL import SSL
@@ -72,7 +72,9 @@ class Leg(asyncio.Protocol):
     @property
     def transport(self) -> asyncio.Transport | None:
         """The asyncio transport, or None for a stream that has none."""
-        return self.writer.transport if isinstance(self.writer, asyncio.StreamWriter) else None
+        if not isinstance(self.writer, asyncio.StreamWriter):
+            return None
+        return cast(asyncio.Transport, self.writer.transport)
 
     # Reading.
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from hangup import __version__
 from hangup.recording import events
 from hangup.recording.account import Ledger
-from hangup.recording.events import Event, Frame, Part, Side
+from hangup.recording.events import End, Event, Frame, Part, Side
 from hangup.recording.journal import Journal, new_path
 from hangup.session import Session
 
 FLUSH_AFTER = 0.01
 """Seconds that a line may wait in memory: well within the 50 ms after which it must be in the file."""
+DATA = frozenset(("text", "binary", "continuation"))
 
 
 class Recorder:
@@ -51,11 +52,11 @@ class Recorder:
             mode=mode,
             version=__version__,
         )
-        self.journal = Journal(
-            self.path, header, max_size=max_size, max_payload=max_payload, on_loss=on_loss
-        )
+        self.journal = Journal(self.path, header, max_size=max_size, max_payload=max_payload, on_loss=on_loss)
         self._write = self.journal.write
         self.ledger = Ledger()
+        self.sessions: dict[int, Session] = {}
+        """Those under way, by number: they keep the sums of their data frames."""
         self.listeners: list[Callable[[Event], None]] = []
         self.http = 0
         self.conns = 0
@@ -75,8 +76,14 @@ class Recorder:
         self._write(event)
         if self._timer is None:
             self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)
-        kind = type(event)
-        if kind is Part or (kind is Frame and event.opcode in ("text", "binary", "continuation")):  # type: ignore[attr-defined]
+        if isinstance(event, Frame):
+            if event.opcode in DATA and not event.problems:
+                return
+            if event.opcode == "close":
+                self._tally(event.conn)
+        elif isinstance(event, End):
+            self._tally(event.conn)
+        elif isinstance(event, Part):
             return
         self.ledger.feed(event)
         for listener in self.listeners:
@@ -86,12 +93,15 @@ class Recorder:
         self._timer = None
         self.journal.flush()
 
-    def tally(self, session: Session) -> None:
-        """Brings the sums of a session's data frames up to date."""
+    def _tally(self, conn: int) -> None:
+        """Brings the sums of a connection's data frames up to date."""
+        session = self.sessions.get(conn)
+        if session is None:
+            return
         sides: tuple[Side, Side] = ("client", "server")
         for side in sides:
             c = session.direction(side).counters
-            self.ledger.tally(session.conn, side, c.frames, c.bytes, c.last_n, c.last_at, c.last_opcode)
+            self.ledger.tally(conn, side, c.frames, c.bytes, c.last_n, c.last_at, c.last_opcode)
 
     def note(self, text: str, conn: int = 0) -> None:
         """Records a remark."""

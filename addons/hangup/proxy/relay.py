@@ -36,7 +36,6 @@ class Relay:
         self.client: Leg
         self.server: Leg
         self.done = False
-        self._ends = 0
         self._loop = asyncio.get_running_loop()
         # mitmproxy closes what was silent for ten minutes; how long a socket may be silent is not ours to say.
         self._awake = handler.timeout_watchdog.disarm()
@@ -120,9 +119,6 @@ class Relay:
         self.recorder.note(text, self.session.conn)
 
     def _end(self, side: Side, how: How, *, by: str = "", note: str = "") -> None:
-        self._ends += 1
-        if self._ends == 1:
-            self.recorder.tally(self.session)
         self.session.end(side, how, self.recorder.now(), by=by, note=note)
 
 

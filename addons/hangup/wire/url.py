@@ -67,5 +67,7 @@ def parse_listen(text: str) -> tuple[str, int]:
     host, _, port = text.strip().rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"not an address to listen on: {text!r} (write HOST:PORT, for instance 127.0.0.1:9000)")
+        raise UsageError(
+            f"not an address to listen on: {text!r} (write HOST:PORT, for instance 127.0.0.1:9000)"
+        )
     return host or "127.0.0.1", int(port)
