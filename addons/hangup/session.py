@@ -47,9 +47,7 @@ class Counters:
 class Direction:
     """One side's bytes: read, assembled, counted and turned into events."""
 
-    def __init__(
-        self, session: Session, side: Side, deflate: Params | None, unknown: bool, mask: Mask
-    ) -> None:
+    def __init__(self, session: Session, side: Side, deflate: Params | None, unknown: bool, mask: Mask) -> None:
         self.session = session
         self.side = side
         self.counters = Counters()

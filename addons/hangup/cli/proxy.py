@@ -16,9 +16,7 @@ from hangup.wire.url import parse_listen, parse_target
     epilog="Example:  hangup proxy ws://localhost:8000/ws   then start the frontend with the line that it prints."
 )
 @click.argument("target", required=False)
-@click.option(
-    "--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="Port 0 picks one."
-)
+@click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="Port 0 picks one.")
 @click.option(
     "--record",
     default="recordings",

@@ -144,13 +144,9 @@ class Hangup:
             return
         message = flow.error.msg if flow.error else ""
         gone = "client disconnected" in message.lower()
-        self._record_handshake(
-            flow, "the client went away before the answer" if gone else connect_error(message)
-        )
+        self._record_handshake(flow, "the client went away before the answer" if gone else connect_error(message))
         if gone:
-            recorder.emit(
-                events.End(at=recorder.now(), conn=flow.metadata["hangup_conn"], side="client", how="fin")
-            )
+            recorder.emit(events.End(at=recorder.now(), conn=flow.metadata["hangup_conn"], side="client", how="fin"))
 
     def _record_handshake(self, flow: http.HTTPFlow, error: str = "") -> None:
         recorder = self.recorder

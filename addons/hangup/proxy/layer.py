@@ -109,9 +109,7 @@ def install(addon: Hangup) -> None:
     global _addon
     low, high = SUPPORTED
     if not low <= _version() < high:
-        raise HangupError(
-            f"mitmproxy {version.VERSION} is not supported: hangup needs 11.0.2 or later, and below 13"
-        )
+        raise HangupError(f"mitmproxy {version.VERSION} is not supported: hangup needs 11.0.2 or later, and below 13")
     _addon = addon
     stock.WebsocketLayer = WebSocketLayer  # type: ignore[misc,assignment]
     _http1.Http1Connection.make_pipe = _make_pipe  # type: ignore[method-assign]

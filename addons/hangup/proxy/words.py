@@ -25,7 +25,5 @@ def connect_error(message: str) -> str:
         if re.search(pattern, message):
             return words
     if "ertificate verify failed" in message:
-        return (
-            f"{message.rstrip('.')} (--insecure accepts any certificate, --ca FILE a certificate authority)"
-        )
+        return f"{message.rstrip('.')} (--insecure accepts any certificate, --ca FILE a certificate authority)"
     return message or "unknown error"
