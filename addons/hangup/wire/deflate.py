@@ -66,7 +66,7 @@ def parse(lines: Iterable[str], offered: Iterable[str] | None = None) -> Params 
     """The parameters in a response's ``Sec-WebSocket-Extensions`` lines, or None when it does not choose the
     extension. With the request's lines in ``offered``, the choice is checked against the offers too (7.1).
     A parameter that makes no sense is left out and told in ``problems``."""
-    chosen = [item for item in parse_extensions(lines).items if item.name == NAME]
+    chosen = [item for item in parse_extensions(lines) if item.name == NAME]
     if not chosen:
         return None
     values: dict[str, int | bool] = {}
@@ -88,7 +88,7 @@ def parse(lines: Iterable[str], offered: Iterable[str] | None = None) -> Params 
     if len(chosen) > 1:
         problems.append("chosen twice")
     if offered is not None:
-        offers = [item for item in parse_extensions(offered).items if item.name == NAME]
+        offers = [item for item in parse_extensions(offered) if item.name == NAME]
         unmet = [_unmet(offer, values) for offer in offers]
         if unmet and all(unmet):
             problems += unmet[0]

@@ -25,13 +25,6 @@ class Extension(NamedTuple):
         return "; ".join([self.name, *params])
 
 
-class Extensions(NamedTuple):
-    """What a list of extensions says, in order, and what is wrong with its form, in words."""
-
-    items: tuple[Extension, ...]
-    problems: tuple[str, ...]
-
-
 def is_token(text: str) -> bool:
     """Whether ``text`` is an HTTP token (RFC 9110 5.6.2), as the name of a subprotocol must be."""
     return _TOKEN.fullmatch(text) is not None
@@ -42,15 +35,25 @@ def parse_tokens(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(part for line in lines for item in line.split(",") if (part := item.strip(" \t")))
 
 
-def parse_extensions(lines: Iterable[str]) -> Extensions:
+def parse_extensions(lines: Iterable[str]) -> tuple[Extension, ...]:
     """Reads ``Sec-WebSocket-Extensions`` lines. A parameter's value may be a token or a quoted string."""
-    items: list[Extension] = []
+    return tuple(_read(lines, []))
+
+
+def malformed(lines: Iterable[str]) -> list[str]:
+    """What breaks the grammar of ``Sec-WebSocket-Extensions`` (9.1), in words; empty for a sound list."""
     problems: list[str] = []
-    for line in lines:
-        for element in _split(line, ","):
-            if element.strip(" \t"):
-                items.append(_extension(element, problems))
-    return Extensions(tuple(items), tuple(problems))
+    _read(lines, problems)
+    return problems
+
+
+def _read(lines: Iterable[str], problems: list[str]) -> list[Extension]:
+    return [
+        _extension(element, problems)
+        for line in lines
+        for element in _split(line, ",")
+        if element.strip(" \t")
+    ]
 
 
 def _split(text: str, separator: str) -> list[str]:
