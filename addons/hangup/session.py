@@ -62,10 +62,11 @@ class Direction:
         emit, n = session.emit, session.n
         conn = session.conn
         size = 0
-        frames = 0
+        frames = last = 0
         for item in self.reader.feed(data):
             if type(item) is Frame:
                 n += 1
+                last = n
                 opcode, payload, key = item.opcode, item.payload, item.key
                 frames += 1
                 size += len(payload)
@@ -108,14 +109,16 @@ class Direction:
                     self._piece_n = n
                     self._pieces = 0
                 size += len(item.payload)
-                frames += self._piece(item, at)
+                if self._piece(item, at):
+                    frames += 1
+                    last = self._piece_n  # the other side may have begun frames since
             else:
                 assert type(item) is Junk
                 emit(junk_event(item, at, conn, side))
         session.n = n
         if frames:
             counters.frames += frames
-            counters.last_n = n
+            counters.last_n = last
             counters.last_at = at
         counters.bytes += size
 

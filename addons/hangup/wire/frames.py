@@ -269,7 +269,8 @@ class FrameReader:
         """What was left of a frame when the stream ended: its bytes that were not given back yet, or None."""
         if self._piece is not None:
             piece, self._piece = self._piece, None
-            return Junk(b"", ("half-frame",), piece.opcode, piece.length)
+            # No piece was given out yet when the stream ended right after the header.
+            return Junk(piece.head or b"", ("half-frame",), piece.opcode, piece.length)
         if not self._buffer:
             return None
         data = bytes(self._buffer)
