@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from hangup.recording import events
 from hangup.recording.events import Event, How, Side, payload_fields
+from hangup.recording.express import Lane
 from hangup.wire.deflate import Inflater, Params
 from hangup.wire.frames import (
     BINARY,
@@ -29,6 +30,7 @@ from hangup.wire.masking import mask as pure_mask
 from hangup.wire.messages import NOTHING, Assembler, Message, Noted, parse_close
 
 Emit = Callable[[Event], None]
+EmitLines = Callable[[list[bytes]], None]
 
 
 class Counters:
@@ -53,11 +55,40 @@ class Direction:
         self.counters = Counters()
         self.reader = FrameReader(side, rsv_data=4 if deflate else 0, rsv_any=unknown, mask=mask)
         self.assembler = Assembler(Inflater(deflate, side) if deflate else None)
+        self.lane = Lane(session.conn, side, mask) if session.emit_lines is not None else None
         self._piece_n = 0
         self._pieces = 0
 
     def observe(self, data: bytes, at: float) -> None:
         """Reads ``data`` and emits its events."""
+        if self.lane is None:
+            self._observe(data, at)
+            return
+        pos, end = 0, len(data)
+        reader = self.reader
+        while reader.inside and pos < end:  # finish the frame that an earlier chunk began
+            step = data[pos : pos + reader.missing]
+            self._observe(step, at)
+            pos += len(step)
+        if pos < end and self.assembler.idle:
+            pos = self._express(data, pos, at)
+        if pos < end:
+            self._observe(data[pos:] if pos else data, at)
+
+    def _express(self, data: bytes, pos: int, at: float) -> int:
+        """Takes the simple frames at ``pos``; returns where something else begins."""
+        session, counters, lane = self.session, self.counters, self.lane
+        assert lane is not None and session.emit_lines is not None
+        lines: list[bytes] = []
+        pos, session.n, size = lane.run(data, pos, session.n, at, lines)
+        if lines:
+            session.emit_lines(lines)
+            counters.frames += len(lines)
+            counters.bytes += size
+            counters.last_n, counters.last_at, counters.last_opcode = session.n, at, lane.last_opcode
+        return pos
+
+    def _observe(self, data: bytes, at: float) -> None:
         session, side, counters, assembler = self.session, self.side, self.counters, self.assembler
         emit, n = session.emit, session.n
         conn = session.conn
@@ -207,7 +238,7 @@ class Session:
 
     ``conn`` is its number in the recording; ``emit`` takes its events; ``deflate`` is what permessage-deflate
     was negotiated to, ``unknown_extension`` whether there is one that we cannot read; ``mask`` may be a faster
-    masking function. Times (``at``) are seconds from the recording's start.
+    masking function. With ``emit_lines`` simple data frames are not emitted as events but given to it encoded. Times (``at``) are seconds from the recording's start.
     """
 
     def __init__(
@@ -218,9 +249,11 @@ class Session:
         deflate: Params | None = None,
         unknown_extension: bool = False,
         mask: Mask = pure_mask,
+        emit_lines: EmitLines | None = None,
     ) -> None:
         self.conn = conn
         self.emit = emit
+        self.emit_lines = emit_lines
         self.n = 0
         self.client = Direction(self, "client", deflate, unknown_extension, mask)
         self.server = Direction(self, "server", deflate, unknown_extension, mask)

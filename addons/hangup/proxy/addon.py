@@ -186,12 +186,14 @@ class Hangup:
             self._record_handshake(flow)
         extensions = flow.response.headers.get_all("Sec-WebSocket-Extensions")
         params = parse_deflate(extensions, flow.request.headers.get_all("Sec-WebSocket-Extensions"))
+        hooks = ctx.options.hangup_hooks
         session = Session(
             flow.metadata["hangup_conn"],
-            self._with_hooks(flow, recorder) if ctx.options.hangup_hooks else recorder.emit,
+            self._with_hooks(flow, recorder) if hooks else recorder.emit,
             deflate=params,
             unknown_extension=any(e.name != "permessage-deflate" for e in parse_extensions(extensions)),
             mask=fast_mask,
+            emit_lines=recorder.emit_lines if recorder.takes_lines and not hooks else None,
         )
         self._flows[session.conn] = flow
         recorder.sessions[session.conn] = session

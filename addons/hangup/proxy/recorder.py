@@ -54,6 +54,9 @@ class Recorder:
         )
         self.journal = Journal(self.path, header, max_size=max_size, max_payload=max_payload, on_loss=on_loss)
         self._write = self.journal.write
+        self._extend = self.journal.extend
+        self.takes_lines = not max_payload
+        """Whether :meth:`emit_lines` may be used: not where payloads must be cut."""
         self.ledger = Ledger()
         self.sessions: dict[int, Session] = {}
         """Those under way, by number: they keep the sums of their data frames."""
@@ -88,6 +91,12 @@ class Recorder:
         self.ledger.feed(event)
         for listener in self.listeners:
             listener(event)
+
+    def emit_lines(self, lines: list[bytes]) -> None:
+        """Writes data frames that are encoded already."""
+        self._extend(lines)
+        if self._timer is None:
+            self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)
 
     def _flush(self) -> None:
         self._timer = None

@@ -127,14 +127,16 @@ class Journal:
             self._lines.append(_encode(event))
         except (ValueError, TypeError, OverflowError) as error:
             self.lost += 1
-            text = (
-                f"an event of kind {type(event).__name__} could not be written: {printable(str(error), 200)}"
-            )
+            text = f"an event of kind {type(event).__name__} could not be written: {printable(str(error), 200)}"
             self._lines.append(_encode(Note(at=event.at, text=text, lost=1)))
 
     def append(self, line: bytes) -> None:
         """Buffers an event that is encoded already, without its newline."""
         self._lines.append(line)
+
+    def extend(self, lines: list[bytes]) -> None:
+        """Buffers events that are encoded already, without their newlines."""
+        self._lines += lines
 
     def flush(self) -> None:
         """Hands what is buffered over to the writing thread; never blocks on the disk."""
@@ -187,9 +189,7 @@ class Journal:
         lost = self._dropped
         if lost:
             self._dropped = 0
-            text = (
-                f"{plural(lost, 'event')} could not be written here and {'is' if lost == 1 else 'are'} lost"
-            )
+            text = f"{plural(lost, 'event')} could not be written here and {'is' if lost == 1 else 'are'} lost"
             self._queue(_encode(Note(at=self._dropped_at, text=text, lost=lost)) + b"\n", 0)
 
     # The writing thread.
@@ -323,9 +323,7 @@ class Journal:
             if self._fd >= 0 and not self._head:
                 block = self._blocks[0][0] if self._blocks else b""
                 torn = self._done - (block.rfind(b"\n", 0, self._done) + 1)
-                note = Note(
-                    at=0.0, text=f"{plural(lost, 'event')} could not be written: {self._outage}", lost=lost
-                )
+                note = Note(at=0.0, text=f"{plural(lost, 'event')} could not be written: {self._outage}", lost=lost)
                 with suppress(msgspec.MsgspecError, UnicodeError):
                     note.at = _at.decode(block[self._done - torn :].partition(b"\n")[0]).at
                 with suppress(OSError):

@@ -141,6 +141,11 @@ class FrameReader:
         """Whether the last byte that was fed lies within a frame."""
         return bool(self._buffer) or self._piece is not None
 
+    @property
+    def missing(self) -> int:
+        """While inside a frame: how many bytes are wanted next. No more than these belong to it, or to its header."""
+        return self._left if self._piece is not None else self._need - len(self._buffer)
+
     def feed(self, data: bytes) -> list[Item]:
         """The items that ``data`` completes."""
         if self._buffer:
