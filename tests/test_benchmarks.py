@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import report, run
 from benchmarks.client import Broken, Connection
-from benchmarks.contestants import CONTESTANTS, Process, running
+from benchmarks.contestants import CONTESTANTS, Contestant, Process, running
 from benchmarks.measures import MEASURES, MIB, Scale
 from benchmarks.run import main
 from benchmarks.traffic import BINARY, MASK, PING, PONG, TEXT, frame, message
@@ -127,3 +127,33 @@ def test_one_command_from_anywhere(tmp_path: Path) -> None:
     folder = Path(__file__).with_name("benchmarks")
     told = subprocess.run([sys.executable, folder, "--help"], cwd=tmp_path, capture_output=True, text=True)
     assert told.returncode == 0 and "--quick" in told.stdout
+
+
+def test_who_does_not_start_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Contestant(
+        "relay", "relay", lambda port, scratch: [sys.executable, "-c", "raise SystemExit('no')"]
+    )
+    monkeypatch.setattr(run, "CONTESTANTS", [broken])
+    assert main(["--only", "echo-64"], TINY) == 0
+    assert "relay failed in echo-64: did not start: no" in capsys.readouterr().out
+
+
+def test_gaps_in_a_recording_are_counted(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "print('listening on 127.0.0.1:1')"]
+    process = Process("hangup", command, tmp_path)
+    try:
+        process.wait()
+        assert process.port == 1 and process.lost() == 0
+        frame_line = (
+            b'{"kind":"frame","at":1,"conn":1,"n":1,"side":"client","text":"\\"kind\\":\\"note\\""}\n'
+        )
+        note = b'{"kind":"note","at":1,"text":"lost","lost":3}\n'
+        process.recording.write_bytes(frame_line + note + frame_line)
+        assert (process.lost(), process.lost()) == (3, 0)
+        with process.recording.open("ab") as recording:
+            recording.write(note + b'{"kind":"note","at":1,"text":"a remark"}\n')
+        assert process.lost() == 3
+    finally:
+        process.stop()

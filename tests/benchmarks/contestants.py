@@ -18,7 +18,7 @@ import psutil
 
 TESTS = Path(__file__).resolve().parents[1]
 MITMDUMP = str(Path(sys.executable).with_name("mitmdump"))
-HANGUP = [sys.executable, "-m", "hangup"]
+HANGUP = [str(Path(sys.executable).with_name("hangup"))]
 LISTENING = re.compile(r"listening (?:on|at) \S*:(\d+)")
 RECORDING = "recording.jsonl"
 START = 60.0  # seconds a process has to tell its port
@@ -39,13 +39,15 @@ class Process:
             )
         self.ps = psutil.Process(self.popen.pid)
         self.port = 0
+        self.problem = ""
 
     def wait(self) -> None:
-        """Until it listens."""
+        """Until it listens; when it does not, ``problem`` says why."""
         deadline = time.monotonic() + START
         while not (told := LISTENING.search(text := self.log.read_text(errors="replace"))):
             if self.popen.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name} did not start:\n{text[-2000:]}")
+                self.problem = "did not start: " + (text.strip().splitlines() or ["no word from it"])[-1]
+                return
             time.sleep(0.02)
         self.port = int(told[1])
 
@@ -173,6 +175,8 @@ def running(contestants: list[Contestant]) -> Iterator[dict[str, tuple[int, Proc
         try:
             server = start("server", lambda *_: [sys.executable, "-m", "benchmarks.echo_server"], 0)
             server.wait()
+            if server.problem:
+                raise RuntimeError(f"the echo server {server.problem}")
             for each in contestants:
                 if each.command:
                     start(each.name, each.command, server.port)

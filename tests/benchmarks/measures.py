@@ -6,8 +6,10 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+
+import psutil
 
 from benchmarks.client import Broken, Connection
 from benchmarks.contestants import Process
@@ -98,8 +100,9 @@ def growth(process: Process) -> Iterator[Callable[[], float]]:
 
     def watch() -> None:
         nonlocal peak
-        while not over.wait(0.02):
-            peak = max(peak, process.rss())
+        with suppress(psutil.Error):  # it died; the client tells
+            while not over.wait(0.02):
+                peak = max(peak, process.rss())
 
     def so_far() -> float:
         return (max(peak, process.rss()) - idle) / MIB

@@ -9,6 +9,8 @@ import resource
 import sys
 from dataclasses import replace
 
+import psutil
+
 from benchmarks import report
 from benchmarks.client import Broken, Connection
 from benchmarks.contestants import CONTESTANTS, Contestant, running
@@ -26,9 +28,11 @@ def say(text: str) -> None:
 def once(measure: Measure, subject: Subject) -> Sample | str:
     """One sample, or why there is none; and how long the contestant worked on afterwards."""
     gc.collect()
+    if subject.process and subject.process.problem:
+        return subject.process.problem
     try:
         sample = measure.run(subject)
-    except (Broken, OSError) as error:
+    except (Broken, OSError, psutil.Error) as error:
         return f"{type(error).__name__}: {error}"
     if subject.process:
         sample["late"] = subject.process.settle()
