@@ -25,7 +25,7 @@ from hangup.recording.events import (
     Side,
     Stop,
 )
-from hangup.recording.units import printable, size
+from hangup.recording.units import printable, size, span
 
 STEPS_KEPT = 24
 """How many steps of an ending are kept; what matters is among the first."""
@@ -104,7 +104,7 @@ class Connection(Struct, kw_only=True):
     def lifetime(self) -> float | None:
         """Seconds from opening to the end; None while it is open, or when it never was."""
         ended = self.ended
-        return None if ended is None or self.opened is None else round(ended - self.opened, 6)
+        return None if ended is None or self.opened is None else span(self.opened, ended)
 
     def summary(self) -> dict[str, Any]:
         """For JSON."""
@@ -210,7 +210,7 @@ class Ledger:
         connection.server = event.server[:TEXT_KEPT]
         connection.target = target
         connection.path = target.partition("?")[0]
-        connection.asked = event.at - event.waited
+        connection.asked = span(event.waited, event.at)
         connection.answered = event.at
         connection.answered_by = event.by[:TEXT_KEPT]
         connection.error = event.error[:TEXT_KEPT]

@@ -17,7 +17,7 @@ from statistics import median
 from msgspec import Struct
 
 from hangup.recording.account import Connection
-from hangup.recording.units import duration, printable
+from hangup.recording.units import duration, plural, printable, span
 
 SHORT = 10.0
 """A connection that ends within so many seconds of opening is short-lived."""
@@ -75,7 +75,7 @@ class Loop(Struct):
         else:
             fate = f"each lived {duration(self.median_lifetime)}"
             if self.failed:
-                fate += f" ({self.failed} handshakes failed)"
+                fate += f" ({plural(self.failed, 'handshake')} failed)"
         pace = "backing off" if self.backing_off else "not backing off"
         text = (
             f"{_numbers(self.conns)} of one client on {printable(self.path, 200)}, {self.count} in "
@@ -135,9 +135,10 @@ def find(
 
 
 def host(address: str) -> str:
-    """The host of ``host:port``."""
+    """The host of ``host:port`` or ``[host]:port``; an address without a port as it is."""
     head, colon, port = address.rpartition(":")
-    return head if colon and port.isdigit() else address
+    has_port = port.isdigit() and (":" not in head or head.startswith("["))
+    return head if colon and has_port else address
 
 
 class _Chain:
@@ -168,9 +169,7 @@ def _chains(members: list[Connection], reopen: float) -> list[list[Connection]]:
     return [chain.members for chain in chains]
 
 
-def _runs(
-    chain: list[Connection], client: str, path: str, now: float, short: float, minimum: int
-) -> list[Loop]:
+def _runs(chain: list[Connection], client: str, path: str, now: float, short: float, minimum: int) -> list[Loop]:
     loops = []
     run: list[Connection] = []
     for connection in [*chain, None]:
@@ -202,7 +201,7 @@ def _loop(
     open_yet: bool,
 ) -> Loop:
     ends = [connection.ended or 0.0 for connection in run]
-    gaps = [round(_asked(after) - end, 6) for end, after in zip(ends, run[1:], strict=False)]
+    gaps = [span(end, _asked(after)) for end, after in zip(ends, run[1:], strict=False)]
     endings = Counter((c.ending.by, c.ending.how) for c in run)
     by, how = max(endings, key=lambda key: endings[key])
     patience = short + 2 * max(gaps)

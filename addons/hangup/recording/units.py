@@ -29,6 +29,12 @@ def duration(seconds: float) -> str:
     return _pair(whole, _DAY, "d", _HOUR, "h")
 
 
+def span(start: float, end: float) -> float:
+    """Seconds between two times, to the microsecond; 0 when they are too absurd to be subtracted."""
+    seconds = end - start
+    return round(seconds, 6) if math.isfinite(seconds) else 0.0
+
+
 def _pair(whole: int, big: int, big_name: str, small: int, small_name: str) -> str:
     first, rest = divmod(whole, big)
     return f"{first} {big_name} {rest // small} {small_name}" if rest // small else f"{first} {big_name}"

@@ -1,0 +1,211 @@
+"""Which connections are a loop, and how it is described."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import recorded
+from hangup.recording import events as ev
+from hangup.recording import loops
+from hangup.recording.account import Ledger
+from hangup.recording.loops import Loop, find
+from recorded import end, handshake
+
+
+def found(events: list[ev.Event], **options: float) -> list[Loop]:
+    ledger = Ledger()
+    for event in events:
+        ledger.feed(event)
+    return find(ledger.connections.values(), now=ledger.last_at, **options)  # type: ignore[arg-type]
+
+
+def lived(
+    conn: int, asked: float, ended: float | None, client: str = "127.0.0.1:1", path: str = "/ws"
+) -> list[ev.Event]:
+    """A connection from request to end, open if that is None."""
+    opening: list[ev.Event] = [handshake(asked + 0.005, conn, path, client=client, waited=0.005)]
+    return opening if ended is None else [*opening, end(ended, "server", conn=conn)]
+
+
+def inorder(*groups: list[ev.Event]) -> list[ev.Event]:
+    return sorted((event for group in groups for event in group), key=lambda event: event.at)
+
+
+def test_the_famous_loop() -> None:
+    (loop,) = found(recorded.loop(7))
+    assert (loop.count, loop.conns, loop.path, loop.client) == (7, [1, 2, 3, 4, 5, 6, 7], "/ws/client-1", "127.0.0.1")
+    assert (loop.median_lifetime, loop.median_gap, loop.failed) == (0.013, 1.0, 0)
+    assert (loop.ended_by, loop.how, loop.backing_off, loop.going_on, loop.settled) == (
+        "server",
+        "fin",
+        False,
+        True,
+        None,
+    )
+    assert loop.sentence == (
+        "connections 1 to 7 of one client on /ws/client-1, 7 in 6.09 s: each lived 13 ms, opened again after "
+        "1.00 s (medians), not backing off, still going on at the end"
+    )
+    json.dumps(loop.summary())
+
+
+def test_two_are_no_loop_and_three_are() -> None:
+    assert found(recorded.loop(2)) == []
+    assert len(found(recorded.loop(3))) == 1
+
+
+def test_all_at_once_is_no_loop() -> None:
+    assert found(inorder(*(lived(n, 1.0, 1.5) for n in range(1, 9)))) == []
+
+
+def test_long_ones_are_no_loop() -> None:
+    assert found(inorder(*(lived(n, n * 20.0, n * 20.0 + 15) for n in range(1, 9)))) == []
+    assert len(found(inorder(*(lived(n, n * 20.0, n * 20.0 + 15) for n in range(1, 9))), short=16.0)) == 1
+
+
+def test_failed_handshakes_are_a_loop() -> None:
+    events: list[ev.Event] = [handshake(float(n), n, status=403, waited=0.1) for n in range(1, 6)]
+    (loop,) = found(events)
+    assert (loop.count, loop.failed, loop.median_lifetime, loop.median_gap) == (5, 5, 0.0, 0.9)
+    assert (loop.ended_by, loop.how) == ("server", "none") and "every handshake failed" in loop.sentence
+
+
+def test_some_failed_handshakes() -> None:
+    events = [*recorded.loop(3), handshake(5.0, 4, "/ws/client-1", status=503), *recorded.loop(2, start=6.0, first=5)]
+    (loop,) = found(events)
+    assert (loop.count, loop.failed) == (6, 1)
+    assert "(1 handshake failed)" in loop.sentence
+
+
+def test_other_clients_and_paths_are_other_loops() -> None:
+    a = [lived(n, n * 1.0, n + 0.1, f"10.0.0.1:{n}") for n in (1, 2, 3)]
+    b = [lived(n + 10, n + 0.2, n + 0.3, f"[fe80::1]:{n}") for n in (1, 2, 3)]
+    c = [lived(n + 20, n + 0.4, n + 0.5, f"10.0.0.1:{n}", "/other") for n in (1, 2)]
+    assert [(loop.client, loop.conns) for loop in found(inorder(*a, *b, *c))] == [
+        ("10.0.0.1", [1, 2, 3]),
+        ("[fe80::1]", [11, 12, 13]),
+    ]
+
+
+def test_a_query_does_not_make_another_path() -> None:
+    events = inorder(*(lived(n, n * 1.0, n + 0.1, path=f"/ws?id={n}") for n in (1, 2, 3)))
+    assert found(events)[0].path == "/ws"
+
+
+def test_two_tabs_side_by_side_are_two_loops() -> None:
+    # Both drop at once and wait for the same time, but one always comes a little later.
+    tabs = inorder(
+        *(lived(2 * n, n, n + 0.30) for n in range(1, 6)), *(lived(2 * n + 1, n + 0.1, n + 0.41) for n in range(1, 6))
+    )
+    assert [loop.conns for loop in found(tabs)] == [[2, 4, 6, 8, 10], [3, 5, 7, 9, 11]]
+
+
+def test_tabs_that_kick_each_other_out_are_two_loops() -> None:
+    events: list[ev.Event] = []
+    for conn in range(1, 11):  # each opening ends the other tab's connection, which is opened again after 1 s
+        events += lived(conn, float(conn), conn + 1.01)
+    assert [loop.conns for loop in found(inorder(events))] == [[1, 3, 5, 7, 9], [2, 4, 6, 8, 10]]
+
+
+def test_one_beside_a_lasting_connection() -> None:
+    lasting = lived(1, 0.0, None)
+    assert [loop.conns for loop in found([*lasting, *recorded.loop(3, first=2)])] == [[2, 3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "growing"),
+    [
+        ([1, 1, 1, 1, 1], False),
+        ([1, 1.2, 0.9, 1.1], False),
+        ([1, 2, 4, 8], True),
+        ([1, 2], True),
+        ([2, 1], False),
+        ([0.5, 1, 2, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5], True),
+        ([1.1, 2.3, 2.0, 3.9, 3.6], True),
+        ([0.001, 0.004, 0.002, 0.009], False),
+        ([8, 4, 2, 1], False),
+    ],
+)
+def test_backing_off(gaps: list[float], growing: bool) -> None:
+    at, events = 1.0, lived(1, 1.0, 1.1)
+    for conn, gap in enumerate(gaps, 2):
+        at += 0.1 + gap
+        events += lived(conn, at, at + 0.1)
+    (loop,) = found(events)
+    assert loop.backing_off is growing
+    assert ("not backing off" in loop.sentence) is not growing
+    assert loop.median_gap == pytest.approx(sorted(gaps)[len(gaps) // 2], abs=1.01)
+
+
+def test_a_loop_that_settles() -> None:
+    (loop,) = found([*recorded.loop(4), *lived(5, 6.0, None, path="/ws/client-1"), ev.Note(at=60.0, text="")])
+    assert (loop.conns, loop.settled, loop.going_on) == ([1, 2, 3, 4], 5, False)
+    assert loop.sentence.endswith("; connection 5 ended it by staying open")
+
+
+def test_a_loop_whose_next_one_just_opened_goes_on() -> None:
+    (loop,) = found([*recorded.loop(4), *lived(5, 6.0, None, path="/ws/client-1"), ev.Note(at=7.0, text="")])
+    assert (loop.settled, loop.going_on) == (None, True)
+
+
+def test_a_loop_that_was_given_up() -> None:
+    (loop,) = found([*recorded.loop(4), ev.Note(at=60.0, text="")])
+    assert not loop.going_on and loop.sentence.endswith("not backing off")
+
+
+def test_two_loops_with_a_good_spell_between() -> None:
+    events = [
+        *recorded.loop(3),
+        *lived(4, 5.0, 40.0, path="/ws/client-1"),
+        *recorded.loop(4, start=41.0, first=5),
+    ]
+    assert [(loop.conns, loop.settled) for loop in found(events)] == [([1, 2, 3], 4), ([5, 6, 7, 8], None)]
+
+
+def test_a_new_start_hours_later_is_another_loop() -> None:
+    events = [*recorded.loop(3), *recorded.loop(3, start=9000.0, first=4)]
+    assert [loop.conns for loop in found(events)] == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_connections_without_a_handshake_are_left_out() -> None:
+    assert found([end(float(n), "server", conn=n) for n in range(1, 9)]) == []
+
+
+def test_the_default_now() -> None:
+    ledger = Ledger()
+    for event in recorded.loop(3):
+        ledger.feed(event)
+    assert find(ledger.connections.values())[0].going_on and find([]) == []
+
+
+def test_hosts() -> None:
+    hosts = {"127.0.0.1:5000": "127.0.0.1", "[::1]:80": "[::1]", "::1": "::1", "": "", "unix": "unix", "a:b": "a:b"}
+    assert {address: loops.host(address) for address in hosts} == hosts
+
+
+@settings(max_examples=150, deadline=None)
+@given(got=st.lists(recorded.events, max_size=15), minimum=st.integers(2, 3))
+def test_any_events(got: list[ev.Event], minimum: int) -> None:
+    for loop in found(got, minimum=minimum):
+        assert loop.count >= minimum
+        assert loop.sentence.isprintable()
+        json.dumps(loop.summary(), allow_nan=False)
+
+
+@given(
+    lifetimes=st.lists(st.floats(0.001, 9.0), min_size=3, max_size=10),
+    gaps=st.lists(st.floats(0.001, 200.0), min_size=9, max_size=9),
+)
+def test_every_run_of_short_ones_is_one_loop(lifetimes: list[float], gaps: list[float]) -> None:
+    at, events = 1.0, []
+    for conn, (lifetime, gap) in enumerate(zip(lifetimes, [*gaps, 0.0], strict=False), 1):
+        events += lived(conn, at, at + 0.005 + lifetime)
+        at += 0.005 + lifetime + gap
+    (loop,) = found(events)
+    assert loop.count == len(lifetimes) and len(loop.gaps) == loop.count - 1
+    assert loop.gaps == pytest.approx(gaps[: loop.count - 1], abs=1e-5)
+    assert loop.lifetimes == pytest.approx(lifetimes, abs=1e-5)
