@@ -108,8 +108,7 @@ class Ending(Struct):
     def summary(self) -> dict[str, object]:
         """For JSON."""
         account = [
-            {"at": s.at, "side": s.side, "what": s.what, "by": s.by, "n": s.n, "text": s.text}
-            for s in self.account
+            {"at": s.at, "side": s.side, "what": s.what, "by": s.by, "n": s.n, "text": s.text} for s in self.account
         ]
         return {
             "by": self.by,
@@ -216,9 +215,8 @@ def _refused(connection: Connection) -> Ending:
 def _still_open(connection: Connection) -> str:
     if connection.stopped:
         return "still open when the recording ended" + _losses(connection)
-    return (
-        "still open where the recording breaks off (it has no end: hangup was killed, or is still running)"
-        + (_losses(connection))
+    return "still open where the recording breaks off (it has no end: hangup was killed, or is still running)" + (
+        _losses(connection)
     )
 
 

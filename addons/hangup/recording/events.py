@@ -255,9 +255,7 @@ def decode_header(line: bytes | str) -> Header:
 
 def schema() -> dict[str, object]:
     """The JSON Schema of a recording's lines, generated from these types."""
-    (header, event), definitions = msgspec.json.schema_components(
-        (Header, AnyEvent), ref_template="#/$defs/{name}"
-    )
+    (header, event), definitions = msgspec.json.schema_components((Header, AnyEvent), ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of a hangup recording",

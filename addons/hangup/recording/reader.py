@@ -116,9 +116,7 @@ class Reader:
             with self._opened() as file:
                 for line in self._lines(file, wait):
                     try:
-                        event = decode(
-                            line if self._version == events.FORMAT else _upgraded(line, self._version)
-                        )
+                        event = decode(line if self._version == events.FORMAT else _upgraded(line, self._version))
                     except _UNREADABLE as error:
                         if line[-1:] != b"\n":
                             self.torn = True

@@ -42,10 +42,7 @@ def sent_to(events: Iterable[AnyEvent], conn: int, side: Side) -> Iterator[bytes
     acted = {
         event.n
         for event in events
-        if isinstance(event, FilterEvent)
-        and event.conn == conn
-        and event.side == other
-        and event.action in INSTEAD
+        if isinstance(event, FilterEvent) and event.conn == conn and event.side == other and event.action in INSTEAD
     }
     wire = _Wire()
     for event in events:
