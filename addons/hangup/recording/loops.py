@@ -129,7 +129,7 @@ def find(
     for (client, path), members in groups.items():
         if len(members) < minimum:
             continue
-        for chain in _chains(members, reopen):
+        for chain in chains(members, reopen):
             loops += _runs(chain, client, path, now, short, minimum)
     return sorted(loops, key=lambda loop: (loop.first, loop.conns[0]))
 
@@ -151,22 +151,27 @@ def _asked(connection: Connection) -> float:
     return connection.first_seen if connection.asked is None else connection.asked
 
 
-def _chains(members: list[Connection], reopen: float) -> list[list[Connection]]:
-    chains: list[_Chain] = []
+def chains(members: list[Connection], reopen: float = REOPEN, overlap: float = 0.0) -> list[list[Connection]]:
+    """The connections of one client in chains, each continued by what was opened after its last one's end.
+
+    A connection that was asked for up to ``overlap`` seconds before that end continues it too: some clients open the
+    next one first, and clocks differ.
+    """
+    found: list[_Chain] = []
     waiting: list[_Chain] = []
     for connection in sorted(members, key=lambda c: (_asked(c), c.conn)):
         at = _asked(connection)
         waiting = [c for c in waiting if c.ended is not None and at - c.ended <= reopen]
-        free = [c for c in waiting if c.ended is not None and c.ended <= at]
+        free = [c for c in waiting if c.ended is not None and c.ended - overlap <= at]
         if free:
             chain = min(free, key=lambda c: c.ended or 0.0)
         else:
             chain = _Chain()
-            chains.append(chain)
+            found.append(chain)
             waiting.append(chain)
         chain.members.append(connection)
         chain.ended = connection.ended
-    return [chain.members for chain in chains]
+    return [chain.members for chain in found]
 
 
 def _runs(chain: list[Connection], client: str, path: str, now: float, short: float, minimum: int) -> list[Loop]:
