@@ -79,9 +79,9 @@ class Lane:
             n += 1
             middle = text_middle if first == _TEXT else binary_middle
             if client:
-                append(b'%b%d%b%b",%b}' % (start, n, middle, key.hex().encode(), value))
+                append(b'%b%d%b%b",%b}\n' % (start, n, middle, key.hex().encode(), value))
             else:
-                append(b"%b%d%b,%b}" % (start, n, middle, value))
+                append(b"%b%d%b,%b}\n" % (start, n, middle, value))
             size += length
             opcode = first
             pos = stop

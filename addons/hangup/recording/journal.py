@@ -37,6 +37,9 @@ RETRY = 0.25
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _MOST = 1 << 30  # some systems refuse to write more in one call
 
+LARGE = 1 << 14
+"""Lines of so many bytes are not copied once more to be written together with others."""
+
 _encode = encoder.encode
 
 
@@ -81,6 +84,7 @@ class Journal:
         self._on_loss = on_loss
         self._cutter = Cutter(max_payload) if max_payload > 0 else None
         self._lines: list[bytes] = []
+        self._large = False
 
         # Shared by both threads, under the lock of ``_changed``.
         self._changed = threading.Condition()
@@ -124,18 +128,17 @@ class Journal:
         if self._cutter is not None:
             event = self._cutter.cut(event)
         try:
-            self._lines.append(_encode(event))
+            line = _encode(event) + b"\n"
+            self._lines.append(line)
+            if len(line) >= LARGE:
+                self._large = True
         except (ValueError, TypeError, OverflowError) as error:
             self.lost += 1
             text = f"an event of kind {type(event).__name__} could not be written: {printable(str(error), 200)}"
-            self._lines.append(_encode(Note(at=event.at, text=text, lost=1)))
-
-    def append(self, line: bytes) -> None:
-        """Buffers an event that is encoded already, without its newline."""
-        self._lines.append(line)
+            self._lines.append(_encode(Note(at=event.at, text=text, lost=1)) + b"\n")
 
     def extend(self, lines: list[bytes]) -> None:
-        """Buffers events that are encoded already, without their newlines."""
+        """Buffers events that are encoded already, each with its newline."""
         self._lines += lines
 
     def flush(self) -> None:
@@ -144,17 +147,17 @@ class Journal:
         if not lines:
             return
         self._lines = []
-        count = len(lines)
-        lines.append(b"")
-        block = b"\n".join(lines)
+        blocks = _blocks(lines) if self._large else [(b"".join(lines), len(lines))]
+        self._large = False
         with self._changed:
-            fits = not self._blocks or self._behind + len(block) <= self.max_behind
+            fits = not self._blocks or self._behind + sum(len(block) for block, _ in blocks) <= self.max_behind
             if fits and not self._closed:
                 self._queue_note()
-                self._queue(block, count)
+                for block, count in blocks:
+                    self._queue(block, count)
                 self._changed.notify()
             else:
-                self._drop(lines[-2], count)
+                self._drop(lines[-1], len(lines))
         if not fits:
             self._begin_outage("the disk is too slow for this recording")
 
@@ -338,6 +341,23 @@ class Journal:
     def _tell(self, message: str, lost: int) -> None:
         with suppress(Exception):
             self._on_loss(message, lost)
+
+
+def _blocks(lines: list[bytes]) -> list[tuple[bytes, int]]:
+    """What to write at once, and how many lines it is: a large line by itself, small ones together."""
+    blocks: list[tuple[bytes, int]] = []
+    small: list[bytes] = []
+    for line in lines:
+        if len(line) < LARGE:
+            small.append(line)
+            continue
+        if small:
+            blocks.append((b"".join(small), len(small)))
+            small = []
+        blocks.append((line, 1))
+    if small:
+        blocks.append((b"".join(small), len(small)))
+    return blocks
 
 
 def new_path(folder: str | os.PathLike[str], started: datetime, target: str) -> Path:
