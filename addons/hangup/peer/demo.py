@@ -106,6 +106,9 @@ async def frontend(url: str) -> None:
                         await asyncio.wait([listener], timeout=HEARTBEAT)
                         if not listener.done():
                             await socket.send("ping")
+                except asyncio.CancelledError:
+                    await socket.close(1001)  # as a browser does when its page is closed
+                    raise
                 finally:
                     listener.cancel()
         except (OSError, websockets.WebSocketException):
