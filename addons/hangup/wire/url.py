@@ -43,10 +43,12 @@ def parse_target(text: str) -> Target:
     except ValueError as error:
         raise TargetError(f"not a URL: {text!r} ({error})") from None
     if url.scheme not in ("ws", "wss", "http", "https") or not url.netloc:
-        hint = f"; did you mean ws://{text}?" if text and "://" not in text and " " not in text else ""
+        hint = f"; did you mean ws://{text}?" if text and "//" not in text and text.isprintable() and " " not in text else ""
         raise TargetError(f"not a WebSocket URL: {text!r} (it begins with ws:// or wss://{hint})")
     if not url.hostname:
         raise TargetError(f"no host in {text!r}")
+    if url.username is not None or url.password is not None:
+        raise TargetError("a WebSocket URL has no user and password (browsers refuse them): send a header instead")
     if url.fragment:
         raise TargetError(f"a WebSocket URL has no fragment: {text!r}")
     secure = url.scheme in ("wss", "https")

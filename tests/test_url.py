@@ -1,0 +1,76 @@
+"""Targets and addresses to listen on, as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangup.errors import HangupError, TargetError, UsageError
+from hangup.wire.url import parse_listen, parse_target
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "secure", "path"),
+    [
+        ("ws://localhost:8000", "ws://localhost:8000", False, ""),
+        ("ws://localhost:8000/", "ws://localhost:8000", False, ""),
+        ("wss://example.org/ws?token=1", "wss://example.org:443/ws?token=1", True, "/ws?token=1"),
+        ("http://[::1]:9/a", "ws://[::1]:9/a", False, "/a"),
+        ("https://example.org", "wss://example.org:443", True, ""),
+        ("WS://Example.ORG", "ws://example.org:80", False, ""),
+    ],
+)
+def test_targets(text: str, shown: str, secure: bool, path: str) -> None:
+    target = parse_target(text)
+    assert (str(target), target.secure, target.path) == (shown, secure, path)
+    assert target.was_http == text.lower().startswith("http")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("localhost:8000", "did you mean ws://localhost:8000"),
+        ("", "begins with ws://"),
+        ("ftp://x", "begins with ws://"),
+        ("ws://", "begins with ws://"),
+        ("ws://:80", "no host"),
+        ("ws://x:99999", "not a URL"),
+        ("ws://x:0", "port 0"),
+        ("ws://[::1", "not a URL"),
+        ("ws://x/#a", "fragment"),
+        ("ws://me:secret@x", "no user and password"),
+    ],
+)
+def test_wrong_targets_are_named_in_one_line(text: str, word: str) -> None:
+    with pytest.raises(TargetError, match=word.replace("?", r"\?")) as caught:
+        parse_target(text)
+    assert "\n" not in str(caught.value) and caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:9000", ("127.0.0.1", 9000)),
+        ("9000", ("127.0.0.1", 9000)),
+        (":0", ("127.0.0.1", 0)),
+        ("[::1]:9", ("::1", 9)),
+    ],
+)
+def test_listen(text: str, expected: tuple[str, int]) -> None:
+    assert parse_listen(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", "x:70000", "x:-1", "x:1a"])
+def test_wrong_addresses(text: str) -> None:
+    with pytest.raises(UsageError, match="HOST:PORT"):
+        parse_listen(text)
+
+
+@given(st.text(max_size=30))
+def test_no_text_gets_past_them(text: str) -> None:
+    for parse in (parse_target, parse_listen):
+        try:
+            parse(text)
+        except HangupError as error:
+            assert "\n" not in str(error)
