@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faults import scenarios
@@ -26,6 +26,7 @@ class Program:
 
     ``ends`` is ``fin``, ``rst``, ``close CODE`` or ``refused STATUS``, as the far end sees it; empty: as the other
     program of the run says. ``scenario`` replaces the fault's, where the manner of the fault needs another.
+    ``speaks`` binds a backend to clients that say the same; a client with ``speaks`` goes with no other backend.
     """
 
     file: str
@@ -33,6 +34,7 @@ class Program:
     needs: tuple[str, ...] = ()
     ends: str = ""
     scenario: Callable[[Shape, bool], Scenario] | None = None
+    speaks: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,10 @@ class Fault:
     def control(self) -> bool:
         """Whether this one must not be blamed."""
         return self.verdict.startswith("none/")
+
+    def clients_of(self, backend: str) -> list[str]:
+        """The clients that can be run with this backend."""
+        return [name for name, client in self.clients.items() if client.speaks == self.backends[backend].speaks]
 
     def golden_shape(self) -> Shape:
         """The shape of the golden recording."""
@@ -115,6 +121,7 @@ PYTHON = Program("clients/frontend.py", (), ("websockets",))
 AIOHTTP = Program("clients/frontend.py", ("--library", "aiohttp"), ("aiohttp",))
 NODE = Program("clients/frontend.mjs", (), ("npm:ws",))
 FRONTENDS = {"websockets": PYTHON, "aiohttp": AIOHTTP, "ws": NODE}
+GRAPHQL = Program("clients/graphql_client.mjs", (), ("npm:graphql-ws",))
 NODE_FIRST = {"ws": NODE, "websockets": PYTHON, "aiohttp": AIOHTTP}
 WSPROTO = ("--ws", "wsproto")
 
@@ -136,8 +143,9 @@ _FAULTS = [
         name="a3-text-ping-to-json-reader",
         cause="A3",
         title="raw text ping to receive_json",
-        verdict="message/not-json",
-        also=("heartbeat/app-ping-kills",),
+        # It is the heartbeat that kills, whatever else of its kind would: that is what a person asks first.
+        verdict="heartbeat/app-ping-kills",
+        also=("message/not-json",),
         closer="server",
         trigger="frame",
         backends={
@@ -311,11 +319,17 @@ _FAULTS = [
         backends={
             "uvicorn": Program("backends/b1_relay.py", (), ("fastapi", "uvicorn"), "close 1011"),
             "wsproto": Program("backends/b1_relay.py", WSPROTO, ("fastapi", "uvicorn", "wsproto"), "close 1011"),
-            "aiohttp": Program("backends/b1_relay.py", ("--stack", "aiohttp"), ("aiohttp",), "fin"),
+            "aiohttp": Program("backends/b1_relay.py", ("--stack", "aiohttp"), ("aiohttp",), "fin", scenarios.quiet),
             "websockets": Program("backends/b1_relay.py", ("--stack", "websockets"), ("websockets",), "close 1011"),
-            "tornado": Program("backends/b1_relay.py", ("--stack", "tornado"), ("tornado",), "close 1000"),
+            "uvicorn-alone": fastapi("b1_uvicorn", "close 1011", speaks="no pongs"),
         },
-        clients=FRONTENDS,
+        clients={
+            **FRONTENDS,
+            # the relay before whatever is to be observed, as a corporate proxy would be
+            "websockets-relayed": Program(
+                "clients/frontend.py", ("--swallow-pongs",), ("websockets",), speaks="no pongs"
+            ),
+        },
         scenario=scenarios.chatting,
         lifetime=(1.1, 1.7),
         connections=5,
@@ -427,8 +441,17 @@ _FAULTS = [
         trigger="header",
         backends={
             "transport": Program("backends/graphql_server.mjs", (), ("npm:subscriptions-transport-ws",), "close 1002"),
+            # the other way round; a client that does not insist on the echo gets to see the 4406
+            "graphql-ws": Program(
+                "backends/graphql_server.mjs",
+                ("--stack", "new"),
+                ("npm:graphql-ws",),
+                "close 4406",
+                scenarios.graphql_old,
+                "old",
+            ),
         },
-        clients={"graphql-ws": Program("clients/graphql_client.mjs", (), ("npm:graphql-ws",))},
+        clients={"graphql-ws": GRAPHQL, "websockets": replace(PYTHON, speaks="old")},
         lifetime=(0.0, 0.2),
     ),
     Fault(
@@ -543,8 +566,16 @@ _FAULTS = [
             "websockets": stack("websockets", "healthy"),
             "ws": ws("healthy"),
             "uvicorn-pings": fastapi("b1_uvicorn"),
+            "socketio": Program("backends/socketio_server.mjs", (), ("npm:socket.io",), speaks="socket.io"),
+            "graphql-ws": Program(
+                "backends/graphql_server.mjs", ("--stack", "new"), ("npm:graphql-ws",), speaks="graphql"
+            ),
         },
-        clients=FRONTENDS,
+        clients={
+            **FRONTENDS,
+            "socketio": Program("clients/socketio_client.mjs", (), ("npm:socket.io-client",), speaks="socket.io"),
+            "graphql-ws": replace(GRAPHQL, speaks="graphql"),
+        },
         scenario=scenarios.healthy,
         connections=0,
         seconds=5.0,
