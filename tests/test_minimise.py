@@ -1,0 +1,112 @@
+"""Minimal means minimal, and the number of trials grows with the logarithm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from math import log2
+from random import Random
+from typing import TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size, order
+
+T = TypeVar("T")
+
+
+def search(asking: Asking[T], fails: Callable[[T], bool]) -> tuple[T, int]:
+    tried = 0
+    try:
+        candidate = next(asking)
+        while True:
+            tried += 1
+            candidate = asking.send(fails(candidate))
+    except StopIteration as stop:
+        return stop.value, tried
+
+
+@pytest.mark.parametrize("count", [10, 100, 1000])
+def test_a_single_trigger_costs_the_logarithm(count: int) -> None:
+    random = Random(count)
+    for _ in range(30):
+        trigger = random.randrange(count)
+        found, tried = search(minimise_frames(range(count)), lambda subset: trigger in subset)
+        assert found == (trigger,)
+        assert tried <= 2 * log2(count) + 4, f"{tried} trials for frame {trigger} of {count}"
+
+
+@pytest.mark.parametrize("count", [10, 100, 1000])
+def test_a_pair_that_is_needed_together(count: int) -> None:
+    random = Random(count)
+    for _ in range(20):
+        pair = set(random.sample(range(count), 2))
+        found, tried = search(minimise_frames(range(count)), lambda subset: pair <= set(subset))
+        assert set(found) == pair
+        assert tried <= 12 * log2(count) + 12
+
+
+def test_a_good_guess_is_one_trial() -> None:
+    assert search(minimise_frames(range(1000), guesses=[700]), lambda s: 700 in s) == ((700,), 2)
+
+
+def test_what_fails_with_nothing_is_found_first() -> None:
+    assert search(minimise_frames(range(1000)), lambda s: True) == ((), 1)
+
+
+@given(st.sets(st.integers(0, 40), min_size=1, max_size=5), st.integers(0, 20))
+def test_any_set_of_triggers_is_found_one_minimal(triggers: set[int], extra: int) -> None:
+    count = max(triggers) + 1 + extra
+    found, _ = search(minimise_frames(range(count)), lambda subset: triggers <= set(subset))
+    assert set(found) == triggers
+
+
+@given(st.lists(st.sets(st.integers(0, 15), min_size=1, max_size=3), min_size=1, max_size=3))
+def test_one_minimal_also_when_there_are_several_reasons(reasons: list[set[int]]) -> None:
+    def fails(subset: tuple[int, ...]) -> bool:
+        return any(reason <= set(subset) for reason in reasons)
+
+    found, _ = search(minimise_frames(range(16)), fails)
+    assert fails(found)
+    assert not any(fails(tuple(f for f in found if f != frame)) for frame in found)
+
+
+def test_a_payload_shrinks_to_what_matters() -> None:
+    message = {"type": "ping", "id": 7, "client": {"name": "Ada", "tags": [1, 2, 3]}, "note": "x" * 200}
+
+    def fails(data: bytes) -> bool:
+        try:
+            value = json.loads(data)
+        except ValueError:
+            return False
+        return isinstance(value, dict) and isinstance(value.get("client"), dict) and "tags" in value["client"]
+
+    found, tried = search(minimise_payload(json.dumps(message).encode(), text=True), fails)
+    assert found == b'{"client":{"tags":[]}}' and tried <= 120
+
+
+def test_a_payload_that_is_no_json_shrinks_as_text_and_stays_text() -> None:
+    def fails(data: bytes) -> bool:
+        return "é" in data.decode()
+
+    found, _ = search(minimise_payload("some text with an é in it".encode(), text=True), fails)
+    assert found == "é".encode()
+
+
+def test_bytes_shrink_as_bytes() -> None:
+    found, _ = search(minimise_payload(bytes(range(64)), text=False), lambda d: b"\x07" in d and b"\x30" in d)
+    assert found == b"\x07\x30"
+
+
+@given(st.binary(max_size=60), st.booleans())
+def test_it_ends_and_never_grows(data: bytes, text: bool) -> None:
+    found, tried = search(minimise_payload(data, text=text, most=60), lambda d: len(d) % 3 == len(data) % 3)
+    assert order(found) <= order(data) and tried <= 60
+
+
+@pytest.mark.parametrize("limit", [1, 2, 125, 65535, 1 << 20])
+def test_a_size_limit_is_found_by_bisection(limit: int) -> None:
+    (low, high), tried = search(minimise_size(0, 2 << 20), lambda size: size > limit)  # type: ignore[arg-type,misc]
+    assert (low, high) == (limit, limit + 1) and tried <= 22
