@@ -91,6 +91,8 @@ class Leg(asyncio.Protocol):
             return False
         self.inner = transport.get_protocol()
         transport.set_protocol(self)
+        if self.peer.paused:
+            transport.pause_reading()
         return True
 
     def data_received(self, data: bytes) -> None:
