@@ -51,7 +51,9 @@ def cmd_list(options: argparse.Namespace) -> int:
             }
             print(json.dumps(line))
             continue
-        print(f"{fault.name:34} {fault.cause:3} {fault.verdict:40} {fault.closer or '-':7} {fault.trigger:7} {fault.title}")
+        print(
+            f"{fault.name:34} {fault.cause:3} {fault.verdict:40} {fault.closer or '-':7} {fault.trigger:7} {fault.title}"
+        )
         print(f"{'':38} backends: {', '.join(fault.backends)}; clients: {', '.join(fault.clients)}", end="")
         print(f"; skipped: {reason}" if (reason := missing(backend, client)) else "")
     return 0
@@ -83,7 +85,7 @@ def cmd_run(options: argparse.Namespace) -> int:
     if options.backend_log:
         print(result.backend_log, file=sys.stderr)
     print(f"{fault.name}: {result.summary()}")
-    problems = [] if options.fixed else result.problems()
+    problems = result.problems()
     for problem in problems:
         print(f"  unlike the table: {problem}")
     if path is not None:
@@ -104,7 +106,7 @@ def cmd_record_all(options: argparse.Namespace) -> int:
 
 
 def cmd_verify(options: argparse.Namespace) -> int:
-    return asyncio.run(record.verify(options.only, options.jobs, options.all_stacks, options.seed))
+    return asyncio.run(record.verify(options.only, options.jobs, options.all_stacks, options.seed, options.fixed))
 
 
 def cmd_variants(options: argparse.Namespace) -> int:
@@ -148,6 +150,7 @@ def main() -> int:
     command.add_argument("--only", action="append", default=[], help="this one (repeatable)")
     command.add_argument("--all-stacks", action="store_true", help="each backend, the clients in turn")
     command.add_argument("--seed", type=int, help="another shape of the traffic")
+    command.add_argument("--fixed", action="store_true", help="mended: does nothing end any more?")
     command.add_argument("--jobs", type=int, default=4)
     command.set_defaults(command=cmd_verify)
 

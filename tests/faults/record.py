@@ -19,6 +19,9 @@ from faults.table import FAULTS, Fault, missing
 GOLDEN_LIMIT = 60 * 1024
 """Bytes that a golden recording may have."""
 
+MENDED_FOR = 4.0
+"""Seconds that a mended fault is watched for."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -28,6 +31,7 @@ class Variant:
     backend: str
     client: str
     shape: Shape
+    fixed: bool = False
 
     @property
     def name(self) -> str:
@@ -61,9 +65,9 @@ def plan(count: int, seed: int) -> list[Variant]:
     while len(out) < count:
         fault = faults[len(out) % len(faults)]
         if not decks.get(fault.name):
-            backends, clients = list(fault.backends), list(fault.clients)
+            backends = list(fault.backends)
             rng.shuffle(backends)
-            decks[fault.name] = [(name, rng.choice(clients)) for name in backends]
+            decks[fault.name] = [(name, rng.choice(fault.clients_of(name))) for name in backends]
         backend, client = decks[fault.name].pop()
         out.append(Variant(fault, backend, client, shape_for(fault, seed * 10_000 + len(out) + 1)))
     return out
@@ -77,17 +81,36 @@ async def one(variant: Variant, path: Path | None) -> Run | str:
             path.unlink(missing_ok=True)
         try:
             result = await run(
-                variant.fault, backend=variant.backend, client=variant.client, shape=variant.shape, record=path
+                variant.fault,
+                backend=variant.backend,
+                client=variant.client,
+                shape=variant.shape,
+                record=path,
+                fixed=variant.fixed,
+                seconds=MENDED_FOR if variant.fixed else None,
             )
         except Skipped as error:
             return f"skipped: {error}"
         except Failed as error:
             result = f"failed: {error}"
             continue
-        if not (problems := result.problems()):
+        problems = result.problems()
+        if path is not None and (seen := handshakes(path)) < (known := result.opens + refusals(result)):
+            problems.append(f"the recording has {seen} handshakes of {known}")
+        if not problems:
             return result
         result = "unlike the table: " + "; ".join(problems[:4])
     return result
+
+
+def handshakes(path: Path) -> int:
+    """How many handshakes a recording has."""
+    return sum(b'"kind":"handshake"' in line[:40] for line in path.read_bytes().splitlines())
+
+
+def refusals(result: Run) -> int:
+    """How many handshakes the client saw refused."""
+    return sum(end["how"] == "refused" for end in result.ends)
 
 
 async def golden(folder: Path, only: list[str], jobs: int) -> int:
@@ -151,7 +174,7 @@ async def variants(folder: Path, count: int, seed: int, jobs: int) -> int:
     return 1 if any(": failed" in line or ": unlike" in line for line in lines) else 0
 
 
-async def verify(only: list[str], jobs: int, all_stacks: bool, seed: int | None) -> int:
+async def verify(only: list[str], jobs: int, all_stacks: bool, seed: int | None, fixed: bool) -> int:
     """Runs faults without the proxy and prints in what they are unlike the table; returns the exit code."""
     work: list[Awaitable[str]] = []
 
@@ -160,12 +183,12 @@ async def verify(only: list[str], jobs: int, all_stacks: bool, seed: int | None)
         return f"{variant.name}: {result if isinstance(result, str) else result.summary()}"
 
     for fault in FAULTS.values():
-        if only and not any(fault.name.startswith(name) for name in only):
+        if (only and not any(fault.name.startswith(name) for name in only)) or (fixed and not fault.mend):
             continue
-        clients = list(fault.clients)
         for n, backend in enumerate(fault.backends if all_stacks else list(fault.backends)[:1]):
             shape = shape_for(fault, seed + n) if seed else fault.golden_shape()
-            work.append(check(Variant(fault, backend, clients[n % len(clients)], shape)))
+            clients = fault.clients_of(backend)
+            work.append(check(Variant(fault, backend, clients[n % len(clients)], shape, fixed)))
     lines = await gather(jobs, work)
     return 1 if any(": failed" in line or ": unlike" in line for line in lines) else 0
 

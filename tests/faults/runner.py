@@ -124,6 +124,7 @@ class Run:
     backend: str
     client: str
     shape: Shape
+    fixed: bool = False
     lines: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     backend_log: str = ""
@@ -141,10 +142,14 @@ class Run:
     def problems(self) -> list[str]:
         """In what this run is not what the table says of its fault; for the plain shape, lifetimes too."""
         fault, ends = self.fault, self.ends
+        if self.fixed:
+            out = [f"mended, and yet: {end['by']} {said(end)} after {end['lifetime']} s" for end in ends]
+            return out if self.opens else [*out, "mended, but never opened"]
         if fault.control:
             return self._control_problems()
         wanted = fault.clients[self.client].ends or fault.backends[self.backend].ends
         code = self.shape.code
+        plain = self.shape.seed == 0 and self.backend == next(iter(fault.backends))
         out = []
         own = [e for e in ends if e.get("tab", 0) == 0 or fault.cause in ("F5", "A9")]
         if len(own) < min(3, fault.connections):
@@ -155,7 +160,7 @@ class Run:
                 out.append(f"conn {end['conn']}: ended by the {closer}")
             if wanted and code == 0 and said(end) != wanted:
                 out.append(f"conn {end['conn']}: {said(end)}, not {wanted}")
-            if self.shape.seed == 0 and not fault.lifetime[0] <= end["lifetime"] <= fault.lifetime[1]:
+            if plain and not fault.lifetime[0] <= end["lifetime"] <= fault.lifetime[1]:
                 out.append(f"conn {end['conn']}: lived {end['lifetime']} s, not {fault.lifetime}")
         return out
 
@@ -202,14 +207,15 @@ async def run(
     Ends after the fault's number of endings or its seconds from the first handshake, whichever is first. The
     proxy is stopped first, as a person would who has seen enough. Raises ``Skipped`` or ``Failed``.
     """
-    backend, client = backend or next(iter(fault.backends)), client or next(iter(fault.clients))
+    backend = backend or next(iter(fault.backends))
+    client = client or fault.clients_of(backend)[0]
     server, frontend = fault.backends[backend], fault.clients[client]
     shape = shape or fault.golden_shape()
     if reason := missing(server, frontend):
         raise Skipped(reason)
     env = {"FIXED": "1"} if fixed else {"FIXED": "0"}
     form = msgspec.json.encode(shape).decode()
-    this = Run(fault, backend, client, shape)
+    this = Run(fault, backend, client, shape, fixed)
     limit = fault.connections if connections is None else connections
     limit = 0 if fixed else limit
 
@@ -244,8 +250,6 @@ async def follow(player: Child, this: Run, limit: int, seconds: float, tell: Cal
     started = None
     while True:
         left = READY_WITHIN if started is None else started + seconds - time.monotonic()
-        if started is None and not this.fault.control and limit == 0:
-            left = READY_WITHIN
         try:
             line = await asyncio.wait_for(player.lines.get(), max(0.001, left))
         except TimeoutError:

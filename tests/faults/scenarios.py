@@ -71,6 +71,11 @@ def chatting(shape: Shape, fixed: bool) -> Scenario:
     return scenario(shape, socket(shape, hello(shape), chatter(shape)))
 
 
+def quiet(shape: Shape, fixed: bool) -> Scenario:
+    """One socket that only listens after its greeting."""
+    return scenario(shape, socket(shape, hello(shape)))
+
+
 def with_sibling(shape: Shape, *sockets: Scenario) -> Scenario:
     """One application in four has a second, healthy socket beside the faulty one."""
     if random.Random(f"sibling {shape.seed}").random() < 0.25 and shape.seed:
@@ -206,6 +211,14 @@ def f5(shape: Shape, fixed: bool) -> Scenario:
         socket(shape, hello(shape), chatter(shape)),
         socket(shape, hello(shape), chatter(shape), after=round(0.6 + shape.delay / 2, 3)),
     )
+
+
+def graphql_old(shape: Shape, fixed: bool) -> Scenario:
+    """The beginning of the protocol of subscriptions-transport-ws."""
+    init = {"first": 0.001, "send": [{"type": "connection_init", "payload": {}}]}
+    start = {"id": "1", "type": "start", "payload": {"query": "subscription { ticks }"}}
+    begin = {"first": 0.02, "send": [start]}
+    return scenario(shape, socket(shape, init, begin, path="/graphql", protocols=["graphql-ws"]))
 
 
 def harmless(shape: Shape, fixed: bool) -> Scenario:

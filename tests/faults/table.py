@@ -89,7 +89,9 @@ def missing(*programs: Program) -> str:
                 if not NODE_MODULES.is_dir():
                     return "tests/node has no node_modules: npm ci there"
             elif need == "nginx":
-                if not (shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")):
+                if not (
+                    shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
+                ):
                     return "nginx is not installed"
             elif need == "chromium":
                 if shutil.which("chromium") is None:
@@ -275,7 +277,9 @@ _FAULTS = [
         mend="either",
         backends={
             "fastapi": fastapi("b3_fastapi", "close 1000"),
-            "fastapi-silence": fastapi("b3_fastapi", "close 1000", "--manner", "silence", scenario=scenarios.b3_silence),
+            "fastapi-silence": fastapi(
+                "b3_fastapi", "close 1000", "--manner", "silence", scenario=scenarios.b3_silence
+            ),
             "wsproto": fastapi("b3_fastapi", "close 1000", *WSPROTO, needs=("wsproto",)),
             "aiohttp": stack("aiohttp", "b3", "close 1000"),
             "tornado": stack("tornado", "b3", "close 1000"),

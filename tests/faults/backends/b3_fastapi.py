@@ -29,7 +29,9 @@ class Watch:
         interval = shape.deadline * 0.4
         while fixed or clock() - self.seen < shape.deadline:
             await self.websocket.send_json(self.talk.fill(shape.ping))
-            await asyncio.sleep(min(interval, max(0.0, self.seen + shape.deadline - clock())) if not fixed else interval)
+            await asyncio.sleep(
+                min(interval, max(0.0, self.seen + shape.deadline - clock())) if not fixed else interval
+            )
         await self.websocket.close(shape.code or 1000, shape.reason or None)
 
 

@@ -45,7 +45,12 @@ async def handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
     accept = base64.b64encode(hashlib.sha1(headers["sec-websocket-key"].encode() + GUID).digest()).decode()
-    lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept}"]
+    lines = [
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Accept: {accept}",
+    ]
     if "permessage-deflate" in headers.get("sec-websocket-extensions", "") and not fixed:
         lines.append("Sec-WebSocket-Extensions: permessage-deflate")
     writer.write("\r\n".join([*lines, "", ""]).encode())

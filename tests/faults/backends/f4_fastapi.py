@@ -26,7 +26,9 @@ async def socket(websocket: WebSocket) -> None:
                 if message.get(shape.key) == shape.words["hello"][0]:
                     await talk.think()
                     text = TEXTS[options.manner]
-                    await (websocket.send_json({shape.key: "notice", "text": text}) if fixed else websocket.send_text(text))
+                    await (
+                        websocket.send_json({shape.key: "notice", "text": text}) if fixed else websocket.send_text(text)
+                    )
         except WebSocketDisconnect:
             pass
 

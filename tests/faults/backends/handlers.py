@@ -120,7 +120,11 @@ class B3(Healthy):
         clock = asyncio.get_running_loop().time
         while fixed or clock() - self.seen < shape.deadline:
             await self.peer.send(self.talk.fill(shape.ping))
-            await asyncio.sleep(shape.deadline * 0.4 if fixed else min(0.4 * shape.deadline, max(0.0, self.seen + shape.deadline - clock())))
+            await asyncio.sleep(
+                shape.deadline * 0.4
+                if fixed
+                else min(0.4 * shape.deadline, max(0.0, self.seen + shape.deadline - clock()))
+            )
         await self.peer.close(shape.code or 1000, shape.reason)
 
     async def received(self, data: Data) -> bool | None:
@@ -166,7 +170,9 @@ class D7(Healthy):
 
     async def opened(self) -> bool | None:
         try:
-            jwt.decode(self.peer.query["token"], "not-a-real-secret-not-a-real-secret", ["HS256"], {"verify_exp": not fixed})
+            jwt.decode(
+                self.peer.query["token"], "not-a-real-secret-not-a-real-secret", ["HS256"], {"verify_exp": not fixed}
+            )
         except jwt.PyJWTError as error:
             await self.peer.close(shape.code or 4401, shape.reason or str(error))
             return None

@@ -1,4 +1,4 @@
-"""A control: a healthy server that is restarted once, as a deployment would."""
+"""A control: a healthy server that is restarted once, some time after its first connection, as a deployment would."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from _common import Talk, beside, listen, options, ready, shape
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 app = FastAPI()
+used = asyncio.Event()
 
 
 @app.websocket(shape.route)
 async def socket(websocket: WebSocket) -> None:
     await websocket.accept()
+    used.set()
     talk = Talk()
     async with beside(talk.news(websocket.send_json)):
         try:
@@ -32,8 +34,14 @@ class Server(uvicorn.Server):
         pass
 
 
+async def wait_for_use() -> None:
+    await used.wait()
+    await asyncio.sleep(2 * shape.deadline)
+
+
 async def main() -> None:
     stop = asyncio.Event()
+    stopping = asyncio.create_task(stop.wait())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     sock = listen()
@@ -45,16 +53,18 @@ async def main() -> None:
             await asyncio.sleep(0.01)
         if life == 0:
             ready(sock)
-        try:
-            await asyncio.wait_for(stop.wait(), 2 * shape.deadline if life == 0 else None)
-        except TimeoutError:
-            pass
+        if life == 0:
+            restart = asyncio.create_task(wait_for_use())
+            await asyncio.wait([restart, stopping], return_when=asyncio.FIRST_COMPLETED)
+            restart.cancel()
+        else:
+            await stop.wait()
         server.should_exit = True
         await task
         if stop.is_set():
             return
         sock.close()
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.7)
         sock = listen(port)
 
 

@@ -29,8 +29,8 @@ def query_of(target: str) -> dict[str, str]:
 def client_of(target: str) -> str | None:
     """The client's id from a target; None where the target is no route."""
     path, route = urlsplit(target).path.split("/"), shape.route.split("/")
-    if fixed and options.fault == "d10" and path[1:2] == route[1:2]:
-        path = path[:1] + path[2:]
+    if fixed and options.fault == "d10" and path[1:3] == [route[1], route[1]]:
+        del path[1]
     if len(path) != len(route):
         return None
     found = ""
@@ -63,7 +63,7 @@ class PeerBase:
 
     def finished(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        if not task.cancelled() and isinstance(task.exception(), TypeError | ValueError):
+        if not task.cancelled() and isinstance(task.exception(), TypeError | ValueError | KeyError | AttributeError):
             log.error("Exception in handler", exc_info=task.exception())
             self.fail(task.exception())
 
@@ -101,7 +101,7 @@ async def serve_aiohttp() -> None:
             raise web.HTTPNotFound
         if refused(request.path_qs):
             raise web.HTTPUnauthorized(text='{"error":"invalid token"}')
-        protocols = request.headers.get("Sec-WebSocket-Protocol", "").split(", ")
+        protocols = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         ws = web.WebSocketResponse(
             heartbeat=INTERVAL,
             max_msg_size=LIMIT,
@@ -115,7 +115,10 @@ async def serve_aiohttp() -> None:
             if await handler.opened() is RETURN:
                 return ws
             async for message in ws:
-                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and await handler.received(message.data) is RETURN:
+                if (
+                    message.type in (WSMsgType.TEXT, WSMsgType.BINARY)
+                    and await handler.received(message.data) is RETURN
+                ):
                     break
         except asyncio.CancelledError:
             if peer.error is not None:
@@ -218,7 +221,7 @@ async def serve_tornado() -> None:
 
         def fail(self, error: BaseException | None) -> None:
             if self.ws.ws_connection is not None:
-                self.ws.ws_connection._abort()  # as tornado does with an exception of a callback
+                self.ws.ws_connection._abort()  # as tornado does with an exception of a plain on_message
 
     class Socket(tornado.websocket.WebSocketHandler):
         async def prepare(self) -> None:
@@ -242,7 +245,10 @@ async def serve_tornado() -> None:
             if await self.handler.opened() is RETURN:
                 self.close()
 
-        async def on_message(self, message: str | bytes) -> None:
+        def on_message(self, message: str | bytes) -> None:
+            self.peer.beside(self.handle(message))
+
+        async def handle(self, message: str | bytes) -> None:
             if await self.handler.received(message) is RETURN:
                 self.close()
 

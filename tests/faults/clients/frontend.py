@@ -124,10 +124,11 @@ class OnAiohttp:
         message = await self.ws.receive()
         if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
             return message.data  # type: ignore[no-any-return]
-        code = self.ws.close_code
-        by = "client" if self.closing or message.type is aiohttp.WSMsgType.ERROR else "server"
-        how = "fin" if code in (None, 1006) and not self.closing else "close"
-        raise Ended(by, how, code or 1006, str(message.extra or ""))
+        if message.type is aiohttp.WSMsgType.CLOSE:
+            raise Ended("server", "close", message.data or 1005, message.extra or "")
+        if self.closing or message.type is aiohttp.WSMsgType.ERROR:
+            raise Ended("client", "close", self.ws.close_code)
+        raise Ended("server", "fin", 1006)
 
     async def send(self, data: str | bytes) -> None:
         await (self.ws.send_str(data) if isinstance(data, str) else self.ws.send_bytes(data))
@@ -284,7 +285,7 @@ async def main() -> None:
         scenario = FAULTS[options.fault].scenario(shape, options.fixed)
     if options.delay is not None:
         scenario["delay"] = options.delay
-    async with without_pongs(options.url.rstrip("/"), options.swallow_pongs) as base:
+    async with without_pongs(options.url.rstrip("/"), options.swallow_pongs and not options.fixed) as base:
         await play(base, scenario, LIBRARIES[options.library])
 
 

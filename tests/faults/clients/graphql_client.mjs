@@ -1,8 +1,8 @@
-// D1: a frontend that subscribes by graphql-ws (`--stack new`, the default) or by subscriptions-transport-ws (`old`), and
-// subscribes again after every failure.
+// D1: a frontend that subscribes by graphql-ws, and subscribes again after every failure.
 import { option, report, require, shape } from "../shape.mjs";
 
 const WebSocket = require("ws");
+const { createClient } = require("graphql-ws");
 const url = option("url").replace(/\/$/, "") + "/graphql";
 const delay = Number(option("delay", shape.delay)) * 1000;
 const query = "subscription { ticks }";
@@ -25,17 +25,9 @@ const Watched = class extends WebSocket {
 
 const again = () => setTimeout(subscribe, delay);
 
-async function subscribe() {
-  if (option("stack", "new") === "new") {
-    const { createClient } = require("graphql-ws");
-    const client = createClient({ url, webSocketImpl: Watched, retryAttempts: 0, connectionParams: { app: "demo" } });
-    client.subscribe({ query }, { next() {}, error: again, complete: again });
-  } else {
-    const { SubscriptionClient } = require("subscriptions-transport-ws");
-    const client = new SubscriptionClient(url, { reconnect: false, lazy: false }, Watched);
-    client.request({ query }).subscribe({ next() {}, error() {}, complete() {} });
-    client.onDisconnected(again);
-  }
+function subscribe() {
+  const client = createClient({ url, webSocketImpl: Watched, retryAttempts: 0, connectionParams: { app: "demo" } });
+  client.subscribe({ query }, { next() {}, error: again, complete: again });
 }
 
 subscribe();

@@ -3,7 +3,8 @@ import { filler, fixed, option, require, shape, target, words, wrap } from "../s
 
 const { JSDOM } = require("jsdom");
 const dom = new JSDOM('<div id="root"></div>', { url: "http://localhost:5173/", pretendToBeVisual: true });
-Object.assign(globalThis, { window: dom.window, document: dom.window.document, WebSocket: dom.window.WebSocket });
+const { document, navigator, WebSocket } = dom.window;
+Object.assign(globalThis, { window: dom.window, document, navigator, WebSocket });
 const React = require("react");
 const ReactDOM = require("react-dom/client");
 const { mount } = require("../faults/clients/pages/app.js");
