@@ -33,9 +33,7 @@ class Authority:
         leaf = (
             _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), name, key)
             .add_extension(x509.SubjectAlternativeName([*hosts, *addresses]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
             .sign(ca_key, hashes.SHA256())
         )
         pem = serialization.Encoding.PEM
@@ -54,9 +52,7 @@ class Authority:
         return ssl.create_default_context(cafile=self.ca)
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()

@@ -151,9 +151,7 @@ class Peer:
             at = self._data.find(what)
             return 0 if at < 0 else at + len(what)
 
-        self._reactor.wait(
-            lambda: size() or self.end or self.tls_error, lambda: f"{what!r} wanted: {self!r}", deadline
-        )
+        self._reactor.wait(lambda: size() or self.end or self.tls_error, lambda: f"{what!r} wanted: {self!r}", deadline)
         assert size(), f"{what!r} wanted: {self!r}"
         return self._reactor.call(lambda: self._take(size()))
 
@@ -202,9 +200,7 @@ class Peer:
 
         self._reactor.call(begin)
         if not server_side:
-            self._reactor.wait(
-                lambda: self._tls_ready or self.tls_error or self.end, lambda: f"TLS wanted: {self!r}"
-            )
+            self._reactor.wait(lambda: self._tls_ready or self.tls_error or self.end, lambda: f"TLS wanted: {self!r}")
             assert self._tls_ready, f"TLS wanted: {self!r}"
 
     # In the reactor's thread -------------------------------------------------------------------------------
@@ -350,12 +346,12 @@ PLAIN = Answer(200, [("Content-Type", "text/plain")], b"plain HTTP")
 class RawServer:
     """A server on a free port of the loopback that completes handshakes and leaves the rest to the test.
 
-    ``answer`` is how it answers, or a function of the request that says how. With a ``script``, each
+    ``answer`` is how it answers, or a function of the request that says how; None: not at all. With a ``script``, each
     connection runs it in a thread of its own; without, the test fetches them with :meth:`accept`.
     """
 
     tls: ssl.SSLContext | None = None
-    answer: Answer | Callable[[Head], Answer] = field(default_factory=Answer)
+    answer: Answer | Callable[[Head], Answer] | None = field(default_factory=Answer)
     script: Callable[[Peer], None] | None = None
     host: str = "127.0.0.1"
     port: int = 0
@@ -444,7 +440,8 @@ class RawServer:
             return
         peer.on_data = None
         answer = self.answer(peer.head) if callable(self.answer) else self.answer
-        peer._send(answer.render(peer.head))
+        if answer is not None:
+            peer._send(answer.render(peer.head))
         if self.script:
             threading.Thread(target=self._play, args=(peer,), daemon=True).start()
         else:
@@ -463,9 +460,7 @@ def dial(address: Address, *, name: str = "client") -> Peer:
     return Peer(socket.create_connection(address, DEADLINE), name)
 
 
-def request_head(
-    target: str, host: str, headers: Sequence[tuple[str, str]] = (), key: str | None = None
-) -> bytes:
+def request_head(target: str, host: str, headers: Sequence[tuple[str, str]] = (), key: str | None = None) -> bytes:
     """The bytes of a correct handshake request."""
     key = key or b64encode(os.urandom(16)).decode()
     lines = [f"GET {target} HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade"]

@@ -34,9 +34,7 @@ def home() -> Path:
     return folder
 
 
-def hangup(
-    *arguments: str | os.PathLike[str], check: bool = True, **options: Any
-) -> subprocess.CompletedProcess[str]:
+def hangup(*arguments: str | os.PathLike[str], check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run ``hangup ARGUMENTS`` to its end."""
     done = subprocess.run(
         [*HANGUP, *(os.fspath(word) for word in arguments)],

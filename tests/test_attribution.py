@@ -1,0 +1,161 @@
+"""Who ended it: the other side sees what it would have seen without us, and the recording blames the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hangup.recording.events import End, Frame, Raw
+from harness import frames
+from harness.comparison import CASES, markdown, measure, path, play_all, through_hangup
+from harness.endings import SIDES, Ending, Side
+from harness.frames import MASK, TEXT
+from harness.peers import Answer, RawServer, dial, open_websocket, request_head
+from harness.proxies import HangupProxy
+
+IDS = [path(*case).strip("/").replace("/", "-by-") for case in CASES]
+
+
+class Table:
+    """Every ending, played directly and through the proxy."""
+
+    def __init__(self) -> None:
+        with RawServer() as server:
+            self.direct = dict(zip(CASES, play_all(server.address, server), strict=True))
+            played, self.said, self.events = through_hangup(server)
+        self.proxied = dict(zip(CASES, played, strict=True))
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return Table()
+
+
+@pytest.mark.parametrize(("ending", "side"), CASES, ids=IDS)
+def test_what_each_side_sees(table: Table, ending: Ending, side: Side) -> None:
+    direct = table.direct[ending, side]
+    assert (direct.seen, direct.failure) == (ending.seen, "")
+    assert table.proxied[ending, side] == direct
+
+
+@pytest.mark.parametrize(("ending", "side"), CASES, ids=IDS)
+def test_what_is_said_of_it(table: Table, ending: Ending, side: Side) -> None:
+    said: dict[str, Any] = table.said[path(ending, side)]
+    if ending.name == "both" and said["by"] != side:
+        # Which of two that cross is first is the network's choice; then it was the other's, with its own code.
+        assert (said["by"], said["code"], said["reason"]) == (other(side), 4002, "yours")
+    else:
+        assert (said["by"], said["how"]) == (side, ending.how)
+        assert said["code"] == ending.code
+        assert (said["reason"] or None) == (ending.reason or None)
+    sentence: str = said["sentence"]
+    assert said["by"] in sentence
+    if ending.how == "close":
+        assert ending.code is None or str(ending.code) in sentence
+    else:
+        assert ending.how.upper() in sentence
+        assert "1006" in sentence
+    if ending.name == "both":
+        assert "4001" in sentence and "4002" in sentence
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_events_of_an_ending(table: Table, side: Side) -> None:
+    by_conn: dict[int, list[Any]] = {}
+    conns: dict[str, int] = {}
+    for event in table.events:
+        by_conn.setdefault(event.conn, []).append(event)
+        if hasattr(event, "request"):
+            conns[event.request.target] = event.conn
+    for ending, ender in CASES:
+        if ender != side:
+            continue
+        events = by_conn[conns[path(ending, side)]]
+        first = next(e for e in events if isinstance(e, End))
+        assert first.by == ""
+        if ending.how != "close":
+            assert (first.side, first.how) == (side, ending.how)
+        if ending.name == "both":
+            closes = {(e.side, e.code, e.reason) for e in events if isinstance(e, Frame) and e.opcode == "close"}
+            assert closes == {(side, 4001, "mine"), (other(side), 4002, "yours")}
+        if ending.name == "crash":
+            assert [(e.side, e.problems) for e in events if isinstance(e, Raw)] == [(side, ("half-frame",))]
+
+
+def other(side: Side) -> Side:
+    return "client" if side == "server" else "server"
+
+
+@pytest.mark.slow
+def test_comparison_with_stock() -> None:
+    """The table in the README: stock mitmproxy hides the endings that hangup passes on."""
+    rows = measure()
+    for row in rows:
+        assert row.hangup.seen == row.direct.seen
+        if row.ending.how != "close":
+            assert "CLOSE 1000" in row.stock.seen
+            assert row.side in row.hangup_says["sentence"]
+    assert markdown(rows).count("\n") == len(CASES) + 1
+
+
+# Endings before there was a connection ----------------------------------------------------------------------
+
+
+def test_backend_down_and_back() -> None:
+    with RawServer() as gone:
+        port = gone.port
+    with HangupProxy(f"ws://127.0.0.1:{port}") as proxy:
+        client = dial(proxy.address)
+        client.send(request_head("/down", "localhost"))
+        client.take(b"HTTP/1.1 502")
+        client.close()
+        with RawServer(port=port) as back:
+            client = open_websocket(proxy.address, "/up")
+            server = back.accept("/up")
+            client.send(frames.frame(TEXT, b"hello", mask=MASK))
+            server.expect_frames(1)
+            server.close()
+            client.wait_end()
+            client.close()
+        proxy.stop()
+        down, up = proxy.show()["connections"]
+    assert (down["path"], down["ending"]["by"], down["ending"]["how"]) == ("/down", "server", "none")
+    assert "could not be reached" in down["ending"]["sentence"]
+    assert (up["path"], up["status"], up["ending"]["by"], up["ending"]["how"]) == ("/up", 101, "server", "fin")
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[tuple[RawServer, HangupProxy]]:
+    """A server that refuses by HTTP, and a proxy in front of it."""
+    with RawServer(answer=Answer(403, greeting=b"who are you?")) as server, HangupProxy(server.url) as proxy:
+        yield server, proxy
+
+
+def test_handshake_refused(refusing: tuple[RawServer, HangupProxy]) -> None:
+    server, proxy = refusing
+    client = open_websocket(proxy.address, "/refused", status=403)
+    client.expect(b"who are you?")
+    client.close()
+    proxy.stop()
+    (refused,) = proxy.show()["connections"]
+    assert (refused["status"], refused["opened"], refused["ending"]["by"]) == (403, None, "server")
+    assert "403" in refused["ending"]["sentence"]
+
+
+def test_gone_before_the_answer() -> None:
+    """Each side hangs up after the request and before the answer."""
+    with RawServer(answer=None) as server, HangupProxy(server.url) as proxy:
+        client = dial(proxy.address)
+        client.send(request_head("/client-leaves", "localhost"))
+        server.accept("/client-leaves")
+        client.close()
+        client = dial(proxy.address)
+        client.send(request_head("/server-leaves", "localhost"))
+        server.accept("/server-leaves").close()
+        client.take(b"HTTP/1.1 502")
+        client.close()
+        proxy.stop()
+        by = {c["path"]: c["ending"]["by"] for c in proxy.show()["connections"]}
+    assert by == {"/client-leaves": "client", "/server-leaves": "server"}
