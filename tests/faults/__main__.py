@@ -51,9 +51,8 @@ def cmd_list(options: argparse.Namespace) -> int:
             }
             print(json.dumps(line))
             continue
-        print(
-            f"{fault.name:34} {fault.cause:3} {fault.verdict:40} {fault.closer or '-':7} {fault.trigger:7} {fault.title}"
-        )
+        print(f"{fault.name:34} {fault.cause:3} {fault.verdict:40}", end="")
+        print(f" {fault.closer or '-':7} {fault.trigger:7} {fault.title}")
         print(f"{'':38} backends: {', '.join(fault.backends)}; clients: {', '.join(fault.clients)}", end="")
         print(f"; skipped: {reason}" if (reason := missing(backend, client)) else "")
     return 0

@@ -74,7 +74,10 @@ def plan(count: int, seed: int) -> list[Variant]:
 
 
 async def one(variant: Variant, path: Path | None) -> Run | str:
-    """Runs one, recorded when there is a path; a sentence where that could not be done. Tried twice, since a busy machine can spoil a run."""
+    """Runs one, recorded when there is a path; a sentence where that could not be done.
+
+    Tried twice, since a busy machine can spoil a run.
+    """
     result: Run | str = ""
     for _ in range(2):
         if path is not None:

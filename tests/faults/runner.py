@@ -176,7 +176,8 @@ class Run:
             return f"{self.opens} opened, none ended"
         kinds = sorted({f"{end['by']} {said(end)}" for end in self.ends})
         lives = [end["lifetime"] for end in self.ends]
-        return f"{len(lives)} ended: {', '.join(kinds)}; lived {min(lives):.3f}-{max(lives):.3f} s, median {median(lives):.3f}"
+        span = f"{min(lives):.3f}-{max(lives):.3f} s, median {median(lives):.3f}"
+        return f"{len(lives)} ended: {', '.join(kinds)}; lived {span}"
 
 
 def said(end: dict[str, Any]) -> str:

@@ -1,10 +1,11 @@
 """What the frontend of each fault does: sockets, messages and timers as data, played by ``clients/frontend``.
 
 A scenario is ``{"sockets": [...], "delay", "backoff", "jitter", "seed", "key"}``. A socket has a ``path`` and
-``timers`` (``first`` and ``every`` in seconds, ``send`` a list to cycle through, ``times`` a range), and may have ``after``,
-``protocols``, ``headers``, ``deflate``, ``answers`` (to a server message of that kind), ``patience`` (closes when a
-message of ``kind``, or any for ``*``, does not come ``within`` so many seconds), ``on_error`` (``close`` or ``terminate``
-at a server message that is not JSON) and ``final`` (close codes after which it does not reconnect).
+``timers`` (``first`` and ``every`` in seconds, ``send`` a list to cycle through, ``times`` a range), and may have
+``after``, ``protocols``, ``headers``, ``deflate``, ``answers`` (to a server message of that kind), ``patience``
+(closes when a message of ``kind``, or any for ``*``, does not come ``within`` so many seconds), ``on_error``
+(``close`` or ``terminate`` at a server message that is not JSON) and ``final`` (close codes after which it does not
+reconnect).
 A message is JSON with placeholders, or ``{"$text": ...}`` or ``{"$bytes": hex}``.
 """
 

@@ -41,10 +41,11 @@ class Program:
 class Fault:
     """One fault with its expected verdict.
 
-    ``cause`` is the catalogue's id, ``verdict`` is ``category/subcategory``, ``also`` are verdicts that name the same thing
-    from another side, ``closer`` is who ends the connection, ``trigger`` what makes it end. ``lifetime`` is the range
-    in seconds that a connection of the golden run lives. ``mend`` says which program ``--fixed`` mends.
-    ``connections`` ends the run after so many endings (0: never), ``seconds`` at the latest.
+    ``cause`` is the catalogue's id, ``verdict`` is ``category/subcategory``, ``also`` are verdicts that name the same
+    thing from another side, ``closer`` is who ends the connection, ``trigger`` what makes it end. ``lifetime`` is the
+    range in seconds that a connection of the golden run lives. ``mend`` says which program ``--fixed`` mends.
+    ``connections`` ends the run after so many endings (0: never), ``seconds`` at the latest. ``shape`` is what the
+    golden shape has of its own, ``codes`` are close codes and reasons that variants choose from (0: the usual).
     """
 
     name: str

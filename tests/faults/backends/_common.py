@@ -1,7 +1,7 @@
 """What the backends share: their options, the line ``ready PORT``, and a healthy conversation to be faulty in.
 
-Every backend takes ``--port`` (0: any), ``--shape`` (JSON, or ``FAULT_SHAPE``) and ``--fixed`` (or ``FIXED=1``), listens on
-127.0.0.1 only, prints ``ready PORT`` on stdout once it accepts, logs to stderr, and ends on SIGTERM.
+Every backend takes ``--port`` (0: any), ``--shape`` (JSON, or ``FAULT_SHAPE``) and ``--fixed`` (or ``FIXED=1``),
+listens on 127.0.0.1 only, prints ``ready PORT`` on stdout once it accepts, logs to stderr, and ends on SIGTERM.
 """
 
 from __future__ import annotations
