@@ -1,0 +1,129 @@
+"""From a recording to a report: collect the signs, ask every rule, weigh what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hangup.diagnosis import hints, sentences, steps, timeline
+from hangup.diagnosis.case import Case
+from hangup.diagnosis.confidence import NAMED, shares, worth
+from hangup.diagnosis.findings import Hypothesis, Trigger
+from hangup.diagnosis.report import Alternative, Report
+from hangup.diagnosis.rules import RULES, WORDS, words
+from hangup.diagnosis.stack import stack_of
+from hangup.diagnosis.traces import Collector, collect
+from hangup.recording import loops
+from hangup.recording.events import Event, Header
+
+ALTERNATIVES = 5
+LEAST = 0.02
+"""Confidence below which a runner-up is not worth a line."""
+
+WORDS_ALONE = -1.0
+"""The prior of a cause that only words speak for."""
+
+SHOWN_ALWAYS = 2
+"""So many runners-up are listed, however unlikely."""
+
+
+def diagnose(header: Header, events: Iterable[Event], only: int | None = None, recording: str = "") -> Report:
+    """The report on a recording. ``only`` asks about the ending of one connection; ``recording`` is its name."""
+    return report(collect(header, events), only, recording)
+
+
+def hypotheses(case: Case) -> list[Hypothesis]:
+    """Everything that the rules come up with, one hypothesis a verdict, the likeliest first."""
+    found: dict[str, Hypothesis] = {}
+    for rule in RULES:
+        for hypothesis in rule(case):
+            known = found.get(hypothesis.verdict)
+            if known is None:
+                found[hypothesis.verdict] = hypothesis
+            else:
+                known.merge(hypothesis)
+    for rule in WORDS:
+        for said in rule(case):
+            known = found.get(said.verdict)
+            if known is None:
+                if said.score <= 0:
+                    continue
+                said.score += WORDS_ALONE
+                found[said.verdict] = said
+            else:
+                known.score += said.score
+                known.evidence += said.evidence
+    everything = list(found.values())
+    words.by_stack(case, everything)
+    return sorted(everything, key=lambda h: (-h.score, h.verdict))
+
+
+def report(collector: Collector, only: int | None = None, recording: str = "") -> Report:
+    """The report on what was collected."""
+    case = Case(collector, only)
+    ranked = hypotheses(case)
+    found = shares(ranked)
+    confident = [worth(share) for share in found]
+    first = ranked[0] if ranked else None
+    sure = confident[0] if confident else 0.0
+    if first is not None and first.also:
+        # Two names of one thing do not compete.
+        sure = min(
+            0.97, worth(min(1.0, sum(s for h, s in zip(ranked, found, strict=True) if h is first or h.verdict in first.also)))
+        )
+    named = first is not None and sure >= NAMED and first.category != "unknown"
+    alternatives = [
+        Alternative(h.verdict, confidence, _ordered(h)[:3])
+        for h, confidence in list(zip(ranked, confident, strict=True))[1 if named else 0 :]
+        if h.category != "unknown"
+    ]
+    alternatives = [a for n, a in enumerate(alternatives) if a.confidence >= LEAST or n < SHOWN_ALWAYS][:ALTERNATIVES]
+    if named and first is not None:
+        verdict, closer, trigger, evidence, also = first.verdict, first.closer, first.trigger, _ordered(first), first.also
+    else:
+        verdict, also = "unknown/", ()
+        closer = case.closer or "unknown"
+        trigger = first.trigger if first is not None else Trigger()
+        evidence = _ordered(first) if first is not None and first.category == "unknown" else sentences.what_happened(case)
+        # How sure we are that none of these will do.
+        sure = worth(max(0.0, 1.0 - sum(found)))
+    stack = stack_of(case)
+    result = Report(
+        verdict=verdict,
+        confidence=sure,
+        closer=closer if closer in ("client", "server", "proxy") else "none" if verdict.startswith("none/") else "unknown",
+        trigger=trigger,
+        evidence=evidence,
+        alternatives=alternatives,
+        next=steps.after(case, verdict, alternatives, trigger, recording),
+        also=also,
+        amplifier=sentences.amplifier(case),
+        connections=_counts(case),
+        loop=_loop(case),
+        hint=hints.hint(case, verdict, stack, trigger),
+        stack=stack,
+        notes=sentences.notes(case),
+        recording=recording,
+    )
+    result.conn, result.timeline = timeline.around(case, result.trigger)
+    result.sentence = sentences.sentence(case, result)
+    return result
+
+
+def _ordered(hypothesis: Hypothesis) -> list:
+    return sorted(hypothesis.evidence, key=lambda sign: -abs(sign.weight) if sign.weight < 0 else -sign.weight - 0.001)
+
+
+def _counts(case: Case) -> dict[str, int]:
+    return {
+        "all": len(case.collector.ledger.connections),
+        "dropped": sum(len(group.lives) for group in case.groups),
+        "alike": case.count,
+        "lived": len(case.survivors),
+    }
+
+
+def _loop(case: Case) -> str:
+    found = loops.find(case.collector.ledger.connections.values(), now=case.last_at)
+    mine = {life.conn for life in case.victims}
+    best = max(found, key=lambda loop: len(mine.intersection(loop.conns)), default=None)
+    return best.sentence if best is not None and mine.intersection(best.conns) else ""

@@ -1,0 +1,186 @@
+"""Does the end follow a message of one side, and which messages are the deadly ones?
+
+Two questions, asked of counts: do more ends come so soon after a message than chance would have it
+(:func:`reaction`), and what do the last messages have in common that those which did no harm have not
+(:class:`Contrast`)?
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.numbers import WINDOWS, surprise
+from hangup.diagnosis.shapes import OTHER, Shape
+from hangup.diagnosis.traces import Message
+from hangup.recording.events import Side
+from hangup.recording.units import duration
+
+
+@dataclass
+class Reaction:
+    """Ends that come soon after a message of ``side``: ``hits``, of ``tries`` connections, within ``window`` seconds.
+
+    ``chance`` is the probability that a random moment lies so soon after a message; ``weight`` what follows from it.
+    """
+
+    side: Side
+    window: float
+    chance: float
+    weight: float
+    tries: int
+    hits: list[tuple[Life, Message]]
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        delays = [life.since(message.at) for life, message in self.hits]
+        low, high = duration(min(delays)), duration(max(delays))
+        when = low if low == high else f"{low} to {high}"
+        by_chance = f" (by chance {self.chance:.0%} would)" if self.chance < 0.95 else ""
+        count = f"{len(self.hits)} of {self.tries}" if self.tries > 1 else "the one"
+        return f"{count} ended {when} after a message of the {self.side}{by_chance}"
+
+
+def reaction(case: Case, side: Side) -> Reaction | None:
+    """The window after messages of ``side`` into which surprisingly many ends fall, or None."""
+    lives = [life for life in case.victims if life.opened is not None]
+    delays = case_delays(lives, side)
+    best: Reaction | None = None
+    for number, window in enumerate(WINDOWS):
+        hits = [(life, message) for life, message, delay in delays if delay <= window]
+        if not hits:
+            continue
+        chance = case.chance(side, window)
+        weight = surprise(len(hits), len(lives), chance) - 0.35 * number
+        if best is None or weight > best.weight + 0.3:
+            best = Reaction(side, window, chance, min(weight, 6.0), len(lives), hits)
+    return best
+
+
+def case_delays(lives: list[Life], side: Side) -> list[tuple[Life, Message, float]]:
+    """Each connection's last message of a side with the seconds from it to the end."""
+    found = []
+    for life in lives:
+        message = life.last(side)
+        if message is not None:
+            delay = life.since(message.at)
+            if math.isfinite(delay):
+                found.append((life, message, delay))
+    return found
+
+
+@dataclass
+class Trait:
+    """Something that a message can be. ``fatal`` of ``hits`` last messages are, ``safe`` of ``safe_all`` others."""
+
+    fatal: int
+    hits: int
+    safe: int
+    safe_all: int
+    weight: float
+
+    @property
+    def decisive(self) -> bool:
+        """Whether nearly all of the last messages have it and hardly any other."""
+        return self.fatal >= 0.7 * self.hits and self.safe <= 0.34 * self.fatal
+
+
+class Contrast:
+    """The last messages before the ends against all others of that side on the route."""
+
+    def __init__(self, case: Case, found: Reaction) -> None:
+        self.found = found
+        self.fatal = [message for _, message in found.hits]
+        self.by_shape = Counter(message.shape for message in self.fatal)
+        totals = case.shapes(found.side)
+        self.total = sum(count.count for count in totals.values())
+        self.safe: dict[Shape, int] = {}
+        for shape, count in totals.items():
+            left = count.count - self.by_shape.get(shape, 0)
+            if left > 0:
+                self.safe[shape] = left
+        self.safe_all = sum(self.safe.values())
+        self.largest_safe = max(
+            (c.largest for shape, c in totals.items() if shape not in self.by_shape), default=0
+        )
+        for life in case.same_route:  # the same shape, in other sizes
+            for message in life.trace.recent:
+                if message.side == found.side and message.data and message not in self.fatal:
+                    self.largest_safe = max(self.largest_safe, message.size)
+
+    @property
+    def shape(self) -> Shape:
+        """The commonest shape of the last messages."""
+        return self.by_shape.most_common(1)[0][0]
+
+    @property
+    def one_shape(self) -> bool:
+        """Whether nearly all of the last messages have one shape."""
+        return self.by_shape[self.shape] >= 0.7 * len(self.fatal)
+
+    def trait(self, has: Callable[[Shape], bool]) -> Trait:
+        """How often a trait of the shape is fatal, and how often not."""
+        fatal = sum(has(message.shape) for message in self.fatal)
+        return self._weigh(fatal, sum(n for shape, n in self.safe.items() if has(shape)))
+
+    def _weigh(self, fatal: int, safe: int) -> Trait:
+        hits = len(self.fatal)
+        if not fatal or not self.safe_all:
+            return Trait(fatal, hits, safe, self.safe_all, 0.0)
+        # How often would so many of the last messages have it, were they drawn from the harmless ones?
+        weight = surprise(fatal, hits, (safe + 0.5) / (self.safe_all + 1))
+        weight -= 1.2 * min(safe / max(fatal, 1), 3.0)
+        return Trait(fatal, hits, safe, self.safe_all, max(-4.0, min(weight, 5.0)))
+
+    def larger(self) -> Trait:
+        """How often the last message is larger than every harmless one."""
+        fatal = sum(message.size > 1.15 * self.largest_safe for message in self.fatal)
+        return self._weigh(fatal, 0)
+
+    def missing_keys(self) -> frozenset[str]:
+        """Fields that all harmless JSON messages have, and the deadly shape lacks."""
+        safe = [shape for shape in self.safe if shape.json and shape.keys]
+        mine = [message.shape for message in self.fatal if message.shape.json and message.shape.keys]
+        if not safe or not mine:
+            return frozenset()
+        common = frozenset.intersection(*(shape.keys for shape in safe))
+        return common - frozenset.union(*(shape.keys for shape in mine))
+
+    def extra_keys(self) -> frozenset[str]:
+        """Fields that only the deadly shape has."""
+        safe = [shape.keys for shape in self.safe if shape.json]
+        mine = [message.shape.keys for message in self.fatal if message.shape.json]
+        if not safe or not mine:
+            return frozenset()
+        return frozenset.intersection(*mine) - frozenset.union(*safe)
+
+    @property
+    def mostly_json(self) -> bool:
+        """Whether the harmless messages are JSON."""
+        return self._mostly(lambda shape: shape.json)
+
+    @property
+    def mostly_text(self) -> bool:
+        """Whether the harmless messages are text frames."""
+        return self._mostly(lambda shape: shape.opcode == "text")
+
+    @property
+    def mostly_binary(self) -> bool:
+        """Whether the harmless messages are binary frames."""
+        return self._mostly(lambda shape: shape.opcode == "binary")
+
+    def _mostly(self, has: Callable[[Shape], bool]) -> bool:
+        known = {shape: n for shape, n in self.safe.items() if shape is not OTHER}
+        return bool(known) and sum(n for shape, n in known.items() if has(shape)) >= 0.8 * sum(known.values())
+
+
+def replied(found: Reaction) -> int:
+    """After how many of the last messages the other side still said something before the end."""
+    return sum(
+        any(m.data and m.side != found.side and m.n > message.n for m in life.trace.recent)
+        for life, message in found.hits
+    )

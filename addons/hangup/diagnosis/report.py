@@ -1,0 +1,82 @@
+"""A diagnosis as data: what ``hangup why`` says, before anybody words or draws it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from hangup.diagnosis.findings import Evidence, Trigger
+from hangup.diagnosis.stack import Stack
+
+
+class Alternative(Struct, omit_defaults=True):
+    """A runner-up."""
+
+    verdict: str
+    confidence: float
+    evidence: list[Evidence] = []
+
+
+class Step(Struct, omit_defaults=True):
+    """What to try next: ``filter`` is a filter's text form, ``command`` a command line, ``text`` says what it tells."""
+
+    text: str
+    filter: str = ""
+    command: str = ""
+
+
+class Mark(Struct, omit_defaults=True):
+    """One event of the timeline around an end. ``at`` in seconds from that end, negative before it."""
+
+    at: float
+    side: str
+    text: str
+    n: int | None = None
+    kind: str = "message"
+    """``message``, ``ping``, ``pong``, ``close``, ``open``, ``end``, ``other`` (another connection) or ``log``."""
+
+
+class Report(Struct):
+    """The whole diagnosis. ``confidence`` is between 0 and 1; ``evidence`` is ordered, the strongest first.
+
+    ``also`` are verdicts that name the same thing from another side. ``sentence`` says it all in one.
+    """
+
+    verdict: str
+    confidence: float
+    closer: str
+    trigger: Trigger
+    evidence: list[Evidence]
+    alternatives: list[Alternative]
+    next: list[Step]
+    sentence: str = ""
+    also: tuple[str, ...] = ()
+    amplifier: str = ""
+    connections: dict[str, int] = {}
+    """How many there were, dropped, lived."""
+    loop: str = ""
+    hint: str = ""
+    stack: Stack = msgspec.field(default_factory=Stack)
+    timeline: list[Mark] = []
+    conn: int | None = None
+    """The connection that the timeline shows."""
+    notes: list[str] = []
+    recording: str = ""
+
+    @property
+    def category(self) -> str:
+        """The part of the verdict before the slash."""
+        return self.verdict.partition("/")[0]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when a cause was named or nothing is wrong, 3 when it is unknown."""
+        return 3 if self.category == "unknown" else 0
+
+    def summary(self) -> dict[str, Any]:
+        """For JSON: the keys that programs rely on come first, extras after them."""
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        found["trigger"] = {"kind": self.trigger.kind, "conn": self.trigger.conn, "frame": self.trigger.frame}
+        return found

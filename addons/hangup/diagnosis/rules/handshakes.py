@@ -1,0 +1,269 @@
+"""The handshake fails: which part of the request does the server not like?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from hangup.diagnosis.case import Case, Life, conns
+from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.numbers import middle
+from hangup.diagnosis.rules.opening import credentials, expiry, started
+from hangup.diagnosis.stack import stack_of
+from hangup.recording.units import duration, printable
+from hangup.wire.statuses import explain_status
+
+_PRIORS: dict[int, dict[str, float]] = {
+    200: {"path": 2.5},
+    301: {"path": 2.5},
+    302: {"path": 1.2, "auth-rejected": 1.0},
+    303: {"path": 0.5, "auth-rejected": 1.2},
+    307: {"path": 2.5},
+    308: {"path": 2.5},
+    400: {"parameter": 0.6, "http-version": 0.2, "no-ws-support": 0.2, "path": 0.1, "subprotocol": -0.5},
+    401: {"auth-rejected": 3.6},
+    403: {"auth-rejected": 0.5, "path": 0.5, "origin": 0.0, "parameter": -0.6},
+    404: {"path": 2.6, "no-ws-support": -0.6},
+    405: {"path": 1.5},
+    407: {"auth-rejected": 2.5},
+    410: {"path": 1.0},
+    414: {"header-size": 3.5},
+    422: {"parameter": 2.5},
+    426: {"http-version": 1.2, "no-ws-support": 1.0},
+    429: {"limit": 4.0},
+    431: {"header-size": 4.0},
+    500: {"never-accepted": 1.6, "path": -0.3, "parameter": -0.4},
+    501: {"no-ws-support": 2.0},
+    503: {"limit": 0.8},
+}
+_NOT_VALUES = re.compile(r"undefined|null|NaN|None|\[object|%7B|\{|\$")
+_LOGIN = re.compile(r"login|signin|sign-in|auth|sso|oauth", re.I)
+
+
+def refused(case: Case) -> Iterator[Hypothesis]:
+    """A handshake answered with anything but a 101, or not at all."""
+    if case.mode == "unreachable":
+        yield from _unreachable(case)
+        return
+    if case.mode != "refused":
+        return
+    lives = case.victims
+    status = case.code
+    if case.closer == "client":
+        return  # the client went away before the answer
+    found: dict[str, Hypothesis] = {}
+    if status is None:
+        error = printable(lives[0].trace.error, 120) or "no answer"
+        waited = middle([life.trace.waited for life in lives])
+        hypothesis = Hypothesis("handshake/never-accepted", 0.8, closer="server", trigger=_header(lives))
+        hypothesis.says(2.0, f"the handshake was not answered ({error})", cite_all(lives))
+        if waited >= 1:
+            hypothesis.says(0.8, f"after {duration(waited)}", cite_all(lives))
+        yield hypothesis
+        return
+    words = explain_status(status, lambda name: [v] if (v := lives[0].header(name.lower(), response=True)) else [])
+    default = {"never-accepted": 0.8} if status > 500 else {"parameter": 0.2, "path": 0.2}
+    for name, prior in _PRIORS.get(status, default).items():
+        hypothesis = Hypothesis(f"handshake/{name}", prior - 0.4, closer="server", trigger=_header(lives))
+        found[name] = hypothesis.says(0.4, words, cite_all(lives))
+    for look in (_path, _credentials, _origin, _parameter, _server, _before):
+        look(case, lives, found)
+    yield from found.values()
+    yield from _expired(case, lives)
+    yield from _sticky(case, lives)
+
+
+def _header(lives: list[Life]) -> Trigger:
+    return Trigger("header", lives[0].conn)
+
+
+def _unreachable(case: Case) -> Iterator[Hypothesis]:
+    lives = case.victims
+    error = printable(lives[0].trace.error, 120) or "no answer"
+    before = [life for life in case.lives if life.opened is not None and life.asked < lives[0].asked]
+    if before:
+        hypothesis = Hypothesis("process/crash", 0.5, closer="server", trigger=Trigger("time", before[-1].conn))
+        hypothesis.says(1.2, f"the server was there before ({conns(before)}) and then was not: {error}", cite_all(lives))
+        yield hypothesis
+        return
+    hypothesis = Hypothesis("unknown/", 2.5, closer="server", trigger=Trigger("none", lives[0].conn))
+    yield hypothesis.says(2.5, f"the backend was never reached: {error}; is it running, and is it there?", cite_all(lives))
+
+
+def _path(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+    hypothesis = found.get("path")
+    if hypothesis is None:
+        return
+    path = lives[0].trace.account.path
+    parts = [part for part in path.split("/") if part]
+    doubled = next((a for a, b in zip(parts, parts[1:], strict=False) if a == b), "")
+    if doubled:
+        hypothesis.says(3.2, f"the path says `{doubled}` twice: {printable(path, 80)}", cite_all(lives))
+    half = len(parts) // 2
+    if not doubled and half > 1 and parts[:half] == parts[half : 2 * half]:
+        hypothesis.says(3.0, f"the path says its beginning twice: {printable(path, 80)}", cite_all(lives))
+    if "//" in path:
+        hypothesis.says(1.5, "the path has an empty part (`//`)", cite_all(lives))
+    if path.endswith("/") and len(path) > 1:
+        hypothesis.says(1.0, "the path ends with a slash, which many routes do not", cite_all(lives))
+    served = {life.trace.account.path for life in case.lives if life.opened is not None}
+    close = next((other for other in served if _related(other, path)), "")
+    if close:
+        hypothesis.says(2.0, f"{printable(close, 80)} is served, {printable(path, 80)} is not")
+    location = lives[0].trace.account.location
+    if location and _LOGIN.search(location):
+        hypothesis.says(-2.0, "")
+        if "auth-rejected" in found:
+            found["auth-rejected"].says(2.5, f"it redirects to {printable(location, 80)}")
+    elif location:
+        target = urlsplit(location)
+        text = f"it redirects to {printable(location, 80)}, which a WebSocket client does not follow"
+        hypothesis.says(1.0 if target.path.rstrip("/") == path.rstrip("/") else 0.4, text)
+
+
+def _related(served: str, asked: str) -> bool:
+    if served == asked:
+        return False
+    a, b = served.strip("/").split("/"), asked.strip("/").split("/")
+    return a[-1] == b[-1] or a == b or (len(b) > len(a) and b[-len(a) :] == a)
+
+
+def _credentials(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+    hypothesis = found.get("auth-rejected")
+    if hypothesis is None:
+        return
+    carried = credentials(lives[0])
+    if carried:
+        hypothesis.says(1.3, f"the request carries a credential ({', '.join(carried[:2])})", cite_all(lives[:3]))
+        if "path" in found:
+            found["path"].says(-0.3, "")
+    else:
+        hypothesis.says(-0.5, "no credential is to be seen in the request")
+
+
+def _origin(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+    hypothesis = found.get("origin")
+    if hypothesis is None:
+        return
+    origin, host = lives[0].header("origin"), lives[0].header("host")
+    served = {life.header("origin") for life in case.lives if life.opened is not None}
+    if not origin:
+        hypothesis.says(-1.8, "the request has no Origin")
+    else:
+        try:
+            same = urlsplit(origin).netloc.lower() == host.lower()
+        except ValueError:
+            same = False
+        if same:
+            hypothesis.says(-1.5, "Origin is the server's own")
+        else:
+            hypothesis.says(0.5, f"Origin is {printable(origin, 60)}, Host is {printable(host, 60)}", cite_all(lives[:3]))
+    if served and origin not in served:
+        others = ", ".join(sorted(name or "none" for name in served)[:2])
+        hypothesis.says(2.5, f"with another Origin ({printable(others, 80)}) it was served")
+    elif origin in served:
+        hypothesis.says(-3.0, "the same Origin was served")
+    if stack_of(case).server in ("daphne", "tornado") and lives[0].code == 403:
+        hypothesis.says(1.5, f"{stack_of(case).server} answers so to an Origin that it does not know")
+
+
+def _parameter(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+    hypothesis = found.get("parameter")
+    if hypothesis is None:
+        return
+    target = lives[0].trace.account.target
+    if empty := _NOT_VALUES.search(target):
+        hypothesis.says(3.0, f"the target holds `{empty[0]}` where a value should be: {printable(target, 80)}", cite_all(lives))
+    served = [life for life in case.others if life.opened is not None]
+    if served and lives[0].code in (400, 403, 422):
+        mine, theirs = _ids(lives), _ids(served)
+        if mine and theirs and all(i.isdigit() for i in theirs) and not any(i.isdigit() for i in mine):
+            hypothesis.says(3.0, f"served were numbers ({theirs[0]}), refused was {printable(mine[0], 40)}", cite_all(lives))
+        elif theirs:
+            hypothesis.says(0.8, "the same route is served with other parameters", cite_all(served))
+    if "EIO" in lives[0].query and lives[0].code == 400:
+        hypothesis.says(1.0, f"EIO={printable(lives[0].query['EIO'], 10)}: the protocol's version is a parameter", cite_all(lives))
+
+
+def _ids(lives: list[Life]) -> list[str]:
+    """The volatile parts of the paths."""
+    found = []
+    for life in lives:
+        route = life.route.split("/")
+        parts = life.trace.account.path.split("/")
+        found += [part for part, sign in zip(parts, route, strict=False) if sign == "{}"]
+        if "{}" not in route and parts:
+            found.append(parts[-1])
+    return found
+
+
+def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+    stack = stack_of(case)
+    status = lives[0].code
+    if status == 403 and stack.server in ("aiohttp", "tornado", "websockets", "node") and "path" in found:
+        found["path"].says(-1.5, f"{stack.server} answers 404 to an unknown path")
+    if status == 404 and stack.server == "uvicorn" and "no-ws-support" in found:
+        found["no-ws-support"].says(2.5, "uvicorn answers 403 to an unknown path, and 404 when it has no WebSocket library")
+        found["path"].says(-1.0, "")
+    if status == 500 and stack.server == "daphne" and "path" in found:
+        found["path"].says(1.8, "daphne answers 500 when no route fits")
+    version = lives[0].trace.request.version if lives[0].trace.request is not None else ""
+    if "http-version" in found and version not in ("HTTP/1.1", ""):
+        found["http-version"].says(3.0, f"the request is {printable(version, 20)}", cite_all(lives))
+    offered = lives[0].header("sec-websocket-protocol")
+    if re.search(r"vite-(hmr|ping)", offered):
+        hypothesis = Hypothesis("intermediary/upgrade-conflict", 0.5, closer="server", trigger=_header(lives))
+        hypothesis.says(3.0, f"the dev server's own socket ({printable(offered, 40)}) was sent to the backend", cite_all(lives))
+        found["upgrade-conflict"] = hypothesis
+    size = sum(len(k) + len(v) for k, v in lives[0].trace.request.headers) if lives[0].trace.request else 0
+    size += len(lives[0].trace.account.target)
+    if size > 7000 and status in (400, 413, 414, 431, 494):
+        hypothesis = found.setdefault(
+            "header-size", Hypothesis("handshake/header-size", -0.5, closer="server", trigger=_header(lives))
+        )
+        hypothesis.says(2.5, f"the request's head has {size} bytes", cite_all(lives))
+
+
+def _before(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+    """Whether the very same request was served at another time."""
+    target = lives[0].trace.account.target
+    same = [life for life in case.lives if life.opened is not None and life.trace.account.target == target]
+    if not same:
+        return
+    for name, hypothesis in found.items():
+        if name in ("path", "parameter", "origin", "no-ws-support", "header-size"):
+            hypothesis.says(-3.5, "the same request was served at another time", cite_all(same))
+        elif name == "limit":
+            hypothesis.says(1.0, "the same request was served at another time", cite_all(same))
+
+
+def _expired(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    begin, exp = started(case), expiry(lives[0])
+    served = [life for life in case.lives if life.opened is not None and life.asked < lives[0].asked]
+    if case.code not in (400, 401, 403):
+        return
+    hypothesis = Hypothesis(
+        "identity/token-expired-retry", -1.2, closer="server", trigger=_header(lives), also=("handshake/auth-rejected",)
+    )
+    if exp is not None and begin is not None and exp < begin + lives[0].asked:
+        age = duration(begin + lives[0].asked - exp)
+        hypothesis.says(5.0, f"the token in the request expired {age} before", cite_all(lives))
+    targets = {life.trace.account.target for life in lives}
+    if served and served[0].trace.account.target in targets and case.code in (401, 403):
+        hypothesis.says(2.5, "the same credential was served at first", cite_all(served))
+    if hypothesis.evidence:
+        yield hypothesis
+
+
+def _sticky(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    """Some get through and some do not, with one and the same request."""
+    if case.code not in (400, 404) or ("sid" not in lives[0].query and "socket.io" not in lives[0].trace.account.path):
+        return
+    hypothesis = Hypothesis("intermediary/non-sticky", -0.6, closer="server", trigger=_header(lives))
+    if "sid" in lives[0].query:
+        hypothesis.says(1.2, "the request names a session (`sid`) that was made by an earlier request", cite_all(lives))
+    served = [life for life in case.lives if life.opened is not None]
+    if served:
+        hypothesis.says(1.0, f"{len(served)} of {len(served) + len(lives)} such requests were served", cite_all(served))
+    yield hypothesis

@@ -1,0 +1,125 @@
+"""Nothing is wrong, or nothing that matters: the signs of success, and ends that a client got over at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hangup.diagnosis.case import SETTLED, Case, Life, conns
+from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
+from hangup.recording.units import duration, printable
+
+
+def nothing_wrong(case: Case) -> Iterator[Hypothesis]:
+    """``none/healthy`` and ``none/harmless-errors``."""
+    if not case.groups:
+        yield from _healthy(case)
+    else:
+        yield from _got_over(case)
+
+
+def _healthy(case: Case) -> Iterator[Hypothesis]:
+    opened = [life for life in case.lives if life.opened is not None]
+    if not opened:
+        return
+    hypothesis = Hypothesis("none/healthy", 1.0, closer="none", trigger=Trigger("none", opened[0].conn))
+    signs(case, opened, hypothesis)
+    filtered = [life for life in case.lives if life.fate == "filtered"]
+    if filtered:
+        hypothesis.says(-3.0, f"{conns(filtered)} ended by a filter", cite_all(filtered))
+    yield hypothesis
+    errors = list(complaints(case))
+    if errors:
+        harmless = Hypothesis(
+            "none/harmless-errors", 0.6, closer="none", trigger=Trigger("none", opened[0].conn), also=("none/healthy",)
+        )
+        signs(case, opened, harmless)
+        text, cites = errors[0]
+        harmless.says(0.8, f"errors were told, and nothing ended for it: {text}", cites)
+        yield harmless
+
+
+def signs(case: Case, opened: list[Life], hypothesis: Hypothesis) -> None:
+    """The signs of success: open for long enough, not reopened, messages in both directions."""
+    settled = [life for life in opened if life.lasted >= SETTLED]
+    if settled:
+        longest = max(settled, key=lambda life: life.lasted)
+        hypothesis.says(1.5, f"{conns(settled)} open for more than {duration(SETTLED)} (up to {duration(longest.lasted)})",
+                        [cite(life) for life in settled])  # fmt: skip
+    else:
+        hypothesis.says(-1.2, f"no connection was open for {duration(SETTLED)}", [cite(life) for life in opened])
+    reopened = [life for life in opened if life.successor is not None]
+    if reopened:
+        hypothesis.says(-2.0, f"{conns(reopened)} reopened by the client", [cite(life) for life in reopened])
+    else:
+        hypothesis.says(1.0, "no connection was reopened")
+    both = [life for life in opened if life.trace.client.messages and life.trace.server.messages]
+    if both:
+        hypothesis.says(1.0, f"messages in both directions ({conns(both)})", [cite(life) for life in both])
+    else:
+        hypothesis.says(-0.5, "no connection has messages in both directions")
+
+
+def complaints(case: Case) -> Iterator[tuple[str, list[Cite]]]:
+    """Errors that were told over the socket or in the log."""
+    for life in case.lives:
+        for shape, count in life.trace.server.shapes.items():
+            if "error" in shape.kind.lower() or "error" in {key.lower() for key in shape.keys}:
+                yield f"the server sent {count.count} {shape.text}", [Cite(life.conn, count.first_n)]
+    for log in case.collector.logs:
+        low = log.text[:2000].lower()
+        if "error" in low or "traceback" in low or "exception" in low:
+            line = next((text for text in reversed(log.text[:5000].splitlines()) if text.strip()), "")
+            yield f'the backend logged "{printable(line.strip(), 80)}"', []
+    for life in case.lives:
+        odd = [(s, c) for s, c in life.trace.client.shapes.items() if s.opcode == "text" and not s.json and s.faults != {"utf8"}]
+        json = sum(c.count for s, c in life.trace.client.shapes.items() if s.json)
+        if odd and json:
+            shape, count = odd[0]
+            yield f"{count.count} messages among JSON were none ({shape.text})", [Cite(life.conn, count.first_n)]
+
+
+def _got_over(case: Case) -> Iterator[Hypothesis]:
+    """Every client that was cut off came back and stayed."""
+    dropped = [life for group in case.groups for life in group.lives]
+    ends = [life for life in dropped if life.opened is not None or life.fate == "abandoned"]
+    if not ends:
+        return
+    heirs: list[Life] = []
+    losses: dict[int, int] = {}
+    for life in ends:
+        heir = life
+        while heir.successor is not None:
+            heir = heir.successor
+        if heir is life or heir.opened is None or heir.fate not in ("open", "stopped", "left", "finished"):
+            return  # somebody did not come back
+        heirs.append(heir)
+        losses[heir.conn] = losses.get(heir.conn, 0) + 1
+    if max(losses.values()) > 1 or len({h.conn for h in heirs}) < len(ends):
+        return
+    stayed = min(heir.lasted for heir in heirs)
+    longest = max(life.lasted for life in ends)
+    hypothesis = Hypothesis(
+        "none/harmless-errors", 0.0, closer="none", trigger=Trigger("none", ends[0].conn), also=("none/healthy",)
+    )
+    hypothesis.says(
+        2.2, f"{conns(ends)} ended once, and the client's next one stayed open",
+        [cite(life) for life in ends] + [cite(heir) for heir in heirs],
+    )  # fmt: skip
+    ratio = stayed / max(longest, 0.05)
+    if ratio >= 3:
+        hypothesis.says(2.2, f"it was open for {duration(stayed)}, the one before for {duration(longest)}")
+    elif ratio >= 1.3:
+        hypothesis.says(1.0, f"it was open for {duration(stayed)}, longer than the one before ({duration(longest)})")
+    else:
+        hypothesis.says(-2.0, f"it was open for {duration(stayed)}, which is not longer than the one before ({duration(longest)})")
+    if stayed < SETTLED:
+        hypothesis.says(-1.0, "it is too soon to tell")
+    code = {life.code for life in ends if life.mode == "close"}
+    if code and code <= {1012, 1001}:
+        hypothesis.says(2.0, f"close code {', '.join(str(c) for c in code)}: the server said that it was leaving")
+    if all(life.ending.by == "client" and life.lasted < 0.3 for life in ends):
+        hypothesis.says(1.5, "the client gave up a connection that it had just asked for, as React's StrictMode does")
+    both = [heir for heir in heirs if heir.trace.client.messages and heir.trace.server.messages]
+    if both:
+        hypothesis.says(0.4, "messages went in both directions again", [cite(heir) for heir in both])
+    yield hypothesis

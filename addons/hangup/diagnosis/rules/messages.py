@@ -1,0 +1,219 @@
+"""The server ends it right after a message of the client: which message, and what about it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from hangup.diagnosis.case import Case
+from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
+from hangup.diagnosis.numbers import surprise
+from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, replied
+from hangup.diagnosis.shapes import Shape
+from hangup.recording.units import size
+
+Make = Callable[[str, float], Hypothesis]
+
+
+def after_a_message(case: Case) -> Iterator[Hypothesis]:
+    """All that a message can be wrong about, and the handler that stops after any message."""
+    if case.closer != "server" or case.mode not in ("cut", "close"):
+        return
+    found = reaction(case, "client")
+    if found is None or found.weight < 0.2:
+        return
+    contrast = Contrast(case, found)
+    life, message = found.hits[0]
+    cites = [cite(life, message) for life, message in found.hits]
+
+    def make(verdict: str, prior: float) -> Hypothesis:
+        trigger = Trigger("frame", life.conn, message.n)
+        hypothesis = Hypothesis(verdict, prior, closer="server", trigger=trigger)
+        return hypothesis.says(found.weight, found.text, cites)
+
+    answered = replied(found)
+    for hypothesis in [*_by_trait(contrast, make, cites), *_any_message(case, contrast, make, cites)]:
+        if hypothesis.verdict != "server-handler/returns-after-message" and answered >= 0.8 * len(found.hits):
+            hypothesis.says(-1.8, "the server answered that message before it ended", cites)
+        yield hypothesis
+    yield from _returns(case, contrast, make, answered, cites)
+
+
+def _by_trait(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothesis]:
+    """What sets the deadly messages apart from the harmless ones."""
+    for verdict, prior, has, words in _TRAITS:
+        trait = contrast.trait(has)
+        if not trait.fatal:
+            continue
+        if trait.safe_all:
+            if _usual(contrast, verdict):
+                continue
+            yield _told(make(verdict, prior), trait, words, cites)
+        elif trait.fatal >= 0.7 * trait.hits:
+            yield make(verdict, prior - 0.6).says(0.1, f"the last message is {words}", cites)
+    yield from _json_traits(contrast, make, cites)
+    yield from _size(contrast, make, cites)
+    yield from _wire(contrast, make, cites)
+
+
+def _usual(contrast: Contrast, verdict: str) -> bool:
+    """Whether the harmless messages are such too, so that the trait explains nothing."""
+    if verdict == "message/not-json":
+        return not contrast.mostly_json
+    return False
+
+
+def _told(hypothesis: Hypothesis, trait: Trait, words: str, cites: list[Cite]) -> Hypothesis:
+    if trait.safe:
+        text = f"{trait.fatal} of {trait.hits} last messages are {words}, and {trait.safe} such did no harm"
+    else:
+        text = (
+            f"{trait.fatal} of {trait.hits} last messages are {words}; the {trait.safe_all} messages that did no harm "
+            "are not"
+        )
+    return hypothesis.says(trait.weight, text, cites)
+
+
+def _not_json(shape: Shape) -> bool:
+    return shape.opcode == "text" and not shape.json and not shape.faults & {"utf8", "bom", "nan", "empty"}
+
+
+_TRAITS: tuple[tuple[str, float, Callable[[Shape], bool], str], ...] = (
+    ("message/not-json", 1.2, _not_json, "text that is not JSON"),
+    ("message/not-json", 0.6, lambda s: "empty" in s.faults, "empty, which is not JSON"),
+    ("message/encoding", 1.0, lambda s: "bom" in s.faults, "text with a byte order mark"),
+    ("message/encoding", 0.6, lambda s: "nan" in s.faults, "JSON with NaN or Infinity in it"),
+    ("message/invalid-utf8", 2.0, lambda s: "utf8" in s.faults, "text frames that are not UTF-8"),
+    ("heartbeat/app-ping-kills", 0.1, lambda s: s.beat is not None and s.beat.kind == "ping", "heartbeats"),
+)
+
+
+def _json_traits(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothesis]:
+    """A message of another opcode, without a field, or of a kind that the others are not."""
+    shape = contrast.shape
+    binary = contrast.trait(lambda s: s.opcode == "binary")
+    if binary.fatal >= 0.7 * binary.hits and not contrast.mostly_binary:
+        yield _told(make("message/wrong-opcode", 1.2), binary, "binary", cites)
+    if contrast.mostly_binary and contrast.trait(lambda s: s.opcode == "text").decisive:
+        text = contrast.trait(lambda s: s.opcode == "text")
+        yield _told(make("message/wrong-opcode", 1.0), text, "text frames", cites)
+    same = contrast.trait(lambda s: s is shape)
+    if not contrast.one_shape:
+        return
+    if missing := contrast.missing_keys():
+        names = ", ".join(f"`{name}`" for name in sorted(missing)[:3])
+        hypothesis = make("message/schema", 0.4)
+        kinds = len({s for s in contrast.safe if s.json})
+        text = f"{shape.text} lacks {names}, which all harmless messages ({kinds} kinds) have"
+        yield _told(hypothesis, same, shape.text, cites).says(0.7 + 0.5 * min(kinds, 4), text, cites)
+    elif shape.json:
+        yield _told(make("message/schema", 0.0), same, shape.text, cites)
+    if shape.json and shape.kind and same.safe_all:
+        yield _told(make("message/unknown-type", 0.0), same, shape.text, cites)
+    plain = make("server-handler/crash-on-message", 0.3)
+    if not same.safe_all:
+        plain.says(0.1, f"only {shape.text} was ever sent: what about it is deadly cannot be seen", cites)
+    yield _told(plain, same, shape.text, cites) if same.safe_all else plain
+
+
+def _size(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothesis]:
+    """The largest message of all."""
+    trait = contrast.larger()
+    smallest = min(message.size for message in contrast.fatal)
+    if not contrast.largest_safe:
+        if smallest >= 4096:
+            yield make("message/oversize", 0.0).says(0.5, f"the last message has {size(smallest)}", cites)
+        return
+    if trait.fatal < 0.7 * trait.hits or smallest < 512:
+        return
+    ratio = smallest / contrast.largest_safe
+    text = f"the last message has {size(smallest)} or more; no harmless one is larger than {size(contrast.largest_safe)}"
+    hypothesis = make("message/oversize", 0.2).says(max(trait.weight, 0.3), text, cites)
+    hypothesis.says(min(0.5 * (ratio - 1), 2.0), "")
+    if any(message.shape in contrast.safe for message in contrast.fatal):
+        hypothesis.says(2.5, "smaller messages of the same shape did no harm", cites)
+    yield hypothesis
+
+
+def _wire(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothesis]:
+    """Frames: problems, fragments, compression."""
+    fatal = contrast.fatal
+    hits = len(fatal)
+    case_total = max(contrast.total - hits, 0)
+    faulty = [m for m in fatal if set(m.problems) - {"invalid-utf8"}]
+    if faulty:
+        problems = ", ".join(sorted({p for m in faulty for p in m.problems}))
+        hypothesis = make("message/framing", 1.0)
+        yield hypothesis.says(surprise(len(faulty), hits, 0.05), f"the last frame is malformed: {problems}", cites)
+    if bad := [m for m in fatal if "invalid-utf8" in m.problems]:
+        hypothesis = make("message/invalid-utf8", 1.5)
+        yield hypothesis.says(surprise(len(bad), hits, 0.05), "the last message is text that is not UTF-8", cites)
+    split = [m for m in fatal if m.fragments > 1]
+    if split and case_total:
+        safe = sum(
+            m.fragments > 1 for m, n in ((m, 1) for life, _ in contrast.found.hits for m in life.trace.recent) if n
+        ) - len(split)
+        weight = surprise(len(split), hits, (max(safe, 0) + 0.5) / (case_total + 1))
+        if weight > 0.5:
+            text = f"{len(split)} of {hits} last messages came in fragments, which hardly any other did"
+            yield make("message/framing", 0.6).says(weight, text, cites)
+
+
+def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothesis]:
+    """Compression that was agreed to and is not understood: the first compressed frame of any content."""
+    victims = [life for life, _ in contrast.found.hits]
+    packed = [m for m in contrast.fatal if m.compressed]
+    if len(packed) < 0.7 * len(contrast.fatal):
+        return
+    by_server = sum(life.trace.server.compressed for life in case.same_route)
+    survived = sum(life.trace.client.compressed for life in case.same_route) - len(packed)
+    hypothesis = make("handshake/extension", 0.0)
+    hypothesis.trigger = Trigger("header", victims[0].conn)
+    agreed = "permessage-deflate was agreed to, and the server ended it at the first compressed message"
+    if survived <= 0:
+        hypothesis.says(0.8, agreed, cites)
+    else:
+        hypothesis.says(-4.0, f"{survived} compressed messages did no harm", cites)
+    if by_server:
+        hypothesis.says(-3.0, f"the server itself sent {by_server} compressed messages", [])
+    plain = sum(life.trace.server.messages for life in case.same_route) - by_server
+    if plain > 1 and not by_server:
+        hypothesis.says(0.6, f"the server sent {plain} messages, none of them compressed", [])
+    if any(not life.header("server", response=True) for life in victims):
+        hypothesis.says(0.5, "the response names no server: it may be hand-written", [])
+    yield hypothesis
+
+
+def _returns(
+    case: Case, contrast: Contrast, make: Make, answered: int, cites: list[Cite]
+) -> Iterator[Hypothesis]:
+    """The handler ends after its first message, or after so many, whatever they say."""
+    found: Reaction = contrast.found
+    indexes = [life.trace.client.messages for life, _ in found.hits]
+    hits = len(found.hits)
+    first = min(indexes)
+    most = max((life.trace.client.messages for life in case.same_route), default=0)
+    hypothesis = make("server-handler/returns-after-message", 0.1)
+    hypothesis.trigger = Trigger("count", found.hits[0][0].conn, found.hits[0][1].n)
+    constant = max(indexes) == first
+    if constant and first == 1:
+        text = "it ended after the first message each time" if hits > 1 else "it ended after the first message"
+        hypothesis.says(0.9 if most <= 1 else -1.5, text, cites)
+        if most > 1:
+            hypothesis.says(-1.5, f"another connection got {most} messages through", [])
+    elif constant and hits > 1 and first <= 5 and most <= first:
+        hypothesis.says(0.4, f"it ended after message {first} of the client each time", cites)
+    else:
+        hypothesis.says(-5.0, f"the number of messages before the end varies ({first} to {max(indexes)})", cites)
+    kinds = len(contrast.by_shape)
+    if kinds > 1 and constant:
+        hypothesis.says(min(1.2 * (kinds - 1), 3.0), f"the last messages are of {kinds} kinds", cites)
+    if answered >= 0.8 * hits:
+        hypothesis.says(2.2, "the server answered that message and then ended it", cites)
+    else:
+        hypothesis.says(-0.4, "the server did not answer before it ended", cites)
+    yield hypothesis
+    if constant and hits >= 3 and first > 1:
+        limit = make("process/message-count-limit", -0.5)
+        limit.trigger = Trigger("count", found.hits[0][0].conn, found.hits[0][1].n)
+        weight = min(0.9 * (hits - 1), 3.0)
+        yield limit.says(weight, f"it ended after exactly {first} messages of the client each time", cites)

@@ -1,0 +1,232 @@
+"""The server ends it as soon as it is open: a handler that returns, a token, a subprotocol, a limit."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.numbers import middle, spread
+from hangup.diagnosis.reactions import reaction
+from hangup.diagnosis.stack import stack_of
+from hangup.recording.units import duration
+
+SOON = 0.4
+"""Seconds after opening within which an end needs no cause from the conversation."""
+
+AUTH_CODES = frozenset((1008, 3000, 3003, 4001, 4003, 4401, 4403, 4004, 4010))
+_SECRET = re.compile(r"token|jwt|auth|key|sid|session|ticket|secret|credential|bearer", re.I)
+_JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
+
+
+def at_opening(case: Case) -> Iterator[Hypothesis]:
+    """Causes that need no message."""
+    if case.closer != "server" or case.mode not in ("cut", "close"):
+        return
+    lives = [life for life in case.victims if life.opened is not None]
+    if not lives or middle([life.lasted for life in lives]) > 1.5:
+        return
+    found = reaction(case, "client")
+    # Ends that follow a message need no other cause; a message sent while opening is no such thing.
+    spoken = [life for life in lives if life.trace.client.messages]
+    after_open = middle([life.lasted for life in lives])
+    early = after_open <= SOON
+    followed = found.weight if found is not None and len(spoken) >= 0.7 * len(lives) else 0.0
+    yield from _returns(case, lives, spoken, followed)
+    if early:
+        yield from _token(case, lives, spoken, followed)
+        yield from _subprotocol(case, lives)
+        yield from _limit(case, lives)
+    yield from _resume(case, lives)
+
+
+def _returns(case: Case, lives: list[Life], spoken: list[Life], followed: float) -> Iterator[Hypothesis]:
+    ages = [life.lasted for life in lives]
+    hypothesis = Hypothesis(
+        "server-handler/returns-immediately", 0.3, closer="server", trigger=Trigger("none", lives[0].conn)
+    )
+    soon = middle(ages)
+    if soon < 0.1:
+        hypothesis.says(2.2, f"it ended {duration(soon)} after opening", cite_all(lives))
+    elif soon < SOON:
+        hypothesis.says(0.6, f"it ended {duration(soon)} after opening", cite_all(lives))
+    else:
+        hypothesis.says(-2.5, f"it lived {duration(soon)}: no handler takes that long to return at once")
+    silent = len(lives) - len(spoken)
+    if silent >= 0.7 * len(lives):
+        hypothesis.says(1.6, f"in {silent} of {len(lives)} the client had not sent a message yet", cite_all(lives))
+    else:
+        hypothesis.says(-0.8 - 0.6 * min(followed, 3.0), "the client had sent a message before")
+    if len(lives) > 1 and spread(ages) < 0.1:
+        hypothesis.says(0.5, "the lifetime is the same each time")
+    if case.mode == "cut":
+        hypothesis.says(0.6, "no close frame, as when a handler just returns or raises")
+    elif case.code in (None, 1000, 1005, 1011):
+        hypothesis.says(0.3, "closed as libraries do when a handler returns")
+    else:
+        hypothesis.says(-3.0, f"close code {case.code} was chosen: the server had a reason")
+    if case.reasons:
+        hypothesis.says(-1.5, f'it gave a reason: "{case.reasons[:60]}"')
+    longer = [life for life in case.others if life.opened is not None and life.lasted > 5 * max(soon, 0.1)]
+    if longer:
+        hypothesis.says(-2.0, "other connections on the same route lived on", cite_all(longer))
+    yield hypothesis
+
+
+def credentials(life: Life) -> list[str]:
+    """Where the request carries something that looks like a credential."""
+    found = [f"query `{name}`" for name in life.query if _SECRET.search(name)]
+    if life.header("authorization"):
+        found.append("Authorization")
+    if life.header("cookie"):
+        found.append("Cookie")
+    if _JWT.search(life.trace.account.target) and not found:
+        found.append("a JWT in the target")
+    offered = life.header("sec-websocket-protocol")
+    if re.search(r"bearer|token|jwt|auth", offered, re.I) or _JWT.search(offered):
+        found.append("Sec-WebSocket-Protocol")
+    return found
+
+
+def expiry(life: Life) -> float | None:
+    """When the JWT in the target or a header expires, as a Unix time."""
+    request = life.trace.request
+    texts = [life.trace.account.target, *(value for _, value in request.headers[:64])] if request else []
+    for text in texts:
+        for token in _JWT.findall(text[:8192]):
+            body = token.split(".")[1]
+            try:
+                claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+                return float(claims["exp"])
+            except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+                continue
+    return None
+
+
+def started(case: Case) -> float | None:
+    """When the recording began, as a Unix time."""
+    try:
+        return datetime.fromisoformat(case.header.started.replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -> Iterator[Hypothesis]:
+    hypothesis = Hypothesis(
+        "identity/token-expired-retry",
+        -0.9,
+        closer="server",
+        trigger=Trigger("header", lives[0].conn),
+        also=("handshake/auth-rejected",),
+    )
+    carried = credentials(lives[0])
+    if carried:
+        hypothesis.says(1.2, f"the request carries a credential ({', '.join(carried[:2])})", cite_all(lives[:3]))
+        targets = {life.trace.account.target for life in lives}
+        if len(lives) > 1 and len(targets) == 1:
+            hypothesis.says(0.4, "the same one each time")
+    else:
+        hypothesis.says(-0.8, "no credential is to be seen in the request")
+    begin, exp = started(case), expiry(lives[0])
+    if exp is not None and begin is not None:
+        when = begin + (lives[0].asked or 0.0)
+        if exp < when:
+            hypothesis.says(5.0, f"the token expired {duration(when - exp)} before", cite_all(lives[:3]))
+        else:
+            hypothesis.says(-2.0, "the token had not expired")
+    if case.mode == "close":
+        if case.code in AUTH_CODES:
+            strong = case.code in (4401, 4403, 3000, 3003)
+            hypothesis.says(2.2 if strong else 1.4, f"close code {case.code} is used for refused credentials")
+        elif case.code in (None, 1000, 1001, 1011):
+            hypothesis.says(-1.0, "the close code does not say so")
+    else:
+        hypothesis.says(-1.5, "no close frame")
+    if spoken and len(spoken) >= 0.7 * len(lives):
+        hypothesis.says(-0.5 * min(followed, 3.0), "the client had sent a message before")
+    if any(life.lasted > 2.0 for life in case.others if life.opened is not None):
+        lived = [life for life in case.others if life.opened is not None and life.lasted > 2.0]
+        same = [life for life in lived if life.trace.account.target == lives[0].trace.account.target]
+        hypothesis.says(-1.5 if same else 0.3, "the same request was served before" if same else "", cite_all(lived))
+    yield hypothesis
+
+
+def _subprotocol(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    offered = lives[0].header("sec-websocket-protocol")
+    chosen = lives[0].trace.account.subprotocol
+    failed = [check for check in lives[0].trace.account.checks if "subprotocol" in check]
+    if not offered and not chosen:
+        return
+    hypothesis = Hypothesis(
+        "handshake/subprotocol",
+        0.0,
+        closer="server",
+        trigger=Trigger("header", lives[0].conn),
+        also=("message/vocabulary-mismatch",),
+    )
+    hypothesis.says(1.0, f"the client offers the subprotocol {offered[:60]}", [cite(lives[0])])
+    if failed:
+        hypothesis.says(1.5, f"the server chose {chosen or 'none'}: {failed[0]}", [cite(lives[0])])
+    if case.code in (4406, 1002):
+        weight = 4.0 if case.code == 4406 else 2.5
+        hypothesis.says(weight, f"close code {case.code} right after the handshake", cite_all(lives))
+    elif case.mode == "cut":
+        hypothesis.says(-0.5, "no close frame")
+    if stack_of(case).protocol == "graphql" and case.mode == "close":
+        hypothesis.says(1.5, "it speaks GraphQL, of which there are two incompatible protocols")
+    yield hypothesis
+
+
+def _limit(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    if case.mode != "close" or case.code not in (1008, 1013, 4029, 4429, 4408, 1011, 4000):
+        return
+    hypothesis = Hypothesis("handshake/limit", -1.0, closer="server", trigger=Trigger("count", lives[0].conn))
+    if case.code in (1013, 4429, 4029):
+        hypothesis.says(3.0, f"close code {case.code}: too many", cite_all(lives))
+    lived = [life for life in case.others if life.opened is not None and life.lasted > 1.0]
+    if lived:
+        hypothesis.says(1.0, "connections before the limit were served", cite_all(lived))
+        open_then = [sum(o.opened <= life.asked < (o.end or 1e12) for o in lived if o.opened) for life in lives]
+        if min(open_then) == max(open_then) and open_then[0] > 0:
+            hypothesis.says(1.0, f"{open_then[0]} were open each time that one was turned away")
+    yield hypothesis
+
+
+_RESUME = re.compile(r"resume|reconnect|session|last_?(event|seq|id|message)|cursor|offset|token", re.I)
+
+
+def _resume(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    """The first connection was fine, and all that resume it are not."""
+    resumed = []
+    for life in lives:
+        first = life.trace.client.first
+        query = [name for name in life.query if re.search(r"resume|sid|session|last|since|cursor", name, re.I)]
+        if first is not None and (
+            re.search(r"resume|reconnect|restore", first.shape.kind, re.I)
+            or any(re.search(r"resume|session_?id|last_?(seq|id|event)", key, re.I) for key in first.shape.keys)
+        ):
+            resumed.append((life, first))
+        elif query:
+            resumed.append((life, None))
+    if len(resumed) < 0.7 * len(lives):
+        return
+    hypothesis = Hypothesis("identity/stale-resume", -0.6, closer="server", trigger=Trigger("frame", lives[0].conn))
+    with_frame = [(life, message) for life, message in resumed if message is not None]
+    if with_frame:
+        hypothesis.trigger = Trigger("frame", with_frame[0][0].conn, with_frame[0][1].n)
+        hypothesis.says(
+            1.8, "the client begins by resuming an earlier session", [cite(life, m) for life, m in with_frame]
+        )
+    else:
+        hypothesis.says(0.7, "the request names an earlier session", cite_all(lives[:3]))
+    first = next((life for life in case.same_route if life.opened is not None), None)
+    if first is not None and first not in [life for life, _ in resumed]:
+        if first.lasted > 3 * middle([life.lasted for life in lives]) + 0.3:
+            hypothesis.says(2.0, "the first connection, which resumed nothing, lived longer", [cite(first)])
+    elif first is not None and first in lives:
+        hypothesis.says(-1.0, "the first connection ended so too", [cite(first)])
+    yield hypothesis

@@ -1,0 +1,175 @@
+"""Protocols over the socket that have rules of their own: Engine.IO, GraphQL, STOMP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.numbers import steadiness
+from hangup.diagnosis.shapes import Shape
+from hangup.diagnosis.stack import stack_of
+from hangup.diagnosis.traces import Message
+from hangup.recording.units import printable
+
+
+def by_protocol(case: Case) -> Iterator[Hypothesis]:
+    """What each protocol's own rules say about these ends."""
+    lives = [life for life in case.victims if life.opened is not None]
+    if not lives:
+        return
+    protocol = stack_of(case).protocol
+    if protocol == "engine.io":
+        yield from _engine_io(case, lives)
+    elif protocol == "graphql":
+        yield from _graphql(case, lives)
+    elif protocol == "stomp":
+        yield from _stomp(case, lives)
+    yield from _not_a_frame(case, lives)
+    yield from _hello(case, lives)
+
+
+def _sent(life: Life, side: str, kind: str) -> int:
+    shapes = life.trace.halves[side].shapes  # type: ignore[index]
+    return sum(count.count for shape, count in shapes.items() if shape.kind == kind and shape.protocol == "engine.io")
+
+
+def _engine_io(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    """Version 4: the server sends ``2``, the client answers ``3``. Version 3: the other way round."""
+    if case.closer not in ("server", "client") or case.mode not in ("close", "cut"):
+        return
+    server_pings = sum(_sent(life, "server", "2") for life in lives)
+    client_pings = sum(_sent(life, "client", "2") for life in lives)
+    client_pongs = sum(_sent(life, "client", "3") for life in lives)
+    server_pongs = sum(_sent(life, "server", "3") for life in lives)
+    version = lives[0].query.get("EIO", "")
+    hypothesis = Hypothesis("heartbeat/direction", -0.3, closer=case.closer, trigger=Trigger("time", lives[0].conn))
+    if len(lives) > 1:
+        hypothesis.says(0.4 * max(steadiness([life.lasted for life in lives]), 0.0), "the age is the same each time")
+    pings = [Cite(life.conn, b.first_n) for life in lives for b in life.trace.beats.values() if b.sent]
+    if server_pings and not client_pongs:
+        text = f"the server sent {server_pings} Engine.IO pings (`2`) and got no `3`"
+        hypothesis.says(2.2, text, pings)
+        if client_pings:
+            hypothesis.says(1.5, f"the client sent {client_pings} pings of its own: both sides wait for the other", pings)
+        if version == "3":
+            hypothesis.says(1.5, "the client asked for EIO=3, in which the client pings")
+        yield hypothesis
+    elif client_pings and not server_pongs:
+        hypothesis.says(2.0, f"the client sent {client_pings} Engine.IO pings (`2`), which version 4 does not know", pings)
+        yield hypothesis
+    elif not (server_pings or client_pings) and version == "3" and case.mode == "close":
+        yield hypothesis.says(0.8, f"EIO={version}, and no side sends pings", cite_all(lives))
+
+
+_OLD = frozenset(("start", "stop", "connection_terminate", "data", "ka"))
+_NEW = frozenset(("subscribe", "next", "complete", "ping", "pong"))
+
+
+def _graphql(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    if case.closer != "server" and case.closer != "client":
+        return
+    chosen = (lives[0].trace.account.subprotocol or lives[0].header("sec-websocket-protocol")).lower()
+    last = [(life, m) for life in lives if (m := life.last("client")) is not None]
+    kinds = {m.shape.kind for _, m in last}
+    vocabulary = Hypothesis(
+        "message/vocabulary-mismatch",
+        -0.4,
+        closer=case.closer,
+        trigger=Trigger("frame", last[0][0].conn, last[0][1].n) if last else Trigger("header", lives[0].conn),
+    )
+    new = "graphql-transport-ws" in chosen
+    cites = [cite(life, m) for life, m in last]
+    if kinds & _OLD and new:
+        vocabulary.says(3.0, f"`{', '.join(sorted(kinds & _OLD))}` is not of graphql-transport-ws", cites)
+    elif kinds & (_NEW - {"complete"}) and chosen.strip() == "graphql-ws":
+        vocabulary.says(2.5, f"`{', '.join(sorted(kinds & _NEW))}` is not of the older subprotocol graphql-ws", cites)
+    if vocabulary.evidence:
+        yield vocabulary
+    silent = [life for life in lives if not life.trace.client.messages]
+    if last and not silent and case.closer == "server":
+        before = [m for life, m in last if not _said(life, "connection_init")]
+        if len(before) >= 0.7 * len(last) and kinds & {"subscribe", "start"}:
+            hypothesis = Hypothesis(
+                "message/order-before-hello", 0.0, closer="server",
+                trigger=Trigger("frame", last[0][0].conn, last[0][1].n),
+            )  # fmt: skip
+            yield hypothesis.says(2.5, "the client subscribed before connection_init", cites)
+
+
+def _said(life: Life, kind: str) -> bool:
+    return any(shape.kind == kind for shape in life.trace.client.shapes)
+
+
+def _stomp(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    errors = [
+        (life, m) for life in lives for m in life.trace.recent if m.side == "server" and m.shape.kind == "ERROR"
+    ]
+    heart = [m for life in lives for m in life.trace.opening if "heart-beat" in m.text.lower()]
+    if not heart or "0,0" in heart[0].text:
+        return
+    hypothesis = Hypothesis("heartbeat/interval-race", -0.6, closer=case.closer, trigger=Trigger("time", lives[0].conn))
+    hypothesis.says(1.0, "STOMP heart-beats were agreed to", [cite(lives[0], heart[0])])
+    beats = sum(b.sent for life in lives for b in life.trace.beats.values())
+    if not beats:
+        hypothesis.says(1.5, "and no heart-beat was ever sent")
+    if errors:
+        hypothesis.says(0.8, "the server sent ERROR before it ended", [cite(life, m) for life, m in errors])
+    yield hypothesis
+
+
+def _not_a_frame(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    """Bytes in the stream that are no WebSocket: an HTTP error after the 101, or something spoiled on the way."""
+    junk = [life for life in lives if life.trace.junk]
+    if len(junk) < 0.5 * len(lives):
+        return
+    text = junk[0].trace.junk
+    side, _, content = text.partition(": ")
+    shown = printable(content, 60)
+    if content.startswith("HTTP/"):
+        engine = stack_of(case).protocol == "engine.io"
+        hypothesis = Hypothesis(
+            "handshake/parameter" if engine else "handshake/never-accepted", 0.5,
+            closer=case.closer, trigger=Trigger("header", junk[0].conn),
+        )  # fmt: skip
+        hypothesis.says(3.5, f"after the 101 the server answered again, as HTTP: {shown}", cite_all(junk))
+        if engine and (version := junk[0].query.get("EIO")):
+            hypothesis.says(1.5, f"it does not speak Engine.IO {printable(version, 10)}", cite_all(junk))
+        yield hypothesis
+        return
+    hypothesis = Hypothesis("message/framing", 0.2, closer=case.closer, trigger=Trigger("frame", junk[0].conn))
+    yield hypothesis.says(2.5, f"the {side} sent bytes that are no frame: {shown}", cite_all(junk))
+    hypothesis = Hypothesis("intermediary/frame-corruption", -0.8, closer=case.closer, trigger=Trigger("frame", junk[0].conn))
+    yield hypothesis.says(2.0, f"the {side}'s bytes are no frame: something on the way may have changed them", cite_all(junk))
+
+
+_HELLOS = frozenset(
+    "hello init connect auth authenticate login identify join subscribe register session start connection_init open handshake".split()
+)
+
+
+def _hello(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+    """A message that came before the greeting which other connections began with."""
+    if case.closer != "server" or not case.others:
+        return
+    lived = [life for life in case.others if life.opened is not None and life.trace.client.first is not None]
+    greeted = [life for life in lived if life.lasted > 1.5 * max((v.lasted for v in lives), default=0.0)]
+    mine = [life for life in lives if life.trace.client.first is not None]
+    if not greeted or not mine:
+        return
+    hellos: set[Shape] = {m.shape for life in greeted if (m := life.trace.client.first) is not None}
+    if len(hellos) != 1:
+        return
+    hello = next(iter(hellos))
+    other = [life for life in mine if (m := life.trace.client.first) is not None and m.shape is not hello]
+    if len(other) < 0.7 * len(lives) or hello.kind.lower() not in _HELLOS:
+        return
+    first: Message | None = other[0].trace.client.first
+    hypothesis = Hypothesis(
+        "message/order-before-hello", 0.0, closer="server",
+        trigger=Trigger("frame", other[0].conn, first.n if first else None),
+    )  # fmt: skip
+    yield hypothesis.says(
+        2.0, f"connections that began with {hello.text} lived; these began with {first.shape.text if first else '?'}",
+        cite_all(other),
+    )  # fmt: skip

@@ -1,0 +1,268 @@
+"""What happens to several connections at once: kicks, crashes, restarts, broadcasts that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hangup.diagnosis.case import Case, Life, conns
+from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.numbers import middle, steadiness, surprise, within
+from hangup.diagnosis.reactions import reaction
+from hangup.recording.units import duration
+
+TOGETHER = 0.12
+"""Seconds within which ends count as one event."""
+
+KICK = 0.15
+"""Seconds after a newcomer's opening within which the older one is kicked."""
+
+
+def clusters(lives: list[Life]) -> list[list[Life]]:
+    """Ends that came together, in order."""
+    found: list[list[Life]] = []
+    for life in sorted((life for life in lives if life.end is not None), key=lambda life: life.end or 0.0):
+        if found and (life.end or 0.0) - (found[-1][-1].end or 0.0) <= TOGETHER:
+            found[-1].append(life)
+        else:
+            found.append([life])
+    return found
+
+
+def identity(life: Life) -> str:
+    """What tells clients apart that ask for the same route."""
+    query = {k: v for k, v in life.query.items() if not k.lower().startswith(("token", "access", "auth", "jwt", "t"))}
+    ids = sorted(f"{k}={v}" for k, v in life.trace.ids.items())
+    return f"{life.trace.account.path}?{sorted(query.items())} {ids[:4] if not query and '{}' not in life.route else ''}"
+
+
+def collisions(case: Case) -> Iterator[Hypothesis]:
+    """A newcomer with the same identity, and the server closes the older connection."""
+    if case.closer not in ("server", "client") or case.mode not in ("cut", "close"):
+        return
+    lives = [life for life in case.victims if life.end is not None and life.opened is not None]
+    kicked: list[tuple[Life, Life]] = []
+    exposed = 0
+    for life in lives:
+        newcomers = [other for other in case.lives if _newcomer(other, life)]
+        if newcomers:
+            kicked.append((life, min(newcomers, key=lambda other: abs((other.opened or 0.0) - (life.end or 0.0)))))
+        exposed += bool(newcomers or _overlapped(case, life))
+    if not kicked:
+        return
+    opens = sum(1 for life in case.lives if life.opened is not None)
+    rate = opens / max(case.last_at, 1.0)
+    chance = within(rate, KICK + 0.1)
+    same_target = sum(life.trace.account.target == other.trace.account.target for life, other in kicked)
+    by_client = case.closer == "client"
+    verdict = "client-lifecycle/stale-close-handler" if by_client else "identity/id-collision"
+    hypothesis = Hypothesis(
+        verdict, -1.5 if by_client else 0.2, closer=case.closer, trigger=Trigger("peer", kicked[0][1].conn)
+    )
+    hypothesis.says(
+        min(surprise(len(kicked), len(lives), chance), 6.0),
+        f"{len(kicked)} of {len(lives)} were closed by the {case.closer} just as another connection with the same "
+        f"identity opened",
+        [cite(other) for _, other in kicked] + [cite(life) for life, _ in kicked],
+    )
+    if by_client:
+        if all(life.gap is not None and life.gap < 0.1 for life, _ in kicked):
+            hypothesis.says(-2.0, "the newcomer is the client's own next connection")
+        yield hypothesis
+        return
+    if same_target == len(kicked):
+        hypothesis.says(0.8, f"both asked for {kicked[0][0].trace.account.path}")
+    if case.mode == "close" and (case.code or 0) not in (1001, 1011, 1012):
+        hypothesis.says(0.6, "the server closed with a close frame, on purpose")
+    delays = [abs((life.end or 0.0) - (other.opened or 0.0)) for life, other in kicked]
+    if len(delays) >= 3 and max(delays) < 0.06:
+        hypothesis.says(0.5, f"within {duration(max(delays))} each time")
+    alone = [life for life in lives if life not in [k for k, _ in kicked]]
+    if len(alone) > 0.4 * len(lives):
+        hypothesis.says(-1.5, f"{len(alone)} ended without a newcomer", cite_all(alone))
+    untouched = [life for life in case.survivors if _kept(case, life)]
+    if untouched:
+        hypothesis.says(-2.5, "an older connection with the same identity stayed open", cite_all(untouched))
+    yield hypothesis
+
+
+def _newcomer(other: Life, life: Life) -> bool:
+    if other is life or other.opened is None or life.end is None or life.opened is None:
+        return False
+    if other.opened <= life.opened or identity(other) != identity(life):
+        return False
+    # The newcomer's 101 may be recorded just after the kick: the server kicks while it still accepts.
+    return other.asked - 0.03 <= life.end <= other.opened + KICK
+
+
+def _overlapped(case: Case, life: Life) -> bool:
+    return any(
+        other is not life
+        and other.opened is not None
+        and life.opened is not None
+        and other.opened > life.opened
+        and other.opened < (life.end or 0.0)
+        and identity(other) == identity(life)
+        for other in case.lives
+    )
+
+
+def _kept(case: Case, life: Life) -> bool:
+    """Whether a connection outlived the opening of another with its identity by a second."""
+    end = life.end if life.end is not None else case.last_at
+    return any(
+        other is not life
+        and other.opened is not None
+        and life.opened is not None
+        and life.opened < other.opened < end - 1.0
+        and identity(other) == identity(life)
+        for other in case.lives
+    )
+
+
+def together(case: Case) -> Iterator[Hypothesis]:
+    """Several connections die in the same moment: a failed broadcast, a crash, a restart."""
+    if case.closer != "server" or case.mode not in ("cut", "close", "unreachable"):
+        return
+    lives = [life for life in case.victims if life.end is not None and life.opened is not None]
+    if not lives:
+        return
+    every = [life for life in case.lives if life.ending.by == "server" and life.opened is not None]
+    groups = clusters(every)
+    joint = [group for group in groups if len(group) > 1 and any(life in lives for life in group)]
+    kept = 0
+    for group in joint:
+        end = group[0].end or 0.0
+        kept += sum(
+            1
+            for other in case.lives
+            if other not in group and other.opened is not None and other.opened < end - 0.2
+            and (other.end is None or other.end > end + 0.3)
+        )  # fmt: skip
+    shared = sum(len(group) for group in joint)
+    rate = len(every) / max(case.last_at, 1.0)
+    chance = within(rate, 2 * TOGETHER)
+    weight = min(surprise(shared, len(every), chance), 6.0) if joint else 0.0
+    # Clients whose delays are alike stay in step, once they have died together: only so much is news.
+    down = [_gone_after(case, group) for group in groups if any(life in lives for life in group)]
+    gone = sum(down)
+    yield from _own_event(case, lives, joint, weight, kept, gone)
+    yield from _process(case, lives, joint, weight, kept, gone, len(down))
+
+
+def _gone_after(case: Case, group: list[Life]) -> bool:
+    """Whether the server could not be reached for a while after these ends."""
+    end = group[-1].end or 0.0
+    return any(life.fate == "unreachable" and end <= life.asked <= end + 10.0 for life in case.lives)
+
+
+def _own_event(
+    case: Case, lives: list[Life], joint: list[list[Life]], weight: float, kept: int, gone: int
+) -> Iterator[Hypothesis]:
+    by_server = reaction(case, "server")
+    by_client = reaction(case, "client")
+    hypothesis = Hypothesis(
+        "server-handler/crash-on-own-event", -0.4, closer="server", trigger=Trigger("time", lives[0].conn)
+    )
+    if joint:
+        text = f"{len(joint)} times several connections ended together ({conns(joint[0])} first)"
+        hypothesis.says(weight * 0.8, text, [cite(life) for group in joint for life in group])
+        if kept:
+            hypothesis.says(-0.4, f"{kept} other connections stayed open")
+    pushed = by_client.weight if by_client is not None and by_client.window <= 0.15 else 0.0
+    if by_server is not None and by_server.weight > pushed and by_server.window <= 0.15:
+        # A server that answers the client's last message and ends is no proof of an event of its own.
+        own = [
+            (life, m)
+            for life, m in by_server.hits
+            if life.last("client") is None or life.since(life.last("client").at) > by_server.window + 0.05  # type: ignore[union-attr]
+        ]
+        share = len(own) / len(by_server.hits)
+        hypothesis.says(
+            0.6 * by_server.weight * share, by_server.text, [cite(life, message) for life, message in own]
+        )
+        hypothesis.trigger = Trigger("time", by_server.hits[0][0].conn, by_server.hits[0][1].n)
+    elif not joint:
+        return
+    if pushed > 1.0:
+        hypothesis.says(-0.8 * pushed, "the end follows a message of the client")
+    if case.mode == "close":
+        if case.code == 1011:
+            hypothesis.says(0.8, "close code 1011: an error inside the server")
+        else:
+            hypothesis.says(-1.5, f"close code {case.code} was chosen by the application")
+    else:
+        hypothesis.says(0.4, "no close frame, as after an exception")
+    if steadiness([life.lasted for life in lives]) > 3 and len(joint) < 2:
+        hypothesis.says(-1.0, "the age is the same each time")
+    if gone:
+        hypothesis.says(-2.0, "afterwards the server could not be reached for a while")
+    elif joint:
+        hypothesis.says(0.6, "the server accepted new connections at once: the process lives on")
+    yield hypothesis
+
+
+def _process(
+    case: Case, lives: list[Life], joint: list[list[Life]], weight: float, kept: int, gone: int, times: int
+) -> Iterator[Hypothesis]:
+    restart = Hypothesis("process/restart", -0.8, closer="server", trigger=Trigger("time", lives[0].conn))
+    crash = Hypothesis("process/crash", -1.0, closer="server", trigger=Trigger("frame", lives[0].conn))
+    by_client = reaction(case, "client")
+    if joint:
+        text = f"{len(joint)} times all connections ended together"
+        for hypothesis in (restart, crash):
+            if kept:
+                hypothesis.says(-2.0, f"{kept} connections stayed open when others ended", cite_all(lives))
+            else:
+                hypothesis.says(0.5 * weight, text, [cite(life) for group in joint for life in group])
+    if gone:
+        text = "the server could not be reached for a while afterwards"
+        restart.says(2.5 if gone == times else 1.2, text)
+        crash.says(2.3 if gone == times else 1.2, text)
+    else:
+        restart.says(-1.5, "the server accepted the next connection at once")
+        crash.says(-2.5, "the server accepted the next connection at once")
+    if case.mode == "close" and case.code in (1012, 1001):
+        restart.says(4.5 if case.code == 1012 else 2.0, f"close code {case.code}: the server is leaving")
+        crash.says(-4.0, "a crashed process sends no close frame")
+    elif case.mode == "close":
+        restart.says(-2.0, "")
+        crash.says(-3.0, "a crashed process sends no close frame")
+    if by_client is not None and by_client.weight > 1.0:
+        crash.says(0.5 * by_client.weight, by_client.text, [cite(life, message) for life, message in by_client.hits])
+        life, message = by_client.hits[0]
+        crash.trigger = Trigger("frame", life.conn, message.n)
+        restart.says(-0.6 * by_client.weight, "the end follows a message of the client")
+    for hypothesis in (restart, crash):
+        if hypothesis.evidence and (gone or joint or case.code in (1001, 1012)):
+            yield hypothesis
+
+
+def ghosts(case: Case) -> Iterator[Hypothesis]:
+    """Refused for a while after an abrupt loss, then let in: the server still holds the old session."""
+    refused = [life for life in case.lives if life.fate == "refused" and life.code not in (401, 404, 426)]
+    quick = [
+        life
+        for life in case.victims
+        if case.closer == "server" and case.mode == "close" and life.opened is not None and life.lasted < 0.5
+    ]
+    turned = refused or quick
+    if len(turned) < 1:
+        return
+    waits = []
+    for life in case.lives:
+        if life.opened is None or life.lasted < 1.0 or life in turned:
+            continue
+        before = [other for other in turned if other.asked < life.asked]
+        if before and life.asked - before[-1].asked < 15:
+            lost = [o for o in case.lives if o.opened is not None and o.end is not None and o.end <= before[0].asked]
+            if lost and (lost[-1].ending.how != "close"):
+                waits.append(life.asked - (lost[-1].end or 0.0))
+    if not waits:
+        return
+    hypothesis = Hypothesis("identity/ghost-session", -0.8, closer="server", trigger=Trigger("time", turned[0].conn))
+    hypothesis.says(
+        1.2 + max(steadiness(waits), 0.0),
+        f"after an abrupt end the client was turned away and let in again {duration(middle(waits))} later",
+        cite_all(turned[:4]),
+    )
+    yield hypothesis

@@ -1,0 +1,318 @@
+"""The server's side ends it by the clock: idle time, age, a missing pong, a missing first message."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
+from hangup.diagnosis.numbers import middle, near, spread, steadiness
+from hangup.diagnosis.reactions import reaction
+from hangup.diagnosis.stack import stack_of
+from hangup.recording.units import duration
+
+IDLE_DEFAULTS = {
+    60.0: "nginx, AWS ALB, HAProxy", 100.0: "Cloudflare", 30.0: "Google Cloud load balancer",
+    350.0: "AWS NLB", 600.0: "mitmproxy", 240.0: "Azure", 55.0: "Heroku", 120.0: "Fly and others",
+    300.0: "Envoy", 50.0: "HAProxy", 10.0: "uWebSockets and others", 90.0: "several", 3600.0: "several",
+}  # fmt: skip
+AGE_DEFAULTS = {
+    30.0: "gunicorn's worker timeout, Heroku", 60.0: "a request timeout of a proxy",
+    3600.0: "Google Cloud Run and others", 7200.0: "AWS API Gateway", 900.0: "several", 300.0: "Cloud Run",
+    15.0: "Traefik's or Envoy's request timeout",
+}  # fmt: skip
+
+
+def _steady(values: list[float]) -> tuple[float, float, str]:
+    """Steadiness, median, and both in words."""
+    weight, value = steadiness(values), middle(values)
+    wide = spread(values)
+    words = duration(value) if len(values) < 2 else f"{duration(value)} (spread {duration(wide)})"
+    return weight, value, words
+
+
+class Clocks:
+    """For each thing that a timer may count from, how steady the time from it to the end is."""
+
+    def __init__(self, case: Case) -> None:
+        self.lives = [life for life in case.victims if life.opened is not None and life.end is not None]
+        self.open = [life.lasted for life in self.lives]
+        self.client = [_since(life, "client") for life in self.lives]
+        self.server = [_since(life, "server") for life in self.lives]
+        self.idle = [min(pair) for pair in zip(self.client, self.server, strict=True)]
+        self.ping = [life.since(_last_ping(life)) for life in self.lives]
+        self.age = _steady(self.open)
+
+    def of(self, values: list[float]) -> tuple[float, float, str]:
+        """As for ``age``; steadiness 0 when some connection has no such frame."""
+        if not values or any(math.isinf(v) for v in values):
+            return 0.0, 0.0, ""
+        return _steady(values)
+
+
+def _since(life: Life, side: str) -> float:
+    frame = life.trace.halves[side].frame  # type: ignore[index]
+    return life.since(frame.at if frame is not None else life.opened)
+
+
+def _last_ping(life: Life) -> float | None:
+    beats = life.trace.beats.get(("server", "control"))
+    return beats.last if beats is not None and beats.sent else None
+
+
+def _pause(case: Case) -> float:
+    """A typical pause between frames of the victims, so that silence can be told from it."""
+    total = sum(life.trace.client.messages + life.trace.server.messages for life in case.victims)
+    time = sum(life.lasted for life in case.victims)
+    return time / (total + len(case.victims)) if total else math.inf
+
+
+def by_the_clock(case: Case) -> Iterator[Hypothesis]:
+    """Causes that end a connection by a timer at the server or before it."""
+    if case.closer != "server" or case.mode not in ("cut", "close"):
+        return
+    clocks = Clocks(case)
+    if not clocks.lives or middle(clocks.open) < 0.3:
+        return
+    triggered = reaction(case, "client")
+    pushed = triggered.weight if triggered is not None and triggered.window <= 0.15 else 0.0
+    for hypothesis in [
+        *_idle(case, clocks),
+        *_age(case, clocks),
+        *_no_app_pong(case, clocks),
+        *_no_control_pong(case, clocks),
+        *_no_hello(case, clocks),
+        *_race(case, clocks),
+    ]:
+        if pushed > 1.0:
+            hypothesis.says(-0.6 * pushed, "the end follows a message of the client more often than chance would have it")
+        yield hypothesis
+
+
+def _cites(clocks: Clocks, side: str = "") -> list[Cite]:
+    return [
+        cite(life, life.trace.halves[side].frame if side else None)  # type: ignore[index]
+        for life in clocks.lives
+    ]
+
+
+def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
+    found = {
+        "either side": clocks.of(clocks.idle),
+        "the server": clocks.of(clocks.server),
+        "the client": clocks.of(clocks.client),
+    }
+    who, (weight, value, words) = max(found.items(), key=lambda item: item[1][0])
+    if found["either side"][0] > weight - 0.7:
+        who, (weight, value, words) = "either side", found["either side"]
+    if value < 0.25:
+        return
+    hypothesis = Hypothesis("intermediary/idle-timeout", -0.3, closer="server", trigger=_time(clocks))
+    side = {"the server": "server", "the client": "client"}.get(who, "")
+    hypothesis.says(weight, f"{words} of silence of {who} before the end", _cites(clocks, side))
+    age = clocks.age[0]
+    several = len(clocks.lives) > 1
+    if several and weight > age + 0.5:
+        low, high = min(clocks.open), max(clocks.open)
+        text = f"the idle time is what stays constant, not the age ({duration(low)} to {duration(high)})"
+        hypothesis.says(min(0.8 * (weight - age), 2.5), text)
+    elif several and age > weight + 0.5:
+        hypothesis.says(max(0.9 * (weight - age), -4.0), f"the age is steadier than the idle time: {clocks.age[2]}")
+    silence = middle(clocks.idle) / max(_pause(case), 0.001)
+    if silence > 2:
+        hypothesis.says(min(0.5 * math.log(silence), 1.5), "nothing at all was sent for longer than is usual here")
+    elif who == "either side" or silence < 1.0:
+        hypothesis.says(-1.5, "there was traffic until the end")
+    if case.mode == "cut":
+        hypothesis.says(1.0, "no close frame: a proxy that gives up just cuts the connection")
+    elif case.code in (1001, 1006, None):
+        hypothesis.says(-1.5, "a close frame was sent, which few intermediaries do")
+    else:
+        hypothesis.says(-3.0, f"a close frame with code {case.code} was sent, which an intermediary hardly does")
+    if proxy := stack_of(case).proxy:
+        hypothesis.says(1.5, f"{proxy} stands in between (it says so in the response)")
+    default = next((names for seconds, names in IDLE_DEFAULTS.items() if near(value, seconds, 0.02)), "")
+    if default and value >= 5:
+        hypothesis.says(1.2, f"{duration(value)} is the default of {default}")
+    if _beats_by(clocks, "server", "app") and not _answered(clocks, "server", "app"):
+        hypothesis.says(-1.0, "the server's own pings were not answered")
+    yield hypothesis
+
+
+def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
+    weight, value, words = clocks.age
+    idle = max(clocks.of(clocks.idle)[0], clocks.of(clocks.client)[0], clocks.of(clocks.server)[0])
+    if value < 0.5:
+        return
+    busy = middle(clocks.idle) <= 1.5 * _pause(case) and bool(_pause(case) < math.inf)
+    proxy = stack_of(case).proxy
+    for verdict, prior, help in (
+        ("process/worker-timeout", -0.9, "gunicorn"),
+        ("intermediary/lifetime-cap", -0.9, "proxy"),
+        ("server-handler/dependency-timeout", -1.2, ""),
+    ):
+        hypothesis = Hypothesis(verdict, prior, closer="server", trigger=_time(clocks))
+        hypothesis.says(weight * 0.8, f"every connection got {words} old" if len(clocks.lives) > 1 else f"it got {words} old")
+        if len(clocks.lives) > 1 and idle > weight:
+            hypothesis.says(max(0.8 * (weight - idle), -3.0), "the idle time is as steady or steadier")
+        if busy:
+            hypothesis.says(0.5, "there was traffic until the end: it was not idleness")
+        if case.mode == "cut":
+            hypothesis.says(0.5, "no close frame")
+        else:
+            hypothesis.says(-1.5, "a close frame was sent")
+        default = next((names for seconds, names in AGE_DEFAULTS.items() if near(value, seconds, 0.02)), "")
+        if default and value >= 5:
+            hypothesis.says(1.0 if help and help in default else 0.5, f"{duration(value)} is the default of {default}")
+        if help == "proxy" and proxy:
+            hypothesis.says(1.0, f"{proxy} stands in between")
+        if help == "gunicorn" and stack_of(case).server == "gunicorn":
+            hypothesis.says(2.0, "the server is gunicorn")
+        if _beats_by(clocks, "server", "app") and not _answered(clocks, "server", "app"):
+            hypothesis.says(-1.2, "the server's own pings were not answered, which may be all")
+        yield hypothesis
+
+
+def _beats_by(clocks: Clocks, side: str, level: str) -> int:
+    """How many pings of one level a side sent before all these ends."""
+    return sum(b.sent for life in clocks.lives if (b := life.trace.beats.get((side, level))) is not None)  # type: ignore[arg-type]
+
+
+def _answered(clocks: Clocks, side: str, level: str) -> int:
+    return sum(b.answered for life in clocks.lives if (b := life.trace.beats.get((side, level))) is not None)  # type: ignore[arg-type]
+
+
+def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
+    hypothesis = Hypothesis(
+        "heartbeat/app-pong-missing-from-client", -0.2, closer="server", trigger=_time(clocks, ("server", "app"))
+    )
+    sent, answered = _beats_by(clocks, "server", "app"), _answered(clocks, "server", "app")
+    age, quiet = clocks.age[0], clocks.of(clocks.client)
+    by_ping = [
+        life.since(b.waiting if (b := life.trace.beats.get(("server", "app"))) and b.sent else None)
+        for life in clocks.lives
+    ]
+    candidates = [
+        (age, f"every end came {clocks.age[2]} after opening"),
+        (quiet[0], f"every end came {quiet[2]} after the client's last frame"),
+        (clocks.of(by_ping)[0], f"every end came {clocks.of(by_ping)[2]} after a ping of the server without an answer"),
+    ]
+    if sent:
+        shapes = {b.shape.text for life in clocks.lives if (b := life.trace.beats.get(("server", "app"))) and b.shape}
+        pings = [
+            Cite(life.conn, b.waiting_n or b.first_n)
+            for life in clocks.lives
+            if (b := life.trace.beats.get(("server", "app"))) is not None and b.sent
+        ]
+        if not answered:
+            text = f"the server sent {sent} pings ({', '.join(sorted(shapes)[:2])}); the client answered none of them"
+            hypothesis.says(2.6, text, pings)
+        elif answered < sent:
+            waiting = sum(
+                b.waiting is not None for life in clocks.lives if (b := life.trace.beats.get(("server", "app")))
+            )
+            if waiting >= 0.7 * len(clocks.lives):
+                hypothesis.says(1.0, f"{sent - answered} of the server's {sent} pings were not answered", pings)
+            else:
+                hypothesis.says(-2.0, f"the client answered {answered} of {sent} pings of the server", pings)
+        else:
+            hypothesis.says(-3.0, "the client answered every ping of the server", pings)
+    elif quiet[1] >= 0.3 and case.mode == "close":
+        hypothesis.says(0.2, "the client was silent before the end, and the server closed with a close frame")
+        candidates = candidates[1:2]
+    else:
+        return
+    weight, text = max(candidates)
+    if len(clocks.lives) > 1:
+        hypothesis.says(0.7 * weight, text, _cites(clocks))
+    if case.mode == "close":
+        hypothesis.says(0.6, "a close frame was sent: the server decided it")
+    yield hypothesis
+
+
+def _no_control_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
+    sent, answered = _beats_by(clocks, "server", "control"), _answered(clocks, "server", "control")
+    if not sent:
+        return
+    pings = [
+        Cite(life.conn, b.last_n)
+        for life in clocks.lives
+        if (b := life.trace.beats.get(("server", "control"))) is not None and b.sent
+    ]
+    pinged = len(pings)
+    hypothesis = Hypothesis(
+        "heartbeat/control-pong-missing", -0.3, closer="server", trigger=_time(clocks, ("server", "control"))
+    )
+    killed = Hypothesis(
+        "heartbeat/control-ping-kills", -1.2, closer="server", trigger=_time(clocks, ("server", "control"))
+    )
+    weight, value, words = clocks.of(clocks.ping)
+    if answered < sent and answered <= 0.5 * sent:
+        hypothesis.says(2.5, f"{sent - answered} of {sent} control pings of the server got no pong", pings)
+    else:
+        text = f"the pongs passed here ({answered} of {sent}); if they are lost, then further on"
+        hypothesis.says(-0.3, text, pings)
+    if pinged == len(clocks.lives) and len(clocks.lives) > 1:
+        others = max(clocks.age[0], clocks.of(clocks.client)[0])
+        # Pings at fixed ages make both steady: then the ping is the better explanation, as its sender is the closer.
+        hypothesis.says(0.6 * weight, f"every end came {words} after a control ping of the server", pings)
+        if weight < others - 1.5:
+            hypothesis.says(-1.0, "the age is steadier")
+        if value < 0.06:
+            killed.says(0.8 * weight + 1.0, f"every end came {words} after a control ping", pings)
+            yield killed
+        if value < 0.02:
+            hypothesis.says(-2.0, "no time was left for a pong")
+    elif pinged < 0.7 * len(clocks.lives):
+        hypothesis.says(-1.5, f"only {pinged} of {len(clocks.lives)} connections saw a control ping")
+    if case.mode == "close" and case.code not in (1000, 1001, 1011, None):
+        hypothesis.says(-2.0, f"close code {case.code} is not what a missed pong is closed with")
+    yield hypothesis
+
+
+def _no_hello(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
+    silent = [life for life in clocks.lives if not life.trace.client.messages]
+    if len(silent) < 0.7 * len(clocks.lives):
+        return
+    hypothesis = Hypothesis("message/init-missing", -0.2, closer="server", trigger=_time(clocks))
+    hypothesis.says(1.2, "the client sent no message at all", _cites(clocks))
+    if len(clocks.lives) > 1:
+        hypothesis.says(0.7 * clocks.age[0], f"every connection got {clocks.age[2]} old")
+    hypothesis.says(0.6 if case.mode == "close" else -0.5, "a close frame was sent" if case.mode == "close" else "")
+    others = [life for life in case.others if life.opened is not None and life.lasted > 1.5 * middle(clocks.open)]
+    if others and all(life.trace.client.messages for life in others):
+        hypothesis.says(1.5, "connections on which the client spoke lived longer", [cite(life) for life in others])
+    yield hypothesis
+
+
+def _race(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
+    """Heartbeats whose interval is the other side's patience."""
+    periods, ends = [], []
+    for life in clocks.lives:
+        beats = life.trace.beats.get(("client", "app")) or life.trace.beats.get(("client", "control"))
+        if beats is not None and beats.sent >= 2:
+            periods.append(beats.period)
+            ends.append(life.since(beats.last))
+    if len(periods) < max(1, 0.6 * len(clocks.lives)):
+        return
+    period, end = middle(periods), middle(ends)
+    if period < 0.3 or not near(end, period, 0.12):
+        return
+    hypothesis = Hypothesis("heartbeat/interval-race", -0.3, closer="server", trigger=_time(clocks))
+    text = f"the end came {duration(end)} after the client's last heartbeat, just when the next was due ({duration(period)})"
+    hypothesis.says(1.2 + 0.4 * max(steadiness(ends), 0.0), text, _cites(clocks, "client"))
+    yield hypothesis
+
+
+def _time(clocks: Clocks, beats: tuple[str, str] | None = None) -> Trigger:
+    life = clocks.lives[0]
+    frame = None
+    if beats is not None:
+        found = life.trace.beats.get(beats)  # type: ignore[call-overload]
+        if found is not None and found.sent:
+            frame = found.waiting_n or found.last_n
+    if frame is None:
+        last = [half.frame for half in life.trace.halves.values() if half.frame is not None]
+        frame = max(last, key=lambda m: m.n).n if last else None
+    return Trigger("time", life.conn, frame)
