@@ -1,36 +1,48 @@
 """The one state machine of a connection: bytes of either side in, events and bytes to send out.
 
-Two directions, each a reader (bytes to frames), an assembler (frames to messages) and counters. The
-proxy, the replayer and the tests drive this same object and bring what it must not have: clock, sockets.
+Two directions, each a reader (bytes to frames), an assembler (frames to messages), counters, and a gate for when
+filters are at work on it. The proxy, the replayer and the tests drive this same object and bring what it must not
+have: clock, sockets.
 
-Observing and forwarding are apart. While no filter is interested in a side its bytes are sent on before they are
-shown here (:meth:`Session.observe`), so that recording costs no latency.
+Observing and forwarding are apart. While no filter is interested in a side (:meth:`Session.plain`) its bytes are sent
+on before they are shown here (:meth:`Session.observe`), so that recording costs no latency. Otherwise
+:meth:`Session.receive` says what to send, and :meth:`Session.tick` what has become due meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
+from hangup.filters.base import SIDES, Close, Cut, Ended, Inject, Kind
+from hangup.filters.chain import Bound, Chain
+from hangup.filters.encoder import Encoder
+from hangup.filters.filter_set import FilterSet
+from hangup.filters.gate import HOLD_LIMIT, Express, Gate, perform
+from hangup.filters.outlet import Outlet
 from hangup.recording import events
-from hangup.recording.events import Event, How, Side, payload_fields
+from hangup.recording.events import Event, How, Side
 from hangup.recording.express import Lane
+from hangup.recording.frame_events import frame_event, junk_event, last_part_event, part_event
 from hangup.wire.deflate import Inflater, Params
-from hangup.wire.frames import (
-    BINARY,
-    CLOSE,
-    OPCODE_NAMES,
-    TEXT,
-    Frame,
-    FrameReader,
-    Junk,
-    Mask,
-    Piece,
-)
+from hangup.wire.frames import BINARY, CLOSE, OPCODE_NAMES, OPCODES, TEXT, Frame, FrameReader, Mask, Piece
 from hangup.wire.masking import mask as pure_mask
-from hangup.wire.messages import NOTHING, Assembler, Message, Noted, parse_close
+from hangup.wire.messages import Assembler, Noted
 
 Emit = Callable[[Event], None]
 EmitLines = Callable[[list[bytes]], None]
+
+
+class Out(Struct, gc=False):
+    """What is to be done on the legs: first the bytes are sent. Then ``ends`` are passed on: each is a side whose
+    stream has ended, and how, so that the *other* leg must end likewise. ``cut``, if set, ends both legs as if that
+    side had, on account of a filter (its text form)."""
+
+    to_client: bytes = b""
+    to_server: bytes = b""
+    ends: tuple[tuple[Side, How], ...] = ()
+    cut: tuple[Side, How, str] | None = None
 
 
 class Counters:
@@ -51,8 +63,10 @@ class Direction:
 
     def __init__(self, session: Session, side: Side, deflate: Params | None, unknown: bool, mask: Mask) -> None:
         self.session = session
-        self.side = side
+        self.side: Side = side
         self.counters = Counters()
+        self.messages = 0
+        self.controls = 0
         self.reader = FrameReader(side, rsv_data=4 if deflate else 0, rsv_any=unknown, mask=mask)
         self.assembler = Assembler(Inflater(deflate, side) if deflate else None)
         self.lane = Lane(session.conn, side, mask) if session.emit_lines is not None else None
@@ -71,36 +85,34 @@ class Direction:
             self._observe(step, at)
             pos += len(step)
         if pos < end and self.assembler.idle:
-            pos = self._express(data, pos, at)
+            took = self.express(data, pos, at, keep=False)
+            pos = took.stop
+            if took.lines:
+                self.session.write(took.lines)
         if pos < end:
             self._observe(data[pos:] if pos else data, at)
 
-    def _express(self, data: bytes, pos: int, at: float) -> int:
-        """Takes the simple frames at ``pos``; returns where something else begins."""
+    def express(self, data: bytes, pos: int, at: float, keep: bool = True) -> Express:
+        """Takes the simple frames at ``pos``, counts them, and leaves it to the caller to write them down."""
         session, counters, lane = self.session, self.counters, self.lane
-        assert lane is not None and session.emit_lines is not None
-        lines: list[bytes] = []
-        pos, session.n, size = lane.run(data, pos, session.n, at, lines)
-        if lines:
-            session.emit_lines(lines)
-            counters.frames += len(lines)
+        assert lane is not None
+        before = session.n
+        took = Express(pos, before, [], [])
+        took.stop, session.n, size = lane.run(data, pos, before, at, took.lines, took.frames if keep else None)
+        if took.lines:
+            count = len(took.lines)
+            counters.frames += count
             counters.bytes += size
             counters.last_n, counters.last_at, counters.last_opcode = session.n, at, lane.last_opcode
-        return pos
+            self.messages += count
+        return took
 
     def _observe(self, data: bytes, at: float) -> None:
         session, side, counters, assembler = self.session, self.side, self.counters, self.assembler
-        emit, n = session.emit, session.n
-        conn = session.conn
-        size = 0
-        frames = last = 0
+        emit, conn = session.emit, session.conn
         for item in self.reader.feed(data):
             if type(item) is Frame:
-                n += 1
-                last = n
                 opcode, payload, key = item.opcode, item.payload, item.key
-                frames += 1
-                size += len(payload)
                 # The hot path: a whole message in one sound frame is most of all traffic.
                 if (
                     (opcode == TEXT or opcode == BINARY)
@@ -109,6 +121,12 @@ class Direction:
                     and not item.problems
                     and assembler.idle
                 ):
+                    session.n = n = session.n + 1
+                    self.messages += 1
+                    counters.frames += 1
+                    counters.bytes += len(payload)
+                    counters.last_n, counters.last_at = n, at
+                    counters.last_opcode = "text" if opcode == TEXT else "binary"
                     try:
                         text, data64 = payload.decode() if payload else None, None
                     except UnicodeDecodeError:
@@ -119,126 +137,69 @@ class Direction:
                             conn=conn,
                             n=n,
                             side=side,
-                            opcode="text" if opcode == TEXT else "binary",
+                            opcode=counters.last_opcode,
                             mask=key.hex() if key is not None else None,
                             text=text,
                             base64=data64,
                             problems=("invalid-utf8",) if data64 is not None and opcode == TEXT else (),
                         )
                     )
-                    counters.last_opcode = "text" if opcode == TEXT else "binary"
                 else:
-                    # Whoever is told of such a frame may look at the counters, which must include it.
-                    counters.frames += frames
-                    counters.bytes += size
-                    frames = size = 0
-                    counters.last_n, counters.last_at, counters.last_opcode = n, at, OPCODE_NAMES[opcode]
-                    emit(frame_event(item, assembler.frame(item), at, conn, n, side))
+                    self.record(item, at)
             elif type(item) is Piece:
-                if item.head is not None:
-                    n += 1
-                    self._piece_n = n
-                    self._pieces = 0
-                size += len(item.payload)
-                if self._piece(item, at):
-                    frames += 1
-                    last = self._piece_n  # the other side may have begun frames since
+                self.record(item, at)
             else:
-                assert type(item) is Junk
-                emit(junk_event(item, at, conn, side))
-        session.n = n
-        if frames:
-            counters.frames += frames
-            counters.last_n = last
-            counters.last_at = at
-        counters.bytes += size
+                emit(junk_event(item, at, conn, side))  # type: ignore[arg-type]
 
-    def _piece(self, piece: Piece, at: float) -> bool:
-        """Emits a part, and the frame that closes its parts; whether it did the latter."""
-        session = self.session
+    def record(self, item: Frame | Piece, at: float) -> tuple[int, Noted]:
+        """Emits the event of any frame, or of a part of a large one; gives its number and what the assembler noted."""
+        session, counters = self.session, self.counters
+        if type(item) is Piece:
+            return self._piece(item, at)
+        assert type(item) is Frame
+        session.n = n = session.n + 1
+        # Whoever is told of such a frame may look at the counters, which must include it.
+        counters.frames += 1
+        counters.bytes += len(item.payload)
+        counters.last_n, counters.last_at, counters.last_opcode = n, at, OPCODE_NAMES[item.opcode]
+        noted = self.assembler.frame(item)
+        self._count(item.opcode, noted)
+        session.emit(frame_event(item, noted, at, session.conn, n, self.side))
+        return n, noted
+
+    def _piece(self, piece: Piece, at: float) -> tuple[int, Noted]:
+        session, counters = self.session, self.counters
+        if piece.head is not None:
+            session.n += 1
+            self._piece_n = session.n
+            self._pieces = 0
+        n = self._piece_n  # the other side may have begun frames since
+        counters.bytes += len(piece.payload)
         noted = self.assembler.piece(piece)
-        text, data64 = payload_fields(piece.payload)
-        session.emit(
-            events.Part(
-                at=at,
-                conn=session.conn,
-                n=self._piece_n,
-                side=self.side,
-                head=piece.head.hex() if piece.head is not None else None,
-                text=text,
-                base64=data64,
-            )
-        )
         self._pieces += 1
-        if not piece.last:
-            return False
-        frame = Frame(piece.fin, piece.rsv, piece.opcode, piece.key, b"", piece.problems)
-        event = frame_event(frame, noted, at, session.conn, self._piece_n, self.side)
-        event.parts = self._pieces
-        event.length = piece.length
-        session.emit(event)
-        self.counters.last_opcode = event.opcode
-        return True
+        session.emit(part_event(piece, at, session.conn, n, self.side))
+        if piece.last:
+            counters.frames += 1
+            counters.last_n, counters.last_at, counters.last_opcode = n, at, OPCODE_NAMES[piece.opcode]
+            self._count(piece.opcode, noted)
+            session.emit(last_part_event(piece, noted, at, session.conn, n, self.side, self._pieces))
+        return n, noted
 
-
-def frame_event(frame: Frame, noted: Noted, at: float, conn: int, n: int, side: Side) -> events.Frame:
-    """The event of a frame, with what the assembler noted of it."""
-    text, data64 = payload_fields(frame.payload)
-    event = events.Frame(
-        at=at,
-        conn=conn,
-        n=n,
-        side=side,
-        opcode=OPCODE_NAMES[frame.opcode],
-        fin=frame.fin,
-        rsv=frame.rsv,
-        mask=frame.key.hex() if frame.key is not None else None,
-        text=text,
-        base64=data64,
-        problems=frame.problems,
-        head=frame.head.hex() if frame.head is not None else None,
-    )
-    if noted is not NOTHING:
-        event.problems += noted.problems
-        message = noted.message
-        if message is not None and (message.compressed or message.fragments > 1):
-            _add_message(event, message)
-    if frame.opcode == CLOSE:
-        event.code, event.reason, _ = parse_close(frame.payload)
-    return event
-
-
-def _add_message(event: events.Frame, message: Message) -> None:
-    if message.data is None:
-        event.message_length = message.length
-        return
-    event.message, event.message_base64 = payload_fields(message.data)
-    if not message.data:
-        event.message = ""
-
-
-def junk_event(junk: Junk, at: float, conn: int, side: Side) -> events.Raw:
-    """The event of bytes that are no whole frame."""
-    text, data64 = payload_fields(junk.payload)
-    opcode = None if junk.opcode is None else OPCODE_NAMES[junk.opcode]
-    return events.Raw(
-        at=at,
-        conn=conn,
-        side=side,
-        text=text,
-        base64=data64,
-        problems=junk.problems,
-        opcode=opcode,
-        length=junk.length,
-    )
+    def _count(self, opcode: int, noted: Noted) -> None:
+        if noted.message is not None:
+            self.messages += 1
+        elif opcode >= CLOSE and opcode in OPCODES:
+            self.controls += 1
 
 
 class Session:
     """A WebSocket connection after its handshake.
 
-    ``conn`` is its number in the recording; ``emit`` takes its events; ``deflate`` is what permessage-deflate
-    was negotiated to, ``unknown_extension`` whether there is one that we cannot read; ``mask`` may be a faster
-    masking function. With ``emit_lines`` simple data frames are not emitted as events but given to it encoded. Times (``at``) are seconds from the recording's start.
+    ``conn`` is its number in the recording; ``emit`` takes its events; ``deflate`` is what permessage-deflate was
+    negotiated to (``given`` what the client was told, where a filter made that differ), ``unknown_extension`` whether
+    there is one that we cannot read; ``mask`` may be a faster masking function. With ``emit_lines`` simple data
+    frames are not emitted as events but given to it encoded. ``chain`` are its filters, which hold at most
+    ``hold_limit`` bytes of each side. Times (``at``) are seconds from the recording's start.
     """
 
     def __init__(
@@ -247,33 +208,154 @@ class Session:
         emit: Emit,
         *,
         deflate: Params | None = None,
+        given: Params | None | bool = True,
         unknown_extension: bool = False,
         mask: Mask = pure_mask,
         emit_lines: EmitLines | None = None,
+        chain: Chain | None = None,
+        hold_limit: int = HOLD_LIMIT,
     ) -> None:
         self.conn = conn
         self.emit = emit
         self.emit_lines = emit_lines
         self.n = 0
-        self.client = Direction(self, "client", deflate, unknown_extension, mask)
+        client_deflate = deflate if isinstance(given, bool) else given
+        self.client = Direction(self, "client", client_deflate, unknown_extension, mask)
         self.server = Direction(self, "server", deflate, unknown_extension, mask)
         self.ended: dict[Side, How] = {}
+        self.chain = chain or Chain(FilterSet(), conn, 0.0)
+        self.chain.quiet_since = self._quiet_since
+        self._ends: list[tuple[Side, How]] = []
+        self._cut: tuple[Side, How, str] | None = None
+        self._gates = {
+            side: Gate(
+                self,
+                self.direction(side),
+                Outlet(side, conn, emit, Encoder(side, params, self.chain.random, mask), self._pass_end, hold_limit),
+                hold_limit,
+            )
+            for side, params in zip(SIDES, (client_deflate, deflate), strict=True)
+        }
+        self._version = -1
+        self._follow(self.opened)
+
+    @property
+    def opened(self) -> float:
+        """When the handshake succeeded."""
+        return self.chain.opened
 
     def direction(self, side: Side) -> Direction:
         """The direction whose bytes ``side`` sends."""
         return self.client if side == "client" else self.server
 
+    # Bytes.
+
+    def plain(self, side: Side) -> bool:
+        """Whether bytes of ``side`` may be sent on as they are, before they are observed."""
+        return self._gates[side].plain and self._version == self.chain.filters.version
+
     def observe(self, side: Side, data: bytes, at: float) -> None:
-        """Records bytes that ``side`` sent and that were sent on unchanged."""
+        """Records bytes that ``side`` sent and that were sent on unchanged; only while :meth:`plain`."""
         self.direction(side).observe(data, at)
 
-    def end(self, side: Side, how: How, at: float, *, by: str = "", note: str = "") -> None:
-        """Records that ``side`` ended (or half-closed) its leg; a half-received frame is recorded before it."""
+    def receive(self, side: Side, data: bytes, at: float) -> Out:
+        """Takes bytes that ``side`` sent; says what to send on."""
+        if self._version != self.chain.filters.version:
+            self._follow(at)
+        gate = self._gates[side]
+        if gate.plain:
+            gate.outlet.plain(data)
+            self.direction(side).observe(data, at)
+        else:
+            gate.feed(data, at)
+        return self._out(at)
+
+    def end(self, side: Side, how: How, at: float, *, by: str = "", note: str = "") -> Out:
+        """Records that ``side`` ended (or half-closed) its leg; a half-received frame is recorded before it.
+
+        Says whether that is to be passed on now. ``by`` is who did it when it was not the peer; then nothing is.
+        """
         if self.ended.get(side) in ("rst", "error", "timeout") or self.ended.get(side) == how:
-            return
+            return Out()
+        gate = self._gates[side]
         if side not in self.ended:
-            junk = self.direction(side).reader.finish()
-            if junk is not None:
-                self.emit(junk_event(junk, at, self.conn, side))
+            gate.finish(at)
         self.ended[side] = how
         self.emit(events.End(at=at, conn=self.conn, side=side, how=how, by=by, note=note))
+        if by:
+            return Out()
+        verdict = None
+        if self.chain.wants(side) & Kind.END:
+            verdict = self.chain.decide(Ended(side, how, at, at - self.opened), Kind.END)
+        if verdict is None:
+            gate.outlet.end(how, at)
+        else:
+            for done in verdict.done:
+                gate.outlet.say(at, done.action, done.by, (), note=done.note or f"its end ({how})")
+            if not verdict.dropped:
+                gate.outlet.end(how, at, verdict.wait, verdict.holder)
+            for bound, action in verdict.after:
+                self.perform(bound, action, None, at)
+        return self._out(at)
+
+    # Filters and time.
+
+    def refresh(self, at: float) -> Out:
+        """The filters have changed: follows at once, without waiting for the next frame."""
+        self._follow(at)
+        return self._out(at)
+
+    def deadline(self) -> float | None:
+        """When :meth:`tick` is to be called, or None."""
+        times = [gate.outlet.deadline() for gate in self._gates.values()]
+        if len(self.ended) < 2:
+            times.append(self.chain.deadline())
+        return min((at for at in times if at is not None), default=None)
+
+    def tick(self, at: float) -> Out:
+        """Says what has become due."""
+        if self._version != self.chain.filters.version:
+            self._follow(at)
+        if len(self.ended) < 2:
+            for bound, action in self.chain.wake(at):
+                self.perform(bound, action, None, at)
+        for gate in self._gates.values():
+            gate.outlet.tick(at)
+        return self._out(at)
+
+    def _follow(self, at: float) -> None:
+        self.chain.refresh()
+        self._version = self.chain.version
+        for gate in self._gates.values():
+            gate.refresh(at)
+
+    def perform(self, bound: Bound, action: Inject | Close | Cut, n: int | None, at: float) -> None:
+        """Carries out what a filter does beside the item that it was shown."""
+        if isinstance(action, Cut):
+            self._cut = self._cut or (action.side, action.how, bound.entry.text)
+            return
+        gate = self._gates[action.side]
+        gate.enter()
+        perform(gate.outlet, bound, action, n, at)
+
+    def write(self, lines: list[bytes]) -> None:
+        """Takes events that are encoded already."""
+        assert self.emit_lines is not None
+        self.emit_lines(lines)
+
+    def _pass_end(self, side: Side, how: How) -> None:
+        self._ends.append((side, how))
+
+    def _quiet_since(self, side: Side) -> float:
+        return self.direction(side).counters.last_at or self.opened
+
+    def _out(self, at: float) -> Out:
+        client, server = self._gates["client"], self._gates["server"]
+        for gate in (client, server):
+            if not gate.plain:
+                gate.settle(at)
+        out = Out(server.outlet.take(), client.outlet.take())
+        if self._ends or self._cut is not None:
+            out.ends, self._ends = tuple(self._ends), []
+            out.cut, self._cut = self._cut, None
+        return out

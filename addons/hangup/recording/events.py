@@ -166,6 +166,8 @@ class Raw(Event, tag="raw", kw_only=True):
     opcode: str | None = None
     length: int | None = None
     """Of a half frame: the payload length that its header announced, in bytes."""
+    kept: bool = False
+    """A filter kept them back: they were not sent on where they stand in the file."""
     cut: int | None = None
     """How many bytes there were, when ``--max-payload`` cut them; ``sha256`` is of all of them."""
     sha256: str | None = None
@@ -228,7 +230,7 @@ class Stop(Event, tag="stop", kw_only=True):
     http: int = 0
 
 
-INSTEAD = frozenset({"drop", "replace", "hold", "forward"})
+INSTEAD = frozenset({"drop", "replace", "reframe", "reencode", "hold", "forward"})
 """The actions of a ``filter`` event after which the frame that they name is no longer sent on as it was."""
 
 AnyEvent = Handshake | Frame | Part | Raw | FilterEvent | End | Log | Note | Stop

@@ -28,11 +28,20 @@ class Lane:
         self._mask = mask
         self.last_opcode = ""
 
-    def run(self, data: bytes, pos: int, n: int, at: float, lines: list[bytes]) -> tuple[int, int, int]:
+    def run(
+        self,
+        data: bytes,
+        pos: int,
+        n: int,
+        at: float,
+        lines: list[bytes],
+        frames: list[tuple[int, bytes, int, int]] | None = None,
+    ) -> tuple[int, int, int]:
         """Takes frames from ``data`` at ``pos`` on, as long as they are of the simple kind and whole.
 
-        The last frame before had the number ``n``. Appends a line each to ``lines``; returns where it stopped,
-        the number of the last frame, and the payload bytes that it saw.
+        The last frame before had the number ``n``. Appends a line each to ``lines``, and to ``frames`` its opcode,
+        payload, begin and end; returns where it stopped, the number of the last frame, and the payload bytes that it
+        saw.
         """
         end = len(data)
         client, mask, encode, append = self._client, self._mask, _encode, lines.append
@@ -82,6 +91,8 @@ class Lane:
                 append(b'%b%d%b%b",%b}\n' % (start, n, middle, key.hex().encode(), value))
             else:
                 append(b"%b%d%b,%b}\n" % (start, n, middle, value))
+            if frames is not None:
+                frames.append((first & 15, payload, pos, stop))
             size += length
             opcode = first
             pos = stop

@@ -52,7 +52,7 @@ def sent_to(events: Iterable[AnyEvent], conn: int, side: Side) -> Iterator[bytes
             if isinstance(event, FilterEvent):
                 if event.wire:
                     yield event.wire
-            elif isinstance(event, Raw) or event.n not in acted:
+            elif not event.kept if isinstance(event, Raw) else event.n not in acted:
                 yield from wire.bytes(event)
         elif isinstance(event, Note):
             _check_lost(event, conn)

@@ -124,7 +124,8 @@ class FrameReader:
         self._mask_problem = ("unmasked",) if side == "client" else ("masked",)
         self._first = _first_bytes(rsv_data, rsv_any)
         self._mask = mask
-        self._buffer = bytearray()
+        self._held: list[bytes] = []
+        self._size = 0
         self._need = 2
         self._junk = False
         self._piece: Piece | None = None
@@ -134,26 +135,36 @@ class FrameReader:
     @property
     def pending(self) -> int:
         """How many bytes of a frame that is not complete are held here."""
-        return len(self._buffer)
+        return self._size
+
+    @property
+    def buffered(self) -> bytes:
+        """The bytes of a frame that is not complete, as far as they are held here."""
+        return bytes(self._buffer)
+
+    @property
+    def lost(self) -> bool:
+        """Whether what comes is no longer made of frames."""
+        return self._junk
 
     @property
     def inside(self) -> bool:
         """Whether the last byte that was fed lies within a frame."""
-        return bool(self._buffer) or self._piece is not None
+        return self._size > 0 or self._piece is not None
 
     @property
     def missing(self) -> int:
         """While inside a frame: how many bytes are wanted next. No more than these belong to it, or to its header."""
-        return self._left if self._piece is not None else self._need - len(self._buffer)
+        return self._left if self._piece is not None else self._need - self._size
 
     def feed(self, data: bytes) -> list[Item]:
         """The items that ``data`` completes."""
-        if self._buffer:
-            self._buffer += data
-            if len(self._buffer) < self._need:
+        if self._size:
+            self._held.append(data)
+            self._size += len(data)
+            if self._size < self._need:
                 return []
-            data = bytes(self._buffer)
-            self._buffer.clear()
+            data = self._take_held()
         items: list[Item] = []
         if self._junk:
             if data:
@@ -231,8 +242,16 @@ class FrameReader:
         else:
             self._need = 2
         if pos < end:
-            self._buffer += data[pos:]
+            self._held.append(data[pos:])
+            self._size = end - pos
         return items
+
+    def _take_held(self) -> bytes:
+        """What is held, which is then no longer: joined once, however many chunks it came in."""
+        data = b"".join(self._held)
+        self._held.clear()
+        self._size = 0
+        return data
 
     def _continue_piece(self, data: bytes, items: list[Item]) -> int:
         """Takes what belongs to the large frame under way; returns how many bytes that was."""
@@ -276,10 +295,9 @@ class FrameReader:
             piece, self._piece = self._piece, None
             # No piece was given out yet when the stream ended right after the header.
             return Junk(piece.head or b"", ("half-frame",), piece.opcode, piece.length)
-        if not self._buffer:
+        if not self._size:
             return None
-        data = bytes(self._buffer)
-        self._buffer.clear()
+        data = self._take_held()
         if len(data) < 2:
             return Junk(data, ("half-frame",), data[0] & 15)
         length: int | None = data[1] & 0x7F

@@ -70,7 +70,7 @@ class Assembler:
 
     def __init__(self, inflate: Inflate | None = None, *, limit: int = KEEP_LIMIT) -> None:
         self._inflate = inflate
-        self._limit = limit
+        self.limit = limit
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._opcode: int | None = None
         self._packed = False
@@ -79,6 +79,11 @@ class Assembler:
         self._fragments = 0
         self._valid = True
         self.closed = False
+
+    @property
+    def inside(self) -> bool:
+        """Whether a message is under way."""
+        return self._opcode is not None
 
     @property
     def idle(self) -> bool:
@@ -128,7 +133,7 @@ class Assembler:
             return None
         self._length += len(payload)
         self._fragments += whole
-        if self._packed or self._length <= self._limit:
+        if self._packed or self._length <= self.limit:
             self._chunks.append(payload)
         if self._opcode == TEXT and not self._packed and self._valid:
             self._check_utf8(payload, fin, problems)
@@ -151,12 +156,12 @@ class Assembler:
         length = self._length
         if self._packed:
             assert self._inflate is not None
-            inflated, length, faults = self._inflate.message(b"".join(self._chunks), self._limit)
+            inflated, length, faults = self._inflate.message(b"".join(self._chunks), self.limit)
             problems += faults
             data = inflated if len(inflated) == length and not faults else None
             if self._opcode == TEXT and data is not None:
                 self._check_utf8(data, True, problems)
-        elif length <= self._limit:
+        elif length <= self.limit:
             data = b"".join(self._chunks)
         return Message(self._opcode, data, length, self._packed, self._fragments, tuple(problems))
 

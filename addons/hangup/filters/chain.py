@@ -1,0 +1,296 @@
+"""The filters of one connection: their states, and what they together decide about an item.
+
+Filters are asked in the order of the set, and each sees the item as those before it left it. A filter that fails is
+passed over for that item, and the recording says so: a mistake in a filter must not become a mistake on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from msgspec import Struct, field
+
+from hangup.filters.base import (
+    NONE,
+    SIDES,
+    Action,
+    Actions,
+    Change,
+    Close,
+    Context,
+    Cut,
+    Drop,
+    Filter,
+    Hold,
+    Inject,
+    Kind,
+    Reframe,
+    Refuse,
+    Replace,
+    Request,
+    Response,
+)
+from hangup.filters.filter_set import Entry, FilterSet
+from hangup.recording import events
+from hangup.recording.events import FilterEvent, Side
+
+Act = Callable[[Any], Actions]
+
+
+class Bound:
+    """A filter with its state for this connection."""
+
+    __slots__ = ("entry", "filter", "context", "state", "act", "active")
+
+    def __init__(self, entry: Entry, context: Context) -> None:
+        self.entry = entry
+        self.filter: Filter = entry.filter
+        self.context = context
+        self.state = self.filter.begin(context)
+        self.act: Act = self.filter.bind(self.state)
+        self.active = True
+
+
+class Done(Struct, gc=False):
+    """That a filter acted: the words for the recording."""
+
+    by: str
+    action: str
+    note: str = ""
+
+
+class Verdict(Struct):
+    """What becomes of an item. ``done`` are the filters that dropped, changed or held it, in order."""
+
+    item: Any
+    dropped: bool = False
+    changed: bool = False
+    reframe: Reframe | None = None
+    wait: float = 0.0
+    holder: Bound | None = None
+    done: list[Done] = field(default_factory=list)
+    before: list[tuple[Bound, Inject]] = field(default_factory=list)
+    after: list[tuple[Bound, Inject | Close | Cut]] = field(default_factory=list)
+    refused: events.Response | None = None
+
+    def take(self, bound: Bound, action: Action) -> None:
+        """Adds one action of a filter."""
+        by, note = bound.entry.text, action.note
+        if isinstance(action, Drop):
+            self.dropped = True
+            self.done.append(Done(by, "drop", note))
+        elif isinstance(action, Replace):
+            self.changed = True
+            self.item = _replaced(self.item, action)
+            self.done.append(Done(by, "replace", note))
+        elif isinstance(action, Reframe):
+            repair = action.repair or (self.reframe is not None and self.reframe.repair)
+            self.reframe = Reframe(action.sizes, repair)
+            self.done.append(Done(by, "reframe", note))
+        elif isinstance(action, Hold):
+            self.wait += action.seconds
+            self.holder = bound
+            self.done.append(Done(by, "hold", note))
+        elif isinstance(action, Inject):
+            (self.before if action.before else self.after).append((bound, action))
+        elif isinstance(action, Close | Cut):
+            self.after.append((bound, action))
+        elif isinstance(action, Change):
+            self.changed = True
+            if isinstance(self.item, Request) and isinstance(action.to, events.Request):
+                self.item = Request(action.to, self.item.at)
+            elif isinstance(self.item, Response) and isinstance(action.to, events.Response):
+                self.item = Response(action.to, self.item.request, self.item.asked, self.item.at)
+            self.done.append(Done(by, "change", note))
+        elif isinstance(action, Refuse):
+            self.refused = action.response
+            self.done.append(Done(by, "refuse", note))
+
+
+def _replaced(item: Any, action: Replace) -> Any:
+    opcode = item.opcode if action.opcode is None else action.opcode
+    if isinstance(item.n, int) and hasattr(item, "fragments"):
+        return type(item)(
+            item.side,
+            opcode,
+            action.data,
+            item.n,
+            item.last,
+            item.index,
+            item.at,
+            item.age,
+            item.compressed,
+            item.fragments,
+        )
+    return type(item)(item.side, opcode, action.data, item.n, item.index, item.at, item.age)
+
+
+class Chain:
+    """The filters that cover one connection. :meth:`refresh` follows the set when it has changed."""
+
+    def __init__(
+        self,
+        filters: FilterSet,
+        conn: int,
+        at: float,
+        *,
+        path: str = "",
+        client: str = "",
+        random: Random | None = None,
+        totals: dict[Side, int] | None = None,
+        emit: Callable[[FilterEvent], None] = lambda event: None,
+    ) -> None:
+        self.filters = filters
+        self.conn = conn
+        self.opened = at
+        self.path = path
+        self.client = client
+        self.random = random or Random(conn)
+        self.totals = totals
+        self.emit = emit
+        self.quiet_since: Callable[[Side], float] = lambda side: self.opened
+        self.version = -1
+        self._bound: dict[int, Bound] = {}
+        self._wants: dict[Side, Kind] = {}
+        self._lists: dict[tuple[Side, Kind], list[Bound]] = {}
+        self._timed: list[Bound] = []
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Brings the chain up to date with the set; whether there was anything to do."""
+        if self.version == self.filters.version:
+            return False
+        self.version = self.filters.version
+        before, self._bound = self._bound, {}
+        for entry in self.filters.active:
+            if entry.covers(self.path, self.client):
+                bound = before.pop(entry.id, None)
+                self._bound[entry.id] = bound or Bound(entry, self._context(entry))
+        for bound in before.values():
+            bound.active = False
+        bounds = self._bound.values()
+        self._wants = {side: NONE for side in SIDES}
+        self._lists = {}
+        for side in SIDES:
+            for bound in bounds:
+                self._wants[side] |= bound.filter.wants(side)
+            for kind in Kind:
+                self._lists[side, kind] = [b for b in bounds if b.filter.wants(side) & kind]
+        self._timed = [b for b in bounds if type(b.filter).deadline is not Filter.deadline]
+        return True
+
+    def _context(self, entry: Entry) -> Context:
+        return Context(
+            self.conn,
+            self.opened,
+            self.path,
+            self.client,
+            self.random,
+            lambda side: self.quiet_since(side),
+            entry.shared,
+            self.totals,
+        )
+
+    def open(self, at: float) -> None:
+        """The handshake has succeeded: the connection's age counts from here."""
+        self.opened = at
+        for bound in self._bound.values():
+            bound.context.opened = at
+
+    def wants(self, side: Side) -> Kind:
+        """The kinds of items of a side that some filter must be shown."""
+        return self._wants[side]
+
+    def first(self, side: Side, kind: Kind) -> str:
+        """The text form of the first filter that must be shown such items, or nothing."""
+        return next((b.entry.text for b in self._bound.values() if b.filter.wants(side) & kind), "")
+
+    def decide(self, item: Any, kind: Kind) -> Verdict | None:
+        """What the filters make of an item; None when none of them is concerned."""
+        verdict: Verdict | None = None
+        for bound in self._lists[item.side, kind]:
+            try:
+                actions = bound.act(item)
+                if not actions:
+                    continue
+                taken = list(actions)
+            except Exception as error:
+                self._failed(bound, error, item)
+                continue
+            if not taken:
+                continue
+            if verdict is None:
+                verdict = Verdict(item)
+            bound.entry.hits += 1
+            for action in taken:
+                verdict.take(bound, action)
+            if verdict.dropped or verdict.refused is not None:
+                break
+            item = verdict.item
+        return verdict
+
+    def _failed(self, bound: Bound, error: Exception, item: Any) -> None:
+        self.emit(
+            FilterEvent(
+                at=item.at,
+                conn=self.conn,
+                filter=bound.entry.text,
+                action="error",
+                side=item.side,
+                n=getattr(item, "n", None),
+                note=f"{type(error).__name__}: {error}"[:500],
+            )
+        )
+
+    def request(self, request: events.Request, at: float) -> Verdict | None:
+        """What becomes of a handshake's request."""
+        return self._handshake(Request(request, at), Kind.REQUEST)
+
+    def response(
+        self, response: events.Response, request: events.Request, asked: events.Request, at: float
+    ) -> Verdict | None:
+        """What becomes of its response; ``asked`` is what the client had asked for, ``request`` what was sent."""
+        return self._handshake(Response(response, request, asked, at), Kind.RESPONSE)
+
+    def _handshake(self, item: Request | Response, kind: Kind) -> Verdict | None:
+        verdict = self.decide(item, kind)
+        for done in verdict.done if verdict is not None else ():
+            self.emit(
+                FilterEvent(
+                    at=item.at, conn=self.conn, filter=done.by, action=done.action, side=item.side, note=done.note
+                )
+            )
+        return verdict
+
+    def deadline(self) -> float | None:
+        """When a filter wants to be woken next, or None."""
+        times = [at for bound in self._timed if (at := bound.filter.deadline(bound.state)) is not None]
+        return min(times, default=None)
+
+    def wake(self, at: float) -> list[tuple[Bound, Inject | Close | Cut]]:
+        """Wakes the filters whose time has come; gives their actions."""
+        actions: list[tuple[Bound, Inject | Close | Cut]] = []
+        for bound in self._timed:
+            due = bound.filter.deadline(bound.state)
+            if due is None or due > at:
+                continue
+            try:
+                taken = [a for a in bound.filter.wake(at, bound.state) or () if isinstance(a, Inject | Close | Cut)]
+            except Exception as error:
+                self._timed = [b for b in self._timed if b is not bound]
+                self.emit(
+                    FilterEvent(
+                        at=at,
+                        conn=self.conn,
+                        filter=bound.entry.text,
+                        action="error",
+                        note=f"{type(error).__name__}: {error}"[:500],
+                    )
+                )
+                continue
+            if taken:
+                bound.entry.hits += 1
+            actions += [(bound, action) for action in taken]
+        return actions

@@ -1,0 +1,166 @@
+"""Tests on a message's JSON: ``$.type==ping``, ``$.data.items[0].n>3``, ``$..error``.
+
+A path is one of RFC 9535; those of plain steps are compiled to a function of our own, the rest are left to
+python-jsonpath. The value is JSON, or else a string as it stands. A test holds when any of the places that the path
+finds fulfils it, ``!=`` when none of them is equal; without an operator, when there is such a place. A message that is
+no JSON fulfils none.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from hangup.errors import FilterError
+from hangup.filters.base import NO_JSON
+
+Test = Callable[[Any], bool]
+Find = Callable[[Any], Iterable[Any]]
+
+_STEP = re.compile(r"""\.([^\W\d][\w-]*)|\[(\d{1,9})\]|\['([^'\\]*)'\]|\["([^"\\]*)"\]""")
+_OPERATOR = re.compile(r"==|!=|>=|<=|>|<|~")
+_SKIP = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_ORDER = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
+
+
+@lru_cache(maxsize=512)
+def parse_test(text: str) -> Test:
+    """The test of an item that ``text`` describes; raises :class:`~hangup.errors.FilterError`."""
+    path, sign, rest = _split(text)
+    if not path.startswith("$"):
+        raise FilterError(f"json={text}: a JSON path begins with $, for instance $.type==ping")
+    steps = _steps(path)
+    find = _walk(steps) if steps is not None else _library(path, text)
+    keys = [step for step in steps or () if isinstance(step, str)]
+    needle = keys[-1] if keys else ""
+    if not sign:
+        return _test(find, lambda found: True, needle)
+    value = _value(rest)
+    if sign == "!=":
+        return _none_equal(find, value)
+    if sign == "==":
+        return _test(find, _equals(value), value if isinstance(value, str) else needle)
+    if sign == "~":
+        try:
+            search = re.compile(rest).search
+        except (re.error, RecursionError, OverflowError) as error:
+            raise FilterError(f"json={text}: {rest} is no regular expression: {error}") from None
+        return _test(find, lambda found: isinstance(found, str) and search(found) is not None, needle)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise FilterError(f"json={text}: after {sign} there must be a number or a string")
+    return _test(find, _compares(_ORDER[sign], value), needle)
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Path, operator and value; an operator within brackets or quotes belongs to the path."""
+    pos = depth = 0
+    while pos < len(text):
+        char = text[pos]
+        skipped = _SKIP.match(text, pos)
+        if skipped is not None:
+            pos = skipped.end()
+            continue
+        if char == "[":
+            depth += 1
+        elif char == "]":
+            depth -= 1
+        elif depth <= 0 and (found := _OPERATOR.match(text, pos)) is not None:
+            return text[:pos].strip(), found[0], text[found.end() :].strip()
+        pos += 1
+    return text.strip(), "", ""
+
+
+def _steps(path: str) -> tuple[str | int, ...] | None:
+    """The keys and indices of a plain path, or None for any other."""
+    steps: list[str | int] = []
+    pos = 1
+    while pos < len(path):
+        found = _STEP.match(path, pos)
+        if found is None:
+            return None
+        key = next((part for part in (found[1], found[3], found[4]) if part is not None), None)
+        steps.append(int(found[2]) if key is None else key)
+        pos = found.end()
+    return tuple(steps)
+
+
+def _walk(steps: tuple[str | int, ...]) -> Find:
+    def find(value: Any) -> tuple[Any, ...]:
+        step: Any
+        for step in steps:
+            if isinstance(value, dict if isinstance(step, str) else list):
+                try:
+                    value = value[step]
+                except LookupError:
+                    return ()
+            else:
+                return ()
+        return (value,)
+
+    return find
+
+
+def _library(path: str, text: str) -> Find:
+    import jsonpath  # takes a while to load, and plain paths do without
+
+    try:
+        query = jsonpath.compile(path)
+    except (jsonpath.JSONPathError, RecursionError, ValueError) as error:
+        raise FilterError(f"json={text}: {path} is no JSON path: {str(error).splitlines()[0]}") from None
+
+    def find(value: Any) -> list[Any]:
+        try:
+            return [found.obj for found in query.finditer(value)]
+        except (jsonpath.JSONPathError, RecursionError):
+            return []
+
+    return find
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _equals(value: Any) -> Callable[[Any], bool]:
+    if isinstance(value, bool) or value is None:
+        return lambda found: found is value
+    return lambda found: bool(found == value) and not isinstance(found, bool)
+
+
+def _compares(order: Callable[[Any, Any], bool], value: Any) -> Callable[[Any], bool]:
+    kinds = str if isinstance(value, str) else (int, float)
+
+    def holds(found: Any) -> bool:
+        return isinstance(found, kinds) and not isinstance(found, bool) and order(found, value)
+
+    return holds
+
+
+def _test(find: Find, holds: Callable[[Any], bool], needle: str) -> Test:
+    mark = needle.encode("utf-8", "replace")
+
+    def test(item: Any) -> bool:
+        # What must stand in the bytes and does not (nor can, escaped) spares the parsing.
+        if mark not in item.data and b"\\" not in item.data:
+            return False
+        value = item.json
+        return value is not NO_JSON and any(map(holds, find(value)))
+
+    return test
+
+
+def _none_equal(find: Find, value: Any) -> Test:
+    equal = _equals(value)
+
+    def test(item: Any) -> bool:
+        found = item.json
+        return found is not NO_JSON and not any(map(equal, find(found)))
+
+    return test

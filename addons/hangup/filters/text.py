@@ -1,0 +1,78 @@
+"""The text form of a filter: ``drop-heartbeat side=client``. Writing it is ``str(filter)``; here it is read.
+
+word [value …] [setting=value …]
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from hangup.errors import FilterError
+from hangup.filters.base import Filter, settings
+from hangup.filters.library import FILTERS
+from hangup.filters.values import codec
+from hangup.filters.words import Word, split
+
+
+def parse(text: str) -> Filter:
+    """The filter that ``text`` describes; raises :class:`~hangup.errors.FilterError`, which names the wrong word."""
+    words = split(text)
+    if not words:
+        raise FilterError("a filter begins with its name (`hangup filters` lists them all)")
+    name, *rest = words
+    return _settings(find(name.raw), rest)
+
+
+def find(name: str) -> type[Filter]:
+    """The filter called ``name``; raises :class:`~hangup.errors.FilterError`."""
+    found = FILTERS.get(name)
+    if found is None:
+        raise FilterError(f"there is no filter {name!r}{_like(name, FILTERS)} (`hangup filters` lists them all)")
+    return found
+
+
+def _settings(cls: type[Filter], words: list[Word]) -> Filter:
+    fields = settings(cls)
+    places = [cls_field.encode_name for cls_field in _positional(cls)]
+    values: dict[str, Any] = {}
+    for word in words:
+        key, text, quoted = word.key, word.value, word.quoted
+        if key not in fields:
+            if key and not places:
+                raise FilterError(
+                    f"{cls.word()} has no setting {key!r}{_like(key, fields)}; it has: {', '.join(fields)}"
+                )
+            if not places:
+                hint = _like(text, [f"{name}=" for name in fields])
+                raise FilterError(f"{cls.word()}: {word.raw!r} is too much{hint}: a setting is written name=value")
+            if key:  # the equals sign belongs to the value
+                text, quoted = f"{key}={text}", True
+            key = places.pop(0)
+        elif key in places:
+            places.remove(key)
+        field = fields[key]
+        if field.name in values:
+            raise FilterError(f"{cls.word()}: {key} is given twice")
+        try:
+            values[field.name] = codec(field.type).read(text, quoted)
+        except ValueError as error:
+            near = _like(text, str(error).replace(",", "").split()) if text else ""
+            raise FilterError(f"{cls.word()}: {key}={text}: it must be {error}{near}") from None
+    missing = [f.encode_name for f in fields.values() if f.required and f.name not in values]
+    if missing:
+        raise FilterError(f"{cls.word()} needs {missing[0]}, for instance: {cls.example}")
+    return cls(**values)
+
+
+def _positional(cls: type[Filter]) -> list[Any]:
+    by_name = {field.name: field for field in msgspec.structs.fields(cls)}
+    return [by_name[name] for name in cls.positional]
+
+
+def _like(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,0 +1,139 @@
+"""The session's transparent path: any bytes, cut anywhere, are in the events again, exactly and in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangup.recording import events
+from hangup.recording.rebuild import sent_by, sent_to
+from hangup.session import Session
+from hangup.wire.deflate import Deflater, Params
+from hangup.wire.frames import PIECE_LIMIT, Frame, serialize
+
+KEY = b"\x01\x02\x03\x04"
+
+
+def frame(opcode: int, payload: bytes, key: bytes | None = KEY, *, fin: bool = True, rsv: int = 0) -> bytes:
+    return serialize(Frame(fin, rsv, opcode, key, payload))
+
+
+class Recorded:
+    """A session and what it recorded, in order, whichever way it came."""
+
+    def __init__(self, express: bool, **options: Any) -> None:
+        self.lines: list[events.AnyEvent] = []
+        write = (lambda lines: self.lines.extend(map(events.decode, lines))) if express else None
+        self.session = Session(1, self.emit, emit_lines=write, **options)
+
+    def emit(self, event: events.Event) -> None:
+        self.lines.append(events.decode(events.encode(event)))
+
+    def frames(self, side: str = "client") -> list[events.Frame]:
+        return [e for e in self.lines if isinstance(e, events.Frame) and e.side == side]
+
+
+def cut(data: bytes, cuts: list[int]) -> list[bytes]:
+    """``data`` in chunks of these sizes, again and again."""
+    chunks = []
+    sizes = iter(cuts * (len(data) // max(1, sum(cuts)) + 1)) if cuts else iter(())
+    while data:
+        size = next(sizes, len(data)) or 1
+        chunks.append(data[:size])
+        data = data[size:]
+    return chunks
+
+
+_frames = st.builds(
+    frame,
+    st.sampled_from([0, 1, 2, 8, 9, 10, 3, 11]),
+    st.binary(max_size=200) | st.text(max_size=60).map(str.encode),
+    st.sampled_from([KEY, b"\0\0\0\0", None]),
+    fin=st.booleans(),
+    rsv=st.sampled_from([0, 0, 0, 4, 2]),
+)
+_streams = st.lists(_frames | st.binary(max_size=40), max_size=12).map(b"".join)
+_chunks = st.lists(st.integers(1, 50), max_size=6)
+
+
+@given(_streams, _streams, _chunks, _chunks, st.booleans(), st.sampled_from([None, Params()]))
+def test_the_events_rebuild_both_streams(
+    client: bytes, server: bytes, cuts: list[int], others: list[int], express: bool, deflate: Params | None
+) -> None:
+    recorded = Recorded(express, deflate=deflate)
+    session = recorded.session
+    mine, theirs = cut(client, cuts), cut(server, others)
+    for i in range(max(len(mine), len(theirs))):
+        for side, chunks in (("client", mine), ("server", theirs)):
+            if i < len(chunks):
+                assert session.plain(side)
+                session.observe(side, chunks[i], float(i))
+    session.end("client", "fin", 99.0)
+    session.end("server", "rst", 99.0)
+    for side, data in (("client", client), ("server", server)):
+        assert b"".join(sent_by(recorded.lines, 1, side)) == data
+        assert b"".join(sent_to(recorded.lines, 1, "server" if side == "client" else "client")) == data
+    numbers = [e.n for e in recorded.lines if isinstance(e, events.Frame | events.Part)]
+    assert sorted(set(numbers)) == list(range(1, session.n + 1))
+
+
+@pytest.mark.parametrize("express", [False, True])
+def test_the_counters_count_frames_payload_messages_and_control_frames(express: bool) -> None:
+    recorded = Recorded(express)
+    direction = recorded.session.client
+    data = frame(1, b"hello") + frame(9, b"") + frame(1, b"a", fin=False) + frame(10, b"x") + frame(0, b"bc")
+    for chunk in cut(data, [3, 9]):
+        recorded.session.observe("client", chunk, 2.5)
+    counters = direction.counters
+    assert (counters.frames, counters.bytes, counters.last_n, counters.last_at) == (5, 9, 5, 2.5)
+    assert counters.last_opcode == "continuation"
+    assert (direction.messages, direction.controls) == (2, 2)
+
+
+@pytest.mark.parametrize("express", [False, True])
+def test_a_frame_larger_than_is_held_comes_in_parts(express: bool) -> None:
+    recorded = Recorded(express)
+    payload = bytes(range(256)) * 4096 + b"and more"
+    assert len(payload) > PIECE_LIMIT
+    data = frame(2, payload) + frame(1, b"after")
+    for chunk in cut(data, [1 << 18]):
+        recorded.session.observe("client", chunk, 1.0)
+    assert b"".join(sent_by(recorded.lines, 1, "client")) == data
+    large, after = recorded.frames()
+    assert large.length == len(payload) and large.parts > 1
+    assert (after.text, after.n) == ("after", 2)
+    assert recorded.session.client.messages == 2
+
+
+def test_the_last_frame_of_a_compressed_message_carries_it_whole() -> None:
+    recorded = Recorded(False, deflate=Params())
+    packed = Deflater(Params(), "client").message(b"hello hello hello")
+    data = frame(1, packed[:4], fin=False, rsv=4) + frame(0, packed[4:])
+    recorded.session.observe("client", data, 1.0)
+    first, last = recorded.frames()
+    assert (first.message, last.message) == (None, "hello hello hello")
+    assert b"".join(sent_by(recorded.lines, 1, "client")) == data
+
+
+def test_an_end_is_recorded_once_and_passed_on() -> None:
+    recorded = Recorded(False)
+    session = recorded.session
+    session.observe("server", b"\x81", 1.0)
+    assert session.end("server", "fin", 1.5).ends == (("server", "fin"),)
+    assert session.end("server", "fin", 1.6).ends == ()
+    assert session.end("server", "rst", 1.7).ends == (("server", "rst"),)
+    assert session.end("client", "fin", 1.8, by="proxy").ends == ()
+    ends = [(e.side, e.how, e.by) for e in recorded.lines if isinstance(e, events.End)]
+    assert ends == [("server", "fin", ""), ("server", "rst", ""), ("client", "fin", "proxy")]
+    half = next(e for e in recorded.lines if isinstance(e, events.Raw))
+    assert half.problems == ("half-frame",) and half.payload == b"\x81"
+
+
+def test_what_is_received_without_filters_goes_out_as_it_is() -> None:
+    recorded = Recorded(False)
+    out = recorded.session.receive("client", b"\x81\x85half a fr", 1.0)
+    assert (out.to_server, out.to_client, out.ends, out.cut) == (b"\x81\x85half a fr", b"", (), None)
+    assert recorded.session.deadline() is None
