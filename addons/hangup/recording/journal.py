@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from hangup.errors import RecordingError
 from hangup.recording.cutting import Cutter
-from hangup.recording.events import Event, Header, Note, encoder
+from hangup.recording.events import Event, Frame, Header, Note, Part, Raw, encoder
 from hangup.recording.reader import Reader, follow, listing, newest, read, rotated
 from hangup.recording.units import duration, plural, printable, size
 
@@ -41,6 +41,8 @@ LARGE = 1 << 14
 """Lines of so many bytes are not copied once more to be written together with others."""
 
 _encode = encoder.encode
+_encode_lines = encoder.encode_lines
+_WITH_PAYLOAD = (Frame, Part, Raw)
 
 
 class _At(msgspec.Struct):
@@ -128,7 +130,10 @@ class Journal:
         if self._cutter is not None:
             event = self._cutter.cut(event)
         try:
-            line = _encode(event) + b"\n"
+            if type(event) in _WITH_PAYLOAD and len(event.text or event.base64 or "") > LARGE:  # type: ignore[attr-defined]
+                line = _encode_lines((event,))  # is slower for a small event, and spares a large one a copy
+            else:
+                line = _encode(event) + b"\n"
             self._lines.append(line)
             if len(line) >= LARGE:
                 self._large = True

@@ -140,7 +140,7 @@ class FrameReader:
     @property
     def buffered(self) -> bytes:
         """The bytes of a frame that is not complete, as far as they are held here."""
-        return bytes(self._buffer)
+        return b"".join(self._held)
 
     @property
     def lost(self) -> bool:
