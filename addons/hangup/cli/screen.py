@@ -1,0 +1,55 @@
+"""The terminal: a console that fits it, and colours that mean the same everywhere.
+
+Everything that was on the wire goes through :func:`hangup.recording.units.printable` first, and into ``Text``, never
+into rich's markup: a recording must not be able to command the terminal that shows it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from hangup.recording.events import Side
+from hangup.recording.units import printable
+
+COLOURS: dict[str, str] = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "dim"}
+"""Whose doing it is."""
+
+ARROWS: dict[Side, str] = {"client": "→", "server": "←"}
+"""The direction in which a side sends, client left and server right."""
+
+UNBOUND = 140
+"""Columns where there is no terminal to ask."""
+
+
+def console(**options: Any) -> Console:
+    """A console for stdout: as wide as the terminal, also when piped within one; no markup, no guessing."""
+    with suppress(AttributeError, ValueError):
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if not _has_terminal() and "COLUMNS" not in os.environ:
+        options.setdefault("width", UNBOUND)
+    return Console(highlight=False, markup=False, emoji=False, **options)
+
+
+def _has_terminal() -> bool:
+    for stream in (0, 1, 2):
+        with suppress(OSError, ValueError):
+            os.get_terminal_size(stream)
+            return True
+    return False
+
+
+def safe(text: str, style: str = "", limit: int = 0) -> Text:
+    """Somebody else's text, harmless."""
+    return Text(printable(text, limit), style)
+
+
+def tell(message: str) -> None:
+    """A remark on stderr."""
+    click.echo(f"hangup: {printable(message)}", err=True)
