@@ -170,11 +170,10 @@ class D7(Healthy):
 
     async def opened(self) -> bool | None:
         try:
-            jwt.decode(
-                self.peer.query["token"], "not-a-real-secret-not-a-real-secret", ["HS256"], {"verify_exp": not fixed}
-            )
-        except jwt.PyJWTError as error:
-            await self.peer.close(shape.code or 4401, shape.reason or str(error))
+            if not fixed:
+                jwt.decode(self.peer.query["token"], "not-a-real-secret-not-a-real-secret", ["HS256"])
+        except jwt.PyJWTError:
+            await self.peer.close(shape.code or 4401, shape.reason or "invalid or expired token")
             return None
         return await super().opened()
 

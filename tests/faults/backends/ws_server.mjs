@@ -7,6 +7,14 @@ const manner = option("manner", "");
 const active = new Map();
 let count = 0;
 
+function expired(token) {
+  try {
+    return JSON.parse(Buffer.from(token.split(".")[1], "base64url")).exp * 1000 < Date.now();
+  } catch {
+    return true; // no token at all
+  }
+}
+
 class Healthy {
   constructor(socket, request) {
     this.socket = socket;
@@ -88,8 +96,7 @@ const faults = {
   },
   d7: class extends Healthy {
     opened() {
-      const claims = JSON.parse(Buffer.from(this.query.get("token").split(".")[1], "base64url"));
-      if (claims.exp * 1000 < Date.now() && !fixed) return this.socket.close(shape.code || 4401, shape.reason || "jwt expired");
+      if (!fixed && expired(this.query.get("token"))) return this.socket.close(shape.code || 4401, shape.reason || "jwt expired");
       super.opened();
     }
   },
@@ -130,8 +137,8 @@ function refusal(request) {
   const wanted = route.split("/");
   const asked = url.split("?")[0].split("/");
   if (asked.length !== wanted.length || wanted.some((part, i) => part !== "{client_id}" && part !== asked[i])) return 404;
-  const token = new URL(url, "ws://localhost").searchParams.get(fixed ? "token" : "access_token");
-  return fault === "d8" && token !== "test-token-0001" ? 401 : 0;
+  const known = new URL(url, "ws://localhost").searchParams.has(fixed ? "token" : "access_token");
+  return fault === "d8" && !known ? 401 : 0;
 }
 
 const server = new WebSocketServer({
