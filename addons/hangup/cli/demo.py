@@ -19,7 +19,8 @@ from hangup.cli.live import Live
     type=click.Path(path_type=Path),
     help="Folder, or file, to record into.",
 )
-def demo(seconds: float, record: Path) -> None:
+@click.pass_context
+def demo(context: click.Context, seconds: float, record: Path) -> None:
     """Watch a real reconnect loop: FastAPI behind the proxy, a frontend whose heartbeat kills it."""
     from hangup.peer.demo import require_extra
 
@@ -32,10 +33,10 @@ def demo(seconds: float, record: Path) -> None:
     asyncio.run(_run(seconds, record, live))
     recorder = live.proxy.recorder if live.proxy else None
     assert recorder is not None
-    from hangup.cli.show import show_recording
+    from hangup.cli.show import show
 
     click.echo()
-    show_recording(recorder.path)
+    context.invoke(show, recording=str(recorder.path))
 
 
 async def _run(seconds: float, record: Path, live: Live) -> None:
