@@ -9,6 +9,8 @@ import click
 
 from hangup.cli.live import Live
 from hangup.errors import UsageError
+from hangup.filters.gate import HOLD_LIMIT
+from hangup.filters.text import parse as parse_filter
 from hangup.wire.url import parse_listen, parse_target
 
 
@@ -44,6 +46,17 @@ from hangup.wire.url import parse_listen, parse_target
 )
 @click.option("--max-size", default=0, metavar="BYTES", help="Begin a new recording after so many bytes.")
 @click.option("--max-payload", default=0, metavar="BYTES", help="Keep only so many bytes of each payload.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="TEXT",
+    help="Change traffic: a filter in its text form, for instance 'drop-heartbeat side=client'. Repeatable; they "
+    "apply in order. `hangup filters` lists them.",
+)
+@click.option(
+    "--hold-limit", default=HOLD_LIMIT, show_default=True, metavar="BYTES", help="What filters may hold of each side."
+)
 @click.option("--hooks", is_flag=True, help="Fire mitmproxy's websocket_message hooks (slower).")
 @click.option("--uvloop", is_flag=True, help="Run on uvloop (pip install 'hangup[uvloop]').")
 def proxy(
@@ -57,10 +70,12 @@ def proxy(
     cert: Path | None,
     max_size: int,
     max_payload: int,
+    filters: tuple[str, ...],
+    hold_limit: int,
     hooks: bool,
     uvloop: bool,
 ) -> None:
-    """Record every WebSocket on its way to TARGET, changing nothing.
+    """Record every WebSocket on its way to TARGET, changing nothing but what a --filter says.
 
     TARGET is the backend's URL, for instance ws://localhost:8000 or wss://example.org/ws.
     """
@@ -85,6 +100,8 @@ def proxy(
         cert=cert,
         max_size=max_size,
         max_payload=max_payload,
+        filters=[str(parse_filter(text)) for text in filters],
+        hold_limit=hold_limit,
         hooks=hooks,
         uvloop=uvloop,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from hangup.errors import HangupError
+from hangup.filters.gate import HOLD_LIMIT
 from hangup.proxy import layer
+from hangup.proxy.filtering import Filtering
 from hangup.proxy.recorder import Recorder
 from hangup.proxy.relay import Relay
 from hangup.proxy.words import connect_error
@@ -51,6 +53,7 @@ class Hangup:
         self.failure: HangupError | None = None
         """Why recording could not begin, when we were started by ourselves."""
         self.relays: set[Relay] = set()
+        self.filtering = Filtering(self.relays)
         self._flows: dict[int, http.HTTPFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,7 +71,14 @@ class Hangup:
             "Fire websocket_message hooks, so that mitmweb shows messages (slower).",
         )
         loader.add_option("hangup_target", str, "", "What the recording's header names as the target.")
+        loader.add_option("hangup_filters", Sequence[str], [], "Filters in their text form (see `hangup filters`).")
+        loader.add_option("hangup_hold_limit", int, HOLD_LIMIT, "Bytes that a filter may hold of each side.")
         layer.install(self)
+
+    def configure(self, updated: set[str]) -> None:
+        """mitmproxy: options have changed."""
+        if "hangup_filters" in updated:
+            self.filtering.configure(ctx.options.hangup_filters)
 
     def running(self) -> None:
         """mitmproxy: options are known and the servers are up."""
@@ -86,6 +96,7 @@ class Hangup:
                 mode=" ".join(m.split(":")[0] for m in options.mode),
                 max_size=options.hangup_max_size,
                 max_payload=options.hangup_max_payload,
+                filters=[entry.text for entry in self.filtering.filters.active],
                 on_loss=self._lost,
             )
         except HangupError as error:
@@ -95,6 +106,7 @@ class Hangup:
             else:
                 logger.error("hangup: %s", error)
             return
+        self.filtering.recorder = self.recorder
         if self.on_ready is not None:
             self.on_ready(self.recorder)
         else:
@@ -111,7 +123,7 @@ class Hangup:
 
     # Handshakes.
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a request's head has arrived."""
         recorder = self.recorder
         if recorder is None:
@@ -122,20 +134,33 @@ class Hangup:
             return
         flow.metadata["hangup_conn"] = recorder.next_conn()
         flow.metadata["hangup_asked"] = recorder.now()
+        client = _address(flow.client_conn.peername)
+        await self.filtering.request(flow, flow.metadata["hangup_conn"], client, _request(flow.request))
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a response's head has arrived."""
         if "hangup_conn" not in flow.metadata and flow.response is not None:
             flow.response.stream = True
 
-    def response(self, flow: http.HTTPFlow) -> None:
+    async def response(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a response is complete."""
         if "hangup_conn" not in flow.metadata or flow.response is None:
             return
         if flow.response.status_code == 101 and flow.websocket is None:
             # mitmproxy goes by Sec-WebSocket-Version, which careless clients leave out.
             flow.websocket = WebSocketData()
-        self._record_handshake(flow)
+        verdict = None
+        if "hangup_by" not in flow.metadata:
+            request = _request(flow.request)
+            asked = flow.metadata.get("hangup_original", request)
+            response = flow.metadata["hangup_response"] = _response(flow.response)
+            verdict = self.filtering.response(flow.metadata["hangup_conn"], response, request, asked)
+        changed = verdict is not None and verdict.changed
+        self._record_handshake(flow, returned=verdict.item.response if changed and verdict is not None else None)
+        if verdict is not None:
+            await self.filtering.answer(flow, verdict)
+        if flow.websocket is None:
+            self.filtering.forget(flow.metadata["hangup_conn"])
 
     def error(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a request failed, or its client went away."""
@@ -145,10 +170,13 @@ class Hangup:
         message = flow.error.msg if flow.error else ""
         gone = "client disconnected" in message.lower()
         self._record_handshake(flow, "the client went away before the answer" if gone else connect_error(message))
+        self.filtering.forget(flow.metadata["hangup_conn"])
         if gone:
             recorder.emit(events.End(at=recorder.now(), conn=flow.metadata["hangup_conn"], side="client", how="fin"))
 
-    def _record_handshake(self, flow: http.HTTPFlow, error: str = "") -> None:
+    def _record_handshake(
+        self, flow: http.HTTPFlow, error: str = "", returned: events.Response | None = None
+    ) -> None:
         recorder = self.recorder
         assert recorder is not None
         now = recorder.now()
@@ -170,7 +198,10 @@ class Hangup:
                 response=response,
                 waited=round(now - flow.metadata["hangup_asked"], 6),
                 error=error,
+                by=flow.metadata.get("hangup_by", ""),
                 problems=problems,
+                original=flow.metadata.get("hangup_original"),
+                returned=returned,
             )
         )
 
@@ -184,16 +215,23 @@ class Hangup:
             flow.metadata["hangup_conn"] = recorder.next_conn()
             flow.metadata["hangup_asked"] = recorder.now()
             self._record_handshake(flow)
-        extensions = flow.response.headers.get_all("Sec-WebSocket-Extensions")
+        given = flow.response.headers.get_all("Sec-WebSocket-Extensions")
+        answered: events.Response | None = flow.metadata.get("hangup_response")
+        extensions = handshake.get_all(answered.headers, "Sec-WebSocket-Extensions") if answered else given
         params = parse_deflate(extensions, flow.request.headers.get_all("Sec-WebSocket-Extensions"))
+        chain = self.filtering.chain(flow.metadata["hangup_conn"], flow.request.path)
+        chain.open(recorder.now())
         hooks = ctx.options.hangup_hooks
         session = Session(
             flow.metadata["hangup_conn"],
             self._with_hooks(flow, recorder) if hooks else recorder.emit,
             deflate=params,
+            given=parse_deflate(given) if given != extensions else params,
             unknown_extension=any(e.name != "permessage-deflate" for e in parse_extensions(extensions)),
             mask=fast_mask,
             emit_lines=recorder.emit_lines if recorder.takes_lines and not hooks else None,
+            chain=chain,
+            hold_limit=ctx.options.hangup_hold_limit,
         )
         self._flows[session.conn] = flow
         recorder.sessions[session.conn] = session
@@ -215,6 +253,7 @@ class Hangup:
         self.relays.discard(relay)
         conn = relay.session.conn
         flow = self._flows.pop(conn)
+        self.filtering.forget(conn)
         assert self.recorder is not None
         del self.recorder.sessions[conn]
         ending = self.recorder.ledger.connections[conn].ending

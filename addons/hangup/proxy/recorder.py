@@ -35,6 +35,7 @@ class Recorder:
         mode: str = "reverse",
         max_size: int = 0,
         max_payload: int = 0,
+        filters: list[str] | None = None,
         on_loss: Callable[[str, int], None] = lambda message, lost: None,
     ) -> None:
         started = datetime.now(UTC)
@@ -51,6 +52,7 @@ class Recorder:
             listen=listen,
             mode=mode,
             version=__version__,
+            filters=filters or [],
         )
         self.journal = Journal(self.path, header, max_size=max_size, max_payload=max_payload, on_loss=on_loss)
         self._write = self.journal.write

@@ -11,7 +11,7 @@ from OpenSSL import SSL
 
 from hangup.proxy.leg import Leg
 from hangup.recording.events import How, Side
-from hangup.session import Session
+from hangup.session import Out, Session
 
 if TYPE_CHECKING:
     from hangup.proxy.recorder import Recorder
@@ -36,6 +36,7 @@ class Relay:
         self.client: Leg
         self.server: Leg
         self.done = False
+        self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         # mitmproxy closes what was silent for ten minutes; how long a socket may be silent is not ours to say.
         self._awake = handler.timeout_watchdog.disarm()
@@ -47,6 +48,7 @@ class Relay:
         self.server = Leg(self, "server", *server)
         self.client.peer, self.server.peer = self.server, self.client
         self.take()
+        self.refresh()
 
     def take(self, tries: int = 0) -> None:
         """Takes over reading on both legs, as soon as each is ready for it."""
@@ -64,29 +66,91 @@ class Relay:
     def deliver(self, leg: Leg, data: bytes) -> None:
         """Bytes from a leg: on to the other at once, then into the recording."""
         side = leg.side
+        if not self.session.plain(side):
+            self._filter(leg, data)
+            return
         leg.peer.send(data)
         try:
             self.session.observe(side, data, self.recorder.now())
         except Exception:  # a fault of ours must not become the connection's
-            logger.exception("recording failed on connection %d", self.session.conn)
-            self.recorder.lose("an internal error in the recorder (please report it)", 1)
+            self._failed()
+
+    def _failed(self) -> None:
+        logger.exception("recording failed on connection %d", self.session.conn)
+        self.recorder.lose("an internal error in the recorder (please report it)", 1)
+
+    # What filters want.
+
+    def _filter(self, leg: Leg, data: bytes) -> None:
+        """Bytes from a leg that filters are to see first."""
+        try:
+            out = self.session.receive(leg.side, data, self.recorder.now())
+        except Exception:
+            self._failed()
+            leg.peer.send(data)
+            return
+        self._carry_out(out)
+
+    def refresh(self) -> None:
+        """The filters have changed."""
+        if not self.done:
+            self._carry_out(self.session.refresh(self.recorder.now()))
+
+    def _tick(self) -> None:
+        self._timer = None
+        if not self.done:
+            # Rounding must not make us early, or we would be called again and again.
+            now = max(self.recorder.now(), self.session.deadline() or 0.0)
+            self._carry_out(self.session.tick(now))
+
+    def _carry_out(self, out: Out) -> None:
+        if out.to_client:
+            self.client.send(out.to_client)
+        if out.to_server:
+            self.server.send(out.to_server)
+        for side, how in out.ends:
+            self._pass_end(self.leg(side), how)
+        if out.cut is not None:
+            self._cut(*out.cut)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = None if self.done else self.session.deadline()
+        if deadline is not None:
+            self._timer = self._loop.call_later(max(0.0, deadline - self.recorder.now()), self._tick)
+
+    def _pass_end(self, leg: Leg, how: How) -> None:
+        """A leg has ended, and so is the other to end."""
+        if how != "fin":
+            leg.peer.abort()
+        else:
+            leg.peer.shutdown()
+            if (leg.peer.eof or leg.peer.lost) and self.session.deadline() is None:
+                leg.close()
+                leg.peer.close()
+        self._finish_if_over()
+
+    def _cut(self, side: Side, how: How, by: str) -> None:
+        """Both legs end on account of a filter."""
+        for leg in (self.leg(side), self.leg(side).peer):
+            if not leg.eof:
+                self._end(leg.side, how, by=by)
+            if how == "fin":
+                leg.close()
+            else:
+                leg.abort()
+        self._finish_if_over()
 
     def on_eof(self, leg: Leg, note: str = "") -> None:
         """A leg's peer half-closed: so does the other leg; both ended, both are closed."""
-        self._end(leg.side, "fin", note=note)
-        leg.peer.shutdown()
-        if leg.peer.eof:
-            leg.close()
-            leg.peer.close()
-            self._finish_if_over()
+        self._carry_out(self._end(leg.side, "fin", note=note))
 
     def on_lost(self, leg: Leg, how: How, error: Exception | None) -> None:
         """A leg is gone: unless that was an orderly end, the other is reset."""
         if how == "fin":
             leg.peer.close()
         elif not leg.gone:
-            self._end(leg.side, how, note=_words(error))
-            leg.peer.abort()
+            self._carry_out(self._end(leg.side, how, note=_words(error)))
         self._finish_if_over()
 
     def _finish_if_over(self) -> None:
@@ -98,6 +162,8 @@ class Relay:
         if self.done:
             return
         self.done = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._awake.__exit__(None, None, None)
         # The server's first: mitmproxy drops what is left of a connection when its client has gone.
         for leg in (self.server, self.client):
@@ -118,8 +184,8 @@ class Relay:
         """Records a remark about this connection."""
         self.recorder.note(text, self.session.conn)
 
-    def _end(self, side: Side, how: How, *, by: str = "", note: str = "") -> None:
-        self.session.end(side, how, self.recorder.now(), by=by, note=note)
+    def _end(self, side: Side, how: How, *, by: str = "", note: str = "") -> Out:
+        return self.session.end(side, how, self.recorder.now(), by=by, note=note)
 
 
 def _words(error: Exception | None) -> str:

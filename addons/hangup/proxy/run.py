@@ -15,6 +15,7 @@ from mitmproxy.proxy import mode_specs
 from msgspec import Struct, field
 
 from hangup.errors import ListenError, MissingExtra, UsageError
+from hangup.filters.gate import HOLD_LIMIT
 from hangup.proxy.addon import Hangup
 from hangup.proxy.recorder import Recorder
 from hangup.wire.url import Target
@@ -33,6 +34,8 @@ class Settings(Struct, kw_only=True):
     cert: Path | None = None
     max_size: int = 0
     max_payload: int = 0
+    filters: list[str] = field(default_factory=list)
+    hold_limit: int = HOLD_LIMIT
     hooks: bool = False
     uvloop: bool = False
 
@@ -166,6 +169,8 @@ class Proxy:
             "hangup_max_size": s.max_size,
             "hangup_max_payload": s.max_payload,
             "hangup_hooks": s.hooks,
+            "hangup_filters": s.filters,
+            "hangup_hold_limit": s.hold_limit,
             "hangup_target": str(s.target) if s.target else "",
         }
         if s.ca is not None:

@@ -1,0 +1,125 @@
+"""Filters in the running proxy: one set for all connections, handshakes through their chains, changes told around."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING
+
+from mitmproxy import exceptions, http
+
+from hangup.errors import FilterError
+from hangup.filters.chain import Chain, Verdict
+from hangup.filters.filter_set import Change, FilterSet
+from hangup.recording import events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hangup.proxy.recorder import Recorder
+    from hangup.proxy.relay import Relay
+
+
+class Filtering:
+    """The proxy's filters. Changes of ``filters`` are recorded and reach open connections at once."""
+
+    def __init__(self, relays: Iterable[Relay]) -> None:
+        self.filters = FilterSet()
+        self.filters.listeners.append(self._changed)
+        self.recorder: Recorder | None = None
+        self._relays = relays
+        self._chains: dict[int, Chain] = {}
+
+    def configure(self, texts: Sequence[str]) -> None:
+        """mitmproxy's option has changed: the set is to be these, in their text form."""
+        now = self.recorder.now() if self.recorder is not None else 0.0
+        try:
+            self.filters.replace(texts, now)
+        except FilterError as error:
+            raise exceptions.OptionsError(str(error)) from None
+
+    def _changed(self, change: Change) -> None:
+        if self.recorder is not None:
+            self.recorder.emit(change.event())
+        for relay in list(self._relays):
+            relay.refresh()
+
+    # Handshakes.
+
+    def chain(self, conn: int, target: str = "", client: str = "") -> Chain:
+        """The filters of a connection, made with its first call."""
+        chain = self._chains.get(conn)
+        if chain is None:
+            assert self.recorder is not None
+            recorder = self.recorder
+            chain = Chain(
+                self.filters, conn, recorder.now(), path=target, client=client, random=Random(), emit=recorder.emit
+            )
+            self._chains[conn] = chain
+        return chain
+
+    def forget(self, conn: int) -> None:
+        """The connection is over, or never came about."""
+        self._chains.pop(conn, None)
+
+    async def request(self, flow: http.HTTPFlow, conn: int, client: str, asked: events.Request) -> None:
+        """Shows a handshake's request to the filters, and changes, delays or answers it as they say."""
+        chain = self.chain(conn, asked.target, client)
+        assert self.recorder is not None
+        verdict = chain.request(asked, self.recorder.now())
+        if verdict is None:
+            return
+        if verdict.wait > 0:
+            await asyncio.sleep(verdict.wait)
+        if verdict.changed:
+            flow.metadata["hangup_original"] = asked
+            _change_request(flow.request, verdict.item.request)
+        if verdict.refused is not None:
+            flow.metadata["hangup_by"] = verdict.done[-1].by
+            flow.response = _make_response(verdict.refused)
+
+    def response(
+        self, conn: int, response: events.Response, request: events.Request, asked: events.Request
+    ) -> Verdict | None:
+        """What the filters make of a handshake's response."""
+        chain = self._chains.get(conn)
+        if chain is None or self.recorder is None:
+            return None
+        return chain.response(response, request, asked, self.recorder.now())
+
+    async def answer(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
+        """Changes and delays the response as the filters say."""
+        assert flow.response is not None
+        if verdict.changed:
+            _change_response(flow.response, verdict.item.response)
+        if verdict.wait > 0:
+            await asyncio.sleep(verdict.wait)
+
+
+def _fields(headers: Iterable[tuple[str, str]]) -> http.Headers:
+    return http.Headers([(_raw(name), _raw(value)) for name, value in headers])
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _change_request(request: http.Request, to: events.Request) -> None:
+    request.method = to.method
+    request.path = to.target
+    request.headers = _fields(to.headers)
+
+
+def _change_response(response: http.Response, to: events.Response) -> None:
+    response.status_code = to.status
+    response.reason = to.reason
+    response.headers = _fields(to.headers)
+
+
+def _make_response(response: events.Response) -> http.Response:
+    made = http.Response.make(response.status, response.text)
+    made.reason = response.reason or made.reason
+    length = made.headers.get("content-length", "0")
+    made.headers = _fields(response.headers)
+    made.headers["Content-Length"] = length
+    return made
