@@ -1,0 +1,98 @@
+"""What is tried, what comes of it, and what the search must know of the recorded client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from hangup.experiment.evidence import Outcome
+from hangup.wire.heartbeats import Beat
+
+
+class Edit(Struct, frozen=True):
+    """A recorded client frame with another payload, and another opcode when one is given."""
+
+    payload: bytes
+    opcode: str = ""
+
+
+class Trial(Struct, frozen=True):
+    """One connection, or ``clients`` of them at once.
+
+    ``filters`` are text forms. ``frames`` are the numbers of the client's data frames that are sent, None for all.
+    ``edits`` change some of them. ``direct`` leaves the proxy out. ``patience`` is for how long (seconds from
+    opening) it must live to have survived, None for the usual.
+    """
+
+    arm: str
+    filters: tuple[str, ...] = ()
+    frames: tuple[int, ...] | None = None
+    edits: tuple[tuple[int, Edit], ...] = ()
+    clients: int = 1
+    direct: bool = False
+    patience: float | None = None
+
+
+class Result(Struct, frozen=True):
+    """What came of a trial: ``lifetime`` in seconds from opening, ``conn`` where it is recorded."""
+
+    outcome: Outcome
+    lifetime: float | None = None
+    conn: int | None = None
+    sentence: str = ""
+
+
+class ClientFrame(Struct, frozen=True):
+    """One recorded data message of the client, by its (first) frame's number; ``at`` is seconds from opening."""
+
+    n: int
+    opcode: str
+    payload: bytes
+    at: float
+    beat: Beat | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> bool:
+        """Whether it is a text message."""
+        return self.opcode == "text"
+
+
+class Case(Struct):
+    """The recorded failure, as far as the search needs it.
+
+    ``lifetime`` is that of the recorded connection and ``reaction`` the time from the client's last message to the
+    end, both in seconds. ``features`` are what the handshake had: ``extensions``, ``subprotocol``, ``cookie``,
+    ``query``, ``origin``. ``server_beats`` and ``server_pings`` count the server's heartbeats of either level,
+    ``client_pings`` the client's control pings. ``priors`` are what reading the recording alone makes of it:
+    verdict -> weight.
+    """
+
+    frames: list[ClientFrame]
+    lifetime: float
+    reaction: float | None = None
+    by: str = "server"
+    how: str = ""
+    code: int | None = None
+    reason: str = ""
+    status: int | None = None
+    features: frozenset[str] = frozenset()
+    server_beats: int = 0
+    server_pings: int = 0
+    client_pings: int = 0
+    server_frames: int = 0
+    overlaps: bool = False
+    priors: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def suspect(self) -> ClientFrame | None:
+        """The client's last message, when the end followed it closely."""
+        if not self.frames or self.reaction is None or self.reaction > max(0.25, 0.2 * self.lifetime):
+            return None
+        return self.frames[-1]
+
+    @property
+    def beats(self) -> list[ClientFrame]:
+        """The client's application heartbeats."""
+        return [f for f in self.frames if f.beat is not None]
