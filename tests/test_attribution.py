@@ -10,9 +10,9 @@ import pytest
 from hangup.recording.events import End, Frame, Raw
 from harness import frames
 from harness.comparison import CASES, markdown, measure, path, play_all, through_hangup
-from harness.endings import SIDES, Ending, Side
+from harness.endings import SIDES, Ending
 from harness.frames import MASK, TEXT
-from harness.peers import Answer, RawServer, dial, open_websocket, request_head
+from harness.peers import Answer, RawServer, Side, dial, open_websocket, request_head
 from harness.proxies import HangupProxy
 
 IDS = [path(*case).strip("/").replace("/", "-by-") for case in CASES]

@@ -6,11 +6,10 @@ import random
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from harness.frames import BINARY, CLOSE, CONTINUATION, MASK, PING, PONG, TEXT, close, frame
+from harness.peers import Side
 
-Side = Literal["client", "server"]
 BOTH: tuple[Side, ...] = ("client", "server")
 RSV1, RSV2, RSV3 = 4, 2, 1
 
@@ -97,9 +96,7 @@ _case("close with an application's code")(lambda m: close(4999, "größer".encod
 for _opcode in (0x3, 0x7, 0xB, 0xF):
     _case(f"opcode {_opcode:x}", "reserved-opcode")(lambda m, o=_opcode: frame(o, b"?", mask=m))
 for _bit in (RSV1, RSV2, RSV3, 7):
-    _case(f"rsv {_bit:03b} without an extension", "rsv")(
-        lambda m, b=_bit: frame(TEXT, b"hello", rsv=b, mask=m)
-    )
+    _case(f"rsv {_bit:03b} without an extension", "rsv")(lambda m, b=_bit: frame(TEXT, b"hello", rsv=b, mask=m))
 _case("rsv 1 on a ping", "rsv", extensions=DEFLATE)(lambda m: frame(PING, b"p", rsv=RSV1, mask=m))
 _case("rsv 1 on a continuation", "rsv", extensions=DEFLATE)(
     lambda m: frame(TEXT, b"a", fin=False, mask=m) + frame(CONTINUATION, b"b", rsv=RSV1, mask=m)
@@ -194,12 +191,8 @@ def _packed(*payloads: bytes, fin: bool = True) -> Callable[[bytes | None], byte
 
 
 _case("deflate with takeover", extensions=DEFLATE, messages=_TWICE)(_packed(*_deflated(*_TWICE)))
-_case("deflate without takeover", extensions=NO_TAKEOVER, messages=_TWICE)(
-    _packed(*_deflated(*_TWICE, takeover=False))
-)
-_case("deflate with small windows", extensions=SMALL_WINDOWS, messages=_TWICE)(
-    _packed(*_deflated(*_TWICE, bits=9))
-)
+_case("deflate without takeover", extensions=NO_TAKEOVER, messages=_TWICE)(_packed(*_deflated(*_TWICE, takeover=False)))
+_case("deflate with small windows", extensions=SMALL_WINDOWS, messages=_TWICE)(_packed(*_deflated(*_TWICE, bits=9)))
 _case("deflate in fragments", extensions=DEFLATE, messages=(_TWICE[0], b"ok"))(
     lambda m: (
         frame(TEXT, _deflated(_TWICE[0])[0][:9], rsv=RSV1, fin=False, mask=m)
@@ -213,6 +206,4 @@ _case("deflate of invalid text", "invalid-utf8", extensions=DEFLATE)(_packed(*_d
 _case("a broken deflate stream", "deflate", extensions=DEFLATE)(
     lambda m: frame(TEXT, b"\xff\xff\xff\xff\xff", rsv=RSV1, mask=m) + frame(PING, b"alive", mask=m)
 )
-_case("plain text under deflate", extensions=DEFLATE, messages=(b"hello",))(
-    lambda m: frame(TEXT, b"hello", mask=m)
-)
+_case("plain text under deflate", extensions=DEFLATE, messages=(b"hello",))(lambda m: frame(TEXT, b"hello", mask=m))

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
-from conformance.cases import CASES, MASK, Case, Side
-from hangup.recording import rebuild
-from hangup.recording.events import End, Frame
+from conformance.cases import CASES, MASK, Case
 from harness import frames
 from harness.certificates import authority, trusting_anyone
-from harness.peers import Address, Answer, Head, Peer, RawServer, open_websocket
-from harness.proxies import HangupProxy, handshakes
+from harness.peers import Address, Answer, Head, Peer, RawServer, Side, open_websocket
+from harness.proxies import HangupProxy
+from harness.reading import Connection, connections
 
 Ending = Literal["half-close", "rst", "gone"]
 ENDINGS: tuple[Ending, ...] = ("half-close", "rst", "gone")
@@ -122,9 +121,7 @@ class Bench:
 
     direct: dict[Run, Outcome | Exception] = field(default_factory=dict)
     proxied: dict[Run, Outcome | Exception] = field(default_factory=dict)
-    events: list[Any] = field(default_factory=list)
-    by_conn: dict[int, list[Any]] = field(default_factory=dict)
-    conns: dict[str, int] = field(default_factory=dict)
+    recorded: dict[str, Connection] = field(default_factory=dict)
 
 
 def extensions_granted(request: Head) -> Answer:
@@ -159,34 +156,8 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
                 except Exception as error:
                     outcomes[run] = error
         proxy.stop()
-        result.events = proxy.events()
-    for event in result.events:
-        result.by_conn.setdefault(event.conn, []).append(event)
-    result.conns = {target: event.conn for target, event in handshakes(result.events).items()}
+        result.recorded = connections(proxy.events())
     yield result
-
-
-def problems(events: list[Any], side: Side) -> set[str]:
-    """All that a recording names for that side."""
-    return {p for e in events if getattr(e, "side", "") == side for p in getattr(e, "problems", ())}
-
-
-def messages(events: list[Any], side: Side) -> Iterator[bytes]:
-    """The whole data messages of a side as a reader of the recording sees them."""
-    for event in events:
-        if not isinstance(event, Frame) or event.side != side or event.opcode in ("ping", "pong", "close"):
-            continue
-        if event.message is not None:
-            yield event.message.encode()
-        elif event.message_base64 is not None:
-            yield event.message_base64
-        elif event.fin and not event.rsv and event.opcode != "continuation":
-            yield event.payload
-
-
-def ends(events: list[Any]) -> list[tuple[str, str]]:
-    """Who ended a direction, and how, in order."""
-    return [(e.side, e.how) for e in events if isinstance(e, End)]
 
 
 @pytest.mark.parametrize("run", RUNS, ids=str)
@@ -212,14 +183,13 @@ def check(bench: Bench, run: Run) -> None:
     assert direct.far_received == run.case.data(run.side)
     assert proxied == direct
 
-    conn = bench.conns[run.target]
-    events = bench.by_conn[conn]
+    recorded = bench.recorded[run.target]
     far: Side = "server" if run.side == "client" else "client"
-    assert b"".join(rebuild.sent_by(events, conn, run.side)) == proxied.far_received
-    assert b"".join(rebuild.sent_by(events, conn, far)) == proxied.near_received
-    assert problems(events, far) == set()
+    assert recorded.sent(run.side) == proxied.far_received
+    assert recorded.sent(far) == proxied.near_received
+    assert recorded.problems(far) == set()
     if run.case.problems is not None:
-        assert problems(events, run.side) == run.case.problems
+        assert recorded.problems(run.side) == run.case.problems
     if run.case.messages is not None:
-        assert tuple(messages(events, run.side)) == run.case.messages
-    assert ends(events)[0] == (run.side, direct.far_end)
+        assert tuple(recorded.messages(run.side)) == run.case.messages
+    assert recorded.ends[0] == (run.side, direct.far_end)

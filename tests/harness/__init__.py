@@ -15,5 +15,5 @@
 Everything waits for events, up to :data:`DEADLINE` seconds; nothing sleeps and hopes.
 """
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 """Seconds until a wait gives up. Long, because a busy machine is not a bug; nothing waits it out in vain."""

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.endings import ENDINGS, SIDES, Ending, Played, Side, play
-from harness.peers import Address, RawServer
+from harness.endings import ENDINGS, SIDES, Ending, Played, play
+from harness.peers import Address, RawServer, Side
 from harness.proxies import HangupProxy, Mitmdump
 
 if TYPE_CHECKING:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from harness import frames
 from harness.frames import MASK, TEXT
-from harness.peers import Address, Peer, RawServer, open_websocket
+from harness.peers import Address, Peer, RawServer, Side, open_websocket
 
-Side = Literal["client", "server"]
 SIDES: tuple[Side, ...] = ("client", "server")
 
 HELLO, WELCOME, LAST_WORDS = b"hello", b"welcome", b"last words"

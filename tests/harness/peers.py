@@ -31,6 +31,7 @@ from harness.reactor import reactor
 
 Address = tuple[str, int]
 How = Literal["fin", "rst"]
+Side = Literal["client", "server"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Peer:
         """What came since the handshake, with the time (``time.monotonic``) of each piece."""
         self.on_data: Callable[[], None] | None = None
         """Run by the reactor when something came."""
+        self.on_end: Callable[[], None] | None = None
+        """Run by the reactor when the other side has ended its direction."""
         self.tls_error = ""
         self._sock = sock
         self._data = bytearray()
@@ -241,6 +244,8 @@ class Peer:
             self.tls_error = str(error)
         self.end = End(how, time.monotonic(), None if self._tls is None else self._close_notify)
         self._watch() if how == "fin" else self._shut()
+        if self.on_end:
+            self.on_end()
 
     def _arrived(self, data: bytes) -> None:
         self._data += data

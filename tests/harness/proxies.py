@@ -18,7 +18,7 @@ from harness import DEADLINE
 from harness.programs import Program
 
 if TYPE_CHECKING:
-    from hangup.recording.events import AnyEvent, Handshake
+    from hangup.recording.events import AnyEvent
 
 HANGUP = [sys.executable, "-c", "from hangup.cli import main; main()"]
 """The command line of ``hangup`` in this interpreter's environment."""
@@ -116,13 +116,6 @@ class HangupProxy(_Proxy):
         """What ``hangup show --json`` says of the recording."""
         shown: dict[str, Any] = json.loads(hangup("show", self.recording, "--json").stdout)
         return shown
-
-
-def handshakes(events: Sequence[AnyEvent]) -> dict[str, Handshake]:
-    """The handshakes of a recording by the path and query that they asked for."""
-    from hangup.recording.events import Handshake
-
-    return {e.request.target: e for e in events if isinstance(e, Handshake)}
 
 
 class Mitmdump(_Proxy):

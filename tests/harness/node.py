@@ -1,0 +1,44 @@
+"""The Node programs in ``tests/node``, whose packages are installed on first use."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.programs import TESTS, Program
+
+FOLDER = TESTS / "node"
+
+
+@functools.cache
+def problem(*packages: str) -> str:
+    """Why programs that need these packages cannot run here; empty when they can. Runs ``npm ci`` if need be."""
+    if shutil.which("node") is None:
+        return "node is not installed"
+    wanted = packages or tuple(json.loads((FOLDER / "package.json").read_text())["dependencies"])
+    with Path(tempfile.gettempdir(), "hangup-npm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if all((FOLDER / "node_modules" / package / "package.json").is_file() for package in wanted):
+            return ""
+        if shutil.which("npm") is None:
+            return "npm is not installed"
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        try:
+            done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=120)
+        except subprocess.TimeoutExpired:
+            return "npm ci took longer than two minutes"
+        return "" if done.returncode == 0 else f"npm ci failed: {done.stderr[-200:]}"
+
+
+def program(script: str, *arguments: str) -> Program:
+    """Run a script of ``tests/node``; skip the test where that cannot be done."""
+    if why := problem("ws"):
+        pytest.skip(why)
+    return Program(["node", str(FOLDER / script), *arguments], cwd=FOLDER)
