@@ -20,7 +20,7 @@ def sent_by(events: Iterable[AnyEvent], conn: int, side: Side) -> Iterator[bytes
     Raises :class:`~hangup.errors.RecordingError` where bytes are missing (``--max-payload``, a full disk) or
     where an event contradicts itself.
     """
-    wire = _Wire()
+    wire = Wire()
     for event in events:
         if isinstance(event, Frame | Part | Raw):
             if event.conn == conn and event.side == side:
@@ -44,7 +44,7 @@ def sent_to(events: Iterable[AnyEvent], conn: int, side: Side) -> Iterator[bytes
         for event in events
         if isinstance(event, FilterEvent) and event.conn == conn and event.side == other and event.action in INSTEAD
     }
-    wire = _Wire()
+    wire = Wire()
     for event in events:
         if isinstance(event, Frame | Part | Raw | FilterEvent):
             if event.conn != conn or event.side != other:
@@ -70,8 +70,8 @@ def header_bytes(frame: Frame) -> bytes:
     return header(frame.fin, frame.rsv, opcode, _key(frame) or None, frame.size)
 
 
-class _Wire:
-    """Turns one direction's events back into bytes; knows where in the masking key a frame's parts are."""
+class Wire:
+    """Turns one direction's events back into bytes, one after the other: it knows where in the masking key a frame's parts are."""
 
     def __init__(self) -> None:
         self._key = b""

@@ -32,7 +32,7 @@ from hangup.recording.events import (
 )
 from hangup.recording.formats.imported import microseconds
 from hangup.recording.formats.losses import Losses
-from hangup.recording.rebuild import _Wire
+from hangup.recording.rebuild import Wire
 
 try:
     import dpkt.ip  # type: ignore[import-untyped]
@@ -56,7 +56,7 @@ class _Leg(Struct):
 
     address: bytes
     port: int
-    wire: _Wire
+    wire: Wire
     sequence: int = 0
     ended: bool = False
 
@@ -121,8 +121,8 @@ class PcapngWriter:
         if client[0] == _CLIENT and server[0][0] == 127:
             client = server[0], client[1]
         stream = self._streams[event.conn] = _Stream(
-            _Leg(*client, _Wire()),
-            _Leg(server[0], HTTP_PORT, _Wire()),
+            _Leg(*client, Wire()),
+            _Leg(server[0], HTTP_PORT, Wire()),
         )
         return stream
 
