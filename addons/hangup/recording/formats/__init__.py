@@ -61,7 +61,7 @@ FORMATS: dict[str, Format] = {
         Format("hangup", "hangup's own", (".jsonl", ".ndjson")),
         Format("har", "HAR", (".har",)),
         Format("playwright", "HAR with Playwright's times", ()),
-        Format("mitmproxy", "mitmproxy flow file", (".flow", ".flows", ".mitm", ".mitmproxy", ".dump")),
+        Format("mitmproxy", "mitmproxy's flow format", (".flow", ".flows", ".mitm", ".mitmproxy", ".dump")),
         Format("pcapng", "pcapng", (".pcapng",), reads=False),
         Format("markdown", "Markdown", (".md", ".markdown"), reads=False),
     )
@@ -122,8 +122,10 @@ def format_for(path: str, given: str | None = None) -> Format:
     return FORMATS[given]
 
 
-def open_recording(source: str | os.PathLike[str], format: str | None = None) -> Recording:
-    """Opens a recording of any format that can be read; ``-`` is standard input.
+def open_recording(
+    source: str | os.PathLike[str], format: str | None = None, *, name: str | None = None
+) -> Recording:
+    """Opens a recording of any format that can be read; ``-`` is standard input. ``name`` is for messages.
 
     ``format`` is a name in :data:`FORMATS`, for who knows better than the file's contents. A hangup recording is
     read as a stream; a HAR is looked through at once, up to ``har.LIMIT``; of a flow file only the handshakes are.
@@ -134,7 +136,7 @@ def open_recording(source: str | os.PathLike[str], format: str | None = None) ->
         names = ", ".join(name for name, each in FORMATS.items() if each.reads)
         raise UsageError(f"{format!r} is no format that can be read: it is one of {names}")
     piped = os.fspath(source) == "-"
-    name = "standard input" if piped else os.fspath(source)
+    name = name or ("standard input" if piped else os.fspath(source))
     path = None if piped else Path(source)
     file: Any = sys.stdin.buffer if path is None else _open(path)
     try:
@@ -143,7 +145,9 @@ def open_recording(source: str | os.PathLike[str], format: str | None = None) ->
             raise ForeignRecording(f"{name} {found[1:]}")
         if found == "hangup":
             if path is not None and file.seekable():
-                return reader.read(path)
+                recording = reader.read(path)
+                recording.name = name
+                return recording
             piped = True  # what was looked at is in this file's buffer, and nowhere else
             return reader.Reader(file, name)
         seekable = not piped and file.seekable()
