@@ -168,7 +168,7 @@ def _row(path: Path) -> dict[str, Any]:
         for event in source:
             ledger.feed(event)
     except HangupError as error:
-        return row | {"error": str(error)}
+        return row | {"error": str(error).removeprefix(f"{path} ")}
     found = loops.find(ledger.connections.values(), now=ledger.last_at)
     header = source.header
     return row | {

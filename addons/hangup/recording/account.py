@@ -19,6 +19,7 @@ from hangup.recording.events import (
     FilterEvent,
     Frame,
     Handshake,
+    Log,
     Note,
     Part,
     Raw,
@@ -148,7 +149,8 @@ class Ledger:
         self._feed: dict[type[Event], Callable[[Any], None]] = {
             Handshake: self._handshake,
             Frame: self._frame,
-            Part: self._part,
+            Part: self._seen,
+            Log: self._seen,
             Raw: self._raw,
             FilterEvent: self._filter,
             End: self._end,
@@ -251,7 +253,7 @@ class Ledger:
             step = self._step(connection, event, side, "close")
             step.code, step.reason, step.n = code, (reason or "")[:TEXT_KEPT], event.n
 
-    def _part(self, event: Part) -> None:
+    def _seen(self, event: Event) -> None:
         self._connection(event)
 
     def _raw(self, event: Raw) -> None:
@@ -300,6 +302,7 @@ class Ledger:
         step.note = event.note[:TEXT_KEPT]
 
     def _note(self, event: Note) -> None:
+        self._connection(event)
         if event.lost <= 0:
             return
         self.lost += event.lost
@@ -310,6 +313,7 @@ class Ledger:
     def _stop(self, event: Stop) -> None:
         self.stopped = True
         self.http = event.http
+        self._connection(event)
         for connection in self.connections.values():
             connection.stopped = True
 
