@@ -146,9 +146,7 @@ class Group:
     @property
     def weight(self) -> float:
         """How much it asks for an explanation: one that a client goes on reopening most."""
-        drops = len(self.lives)
-        reopened = sum(life.successor is not None for life in self.lives)
-        return drops + 0.5 * reopened - (0.5 * drops if self.mode == "unreachable" else 0.0)
+        return len(self.lives) + 0.5 * sum(life.successor is not None for life in self.lives)
 
 
 class Case:
@@ -192,7 +190,8 @@ class Case:
         if account.refused:
             if ending.by == "proxy":
                 return "filtered"
-            if ending.by == "client":
+            left = next((step for step in account.steps if step.what in ("fin", "rst", "close")), None)
+            if ending.by == "client" or (account.status is None and left is not None and left.side == "client"):
                 return "abandoned"
             if account.status is None and _NO_SERVER.search(account.error):
                 return "unreachable"
@@ -215,7 +214,7 @@ class Case:
             if life.fate in ("dropped", "refused", "unreachable") or (
                 life.fate == "abandoned" and life.successor is not None
             ):
-                side, mode = life.ending.by, life.mode
+                side, mode = "client" if life.fate == "abandoned" else life.ending.by, life.mode
                 # A client that gives up does so with or without a code; what it means is the same.
                 code = life.code if mode == "refused" or (mode == "close" and side == "server") else None
                 key = (life.route, side, mode, code)
@@ -276,7 +275,8 @@ class Case:
             return mine[0] if mine else None
         if not self.groups:
             return None
-        return max(self.groups, key=lambda group: (group.weight, group.lives[-1].conn))
+        opened = [group for group in self.groups if group.mode != "unreachable"]
+        return max(opened or self.groups, key=lambda group: (group.weight, group.lives[-1].conn))
 
     # What the rules ask.
 

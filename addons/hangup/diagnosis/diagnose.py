@@ -8,19 +8,17 @@ from hangup.diagnosis import hints, sentences, steps, timeline
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.confidence import NAMED, shares, worth
 from hangup.diagnosis.findings import Hypothesis, Trigger
+from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.report import Alternative, Report
-from hangup.diagnosis.rules import RULES, WORDS, words
+from hangup.diagnosis.rules import RULES, words
 from hangup.diagnosis.stack import stack_of
 from hangup.diagnosis.traces import Collector, collect
 from hangup.recording import loops
-from hangup.recording.events import Event, Header
+from hangup.recording.events import Event, Header, Side
 
 ALTERNATIVES = 5
 LEAST = 0.02
 """Confidence below which a runner-up is not worth a line."""
-
-WORDS_ALONE = -1.0
-"""The prior of a cause that only words speak for."""
 
 SHOWN_ALWAYS = 2
 """So many runners-up are listed, however unlikely."""
@@ -34,27 +32,40 @@ def diagnose(header: Header, events: Iterable[Event], only: int | None = None, r
 def hypotheses(case: Case) -> list[Hypothesis]:
     """Everything that the rules come up with, one hypothesis a verdict, the likeliest first."""
     found: dict[str, Hypothesis] = {}
+    added: list[Hypothesis] = []
     for rule in RULES:
         for hypothesis in rule(case):
             known = found.get(hypothesis.verdict)
-            if known is None:
+            if hypothesis.adds:
+                added.append(hypothesis)
+            elif known is None:
                 found[hypothesis.verdict] = hypothesis
             else:
                 known.merge(hypothesis)
-    for rule in WORDS:
-        for said in rule(case):
-            known = found.get(said.verdict)
-            if known is None:
-                if said.score <= 0:
-                    continue
-                said.score += WORDS_ALONE
-                found[said.verdict] = said
-            else:
-                known.score += said.score
-                known.evidence += said.evidence
+    for hypothesis in added:
+        if hypothesis.verdict in found:
+            found[hypothesis.verdict].merge(hypothesis)
+    said = list(words.spoken(case))
+    for hypothesis in said:
+        known = found.get(hypothesis.verdict)
+        if known is not None:
+            known.merge(hypothesis)
+        elif hypothesis.score > 0:
+            alone = found[hypothesis.verdict] = Hypothesis(
+                hypothesis.verdict, 0.5 * _timing(case), closer=hypothesis.closer, trigger=hypothesis.trigger
+            )
+            alone.merge(hypothesis)
     everything = list(found.values())
+    words.contradicted(said, everything)
     words.by_stack(case, everything)
     return sorted(everything, key=lambda h: (-h.score, h.verdict))
+
+
+def _timing(case: Case) -> float:
+    """What the timing of the ends gives to causes that look at it; one that is only named gets a part of it too."""
+    side: Side = "server" if case.closer == "client" else "client"
+    found = reaction(case, side) if case.mode in ("cut", "close") else None
+    return found.weight if found is not None else 0.0
 
 
 def report(collector: Collector, only: int | None = None, recording: str = "") -> Report:

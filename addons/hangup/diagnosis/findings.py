@@ -85,12 +85,15 @@ class Hypothesis:
         closer: str = "unknown",
         trigger: Trigger | None = None,
         also: tuple[str, ...] = (),
+        adds: bool = False,
     ) -> None:
         self.verdict = verdict
         self.score = prior
         self.closer = closer
         self.trigger = trigger or Trigger()
         self.also = also
+        self.adds = adds
+        """Whether this is only evidence for what other rules came up with: its score is added to theirs."""
         self.evidence: list[Evidence] = []
 
     @property
@@ -107,10 +110,12 @@ class Hypothesis:
         return self
 
     def merge(self, other: Hypothesis) -> None:
-        """Takes over what another rule found for the same verdict."""
-        if other.score > self.score:
+        """Takes over what another rule found for the same verdict: the better case counts, evidence is added."""
+        if other.adds:
+            self.score += other.score
+        elif other.score > self.score:
             self.trigger, self.closer = other.trigger, other.closer
-        self.score = max(self.score, other.score)
+            self.score = other.score
         known = {sign.text for sign in self.evidence}
         self.evidence += [sign for sign in other.evidence if sign.text not in known]
         self.also = tuple(dict.fromkeys(self.also + other.also))

@@ -45,6 +45,10 @@ class Reaction:
         return f"{count} ended {when} after a message of the {self.side}{by_chance}"
 
 
+_MOST = (6.0, 6.0, 5.0, 3.5, 2.5)
+"""The weight that ends within each window may have: the later the end, the less it need be a consequence."""
+
+
 def reaction(case: Case, side: Side) -> Reaction | None:
     """The window after messages of ``side`` into which surprisingly many ends fall, or None."""
     lives = [life for life in case.victims if life.opened is not None]
@@ -57,7 +61,7 @@ def reaction(case: Case, side: Side) -> Reaction | None:
         chance = case.chance(side, window)
         weight = surprise(len(hits), len(lives), chance) - 0.35 * number
         if best is None or weight > best.weight + 0.3:
-            best = Reaction(side, window, chance, min(weight, 6.0), len(lives), hits)
+            best = Reaction(side, window, chance, min(weight, _MOST[number]), len(lives), hits)
     return best
 
 
@@ -71,6 +75,22 @@ def case_delays(lives: list[Life], side: Side) -> list[tuple[Life, Message, floa
             if math.isfinite(delay):
                 found.append((life, message, delay))
     return found
+
+
+def _align(found: Reaction) -> None:
+    """Where one shape is last nearly always, it is the deadly one also where another message slipped in behind it."""
+    shapes = Counter(message.shape for _, message in found.hits)
+    common, count = shapes.most_common(1)[0]
+    if count == len(found.hits) or count < 0.5 * len(found.hits):
+        return
+    for at, (life, last) in enumerate(found.hits):
+        if last.shape is common:
+            continue
+        for message in reversed(life.trace.recent):
+            if message.side == found.side and message.data and message.shape is common:
+                if life.since(message.at) <= found.window + 0.1:
+                    found.hits[at] = (life, message)
+                break
 
 
 @dataclass
@@ -94,6 +114,7 @@ class Contrast:
 
     def __init__(self, case: Case, found: Reaction) -> None:
         self.found = found
+        _align(found)
         self.fatal = [message for _, message in found.hits]
         self.by_shape = Counter(message.shape for message in self.fatal)
         totals = case.shapes(found.side)
@@ -149,6 +170,15 @@ class Contrast:
             return frozenset()
         common = frozenset.intersection(*(shape.keys for shape in safe))
         return common - frozenset.union(*(shape.keys for shape in mine))
+
+    def missing_beside_kin(self) -> tuple[frozenset[str], Shape | None]:
+        """Fields that the deadly shape lacks and a harmless one of the same kind has, and that one."""
+        shape = self.shape
+        kin = [s for s in self.safe if s.json and s.kind == shape.kind and s.keys > shape.keys]
+        if not shape.json or not kin:
+            return frozenset(), None
+        nearest = min(kin, key=lambda s: len(s.keys))
+        return nearest.keys - shape.keys, nearest
 
     def extra_keys(self) -> frozenset[str]:
         """Fields that only the deadly shape has."""

@@ -168,6 +168,12 @@ class Beats:
         """The mean gap."""
         return (self.last - self.first) / (self.sent - 1) if self.sent > 1 else 0.0
 
+    @property
+    def usual(self) -> float:
+        """The mean gap without the longest one and the last."""
+        rest = self.last - self.first - self.longest
+        return rest / (self.sent - 2) if self.sent > 2 else self.period
+
 
 class Half:
     """What one side sent until the end."""

@@ -31,10 +31,8 @@ RULES: tuple[Rule, ...] = (
     siblings.ghosts,
     clients.by_the_client,
     clients.at_page_load,
+    clients.throttled,
     protocols.by_protocol,
     words.late_burst,
 )
-"""What the signs say."""
-
-WORDS: tuple[Rule, ...] = (words.spoken,)
-"""What somebody says in words: added to what the signs say."""
+"""What the signs say. What somebody says in words (:func:`words.spoken`) is added to it."""

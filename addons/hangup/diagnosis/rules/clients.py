@@ -27,7 +27,6 @@ def by_the_client(case: Case) -> Iterator[Hypothesis]:
     yield from _handshake(case, lives)
     yield from _after_a_message(case, lives)
     yield from _deadlines(case, lives)
-    yield from _throttled(lives)
     yield from _stale_timer(case, lives)
     yield from _protocol_error(case, lives)
 
@@ -252,22 +251,29 @@ def _instead(lives: list[Life]) -> Shape | None:
     return best
 
 
-def _throttled(lives: list[Life]) -> Iterator[Hypothesis]:
+def throttled(case: Case) -> Iterator[Hypothesis]:
     """Heartbeats that suddenly come much more seldom, as the timers of a hidden tab do."""
     slow = []
+    lives = [life for life in case.victims if life.opened is not None]
+    if not lives or case.mode not in ("cut", "close"):
+        return
     for life in lives:
         for level in ("app", "control"):
             beats = life.trace.beats.get(("client", level))
-            if beats is not None and beats.sent >= 4 and beats.longest > 3 * beats.period and beats.longest >= 5:
-                slow.append((life, beats))
+            if beats is None or beats.sent < 4:
+                continue
+            last = life.since(beats.last)
+            pause = max(beats.longest, last if last < 1e6 else 0.0)
+            if pause >= 5 and pause > 3 * beats.usual:
+                slow.append((life, beats, pause))
     if len(slow) < 0.6 * len(lives):
         return
-    hypothesis = Hypothesis("heartbeat/throttled", 0.0, closer="client", trigger=Trigger("time", slow[0][0].conn))
-    gap = middle([beats.longest for _, beats in slow])
+    hypothesis = Hypothesis("heartbeat/throttled", 0.0, closer=case.closer, trigger=Trigger("time", slow[0][0].conn))
+    gap = middle([pause for _, _, pause in slow])
     hypothesis.says(
-        2.5,
-        f"the client's heartbeats came every {duration(middle([b.period for _, b in slow]))}, then {duration(gap)} apart",
-        [Cite(life.conn, beats.last_n) for life, beats in slow],
+        3.5,
+        f"the client's heartbeats came every {duration(middle([b.usual for _, b, _ in slow]))}, then {duration(gap)} apart",
+        [Cite(life.conn, beats.last_n) for life, beats, _ in slow],
     )
     if 50 <= gap <= 70:
         hypothesis.says(1.5, "once a minute is how often Chrome lets a hidden tab's timers run")

@@ -27,6 +27,7 @@ _PRIORS: dict[int, dict[str, float]] = {
     404: {"path": 2.6, "no-ws-support": -0.6},
     405: {"path": 1.5},
     407: {"auth-rejected": 2.5},
+    409: {"limit": -0.5, "parameter": -1.0},
     410: {"path": 1.0},
     414: {"header-size": 3.5},
     422: {"parameter": 2.5},
@@ -232,8 +233,12 @@ def _before(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
     if not same:
         return
     for name, hypothesis in found.items():
+        if name == "origin" and all(life.header("origin") != lives[0].header("origin") for life in same):
+            continue
         if name in ("path", "parameter", "origin", "no-ws-support", "header-size"):
             hypothesis.says(-3.5, "the same request was served at another time", cite_all(same))
+        elif name == "auth-rejected" and not credentials(lives[0]):
+            hypothesis.says(-2.0, "the same request was served at another time", cite_all(same))
         elif name == "limit":
             hypothesis.says(1.0, "the same request was served at another time", cite_all(same))
 
@@ -250,7 +255,8 @@ def _expired(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         age = duration(begin + lives[0].asked - exp)
         hypothesis.says(5.0, f"the token in the request expired {age} before", cite_all(lives))
     targets = {life.trace.account.target for life in lives}
-    if served and served[0].trace.account.target in targets and case.code in (401, 403):
+    carried = credentials(lives[0])
+    if carried and served and served[0].trace.account.target in targets and case.code in (401, 403):
         hypothesis.says(2.5, "the same credential was served at first", cite_all(served))
     if hypothesis.evidence:
         yield hypothesis

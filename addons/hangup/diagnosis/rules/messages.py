@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
-from hangup.diagnosis.numbers import surprise
+from hangup.diagnosis.numbers import middle, steadiness, surprise
 from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, replied
 from hangup.diagnosis.shapes import Shape
 from hangup.recording.units import size
@@ -40,6 +40,7 @@ def after_a_message(case: Case) -> Iterator[Hypothesis]:
 
 def _by_trait(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothesis]:
     """What sets the deadly messages apart from the harmless ones."""
+    explained = bool(contrast.missing_keys() or contrast.missing_beside_kin()[0])
     for verdict, prior, has, words in _TRAITS:
         trait = contrast.trait(has)
         if not trait.fatal:
@@ -47,10 +48,11 @@ def _by_trait(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hyp
         if trait.safe_all:
             if _usual(contrast, verdict):
                 continue
+            explained |= trait.decisive and verdict != "heartbeat/app-ping-kills"
             yield _told(make(verdict, prior), trait, words, cites)
         elif trait.fatal >= 0.7 * trait.hits:
             yield make(verdict, prior - 0.6).says(0.1, f"the last message is {words}", cites)
-    yield from _json_traits(contrast, make, cites)
+    yield from _json_traits(contrast, make, cites, explained)
     yield from _size(contrast, make, cites)
     yield from _wire(contrast, make, cites)
 
@@ -87,12 +89,13 @@ _TRAITS: tuple[tuple[str, float, Callable[[Shape], bool], str], ...] = (
 )
 
 
-def _json_traits(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothesis]:
+def _json_traits(contrast: Contrast, make: Make, cites: list[Cite], explained: bool) -> Iterator[Hypothesis]:
     """A message of another opcode, without a field, or of a kind that the others are not."""
     shape = contrast.shape
     binary = contrast.trait(lambda s: s.opcode == "binary")
     if binary.fatal >= 0.7 * binary.hits and not contrast.mostly_binary:
         yield _told(make("message/wrong-opcode", 1.2), binary, "binary", cites)
+        explained |= binary.decisive
     if contrast.mostly_binary and contrast.trait(lambda s: s.opcode == "text").decisive:
         text = contrast.trait(lambda s: s.opcode == "text")
         yield _told(make("message/wrong-opcode", 1.0), text, "text frames", cites)
@@ -106,10 +109,18 @@ def _json_traits(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[
         text = f"{shape.text} lacks {names}, which all harmless messages ({kinds} kinds) have"
         yield _told(hypothesis, same, shape.text, cites).says(0.7 + 0.5 * min(kinds, 4), text, cites)
     elif shape.json:
-        yield _told(make("message/schema", 0.0), same, shape.text, cites)
-    if shape.json and shape.kind and same.safe_all:
+        hypothesis = _told(make("message/schema", 0.0), same, shape.text, cites)
+        lacking, kin = contrast.missing_beside_kin()
+        if lacking and kin is not None:
+            names = ", ".join(f"`{name}`" for name in sorted(lacking)[:3])
+            hypothesis.says(2.0, f"it lacks {names}, which the harmless {kin.text} has", cites)
+        yield hypothesis
+    kinds = {s.kind for s in contrast.safe if s.json}
+    if shape.json and shape.kind and same.safe_all and shape.kind not in kinds:
         yield _told(make("message/unknown-type", 0.0), same, shape.text, cites)
     plain = make("server-handler/crash-on-message", 0.3)
+    if explained:
+        plain.says(-1.6, "that the message differs in kind says more")
     if not same.safe_all:
         plain.says(0.1, f"only {shape.text} was ever sent: what about it is deadly cannot be seen", cites)
     yield _told(plain, same, shape.text, cites) if same.safe_all else plain
@@ -207,6 +218,9 @@ def _returns(
     kinds = len(contrast.by_shape)
     if kinds > 1 and constant:
         hypothesis.says(min(1.2 * (kinds - 1), 3.0), f"the last messages are of {kinds} kinds", cites)
+    after = [sum(m.side == "server" and m.data and m.n > message.n for m in life.trace.recent) for life, message in found.hits]
+    if middle(after) > 6:
+        hypothesis.says(-2.5, f"the server sent {middle(after):.0f} or more messages after it", cites)
     if answered >= 0.8 * hits:
         hypothesis.says(2.2, "the server answered that message and then ended it", cites)
     else:
@@ -215,5 +229,7 @@ def _returns(
     if constant and hits >= 3 and first > 1:
         limit = make("process/message-count-limit", -0.5)
         limit.trigger = Trigger("count", found.hits[0][0].conn, found.hits[0][1].n)
+        steady = steadiness([life.lasted for life, _ in found.hits])
+        limit.says(-max(steady, 0.0), "the age is the same each time too")
         weight = min(0.9 * (hits - 1), 3.0)
         yield limit.says(weight, f"it ended after exactly {first} messages of the client each time", cites)

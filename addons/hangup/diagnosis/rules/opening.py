@@ -10,7 +10,7 @@ from datetime import datetime
 
 from hangup.diagnosis.case import Case, Life
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.numbers import middle, spread
+from hangup.diagnosis.numbers import middle, spread, steadiness
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.stack import stack_of
 from hangup.recording.units import duration
@@ -40,8 +40,16 @@ def at_opening(case: Case) -> Iterator[Hypothesis]:
     if early:
         yield from _token(case, lives, spoken, followed)
         yield from _subprotocol(case, lives)
-        yield from _limit(case, lives)
-    yield from _resume(case, lives)
+    yield from _limit(case, lives)
+    yield from _resume(case, lives, found.weight if found is not None else 0.0)
+
+
+def soon(hypothesis: Hypothesis, lives: list[Life]) -> None:
+    """That it ended at once, for causes that lie in the request."""
+    ages = [life.lasted for life in lives]
+    weight = 1.2 if middle(ages) < 0.1 else 0.6 if middle(ages) < SOON else -0.3
+    weight += 0.25 * max(steadiness(ages), 0.0)
+    hypothesis.says(weight, f"it ended {duration(middle(ages))} after opening", cite_all(lives))
 
 
 def _returns(case: Case, lives: list[Life], spoken: list[Life], followed: float) -> Iterator[Hypothesis]:
@@ -49,13 +57,13 @@ def _returns(case: Case, lives: list[Life], spoken: list[Life], followed: float)
     hypothesis = Hypothesis(
         "server-handler/returns-immediately", 0.3, closer="server", trigger=Trigger("none", lives[0].conn)
     )
-    soon = middle(ages)
-    if soon < 0.1:
-        hypothesis.says(2.2, f"it ended {duration(soon)} after opening", cite_all(lives))
-    elif soon < SOON:
-        hypothesis.says(0.6, f"it ended {duration(soon)} after opening", cite_all(lives))
+    age = middle(ages)
+    if age < 0.1:
+        hypothesis.says(2.2, f"it ended {duration(age)} after opening", cite_all(lives))
+    elif age < SOON:
+        hypothesis.says(0.6, f"it ended {duration(age)} after opening", cite_all(lives))
     else:
-        hypothesis.says(-2.5, f"it lived {duration(soon)}: no handler takes that long to return at once")
+        hypothesis.says(-2.5, f"it lived {duration(age)}: no handler takes that long to return at once")
     silent = len(lives) - len(spoken)
     if silent >= 0.7 * len(lives):
         hypothesis.says(1.6, f"in {silent} of {len(lives)} the client had not sent a message yet", cite_all(lives))
@@ -69,9 +77,12 @@ def _returns(case: Case, lives: list[Life], spoken: list[Life], followed: float)
         hypothesis.says(0.3, "closed as libraries do when a handler returns")
     else:
         hypothesis.says(-3.0, f"close code {case.code} was chosen: the server had a reason")
+    told = middle([life.trace.server.messages for life in lives])
+    if told > 5:
+        hypothesis.says(-2.0, f"the server had sent {told:.0f} messages")
     if case.reasons:
         hypothesis.says(-1.5, f'it gave a reason: "{case.reasons[:60]}"')
-    longer = [life for life in case.others if life.opened is not None and life.lasted > 5 * max(soon, 0.1)]
+    longer = [life for life in case.others if life.opened is not None and life.lasted > 5 * max(age, 0.1)]
     if longer:
         hypothesis.says(-2.0, "other connections on the same route lived on", cite_all(longer))
     yield hypothesis
@@ -118,11 +129,12 @@ def started(case: Case) -> float | None:
 def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis(
         "identity/token-expired-retry",
-        -0.9,
+        -1.4,
         closer="server",
         trigger=Trigger("header", lives[0].conn),
         also=("handshake/auth-rejected",),
     )
+    soon(hypothesis, lives)
     carried = credentials(lives[0])
     if carried:
         hypothesis.says(1.2, f"the request carries a credential ({', '.join(carried[:2])})", cite_all(lives[:3]))
@@ -163,12 +175,13 @@ def _subprotocol(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         return
     hypothesis = Hypothesis(
         "handshake/subprotocol",
-        0.0,
+        -0.3,
         closer="server",
         trigger=Trigger("header", lives[0].conn),
         also=("message/vocabulary-mismatch",),
     )
-    hypothesis.says(1.0, f"the client offers the subprotocol {offered[:60]}", [cite(lives[0])])
+    soon(hypothesis, lives)
+    hypothesis.says(0.6, f"the client offers the subprotocol {offered[:60]}", [cite(lives[0])])
     if failed:
         hypothesis.says(1.5, f"the server chose {chosen or 'none'}: {failed[0]}", [cite(lives[0])])
     if case.code in (4406, 1002):
@@ -184,7 +197,8 @@ def _subprotocol(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
 def _limit(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     if case.mode != "close" or case.code not in (1008, 1013, 4029, 4429, 4408, 1011, 4000):
         return
-    hypothesis = Hypothesis("handshake/limit", -1.0, closer="server", trigger=Trigger("count", lives[0].conn))
+    hypothesis = Hypothesis("handshake/limit", -1.2, closer="server", trigger=Trigger("count", lives[0].conn))
+    soon(hypothesis, lives)
     if case.code in (1013, 4429, 4029):
         hypothesis.says(3.0, f"close code {case.code}: too many", cite_all(lives))
     lived = [life for life in case.others if life.opened is not None and life.lasted > 1.0]
@@ -199,7 +213,7 @@ def _limit(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
 _RESUME = re.compile(r"resume|reconnect|session|last_?(event|seq|id|message)|cursor|offset|token", re.I)
 
 
-def _resume(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _resume(case: Case, lives: list[Life], followed: float) -> Iterator[Hypothesis]:
     """The first connection was fine, and all that resume it are not."""
     resumed = []
     for life in lives:
@@ -214,19 +228,21 @@ def _resume(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             resumed.append((life, None))
     if len(resumed) < 0.7 * len(lives):
         return
-    hypothesis = Hypothesis("identity/stale-resume", -0.6, closer="server", trigger=Trigger("frame", lives[0].conn))
+    hypothesis = Hypothesis("identity/stale-resume", 0.1, closer="server", trigger=Trigger("frame", lives[0].conn))
     with_frame = [(life, message) for life, message in resumed if message is not None]
     if with_frame:
         hypothesis.trigger = Trigger("frame", with_frame[0][0].conn, with_frame[0][1].n)
         hypothesis.says(
-            1.8, "the client begins by resuming an earlier session", [cite(life, m) for life, m in with_frame]
+            3.0, "the client begins by resuming an earlier session", [cite(life, m) for life, m in with_frame]
         )
+        if all(life.trace.client.messages == 1 for life, _ in with_frame):
+            hypothesis.says(followed, "and it ended right after that", [cite(life, m) for life, m in with_frame])
     else:
         hypothesis.says(0.7, "the request names an earlier session", cite_all(lives[:3]))
     first = next((life for life in case.same_route if life.opened is not None), None)
     if first is not None and first not in [life for life, _ in resumed]:
         if first.lasted > 3 * middle([life.lasted for life in lives]) + 0.3:
-            hypothesis.says(2.0, "the first connection, which resumed nothing, lived longer", [cite(first)])
+            hypothesis.says(3.0, "the first connection, which resumed nothing, lived longer", [cite(first)])
     elif first is not None and first in lives:
         hypothesis.says(-1.0, "the first connection ended so too", [cite(first)])
     yield hypothesis

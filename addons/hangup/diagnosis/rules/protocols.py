@@ -53,7 +53,9 @@ def _engine_io(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         if client_pings:
             hypothesis.says(1.5, f"the client sent {client_pings} pings of its own: both sides wait for the other", pings)
         if version == "3":
-            hypothesis.says(1.5, "the client asked for EIO=3, in which the client pings")
+            hypothesis.says(2.0, "the client asked for EIO=3, in which the client pings", cite_all(lives))
+            against = Hypothesis("heartbeat/app-pong-missing-from-client", closer=case.closer, adds=True)
+            yield against.says(-2.0, "by the version it asked for, the client need not answer")
         yield hypothesis
     elif client_pings and not server_pongs:
         hypothesis.says(2.0, f"the client sent {client_pings} Engine.IO pings (`2`), which version 4 does not know", pings)
@@ -81,9 +83,9 @@ def _graphql(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     new = "graphql-transport-ws" in chosen
     cites = [cite(life, m) for life, m in last]
     if kinds & _OLD and new:
-        vocabulary.says(3.0, f"`{', '.join(sorted(kinds & _OLD))}` is not of graphql-transport-ws", cites)
+        vocabulary.says(5.0, f"`{', '.join(sorted(kinds & _OLD))}` is not of graphql-transport-ws", cites)
     elif kinds & (_NEW - {"complete"}) and chosen.strip() == "graphql-ws":
-        vocabulary.says(2.5, f"`{', '.join(sorted(kinds & _NEW))}` is not of the older subprotocol graphql-ws", cites)
+        vocabulary.says(4.5, f"`{', '.join(sorted(kinds & _NEW))}` is not of the older subprotocol graphql-ws", cites)
     if vocabulary.evidence:
         yield vocabulary
     silent = [life for life in lives if not life.trace.client.messages]

@@ -232,6 +232,9 @@ def _process(
         life, message = by_client.hits[0]
         crash.trigger = Trigger("frame", life.conn, message.n)
         restart.says(-0.6 * by_client.weight, "the end follows a message of the client")
+    if times == 1:
+        restart.says(-4.0, "it happened once")
+        crash.says(-0.8, "it happened once")
     for hypothesis in (restart, crash):
         if hypothesis.evidence and (gone or joint or case.code in (1001, 1012)):
             yield hypothesis
@@ -265,4 +268,6 @@ def ghosts(case: Case) -> Iterator[Hypothesis]:
         f"after an abrupt end the client was turned away and let in again {duration(middle(waits))} later",
         cite_all(turned[:4]),
     )
+    if len(turned) >= 2 and any(life.code in (409, 423, 4409) for life in turned):
+        hypothesis.says(1.5, f"it was refused with {turned[0].code}: a conflict", cite_all(turned[:4]))
     yield hypothesis

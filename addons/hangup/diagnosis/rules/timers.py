@@ -129,15 +129,23 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     elif case.code in (1001, 1006, None):
         hypothesis.says(-1.5, "a close frame was sent, which few intermediaries do")
     else:
-        hypothesis.says(-3.0, f"a close frame with code {case.code} was sent, which an intermediary hardly does")
+        weight = -5.0 if (case.code or 0) >= 3000 else -3.0
+        hypothesis.says(weight, f"a close frame with code {case.code} was sent, which an intermediary hardly does")
     if proxy := stack_of(case).proxy:
         hypothesis.says(1.5, f"{proxy} stands in between (it says so in the response)")
     default = next((names for seconds, names in IDLE_DEFAULTS.items() if near(value, seconds, 0.02)), "")
     if default and value >= 5:
         hypothesis.says(1.2, f"{duration(value)} is the default of {default}")
-    if _beats_by(clocks, "server", "app") and not _answered(clocks, "server", "app"):
-        hypothesis.says(-1.0, "the server's own pings were not answered")
+    _pings_say(hypothesis, clocks)
     yield hypothesis
+
+
+def _pings_say(hypothesis: Hypothesis, clocks: Clocks) -> None:
+    """Pings without an answer are an explanation of their own."""
+    if _beats_by(clocks, "server", "app") and not _answered(clocks, "server", "app"):
+        hypothesis.says(-1.1, "the server's own pings were not answered")
+    if _beats_by(clocks, "server", "control") and not _answered(clocks, "server", "control"):
+        hypothesis.says(-2.0, "the server's control pings were not answered")
 
 
 def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
@@ -169,8 +177,7 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
             hypothesis.says(1.0, f"{proxy} stands in between")
         if help == "gunicorn" and stack_of(case).server == "gunicorn":
             hypothesis.says(2.0, "the server is gunicorn")
-        if _beats_by(clocks, "server", "app") and not _answered(clocks, "server", "app"):
-            hypothesis.says(-1.2, "the server's own pings were not answered, which may be all")
+        _pings_say(hypothesis, clocks)
         yield hypothesis
 
 
@@ -279,6 +286,8 @@ def _no_hello(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     hypothesis.says(1.2, "the client sent no message at all", _cites(clocks))
     if len(clocks.lives) > 1:
         hypothesis.says(0.7 * clocks.age[0], f"every connection got {clocks.age[2]} old")
+    if middle(clocks.open) < 1.0:
+        hypothesis.says(-1.5, "hardly a time that a server would wait")
     hypothesis.says(0.6 if case.mode == "close" else -0.5, "a close frame was sent" if case.mode == "close" else "")
     others = [life for life in case.others if life.opened is not None and life.lasted > 1.5 * middle(clocks.open)]
     if others and all(life.trace.client.messages for life in others):

@@ -66,7 +66,6 @@ CODES: dict[int, Says] = {
     1009: {"message/oversize": 5.5},
     1010: {"handshake/extension": 4.0},
     1011: {"heartbeat/control-pong-missing": 0.4},
-    1012: {"process/restart": 3.0},
     1013: {"handshake/limit": 3.0},
     4406: {"handshake/subprotocol": 2.0},
     4408: {"message/init-missing": 1.0, "heartbeat/app-pong-missing-from-client": 0.6},
@@ -109,6 +108,7 @@ BODIES: tuple[tuple[str, Says], ...] = (
     (r"header.{0,20}(large|long|size)|request line", {"handshake/header-size": 3.5}),
     (r"bad gateway|upstream|connection refused", {"process/crash": 2.0}),
     (r"validation|integer|not a valid|unprocessable", {"handshake/parameter": 3.0}),
+    (r"already (connected|in use|exists|open)|duplicate|conflict", {"identity/ghost-session": 2.5, "identity/id-collision": 0.8}),
 )  # fmt: skip
 """What the body of a refusal speaks for."""
 
@@ -141,7 +141,7 @@ LOGS: tuple[tuple[str, Says], ...] = (
 
 
 def spoken(case: Case) -> Iterator[Hypothesis]:
-    """Hypotheses from words alone; the rules' own of the same verdicts take their evidence over."""
+    """Evidence from words alone, to be added to what the rules say of the same verdicts."""
     yield from _reasons(case)
     yield from _codes(case)
     yield from _bodies(case)
@@ -150,7 +150,7 @@ def spoken(case: Case) -> Iterator[Hypothesis]:
 
 def _make(case: Case, verdict: str) -> Hypothesis:
     trigger = Trigger("none", case.victims[0].conn) if case.victims else Trigger()
-    return Hypothesis(verdict, 0.0, closer=case.closer or "unknown", trigger=trigger)
+    return Hypothesis(verdict, 0.0, closer=case.closer or "unknown", trigger=trigger, adds=True)
 
 
 def _reasons(case: Case) -> Iterator[Hypothesis]:
@@ -240,6 +240,21 @@ _RAISES = frozenset((
 ))  # fmt: skip
 
 
+_FIRM = 2.5
+"""A weight from which on words are a statement, which also speaks against what it does not mention."""
+
+
+def contradicted(said: list[Hypothesis], hypotheses: list[Hypothesis]) -> None:
+    """Takes a little from every cause that a plain statement passes over."""
+    strongest = max((sign.weight for h in said for sign in h.evidence), default=0.0)
+    if strongest < _FIRM:
+        return
+    meant = {h.verdict for h in said if h.score > 0}
+    for hypothesis in hypotheses:
+        if hypothesis.verdict not in meant and hypothesis.category not in ("none", "unknown"):
+            hypothesis.says(-0.45 * strongest, "what was said about the end does not mention it")
+
+
 def by_stack(case: Case, hypotheses: list[Hypothesis]) -> None:
     """Adds what the server's library, where it is known, makes of its handler's end."""
     if case.closer != "server" or not case.victims:
@@ -286,6 +301,10 @@ def late_burst(case: Case) -> Iterator[Hypothesis]:
     lives = [life for life, _ in bursts]
     hypothesis = Hypothesis("client-lifecycle/slow-consumer", -0.6, closer="server", trigger=Trigger("time", lives[0].conn))
     count = middle([life.trace.server.messages for life in lives])
+    if count >= 100:
+        hypothesis.says(1.0, "")
+    if middle(case.since_message("server")) < 0.1:
+        hypothesis.says(1.0, "the last message was sent just before", cite_all(lives, "server"))
     hypothesis.says(1.5, f"the server ended it in the middle of a burst of its own (about {count:.0f} messages)",
                     [cite(life, life.last("server")) for life in lives])  # fmt: skip
     if any(half for _, half in bursts):

@@ -1,0 +1,85 @@
+"""The few events around one end, for a small drawing of it."""
+
+from __future__ import annotations
+
+from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.findings import Trigger
+from hangup.diagnosis.report import Mark
+from hangup.diagnosis.rules.words import last_line
+from hangup.recording.units import printable
+
+BEFORE = 5
+"""Messages shown before the end."""
+
+NEARBY = 0.5
+"""Seconds around the end within which other connections and the log are shown."""
+
+
+def around(case: Case, trigger: Trigger) -> tuple[int | None, list[Mark]]:
+    """The connection shown (the trigger's, or the first that dropped) and its marks in order of time."""
+    life = case.by_conn.get(trigger.conn or 0)
+    if life is None or (case.victims and life not in case.victims):
+        life = case.victims[0] if case.victims else life
+    if life is None:
+        return None, []
+    end = life.end
+    if end is None:
+        end = life.trace.account.last_seen
+    marks = [*_frames(life, end, trigger), *_end(life), *_others(case, life, end), *_logs(case, end)]
+    order = {"open": 0, "message": 1, "ping": 1, "pong": 1, "log": 2, "other": 3, "close": 4, "end": 5}
+    marks.sort(key=lambda mark: (round(mark.at, 4), order.get(mark.kind, 1)))
+    return life.conn, marks
+
+
+def _frames(life: Life, end: float, trigger: Trigger) -> list[Mark]:
+    recent = list(life.trace.recent)
+    shown = recent[-BEFORE - 1 :]
+    if trigger.conn == life.conn and trigger.frame is not None:
+        named = [m for m in recent if m.n == trigger.frame]
+        shown = [m for m in named if m not in shown] + shown
+    marks = []
+    if life.opened is not None and (len(recent) < BEFORE + 2 or end - life.opened < 1.0):
+        marks.append(Mark(life.opened - end, "server", "101, open", kind="open"))
+    elif life.opened is None and life.trace.request is not None:
+        target = printable(life.trace.account.target, 60)
+        marks.append(Mark(life.asked - end, "client", f"GET {target}", kind="open"))
+    for message in shown:
+        if message.opcode == "close":
+            marks.append(Mark(message.at - end, message.side, f"CLOSE {printable(message.text, 60)}".strip(), message.n, "close"))
+            continue
+        beat = message.shape.beat
+        kind = message.opcode if message.opcode in ("ping", "pong") else beat.kind if beat is not None else "message"
+        text = message.opcode.upper() if not message.data else printable(message.text, 60) or message.shape.text
+        marks.append(Mark(message.at - end, message.side, text, message.n, kind))
+    return marks
+
+
+def _end(life: Life) -> list[Mark]:
+    steps = [step for step in life.ending.account if step.what in ("fin", "rst", "timeout", "error")]
+    if life.opened is None:
+        status = life.trace.account.status
+        return [Mark(0.0, "server", f"HTTP {status}" if status else printable(life.trace.error, 60) or "no answer", kind="end")]
+    if not steps or life.end is None:
+        return []
+    step = steps[0]
+    return [Mark(step.at - life.end, step.side, step.text.partition(" ")[2], kind="end")]
+
+
+def _others(case: Case, life: Life, end: float) -> list[Mark]:
+    marks = []
+    for other in case.lives:
+        if other is life:
+            continue
+        if other.opened is not None and abs(other.opened - end) <= NEARBY:
+            marks.append(Mark(other.opened - end, "client", f"connection {other.conn} opens", kind="other"))
+        elif other.opened is None and 0 <= other.asked - end <= NEARBY:
+            marks.append(Mark(other.asked - end, "client", f"connection {other.conn} asks", kind="other"))
+        if other.end is not None and other.opened is not None and abs(other.end - end) <= NEARBY:
+            marks.append(Mark(other.end - end, other.ending.by, f"connection {other.conn} ends", kind="other"))
+    return sorted(marks, key=lambda mark: abs(mark.at))[:4]
+
+
+def _logs(case: Case, end: float) -> list[Mark]:
+    near = [log for log in case.collector.logs if abs(log.at - end) <= NEARBY]
+    marks = [Mark(log.at - end, "server", printable(last_line(log.text), 80), kind="log") for log in near]
+    return sorted(marks, key=lambda mark: abs(mark.at))[:3]
