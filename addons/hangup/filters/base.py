@@ -15,6 +15,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from random import Random
 from typing import Annotated, Any, ClassVar
 
@@ -272,11 +273,10 @@ class Filter(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="f
     """The settings that may be given as bare words, in this order."""
 
     def __post_init__(self) -> None:
-        for field in msgspec.structs.fields(type(self)):
-            if bare_type(field.type) == Seconds:
-                value = getattr(self, field.name)
-                if value is not None and not (0 <= value < 1e12 and math.isfinite(value)):
-                    raise FilterError(f"{field.encode_name} must be a time of 0 s or more, not {value}")
+        for name, field in _times(type(self)):
+            value = getattr(self, field)
+            if value is not None and not (0 <= value < 1e12 and math.isfinite(value)):
+                raise FilterError(f"{name} must be a time of 0 s or more, not {value}")
 
     def wants(self, side: Side) -> Kind:
         """Which kinds of items of ``side`` it must be shown; what no filter wants is passed on at once."""
@@ -312,10 +312,17 @@ class Filter(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="f
         return " ".join([self.word(), *_settings(self)])
 
 
+@lru_cache(maxsize=None)
 def settings(cls: type[Filter]) -> dict[str, msgspec.structs.FieldInfo]:
     """The settings of a filter by their name in the text form; those that every filter has come last."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
     return {name: fields[name] for name in sorted(fields, key=lambda name: name in Filter.__struct_encode_fields__)}
+
+
+@lru_cache(maxsize=None)
+def _times(cls: type[Filter]) -> list[tuple[str, str]]:
+    """The settings that are times: name in the text form, and field."""
+    return [(name, field.name) for name, field in settings(cls).items() if bare_type(field.type) == Seconds]
 
 
 def _settings(filter: Filter) -> Iterable[str]:
