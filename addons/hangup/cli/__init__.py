@@ -18,6 +18,8 @@ COMMANDS: dict[str, str] = {
     "demo": "hangup.cli.demo:demo",
     "probe": "hangup.cli.probe:probe",
     "addon": "hangup.cli.proxy:addon",
+    "convert": "hangup.cli.convert:convert",
+    "diff": "hangup.cli.diff:diff",
 }
 """Name of a command -> ``module:attribute``, in the order in which help lists them."""
 
