@@ -278,6 +278,8 @@ def test_backend_down_and_other_failures() -> None:
     assert sentence(whole) == "the server closed before it answered"
     gone = ev.Handshake(at=0.1, conn=1, request=ev.Request(), error="the client went away", by="client")
     assert one(gone).ending.by == "client"
+    left = ev.Handshake(at=0.1, conn=1, request=ev.Request(), error="the client went away before the answer")
+    assert one(left, end(0.1, "client")).ending.by == "client"
     assert sentence(ev.Handshake(at=0.1, conn=1, request=ev.Request())).endswith("reached: no answer")
 
 

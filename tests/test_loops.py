@@ -47,8 +47,8 @@ def test_the_famous_loop() -> None:
         None,
     )
     assert loop.sentence == (
-        "connections 1 to 7 of one client on /ws/client-1, 7 in 6.09 s: each lived 13 ms, opened again after "
-        "1.00 s (medians), not backing off, still going on at the end"
+        "connections 1 to 7 of one client on /ws/client-1, 7 in 6.09 s: each lived 13 ms, ended by the server (FIN), "
+        "opened again after 1.00 s (medians), not backing off, still going on at the end"
     )
     json.dumps(loop.summary())
 
@@ -72,6 +72,13 @@ def test_failed_handshakes_are_a_loop() -> None:
     (loop,) = found(events)
     assert (loop.count, loop.failed, loop.median_lifetime, loop.median_gap) == (5, 5, 0.0, 0.9)
     assert (loop.ended_by, loop.how) == ("server", "none") and "every handshake failed" in loop.sentence
+
+
+def test_most_endings_are_told() -> None:
+    events = [*recorded.loop(4), *lived(5, 6.0, None, path="/ws/client-1"), recorded.close(6.1, "client", 1, conn=5)]
+    (loop,) = found(events)
+    assert (loop.count, loop.alike, loop.ended_by, loop.how) == (5, 4, "server", "fin")
+    assert "each lived 13 ms, ended 4 times by the server (FIN), opened" in loop.sentence
 
 
 def test_some_failed_handshakes() -> None:

@@ -61,14 +61,14 @@ def show(console: Console, source: Recording, ledger: Ledger, found: list[Loop],
         console.print(Text(f"{plural(ledger.lost, 'event')} could not be recorded", "bold red"))
     if source.path is not None:
         console.print()
-        conn = found[-1].conns[-1] if found else groups[-1][0].conn
+        conn = _typical(found[-1], groups) if found else groups[-1][0].conn
         command = f"hangup show {shlex.quote(source.name)} --conn {conn}"
         console.print(Text(f"every frame of one: {printable(command)}", "dim"), soft_wrap=True)
 
 
 def _head(source: Recording, ledger: Ledger) -> Text:
     header: Header = source.header
-    head = safe(source.name, "bold")
+    head = Text().append(safe(source.name, "bold"))
     if header.target:
         head.append("  ").append(safe(header.target))
     elif header.mode:
@@ -178,6 +178,12 @@ def _sentences(groups: list[tuple[Connection, Ending, list[int]]]) -> Table:
     if len(groups) > GROUPS_SHOWN:
         grid.add_row("", Text(f"and {len(groups) - GROUPS_SHOWN} earlier ones, each of another kind", "dim"))
     return grid
+
+
+def _typical(loop: Loop, groups: list[tuple[Connection, Ending, list[int]]]) -> int:
+    """The last connection of a loop that ended as most of them did."""
+    alike = (c.conn for c, ending, _ in groups if (ending.by, ending.how) == (loop.ended_by, loop.how))
+    return next((conn for conn in alike if conn in loop.conns), loop.conns[0])
 
 
 def _loop(loop: Loop) -> Text:

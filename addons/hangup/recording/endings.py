@@ -184,7 +184,7 @@ def _went_on(connection: Connection, step: Step, later: list[Step]) -> int:
 def _refused(connection: Connection) -> Ending:
     by: By = "server"
     who = "the server"
-    if connection.answered_by == "client":
+    if connection.answered_by == "client" or connection.error.startswith("the client "):
         by, who = "client", "the client"
     elif connection.answered_by:
         by, who = "proxy", _who("proxy", connection.answered_by)

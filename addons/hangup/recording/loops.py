@@ -25,6 +25,8 @@ SHORT = 10.0
 REOPEN = 300.0
 """Seconds after which a new connection is not taken for a reopened one; back-off seldom waits so long."""
 
+_HOWS = {"close": "close", "fin": "FIN", "rst": "RST", "timeout": "timeout"}
+
 MINIMUM = 3
 """A loop has at least so many connections."""
 
@@ -35,7 +37,7 @@ class Loop(Struct):
     ``lifetimes`` are in seconds, 0 for a refused handshake; ``gaps`` are the seconds from an end to the next
     request. ``failed`` counts refused handshakes. ``going_on`` says that it had not ended when the recording
     did, ``settled`` is the connection that ended it by staying open. ``ended_by`` and ``how`` are those of
-    most of its endings.
+    most of its endings, ``alike`` of them.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Loop(Struct):
     last: float
     ended_by: str
     how: str
+    alike: int
     backing_off: bool
     going_on: bool
     settled: int | None = None
@@ -74,6 +77,9 @@ class Loop(Struct):
             fate = "every handshake failed"
         else:
             fate = f"each lived {duration(self.median_lifetime)}"
+            if self.how != "none":
+                mostly = "" if self.alike == self.count else f"{self.alike} times "
+                fate += f", ended {mostly}by the {self.ended_by} ({_HOWS[self.how]})"
             if self.failed:
                 fate += f" ({plural(self.failed, 'handshake')} failed)"
         pace = "backing off" if self.backing_off else "not backing off"
@@ -101,6 +107,7 @@ class Loop(Struct):
             "settled": self.settled,
             "by": self.ended_by,
             "how": self.how,
+            "alike": self.alike,
             "sentence": self.sentence,
         }
 
@@ -221,6 +228,7 @@ def _loop(
         last=ends[-1],
         ended_by=by,
         how=how,
+        alike=endings[by, how],
         backing_off=_backing_off(gaps),
         going_on=open_yet or (settled is None and now - ends[-1] <= patience),
         settled=settled.conn if settled is not None else None,
