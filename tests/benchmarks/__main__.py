@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -9,4 +10,5 @@ if not __package__:  # `python tests/benchmarks`: what must come first is the fo
 from benchmarks.run import main
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of all that has to be cleaned up
     sys.exit(main())
