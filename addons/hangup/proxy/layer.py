@@ -16,7 +16,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import tls as tls_layers
 from mitmproxy.proxy.layers import websocket as stock
-from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http import HttpLayer, _http1
 from mitmproxy.proxy.tunnel import TunnelLayer
 from OpenSSL import SSL
 
@@ -75,9 +75,10 @@ def _proxyserver() -> Any:
 def _tls_stack(context: Context, conn: Connection) -> tuple[Connection, list[SSL.Connection]]:
     """The connection whose socket carries ``conn`` (an upstream proxy's, maybe), and the TLS around it."""
     stack: list[SSL.Connection] = []
+    layers = _layers(context, conn)
     while True:
         outer = conn
-        for lay in context.layers:
+        for lay in layers:
             if not isinstance(lay, TunnelLayer) or lay.conn is not conn:
                 continue
             if isinstance(lay, tls_layers.TLSLayer):
@@ -88,6 +89,18 @@ def _tls_stack(context: Context, conn: Connection) -> tuple[Connection, list[SSL
         if outer is conn:
             return conn, stack
         conn = outer
+
+
+def _layers(context: Context, conn: Connection) -> list[layer.Layer]:
+    """The layers below ours; the HTTP layer keeps those of a connection that it opened itself in a context apart."""
+    layers = list(context.layers)
+    for lay in context.layers:
+        if isinstance(lay, HttpLayer):
+            opened = lay.connections.get(conn)
+            while isinstance(opened, TunnelLayer):
+                layers.append(opened)
+                opened = opened.child_layer
+    return layers
 
 
 def _make_pipe(self: _http1.Http1Connection) -> layer.CommandGenerator[None]:
