@@ -109,7 +109,7 @@ def cmd_verify(options: argparse.Namespace) -> int:
 
 
 def cmd_variants(options: argparse.Namespace) -> int:
-    return asyncio.run(record.variants(Path(options.out), options.count, options.seed, options.jobs))
+    return asyncio.run(record.variants(Path(options.out), options.count, options.seed, options.jobs, options.resume))
 
 
 def main() -> int:
@@ -158,6 +158,7 @@ def main() -> int:
     command.add_argument("--count", type=int, default=200)
     command.add_argument("--seed", type=int, default=1)
     command.add_argument("--jobs", type=int, default=4)
+    command.add_argument("--resume", action="store_true", help="keep what was recorded there before")
     command.set_defaults(command=cmd_variants)
 
     options = parser.parse_args()

@@ -53,6 +53,7 @@ def shape_for(fault: Fault, seed: int) -> Shape:
     if fault.cause == "C1":
         kept["deadline"] = 1.6 * shape.deadline
         kept["chatter"] = max(0.4, shape.chatter)
+        kept["news"] = 0
     if fault.cause == "E1":
         kept["limit"] = min(shape.limit, 4096) if seed % 4 else shape.limit
     return msgspec.structs.replace(shape, **kept)
@@ -144,18 +145,24 @@ async def golden(folder: Path, only: list[str], jobs: int) -> int:
     return 1 if any("failed" in line or "unlike" in line for line in lines) else 0
 
 
-async def variants(folder: Path, count: int, seed: int, jobs: int) -> int:
-    """Records variants, and ``verdicts.jsonl`` beside them with what each must be called; returns the exit code."""
+async def variants(folder: Path, count: int, seed: int, jobs: int, resume: bool = False) -> int:
+    """Records variants, and ``verdicts.jsonl`` beside them with what each must be called; returns the exit code.
+
+    With ``resume``, what was recorded before is kept.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / "verdicts.jsonl"
     done: list[dict[str, object]] = []
 
     async def record(variant: Variant) -> str:
         path = folder / f"{variant.name}.jsonl"
-        result = await one(variant, path)
-        if isinstance(result, str):
-            path.unlink(missing_ok=True)
-            return f"{variant.name}: {result}"
+        summary = "recorded before"
+        if not (resume and path.exists()):
+            result = await one(variant, path)
+            if isinstance(result, str):
+                path.unlink(missing_ok=True)
+                return f"{variant.name}: {result}"
+            summary = result.summary()
         fault = variant.fault
         done.append(
             {
@@ -170,7 +177,7 @@ async def variants(folder: Path, count: int, seed: int, jobs: int) -> int:
                 "seed": variant.shape.seed,
             }
         )
-        return f"{variant.name}: {result.summary()}"
+        return f"{variant.name}: {summary}"
 
     lines = await gather(jobs, [record(v) for v in plan(count, seed)])
     done.sort(key=lambda line: str(line["recording"]))

@@ -166,7 +166,7 @@ class Run:
 
     def _control_problems(self) -> list[str]:
         allowed = {"healthy-one-restart": 2, "healthy-strict-mode": 1}.get(self.fault.name, 0)
-        ends = [end for end in self.ends if end["how"] != "unreachable"]
+        ends = [end for end in self.ends if end["how"] not in ("unreachable", "refused")]
         out = [] if len(ends) <= allowed else [f"{len(ends)} endings"]
         return out if self.opens else [*out, "never opened"]
 
