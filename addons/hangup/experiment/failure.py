@@ -70,9 +70,7 @@ def derive(connections: Sequence[Connection]) -> Failure | None:
         return None
     kinds = Counter((c.ending.by, how, c.ending.code if how == "close" else None, _status(c, how)) for c, how in ended)
     (by, kind, code, status), _ = kinds.most_common(1)[0]
-    same = [
-        c for c, how in ended if (c.ending.by, how) == (by, kind) and (code is None or c.ending.code == code)
-    ]
+    same = [c for c, how in ended if (c.ending.by, how) == (by, kind) and (code is None or c.ending.code == code)]
     lifetimes = [c.lifetime for c in same if c.lifetime is not None]
     # A margin for a slower day: half as long again as the longest, and half a second.
     within = None if kind == "refused" or not lifetimes else round(1.5 * max(lifetimes) + 0.5, 3)

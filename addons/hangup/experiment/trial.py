@@ -83,6 +83,8 @@ class Case(Struct):
     client_pings: int = 0
     server_frames: int = 0
     overlaps: bool = False
+    replied: bool = False
+    """Whether the server answered the client's last message before the end."""
     priors: Mapping[str, float] = field(default_factory=dict)
 
     @property

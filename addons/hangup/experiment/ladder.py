@@ -1,0 +1,416 @@
+"""The ladder: which interventions there are, which explanations, and what each explanation predicts of each.
+
+A rung is a set of filters. An explanation (a verdict of the vocabulary) says of each rung whether the connection
+will *survive* it; whatever it does not name will still fail, and of what stands in ``unsure`` it says nothing. The next
+rung is the one whose outcome tells most about which of the standing explanations is right, for what it costs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import log
+
+from msgspec import Struct
+
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+
+SURE = 0.97
+"""How far an explanation's prediction is trusted."""
+
+SURVIVAL_COSTS = 3.0
+"""A survival must be waited for; in units of what a failure costs."""
+
+
+def selector(frame: ClientFrame) -> str:
+    """Settings of a filter that select a message's kind: by its type where it has one, else by what it is."""
+    if not frame.text:
+        return "opcode=binary"
+    try:
+        value = json.loads(frame.payload)
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        for key in ("type", "event", "op", "action", "kind", "cmd", "method", "t"):
+            name = value.get(key)
+            if isinstance(name, str) and name and name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+                return f"json=$.{key}=={name}"
+    if len(frame.payload) <= 64:
+        return f"text={json.dumps(frame.payload.decode(errors='replace'), ensure_ascii=False)}"
+    return f"size={len(frame.payload) // 2 + 1}.."
+
+
+def is_json(frame: ClientFrame) -> bool:
+    """Whether a message's payload is JSON (a bare word is not)."""
+    try:
+        json.loads(frame.payload)
+    except ValueError:
+        return False
+    return True
+
+
+def benign(case: Case, suspect: ClientFrame) -> ClientFrame | None:
+    """An earlier message of another kind that did no harm."""
+    kind = selector(suspect)
+    for frame in reversed(case.frames):
+        if frame.n < suspect.n and not frame.problems and selector(frame) != kind:
+            return frame
+    return None
+
+
+def large(case: Case, suspect: ClientFrame) -> bool:
+    """Whether the suspect is by far the largest message."""
+    others = [len(f.payload) for f in case.frames if selector(f) != selector(suspect)]
+    return len(suspect.payload) > 1024 and len(suspect.payload) > 4 * max(others, default=0)
+
+
+# The rungs.
+
+Make = Callable[[Case], Trial | None]
+
+
+class Rung(Struct, frozen=True):
+    """An intervention: its name, what it is in words, and the trial that it makes of a case, if it applies."""
+
+    name: str
+    title: str
+    make: Make
+    live: bool = True
+    """Whether it can be tried on a live page too, where nothing can be chosen but filters."""
+
+
+def _filters(name: str, *filters: str, when: Callable[[Case], bool] = lambda case: True) -> Make:
+    return lambda case: Trial(name, filters) if when(case) else None
+
+
+def _of_suspect(name: str, form: str, when: Callable[[Case, ClientFrame], bool] = lambda c, f: True) -> Make:
+    """A filter on messages of the suspect's kind; ``{}`` stands for the settings that select them."""
+
+    def make(case: Case) -> Trial | None:
+        suspect = case.suspect
+        if suspect is None or not when(case, suspect):
+            return None
+        return Trial(name, (form.format(selector(suspect)),))
+
+    return make
+
+
+def _suspect_only(case: Case) -> Trial | None:
+    suspect = case.suspect
+    return Trial("suspect-only", frames=(suspect.n,)) if suspect and len(case.frames) > 1 else None
+
+
+def _first_only(case: Case) -> Trial | None:
+    suspect = case.suspect
+    if suspect is None or not case.frames or selector(case.frames[0]) == selector(suspect):
+        return None
+    return Trial("first-only", frames=(case.frames[0].n,))
+
+
+def _benign(case: Case) -> Trial | None:
+    suspect = case.suspect
+    other = benign(case, suspect) if suspect else None
+    if suspect is None or other is None:
+        return None
+    return Trial("benign-instead", edits=((suspect.n, Edit(other.payload, other.opcode)),))
+
+
+def _keepalive(name: str, form: str) -> Make:
+    def make(case: Case) -> Trial | None:
+        return Trial(name, (form.format(max(0.05, round(case.lifetime / 4, 2))),)) if case.lifetime > 0.3 else None
+
+    return make
+
+
+RUNGS: tuple[Rung, ...] = (
+    Rung("silence", "the client says nothing", _filters("silence", "drop side=client", when=lambda c: bool(c.frames))),
+    Rung(
+        "no-heartbeats",
+        "all but the client's heartbeats",
+        _filters("no-heartbeats", "drop-heartbeat side=client", when=lambda c: bool(c.beats)),
+    ),
+    Rung(
+        "suspect-dropped", "all but messages like the last one", _of_suspect("suspect-dropped", "drop side=client {}")
+    ),
+    Rung("suspect-only", "only the last message", _suspect_only, live=False),
+    Rung("first-only", "only the first message", _first_only, live=False),
+    Rung("benign-instead", "a harmless message in the place of the last one", _benign, live=False),
+    Rung(
+        "as-json",
+        "the last message as JSON",
+        _of_suspect("as-json", 'rewrite side=client {} to={{"type":"ping"}}', lambda c, f: f.text and not is_json(f)),
+    ),
+    Rung("flipped", "text as binary and binary as text", _of_suspect("flipped", "flip-opcode side=client {}")),
+    Rung(
+        "no-large",
+        "nothing large",
+        lambda c: (
+            Trial("no-large", (f"drop side=client size={len(c.suspect.payload) // 2}..",))
+            if c.suspect and large(c, c.suspect)
+            else None
+        ),
+    ),
+    Rung(
+        "repaired",
+        "malformed messages repaired",
+        _filters("repaired", "repair-malformed side=client", when=lambda c: any(f.problems for f in c.frames)),
+    ),
+    Rung(
+        "answer-server-heartbeats",
+        "the server's heartbeats are answered for the client",
+        _filters("answer-server-heartbeats", "answer-ping side=server", when=lambda c: c.server_beats > 0),
+    ),
+    Rung(
+        "answer-control-pings",
+        "the server's control pings are answered by the proxy",
+        _filters("answer-control-pings", "answer-ping side=server level=control", when=lambda c: c.server_pings > 0),
+    ),
+    Rung(
+        "control-keepalive",
+        "a control ping whenever it is quiet",
+        _keepalive("control-keepalive", "keepalive every={}s"),
+    ),
+    Rung(
+        "no-extensions",
+        "no compression",
+        _filters("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
+    ),
+    Rung(
+        "no-subprotocol",
+        "no subprotocol",
+        _filters("no-subprotocol", "strip-header Sec-WebSocket-Protocol", when=lambda c: "subprotocol" in c.features),
+    ),
+    Rung("no-origin", "no Origin", _filters("no-origin", "strip-header Origin", when=lambda c: "origin" in c.features)),
+    Rung(
+        "no-cookie", "no cookies", _filters("no-cookie", "strip-header Cookie", when=lambda c: "cookie" in c.features)
+    ),
+    Rung(
+        "unique-id",
+        "an id of its own for each connection",
+        lambda c: Trial("unique-id", ("unique-id",), clients=2) if c.overlaps else None,
+    ),
+)
+
+
+# The explanations.
+
+
+class Explanation(Struct, frozen=True):
+    """What a verdict predicts: the rungs that it survives, those of which it says nothing; it fails at all others.
+
+    ``prior`` is its weight before any trial, given the case; 0 rules it out.
+    """
+
+    verdict: str
+    trigger: str
+    survives: frozenset[str]
+    unsure: frozenset[str]
+    prior: Callable[[Case], float]
+
+    def fails(self, rung: str, case: Case) -> float:
+        """The probability that the connection fails at a rung, if this explanation is right."""
+        if rung in self.unsure:
+            return 0.5
+        if rung == "no-heartbeats" and rung not in self.survives and self.trigger == "frame":
+            suspect = case.suspect
+            return 1 - SURE if suspect is not None and suspect.beat is not None else SURE
+        return 1 - SURE if rung in self.survives else SURE
+
+
+def _explain(
+    verdict: str, trigger: str, survives: str = "", unsure: str = "", prior: Callable[[Case], float] = lambda c: 1.0
+) -> Explanation:
+    return Explanation(verdict, trigger, frozenset(survives.split()), frozenset(unsure.split()), prior)
+
+
+_FRAME = "silence suspect-dropped first-only benign-instead"
+
+
+def _suspect(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
+    return lambda case: test(case, case.suspect) if case.suspect is not None else 0.0
+
+
+def _well_formed(case: Case, frame: ClientFrame) -> float:
+    """How likely a message's content is at fault that is sound as JSON; of the very first message, less."""
+    if not is_json(frame):
+        return 0.05
+    return 0.5 if frame is case.frames[0] else 1.5
+
+
+def _timed(weight: float) -> Callable[[Case], float]:
+    return lambda case: weight if case.lifetime > 0.3 and case.how != "refused" else 0.02 * weight
+
+
+def _quick(case: Case) -> float:
+    return 1.0 if case.lifetime <= 0.3 and case.how != "refused" else 0.05
+
+
+def _auth(case: Case) -> float:
+    if case.how == "refused":
+        return 1.0 if case.status in (401, 403) else 0.0
+    return 3.0 if case.code in (1008, 3000, 3003, 4001, 4003, 4401, 4403) and case.lifetime < 1 else 0.02
+
+
+EXPLANATIONS: tuple[Explanation, ...] = (
+    _explain("server-handler/returns-immediately", "none", prior=_quick),
+    _explain(
+        "server-handler/returns-after-message",
+        "count",
+        "silence",
+        "suspect-dropped no-heartbeats flipped",
+        _suspect(lambda c, f: (3.0 if f is c.frames[0] else 0.3) * (2.0 if c.replied else 1.0)),
+    ),
+    _explain(
+        "heartbeat/app-ping-kills",
+        "frame",
+        f"{_FRAME} no-heartbeats",
+        "as-json",
+        _suspect(lambda c, f: (3.0 if not is_json(f) else 0.25) if f.beat is not None else 0.01),
+    ),
+    _explain(
+        "message/not-json",
+        "frame",
+        f"{_FRAME} as-json",
+        "flipped",
+        _suspect(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),
+    ),
+    _explain("message/schema", "frame", _FRAME, "flipped", _suspect(lambda c, f: _well_formed(c, f))),
+    _explain("message/unknown-type", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.4 if is_json(f) else 0.05)),
+    _explain("server-handler/crash-on-message", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.3)),
+    _explain("message/wrong-opcode", "frame", f"{_FRAME} flipped", "", _suspect(lambda c, f: 0.4 if f.text else 2.0)),
+    _explain(
+        "message/oversize",
+        "frame",
+        f"{_FRAME} no-large",
+        "flipped",
+        _suspect(lambda c, f: 5.0 if c.code == 1009 else (1.0 if large(c, f) else 0.0)),
+    ),
+    _explain(
+        "message/invalid-utf8",
+        "frame",
+        f"{_FRAME} repaired flipped",
+        "",
+        _suspect(lambda c, f: 4.0 if "invalid-utf8" in f.problems or c.code == 1007 else 0.0),
+    ),
+    _explain(
+        "message/framing",
+        "frame",
+        f"{_FRAME} repaired",
+        "flipped",
+        _suspect(lambda c, f: 4.0 if set(f.problems) - {"invalid-utf8"} or c.code == 1002 else 0.0),
+    ),
+    _explain(
+        "message/encoding",
+        "frame",
+        f"{_FRAME} repaired",
+        "flipped",
+        _suspect(lambda c, f: 4.0 if f.payload.startswith(b"\xef\xbb\xbf") else 0.0),
+    ),
+    _explain(
+        "heartbeat/app-pong-missing-from-client",
+        "time",
+        "answer-server-heartbeats",
+        "control-keepalive",
+        lambda c: _timed(1.5)(c) if c.server_beats else 0.05,
+    ),
+    _explain(
+        "heartbeat/control-pong-missing",
+        "time",
+        "answer-control-pings",
+        "control-keepalive",
+        lambda c: 4.0 if "ping timeout" in c.reason else (_timed(0.7)(c) if c.server_pings else 0.02),
+    ),
+    _explain(
+        "intermediary/idle-timeout",
+        "time",
+        "control-keepalive",
+        "answer-server-heartbeats answer-control-pings",
+        lambda c: _timed(1.0)(c) if c.how == "abrupt" else 0.1,
+    ),
+    _explain(
+        "message/init-missing",
+        "time",
+        "",
+        "control-keepalive",
+        lambda c: 3.0 if c.code == 4408 else (_timed(0.3)(c) if not c.frames else 0.05),
+    ),
+    _explain("process/worker-timeout", "time", prior=_timed(0.2)),
+    _explain("server-handler/crash-on-own-event", "peer", prior=_timed(0.2)),
+    _explain(
+        "identity/token-expired-retry", "header", "", "no-cookie", lambda c: 0.0 if c.how == "refused" else _auth(c)
+    ),
+    _explain("handshake/auth-rejected", "header", "", "no-cookie", lambda c: _auth(c) if c.how == "refused" else 0.1),
+    _explain("handshake/origin", "header", "no-origin", "", lambda c: 0.5 if "origin" in c.features else 0.0),
+    _explain(
+        "handshake/extension",
+        "header",
+        "no-extensions",
+        f"{_FRAME} flipped no-heartbeats",
+        lambda c: 0.5 if "extensions" in c.features else 0.0,
+    ),
+    _explain(
+        "handshake/subprotocol", "header", "no-subprotocol", "", lambda c: 0.5 if "subprotocol" in c.features else 0.0
+    ),
+    _explain("handshake/path", "header", prior=lambda c: 1.0 if c.how == "refused" and c.status in (403, 404) else 0.0),
+    _explain("identity/id-collision", "peer", "unique-id", "", lambda c: 2.0 if c.overlaps else 0.0),
+)
+
+
+class Standing:
+    """The explanations and how probable each still is."""
+
+    def __init__(self, case: Case, explanations: tuple[Explanation, ...] = EXPLANATIONS) -> None:
+        self.case = case
+        self.explanations = {e.verdict: e for e in explanations}
+        weights = {e.verdict: e.prior(case) for e in explanations}
+        self.weights = _normal({v: w * _prior(case.priors, v) for v, w in weights.items()})
+
+    def best(self) -> tuple[Explanation, float]:
+        """The most probable explanation, and its probability."""
+        verdict = max(self.weights, key=lambda v: self.weights[v])
+        return self.explanations[verdict], self.weights[verdict]
+
+    def ranked(self) -> Iterator[tuple[str, float]]:
+        """All that still stand, the most probable first."""
+        for verdict in sorted(self.weights, key=lambda v: -self.weights[v]):
+            if self.weights[verdict] >= 0.01:
+                yield verdict, self.weights[verdict]
+
+    def update(self, rung: str, outcome: Outcome) -> None:
+        """Takes the outcome of a rung into account."""
+        if outcome is Outcome.UNRESOLVED:
+            return
+        failed = outcome is Outcome.FAILED
+        for verdict, explanation in self.explanations.items():
+            chance = explanation.fails(rung, self.case)
+            self.weights[verdict] *= chance if failed else 1 - chance
+        self.weights = _normal(self.weights)
+
+    def gain(self, rung: str) -> float:
+        """The information (in nats) that a rung's outcome is expected to bring, for what it is expected to cost."""
+        chances = {v: e.fails(rung, self.case) for v, e in self.explanations.items()}
+        fails = sum(self.weights[v] * chances[v] for v in self.weights)
+        before = _entropy(self.weights.values())
+        failed = [w * chances[v] / fails for v, w in self.weights.items()] if fails > 0 else []
+        survived = [w * (1 - chances[v]) / (1 - fails) for v, w in self.weights.items()] if fails < 1 else []
+        after = fails * _entropy(failed) + (1 - fails) * _entropy(survived)
+        return (before - after) / (fails + SURVIVAL_COSTS * (1 - fails))
+
+
+def _prior(priors: Mapping[str, float], verdict: str) -> float:
+    """What reading the recording made of a verdict; one that it did not think of is not ruled out."""
+    if not priors:
+        return 1.0
+    category = verdict.partition("/")[0]
+    same = max((w for v, w in priors.items() if v.partition("/")[0] == category), default=0.0)
+    return 0.05 + priors.get(verdict, 0.0) + 0.25 * same
+
+
+def _normal(weights: dict[str, float]) -> dict[str, float]:
+    total = sum(weights.values())
+    return {v: w / total for v, w in weights.items()} if total > 0 else weights
+
+
+def _entropy(weights: Iterable[float]) -> float:
+    return -sum(w * log(w) for w in weights if w > 0)

@@ -1,0 +1,93 @@
+"""Simulated backends: what a faulty server makes of a trial, without a socket. For tests of the search."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from random import Random
+
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.search import BudgetSpent, Search, Verdict
+from hangup.experiment.trial import Case, ClientFrame, Result, Trial
+from hangup.filters import text as filter_text
+from hangup.filters.base import Message
+from hangup.wire.frames import OPCODE_NUMBERS
+from hangup.wire.heartbeats import recognise
+
+Fails = Callable[[list[tuple[str, bytes]], Trial], bool]
+"""Given the messages (opcode, payload) that reach the server, in order, and the trial: does it hang up?"""
+
+
+def frame(n: int, payload: str | bytes, at: float, opcode: str = "") -> ClientFrame:
+    data = payload.encode() if isinstance(payload, str) else payload
+    kind = opcode or ("text" if isinstance(payload, str) else "binary")
+    return ClientFrame(n, kind, data, at, recognise(OPCODE_NUMBERS[kind], data))
+
+
+def case(*payloads: str | bytes, lifetime: float = 1.0, reaction: float | None = 0.003, **more: object) -> Case:
+    """A client that sends these, the last one just before the end."""
+    step = lifetime / (len(payloads) + 1)
+    frames = [frame(2 * i + 1, p, round(step * (i + 1), 3)) for i, p in enumerate(payloads)]
+    return Case(frames, lifetime, reaction if frames else None, **{"how": "abrupt", **more})  # type: ignore[arg-type]
+
+
+def reaching(case: Case, trial: Trial) -> list[tuple[str, bytes]]:
+    """What is left of the client's messages: the frames that are kept, edited, through the real filters."""
+    edits = dict(trial.edits)
+    out: list[tuple[str, bytes]] = []
+    kept = [f for f in case.frames if trial.frames is None or f.n in trial.frames]
+    for index, f in enumerate(kept, 1):
+        opcode, payload = f.opcode, f.payload
+        if f.n in edits:
+            opcode, payload = edits[f.n].opcode or opcode, edits[f.n].payload
+        for form in trial.filters:
+            name, _, rest = form.partition(" ")
+            if name == "flip-opcode":
+                probe = filter_text.parse(f"drop {rest}")
+                if _selected(probe, opcode, payload, index):
+                    opcode = "binary" if opcode == "text" else "text"
+            elif name == "rewrite":
+                rest, _, to = rest.partition(" to=")
+                if _selected(filter_text.parse(f"drop {rest}"), opcode, payload, index):
+                    payload = to.encode()
+            elif name in ("drop", "drop-heartbeat") and _selected(filter_text.parse(form), opcode, payload, index):
+                break
+        else:
+            out.append((opcode, payload))
+    return out
+
+
+def _selected(filter: object, opcode: str, payload: bytes, index: int) -> bool:
+    message = Message("client", OPCODE_NUMBERS[opcode], payload, index, index, index, 0.0, 0.0)
+    state = filter.begin(None)  # type: ignore[attr-defined]
+    return bool(filter.apply(message, state))  # type: ignore[attr-defined]
+
+
+def run(
+    search: Search[Verdict], case: Case, fails: Fails, *, rate: float = 1.0, seed: int = 0, most: int = 500
+) -> Verdict:
+    """Carries out a search on a simulated server that fails with probability ``rate`` where it would fail."""
+    random = Random(seed)
+    used = 0
+    try:
+        trial = next(search)
+        while True:
+            used += trial.clients
+            if used > most:
+                trial = search.throw(BudgetSpent(f"{most} connections are used up"))
+                continue
+            failed = fails(reaching(case, trial), trial) and random.random() < rate
+            trial = search.send(Result(Outcome.FAILED if failed else Outcome.SURVIVED))
+    except StopIteration as stop:
+        verdict: Verdict = stop.value
+        return verdict
+
+
+def not_json(messages: list[tuple[str, bytes]]) -> bool:
+    """Whether a server that reads each message as JSON would meet one that is none."""
+    for _, payload in messages:
+        try:
+            json.loads(payload)
+        except ValueError:
+            return True
+    return False

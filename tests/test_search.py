@@ -1,0 +1,119 @@
+"""The search, on simulated servers: the right explanation, proved, minimal, with few connections."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+
+from hangup.experiment.search import search
+from hangup.experiment.trial import Case
+from simulated import Fails, case, not_json, run
+
+HELLO, CHAT, PING = '{"type":"hello"}', '{"type":"chat","text":"hi"}', '{"type":"ping"}'
+
+
+def missing_field(messages: list[tuple[str, bytes]]) -> bool:
+    return any(b'"ping"' in payload and b'"ts"' not in payload for _, payload in messages)
+
+
+FAULTS: list[tuple[str, Case, Fails]] = [
+    ("heartbeat/app-ping-kills", case(HELLO, CHAT, "ping"), lambda m, t: not_json(m)),
+    ("message/not-json", case(HELLO, CHAT, "hello there"), lambda m, t: not_json(m)),
+    ("message/schema", case(HELLO, CHAT, PING), lambda m, t: missing_field(m)),
+    ("server-handler/returns-immediately", case(lifetime=0.01), lambda m, t: True),
+    ("server-handler/returns-immediately", case(HELLO, lifetime=0.01), lambda m, t: True),
+    ("server-handler/returns-after-message", case(HELLO), lambda m, t: len(m) > 0),
+    ("message/wrong-opcode", case(HELLO, CHAT, b"\x01\x02"), lambda m, t: any(o == "binary" for o, _ in m)),
+    (
+        "message/oversize",
+        case(HELLO, json.dumps({"type": "paste", "text": "x" * 5000}), code=1009, how="close"),
+        lambda m, t: any(len(p) > 3000 for _, p in m),
+    ),
+    (
+        "intermediary/idle-timeout",
+        case(HELLO, lifetime=2.0, reaction=1.8),
+        lambda m, t: not any(f.startswith("keepalive") for f in t.filters),
+    ),
+    (
+        "heartbeat/app-pong-missing-from-client",
+        case(HELLO, lifetime=2.0, reaction=1.8, server_beats=3, how="close", code=1000),
+        lambda m, t: "answer-ping side=server" not in t.filters,
+    ),
+    (
+        "handshake/origin",
+        case(how="refused", status=403, features=frozenset({"origin"}), lifetime=0.0),
+        lambda m, t: "strip-header Origin" not in t.filters,
+    ),
+    (
+        "handshake/extension",
+        case(HELLO, features=frozenset({"extensions"}), lifetime=0.4),
+        lambda m, t: bool(m) and "strip-extensions" not in t.filters,
+    ),
+    (
+        "identity/id-collision",
+        case(HELLO, overlaps=True, how="close", code=4000),
+        lambda m, t: "unique-id" not in t.filters,
+    ),
+]
+
+
+@pytest.mark.parametrize(("verdict", "case", "fails"), FAULTS, ids=[f"{v}-{i}" for i, (v, *_) in enumerate(FAULTS)])
+def test_the_right_cause_is_found_and_proved(verdict: str, case: Case, fails: Fails) -> None:
+    found = run(search(case), case, fails)
+    assert found.verdict == verdict, found.standing
+    assert found.proved, found.claim
+    assert found.connections <= 90
+
+
+def test_the_cure_and_the_smallest_exchange() -> None:
+    noisy = case(HELLO, *[json.dumps({"type": "chat", "text": f"message {i}"}) for i in range(40)], "ping")
+    found = run(search(noisy), noisy, lambda m, t: not_json(m))
+    assert found.cure == "drop-heartbeat side=client"
+    assert found.minimal is not None and found.minimal.frames == (noisy.frames[-1].n,)
+    assert found.minimal.payload == b"" or not json_like(found.minimal.payload or b"")
+    assert found.claim.startswith(f"failed {found.cause.failed}/{found.cause.n} with, 0/")
+
+
+def json_like(payload: bytes) -> bool:
+    return not not_json([("text", payload)])
+
+
+def test_a_size_limit_is_found_exactly() -> None:
+    _, big, fails = FAULTS[7]
+    found = run(search(big), big, fails)
+    assert found.minimal is not None and found.minimal.size_limit == 3000
+    assert found.connections <= 80
+
+
+def test_a_healthy_server_is_not_blamed() -> None:
+    sound = case(HELLO, "ping")
+    found = run(search(sound), sound, lambda m, t: False)
+    assert not found.reproduced and not found.proved and found.verdict == "unknown/"
+
+
+def test_what_no_rung_changes_is_not_proved() -> None:
+    """Something beyond this connection ends it: time, or the server's own doing."""
+    odd = case(HELLO, CHAT, lifetime=3.0, reaction=1.2)
+    found = run(search(odd), odd, lambda m, t: True)
+    assert not found.proved
+
+
+def test_what_was_learned_survives_the_end_of_the_budget() -> None:
+    _, ping, fails = FAULTS[0]
+    found = run(search(ping), ping, fails, most=5)
+    assert found.stopped and not found.proved and found.ladder and found.connections <= 6
+
+
+def test_flickering_failures_are_seldom_proved_wrongly() -> None:
+    """200 runs at rates from 0.3 to 0.9: what is proved is right, and what cannot be told is left open."""
+    wrong = proved = 0
+    rates = [0.3, 0.5, 0.7, 0.9]
+    for seed in range(200):
+        verdict, this, fails = FAULTS[Random(seed).choice([0, 2, 6, 8])]
+        found = run(search(this, minimise=False), this, fails, rate=rates[seed % 4], seed=seed, most=400)
+        proved += found.proved and found.verdict == verdict
+        wrong += found.proved and found.verdict != verdict
+    assert wrong <= 4, f"{wrong} wrong of 200"
+    assert proved >= 120, f"{proved} of 200 proved"
