@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from random import Random
 
 from hangup.experiment.evidence import Outcome
@@ -43,18 +44,21 @@ def reaching(case: Case, trial: Trial) -> list[tuple[str, bytes]]:
         for form in trial.filters:
             name, _, rest = form.partition(" ")
             if name == "flip-opcode":
-                probe = filter_text.parse(f"drop {rest}")
+                probe = parsed(f"drop {rest}")
                 if _selected(probe, opcode, payload, index):
                     opcode = "binary" if opcode == "text" else "text"
             elif name == "rewrite":
                 rest, _, to = rest.partition(" to=")
-                if _selected(filter_text.parse(f"drop {rest}"), opcode, payload, index):
+                if _selected(parsed(f"drop {rest}"), opcode, payload, index):
                     payload = to.encode()
-            elif name in ("drop", "drop-heartbeat") and _selected(filter_text.parse(form), opcode, payload, index):
+            elif name in ("drop", "drop-heartbeat") and _selected(parsed(form), opcode, payload, index):
                 break
         else:
             out.append((opcode, payload))
     return out
+
+
+parsed = cache(filter_text.parse)
 
 
 def _selected(filter: object, opcode: str, payload: bytes, index: int) -> bool:
