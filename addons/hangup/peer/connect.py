@@ -40,10 +40,15 @@ async def connect(
                 target.host, target.port, ssl=context, happy_eyeballs_delay=0.25, limit=limit
             )
     except (OSError, UnicodeError) as error:
-        # asyncio's own TimeoutError has no number, a TCP stack's has.
-        late = isinstance(error, TimeoutError) and error.errno is None
-        why = f"no connection within {duration(timeout)}" if late else failure(error, target)
-        raise BackendError(f"{printable(target.origin)}: {why}") from None
+        raise BackendError(explained(error, target, timeout)) from None
+
+
+def explained(error: OSError | UnicodeError, target: Target, timeout: float) -> str:
+    """The target, and why no connection came about within ``timeout`` seconds."""
+    # asyncio's own TimeoutError has no number, a TCP stack's has.
+    late = isinstance(error, TimeoutError) and error.errno is None
+    why = f"no connection within {duration(timeout)}" if late else failure(error, target)
+    return f"{printable(target.origin)}: {why}"
 
 
 def failure(error: OSError | UnicodeError, target: Target) -> str:

@@ -1,0 +1,126 @@
+"""Where trials are carried out: each is one play of the recorded client against the target."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from hangup.errors import BackendError
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.failure import Failure, judge
+from hangup.experiment.search import BudgetSpent, Search, Verdict
+from hangup.experiment.trial import Case, Result, Trial
+from hangup.filters.filter_set import FilterSet
+from hangup.peer.player import Settings, play
+from hangup.peer.tape import Sink
+from hangup.recording.transcript import Transcript
+from hangup.wire.url import Target
+
+Progress = Callable[[Trial, Result], None]
+
+
+class Budget(Struct):
+    """How many connections and seconds an experiment may use."""
+
+    connections: int = 400
+    seconds: float = 600.0
+
+
+class Lab:
+    """Carries out a search by replay. ``sink`` records every trial; ``progress`` is told of each.
+
+    ``survive`` is by how many seconds a trial must outlive the failure to have survived, None to derive it.
+    """
+
+    def __init__(
+        self,
+        transcript: Transcript,
+        target: Target,
+        failure: Failure,
+        case: Case,
+        sink: Sink,
+        *,
+        budget: Budget | None = None,
+        survive: float | None = None,
+        seed: int = 0,
+        insecure: bool = False,
+        ca: Path | None = None,
+        progress: Progress = lambda trial, result: None,
+    ) -> None:
+        self.transcript = transcript
+        self.target = target
+        self.failure = failure
+        self.case = case
+        self.sink = sink
+        self.budget = budget or Budget()
+        self.survive = survive
+        self.seed = seed
+        self.insecure = insecure
+        self.ca = ca
+        self.progress = progress
+        self.connections = 0
+        self._started = asyncio.get_running_loop().time()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it began."""
+        return asyncio.get_running_loop().time() - self._started
+
+    async def run(self, search: Search[Verdict]) -> Verdict:
+        """Carries it out to its end, or to the end of the budget."""
+        try:
+            trial = next(search)
+            while True:
+                if self.connections + trial.clients > self.budget.connections:
+                    trial = search.throw(BudgetSpent(f"{self.budget.connections} connections are used up"))
+                elif self.seconds > self.budget.seconds:
+                    trial = search.throw(BudgetSpent(f"{self.budget.seconds:g} seconds are used up"))
+                else:
+                    result = await self.carry_out(trial)
+                    self.progress(trial, result)
+                    trial = search.send(result)
+        except StopIteration as stop:
+            verdict: Verdict = stop.value
+            return verdict
+
+    async def carry_out(self, trial: Trial) -> Result:
+        """One trial: its clients at once, of which any that fails is a failure."""
+        results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
+        for wanted in (Outcome.FAILED, Outcome.UNRESOLVED):
+            for result in results:
+                if result.outcome is wanted:
+                    return result
+        return results[0]
+
+    async def _play(self, trial: Trial, client: int) -> Result:
+        self.connections += 1
+        conn = self.connections
+        settings = Settings(
+            survive=self._patience(trial), seed=self.seed + conn, insecure=self.insecure, ca=self.ca, patience=1.0
+        )
+        frames = None if trial.frames is None else frozenset(trial.frames)
+        try:
+            outcome = await play(
+                self.transcript,
+                self.target,
+                self.sink,
+                settings,
+                conn=conn,
+                filters=FilterSet(trial.filters),
+                frames=frames,
+                edits=dict(trial.edits),
+            )
+        except BackendError as error:
+            return Result(Outcome.UNRESOLVED, None, conn, str(error))
+        live = outcome.live
+        return Result(judge(live, self.failure), live.lifetime, conn, live.ending.sentence)
+
+    def _patience(self, trial: Trial) -> float | None:
+        """Until when a trial must live to have survived, in seconds from opening."""
+        if trial.patience is not None:
+            return trial.patience
+        bound = self.failure.within or 1.5 * self.case.lifetime + 0.5
+        return bound + (0.25 if self.survive is None else self.survive)

@@ -1,0 +1,432 @@
+"""A recorded client, played against a real server.
+
+::
+
+    transcript = Transcript(recording, conn)           # floor 1; may be used for any number of plays
+    sink = Tape()                                      # or a Recorder, to write a recording
+    outcome = await play(transcript, parse_target("ws://localhost:8000"), sink, Settings(speed=inf))
+    outcome.same, outcome.survived, outcome.live       # the account of the run is a ledger's Connection
+
+:func:`play` opens one connection, says what the recorded client said, at its pace, and waits for what comes of it.
+It always returns: a server that says less than it did is waited for with bounded patience, and a connection that
+nobody ends is ended by the player, labelled as its own doing, once it has outlived the recorded end by a margin. Only
+a failure to connect raises (:class:`~hangup.errors.BackendError`), and a recording with missing bytes. It may be
+cancelled at any moment, and leaves no socket behind; any number of plays may run at once, over one sink if each has a
+``conn`` of its own.
+
+Everything goes through a :class:`~hangup.session.Session`, as in the proxy: so filters apply as they would there, and
+the run is recorded as a proxy would record it. The player's client is before the filters, the server behind them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Container, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from msgspec import Struct, field
+
+from hangup.filters.chain import Chain
+from hangup.filters.filter_set import FilterSet
+from hangup.peer.connect import tls_context
+from hangup.peer.ear import Ear, Heard
+from hangup.peer.line import Line, fast_mask
+from hangup.peer.link import Link
+from hangup.peer.opening import Opened, open_websocket, request_for
+from hangup.peer.outcome import Outcome, blank
+from hangup.peer.tape import Sink
+from hangup.peer.voice import Edit, Voice
+from hangup.recording.account import Connection
+from hangup.recording.correlate import Names, Pairing, response_values
+from hangup.recording.events import Request, Response
+from hangup.recording.leaves import skeleton
+from hangup.recording.transcript import Hear, Send, Transcript
+from hangup.recording.units import plural
+from hangup.session import Session
+from hangup.wire import deflate, handshake
+from hangup.wire.header_lists import parse_extensions
+from hangup.wire.url import Target
+
+Pace = Literal["causal", "clock"]
+
+PATIENCE = 2.0
+"""Seconds that server messages may be late by, together, before they are given up."""
+CLOSE_WAIT = 2.0
+"""Seconds to wait for the answer to a CLOSE, and for the end of the connection after it."""
+SOON = 0.0005
+"""What is due within so many seconds is due: timers are no finer."""
+AT_ONCE = 0.02
+"""Who answered pings within so many seconds answered at once."""
+BREATH = 256
+"""After so many steps without a wait, others get their turn."""
+COMPARED = 20_000
+"""So many pairs of unequal messages are compared by their shape."""
+MARGIN = (1.0, 10.0)
+"""The margin by which the recorded end is outlived is a quarter of the time, and between these (seconds)."""
+
+
+class Settings(Struct, kw_only=True):
+    """How to play.
+
+    ``headers`` take the place of recorded ones of the same name; an empty value removes one. ``pace`` is ``causal``
+    (the client goes on after as many server messages as in the recording, plus its thinking time) or ``clock`` (at
+    the recorded times, whatever the server does); ``speed`` shortens the client's times, ``inf`` to nothing.
+    ``patience`` bounds, in seconds for the whole run, how long late server messages are waited for. ``survive`` is how
+    long after opening it must still live to have survived, in seconds (None: as long as recorded, plus a margin).
+    ``timeout`` is for the connection and for the handshake, each. ``sets`` gives correlated values by their name.
+    ``seed`` makes keys and filters' randomness repeatable.
+    """
+
+    headers: Sequence[tuple[str, str]] = ()
+    pace: Pace = "causal"
+    speed: float = 1.0
+    patience: float = PATIENCE
+    survive: float | None = None
+    timeout: float = 10.0
+    insecure: bool = False
+    ca: Path | None = None
+    correlate: bool = True
+    sets: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+
+async def play(
+    transcript: Transcript,
+    target: Target,
+    sink: Sink,
+    settings: Settings | None = None,
+    *,
+    conn: int = 1,
+    filters: FilterSet | None = None,
+    frames: Container[int] | None = None,
+    edits: Mapping[int, Edit] | None = None,
+    on_open: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Plays a recorded client once, as connection ``conn`` of ``sink``.
+
+    ``filters`` apply as in the proxy. ``frames`` are the numbers of the client's data messages that are said (by
+    their first frame; None: all), ``edits`` gives some of them another payload. ``on_open`` is called when the
+    handshake is over, however it went.
+    """
+    player = Player(transcript, target, sink, settings or Settings(), conn, filters or FilterSet(), frames, edits)
+    return await player.run(on_open)
+
+
+class Player:
+    """One run; see :func:`play`."""
+
+    def __init__(
+        self,
+        transcript: Transcript,
+        target: Target,
+        sink: Sink,
+        settings: Settings,
+        conn: int,
+        filters: FilterSet,
+        frames: Container[int] | None,
+        edits: Mapping[int, Edit] | None,
+    ) -> None:
+        self.transcript = transcript
+        self.survey = survey = transcript.survey
+        self.target = target
+        self.sink = sink
+        self.settings = settings
+        self.conn = conn
+        self._random = Random(settings.seed)
+        self._frames = frames
+        self._edits = edits
+        self._loop = asyncio.get_running_loop()
+        self._chain = Chain(
+            filters,
+            conn,
+            sink.now(),
+            path=survey.request.target,
+            random=self._random,
+            totals=survey.totals,
+            emit=sink.emit,
+        )
+        self._names = Names(survey.correlations if settings.correlate else (), settings.sets)
+        self._pairing = Pairing(self._names)
+        self._link: Link | None = None
+        self._voice: Voice
+        self._server_close = b""
+        self._pings = 0
+        self._pongs: list[asyncio.TimerHandle] = []
+        # Pace: the step before this one was recorded at ``_then``, and due now at ``_base``. ``_late`` is how much of
+        # the patience is spent; ``_waived`` is set when what comes next may answer something that was not said.
+        self._then = survey.opened
+        self._base = 0.0
+        self._late = 0.0
+        self._waived = False
+        # The account.
+        self._survived = False
+        self._sent = 0
+        self._stopped_at: int | None = None
+        self._missing = 0
+        self._first_missing: int | None = None
+        self._unlike: int | None = None
+        self._compared = 0
+
+    async def run(self, on_open: Callable[[], None] = lambda: None) -> Outcome:
+        """Plays it."""
+        began = self._loop.time()
+        try:
+            try:
+                opened = await self._open()
+            finally:
+                on_open()
+            if opened.ok and opened.line is not None:
+                link = self._link = self._attach(opened, opened.line)
+                await self._walk(link)
+                await self._finish(link)
+        except BaseException:
+            if self._link is not None:  # called off in the middle: the recording says that it was us
+                self._link.leave("fin", by="proxy")
+            raise
+        finally:
+            for timer in self._pongs:
+                timer.cancel()
+            self.sink.sessions.pop(self.conn, None)
+            if self._link is not None:
+                self._link.stop()
+                self._link.line.close()
+                await self._link.line.gone()
+        return self._outcome(self._loop.time() - began)
+
+    # The handshake.
+
+    async def _open(self) -> Opened:
+        settings, target = self.settings, self.target
+        context = tls_context(insecure=settings.insecure, ca=settings.ca) if target.secure else None
+        opened = await open_websocket(
+            target,
+            request_for(self.survey.request, target, settings.headers, self._random),
+            conn=self.conn,
+            now=self.sink.now,
+            context=context,
+            timeout=settings.timeout,
+            chain=self._chain,
+        )
+        self.sink.emit(opened.event)
+        return opened
+
+    def _attach(self, opened: Opened, line: Line) -> Link:
+        """The handshake has succeeded: from here on, bytes go through the session."""
+        event, given = opened.event, opened.given
+        assert given is not None and event.response is not None and opened.inbox is not None
+        asked = event.original or event.request
+        answered = extensions(event.response)
+        # What the server speaks, and what the client was told: filters may have made that differ.
+        params = deflate.parse(answered, extensions(event.request))
+        own = deflate.parse(extensions(given), extensions(asked))
+        self._chain.open(self.sink.now())
+        session = Session(
+            self.conn,
+            self.sink.emit,
+            deflate=params,
+            given=own,
+            unknown_extension=any(each.name != deflate.NAME for each in parse_extensions(answered)),
+            mask=fast_mask,
+            emit_lines=self.sink.emit_lines if self.sink.takes_lines else None,
+            chain=self._chain,
+        )
+        self.sink.sessions[self.conn] = session
+        recorded = self.survey.handshake
+        told = recorded.returned or recorded.response if recorded is not None else None
+        self._voice = Voice(
+            "client",
+            deflate.parse(extensions(told)) if told is not None else None,
+            own,
+            self._random,
+            rewrite=self._names.rewrite if self._names else None,
+            frames=self._frames,
+            edits=self._edits,
+        )
+        if told is not None:
+            self._names.pair_values(response_values(told), response_values(given))
+        self._base = self._loop.time()
+        ear = Ear("server", own, self._loop.time, self._on_ping, self._on_close, self._on_message)
+        link = self._link = Link("client", line, session, self.sink, ear)
+        link.start(opened.inbox.data)
+        return link
+
+    # What is heard.
+
+    def _on_message(self, heard: Heard) -> None:
+        if self._names and heard.data is not None:
+            self._pairing.live(heard.opcode, heard.data)
+
+    def _on_close(self, payload: bytes) -> None:
+        assert self._link is not None
+        self._server_close = payload
+        self._link.over = True
+
+    def _on_ping(self, payload: bytes) -> None:
+        self._pings += 1
+        pongs = self.survey.pongs
+        if not pongs.answers(self._pings):
+            return
+        if pongs.wait < AT_ONCE:
+            self._pong(payload)
+            return
+        self._pongs = [timer for timer in self._pongs if timer.when() > self._loop.time()]
+        self._pongs.append(self._loop.call_later(pongs.wait, self._pong, payload))
+
+    def _pong(self, payload: bytes) -> None:
+        if self._link is not None and not self._link.closing:
+            self._link.say(self._voice.pong(payload))
+
+    # The script.
+
+    async def _walk(self, link: Link) -> None:
+        causal = self.settings.pace == "causal"
+        breath = 0
+        for step in self.transcript.steps():
+            if type(step) is Hear:
+                if not link.over:
+                    await self._hear(link, step, causal)
+                continue
+            assert type(step) is Send
+            if not link.over:
+                if self._voice.leaves_out(step):
+                    self._waived = True
+                    continue
+                await self._due(link, step.at)
+            if link.over:
+                self._stopped_at = step.n
+                break
+            self._say(link, step)
+            breath += 1
+            if breath >= BREATH:
+                breath = 0
+                link.flush()
+                await asyncio.sleep(0)
+                if link.line.paused:
+                    await link.line.drain()
+        link.flush()
+
+    async def _due(self, link: Link, at: float) -> None:
+        """Waits until it is time for what was recorded at ``at``."""
+        self._base += max(0.0, at - self._then) / self.settings.speed
+        self._then = max(self._then, at)
+        if self._base > self._loop.time() + SOON:
+            await link.until(lambda: link.over, self._base)
+
+    def _say(self, link: Link, step: Send) -> None:
+        wire = self._voice.say(step)
+        if step.opcode == "close":
+            link.closing = True
+        if not step.data or step.begins:
+            self._sent += not link.closing
+        before = link.said
+        link.put(wire)
+        self._waived = link.said == before and not link.waiting  # kept back by a filter: nothing will answer it
+
+    async def _hear(self, link: Link, step: Hear, causal: bool) -> None:
+        """The client had waited for a message of the server here; so do we."""
+        if self._names and step.data is not None:
+            self._pairing.recorded(step.opcode, step.data)
+        queue = link.ear.queue
+        gap = max(0.0, step.at - self._then)
+        own = gap / self.settings.speed
+        self._then = max(self._then, step.at)
+        if causal and not queue:
+            # The server's own time does not pass faster, but what answers something that was not said need not come.
+            due = max(self._base, link.said_at) + (own if self._waived else gap)
+            patience = 0.0 if self._waived else max(0.0, self.settings.patience - self._late)
+            if not await link.until(lambda: bool(queue) or link.over, due + patience):
+                self._base = due
+                if not self._waived:
+                    self._late += self._loop.time() - due
+                    self._missing += 1
+                    self._first_missing = self._first_missing or step.n
+                return
+        if not queue:
+            self._base += own
+            return
+        heard = queue.popleft()
+        # One that was there already tells nothing of when the client would have gone on: its clock does.
+        self._base = heard.at if causal and heard.at > self._base else self._base + own
+        self._compare(step, heard)
+
+    def _compare(self, step: Hear, heard: Heard) -> None:
+        if self._unlike is not None or step.data is None or heard.data is None or step.data == heard.data:
+            return
+        self._compared += 1
+        if self._compared <= COMPARED and "pong" not in (step.opcode, heard.opcode):
+            if skeleton(step.opcode, step.data) != skeleton(heard.opcode, heard.data):
+                self._unlike = step.n
+
+    # The end.
+
+    async def _finish(self, link: Link) -> None:
+        leave = self.survey.leave
+        if leave.first and self._frames is None and not link.over:
+            await self._leave_first(link)
+            return
+        if not await link.until(lambda: link.over, self._deadline(link)):
+            self._survived = True
+            link.hang_up(self._voice.close((1000).to_bytes(2, "big")), "it survived the replay")
+            await self._closed(link)
+            link.leave("fin", by="proxy")
+        elif not link.cut:
+            if link.ear.closed and not link.closing and leave.answers:
+                link.closing = True
+                link.say(self._voice.close(self._server_close[:2]))
+            if link.ear.closed:
+                await self._closed(link)
+            link.leave("fin")
+
+    async def _leave_first(self, link: Link) -> None:
+        """The recorded client ended it: so do we."""
+        leave = self.survey.leave
+        if link.closing:
+            await self._closed(link)
+            link.leave("fin")
+            return
+        if leave.at is not None:
+            await self._due(link, leave.at)
+        link.leave("fin" if leave.how == "fin" or link.over else "rst")
+        if not link.over:
+            await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
+
+    async def _closed(self, link: Link) -> None:
+        """Waits for the other side's CLOSE, and then for the end of its stream."""
+        await link.until(lambda: link.ear.closed or link.left, self._loop.time() + CLOSE_WAIT)
+        await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
+
+    def _deadline(self, link: Link) -> float:
+        """Until when the end has to come."""
+        survey, now = self.survey, self._loop.time()
+        age = self.sink.now() - link.session.opened
+        if self.settings.survive is not None:
+            least = min(1.5 * survey.reaction + 0.25, self.settings.survive)
+            return now + max(self.settings.survive - age, least)
+        if survey.by == "nobody":
+            return now + min(survey.reaction, MARGIN[0])
+        wait = max(survey.reaction, survey.lifetime - age)
+        return now + wait + min(max(0.25 * max(survey.lifetime, wait), MARGIN[0]), MARGIN[1])
+
+    def _outcome(self, seconds: float) -> Outcome:
+        live = self.sink.ledger.connections.get(self.conn) or Connection(conn=self.conn)
+        outcome = blank(self.survey, live, self.conn)
+        outcome.survived, outcome.sent, outcome.seconds = self._survived, self._sent, seconds
+        outcome.stopped_at = self._stopped_at
+        outcome.missing, outcome.first_missing = self._missing, self._first_missing
+        outcome.unlike = self._unlike
+        outcome.correlated = dict(self._names.used)
+        notes = outcome.notes
+        if self._link is not None:
+            outcome.extra = len(self._link.ear.queue) + self._link.ear.beyond
+            if self._voice.unknown:
+                notes.append(f"{plural(self._voice.unknown, 'compressed message')} could not be compressed anew")
+        for name in sorted(self._names.missing - self._names.used.keys()):
+            notes.append(f"{name}: the server did not say it in this run, so the recorded value was sent")
+        return outcome
+
+
+def extensions(message: Request | Response) -> list[str]:
+    """The lines of a handshake's ``Sec-WebSocket-Extensions``."""
+    return handshake.get_all(message.headers, "Sec-WebSocket-Extensions")
