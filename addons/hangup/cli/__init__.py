@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "show": "hangup.cli.show:show",
     "demo": "hangup.cli.demo:demo",
     "probe": "hangup.cli.probe:probe",
+    "filters": "hangup.cli.filters:filters",
     "addon": "hangup.cli.proxy:addon",
     "convert": "hangup.cli.convert:convert",
     "diff": "hangup.cli.diff:diff",

@@ -15,7 +15,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache
 from random import Random
 from typing import Annotated, Any, ClassVar
 
@@ -174,10 +174,12 @@ class Replace(Action, frozen=True):
 
 class Reframe(Action, frozen=True):
     """A message goes on in other frames: fragments of these ``sizes`` in bytes (what is left over is one more), or
-    the ones that it had. With ``repair``, their headers are what the standard demands."""
+    the ones that it had. With ``mask`` they are masked, or not, as the side's must be; with ``rsv`` their RSV bits are
+    cleared, but for what compression needs."""
 
     sizes: tuple[int, ...] | None = None
-    repair: bool = False
+    mask: bool = False
+    rsv: bool = False
 
 
 class Inject(Action, frozen=True):
@@ -312,14 +314,15 @@ class Filter(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="f
         return " ".join([self.word(), *_settings(self)])
 
 
-@lru_cache(maxsize=None)
+@cache
 def settings(cls: type[Filter]) -> dict[str, msgspec.structs.FieldInfo]:
     """The settings of a filter by their name in the text form; those that every filter has come last."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
+    fields = {name: field for name, field in fields.items() if not name.startswith("_")}
     return {name: fields[name] for name in sorted(fields, key=lambda name: name in Filter.__struct_encode_fields__)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _times(cls: type[Filter]) -> list[tuple[str, str]]:
     """The settings that are times: name in the text form, and field."""
     return [(name, field.name) for name, field in settings(cls).items() if bare_type(field.type) == Seconds]

@@ -86,8 +86,9 @@ class Verdict(Struct):
             self.item = _replaced(self.item, action)
             self.done.append(Done(by, "replace", note))
         elif isinstance(action, Reframe):
-            repair = action.repair or (self.reframe is not None and self.reframe.repair)
-            self.reframe = Reframe(action.sizes, repair)
+            old = self.reframe or Reframe()
+            sizes = old.sizes if action.sizes is None else action.sizes
+            self.reframe = Reframe(sizes, old.mask or action.mask, old.rsv or action.rsv)
             self.done.append(Done(by, "reframe", note))
         elif isinstance(action, Hold):
             self.wait += action.seconds

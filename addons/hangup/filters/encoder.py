@@ -13,7 +13,7 @@ from random import Random
 
 from msgspec import Struct
 
-from hangup.filters.base import Message, Reframe
+from hangup.filters.base import Control, Message, Reframe
 from hangup.recording.events import Side
 from hangup.wire.deflate import Deflater, Params
 from hangup.wire.frames import CLOSE, CONTINUATION, Mask, header
@@ -65,10 +65,9 @@ class Encoder:
             payload = b"".join([part.payload for part in held])
         keys = [part.key for part in held if part.first]
         rsv = held[0].rsv
-        repair = reframe is not None and reframe.repair
-        if changed or repair:
+        if changed or (reframe is not None and reframe.rsv):
             rsv = RSV1 if packed else 0
-        if repair:
+        if reframe is not None and reframe.mask:
             keys = [self._repaired(key) for key in keys]
         if reframe is not None and reframe.sizes is not None:
             sizes = fit(len(payload), reframe.sizes)
@@ -94,9 +93,10 @@ class Encoder:
             frames.append(self._frame(kind, part, key, i == len(sizes) - 1, bits))
         return b"".join(frames)
 
-    def control(self, opcode: int, data: bytes, key: bytes | None, *, repair: bool = False) -> bytes:
+    def control(self, item: Control, key: bytes | None, reframe: Reframe | None = None) -> bytes:
         """A control frame that was changed; its data is cut to what a control frame may have."""
-        return self._frame(opcode, data[:LONGEST_CONTROL], self._repaired(key) if repair else key)
+        mask = reframe is not None and reframe.mask
+        return self._frame(item.opcode, item.data[:LONGEST_CONTROL], self._repaired(key) if mask else key)
 
     def injected(self, opcode: int, data: bytes) -> bytes:
         """A frame of ours, uncompressed, as if the side had sent it."""

@@ -345,8 +345,7 @@ class Gate:
             stray = Stray(side, item.opcode, item.payload, n, at, age, problems)
             verdict = connection.chain.decide(stray, Kind.STRAY)
         if verdict is not None and known and (verdict.changed or verdict.reframe is not None):
-            repair = verdict.reframe is not None and verdict.reframe.repair
-            unit.wire = self.encoder.control(verdict.item.opcode, verdict.item.data, item.key, repair=repair)
+            unit.wire = self.encoder.control(verdict.item, item.key, verdict.reframe)
         self._deliver(verdict, unit, mark, at, overtakes=known and not unit.close)
 
     def _junk(self, junk: Junk, at: float) -> None:

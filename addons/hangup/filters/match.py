@@ -97,6 +97,14 @@ def selected_kinds(opcode: Opcode | None) -> Kind:
     return Kind.MESSAGE | Kind.CONTROL if opcode == "any" else Kind.CONTROL
 
 
+def opcode_is(opcode: Opcode | None) -> Predicate:
+    """Whether an item, of a kind that is wanted, has the opcode of the setting."""
+    if opcode in (None, "any", "control"):
+        return lambda item: True
+    number = OPCODE_NUMBERS[str(opcode)]
+    return lambda item: bool(item.opcode == number)
+
+
 @lru_cache(maxsize=512)
 def _compile(match: Selecting, totals: tuple[tuple[Side, int], ...] | None) -> Predicate:
     checks = _checks(match, totals)
@@ -114,8 +122,7 @@ def _checks(match: Selecting, totals: tuple[tuple[Side, int], ...] | None) -> li
     """The checks, cheap ones first."""
     checks: list[Predicate] = []
     if match.opcode not in (None, "any", "control"):
-        number = OPCODE_NUMBERS[str(match.opcode)]
-        checks.append(lambda item: bool(item.opcode == number))
+        checks.append(opcode_is(match.opcode))
     if match.text is not None:
         text = match.text
         checks.append(lambda item: bool(item.data == text))

@@ -1,4 +1,4 @@
-"""``set-header`` and ``strip-header``: a handshake with other headers."""
+"""``set-header``, ``strip-header``, ``origin`` and ``subprotocol``: a handshake with other headers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,44 @@ import msgspec
 from msgspec import Meta
 
 from hangup.errors import FilterError
-from hangup.filters.base import Actions, Change, Filter, Kind, Request, Response
+from hangup.filters.base import NONE, Actions, Change, Filter, Kind, Request, Response
 from hangup.recording.events import Side
-from hangup.wire.header_lists import is_token
+from hangup.wire.handshake import get_all
+from hangup.wire.header_lists import is_token, parse_tokens
+
+Headers = list[tuple[str, str]]
+PROTOCOL = "Sec-WebSocket-Protocol"
+
+
+def without(headers: Headers, name: str) -> Headers:
+    """The headers but those of this name."""
+    return [(key, value) for key, value in headers if key.lower() != name.lower()]
+
+
+def put(headers: Headers, name: str, value: str) -> Headers:
+    """The headers with one of this name, in the place of the first that there was, else at the end."""
+    for place, (key, _) in enumerate(headers):
+        if key.lower() == name.lower():
+            return [*without(headers[:place], name), (key, value), *without(headers[place:], name)]
+    return [*headers, (name, value)]
+
+
+def changed(item: Request | Response, headers: Headers) -> Actions:
+    """The action that gives a handshake these headers, if they are others."""
+    head = item.request if isinstance(item, Request) else item.response
+    if headers == head.headers:
+        return None
+    return (Change(msgspec.structs.replace(head, headers=headers)),)
+
+
+def _check_value(value: str) -> None:
+    if any(ord(char) < 32 and char != "\t" or ord(char) == 127 for char in value) or value != value.strip():
+        raise FilterError(f"{value!r} is no value of a header: it has control characters, or space around it")
 
 
 class _Header(Filter, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="the header's name, in any case")]
-    in_: Annotated[Literal["request", "response"], Meta(description="whether in the request or in the response")] = (
+    in_: Annotated[Literal["request", "response"], Meta(description="in the request or in the response")] = (
         msgspec.field(name="in", default="request")
     )
 
@@ -27,37 +57,31 @@ class _Header(Filter, frozen=True, kw_only=True):
             raise FilterError(f"{self.name!r} is no name of a header")
 
     def wants(self, side: Side) -> Kind:
-        wanted = Kind.REQUEST if self.in_ == "request" else Kind.RESPONSE
-        return wanted if side == ("client" if self.in_ == "request" else "server") else Kind(0)
+        if side == "client":
+            return Kind.REQUEST if self.in_ == "request" else NONE
+        return Kind.RESPONSE if self.in_ == "response" else NONE
 
     def apply(self, item: Request | Response, state: Any) -> Actions:
         head = item.request if isinstance(item, Request) else item.response
-        headers = self.changed(list(head.headers))
-        if headers == head.headers:
-            return None
-        return (Change(msgspec.structs.replace(head, headers=headers)),)
+        return changed(item, self.new(head.headers))
 
-    def changed(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def new(self, headers: Headers) -> Headers:
         """The headers as they are to be."""
         raise NotImplementedError
-
-    def others(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """All headers but this one."""
-        return [(name, value) for name, value in headers if name.lower() != self.name.lower()]
 
 
 class StripHeader(_Header, frozen=True, kw_only=True):
     """A header is taken out of the handshake.
 
-    ``strip-header Sec-WebSocket-Extensions`` keeps compression from being negotiated: if the connection then survives,
-    one side offers or accepts permessage-deflate and does not carry it out.
+    ``strip-header Cookie`` shows whether the server goes by the cookie; ``strip-header Sec-WebSocket-Extensions``
+    keeps compression from being negotiated.
     """
 
     example: ClassVar[str] = "strip-header Sec-WebSocket-Extensions"
     positional: ClassVar[tuple[str, ...]] = ("name",)
 
-    def changed(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        return self.others(headers)
+    def new(self, headers: Headers) -> Headers:
+        return without(headers, self.name)
 
 
 class SetHeader(_Header, frozen=True, kw_only=True):
@@ -70,12 +94,84 @@ class SetHeader(_Header, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if any(ord(char) < 32 and char != "\t" or ord(char) == 127 for char in self.value):
-            raise FilterError("a header's value cannot have control characters")
+        _check_value(self.value)
 
-    def changed(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        kept = self.others(headers)
-        names = [name.lower() for name, _ in headers]
-        place = names.index(self.name.lower()) if self.name.lower() in names else len(kept)
-        name = headers[place][0] if place < len(names) and names[place] == self.name.lower() else self.name
-        return [*kept[:place], (name, self.value), *kept[place:]]
+    def new(self, headers: Headers) -> Headers:
+        return put(headers, self.name, self.value)
+
+
+class Origin(Filter, frozen=True, kw_only=True):
+    """The handshake comes from another origin: without a value, from that of the host that it goes to.
+
+    For servers that refuse pages from elsewhere (403, or open and closed at once): ``localhost`` and ``127.0.0.1`` are
+    two origins, and so are two ports.
+    """
+
+    example: ClassVar[str] = "origin http://localhost:8000"
+    kinds: ClassVar[Kind] = Kind.REQUEST
+    positional: ClassVar[tuple[str, ...]] = ("value",)
+
+    value: Annotated[str | None, Meta(description="the Origin header's value")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_value(self.value or "")
+
+    def wants(self, side: Side) -> Kind:
+        return self.kinds if side == "client" else NONE
+
+    def apply(self, item: Request, state: Any) -> Actions:
+        headers = item.request.headers
+        value = self.value
+        if value is None:
+            scheme = (
+                "https" if get_all(headers, "Origin")[:1] and get_all(headers, "Origin")[0][:6] == "https:" else "http"
+            )
+            value = f"{scheme}://{''.join(get_all(headers, 'Host')[:1])}"
+        return changed(item, put(headers, "Origin", value))
+
+
+class Subprotocol(Filter, frozen=True, kw_only=True):
+    """Other subprotocols are offered to the server, and the client is answered with one that it asked for.
+
+    ``answer`` is what the client is told: ``first`` of those that it asked for, ``none``, or a name; without it, what
+    the server chose, if the client asked for that, else the first. ``subprotocol answer=first`` adds the echo without
+    which browsers drop a connection at once.
+    """
+
+    example: ClassVar[str] = "subprotocol graphql-transport-ws"
+    kinds: ClassVar[Kind] = Kind.REQUEST | Kind.RESPONSE
+    positional: ClassVar[tuple[str, ...]] = ("offer",)
+
+    offer: Annotated[tuple[str, ...] | None, Meta(description="what the server is offered, by comma")] = None
+    answer: Annotated[str | None, Meta(description="what the client is told: first, none, or a name")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.offer is None and self.answer is None:
+            raise FilterError(f"subprotocol needs what to offer or what to answer, for instance: {self.example}")
+        for name in (*(self.offer or ()), self.answer or "first"):
+            if not is_token(name):
+                raise FilterError(f"{name!r} is no name of a subprotocol")
+
+    def wants(self, side: Side) -> Kind:
+        if side == "client":
+            return NONE if self.offer is None else Kind.REQUEST
+        return Kind.RESPONSE
+
+    def apply(self, item: Request | Response, state: Any) -> Actions:
+        if isinstance(item, Request):
+            return changed(item, put(item.request.headers, PROTOCOL, ", ".join(self.offer or ())))
+        if item.response.status != 101:
+            return None
+        asked = parse_tokens(get_all(item.asked.headers, PROTOCOL))
+        chosen = "".join(get_all(item.response.headers, PROTOCOL)[:1])
+        answer = self.answer
+        if answer is None:
+            answer = chosen if chosen in asked or not chosen else "first"
+        if answer == "first":
+            answer = asked[0] if asked else "none"
+        headers = item.response.headers
+        if answer in ("none", ""):
+            return changed(item, without(headers, PROTOCOL))
+        return changed(item, put(headers, PROTOCOL, answer))

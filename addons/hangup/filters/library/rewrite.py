@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, ClassVar
 
+import msgspec
 from msgspec import Meta
 
+from hangup.errors import FilterError
 from hangup.filters.base import Actions, Replace
 from hangup.filters.match import Selecting
 from hangup.wire.frames import BINARY, TEXT
@@ -14,15 +17,53 @@ from hangup.wire.frames import BINARY, TEXT
 class Rewrite(Selecting, frozen=True, kw_only=True):
     """The selected messages say something else.
 
+    ``to`` is all that they say then; ``set`` gives fields of a JSON object other values, or more fields; ``replace``
+    and ``with`` change a part of the payload wherever it stands.
+
     If the connection then survives, it was what they said that mattered, and not that they were sent.
     """
 
     example: ClassVar[str] = 'rewrite side=client json=$.type==ping to={"type":"ping","ts":0}'
 
-    to: Annotated[bytes, Meta(description="what they say instead; hex:… for bytes that are no text")]
+    to: Annotated[bytes | None, Meta(description="what they say instead; hex:… for bytes that are no text")] = None
+    set: Annotated[str | None, Meta(description='fields for a JSON object, for instance {"ts":0}')] = None
+    replace: Annotated[bytes | None, Meta(description="a part to be replaced, wherever it stands")] = None
+    with_: Annotated[bytes, Meta(description="what stands there then; nothing, if not given")] = msgspec.field(
+        name="with", default=b""
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.to is not None) + (self.set is not None) + (self.replace is not None) != 1:
+            raise FilterError(f"rewrite needs one of to=, set= and replace=, for instance: {self.example}")
+        if self.replace == b"":
+            raise FilterError("rewrite: replace= must not be empty")
+        if self.with_ and self.replace is None:
+            raise FilterError("rewrite: with= says what to put in the place of replace=, which is not there")
+        if self.set is not None and not isinstance(_loads(self.set), dict):
+            raise FilterError(f'rewrite: set={self.set} must be a JSON object, for instance {{"ts":0}}')
 
     def act(self, item: Any) -> Actions:
-        return (Replace(self.to),) if item.data != self.to else None
+        data = self._new(item)
+        return (Replace(data),) if data is not None and data != item.data else None
+
+    def _new(self, item: Any) -> bytes | None:
+        if self.to is not None:
+            return self.to
+        if self.replace is not None:
+            data: bytes = item.data
+            return data.replace(self.replace, self.with_)
+        found = item.json
+        if not isinstance(found, dict):
+            return None
+        return json.dumps({**found, **_loads(self.set or "")}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 class FlipOpcode(Selecting, frozen=True, kw_only=True):

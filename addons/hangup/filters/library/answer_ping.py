@@ -1,0 +1,47 @@
+"""``answer-ping``: the proxy answers heartbeats itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hangup.filters.base import NONE, Actions, Control, Drop, Filter, Inject, Kind, Message
+from hangup.recording.events import Side
+from hangup.wire.frames import PING, PONG
+from hangup.wire.heartbeats import answer, recognise
+
+
+class AnswerPing(Filter, frozen=True, kw_only=True):
+    """Pings are answered by the proxy; the other side never sees them.
+
+    With ``level=control`` the protocol's own pings, with ``level=message`` the application's, recognised by what they
+    say and answered in the same form. A heartbeat that wants no answer in its form passes, unless ``with`` gives one.
+
+    If a side stops closing when its pings are answered, their answers did not come, or not in the form that it expects.
+    """
+
+    example: ClassVar[str] = 'answer-ping side=client level=message with={"type":"pong"}'
+    kinds: ClassVar[Kind] = Kind.CONTROL | Kind.MESSAGE
+
+    side: Annotated[Side | None, Meta(description="whose pings")] = None
+    level: Annotated[Literal["control", "message", "any"], Meta(description="ping frames, heartbeat messages")] = "any"
+    with_: Annotated[
+        bytes | None, Meta(description="the answer to a heartbeat message, instead of the usual one of its form")
+    ] = msgspec.field(name="with", default=None)
+
+    def wants(self, side: Side) -> Kind:
+        if self.side not in (None, side):
+            return NONE
+        return {"control": Kind.CONTROL, "message": Kind.MESSAGE}.get(self.level, self.kinds)
+
+    def apply(self, item: Message | Control, state: Any) -> Actions:
+        other: Side = "server" if item.side == "client" else "client"
+        if isinstance(item, Control):
+            return (Drop(), Inject(other, PONG, item.data)) if item.opcode == PING else None
+        beat = recognise(item.opcode, item.data)
+        if beat is None or beat.kind != "ping":
+            return None
+        reply = answer(beat, item.data) if self.with_ is None else self.with_
+        return None if reply is None else (Drop(), Inject(other, item.opcode, reply))

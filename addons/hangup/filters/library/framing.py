@@ -1,0 +1,85 @@
+"""``defragment``, ``fragment``, ``unmask-fix`` and ``strip-extensions``: the same messages in other frames."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from hangup.errors import FilterError
+from hangup.filters.base import NONE, Actions, Change, Control, Filter, Kind, Message, Reframe, Request
+from hangup.filters.match import Selecting
+from hangup.recording.events import Side
+
+
+class Defragment(Selecting, frozen=True, kw_only=True):
+    """The selected messages that came in fragments go on in one frame.
+
+    For a receiver that cannot put fragments together. Compression and masking stay as they are.
+    """
+
+    example: ClassVar[str] = "defragment side=client"
+
+    def act(self, item: Any) -> Actions:
+        return (Reframe(()),) if isinstance(item, Message) and item.fragments > 1 else None
+
+
+class Fragment(Selecting, frozen=True, kw_only=True):
+    """The selected messages go on in fragments of so many bytes.
+
+    To see whether a receiver can put them together, or counts frames where it should count messages.
+    """
+
+    example: ClassVar[str] = "fragment 1000 side=server"
+    positional: ClassVar[tuple[str, ...]] = ("bytes",)
+
+    bytes: Annotated[int, Meta(description="the payload of each fragment")]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.bytes:
+            raise FilterError("fragment: bytes=0 makes no fragments")
+
+    def act(self, item: Any) -> Actions:
+        if not isinstance(item, Message) or len(item.data) <= self.bytes:
+            return None
+        return (Reframe((self.bytes,) * (len(item.data) // self.bytes)),)
+
+
+class UnmaskFix(Filter, frozen=True, kw_only=True):
+    """A client's frames that are not masked go on masked, and a server's that are masked go on without.
+
+    The standard demands it (RFC 6455 5.1), and most servers close with 1002 over it.
+    """
+
+    example: ClassVar[str] = "unmask-fix side=client"
+    kinds: ClassVar[Kind] = Kind.MESSAGE | Kind.CONTROL
+
+    side: Annotated[Side | None, Meta(description="whose frames")] = None
+
+    def wants(self, side: Side) -> Kind:
+        return self.kinds if self.side in (None, side) else NONE
+
+    def apply(self, item: Message | Control, state: Any) -> Actions:
+        return (Reframe(mask=True),) if {"unmasked", "masked"} & set(item.problems) else None
+
+
+class StripExtensions(Filter, frozen=True, kw_only=True):
+    """No extension is negotiated: what the client offers is not shown to the server.
+
+    Messages then go uncompressed. If the connection survives, one side offers or accepts permessage-deflate and does
+    not carry it out, or something in between cannot cope with it.
+    """
+
+    example: ClassVar[str] = "strip-extensions"
+    kinds: ClassVar[Kind] = Kind.REQUEST
+
+    def wants(self, side: Side) -> Kind:
+        return self.kinds if side == "client" else NONE
+
+    def apply(self, item: Request, state: Any) -> Actions:
+        headers = [pair for pair in item.request.headers if pair[0].lower() != "sec-websocket-extensions"]
+        if headers == item.request.headers:
+            return None
+        return (Change(msgspec.structs.replace(item.request, headers=headers)),)

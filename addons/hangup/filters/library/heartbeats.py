@@ -1,0 +1,73 @@
+"""``drop-heartbeat`` and ``rewrite-heartbeat``: heartbeats that an application makes up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
+
+from hangup.errors import FilterError
+from hangup.filters.base import DROP, Actions, Message, Replace
+from hangup.filters.match import Predicate, Selecting
+from hangup.wire.heartbeats import FORM, recognise
+
+
+class Heartbeats(Selecting, frozen=True, kw_only=True):
+    """A filter that acts on application-level heartbeats among the selected messages."""
+
+    beat: Annotated[
+        Literal["ping", "pong", "any"], Meta(description="only the asking half, only the answering half, or any")
+    ] = "any"
+    form: Annotated[str, Meta(description="only heartbeats of this form, for instance engine.io")] = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.form and self.form not in FORM:
+            raise FilterError(f"form={self.form}: no such form of heartbeat; there are: {', '.join(FORM)}")
+
+    def bind(self, state: Any) -> Callable[[Any], Actions]:
+        selected: Predicate = state
+        act, kind, form = self.act, self.beat, self.form
+
+        def apply(item: Message) -> Actions:
+            beat = recognise(item.opcode, item.data)
+            if beat is None or (kind != "any" and beat.kind != kind) or (form and beat.form != form):
+                return None
+            return act(item) if selected(item) else None
+
+        return apply
+
+    def apply(self, item: Any, state: Any) -> Actions:
+        return self.bind(state)(item)
+
+
+class DropHeartbeat(Heartbeats, frozen=True, kw_only=True):
+    """Heartbeats that the application sends as messages are not passed on.
+
+    They are recognised by what they say, in any of the forms listed below. If the connection then survives, the
+    heartbeat was the cause, or what answered it. For the protocol's own ping and pong frames, see drop-ping.
+    """
+
+    example: ClassVar[str] = "drop-heartbeat side=client"
+
+    def act(self, item: Any) -> Actions:
+        return DROP
+
+
+class RewriteHeartbeat(Heartbeats, frozen=True, kw_only=True):
+    """Heartbeats that the application sends as messages say something else.
+
+    A backend that reads JSON fails on a raw text "ping"; one that knows another form ignores it. If the connection
+    survives with the heartbeat in another form and not without it, it was the form. ``beat=pong`` rewrites answers.
+    """
+
+    example: ClassVar[str] = 'rewrite-heartbeat side=client to={"type":"ping"}'
+
+    beat: Annotated[
+        Literal["ping", "pong", "any"], Meta(description="only the asking half, only the answering half, or any")
+    ] = "ping"
+    to: Annotated[bytes, Meta(description="what they say instead; hex:… for bytes that are no text")]
+
+    def act(self, item: Any) -> Actions:
+        return (Replace(self.to),) if item.data != self.to else None

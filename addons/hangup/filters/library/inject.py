@@ -1,0 +1,81 @@
+"""``inject``: a message that a side did not send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from hangup.errors import FilterError
+from hangup.filters.base import NONE, Actions, Context, Kind
+from hangup.filters.base import Inject as InjectAction
+from hangup.filters.match import Predicate, Selecting
+from hangup.filters.values import Seconds
+from hangup.recording.events import Side
+from hangup.wire.frames import OPCODE_NUMBERS
+
+
+class _State(Struct):
+    context: Context
+    selected: Predicate
+    count: int = 0
+
+
+class Inject(Selecting, frozen=True, kw_only=True):
+    """A message is sent in the name of a side that did not send it.
+
+    At a time after the opening (``at``), again and again (``every``), or after each message that the other settings
+    select. For what a side is waiting for and never gets: a first message (``connection_init``), an acknowledgement,
+    the answer to a heartbeat.
+    """
+
+    example: ClassVar[str] = 'inject from=client send={"type":"connection_init"} at=0s'
+
+    from_: Annotated[Side, Meta(description="in whose name")] = msgspec.field(name="from")
+    send: Annotated[bytes, Meta(description="the payload; hex:… for bytes that are no text")]
+    as_: Annotated[Literal["text", "binary", "ping", "pong"], Meta(description="as what kind of frame")] = (
+        msgspec.field(name="as", default="text")
+    )
+    at: Annotated[Seconds | None, Meta(description="how long after the opening")] = None
+    every: Annotated[Seconds | None, Meta(description="again and again after so long")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.every == 0:
+            raise FilterError("inject: every=0s would never stop")
+        if not self._timed and not self.selects and self.side is None:
+            raise FilterError("inject needs a moment: at=2s, every=10s, or what it follows (side=…, text=…, json=…)")
+
+    @property
+    def _timed(self) -> bool:
+        return self.at is not None or self.every is not None
+
+    def wants(self, side: Side) -> Kind:
+        return NONE if self._timed else super().wants(side)
+
+    def begin(self, context: Context) -> _State:
+        return _State(context, self.predicate(context))
+
+    def _action(self) -> InjectAction:
+        return InjectAction(self.from_, OPCODE_NUMBERS[self.as_], self.send)
+
+    def bind(self, state: _State) -> Callable[[Any], Actions]:
+        selected, actions = state.selected, (self._action(),)
+        return lambda item: actions if selected(item) else None
+
+    def apply(self, item: Any, state: _State) -> Actions:
+        return self.bind(state)(item)
+
+    def deadline(self, state: _State) -> float | None:
+        if not self._timed or (state.count and self.every is None):
+            return None
+        first = self.at if self.at is not None else self.every or 0.0
+        return state.context.opened + first + state.count * (self.every or 0.0)
+
+    def wake(self, at: float, state: _State) -> Actions:
+        state.count += 1
+        while self.every is not None and (due := self.deadline(state)) is not None and due <= at:
+            state.count += 1  # what was missed meanwhile is not made up for
+        return (self._action(),)

@@ -1,0 +1,75 @@
+"""``keepalive``: a ping whenever a side has been silent for a while."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta, Struct
+
+from hangup.errors import FilterError
+from hangup.filters.base import DROP, NONE, SIDES, Actions, Context, Control, Filter, Inject, Kind
+from hangup.filters.values import Seconds
+from hangup.recording.events import Side
+from hangup.wire.frames import PING, PONG, TEXT
+
+
+class _State(Struct):
+    context: Context
+    sent: dict[Side, float]
+    count: int = 0
+
+
+class Keepalive(Filter, frozen=True, kw_only=True):
+    """When a side has sent nothing for so long, the proxy sends a ping in its name.
+
+    It is a ping frame, whose pong is kept from the side that never asked for it; or the message ``send``, for a side
+    that counts only messages. If the connection then survives, silence was the cause: an idle timeout of the other
+    side (which a message helps, and a ping perhaps not) or of something in between (which any of them helps).
+    """
+
+    example: ClassVar[str] = "keepalive side=client every=20s"
+    kinds: ClassVar[Kind] = Kind.CONTROL
+
+    side: Annotated[Side | None, Meta(description="whose silence, and in whose name; without it, either's")] = None
+    every: Annotated[Seconds, Meta(description="how long a silence may be")] = 20.0
+    send: Annotated[bytes | None, Meta(description="a text message to send instead of a ping frame")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.every:
+            raise FilterError("keepalive: every=0s would never stop pinging")
+
+    def wants(self, side: Side) -> Kind:
+        # The pongs come from the other side.
+        return NONE if self.send is not None or self.side == side else self.kinds
+
+    def begin(self, context: Context) -> _State:
+        return _State(context, {})
+
+    def apply(self, item: Control, state: _State) -> Actions:
+        return DROP if item.opcode == PONG and item.data.startswith(_MARK) else None
+
+    def _sides(self) -> tuple[Side, ...]:
+        return SIDES if self.side is None else (self.side,)
+
+    def _due(self, side: Side, state: _State) -> float:
+        return max(state.context.quiet_since(side), state.sent.get(side, 0.0)) + self.every
+
+    def deadline(self, state: _State) -> float:
+        return min(self._due(side, state) for side in self._sides())
+
+    def wake(self, at: float, state: _State) -> Actions:
+        pings = []
+        for side in self._sides():
+            if self._due(side, state) > at:
+                continue
+            state.sent[side] = at
+            state.count += 1
+            if self.send is None:
+                pings.append(Inject(side, PING, _MARK + str(state.count).encode()))
+            else:
+                pings.append(Inject(side, TEXT, self.send))
+        return pings
+
+
+_MARK = b"hangup keepalive "

@@ -1,0 +1,142 @@
+"""``path``, ``query`` and ``unique-id``: a handshake for another place."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar
+from urllib.parse import quote, unquote
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from hangup.errors import FilterError
+from hangup.filters.base import NONE, Actions, Change, Context, Filter, Kind, Request
+from hangup.recording.events import Side
+
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f#]")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
+
+
+class _Target(Filter, frozen=True, kw_only=True):
+    kinds: ClassVar[Kind] = Kind.REQUEST
+
+    def wants(self, side: Side) -> Kind:
+        return self.kinds if side == "client" else NONE
+
+    def begin(self, context: Context) -> Context:
+        return context
+
+    def apply(self, item: Request, state: Context) -> Actions:
+        path, mark, query = item.request.target.partition("?")
+        path, query = self.moved(path, query, state)
+        target = path + (f"?{query}" if query or mark and self.keeps_mark else "")
+        if target == item.request.target:
+            return None
+        return (Change(msgspec.structs.replace(item.request, target=target)),)
+
+    keeps_mark: ClassVar[bool] = True
+
+    def moved(self, path: str, query: str, context: Context) -> tuple[str, str]:
+        """The new path and query."""
+        raise NotImplementedError
+
+
+class Path(_Target, frozen=True, kw_only=True):
+    """The handshake asks for another path; its query stays.
+
+    ``path /ws`` asks for just that; ``replace`` and ``with`` change a part of the path, for a prefix too many or a
+    slash at the end.
+    """
+
+    example: ClassVar[str] = "path replace=/ws/ws with=/ws"
+    positional: ClassVar[tuple[str, ...]] = ("to",)
+
+    to: Annotated[str | None, Meta(description="the whole path, without the query")] = None
+    replace: Annotated[str | None, Meta(description="a part of the path to be replaced, where it first stands")] = None
+    with_: Annotated[str, Meta(description="what stands there then; nothing, if not given")] = msgspec.field(
+        name="with", default=""
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.to is None) == (self.replace is None):
+            raise FilterError(f"path needs either the whole path or replace= and with=, for instance: {self.example}")
+        if self.to is not None and (not self.to.startswith("/") or "?" in self.to or _SPACE.search(self.to)):
+            raise FilterError(f"path: {self.to!r} is no path: it begins with / and has neither ? nor # nor space")
+        if self.replace == "" or _SPACE.search(self.with_) or "?" in self.with_:
+            raise FilterError("path: replace= and with= must be parts of a path")
+
+    def moved(self, path: str, query: str, context: Context) -> tuple[str, str]:
+        if self.to is not None:
+            return self.to, query
+        new = path.replace(self.replace or "", self.with_, 1)
+        return new if new.startswith("/") else "/" + new, query
+
+
+class Query(_Target, frozen=True, kw_only=True):
+    """The handshake asks with another query: a parameter is set, or without a value taken out."""
+
+    example: ClassVar[str] = "query token abc"
+    positional: ClassVar[tuple[str, ...]] = ("name", "value")
+    keeps_mark: ClassVar[bool] = False
+
+    name: Annotated[str, Meta(description="the parameter's name")]
+    value: Annotated[str | None, Meta(description="its value; without one, the parameter is taken out")] = None
+
+    def moved(self, path: str, query: str, context: Context) -> tuple[str, str]:
+        parts = query.split("&") if query else []
+        new = None if self.value is None else f"{quote(self.name, '')}={quote(self.value, '')}"
+        kept: list[str] = []
+        for part in parts:
+            if unquote(part.partition("=")[0].replace("+", " ")) != self.name:
+                kept.append(part)
+            elif new is not None:
+                kept.append(new)
+                new = None
+        return path, "&".join(kept if new is None else [*kept, new])
+
+
+class UniqueId(_Target, frozen=True, kw_only=True):
+    """Each connection asks with a client id of its own: in the path's last segment, or where a setting says.
+
+    Servers that let in one connection per id kick the older one when a second tab comes with the same id, and both
+    reconnect for ever. If both survive with ids of their own, that was it. A number stays a number, a UUID a UUID.
+    """
+
+    example: ClassVar[str] = "unique-id query=client_id"
+
+    query: Annotated[str | None, Meta(description="the id is this parameter of the query")] = None
+    segment: Annotated[int | None, Meta(description="the id is this segment of the path, counted from 1")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.segment == 0 or (self.segment is not None and self.query is not None):
+            raise FilterError(
+                "unique-id: either query=NAME or segment=NUMBER (from 1), and neither for the last segment"
+            )
+
+    def moved(self, path: str, query: str, context: Context) -> tuple[str, str]:
+        if self.query is not None:
+            parts = []
+            for part in query.split("&"):
+                name, equals, value = part.partition("=")
+                same = unquote(name.replace("+", " ")) == self.query
+                parts.append(f"{name}={_fresh(value, context)}" if same else part)
+            return path, "&".join(parts)
+        segments = path.split("/")
+        place = self.segment if self.segment is not None else len(segments) - 1
+        if place >= len(segments) or not segments[place]:
+            return path, query
+        segments[place] = _fresh(segments[place], context)
+        return "/".join(segments), query
+
+
+def _fresh(old: str, context: Context) -> str:
+    random = context.random
+    if old.isascii() and old.isdigit():
+        return str(random.randrange(10**8, 10**9))
+    if _UUID.fullmatch(old):
+        fresh = UUID(bytes=random.randbytes(16), version=4)
+        return str(fresh) if "-" in old else fresh.hex
+    return f"{old}-{random.randbytes(3).hex()}"

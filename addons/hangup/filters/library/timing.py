@@ -1,0 +1,109 @@
+"""``delay``, ``throttle`` and ``slow-reconnect``: the same, later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta, Struct
+
+from hangup.errors import FilterError
+from hangup.filters.base import NONE, Actions, Context, Ended, Filter, Hold, Kind, Request, Response
+from hangup.filters.match import Predicate, Selecting
+from hangup.filters.values import Seconds
+from hangup.recording.events import Side
+
+
+class _Delayed(Struct):
+    context: Context
+    selected: Predicate
+
+
+class Delay(Selecting, frozen=True, kw_only=True):
+    """The selected messages go on later; without a selection, control frames too.
+
+    A stream has one order: messages behind a delayed one wait for it, pings and pongs do not. To see whether a deadline
+    is missed (a heartbeat's answer, an acknowledgement), delay what should meet it.
+    """
+
+    example: ClassVar[str] = "delay 2s side=server json=$.type==pong"
+    positional: ClassVar[tuple[str, ...]] = ("by",)
+
+    by: Annotated[Seconds, Meta(description="how much later")]
+    jitter: Annotated[Seconds, Meta(description="and up to so much more, at random")] = 0.0
+
+    def wants(self, side: Side) -> Kind:
+        if self.opcode is None and not self.selects:
+            return self.kinds if self.side in (None, side) else NONE
+        return super().wants(side)
+
+    def begin(self, context: Context) -> _Delayed:
+        return _Delayed(context, self.predicate(context))
+
+    def bind(self, state: _Delayed) -> Callable[[Any], Actions]:
+        return lambda item: self.apply(item, state)
+
+    def apply(self, item: Any, state: _Delayed) -> Actions:
+        if not state.selected(item):
+            return None
+        return (Hold(self.by + (state.context.random.uniform(0, self.jitter) if self.jitter else 0.0)),)
+
+
+class Throttle(Filter, frozen=True, kw_only=True):
+    """A side's messages go on at so many bytes per second at most, as over a slow line.
+
+    What waits is bounded by --hold-limit. To see who gives up on a slow peer, and what gives a burst its effect.
+    """
+
+    example: ClassVar[str] = "throttle 10000 side=server"
+    kinds: ClassVar[Kind] = Kind.MESSAGE
+    positional: ClassVar[tuple[str, ...]] = ("rate",)
+
+    rate: Annotated[int, Meta(description="payload bytes (inflated) per second")]
+    side: Annotated[Side | None, Meta(description="whose messages; without it, either's")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.rate:
+            raise FilterError("throttle: rate=0 would let nothing through; that is what mute does")
+
+    def wants(self, side: Side) -> Kind:
+        return self.kinds if self.side in (None, side) else NONE
+
+    def begin(self, context: Context) -> dict[Side, float]:
+        return {}
+
+    def apply(self, item: Any, state: dict[Side, float]) -> Actions:
+        start = max(item.at, state.get(item.side, 0.0))
+        state[item.side] = free = start + len(item.data) / self.rate
+        return (Hold(free - item.at),)
+
+
+class SlowReconnect(Filter, frozen=True, kw_only=True):
+    """A client's next handshake waits until so long after its last connection's end.
+
+    As a client with a longer reconnect delay would behave. If the loop stops, it was the pace: the server still held
+    the old session, or limits the rate. Clients are told apart by their address without the port, and by the path.
+    """
+
+    example: ClassVar[str] = "slow-reconnect 5s"
+    kinds: ClassVar[Kind] = Kind.REQUEST | Kind.RESPONSE | Kind.END
+    positional: ClassVar[tuple[str, ...]] = ("after",)
+
+    after: Annotated[Seconds, Meta(description="how long after the end")]
+
+    def wants(self, side: Side) -> Kind:
+        return Kind.END | (Kind.REQUEST if side == "client" else Kind.RESPONSE)
+
+    def begin(self, context: Context) -> Context:
+        return context
+
+    def apply(self, item: Request | Response | Ended, state: Context) -> Actions:
+        key = f"{state.client.rpartition(':')[0]} {state.path.partition('?')[0]}"
+        last: float | None = state.shared.get(key)
+        if isinstance(item, Response) and item.response.status == 101:
+            return None
+        wait = last + self.after - item.at if isinstance(item, Request) and last is not None else 0.0
+        # A handshake that gets no answer has no end; then its beginning counts.
+        state.shared[key] = item.at + max(wait, 0.0)
+        return (Hold(wait),) if wait > 0 else None
