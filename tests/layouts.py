@@ -219,11 +219,75 @@ def layout(name: str, *verdicts: str) -> Callable[[Layout], Layout]:
     return register
 
 
-def build(name: str, seed: int = 0) -> list[Event]:
-    """The events of a layout."""
+def build(name: str, seed: int = 0, noise: bool = False) -> list[Event]:
+    """The events of a layout, with ``noise`` among other traffic that has nothing to do with the cause."""
     tape = Tape(seed)
     LAYOUTS[name][1](tape)
+    if noise:
+        disturb(name, tape)
     return tape.done()
+
+
+QUIET = ("a1-", "a2-", "a8-", "b1-", "b3-", "b6-", "b7-", "b8-", "b11-", "b13-", "b14-", "c1-", "d", "f1-", "f6-", "f7-", "f11-")
+"""Layouts that are about silence, or end before anybody speaks: nothing is put into their connections."""
+
+
+def disturb(name: str, tape: Tape) -> None:
+    """Adds what real recordings have besides: news, control pings, answered heartbeats, a sibling, no Server header."""
+    rng = tape.rng
+    kinds = [k for k in ("news", "control", "beats", "sibling", "anonymous", "proxied") if rng.random() < 0.5]
+    by_conn: dict[int, list[Event]] = {}
+    for event in tape.events:
+        by_conn.setdefault(event.conn, []).append(event)
+    if not name.startswith(QUIET):
+        for conn, events in by_conn.items():
+            frames = [e for e in events if isinstance(e, ev.Frame)]
+            if conn and len(frames) > 3:
+                tape.events += _noise(conn, events, kinds, rng)
+    if "sibling" in kinds and not name.startswith(("f5", "f7", "one-", "healthy", "a9", "a16", "a18", "c7")):
+        line = tape.open(0.2, "/notifications", response=[])
+        tape.talk(line, max(3.0, max(e.at for e in tape.events) - 0.2), 1.5)
+    for event in tape.events:
+        if isinstance(event, ev.Handshake) and event.response is not None and event.response.status == 101:
+            headers = event.response.headers
+            if "anonymous" in kinds:
+                headers = [(k, v) for k, v in headers if k.lower() != "server"]
+            event.response.headers = headers
+            agent = ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) Chrome/142.0.0.0")
+            event.request.headers = [*event.request.headers, agent, ("Cookie", "theme=dark")]
+    numbers: dict[int, int] = {}
+    tape.events.sort(key=lambda event: event.at)
+    for event in tape.events:
+        if isinstance(event, ev.Frame):
+            numbers[event.conn] = event.n = numbers.get(event.conn, 0) + 1
+
+
+def _noise(conn: int, events: list[Event], kinds: list[str], rng: random.Random) -> list[Event]:
+    start = events[0].at + 0.05
+    stop = min(e.at for e in events[-2:]) - 0.1
+    last_client = max((e.at for e in events if isinstance(e, ev.Frame) and e.side == "client" and e.opcode != "close"), default=stop)
+    found: list[Event] = []
+
+    def put(at: float, side: Side, opcode: str = "text", message: Any = None) -> None:
+        mask = "00000000" if side == "client" else None
+        text = None if message is None else json.dumps(message)
+        found.append(ev.Frame(at=at, conn=conn, n=0, side=side, opcode=opcode, text=text, mask=mask))
+
+    if "news" in kinds:
+        at, every = start, rng.uniform(0.3, 3.0)
+        while (at := at + rng.expovariate(1 / every)) < stop:
+            put(at, "server", message={"type": "news", "n": rng.randrange(99), "by": "eve"})
+    if "control" in kinds:
+        at, every = start, rng.uniform(1.0, 5.0)
+        while (at := at + every) < stop:
+            put(at, "server", "ping")
+            put(at + 0.002, "client", "pong")
+    if "beats" in kinds:
+        at, every = start, rng.uniform(0.8, 3.0)
+        while (at := at + every * rng.uniform(0.98, 1.02)) < min(stop, last_client - 0.05):
+            put(at, "client", message={"type": "ping", "ts": int(at * 1000)})
+            put(at + 0.006, "server", message={"type": "pong"})
+    return found
 
 
 # A: the server's application.

@@ -17,7 +17,7 @@ from hangup.diagnosis.numbers import clip
 UNKNOWN = 2.2
 """The score of the cause that no rule knows."""
 
-TEMPERATURE = 1.3
+TEMPERATURE = 1.1
 """Scores are divided by this: the signs are not as independent as adding their weights would have it."""
 
 WORTH = ((0.0, 0.0), (1.0, 0.97))

@@ -73,6 +73,7 @@ def report(collector: Collector, only: int | None = None, recording: str = "") -
     case = Case(collector, only)
     ranked = hypotheses(case)
     found = shares(ranked)
+    _likeliest_first(ranked, found)
     confident = [worth(share) for share in found]
     first = ranked[0] if ranked else None
     sure = confident[0] if confident else 0.0
@@ -81,7 +82,9 @@ def report(collector: Collector, only: int | None = None, recording: str = "") -
         sure = min(
             0.97, worth(min(1.0, sum(s for h, s in zip(ranked, found, strict=True) if h is first or h.verdict in first.also)))
         )
-    named = first is not None and sure >= NAMED and first.category != "unknown"
+    whole = sum(share for h, share in zip(ranked, found, strict=True) if first is not None and h.category == first.category)
+    enough = sure >= NAMED or (whole >= 0.5 and sure >= 0.5 * NAMED)
+    named = first is not None and enough and first.category != "unknown"
     alternatives = [
         Alternative(h.verdict, confidence, _ordered(h)[:3])
         for h, confidence in list(zip(ranked, confident, strict=True))[1 if named else 0 :]
@@ -95,8 +98,8 @@ def report(collector: Collector, only: int | None = None, recording: str = "") -
         closer = case.closer or "unknown"
         trigger = first.trigger if first is not None else Trigger()
         evidence = _ordered(first) if first is not None and first.category == "unknown" else sentences.what_happened(case)
-        # How sure we are that none of these will do.
-        sure = worth(max(0.0, 1.0 - sum(found)))
+        # How sure we are that no cause can be named.
+        sure = round(1.0 - max((c for h, c in zip(ranked, confident, strict=True) if h.category != "unknown"), default=0.0), 3)
     stack = stack_of(case)
     result = Report(
         verdict=verdict,
@@ -118,6 +121,20 @@ def report(collector: Collector, only: int | None = None, recording: str = "") -
     result.conn, result.timeline = timeline.around(case, result.trigger)
     result.sentence = sentences.sentence(case, result)
     return result
+
+
+def _likeliest_first(ranked: list[Hypothesis], found: list[float]) -> None:
+    """Puts the best hypothesis of the likeliest category first, if it is not much behind the best of all."""
+    if not ranked or ranked[0].category == "unknown":
+        return
+    masses: dict[str, float] = {}
+    for hypothesis, share in zip(ranked, found, strict=True):
+        masses[hypothesis.category] = masses.get(hypothesis.category, 0.0) + share
+    best = max(masses, key=lambda category: masses[category])
+    at = next(n for n, hypothesis in enumerate(ranked) if hypothesis.category == best)
+    if at and found[at] >= 0.6 * found[0] and masses[best] > 1.3 * masses[ranked[0].category]:
+        ranked.insert(0, ranked.pop(at))
+        found.insert(0, found.pop(at))
 
 
 def _ordered(hypothesis: Hypothesis) -> list:

@@ -59,9 +59,9 @@ def reaction(case: Case, side: Side) -> Reaction | None:
         if not hits:
             continue
         chance = case.chance(side, window)
-        weight = surprise(len(hits), len(lives), chance) - 0.35 * number
+        weight = min(surprise(len(hits), len(lives), chance) - 0.35 * number, _MOST[number])
         if best is None or weight > best.weight + 0.3:
-            best = Reaction(side, window, chance, min(weight, _MOST[number]), len(lives), hits)
+            best = Reaction(side, window, chance, weight, len(lives), hits)
     return best
 
 

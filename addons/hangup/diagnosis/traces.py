@@ -178,7 +178,9 @@ class Beats:
 class Half:
     """What one side sent until the end."""
 
-    __slots__ = ("messages", "size", "first", "last", "frame", "shapes", "largest", "compressed", "opcode", "parts")
+    __slots__ = (
+        "messages", "size", "first", "last", "frame", "shapes", "largest", "compressed", "opcode", "parts", "pause", "at",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.messages = 0
@@ -191,6 +193,9 @@ class Half:
         self.frame: Message | None = None
         """The last frame, be it a control frame."""
         self.shapes: dict[Shape, Count] = {}
+        self.pause = 0.0
+        """The longest time between two frames, or from opening to the first."""
+        self.at = 0.0
         self.opcode = ""
         """Of a message whose fragments are still coming."""
         self.parts: tuple[int, int, bool, tuple[str, ...]] = (0, 0, False, ())
@@ -203,7 +208,7 @@ class Trace:
 
     __slots__ = (
         "conn", "account", "request", "response", "waited", "error", "by", "halves", "recent", "opening", "beats",
-        "frozen", "late", "junk", "acted", "ids",
+        "frozen", "late", "junk", "acted", "ids", "pause", "at",
     )  # fmt: skip
 
     def __init__(self, conn: int) -> None:
@@ -223,6 +228,9 @@ class Trace:
         self.junk = ""
         self.acted: dict[str, int] = {}
         self.ids: dict[str, str] = {}
+        self.pause = 0.0
+        """The longest time in which nobody sent anything, but for the last before the end."""
+        self.at = 0.0
 
     @property
     def client(self) -> Half:
@@ -290,6 +298,7 @@ class Collector:
         trace.request = event.original or event.request
         trace.response = event.response
         trace.waited, trace.error, trace.by = event.waited, event.error, event.by
+        trace.at = trace.client.at = trace.server.at = event.at
 
     def _frame(self, event: Frame) -> None:
         trace = self.traces.get(event.conn) or self._trace(event)
@@ -301,6 +310,16 @@ class Collector:
         if trace.frozen:
             trace.late += 1
             return
+        if opcode != "close":
+            at = event.at
+            pause = at - trace.at
+            if pause > trace.pause:
+                trace.pause = pause
+            trace.at = at
+            pause = at - half.at
+            if pause > half.pause:
+                half.pause = pause
+            half.at = at
         if opcode not in _DATA:
             self._control(trace, half, event)
             return

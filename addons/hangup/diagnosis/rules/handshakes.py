@@ -67,7 +67,8 @@ def refused(case: Case) -> Iterator[Hypothesis]:
     default = {"never-accepted": 0.8} if status > 500 else {"parameter": 0.2, "path": 0.2}
     for name, prior in _PRIORS.get(status, default).items():
         hypothesis = Hypothesis(f"handshake/{name}", prior - 0.4, closer="server", trigger=_header(lives))
-        found[name] = hypothesis.says(0.4, words, cite_all(lives))
+        # Whatever the server minds stands in the request: there is little room for a cause that nobody thought of.
+        found[name] = hypothesis.says(1.6, words, cite_all(lives))
     for look in (_path, _credentials, _origin, _parameter, _server, _before):
         look(case, lives, found)
     yield from found.values()
@@ -108,6 +109,8 @@ def _path(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
         hypothesis.says(1.5, "the path has an empty part (`//`)", cite_all(lives))
     if path.endswith("/") and len(path) > 1:
         hypothesis.says(1.0, "the path ends with a slash, which many routes do not", cite_all(lives))
+    if not hypothesis.evidence[1:] and lives[0].code == 403:
+        hypothesis.says(-0.8, "nothing is odd about the path")
     served = {life.trace.account.path for life in case.lives if life.opened is not None}
     close = next((other for other in served if _related(other, path)), "")
     if close:

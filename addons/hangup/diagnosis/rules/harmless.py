@@ -52,11 +52,30 @@ def signs(case: Case, opened: list[Life], hypothesis: Hypothesis) -> None:
         hypothesis.says(-2.0, f"{conns(reopened)} reopened by the client", [cite(life) for life in reopened])
     else:
         hypothesis.says(1.0, "no connection was reopened")
+    for fate, weight, text in (("finished", -2.0, "ended by the server"), ("left", -0.6, "ended by the client for good")):
+        gone = [life for life in opened if life.fate == fate]
+        if gone and len(gone) == len(opened):
+            hypothesis.says(weight, f"{conns(gone)} {text}", [cite(life) for life in gone])
+    doubtful = [life for life in opened if life.fate == "left" and _doubtful(life)]
+    if doubtful:
+        hypothesis.says(-2.0, f"the client left in the middle of something ({conns(doubtful)})", cite_all(doubtful))
     both = [life for life in opened if life.trace.client.messages and life.trace.server.messages]
     if both:
         hypothesis.says(1.0, f"messages in both directions ({conns(both)})", [cite(life) for life in both])
     else:
         hypothesis.says(-0.5, "no connection has messages in both directions")
+
+
+def _doubtful(life: Life) -> bool:
+    """Whether a client that left for good may have had a reason to: no answer to its ping, or something odd to read."""
+    beats = life.trace.beats.get(("client", "app")) or life.trace.beats.get(("client", "control"))
+    if beats is not None and beats.waiting is not None and life.since(beats.waiting) > 0.5:
+        return True
+    last = life.last("server")
+    if last is not None and last.opcode == "text" and life.since(last.at) < 0.1:
+        json = sum(count.count for shape, count in life.trace.server.shapes.items() if shape.json)
+        return not last.shape.json and json > 0
+    return False
 
 
 def complaints(case: Case) -> Iterator[tuple[str, list[Cite]]]:

@@ -9,6 +9,7 @@ from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
 from hangup.diagnosis.numbers import middle, steadiness, surprise
 from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, replied
 from hangup.diagnosis.shapes import Shape
+from hangup.diagnosis.stack import stack_of
 from hangup.recording.units import size
 
 Make = Callable[[str, float], Hypothesis]
@@ -25,9 +26,13 @@ def after_a_message(case: Case) -> Iterator[Hypothesis]:
     life, message = found.hits[0]
     cites = [cite(life, message) for life, message in found.hits]
 
+    beats = sum(m.shape.beat is not None for m in contrast.fatal) >= 0.7 * len(contrast.fatal)
+
     def make(verdict: str, prior: float) -> Hypothesis:
         trigger = Trigger("frame", life.conn, message.n)
-        hypothesis = Hypothesis(verdict, prior, closer="server", trigger=trigger)
+        # What is wrong with a heartbeat is a matter of the message and of the heartbeat.
+        also = ("heartbeat/app-ping-kills",) if beats and verdict.startswith("message/") else ()
+        hypothesis = Hypothesis(verdict, prior, closer="server", trigger=trigger, also=also)
         return hypothesis.says(found.weight, found.text, cites)
 
     answered = replied(found)
@@ -51,7 +56,12 @@ def _by_trait(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hyp
             explained |= trait.decisive and verdict != "heartbeat/app-ping-kills"
             yield _told(make(verdict, prior), trait, words, cites)
         elif trait.fatal >= 0.7 * trait.hits:
-            yield make(verdict, prior - 0.6).says(0.1, f"the last message is {words}", cites)
+            hypothesis = make(verdict, prior - 0.6).says(0.3, f"the last message is {words}", cites)
+            beats = sum(m.shape.beat is not None for m in contrast.fatal)
+            if verdict == "message/not-json" and beats >= 0.7 * trait.hits:
+                hypothesis.says(1.0, "a text heartbeat to a server that reads JSON is the commonest of all causes")
+            explained |= verdict == "message/not-json"
+            yield hypothesis
     yield from _json_traits(contrast, make, cites, explained)
     yield from _size(contrast, make, cites)
     yield from _wire(contrast, make, cites)
@@ -181,7 +191,7 @@ def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) 
     hypothesis.trigger = Trigger("header", victims[0].conn)
     agreed = "permessage-deflate was agreed to, and the server ended it at the first compressed message"
     if survived <= 0:
-        hypothesis.says(0.8, agreed, cites)
+        hypothesis.says(1.2, agreed, cites)
     else:
         hypothesis.says(-4.0, f"{survived} compressed messages did no harm", cites)
     if by_server:
@@ -191,6 +201,8 @@ def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) 
         hypothesis.says(0.6, f"the server sent {plain} messages, none of them compressed", [])
     if any(not life.header("server", response=True) for life in victims):
         hypothesis.says(0.5, "the response names no server: it may be hand-written", [])
+    elif stack_of(case).server:
+        hypothesis.says(-1.5, f"{stack_of(case).server} implements it", [])
     yield hypothesis
 
 

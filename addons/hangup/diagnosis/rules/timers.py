@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.case import FOREVER, Case, Life
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
-from hangup.diagnosis.numbers import middle, near, spread, steadiness
+from hangup.diagnosis.numbers import clip, middle, near, spread, steadiness
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.stack import stack_of
 from hangup.recording.units import duration
@@ -86,7 +86,7 @@ def by_the_clock(case: Case) -> Iterator[Hypothesis]:
         *_race(case, clocks),
     ]:
         if pushed > 1.0:
-            hypothesis.says(-0.6 * pushed, "the end follows a message of the client more often than chance would have it")
+            hypothesis.says(-0.9 * pushed, "the end follows a message of the client more often than chance would have it")
         yield hypothesis
 
 
@@ -111,6 +111,11 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis("intermediary/idle-timeout", -0.3, closer="server", trigger=_time(clocks))
     side = {"the server": "server", "the client": "client"}.get(who, "")
     hypothesis.says(weight, f"{words} of silence of {who} before the end", _cites(clocks, side))
+    if side:
+        hypothesis.says(-1.0, f"only {who} was silent: most intermediaries count either side's traffic")
+    pongs = sum(f is not None and f.opcode == "pong" for f in (life.trace.client.frame for life in clocks.lives))
+    if side == "client" and pongs >= 0.7 * len(clocks.lives):
+        hypothesis.says(-1.5, "the client's last frame was a pong: the server's ping may be what counts")
     age = clocks.age[0]
     several = len(clocks.lives) > 1
     if several and weight > age + 0.5:
@@ -119,6 +124,12 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         hypothesis.says(min(0.8 * (weight - age), 2.5), text)
     elif several and age > weight + 0.5:
         hypothesis.says(max(0.9 * (weight - age), -4.0), f"the age is steadier than the idle time: {clocks.age[2]}")
+    earlier, ratio = _earlier(case, clocks, side, value)
+    if ratio > 1.08 and value < earlier - 0.05:
+        text = f"a silence of {duration(earlier)} did no harm before, so {duration(value)} cannot be too long"
+        hypothesis.says(-min(2.0 + 3.0 * (ratio - 1.0), 6.0), text)
+    elif ratio > 0.6:
+        hypothesis.says(-1.0, f"silences of up to {duration(earlier)} did no harm before")
     silence = middle(clocks.idle) / max(_pause(case), 0.001)
     if silence > 2:
         hypothesis.says(min(0.5 * math.log(silence), 1.5), "nothing at all was sent for longer than is usual here")
@@ -140,12 +151,34 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     yield hypothesis
 
 
+def _earlier(case: Case, clocks: Clocks, side: str, value: float) -> tuple[float, float]:
+    """The longest silence (of a side, or of both) that did no harm, and its ratio to the one before the ends."""
+    found = 0.0
+    for life in case.same_route:
+        if life.opened is None:
+            continue
+        trace = life.trace
+        found = max(found, trace.halves[side].pause if side else trace.pause)  # type: ignore[index]
+        if life not in case.victims and life.end is None:
+            last = trace.halves[side].at if side else trace.at  # type: ignore[index]
+            found = max(found, clip(case.last_at - last, 0.0, FOREVER) if last else 0.0)
+    return found, found / max(value, 0.001)
+
+
 def _pings_say(hypothesis: Hypothesis, clocks: Clocks) -> None:
     """Pings without an answer are an explanation of their own."""
     if _beats_by(clocks, "server", "app") and not _answered(clocks, "server", "app"):
         hypothesis.says(-1.1, "the server's own pings were not answered")
     if _beats_by(clocks, "server", "control") and not _answered(clocks, "server", "control"):
         hypothesis.says(-2.0, "the server's control pings were not answered")
+    elif _one_ping_each(clocks) and clocks.of(clocks.ping)[0] > 1.5:
+        hypothesis.says(-1.5, "every end came a steady time after the server's only control ping")
+
+
+def _one_ping_each(clocks: Clocks) -> bool:
+    """Whether every connection saw just one control ping of the server."""
+    found = [life.trace.beats.get(("server", "control")) for life in clocks.lives]
+    return len(found) > 1 and all(beats is not None and beats.sent == 1 for beats in found)
 
 
 def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
@@ -228,6 +261,10 @@ def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     elif quiet[1] >= 0.3 and case.mode == "close":
         hypothesis.says(0.2, "the client was silent before the end, and the server closed with a close frame")
         candidates = candidates[1:2]
+        earlier, ratio = _earlier(case, clocks, "client", quiet[1])
+        if ratio > 1.08 and quiet[1] < earlier - 0.05:
+            text = f"the client was silent for {duration(earlier)} before, and it did no harm"
+            hypothesis.says(-min(2.0 + 3.0 * (ratio - 1.0), 6.0), text)
     else:
         return
     weight, text = max(candidates)
@@ -264,6 +301,10 @@ def _no_control_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         others = max(clocks.age[0], clocks.of(clocks.client)[0])
         # Pings at fixed ages make both steady: then the ping is the better explanation, as its sender is the closer.
         hypothesis.says(0.6 * weight, f"every end came {words} after a control ping of the server", pings)
+        if _one_ping_each(clocks) and weight > 1.5:
+            hypothesis.says(1.5, "it was the first ping of each connection")
+        elif answered > len(clocks.lives):
+            hypothesis.says(-1.0, "earlier pings of the same connection did no harm")
         if weight < others - 1.5:
             hypothesis.says(-1.0, "the age is steadier")
         if value < 0.06:
@@ -273,6 +314,8 @@ def _no_control_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
             hypothesis.says(-2.0, "no time was left for a pong")
     elif pinged < 0.7 * len(clocks.lives):
         hypothesis.says(-1.5, f"only {pinged} of {len(clocks.lives)} connections saw a control ping")
+    if case.mode == "cut" and stack_of(case).server == "aiohttp":
+        hypothesis.says(1.2, "aiohttp cuts a connection without a close frame when a pong is missing")
     if case.mode == "close" and case.code not in (1000, 1001, 1011, None):
         hypothesis.says(-2.0, f"close code {case.code} is not what a missed pong is closed with")
     yield hypothesis
