@@ -1,0 +1,158 @@
+"""From a recording to a case: which connection failed, how, and what its client did before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from hangup.diagnosis.diagnose import diagnose
+from hangup.diagnosis.report import Report
+from hangup.errors import RecordingError
+from hangup.experiment.failure import Failure, derive, manner
+from hangup.experiment.trial import Case, ClientFrame
+from hangup.recording import loops
+from hangup.recording.account import Connection, Ledger
+from hangup.recording.formats import Recording
+from hangup.recording.transcript import Send, Transcript
+from hangup.wire.frames import OPCODE_NUMBERS
+from hangup.wire.heartbeats import recognise
+
+FRAMES_KEPT = 20_000
+"""Client messages that a case holds; a longer exchange is cut at its front, the end being what matters."""
+
+
+class Reading(Struct):
+    """What an experiment starts from. ``report`` is what reading the recording alone makes of it."""
+
+    case: Case
+    failure: Failure
+    transcript: Transcript
+    report: Report
+    connections: list[Connection]
+    """Those of the same client and path as the one that is studied."""
+
+
+def read_case(recording: Recording, conn: int | None = None, failure: Failure | None = None) -> Reading:
+    """Reads a recording (several times). ``conn`` is the connection to study, by default the last that failed.
+
+    Raises :class:`RecordingError` when there is none.
+    """
+    ledger = Ledger()
+    for event in recording:
+        ledger.feed(event)
+    chosen = _chosen(ledger, conn)
+    alike = [
+        c
+        for c in ledger.connections.values()
+        if c.path == chosen.path and loops.host(c.client) == loops.host(chosen.client)
+    ]
+    found = failure or derive([chosen] if conn is not None else alike) or derive([chosen])
+    if found is None:
+        raise RecordingError(f"connection {chosen.conn} did not fail: {chosen.ending.sentence}")
+    transcript = Transcript(recording, chosen.conn)
+    report = diagnose(recording.header, recording)
+    return Reading(_case(transcript, chosen, alike, report), found, transcript, report, alike)
+
+
+def _chosen(ledger: Ledger, conn: int | None) -> Connection:
+    connections = ledger.connections
+    if conn is not None:
+        if conn not in connections:
+            raise RecordingError(f"there is no connection {conn} (there are {len(connections)})")
+        return connections[conn]
+    failed = [c for c in connections.values() if manner(c) is not None]
+    # A person who closes the page ends the last connection too: what the others share is the failure.
+    usual = derive(failed)
+    for connection in reversed(failed):
+        if usual is not None and manner(connection) == usual.how and connection.ending.by in (usual.by, "unknown", ""):
+            return connection
+    if failed:
+        return failed[-1]
+    raise RecordingError("no connection in this recording failed: there is nothing to find")
+
+
+def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection], report: Report) -> Case:
+    survey = transcript.survey
+    frames: list[ClientFrame] = []
+    server_frames = 0
+    last_server_at = last_client_at = survey.opened
+    for step in transcript.steps():
+        if not isinstance(step, Send):
+            server_frames += 1
+            last_server_at = step.at
+            continue
+        if step.begins:
+            payload = step.message or b""
+            beat = recognise(OPCODE_NUMBERS.get(step.opcode, 1), payload)
+            frames.append(
+                ClientFrame(step.n or 0, step.opcode, payload, round(step.at - survey.opened, 6), beat, _faults(step))
+            )
+            last_client_at = step.at
+            if len(frames) > FRAMES_KEPT:
+                del frames[0]
+    headers = {name.lower(): value for name, value in survey.request.headers}
+    features = {
+        "extensions": "sec-websocket-extensions" in headers,
+        "subprotocol": "sec-websocket-protocol" in headers,
+        "cookie": "cookie" in headers,
+        "origin": "origin" in headers,
+        "query": "?" in survey.request.target,
+    }
+    ending = chosen.ending
+    return Case(
+        frames=frames,
+        lifetime=survey.lifetime,
+        reaction=max(0.0, survey.over - last_client_at) if frames else None,
+        by=ending.by,
+        how=manner(chosen) or "",
+        code=ending.code,
+        reason=ending.reason or "",
+        status=chosen.status,
+        features=frozenset(name for name, present in features.items() if present),
+        server_beats=_server_beats(transcript),
+        server_pings=chosen.pings["server"],
+        client_pings=chosen.pings["client"],
+        server_frames=server_frames,
+        overlaps=_overlap(alike),
+        replied=last_server_at > last_client_at,
+        priors=_priors(report),
+    )
+
+
+def _faults(step: Send) -> tuple[str, ...]:
+    payload = step.message
+    if payload is None:
+        return ("deflate",) if step.compressed else ()
+    if step.opcode == "text":
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            return ("invalid-utf8",)
+    return ()
+
+
+def _server_beats(transcript: Transcript) -> int:
+    count = 0
+    for step in transcript.steps():
+        if not isinstance(step, Send) and step.data is not None and step.opcode in ("text", "binary"):
+            beat = recognise(OPCODE_NUMBERS[step.opcode], step.data)
+            count += beat is not None and beat.kind == "ping"
+    return count
+
+
+def _overlap(connections: Sequence[Connection]) -> bool:
+    """Whether one client had two of these open at once."""
+    spans = sorted((c.opened, c.ended) for c in connections if c.opened is not None and c.ended is not None)
+    return any(later[0] < earlier[1] - 0.01 for earlier, later in zip(spans, spans[1:], strict=False))
+
+
+def _priors(report: Report) -> dict[str, float]:
+    if report.verdict.startswith(("unknown", "none")):
+        return {}
+    priors = {report.verdict: report.confidence}
+    for verdict in report.also:
+        priors[verdict] = max(priors.get(verdict, 0.0), 0.9 * report.confidence)
+    for other in report.alternatives:
+        priors[other.verdict] = max(priors.get(other.verdict, 0.0), other.confidence)
+    return priors
