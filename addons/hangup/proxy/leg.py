@@ -56,6 +56,8 @@ class Leg(asyncio.Protocol):
         """mitmproxy's own protocol, once we have taken its place."""
         self.eof = False
         """The peer will send no more."""
+        self.cut = False
+        """It ended without TLS's close_notify, as a process does that crashes: the other leg must end so too."""
         self.shut = False
         """We will send no more."""
         self.lost = False
@@ -114,6 +116,7 @@ class Leg(asyncio.Protocol):
         """asyncio: the peer half-closed. True keeps our half open."""
         if not self.eof:
             self.eof = True
+            self.cut = bool(self.tls)
             self.relay.on_eof(self, note="without TLS close_notify" if self.tls else "")
         return True
 
@@ -191,7 +194,7 @@ class Leg(asyncio.Protocol):
         """Half-closes: we will send no more, and still read."""
         if self.shut or self.lost:
             return
-        if self.tls:
+        if self.tls and not self.peer.cut:
             try:
                 self.tls[-1].shutdown()
             except SSL.Error:
