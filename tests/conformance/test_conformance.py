@@ -55,6 +55,8 @@ class Outcome:
 
     far_received: bytes = b""
     far_end: str = ""
+    far_notified: bool | None = None
+    """Whether it was told by a TLS close_notify; None without TLS."""
     near_received: bytes = b""
     near_end: str = ""
 
@@ -107,9 +109,11 @@ def _play(run: Run, near: Peer, far: Peer) -> Outcome:
     else:
         near.rst()
         far.wait_end()
+    assert far.end is not None
     return Outcome(
         far.received,
-        far.end.how if far.end else "",
+        far.end.how,
+        far.end.close_notify,
         near.received,
         near.end.how if near.end and run.ending == "half-close" else "",
     )
@@ -181,6 +185,8 @@ def check(bench: Bench, run: Run) -> None:
         raise proxied
     assert direct.far_end == ("rst" if run.ending == "rst" else "fin")
     assert direct.far_received == run.case.data(run.side)
+    if proxied.far_notified is None or direct.far_notified is None:  # nothing to compare between TLS and none
+        proxied.far_notified = direct.far_notified
     assert proxied == direct
 
     recorded = bench.recorded[run.target]

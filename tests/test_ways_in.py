@@ -1,0 +1,282 @@
+"""Every way in: mitmproxy's modes, TLS and IPv6 on either side, plain HTTP, and the addon in the stock programs."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from harness import frames, namespaces
+from harness.certificates import authority, trusting_anyone
+from harness.frames import BINARY, MASK, PING, TEXT
+from harness.peers import Address, Head, How, Peer, RawServer, dial, open_websocket
+from harness.proxies import HANGUP, HangupProxy, Mitmdump, hangup
+from harness.reading import Connection, connections
+
+FROM_CLIENT = frames.frame(TEXT, b"hello", mask=MASK) + frames.frame(0x3, b"odd", mask=MASK)
+FROM_SERVER = frames.frame(PING, b"beat") + frames.frame(BINARY, b"x" * 70000)
+
+
+def converse(client: Peer, server: Peer, ending: How = "rst") -> None:
+    """Bytes that stock mitmproxy would not pass, each way, and an ending that it would hide."""
+    client.send(FROM_CLIENT)
+    server.expect(FROM_CLIENT)
+    server.send(FROM_SERVER)
+    client.expect(FROM_SERVER)
+    server.rst() if ending == "rst" else server.close()
+    assert client.wait_end().how == ending
+    client.close()
+
+
+def check(recorded: Connection, ending: How = "rst") -> None:
+    """The conversation is in the recording, every byte."""
+    assert recorded.sent("client") == FROM_CLIENT
+    assert recorded.sent("server") == FROM_SERVER
+    assert recorded.problems("client") == {"reserved-opcode"}
+    assert recorded.ends[0] == ("server", ending)
+
+
+# TLS, IPv6 and HTTP --------------------------------------------------------------------------------------------
+
+
+def test_ipv6() -> None:
+    try:
+        server = RawServer(host="::1")
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    with server, HangupProxy(server.url, listen="[::1]:0") as proxy:
+        assert proxy.host == "::1"
+        client = open_websocket(proxy.address, "/six", host="[::1]:80")
+        converse(client, server.accept("/six"))
+        proxy.stop()
+        check(connections(proxy.events())["/six"])
+
+
+def test_certificates_of_both_sides() -> None:
+    """The backend's is checked against --ca, and clients are shown --cert."""
+    with RawServer(tls=authority().server()) as server:
+        url = f"wss://localhost:{server.port}"
+        with HangupProxy(url, "--ca", str(authority().ca), "--cert", str(authority().pem)) as proxy:
+            client = open_websocket(proxy.address, "/safe", tls=authority().client())
+            upstream = server.accept("/safe")
+            assert upstream.head.get("host") == f"localhost:{server.port}"
+            converse(client, upstream)
+            proxy.stop()
+            check(connections(proxy.events())["/safe"])
+
+
+def test_a_certificate_that_nobody_vouches_for() -> None:
+    with RawServer(tls=authority().server()) as server, HangupProxy(f"wss://localhost:{server.port}") as proxy:
+        client = open_websocket(proxy.address, "/unsafe", status=502)
+        client.close()
+        proxy.stop()
+        ending = proxy.show()["connections"][0]["ending"]
+    assert "certificate" in ending["sentence"].lower()
+    assert server.requests == []
+
+
+def test_mitmproxys_own_authority_towards_clients() -> None:
+    with RawServer() as server, HangupProxy(server.url) as proxy:
+        client = open_websocket(proxy.address, "/", tls=ssl.create_default_context(cafile=proxy.authority))
+        converse(client, server.accept("/"))
+        proxy.stop()
+        check(connections(proxy.events())["/"])
+
+
+def test_plain_http_passes_and_is_counted() -> None:
+    from hangup.recording.events import Stop
+
+    with RawServer() as server, HangupProxy(server.url) as proxy:
+        client = dial(proxy.address)
+        for path in ("/health", "/app.js?v=1"):
+            client.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            client.take(b"plain HTTP")
+        client.close()
+        proxy.stop()
+        events = proxy.events()
+    assert [r.target for r in server.requests] == ["/health", "/app.js?v=1"]
+    assert connections(events) == {}
+    assert isinstance(events[-1], Stop) and events[-1].http == 2
+
+
+def test_headers_pass_as_they_are() -> None:
+    """Order, case and repetition stay; the Host becomes the backend's, as in a direct connection; the Origin stays."""
+    headers = [
+        ("X-odd-CASE", "1"),
+        ("Cookie", "a=1"),
+        ("Cookie", "b=2"),
+        ("Origin", "http://localhost:5173"),
+        ("Sec-WebSocket-Protocol", "chat, superchat"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
+        ("x-Empty", ""),
+    ]
+    with RawServer() as server, HangupProxy(server.url) as proxy:
+        client = open_websocket(proxy.address, "/a%20b/../c//?q=%2F&r=a+b", headers=headers)
+        upstream = server.accept()
+        assert upstream.head.target == "/a%20b/../c//?q=%2F&r=a+b"
+        assert upstream.head.headers[-len(headers) :] == headers
+        assert upstream.head.get("host") == f"127.0.0.1:{server.port}"
+        client.close()
+        upstream.wait_end()
+
+
+# mitmproxy's modes ---------------------------------------------------------------------------------------------
+
+
+def by_connect(proxy: Address, server: Address) -> Peer:
+    """A client that asks for a tunnel, as a browser with a proxy does for ``ws://``."""
+    peer = dial(proxy)
+    peer.send(f"CONNECT {server[0]}:{server[1]} HTTP/1.1\r\nHost: {server[0]}:{server[1]}\r\n\r\n".encode())
+    assert Head.parse(peer.take(b"\r\n\r\n")).status == 200
+    return peer
+
+
+def by_socks(proxy: Address, server: Address) -> Peer:
+    """A client that speaks SOCKS5 (RFC 1928), by address."""
+    peer = dial(proxy)
+    peer.send(b"\x05\x01\x00")
+    assert peer.take(2) == b"\x05\x00"
+    peer.send(b"\x05\x01\x00\x01" + socket.inet_aton(server[0]) + struct.pack("!H", server[1]))
+    assert peer.take(10)[:2] == b"\x05\x00"
+    return peer
+
+
+WAYS: dict[str, tuple[str, Callable[[Address, Address], Peer], bool]] = {
+    "regular, CONNECT": ("regular", by_connect, False),
+    "regular, CONNECT with TLS within": ("regular", by_connect, True),
+    "socks5": ("socks5", by_socks, False),
+    "socks5 with TLS within": ("socks5", by_socks, True),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_modes(way: str) -> None:
+    mode, tunnel, tls = WAYS[way]
+    with RawServer(tls=authority().server() if tls else None) as server:
+        with HangupProxy("", "--mode", mode, *(["--insecure"] if tls else [])) as proxy:
+            through = tunnel(proxy.address, server.address)
+            client = open_websocket(through, f"/{mode}", tls=trusting_anyone() if tls else None)
+            converse(client, server.accept(f"/{mode}"))
+            proxy.stop()
+            check(connections(proxy.events())[f"/{mode}"])
+
+
+def test_regular_mode_with_an_absolute_target() -> None:
+    with RawServer() as server, HangupProxy("", "--mode", "regular") as proxy:
+        host = f"{server.host}:{server.port}"
+        client = open_websocket(proxy.address, f"http://{host}/absolute", host=host)
+        converse(client, server.accept("/absolute"))
+        proxy.stop()
+        check(connections(proxy.events())["/absolute"])
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_upstream_mode(tls: bool) -> None:
+    """Through a second proxy, a stock mitmproxy that only tunnels."""
+    with ExitStack() as stack:
+        server = stack.enter_context(RawServer(tls=authority().server() if tls else None))
+        stock = stack.enter_context(Mitmdump("--mode", "regular", "--ignore-hosts", ".*"))
+        mode = f"upstream:http://127.0.0.1:{stock.port}"
+        proxy = stack.enter_context(HangupProxy("", "--mode", mode, "--insecure"))
+        through = by_connect(proxy.address, server.address)
+        client = open_websocket(through, "/upstream", tls=trusting_anyone() if tls else None)
+        # The stock proxy would make a FIN of a RST.
+        converse(client, server.accept("/upstream"), "fin")
+        proxy.stop()
+        check(connections(proxy.events())["/upstream"], "fin")
+        stock.stop()
+        assert str(server.port) in stock.output
+
+
+def test_transparent_mode() -> None:
+    """Packets are redirected to the proxy; neither side knows of it."""
+    if why := namespaces.problem():
+        pytest.skip(why)
+    with namespaces.cable() as (outside, inside):
+        listener = inside.run(lambda: socket.create_server((inside.address, 0)))
+        address = listener.getsockname()
+        command = inside.command(*HANGUP)
+        with (
+            RawServer(listener=listener) as server,
+            HangupProxy("", "--mode", "transparent", listen="0.0.0.0:0", command=command) as proxy,
+        ):
+            namespaces.redirect(inside, server.port, proxy.port)
+            sock = outside.run(lambda: socket.create_connection(address, 10))
+            client = open_websocket(Peer(sock, "client"), "/transparent", host=f"{server.host}:{server.port}")
+            converse(client, server.accept("/transparent"))
+            proxy.stop()
+            recorded = connections(proxy.events())["/transparent"]
+    check(recorded)
+    assert recorded.handshake.client.startswith(outside.address)
+
+
+# The addon in the stock programs ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def addon() -> Iterator[str]:
+    """What ``mitmdump -s`` is given."""
+    path = hangup("addon").stdout.strip()
+    assert Path(path).is_file()
+    yield path
+
+
+def test_addon_in_mitmdump(addon: str, tmp_path: Path) -> None:
+    recording = tmp_path / "run.jsonl"
+    with RawServer() as server:
+        mode = f"reverse:http://127.0.0.1:{server.port}"
+        with Mitmdump("-s", addon, "--mode", mode, "--set", f"hangup_record={recording}") as stock:
+            client = open_websocket(stock.address, "/stock")
+            converse(client, server.accept("/stock"))
+            stock.stop()
+    from hangup.recording import journal
+
+    check(connections(journal.read(recording))["/stock"])
+
+
+LISTENER = """
+from mitmproxy import http
+
+def websocket_start(flow: http.HTTPFlow):
+    print("start", flow.request.path, flush=True)
+
+def websocket_message(flow: http.HTTPFlow):
+    message = flow.websocket.messages[-1]
+    print("message", message.from_client, message.content, flush=True)
+
+def websocket_end(flow: http.HTTPFlow):
+    print("end", flow.websocket.closed_by_client, flow.websocket.close_code, flush=True)
+"""
+
+
+@pytest.mark.parametrize("hooks", [False, True], ids=["without hooks", "with hooks"])
+def test_other_peoples_addons(addon: str, tmp_path: Path, hooks: bool) -> None:
+    """Start and end are told always, messages when they are asked for."""
+    listener = tmp_path / "listener.py"
+    listener.write_text(LISTENER)
+    with RawServer() as server:
+        with Mitmdump(
+            *["-s", addon, "-s", str(listener), "--mode", f"reverse:http://127.0.0.1:{server.port}"],
+            *["--set", f"hangup_record={tmp_path / 'run.jsonl'}", "--set", f"hangup_hooks={str(hooks).lower()}"],
+        ) as stock:
+            client = open_websocket(stock.address, "/hooks")
+            upstream = server.accept("/hooks")
+            client.send(frames.frame(TEXT, b"hel", fin=False, mask=MASK) + frames.frame(0, b"lo", mask=MASK))
+            upstream.expect_frames(2)
+            upstream.send(frames.close(4001))
+            client.expect_frames(1)
+            client.send(frames.close(4001, mask=MASK))
+            upstream.expect_frames(3)
+            upstream.close()
+            client.wait_end()
+            client.close()
+            stock.wait_for(r"^end False 4001$")
+            stock.stop()
+            told = [line for line in stock.output.splitlines() if line.startswith(("start ", "message ", "end "))]
+    messages = ["message True b'hello'"] if hooks else []
+    assert told == ["start /hooks", *messages, "end False 4001"]
