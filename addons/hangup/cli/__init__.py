@@ -15,9 +15,12 @@ from hangup.errors import HangupError
 COMMANDS: dict[str, str] = {
     "proxy": "hangup.cli.proxy:proxy",
     "show": "hangup.cli.show:show",
+    "why": "hangup.cli.why:why",
     "demo": "hangup.cli.demo:demo",
     "probe": "hangup.cli.probe:probe",
     "filters": "hangup.cli.filters:filters",
+    "bisect": "hangup.cli.bisect:bisect",
+    "check": "hangup.cli.bisect:check",
     "addon": "hangup.cli.proxy:addon",
     "convert": "hangup.cli.convert:convert",
     "diff": "hangup.cli.diff:diff",

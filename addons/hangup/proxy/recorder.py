@@ -36,6 +36,8 @@ class Recorder:
         max_size: int = 0,
         max_payload: int = 0,
         filters: list[str] | None = None,
+        source: str = "",
+        note: str = "",
         on_loss: Callable[[str, int], None] = lambda message, lost: None,
     ) -> None:
         started = datetime.now(UTC)
@@ -53,6 +55,8 @@ class Recorder:
             mode=mode,
             version=__version__,
             filters=filters or [],
+            source=source,
+            note=note,
         )
         self.journal = Journal(self.path, header, max_size=max_size, max_payload=max_payload, on_loss=on_loss)
         self._write = self.journal.write
