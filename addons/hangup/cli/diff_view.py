@@ -75,7 +75,7 @@ def _comparison(console: Console, names: tuple[str, str], found: Comparison) -> 
         console.print(_handshake(found.handshake))
     if found.messages:
         console.print(Text.assemble("\n", ("Messages", "bold"), f"  {_counts(found)}"))
-        console.print(_messages(found.messages[:SHOWN]))
+        console.print(messages(found.messages[:SHOWN]))
         if len(found.messages) > SHOWN:
             console.print(f"  … and {plural(len(found.messages) - SHOWN, 'more difference')} (--json has all)")
     if not found.complete:
@@ -142,7 +142,8 @@ def _counts(found: Comparison) -> str:
     return ", ".join(parts)
 
 
-def _messages(differences: Sequence[MessageDifference]) -> Table:
+def messages(differences: Sequence[MessageDifference]) -> Table:
+    """A table of messages that differ."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
     for name in ("  ", "A", "B", ""):
         table.add_column(name, justify="right" if name in ("A", "B") else "left")

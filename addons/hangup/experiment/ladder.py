@@ -159,7 +159,7 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         "answer-server-heartbeats",
         "the server's heartbeats are answered for the client",
-        _filters("answer-server-heartbeats", "answer-ping side=server", when=lambda c: c.server_beats > 0),
+        _filters("answer-server-heartbeats", "answer-ping side=server level=message", when=lambda c: c.server_beats > 0),
     ),
     Rung(
         "answer-control-pings",

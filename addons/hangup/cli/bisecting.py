@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from hangup.cli import bisect_page
+from hangup.cli import bisecting_page
 from hangup.cli.screen import console
 from hangup.errors import BackendError
 from hangup.experiment import failure as failures
@@ -93,9 +93,9 @@ def bisect(
         document |= {"files": {what: path for what, path in files}}
         click.echo(json.dumps(document, indent=2))
     elif markdown:
-        click.echo(bisect_page.markdown(verdict), nl=False)
+        click.echo(bisecting_page.markdown(verdict), nl=False)
     else:
-        bisect_page.show(out, verdict, files)
+        bisecting_page.show(out, verdict, files)
         out.print(f"{verdict.connections} connections, {took:.1f} s", style="dim")
     if not verdict.reproduced:
         sys.exit(NOT_REPRODUCED)
@@ -127,7 +127,7 @@ async def _bisect(
         nonlocal number
         number += 1
         if not quiet:
-            bisect_page.progress(out, trial, result, number)
+            bisecting_page.progress(out, trial, result, number)
 
     try:
         lab = Lab(
