@@ -34,9 +34,7 @@ class Close(Selecting, frozen=True, kw_only=True):
 
     example: ClassVar[str] = "close from=server code=1012 reason='service restart' at=5s"
 
-    from_: Annotated[Side, Meta(description="which side seems to have done it")] = msgspec.field(
-        name="from", default="server"
-    )
+    from_: Annotated[Side, Meta(description="which side seems to have done it")] = msgspec.field(name="from")
     code: Annotated[int | None, Meta(description="the close code; without it, the frame is empty (1005)")] = None
     reason: Annotated[str, Meta(description="the reason, up to 123 bytes")] = ""
     how: Annotated[Literal["close", "fin", "rst"], Meta(description="with a close frame, or by TCP alone (1006)")] = (

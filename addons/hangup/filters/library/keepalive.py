@@ -31,7 +31,7 @@ class Keepalive(Filter, frozen=True, kw_only=True):
     kinds: ClassVar[Kind] = Kind.CONTROL
 
     side: Annotated[Side | None, Meta(description="whose silence, and in whose name; without it, either's")] = None
-    every: Annotated[Seconds, Meta(description="how long a silence may be")] = 20.0
+    every: Annotated[Seconds, Meta(description="how long a silence may be")]
     send: Annotated[bytes | None, Meta(description="a text message to send instead of a ping frame")] = None
 
     def __post_init__(self) -> None:
