@@ -24,8 +24,8 @@ Sample = dict[str, float]
 class Scale:
     """How much of everything. ``share`` is what part of ``frames`` a slow contestant gets."""
 
-    rounds: int = 5
-    seconds: float = 1.0
+    rounds: int = 11
+    seconds: float = 0.5
     large: int = 64 * MIB
     large_rounds: int = 3
     connections: int = 8
@@ -46,7 +46,7 @@ class Scale:
 
 FULL = Scale()
 QUICK = Scale(
-    rounds=3, seconds=0.3, large=16 * MIB, connections=3, volume=50 * MIB, frames=100_000, idle=500, hold=0.5
+    rounds=5, seconds=0.3, large=16 * MIB, connections=3, volume=50 * MIB, frames=100_000, idle=500, hold=0.5
 )
 
 
@@ -66,7 +66,7 @@ def echo(subject: Subject, window: int) -> Sample:
     with Connection(subject.port) as connection:
         connection.stream(message(100), window, count=window)
         done, took = connection.stream(message(100), window, seconds=subject.scale.seconds)
-    return {"value": done / took}
+    return {"value": done / took, "messages": window + done}
 
 
 def round_trip(subject: Subject) -> Sample:
@@ -80,7 +80,7 @@ def bulk(subject: Subject, binary: bool = False) -> Sample:
     with Connection(subject.port) as connection:
         connection.stream(message(65536, binary), 8, count=8)
         done, took = connection.stream(message(65536, binary), 8, seconds=subject.scale.seconds)
-    return {"value": done * 65536 / MIB / took}
+    return {"value": done * 65536 / MIB / took, "messages": 8 + done}
 
 
 def large(subject: Subject, binary: bool = False) -> Sample:

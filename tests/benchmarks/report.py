@@ -66,7 +66,9 @@ BARS = [
 
 def median(results: Results, measure: str, contestant: str, key: str = "value") -> float | None:
     samples = results.get(measure, {}).get(contestant)
-    return statistics.median(sample[key] for sample in samples) if isinstance(samples, list) else None
+    if not isinstance(samples, list) or key not in samples[0]:
+        return None
+    return statistics.median(sample[key] for sample in samples)
 
 
 def _lost(samples: list[Sample] | str) -> float:
@@ -133,6 +135,17 @@ def _cell(measure: Measure, samples: list[Sample] | str | None) -> str:
     return text
 
 
+def processor(results: Results) -> tuple[list[str], list[list[str]]]:
+    """The table of processor time, which holds on a busy machine too: microseconds per message there and back."""
+    names = [each.name for each in CONTESTANTS if any(each.name in row for row in results.values())]
+    rows = []
+    for measure, row in results.items():
+        cells = [median(results, measure, name, "cpu") if name in row else None for name in names]
+        if any(cells):
+            rows.append([measure] + ["" if each is None else f"{each:.1f}" for each in cells])
+    return ["processor time, µs a message", *names], rows
+
+
 def values(results: Results, scale: Scale, long: bool) -> tuple[list[str], list[list[str]]]:
     """The table of values: a row per measure, a column per contestant; ``long`` has titles, not names."""
     columns = [each for each in CONTESTANTS if any(each.name in row for row in results.values())]
@@ -178,7 +191,7 @@ def notes(results: Results) -> list[str]:
 
 def markdown(results: Results, scale: Scale) -> str:
     parts = [f"Medians of interleaved rounds in one run on {machine()}."]
-    for head, rows in (values(results, scale, True), ratios(results, scale)):
+    for head, rows in (values(results, scale, True), ratios(results, scale), processor(results)):
         if rows:
             lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
             parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
@@ -191,7 +204,7 @@ def show(results: Results, scale: Scale) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, width=140)
     console.print(machine())
-    for head, rows in (values(results, scale, False), ratios(results, scale)):
+    for head, rows in (values(results, scale, False), ratios(results, scale), processor(results)):
         table = Table(*head, box=SIMPLE_HEAD)
         for column in table.columns[1:]:
             column.justify = "right"

@@ -26,17 +26,20 @@ def say(text: str) -> None:
 
 
 def once(measure: Measure, subject: Subject) -> Sample | str:
-    """One sample, or why there is none; and how long the contestant worked on afterwards."""
+    """One sample, or why there is none; and what it cost the contestant."""
     gc.collect()
     if subject.process and subject.process.problem:
         return subject.process.problem
     try:
+        before = subject.process.cpu() if subject.process else 0.0
         sample = measure.run(subject)
     except (Broken, OSError, psutil.Error) as error:
         return f"{type(error).__name__}: {error}"
     if subject.process:
         sample["late"] = subject.process.settle()
         sample["lost"] = subject.process.lost()
+        if "messages" in sample:
+            sample["cpu"] = (subject.process.cpu() - before) * 1e6 / sample["messages"]
     sample["share"] = subject.scale.share
     return sample
 
@@ -89,7 +92,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     flag("--quick", action="store_true", help="less of everything: two minutes instead of fifteen")
     flag("--only", action="append", metavar="NAME", choices=names, help="a measure: " + ", ".join(names))
     flag("--contestant", action="append", metavar="NAME", choices=who, help="a contestant: " + ", ".join(who))
-    flag("--rounds", type=int, metavar="N", help="instead of 5")
+    flag("--rounds", type=int, metavar="N", help="instead of 11")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="every sample, for programs")
     output.add_argument("--markdown", action="store_true", help="for the README")
