@@ -39,7 +39,7 @@ from hangup.peer.outcome import Outcome, blank
 from hangup.peer.tape import Sink
 from hangup.peer.voice import Edit, Voice
 from hangup.recording.account import Connection
-from hangup.recording.correlate import Names, Pairing, response_values
+from hangup.recording.correlate import Names, Pairing, response_values, with_values
 from hangup.recording.events import Request, Response
 from hangup.recording.leaves import skeleton
 from hangup.recording.transcript import Hear, Send, Transcript
@@ -200,9 +200,10 @@ class Player:
     async def _open(self) -> Opened:
         settings, target = self.settings, self.target
         context = tls_context(insecure=settings.insecure, ca=settings.ca) if target.secure else None
+        asked = with_values(self.survey.request, settings.sets)
         opened = await open_websocket(
             target,
-            request_for(self.survey.request, target, settings.headers, self._random),
+            request_for(asked, target, settings.headers, self._random),
             conn=self.conn,
             now=self.sink.now,
             context=context,

@@ -16,9 +16,10 @@ from __future__ import annotations
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from hangup.recording.events import Handshake, Request, Response, Side
 from hangup.recording.leaves import KINDS, Path, Scalar, get, kind, replaced, values
@@ -313,15 +314,37 @@ def _parts(value: str) -> list[str]:
 def request_values(request: Request) -> list[tuple[Path, Scalar]]:
     """What a request says: the segments of its path, its query, its cookies, tokens, subprotocols."""
     found: list[tuple[Path, Scalar]] = []
-    url = urlsplit(request.target) if "\\" not in request.target else urlsplit("/")
-    for i, segment in enumerate(url.path.split("/")[1:40]):
+    where, _, query = request.target.partition("?")
+    for i, segment in enumerate(where.split("/")[1:40]):
         if segment:
             found.append((("path", i), unquote(segment)))
-    found += [(("query", key), value) for key, value in parse_qsl(url.query, max_num_fields=None)[:100]]
+    found += [(("query", key), value) for key, value in parse_qsl(query)[:100]]
     for name, value in request.headers:
         if name.lower() not in _NOT_ASKED:
             found += _header_values(name.lower(), value)
     return found
+
+
+def with_values(request: Request, sets: Mapping[str, str]) -> Request:
+    """The request with other values for these query parameters and cookies, wherever it has one of that name."""
+    if not sets:
+        return request
+    path, mark, query = request.target.partition("?")
+    pairs = []
+    for pair in query.split("&"):
+        key, equals, _ = pair.partition("=")
+        name = unquote_plus(key)
+        pairs.append(f"{key}={quote(sets[name], safe='')}" if equals and name in sets else pair)
+    headers = []
+    for name, value in request.headers:
+        if name.lower() == "cookie":
+            cookies = []
+            for cookie in value.split(";"):
+                key, equals, _ = cookie.partition("=")
+                cookies.append(f"{key}={sets[key.strip()]}" if equals and key.strip() in sets else cookie)
+            value = ";".join(cookies)
+        headers.append((name, value))
+    return replace(request, target=path + mark + "&".join(pairs), headers=headers)
 
 
 def response_values(response: Response) -> list[tuple[Path, Scalar]]:

@@ -19,7 +19,7 @@ from msgspec import Struct, field
 from hangup.errors import RecordingError
 from hangup.recording.account import Connection, Ledger
 from hangup.recording.assembling import Messages
-from hangup.recording.correlate import Correlation, Finder
+from hangup.recording.correlate import Correlation, Finder, request_values
 from hangup.recording.events import (
     AnyEvent,
     End,
@@ -36,7 +36,6 @@ from hangup.recording.events import (
 )
 from hangup.recording.formats import Recording
 from hangup.recording.rebuild import Wire
-from hangup.recording.units import plural
 
 MESSAGE_LIMIT = 16 << 20
 """Larger messages (bytes) are played as they were, without a look at what they say."""
@@ -176,6 +175,11 @@ class Survey(Struct, kw_only=True):
         if self.handshake is None:
             return Request()
         return self.handshake.original or self.handshake.request
+
+    @property
+    def asked_with(self) -> list[str]:
+        """The names of its query parameters and cookies."""
+        return [str(path[1]) for path, _ in request_values(self.request) if path[0] in ("query", "cookie")]
 
     @property
     def reaction(self) -> float:
@@ -417,8 +421,3 @@ def choose(ledger: Ledger) -> Connection | None:
     """The connection to replay when nobody says which: the last one that failed, else the last one."""
     connections = list(ledger.connections.values())
     return max(connections, key=lambda c: (failed(c), c.conn), default=None)
-
-
-def describe_lost(survey: Survey) -> str:
-    """What is to be said of a recording with holes."""
-    return f"{plural(survey.lost, 'event')} could not be recorded: this may not be all that the client did"

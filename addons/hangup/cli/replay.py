@@ -1,0 +1,308 @@
+"""``hangup replay``: the recorded client against a real backend."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from math import inf
+from pathlib import Path
+from secrets import randbits
+from typing import Any
+
+import click
+
+from hangup.cli import replay_view
+from hangup.cli.probe import parse_header
+from hangup.cli.replay_view import Said
+from hangup.cli.screen import console, tell
+from hangup.cli.sources import Source, opened
+from hangup.errors import RecordingError, UsageError
+from hangup.filters.filter_set import FilterSet
+from hangup.peer.ensemble import play_all
+from hangup.peer.outcome import Outcome
+from hangup.peer.player import PATIENCE, Settings
+from hangup.proxy.recorder import Recorder
+from hangup.recording.account import Ledger
+from hangup.recording.diff import collect, compare_messages
+from hangup.recording.formats import open_recording
+from hangup.recording.transcript import Transcript, choose
+from hangup.recording.units import plural
+from hangup.wire.url import Target, parse_target
+
+COMPARED = 5000
+"""So many messages of the server are compared."""
+
+EXAMPLES = """\b
+Examples:
+  hangup replay run.jsonl ws://localhost:8000              the last connection that failed
+  hangup replay run.jsonl ws://localhost:8000 --conn 3 --filter 'drop-heartbeat side=client'
+  hangup replay run.jsonl ws://localhost:8000 --all --speed max
+  hangup replay page.har wss://staging.example.org --header 'Cookie: id=42'
+  hangup replay run.jsonl --show-correlations              what is taken from the new run
+"""
+
+
+def _speed(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """A factor, or ``max``."""
+    if value == "max":
+        return inf
+    with suppress(ValueError):
+        speed = float(value)
+        if 0 < speed < inf:
+            return speed
+    raise UsageError(f"--speed {value}: write a factor like 2 or 0.5, or max")
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("recording")
+@click.argument("target", required=False)
+@click.option("--conn", type=int, metavar="N", help="Which connection; the last one that failed by default.")
+@click.option("--all", "everything", is_flag=True, help="All connections, each begun as it was in the recording.")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="Instead of the recorded one; without a value it is left out. Repeatable.",
+)
+@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As of hangup proxy. Repeatable.")
+@click.option(
+    "--speed", callback=_speed, default="1", show_default=True, metavar="N|max", help="So many times as fast."
+)
+@click.option(
+    "--pace",
+    type=click.Choice(["causal", "clock"]),
+    default="causal",
+    show_default=True,
+    help="Wait for as many server messages as in the recording, or go by the recorded times alone.",
+)
+@click.option(
+    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."
+)
+@click.option("--show-correlations", is_flag=True, help="List the values that are taken from the new run.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Give such a value yourself. Repeatable.")
+@click.option("--no-correlate", is_flag=True, help="Say what was recorded, whatever the server says.")
+@click.option("--insecure", is_flag=True, help="Accept any certificate.")
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificate authority (PEM) to trust.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the handshake.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    default=PATIENCE,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long server messages may be late by, together.",
+)
+@click.option(
+    "--survive",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="It has survived when it is still open so long after opening; by default as long as recorded, and a margin.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def replay(
+    recording: str,
+    target: str | None,
+    conn: int | None,
+    everything: bool,
+    headers: tuple[str, ...],
+    filters: tuple[str, ...],
+    speed: float,
+    pace: Any,
+    record: Path,
+    show_correlations: bool,
+    sets: tuple[str, ...],
+    no_correlate: bool,
+    insecure: bool,
+    ca: Path | None,
+    timeout: float,
+    patience: float,
+    survive: float | None,
+    as_json: bool,
+) -> None:
+    """Play the recorded client against TARGET, and say whether it ends as it had.
+
+    Its frames are sent as they were: opcodes, fragments, compression, pings, malformed bytes, its CLOSE. Values that
+    the server makes anew in each run (a session id, a token, a sequence number) are taken from this run. Without a
+    path in TARGET the recorded one is asked for. The run is recorded, too.
+
+    Exits with 0 when it ended as it had, with 1 when it did not: it survived, for instance.
+    """
+    if conn is not None and everything:
+        raise UsageError("--conn and --all contradict each other")
+    if target is None and not show_correlations:
+        raise UsageError("a target is needed, for instance: hangup replay run.jsonl ws://localhost:8000")
+    where = parse_target(target) if target is not None else None
+    if where is not None and where.was_http:
+        tell(f"{target} is taken as {where}")
+    seed = randbits(32)
+    settings = Settings(
+        headers=[parse_header(header) for header in headers],
+        pace=pace,
+        speed=speed,
+        patience=patience,
+        survive=survive,
+        timeout=timeout,
+        insecure=insecure,
+        ca=ca,
+        correlate=not no_correlate,
+        sets=dict(_set(each) for each in sets),
+        seed=seed,
+    )
+    chosen = FilterSet(filters)
+    with opened(recording) as source:
+        transcripts = _transcripts(source, conn, everything, settings)
+        source.confess()
+        _remark(source, transcripts, chosen)
+        if show_correlations and (where is None or not as_json):
+            replay_view.correlations(console(), transcripts, as_json=as_json)
+        if where is None:
+            return
+        out = console(stderr=True) if as_json else console()
+        run = _Run(source, transcripts, where, settings, chosen, record, out)
+        outcomes = asyncio.run(run.play())
+        said = _compare(source, run.path, outcomes)
+        if as_json:
+            click.echo(json.dumps(_document(run, outcomes, said), indent=2))
+        else:
+            replay_view.show(out, outcomes, said, recording, run.path)
+    sys.exit(0 if all(outcome.same for outcome in outcomes) else 1)
+
+
+def _set(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f"--set {text!r}: write NAME=VALUE")
+    return name.strip(), value
+
+
+def _transcripts(source: Source, conn: int | None, everything: bool, settings: Settings) -> list[Transcript]:
+    """The clients to play."""
+    conns: list[int]
+    if conn is not None:
+        conns = [conn]
+    else:
+        ledger = Ledger()
+        for event in source.events("looking for what failed"):
+            ledger.feed(event)
+        chosen = choose(ledger)
+        if chosen is None:
+            raise RecordingError(f"{source.name} has no WebSocket connection")
+        conns = list(ledger.connections) if everything else [chosen.conn]
+    found = [Transcript(source.recording, each, correlate=settings.correlate) for each in conns]
+    names = {each.name for transcript in found for each in transcript.survey.correlations}
+    given = {name for transcript in found for name in transcript.survey.asked_with}
+    for name in settings.sets:
+        if name not in names | given:
+            known = ", ".join(sorted(names | given)) or "none"
+            raise UsageError(f"--set {name}: there is no such value here; there are: {known}")
+    return found
+
+
+def _remark(source: Source, transcripts: Sequence[Transcript], filters: FilterSet) -> None:
+    """What a person should know of the recording before it is played."""
+    acted = [each for each in transcripts if each.survey.filters]
+    if acted and not len(filters):
+        recorded = "; ".join(source.header.filters[:3])
+        which = f" ({recorded})" if recorded else ""
+        tell(f"filters were at work in the recording{which}: the replay is without them, as no --filter is given")
+    if "redacted:" in source.header.note:
+        tell("the recording is redacted: secrets are placeholders (--header and --set give the true ones)")
+    lost = sum(each.survey.lost for each in transcripts)
+    if lost:
+        tell(f"{plural(lost, 'event')} could not be recorded: this may not be all that the client did")
+
+
+class _Run:
+    """A replay and its recording."""
+
+    def __init__(
+        self,
+        source: Source,
+        transcripts: list[Transcript],
+        target: Target,
+        settings: Settings,
+        filters: FilterSet,
+        record: Path,
+        out: Any,
+    ) -> None:
+        self.source = source
+        self.transcripts = transcripts
+        self.target = target
+        self.settings = settings
+        self.filters = filters
+        self.record = record
+        self.out = out
+        self.path = record
+
+    async def play(self) -> list[Outcome]:
+        """Plays all, and records it."""
+        task = asyncio.current_task()
+        assert task is not None
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        recorder = Recorder(
+            self.record,
+            target=str(self.target),
+            mode="replay",
+            filters=[entry.text for entry in self.filters],
+            source=f"replay of {self.source.name}",
+            note=f"seed {self.settings.seed}",
+            on_loss=lambda message, lost: tell(message),
+        )
+        self.path = recorder.path
+        replay_view.begin(self.out, self.source.name, self.transcripts, self.target, self.settings, self.path)
+        try:
+            return await play_all(self.transcripts, self.target, recorder, self.settings, filters=self.filters)
+        except asyncio.CancelledError:
+            tell(f"interrupted; what was played so far is in {self.path}")
+            raise
+        finally:
+            recorder.close()
+
+
+def _compare(source: Source, path: Path, outcomes: Sequence[Outcome]) -> dict[int, Said]:
+    """What the servers said, then and now."""
+    live = collect(open_recording(path))
+    found: dict[int, Said] = {}
+    for outcome in outcomes:
+        now = live.get(outcome.live_conn)
+        then = collect(source.recording, outcome.conn).get(outcome.conn)
+        if now is not None and then is not None:
+            a, b = then.messages["server"], now.messages["server"]
+            different, equal = compare_messages(a[:COMPARED], b[:COMPARED], "server")
+            complete = max(len(a), len(b)) <= COMPARED and then.kept and now.kept
+            found[outcome.conn] = Said(different, equal, complete)
+    return found
+
+
+def _document(run: _Run, outcomes: Sequence[Outcome], said: dict[int, Said]) -> dict[str, Any]:
+    """For programs. With one connection its account stands at the top; with several they are in ``connections``."""
+    connections = []
+    correlations = {each.conn: each.survey.correlations for each in run.transcripts}
+    for outcome in outcomes:
+        summary = outcome.summary()
+        messages = said[outcome.conn] if outcome.conn in said else Said([], 0, True)
+        summary["messages"] = [replay_view.as_data(each) for each in messages.different]
+        summary["correlations"] = [each.summary() for each in correlations[outcome.conn]]
+        connections.append(summary)
+    same = all(outcome.same for outcome in outcomes)
+    head = {"same": same, "recording": str(run.path), "seed": run.settings.seed}
+    if len(connections) == 1:
+        return {**head, **connections[0]}
+    return {**head, "connections": connections}
