@@ -43,7 +43,7 @@ class Fault:
 
     ``cause`` is the catalogue's id, ``verdict`` is ``category/subcategory``, ``also`` are verdicts that name the same
     thing from another side, ``closer`` is who ends the connection, ``trigger`` what makes it end. ``lifetime`` is the
-    range in seconds that a connection of the golden run lives. ``mend`` says which program ``--fixed`` mends.
+    range in seconds of the shortest life in the golden run. ``mend`` says which program ``--fixed`` mends.
     ``connections`` ends the run after so many endings (0: never), ``seconds`` at the latest. ``shape`` is what the
     golden shape has of its own, ``codes`` are close codes and reasons that variants choose from (0: the usual).
     """
@@ -552,7 +552,7 @@ _FAULTS = [
         },
         clients=FRONTENDS,
         scenario=scenarios.a9,
-        lifetime=(0.3, 1.4),
+        lifetime=(0.0, 1.6),
         connections=12,
     ),
     Fault(
