@@ -159,7 +159,9 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         "answer-server-heartbeats",
         "the server's heartbeats are answered for the client",
-        _filters("answer-server-heartbeats", "answer-ping side=server level=message", when=lambda c: c.server_beats > 0),
+        _filters(
+            "answer-server-heartbeats", "answer-ping side=server level=message", when=lambda c: c.server_beats > 0
+        ),
     ),
     Rung(
         "answer-control-pings",
@@ -184,6 +186,15 @@ RUNGS: tuple[Rung, ...] = (
     Rung("no-origin", "no Origin", _filters("no-origin", "strip-header Origin", when=lambda c: "origin" in c.features)),
     Rung(
         "no-cookie", "no cookies", _filters("no-cookie", "strip-header Cookie", when=lambda c: "cookie" in c.features)
+    ),
+    Rung(
+        "other-path",
+        "another path that may be meant",
+        lambda c: (
+            Trial("other-path", (f"path replace={c.doubled} with={c.doubled[: len(c.doubled) // 2]}",))
+            if c.doubled
+            else None
+        ),
     ),
     Rung(
         "unique-id",
@@ -352,8 +363,13 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     _explain(
         "handshake/subprotocol", "header", "no-subprotocol", "", lambda c: 0.5 if "subprotocol" in c.features else 0.0
     ),
-    _explain("handshake/path", "header", prior=lambda c: 1.0 if c.how == "refused" and c.status in (403, 404) else 0.0),
-    _explain("identity/id-collision", "peer", "unique-id", "", lambda c: 2.0 if c.overlaps else 0.0),
+    _explain(
+        "handshake/path",
+        "header",
+        "other-path",
+        prior=lambda c: 1.0 if c.how == "refused" and c.status in (403, 404) else 0.0,
+    ),
+    _explain("identity/id-collision", "peer", "unique-id", "", lambda c: 4.0 if c.overlaps else 0.0),
 )
 
 

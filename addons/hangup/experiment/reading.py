@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -116,8 +117,14 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         server_frames=server_frames,
         overlaps=_overlap(alike),
         replied=last_server_at > last_client_at,
+        doubled=_doubled(chosen.path),
         priors=_priors(report),
     )
+
+
+def _doubled(path: str) -> str:
+    found = re.search(r"(/[^/]+)\1(?=/|$)", path)
+    return found[0] if found else ""
 
 
 def _faults(step: Send) -> tuple[str, ...]:
@@ -144,7 +151,7 @@ def _server_beats(transcript: Transcript) -> int:
 def _overlap(connections: Sequence[Connection]) -> bool:
     """Whether one client had two of these open at once."""
     spans = sorted((c.opened, c.ended) for c in connections if c.opened is not None and c.ended is not None)
-    return any(later[0] < earlier[1] - 0.01 for earlier, later in zip(spans, spans[1:], strict=False))
+    return any(later[0] < earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
 
 
 def _priors(report: Report) -> dict[str, float]:

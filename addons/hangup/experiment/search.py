@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar, cast
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from hangup.errors import HangupError
 from hangup.experiment.evidence import ERROR, Counts, Outcome, claim, decide, fisher, most_trials
@@ -30,7 +31,7 @@ WORTH_IT = 0.004
 PROOF = 0.01
 """How small Fisher's p must be for a proof."""
 
-TRIES = 6
+TRIES = 5
 """So many survivals of the unchanged exchange, and no failure: it is not reproduced here."""
 
 BLUNT = ("silence", "suspect-dropped")
@@ -152,6 +153,7 @@ class _Search:
         self.rungs = [rung for rung in rungs if rung.live or not live]
         self.minimise = minimise
         self.control = Counts()
+        self.clients = 1
         self.standing = Standing(case)
         self.verdict = Verdict(closer=case.by or "unknown")
         self.arms: dict[str, Tried] = {}
@@ -183,16 +185,25 @@ class _Search:
 
     def _reproduce(self) -> Search[None]:
         """The unchanged exchange must fail here too, twice at least; more often when it flickers."""
-        tried = self._tried("control", "as it was recorded", Trial("control"), self.control)
+        self.verdict.reproduced = False
+        yield from self._control(self._tried("control", "as it was recorded", Trial("control"), self.control))
+        if not self.verdict.reproduced and self.case.overlaps and self.control.survived:
+            # Alone it does not fail. The recorded client was not alone: from here on there are two.
+            self.clients = 2
+            self.control = Counts()
+            title = "as it was recorded, two clients at once"
+            yield from self._control(self._tried("control-of-two", title, Trial("control"), self.control))
+
+    def _control(self, tried: Tried) -> Search[None]:
         while True:
             yield from self._try(Trial("control"), self.control)
             c = self.control
             if c.failed >= (2 if not c.survived else 4) or (c.failed >= 2 and c.n >= 12):
                 tried.outcome = Outcome.FAILED
+                self.verdict.reproduced = True
                 return
-            if c.survived >= TRIES and c.failed == 0 or c.n >= 20 or c.unresolved >= 3 and c.n == 0:
+            if (c.survived >= TRIES and c.failed == 0) or c.n >= 20 or c.unresolved >= 4:
                 tried.outcome = Outcome.SURVIVED if c.survived else Outcome.UNRESOLVED
-                self.verdict.reproduced = False
                 return
 
     # The ladder.
@@ -221,15 +232,20 @@ class _Search:
 
     def _settle(self) -> Search[None]:
         """Rungs that were decided while the control seemed steadier than it is are tried further."""
-        for tried in self.verdict.ladder[1:]:
+        for tried in self._climbed():
             rung = next(rung for rung in self.rungs if rung.name == tried.arm)
             trial = rung.make(self.case)
             assert trial is not None
             if self._says(tried.counts) is None:
                 tried.outcome = yield from self._decide(trial, tried.counts)
         self.standing = Standing(self.case)
-        for tried in self.verdict.ladder[1:]:
+        for tried in self._climbed():
             self.standing.update(tried.arm, tried.outcome)
+
+    def _climbed(self) -> list[Tried]:
+        return [
+            tried for tried in self.verdict.ladder if not tried.arm.startswith("control-of") and tried.arm != "control"
+        ]
 
     # The minimiser.
 
@@ -342,6 +358,8 @@ class _Search:
         return tried
 
     def _try(self, trial: Trial, counts: Counts) -> Search[Outcome]:
+        if trial.clients < self.clients:
+            trial = replace(trial, clients=self.clients)
         self.verdict.connections += trial.clients
         result = yield trial
         counts.add(result.outcome)

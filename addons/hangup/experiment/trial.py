@@ -85,6 +85,8 @@ class Case(Struct):
     overlaps: bool = False
     replied: bool = False
     """Whether the server answered the client's last message before the end."""
+    doubled: str = ""
+    """A part of the path that stands twice in a row, such as ``/ws/ws``."""
     priors: Mapping[str, float] = field(default_factory=dict)
 
     @property
