@@ -166,9 +166,13 @@ class Chain:
         self.version = self.filters.version
         before, self._bound = self._bound, {}
         for entry in self.filters.active:
-            if entry.covers(self.path, self.client):
-                bound = before.pop(entry.id, None)
+            if not entry.covers(self.path, self.client):
+                continue
+            bound = before.pop(entry.id, None)
+            try:
                 self._bound[entry.id] = bound or Bound(entry, self._context(entry))
+            except Exception as error:
+                self._failed(entry, error, self.opened)
         for bound in before.values():
             bound.active = False
         bounds = self._bound.values()
@@ -218,7 +222,7 @@ class Chain:
                     continue
                 taken = list(actions)
             except Exception as error:
-                self._failed(bound, error, item)
+                self._failed(bound.entry, error, item.at, item.side, getattr(item, "n", None))
                 continue
             if not taken:
                 continue
@@ -232,18 +236,11 @@ class Chain:
             item = verdict.item
         return verdict
 
-    def _failed(self, bound: Bound, error: Exception, item: Any) -> None:
-        self.emit(
-            FilterEvent(
-                at=item.at,
-                conn=self.conn,
-                filter=bound.entry.text,
-                action="error",
-                side=item.side,
-                n=getattr(item, "n", None),
-                note=f"{type(error).__name__}: {error}"[:500],
-            )
-        )
+    def _failed(
+        self, entry: Entry, error: Exception, at: float, side: Side | None = None, n: int | None = None
+    ) -> None:
+        note = f"{type(error).__name__}: {error}"[:500]
+        self.emit(FilterEvent(at=at, conn=self.conn, filter=entry.text, action="error", side=side, n=n, note=note))
 
     def request(self, request: events.Request, at: float) -> Verdict | None:
         """What becomes of a handshake's request."""
@@ -267,31 +264,35 @@ class Chain:
 
     def deadline(self) -> float | None:
         """When a filter wants to be woken next, or None."""
-        times = [at for bound in self._timed if (at := bound.filter.deadline(bound.state)) is not None]
+        times = [due for bound in self._timed if (due := self._due(bound)) is not None]
         return min(times, default=None)
+
+    def _due(self, bound: Bound) -> float | None:
+        try:
+            return bound.filter.deadline(bound.state)
+        except Exception as error:
+            self._stop_waking(bound, error, self.opened)
+            return None
 
     def wake(self, at: float) -> list[tuple[Bound, Inject | Close | Cut]]:
         """Wakes the filters whose time has come; gives their actions."""
         actions: list[tuple[Bound, Inject | Close | Cut]] = []
         for bound in self._timed:
-            due = bound.filter.deadline(bound.state)
+            due = self._due(bound)
             if due is None or due > at:
                 continue
             try:
                 taken = [a for a in bound.filter.wake(at, bound.state) or () if isinstance(a, Inject | Close | Cut)]
+                if (again := bound.filter.deadline(bound.state)) is not None and again <= at:
+                    raise RuntimeError(f"woken at {at:g} s, it wants to be woken at {again:g} s again")
             except Exception as error:
-                self._timed = [b for b in self._timed if b is not bound]
-                self.emit(
-                    FilterEvent(
-                        at=at,
-                        conn=self.conn,
-                        filter=bound.entry.text,
-                        action="error",
-                        note=f"{type(error).__name__}: {error}"[:500],
-                    )
-                )
+                self._stop_waking(bound, error, at)
                 continue
             if taken:
                 bound.entry.hits += 1
             actions += [(bound, action) for action in taken]
         return actions
+
+    def _stop_waking(self, bound: Bound, error: Exception, at: float) -> None:
+        self._timed = [other for other in self._timed if other is not bound]
+        self._failed(bound.entry, error, at)
