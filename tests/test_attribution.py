@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -98,6 +99,45 @@ def test_comparison_with_stock() -> None:
             assert "CLOSE 1000" in row.stock.seen
             assert row.side in row.hangup_says["sentence"]
     assert markdown(rows).count("\n") == len(CASES) + 1
+
+
+# Silence ---------------------------------------------------------------------------------------------------
+
+IMPATIENT = """
+from mitmproxy.proxy import server
+
+class Impatient(server.TimeoutWatchdog):
+    def __init__(self, timeout, callback):
+        super().__init__(1, callback)
+
+server.TimeoutWatchdog = Impatient
+from hangup.cli import main
+main()
+"""
+"""``hangup`` on a mitmproxy that closes what is silent for a second, instead of ten minutes."""
+
+
+def test_silence_ends_nothing() -> None:
+    """A plain HTTP connection, silent since later, is closed by mitmproxy's watchdog; the WebSocket is not."""
+    with RawServer() as server, HangupProxy(server.url, command=[sys.executable, "-c", IMPATIENT]) as proxy:
+        client = open_websocket(proxy.address, "/silent")
+        upstream = server.accept("/silent")
+        control = dial(proxy.address)
+        control.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        control.take(b"plain HTTP")
+        control.wait_end()
+        assert client.end is None and upstream.end is None
+        client.send(frames.frame(TEXT, b"still here", mask=MASK))
+        upstream.expect_frames(1)
+        upstream.send(frames.frame(TEXT, b"so am I"))
+        client.expect_frames(1)
+        upstream.close()
+        client.wait_end()
+        client.close()
+        proxy.stop()
+        (silent,) = proxy.show()["connections"]
+    assert (silent["ending"]["by"], silent["ending"]["how"]) == ("server", "fin")
+    assert silent["lifetime"] > 1
 
 
 # Endings before there was a connection ----------------------------------------------------------------------

@@ -143,7 +143,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     chosen = [
         item.callspec.params["run"]
         for item in items
-        if item.module is request.module and item.callspec.params["bench"] == transport
+        if item.module is request.module and "bench" in item.fixturenames and item.callspec.params["bench"] == transport
     ]
     result = Bench()
     with (
@@ -199,3 +199,57 @@ def check(bench: Bench, run: Run) -> None:
     if run.case.messages is not None:
         assert tuple(recorded.messages(run.side)) == run.case.messages
     assert recorded.ends[0] == (run.side, direct.far_end)
+
+
+# Bytes that share a segment with the handshake --------------------------------------------------------------------
+
+GREETINGS = {
+    "a frame": frames.frame(frames.TEXT, b"welcome"),
+    "line breaks": b"\r\n\r\n" + frames.frame(frames.TEXT, b"welcome"),
+    "many frames": b"".join(frames.frame(frames.TEXT, b"%d" % n) for n in range(2000)),
+    "half a frame": frames.frame(frames.TEXT, b"welcome")[:5],
+    "a close": frames.close(4001, b"go away"),
+}
+EARLY = {
+    "nothing": b"",
+    "a frame": frames.frame(frames.TEXT, b"hello", mask=MASK),
+    "line breaks": b"\r\n" + frames.frame(frames.TEXT, b"hello", mask=MASK),
+}
+
+
+@pytest.fixture(scope="module")
+def greeter() -> Iterator[tuple[RawServer, HangupProxy]]:
+    """A server that sends a greeting in one piece with its 101, as the path asks for, and a proxy in front."""
+
+    def greet(request: Head) -> Answer:
+        return Answer(greeting=list(GREETINGS.values())[int(request.target.split("/")[1])])
+
+    with RawServer(answer=greet) as server, HangupProxy(server.url) as proxy:
+        yield server, proxy
+
+
+@pytest.mark.parametrize("early", EARLY)
+@pytest.mark.parametrize("greeting", GREETINGS)
+def test_bytes_beside_the_handshake(greeter: tuple[RawServer, HangupProxy], greeting: str, early: str) -> None:
+    """The server greets with its answer; the client speaks before it has one."""
+    server, proxy = greeter
+    target = f"/{list(GREETINGS).index(greeting)}/{list(EARLY).index(early)}"
+    for address in (server.address, proxy.address):
+        client = open_websocket(address, target, early=EARLY[early])
+        upstream = server.accept(target)
+        client.expect(GREETINGS[greeting])
+        upstream.expect(EARLY[early])
+        client.send(b"\r\n")
+        upstream.expect(EARLY[early] + b"\r\n")
+        upstream.close()
+        client.wait_end()
+        client.close()
+
+
+def test_bytes_beside_the_handshake_are_recorded(greeter: tuple[RawServer, HangupProxy]) -> None:
+    _, proxy = greeter
+    proxy.stop()
+    for target, recorded in connections(proxy.events()).items():
+        greeting, early = (int(number) for number in target.split("/")[1:])
+        assert recorded.sent("server") == list(GREETINGS.values())[greeting]
+        assert recorded.sent("client") == list(EARLY.values())[early] + b"\r\n"

@@ -1,0 +1,192 @@
+"""What was forwarded is in the file, also when the process is killed; a disk that takes nothing stops no traffic."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hangup.recording import journal
+from hangup.recording.events import Note, Stop
+from harness import frames
+from harness.forks import ForkedProxy
+from harness.frames import MASK, TEXT
+from harness.peers import Peer, RawServer, Side, open_websocket
+from harness.proxies import HangupProxy
+from harness.reading import connections
+
+GRACE = 0.05
+"""Seconds after which a forwarded frame has to be in the file."""
+BATCH = 64
+KILLS = 20
+
+
+def load(client: Peer, server: Peer, until: float) -> None:
+    """Numbered messages both ways, a batch at a time, until the clock says so."""
+    number = got = 0
+    while time.monotonic() < until:
+        batch = b"".join(
+            frames.frame(TEXT, b"%08d %s" % (n, b"x" * (n % 90)), mask=MASK) for n in range(number, number + BATCH)
+        )
+        number += BATCH
+        got += len(batch)
+        client.send(batch)
+        server.expect(got)
+        server.send(b"".join(frames.frame(TEXT, b"%08d" % n) for n in range(number - BATCH, number)))
+        client.expect(number * 10)
+
+
+def received_before(peer: Peer, moment: float) -> bytes:
+    """What had come before this moment."""
+    return b"".join(data for at, data in peer.chunks if at < moment)
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_killed_at_a_random_moment(seed: int, tmp_path: Path) -> None:
+    """Every frame that the far side had more than 50 ms before the kill is in the file, and the file loads."""
+    recording = tmp_path / "run.jsonl"
+    with RawServer() as server:
+        proxy = ForkedProxy(server.url, "--record", str(recording), "--quiet")
+        client = open_websocket(("127.0.0.1", proxy.port), "/load")
+        upstream = server.accept("/load")
+        load(client, upstream, time.monotonic() + random.Random(seed).uniform(0.05, 0.4))
+        # The last batch is still on its way through the recorder.
+        client.send(frames.frame(TEXT, b"one more", mask=MASK))
+        killed = time.monotonic()
+        proxy.kill()
+        client.wait_end()
+        upstream.wait_end()
+    recorded = connections(journal.read(recording))["/load"]
+    ways: list[tuple[Side, Peer]] = [("client", upstream), ("server", client)]
+    for side, far in ways:
+        safe = received_before(far, killed - GRACE)
+        assert recorded.sent(side).startswith(safe[: size_of_frames(safe)])
+        assert far.received.startswith(recorded.sent(side))
+
+
+def size_of_frames(data: bytes) -> int:
+    """The size in bytes of the whole frames at the beginning."""
+    return sum(len(frames.frame(f.opcode, f.payload, mask=MASK if f.masked else None)) for f in frames.parse(data))
+
+
+# Nowhere to write --------------------------------------------------------------------------------------------
+
+NOT_RECORDED = "NOT RECORDED"
+"""What the proxy says loudly."""
+
+SMALL_FILES = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+from hangup.cli import main
+main()
+"""
+"""``hangup`` where no file may grow beyond 64 KiB, as on a disk that is full."""
+
+
+def talk(proxy: HangupProxy, server: RawServer, target: str, size: int) -> bytes:
+    """A frame of so many random bytes each way and an orderly end; the frame's bytes."""
+    client = open_websocket(proxy.address, target)
+    upstream = server.accept(target)
+    data = frames.frame(frames.BINARY, random.Random(size).randbytes(size), mask=MASK)
+    client.send(data)
+    upstream.expect(data)
+    upstream.send(data)
+    client.expect(data)
+    upstream.close()
+    client.wait_end()
+    client.close()
+    return data
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE")
+def test_full_disk() -> None:
+    """Traffic goes on, the loss is told, and what was written before can be read."""
+    with RawServer() as server, HangupProxy(server.url, command=[sys.executable, "-c", SMALL_FILES]) as proxy:
+        sent = talk(proxy, server, "/before", 1000)
+        talk(proxy, server, "/too-much", 200_000)
+        talk(proxy, server, "/after", 1000)
+        proxy.wait_for(NOT_RECORDED)
+        proxy.stop()
+        assert NOT_RECORDED in proxy.errors
+        recorded = connections(proxy.events())
+        assert proxy.recording.stat().st_size <= 65536
+        assert recorded["/before"].sent("client") == recorded["/before"].sent("server") == sent
+        assert proxy.show()["connections"][0]["path"] == "/before"
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of 1 MiB; skips the test where none can be mounted."""
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "hangup", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no tmpfs")
+def test_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
+    """Recording goes on once there is room again; what came meanwhile is in the file, or counted there as lost."""
+    with small_disk(tmp_path / "disk") as disk, RawServer() as server:
+        with HangupProxy(server.url, record=disk / "run.jsonl") as proxy:
+            before = talk(proxy, server, "/before", 1000)
+            filler = disk / "filler"
+            with pytest.raises(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            meanwhile = talk(proxy, server, "/meanwhile", 100_000)
+            proxy.wait_for(NOT_RECORDED)
+            filler.unlink()
+            after = talk(proxy, server, "/after", 1000)
+            proxy.stop()
+            events = proxy.events()
+            recorded = connections(events)
+    assert recorded["/before"].sent("client") == before
+    assert recorded["/after"].sent("client") == recorded["/after"].sent("server") == after
+    if not sum(event.lost for event in events if isinstance(event, Note)):
+        assert recorded["/meanwhile"].sent("client") == recorded["/meanwhile"].sent("server") == meanwhile
+
+
+def test_unwritable_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with RawServer() as server, HangupProxy(server.url, record=tmp_path / "file" / "run.jsonl") as proxy:
+        talk(proxy, server, "/on", 1000)
+        proxy.stop()
+        assert NOT_RECORDED in proxy.errors
+
+
+def test_terminated_under_load(tmp_path: Path) -> None:
+    """SIGTERM ends both legs in order, and the recording tells all of it, its end too."""
+    for how in (signal.SIGTERM, signal.SIGINT):
+        with RawServer() as server, HangupProxy(server.url) as proxy:
+            client = open_websocket(proxy.address, "/load")
+            upstream = server.accept("/load")
+            load(client, upstream, time.monotonic() + 0.1)
+            proxy.stop(how)
+            assert client.wait_end().how == "fin"
+            assert upstream.wait_end().how == "fin"
+            events = proxy.events()
+            recorded = connections(events)["/load"]
+            assert recorded.sent("client") == upstream.received
+            assert recorded.sent("server") == client.received
+            assert isinstance(events[-1], Stop)
+            (shown,) = proxy.show()["connections"]
+            assert shown["ending"]["by"] == "proxy"
+
+
+def test_recordings_are_private(tmp_path: Path) -> None:
+    with RawServer() as server, HangupProxy(server.url, record=tmp_path / "folder" / "run.jsonl") as proxy:
+        talk(proxy, server, "/secret", 10)
+        assert os.stat(proxy.recording).st_mode & 0o777 == 0o600
+        proxy.stop()
