@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hangup.recording import events as ev
@@ -124,13 +124,13 @@ class Tape:
         at: float,
         path: str = "/ws/1",
         *,
-        request: Headers = [],
+        request: Sequence[tuple[str, str]] = (),
         response: Headers | None = None,
         status: int = 101,
         waited: float = 0.004,
         error: str = "",
         text: str = "",
-        problems: list[str] = [],
+        problems: Sequence[str] = (),
         host: str = "localhost:8000",
     ) -> Line:
         """A handshake, asked for at a moment."""
@@ -148,7 +148,7 @@ class Tape:
                 response=None if error else given,
                 waited=waited,
                 error=error,
-                problems=problems if status == 101 else ["status"],
+                problems=list(problems) if status == 101 else ["status"],
             )
         )
         return Line(self, self.conns, at + waited)
@@ -228,7 +228,25 @@ def build(name: str, seed: int = 0, noise: bool = False) -> list[Event]:
     return tape.done()
 
 
-QUIET = ("a1-", "a2-", "a8-", "b1-", "b3-", "b6-", "b7-", "b8-", "b11-", "b13-", "b14-", "c1-", "d", "f1-", "f6-", "f7-", "f11-")
+QUIET = (
+    "a1-",
+    "a2-",
+    "a8-",
+    "b1-",
+    "b3-",
+    "b6-",
+    "b7-",
+    "b8-",
+    "b11-",
+    "b13-",
+    "b14-",
+    "c1-",
+    "d",
+    "f1-",
+    "f6-",
+    "f7-",
+    "f11-",
+)
 """Layouts that are about silence, or end before anybody speaks: nothing is put into their connections."""
 
 
@@ -265,7 +283,9 @@ def disturb(name: str, tape: Tape) -> None:
 def _noise(conn: int, events: list[Event], kinds: list[str], rng: random.Random) -> list[Event]:
     start = events[0].at + 0.05
     stop = min(e.at for e in events[-2:]) - 0.1
-    last_client = max((e.at for e in events if isinstance(e, ev.Frame) and e.side == "client" and e.opcode != "close"), default=stop)
+    last_client = max(
+        (e.at for e in events if isinstance(e, ev.Frame) and e.side == "client" and e.opcode != "close"), default=stop
+    )
     found: list[Event] = []
 
     def put(at: float, side: Side, opcode: str = "text", message: Any = None) -> None:
@@ -314,7 +334,9 @@ def a4(tape: Tape) -> None:
     def play(line: Line, n: int) -> None:
         greet(line)
         for i in range(tape.rng.randint(1, 5)):
-            line.client({"type": "message", "id": i, "user": tape.name}, tape.some(0.2, 1.0)).server({"type": "ack"}, 0.01)
+            line.client({"type": "message", "id": i, "user": tape.name}, tape.some(0.2, 1.0)).server(
+                {"type": "ack"}, 0.01
+            )
             line.client({"type": "typing", "user": tape.name}, tape.some(0.2, 1.0))
         line.client({"type": "message", "id": 99}, tape.some(0.2, 2.0)).end("server", after=0.006)
 
@@ -323,7 +345,9 @@ def a4(tape: Tape) -> None:
 
 @layout("a5-binary", "message/wrong-opcode", "heartbeat/app-ping-kills")
 def a5(tape: Tape) -> None:
-    tape.loop(lambda line, n: tape.talk(greet(line), tape.some(1, 5)).client(b"\x00\x01", 0.3).end("server", after=0.003))
+    tape.loop(
+        lambda line, n: tape.talk(greet(line), tape.some(1, 5)).client(b"\x00\x01", 0.3).end("server", after=0.003)
+    )
 
 
 @layout("a6-empty-text", "message/not-json", "heartbeat/app-ping-kills", "message/encoding")
@@ -552,7 +576,7 @@ def b8(tape: Tape) -> None:
 
 @layout("b10-throttled", "heartbeat/throttled")
 def b10(tape: Tape) -> None:
-    """The tab is hidden after a while: the timer that ran every five seconds runs once a minute, and that is too seldom."""
+    """The tab is hidden after a while: the timer that ran every five seconds runs once a minute: too seldom."""
 
     def play(line: Line, n: int) -> None:
         greet(line)
@@ -585,7 +609,9 @@ def b13(tape: Tape) -> None:
         line.server("CONNECTED\nversion:1.2\nheart-beat:10000,10000\n\n\0", 0.01)
         line.server("ERROR\nmessage:Session timeout\n\n\0", 15.0).close("server", 1002, "", 0.003)
 
-    tape.loop(play, request=[("Sec-WebSocket-Protocol", "v12.stomp")], response=[("Sec-WebSocket-Protocol", "v12.stomp")])
+    tape.loop(
+        play, request=[("Sec-WebSocket-Protocol", "v12.stomp")], response=[("Sec-WebSocket-Protocol", "v12.stomp")]
+    )
 
 
 @layout("b14-tornado", "heartbeat/control-pong-missing", "heartbeat/interval-race")
@@ -694,7 +720,9 @@ def d3(tape: Tape) -> None:
 @layout("d4-rsv1", "handshake/extension")
 def d4(tape: Tape) -> None:
     tape.loop(
-        lambda line, n: line.client(HELLO, tape.some(0.05, 0.5), rsv=4).close("server", 1002, "RSV1 must be clear", 0.002),
+        lambda line, n: line.client(HELLO, tape.some(0.05, 0.5), rsv=4).close(
+            "server", 1002, "RSV1 must be clear", 0.002
+        ),
         response=[("Sec-WebSocket-Extensions", "permessage-deflate")],
     )
 
@@ -713,7 +741,13 @@ def d5_junk(tape: Tape) -> None:
     def play(line: Line, n: int) -> None:
         line.wait(0.003)
         tape.events.append(
-            ev.Raw(at=line.at, conn=line.conn, side="server", text="HTTP/1.1 400 Bad Request\r\n", problems=("not-a-frame",))
+            ev.Raw(
+                at=line.at,
+                conn=line.conn,
+                side="server",
+                text="HTTP/1.1 400 Bad Request\r\n",
+                problems=("not-a-frame",),
+            )
         )
         line.end("server", after=0.001)
 
@@ -723,8 +757,10 @@ def d5_junk(tape: Tape) -> None:
 @layout("d6-origin", "handshake/origin")
 def d6(tape: Tape) -> None:
     at = 0.5
-    for n in range(tape.count):
-        tape.open(at, "/cable", request=[("Origin", "http://127.0.0.1:5173")], status=403, response=[("Server", "daphne")])
+    for _ in range(tape.count):
+        tape.open(
+            at, "/cable", request=[("Origin", "http://127.0.0.1:5173")], status=403, response=[("Server", "daphne")]
+        )
         at += tape.about(1.0)
 
 
@@ -733,7 +769,7 @@ def d6_contrast(tape: Tape) -> None:
     line = tape.open(0.3, "/ws", request=[("Origin", "http://localhost:8000")], response=[])
     tape.talk(line, 20.0)
     at = 0.5
-    for n in range(tape.count):
+    for _ in range(tape.count):
         tape.open(at, "/ws", request=[("Origin", "http://127.0.0.1:5173")], status=403, response=[])
         at += tape.about(1.0)
 
@@ -792,7 +828,7 @@ def d11(tape: Tape) -> None:
 @layout("d12-no-support", "handshake/no-ws-support")
 def d12(tape: Tape) -> None:
     at = 0.5
-    for n in range(tape.count):
+    for _ in range(tape.count):
         tape.open(at, "/ws", status=404, response=UVICORN, text='{"detail":"Not Found"}')
         tape.events.append(ev.Log(at=at + 0.001, text="WARNING:  No supported WebSocket library detected."))
         at += tape.about(1.0)

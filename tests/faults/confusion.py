@@ -1,8 +1,8 @@
 """How good is ``hangup why``? Judges recordings whose cause is known, and prints the tables.
 
 ``python -m faults.confusion`` (from ``tests/``) judges the golden recordings: as they are, thinned to the first three
-connections, and with clocks that jitter. With a folder of variants (``python -m faults variants --out FOLDER``) it judges
-those too and prints how much a stated confidence is worth. Exit code 1 when a bar is missed.
+connections, and with clocks that jitter. With a folder of variants (``python -m faults variants --out FOLDER``) it
+judges those too and prints how much a stated confidence is worth. Exit code 1 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -180,7 +180,8 @@ def print_reliability(judged: list[Judged]) -> float:
     for low, high, count, said, true in reliability(judged):
         off = abs(said - true)
         worst = max(worst, off) if count >= 5 else worst
-        print(f"  {low:.1f} to {high:.1f}  {count:7}  {said:9.2f}  {true:.2f}{'  off' if off > TOLERANCE and count >= 5 else ''}")
+        mark = "  off" if off > TOLERANCE and count >= 5 else ""
+        print(f"  {low:.1f} to {high:.1f}  {count:7}  {said:9.2f}  {true:.2f}{mark}")
     return worst
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hangup.diagnosis import hints, sentences, steps, timeline
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.collector import Collector, collect
 from hangup.diagnosis.confidence import NAMED, shares, worth
-from hangup.diagnosis.findings import Hypothesis, Trigger
+from hangup.diagnosis.findings import Evidence, Hypothesis, Trigger
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.report import Alternative, Report
 from hangup.diagnosis.rules import RULES, words
 from hangup.diagnosis.stack import stack_of
-from hangup.diagnosis.traces import Collector, collect
 from hangup.recording import loops
 from hangup.recording.events import Event, Header, Side
 
@@ -68,9 +68,12 @@ def _timing(case: Case) -> float:
     return found.weight if found is not None else 0.0
 
 
-def report(collector: Collector, only: int | None = None, recording: str = "") -> Report:
-    """The report on what was collected."""
+def report(
+    collector: Collector, only: int | None = None, recording: str = "", shown: Collector | None = None
+) -> Report:
+    """The report on what was collected. ``shown`` may be the same recording redacted, to quote messages from."""
     case = Case(collector, only)
+    quoted = case if shown is None else Case(shown, only)
     ranked = hypotheses(case)
     found = shares(ranked)
     _likeliest_first(ranked, found)
@@ -80,9 +83,14 @@ def report(collector: Collector, only: int | None = None, recording: str = "") -
     if first is not None and first.also:
         # Two names of one thing do not compete.
         sure = min(
-            0.97, worth(min(1.0, sum(s for h, s in zip(ranked, found, strict=True) if h is first or h.verdict in first.also)))
+            0.97,
+            worth(
+                min(1.0, sum(s for h, s in zip(ranked, found, strict=True) if h is first or h.verdict in first.also))
+            ),
         )
-    whole = sum(share for h, share in zip(ranked, found, strict=True) if first is not None and h.category == first.category)
+    whole = sum(
+        share for h, share in zip(ranked, found, strict=True) if first is not None and h.category == first.category
+    )
     enough = sure >= NAMED or (whole >= 0.5 and sure >= 0.5 * NAMED)
     named = first is not None and enough and first.category != "unknown"
     alternatives = [
@@ -92,33 +100,42 @@ def report(collector: Collector, only: int | None = None, recording: str = "") -
     ]
     alternatives = [a for n, a in enumerate(alternatives) if a.confidence >= LEAST or n < SHOWN_ALWAYS][:ALTERNATIVES]
     if named and first is not None:
-        verdict, closer, trigger, evidence, also = first.verdict, first.closer, first.trigger, _ordered(first), first.also
+        verdict, closer, trigger, also = first.verdict, first.closer, first.trigger, first.also
+        evidence = _ordered(first, ranked[1:4])
     else:
         verdict, also = "unknown/", ()
         closer = case.closer or "unknown"
         trigger = first.trigger if first is not None else Trigger()
-        evidence = _ordered(first) if first is not None and first.category == "unknown" else sentences.what_happened(case)
+        evidence = (
+            _ordered(first) if first is not None and first.category == "unknown" else sentences.what_happened(case)
+        )
         # How sure we are that no cause can be named.
-        sure = round(1.0 - max((c for h, c in zip(ranked, confident, strict=True) if h.category != "unknown"), default=0.0), 3)
+        sure = round(
+            1.0 - max((c for h, c in zip(ranked, confident, strict=True) if h.category != "unknown"), default=0.0), 3
+        )
     stack = stack_of(case)
     result = Report(
         verdict=verdict,
         confidence=sure,
-        closer=closer if closer in ("client", "server", "proxy") else "none" if verdict.startswith("none/") else "unknown",
+        closer=closer
+        if closer in ("client", "server", "proxy")
+        else "none"
+        if verdict.startswith("none/")
+        else "unknown",
         trigger=trigger,
         evidence=evidence,
         alternatives=alternatives,
-        next=steps.after(case, verdict, alternatives, trigger, recording),
+        next=steps.after(quoted, verdict, alternatives, trigger, recording),
         also=also,
         amplifier=sentences.amplifier(case),
         connections=_counts(case),
         loop=_loop(case),
-        hint=hints.hint(case, verdict, stack, trigger),
+        hint=hints.hint(case, verdict, stack),
         stack=stack,
         notes=sentences.notes(case),
         recording=recording,
     )
-    result.conn, result.timeline = timeline.around(case, result.trigger)
+    result.conn, result.timeline = timeline.around(quoted, result.trigger)
     result.sentence = sentences.sentence(case, result)
     return result
 
@@ -137,8 +154,14 @@ def _likeliest_first(ranked: list[Hypothesis], found: list[float]) -> None:
         found.insert(0, found.pop(at))
 
 
-def _ordered(hypothesis: Hypothesis) -> list:
-    return sorted(hypothesis.evidence, key=lambda sign: -abs(sign.weight) if sign.weight < 0 else -sign.weight - 0.001)
+def _ordered(hypothesis: Hypothesis, rivals: Sequence[Hypothesis] = ()) -> list[Evidence]:
+    """The evidence, the strongest first; what speaks for the rivals as well tells less."""
+    shared = {sign.text for rival in rivals for sign in rival.evidence if sign.weight > 0}
+
+    def strength(sign: Evidence) -> float:
+        return abs(sign.weight) * (0.4 if sign.text in shared else 1.0)
+
+    return sorted(hypothesis.evidence, key=strength, reverse=True)
 
 
 def _counts(case: Case) -> dict[str, int]:

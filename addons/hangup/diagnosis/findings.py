@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hangup.diagnosis.case import Life
+from hangup.diagnosis.lives import Life
 from hangup.diagnosis.numbers import clip
 from hangup.diagnosis.traces import Message
 

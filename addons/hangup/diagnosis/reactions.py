@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.case import Case
+from hangup.diagnosis.lives import Life
 from hangup.diagnosis.numbers import WINDOWS, surprise
 from hangup.diagnosis.shapes import OTHER, Shape
 from hangup.diagnosis.traces import Message
@@ -125,9 +126,7 @@ class Contrast:
             if left > 0:
                 self.safe[shape] = left
         self.safe_all = sum(self.safe.values())
-        self.largest_safe = max(
-            (c.largest for shape, c in totals.items() if shape not in self.by_shape), default=0
-        )
+        self.largest_safe = max((c.largest for shape, c in totals.items() if shape not in self.by_shape), default=0)
         for life in case.same_route:  # the same shape, in other sizes
             for message in life.trace.recent:
                 if message.side == found.side and message.data and message not in self.fatal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -74,6 +75,13 @@ class Report(Struct):
     def exit_code(self) -> int:
         """0 when a cause was named or nothing is wrong, 3 when it is unknown."""
         return 3 if self.category == "unknown" else 0
+
+    def censor(self, text: Callable[[str], str]) -> None:
+        """Puts every sentence through ``text``, which takes out what others must not read."""
+        self.sentence, self.loop, self.hint = text(self.sentence), text(self.loop), text(self.hint)
+        self.notes = [text(note) for note in self.notes]
+        for sign in [*self.evidence, *(sign for other in self.alternatives for sign in other.evidence)]:
+            sign.text = text(sign.text)
 
     def summary(self) -> dict[str, Any]:
         """For JSON: the keys that programs rely on come first, extras after them."""

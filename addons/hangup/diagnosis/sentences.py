@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hangup.diagnosis.case import Case, conns
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Evidence, cite
+from hangup.diagnosis.lives import conns
 from hangup.diagnosis.numbers import middle, spread
 from hangup.diagnosis.report import Report
 from hangup.recording.units import duration, plural, printable
@@ -41,7 +42,7 @@ VERDICTS: dict[str, str] = {
     "message/vocabulary-mismatch": "Client and server speak different versions of the message protocol",
     "heartbeat/app-ping-kills": "The client's heartbeat is what the server dies of",
     "heartbeat/control-ping-kills": "A control ping is what the connection dies of",
-    "heartbeat/app-pong-missing-from-client": "The server misses an answer to its own pings (or any sign of life) and gives up",
+    "heartbeat/app-pong-missing-from-client": "The server gives up for want of a pong, or of any sign of life",
     "heartbeat/app-pong-missing-from-server": "The server does not answer the client's pings, and the client gives up",
     "heartbeat/control-pong-missing": "The server's control pings get no pong in time",
     "heartbeat/pong-mismatch": "The server answers the client's pings in a form that the client does not know",
@@ -60,7 +61,7 @@ VERDICTS: dict[str, str] = {
     "identity/stale-resume": "The client resumes a session that the server no longer knows, again and again",
     "identity/token-expired-retry": "The server refuses the client's token, and the client retries with the same one",
     "client-lifecycle/double-mount": "The client opens a connection twice and gives up the first",
-    "client-lifecycle/effect-churn": "The client closes and reopens the connection itself, each time that a message changes its state",
+    "client-lifecycle/effect-churn": "The client itself closes and reopens it whenever a message changes its state",
     "client-lifecycle/stale-close-handler": "The close handler of the client's old connection ends the new one",
     "client-lifecycle/throws-on-frame": "The client fails on a message of the server and closes",
     "client-lifecycle/connect-deadline": "The client gives up before the server has said its first word",
@@ -109,9 +110,13 @@ def what_happened(case: Case) -> list[Evidence]:
         found.append(Evidence(life.ending.sentence, 0.0, [cite(life, last)]))
     if len(case.victims) > 1:
         ages = [life.lasted for life in case.victims]
-        found.append(Evidence(f"{conns(case.victims)} lived {duration(middle(ages))} (spread {duration(spread(ages))})", 0.0))
+        found.append(
+            Evidence(f"{conns(case.victims)} lived {duration(middle(ages))} (spread {duration(spread(ages))})", 0.0)
+        )
     if not case.victims:
-        for life in [life for life in case.lives if life.fate in ("left", "stopped", "filtered", "open", "finished")][:3]:
+        for life in [life for life in case.lives if life.fate in ("left", "stopped", "filtered", "open", "finished")][
+            :3
+        ]:
             found.append(Evidence(life.ending.sentence, 0.0, [cite(life)]))
     return found
 
@@ -145,7 +150,9 @@ def notes(case: Case) -> list[str]:
     others = len(case.groups) - 1
     if others > 0:
         rest = sum(len(g.lives) for g in case.groups if g is not case.group)
-        found.append(f"{plural(rest, 'connection')} ended in {plural(others, 'other way')} (see `hangup show`, or --conn)")
+        found.append(
+            f"{plural(rest, 'connection')} ended in {plural(others, 'other way')} (see `hangup show`, or --conn)"
+        )
     if case.header.source:
         found.append(f"imported from {printable(case.header.source, 60)}: what that format lacks is no evidence")
     return found

@@ -179,9 +179,7 @@ class Shapes:
         words = f'["{printable(kind, 40)}", …]' if kind else "a JSON array"
         if beat is not None:
             words += f" ({beat.kind})"
-        return self._one(
-            words, lambda text: Shape(text=text, kind=kind, json=True, beat=beat, protocol=protocol)
-        )
+        return self._one(words, lambda text: Shape(text=text, kind=kind, json=True, beat=beat, protocol=protocol))
 
     def _broken_json(self, text: str) -> Shape:
         if text.startswith("{") and _NAN.search(text):
@@ -222,9 +220,7 @@ class Shapes:
                 ),
             )
         if not text:
-            return self._one(
-                "empty text", lambda text: Shape(text=text, faults=frozenset(("empty",)), beat=beat)
-            )
+            return self._one("empty text", lambda text: Shape(text=text, faults=frozenset(("empty",)), beat=beat))
         packet = _PACKET.match(text) if text[0].isdigit() else None
         if packet is not None and (beat is None or beat.form in ("engine.io", "socket.io")):
             return self._packet(text, packet, beat)
@@ -234,11 +230,11 @@ class Shapes:
             return self._one("an HTML page", lambda text: Shape(text=text, faults=frozenset(("html",))))
         stomp = text.partition("\n")[0].rstrip("\r")
         if stomp in _STOMP:
-            return self._one(
-                f"STOMP {stomp}", lambda text: Shape(text=text, kind=stomp, beat=beat, protocol="stomp")
-            )
+            return self._one(f"STOMP {stomp}", lambda text: Shape(text=text, kind=stomp, beat=beat, protocol="stomp"))
         short = _NUMBER.sub("#", text[:60])
-        words = f'text "{printable(short, 40)}"' if beat is not None or len(self._by_text) < SHAPES // 2 else "plain text"
+        words = (
+            f'text "{printable(short, 40)}"' if beat is not None or len(self._by_text) < SHAPES // 2 else "plain text"
+        )
         scalar = _scalar(text)
         if scalar:
             words = f"a bare {scalar}" if scalar != "string" else "a quoted string"
@@ -280,7 +276,8 @@ class Shapes:
 
 _NOT_JSON = frozenset(("nan", "bom", "truncated", "html", "empty", "utf8"))
 _STOMP = frozenset(
-    "CONNECT STOMP CONNECTED SEND SUBSCRIBE UNSUBSCRIBE MESSAGE RECEIPT ERROR DISCONNECT ACK NACK BEGIN COMMIT ABORT".split()
+    "CONNECT STOMP CONNECTED SEND SUBSCRIBE UNSUBSCRIBE MESSAGE RECEIPT ERROR DISCONNECT"
+    " ACK NACK BEGIN COMMIT ABORT".split()
 )
 _GRAPHQL_OLD = frozenset(("connection_init", "start", "stop", "connection_terminate", "data", "ka", "connection_error"))
 _GRAPHQL_NEW = frozenset(("connection_init", "subscribe", "next", "connection_ack"))

@@ -1,6 +1,6 @@
 """Which software speaks: recognised by headers, close reasons and message forms, and only as far as they say so.
 
-What a stack does by itself differs (on uvicorn any exception is a bare FIN, on ``websockets`` it is a 1011), so knowing it
+What a stack does by itself differs (on uvicorn any exception is a bare FIN, on ``websockets`` a 1011), so knowing it
 changes what an ending means, and lets a hint name the line to change.
 """
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from hangup.diagnosis.case import Case, Life
+    from hangup.diagnosis.case import Case
+from hangup.diagnosis.lives import Life
 
 
 class Stack(Struct, omit_defaults=True):

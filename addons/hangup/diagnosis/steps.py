@@ -5,18 +5,21 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 
-from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger
+from hangup.diagnosis.lives import Life
+from hangup.diagnosis.numbers import middle
 from hangup.diagnosis.report import Alternative, Step
 from hangup.diagnosis.traces import Message
 
 LIMIT = 3
+LIKELY = 0.05
+"""Confidence from which on a runner-up is worth an experiment."""
+
 Make = Callable[[Case, Life, Message | None], Step | None]
 
 
-def after(
-    case: Case, verdict: str, alternatives: list[Alternative], trigger: Trigger, recording: str
-) -> list[Step]:
+def after(case: Case, verdict: str, alternatives: list[Alternative], trigger: Trigger, recording: str) -> list[Step]:
     """At most three steps, the most telling first."""
     if verdict.startswith("none/"):
         return [Step("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
@@ -25,22 +28,27 @@ def after(
         return []
     message = next((m for m in life.trace.recent if m.n == trigger.frame), None)
     steps: list[Step] = []
-    for name in [verdict, *(alternative.verdict for alternative in alternatives[:2])]:
-        make = _STEPS.get(name)
-        step = make(case, life, message) if make is not None else None
+    likely = [alternative.verdict for alternative in alternatives[:2] if alternative.confidence >= LIKELY]
+    for name in [verdict, *likely]:
+        step = _step(name, case, life, message)
         if step is not None and step.filter not in {known.filter for known in steps}:
             steps.append(step)
     steps = steps[: LIMIT - 1]
     target = case.header.target or "TARGET"
     source = recording or "RECORDING"
     if case.closer == "client":
-        steps.append(Step("let it find the proof with your own page", command=f"hangup bisect --live {shlex.quote(target)}"))
+        steps.append(
+            Step("let it find the proof with your own page", command=f"hangup bisect --live {shlex.quote(target)}")
+        )
     elif case.mode not in ("unreachable",):
         command = f"hangup bisect {shlex.quote(source)} {shlex.quote(target)}"
         steps.append(Step("let it find the proof", command=command))
     if case.mode in ("refused", "unreachable"):
         url = target.rstrip("/") + life.trace.account.target if "://" in target else target
-        steps.insert(0, Step("ask for the handshake alone, checked line by line", command=f"hangup probe {shlex.quote(url[:300])}"))
+        steps.insert(
+            0,
+            Step("ask for the handshake alone, checked line by line", command=f"hangup probe {shlex.quote(url[:300])}"),
+        )
     return steps[:LIMIT]
 
 
@@ -48,8 +56,13 @@ def _stable(case: Case) -> str:
     return f"hangup proxy {shlex.quote(case.header.target or 'TARGET')} --expect-stable 30s"
 
 
-def _fixed(text: str, filter: str) -> Make:
-    return lambda case, life, message: Step(text, filter=filter)
+def _step(verdict: str, case: Case, life: Life, message: Message | None) -> Step | None:
+    if verdict in _MADE:
+        return _MADE[verdict](case, life, message)
+    if verdict in _FIXED:
+        filter, text = _FIXED[verdict]
+        return Step(text, filter=filter)
+    return None
 
 
 def _without(case: Case, life: Life, message: Message | None) -> Step | None:
@@ -62,9 +75,15 @@ def _without(case: Case, life: Life, message: Message | None) -> Step | None:
     if message.opcode == "binary":
         return Step("if it lives with this on, it dies of binary messages", filter=f"drop side={side} opcode=binary")
     if not message.shape.json and not message.shape.faults & {"utf8"}:
-        return Step("if it lives with this on, it dies of what is not JSON", filter=f"drop-malformed side={side}")
+        return Step(
+            "if it lives with this on, it dies of what is not JSON", filter=f"drop-malformed side={side} what=not-json"
+        )
     match = _match(message)
-    return Step("if it lives with this on, this message is what it dies of", filter=f"drop side={side} {match}") if match else None
+    return (
+        Step("if it lives with this on, this message is what it dies of", filter=f"drop side={side} {match}")
+        if match
+        else None
+    )
 
 
 def _match(message: Message) -> str:
@@ -84,50 +103,110 @@ def _as_json(case: Case, life: Life, message: Message | None) -> Step | None:
     return _without(case, life, message)
 
 
+def _kept_alive(text: str) -> Make:
+    def make(case: Case, life: Life, message: Message | None) -> Step | None:
+        idle = middle([min(pair) for pair in zip(case.since_frame("client"), case.since_frame("server"), strict=True)])
+        every = idle / 3 if 0.1 < idle < 1e5 else max(middle(case.lived) / 5, 0.2)
+        shown = f"{every * 1000:.0f}ms" if every < 1 else f"{every:.0f}s"
+        return Step(text, filter=f"keepalive side=client every={shown}")
+
+    return make
+
+
+def _other_path(case: Case, life: Life, message: Message | None) -> Step | None:
+    """The path without what stands there twice."""
+    parts = life.trace.account.path.split("/")
+    for at, (first, second) in enumerate(zip(parts[1:], parts[2:], strict=False), 1):
+        if first and first == second and first.replace("-", "").replace("_", "").isalnum():
+            del parts[at]
+            return Step("if it opens, the path was wrong", filter=f"path replace=/{first}/{first} with=/{first}")
+    return None
+
+
 def _larger(case: Case, life: Life, message: Message | None) -> Step | None:
     if message is None:
         return None
-    return Step("if it lives without messages of that size, it is the size", filter=f"drop side={message.side} size>={message.size}")
+    return Step(
+        "if it lives without messages of that size, it is the size",
+        filter=f"drop side={message.side} size={message.size}..",
+    )
 
 
-_STEPS: dict[str, Make] = {
+_MADE: dict[str, Make] = {
     "message/not-json": _as_json,
     "message/schema": _without,
     "message/unknown-type": _without,
-    "message/wrong-opcode": _fixed("sent as text instead: if it lives, it is the opcode", "flip-opcode side=client opcode=binary"),
     "message/oversize": _larger,
-    "message/invalid-utf8": _fixed("repaired on the way: if it lives, it is the bytes", "repair-malformed side=client"),
-    "message/encoding": _fixed("repaired on the way: if it lives, it is the encoding", "repair-malformed side=client"),
-    "message/framing": _fixed("fragments put together: if it lives, it is the fragmentation", "defragment side=client"),
     "server-handler/crash-on-message": _without,
-    "server-handler/crash-on-own-event": _fixed(
-        "a client that says nothing: if it still ends, it is the server's own doing", "mute side=client"
-    ),
-    "server-handler/returns-immediately": _fixed(
-        "a client that says nothing: if it still ends at once, no message is to blame", "mute side=client"
-    ),
-    "server-handler/returns-after-message": _fixed(
-        "a client that says nothing: if it lives, one message is enough to end it", "mute side=client"
-    ),
-    "heartbeat/app-ping-kills": _fixed("if it lives without pings, the ping is what it dies of", "drop-heartbeat side=client"),
-    "heartbeat/app-pong-missing-from-client": _fixed("answered here for the client: if it lives, the answer was missing", "answer-ping side=server"),
-    "heartbeat/app-pong-missing-from-server": _fixed("answered here for the server: if it lives, the answer was missing", "answer-ping side=client"),
-    "heartbeat/pong-mismatch": _fixed("answered here in the usual form: if it lives, it is the form", "answer-ping side=client"),
-    "heartbeat/control-pong-missing": _fixed("answered here for the client: if it lives, pongs are lost further on", "answer-ping side=server"),
-    "heartbeat/control-ping-kills": _fixed("if it lives without control pings, they are what it dies of", "drop-ping side=server"),
-    "heartbeat/direction": _fixed("answered here: if it lives, nobody sent the heartbeat", "answer-ping side=server"),
-    "heartbeat/interval-race": _fixed("one more ping in between: if it lives, the interval is too long", "keepalive 10s side=client"),
-    "heartbeat/throttled": _fixed("sent here for the page: if it lives, its timers are too slow", "keepalive 10s side=client"),
-    "intermediary/idle-timeout": _fixed("something to carry now and then: if it lives, it was idleness", "keepalive 10s"),
-    "intermediary/lifetime-cap": _fixed("something to carry now and then: if it still ends at that age, it is the age", "keepalive 10s"),
-    "process/worker-timeout": _fixed("something to carry now and then: if it still ends at that age, it is the age", "keepalive 10s"),
-    "handshake/subprotocol": _fixed("offered nothing: if it lives, it was the subprotocol", "strip-header Sec-WebSocket-Protocol"),
-    "handshake/extension": _fixed("no compression: if it lives, one side cannot do it", "strip-extensions"),
-    "handshake/origin": _fixed("without Origin: if it opens, it was the Origin", "strip-header Origin"),
-    "identity/id-collision": _fixed("an id of its own for each connection: if both live, it was the id", "unique-id"),
-    "client-lifecycle/effect-churn": _fixed("nothing of the server reaches the page: if it stops, a message sets it off", "mute side=server"),
     "client-lifecycle/throws-on-frame": _without,
-    "handshake/limit": _fixed("a client that waits longer: if it lives, it was the rate", "slow-reconnect 10s"),
-    "identity/ghost-session": _fixed("a client that waits longer: if it is let in, a session had to expire", "slow-reconnect 30s"),
     "client-lifecycle/poison-replay": _without,
-}  # fmt: skip
+    "heartbeat/interval-race": _kept_alive("one more ping in between: if it lives, the interval is too long"),
+    "heartbeat/throttled": _kept_alive("sent here for the page: if it lives, its timers are too slow"),
+    "intermediary/idle-timeout": _kept_alive("something to carry now and then: if it lives, it was idleness"),
+    "intermediary/lifetime-cap": _kept_alive("pings now and then: if it still ends at that age, it is the age"),
+    "process/worker-timeout": _kept_alive("pings now and then: if it still ends at that age, it is the age"),
+    "server-handler/dependency-timeout": _kept_alive("pings now and then: if it still ends at that age, it is the age"),
+    "handshake/path": _other_path,
+}
+"""Filters that depend on the recording."""
+
+_SILENT = "mute side=client"
+
+_FIXED: dict[str, tuple[str, str]] = {
+    "message/wrong-opcode": ("flip-opcode side=client", "sent as text instead: if it lives, it is the opcode"),
+    "message/invalid-utf8": ("repair-malformed side=client", "repaired on the way: if it lives, it is the bytes"),
+    "message/encoding": ("repair-malformed side=client", "repaired on the way: if it lives, it is the encoding"),
+    "message/framing": ("defragment side=client", "fragments put together: if it lives, it is the fragmentation"),
+    "message/init-missing": (
+        'inject from=client at=0s send={"type":"connection_init"}',
+        "greeted here for the client: if it lives, the greeting was missing",
+    ),
+    "server-handler/crash-on-own-event": (
+        _SILENT,
+        "a client that says nothing: if it still ends, the server is to blame",
+    ),
+    "server-handler/returns-immediately": (
+        _SILENT,
+        "a client that says nothing: if it still ends, no message is to blame",
+    ),
+    "server-handler/returns-after-message": (_SILENT, "a client that says nothing: if it lives, one message ends it"),
+    "heartbeat/app-ping-kills": (
+        "drop-heartbeat side=client",
+        "if it lives without pings, the ping is what it dies of",
+    ),
+    "heartbeat/app-pong-missing-from-client": (
+        "answer-ping side=server level=message",
+        "answered here for the client: if it lives, the answer was missing",
+    ),
+    "heartbeat/app-pong-missing-from-server": (
+        "answer-ping side=client level=message",
+        "answered here for the server: if it lives, the answer was missing",
+    ),
+    "heartbeat/pong-mismatch": (
+        "answer-ping side=client level=message",
+        "answered here in the usual form: if it lives, it is the form",
+    ),
+    "heartbeat/control-pong-missing": (
+        "answer-ping side=server level=control",
+        "answered here for the client: if it lives, pongs are lost further on",
+    ),
+    "heartbeat/control-ping-kills": ("drop-ping side=server", "if it lives without control pings, they are to blame"),
+    "heartbeat/direction": ("answer-ping side=server level=message", "answered here: if it lives, nobody else did"),
+    "handshake/subprotocol": (
+        "strip-header Sec-WebSocket-Protocol",
+        "offered nothing: if it lives, it was the subprotocol",
+    ),
+    "handshake/extension": ("strip-extensions", "no compression: if it lives, one side cannot do it"),
+    "handshake/origin": ("origin", "from the server's own origin: if it opens, it was the Origin"),
+    "handshake/limit": ("slow-reconnect 10s", "a client that waits longer: if it lives, it was the rate"),
+    "identity/id-collision": ("unique-id", "an id of its own for each connection: if both live, it was the id"),
+    "identity/ghost-session": (
+        "slow-reconnect 30s",
+        "a client that waits longer: if it is let in, a session had to expire",
+    ),
+    "client-lifecycle/effect-churn": (
+        "mute side=server",
+        "nothing reaches the page: if it stops, a message sets it off",
+    ),
+}
+"""Filters that do not: each with what its success would tell."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger
+from hangup.diagnosis.lives import Life
 from hangup.diagnosis.report import Mark
 from hangup.diagnosis.rules.words import last_line
 from hangup.recording.units import printable
@@ -18,6 +19,8 @@ NEARBY = 0.5
 def around(case: Case, trigger: Trigger) -> tuple[int | None, list[Mark]]:
     """The connection shown (the trigger's, or the first that dropped) and its marks in order of time."""
     life = case.by_conn.get(trigger.conn or 0)
+    if trigger.kind == "peer":  # it is the other one that ended
+        life = next((victim for victim in case.victims if victim.conn != trigger.conn), life)
     if life is None or (case.victims and life not in case.victims):
         life = case.victims[0] if case.victims else life
     if life is None:
@@ -45,7 +48,9 @@ def _frames(life: Life, end: float, trigger: Trigger) -> list[Mark]:
         marks.append(Mark(life.asked - end, "client", f"GET {target}", kind="open"))
     for message in shown:
         if message.opcode == "close":
-            marks.append(Mark(message.at - end, message.side, f"CLOSE {printable(message.text, 60)}".strip(), message.n, "close"))
+            marks.append(
+                Mark(message.at - end, message.side, f"CLOSE {printable(message.text, 60)}".strip(), message.n, "close")
+            )
             continue
         beat = message.shape.beat
         kind = message.opcode if message.opcode in ("ping", "pong") else beat.kind if beat is not None else "message"
@@ -58,7 +63,14 @@ def _end(life: Life) -> list[Mark]:
     steps = [step for step in life.ending.account if step.what in ("fin", "rst", "timeout", "error")]
     if life.opened is None:
         status = life.trace.account.status
-        return [Mark(0.0, "server", f"HTTP {status}" if status else printable(life.trace.error, 60) or "no answer", kind="end")]
+        return [
+            Mark(
+                0.0,
+                "server",
+                f"HTTP {status}" if status else printable(life.trace.error, 60) or "no answer",
+                kind="end",
+            )
+        ]
     if not steps or life.end is None:
         return []
     step = steps[0]

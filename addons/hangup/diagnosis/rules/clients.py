@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Iterator
 
-from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.lives import Life
 from hangup.diagnosis.numbers import middle, spread, steadiness
 from hangup.diagnosis.reactions import Contrast, reaction
 from hangup.diagnosis.shapes import Shape
@@ -56,7 +57,9 @@ def _handshake(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         yield hypothesis
     accept = [life for life in lives if "accept-key" in life.trace.account.checks]
     if accept and len(unheard) >= 0.7 * len(lives):
-        hypothesis = Hypothesis("handshake/http-version", -1.0, closer="client", trigger=Trigger("header", lives[0].conn))
+        hypothesis = Hypothesis(
+            "handshake/http-version", -1.0, closer="client", trigger=Trigger("header", lives[0].conn)
+        )
         yield hypothesis.says(2.0, "Sec-WebSocket-Accept does not answer the key", cite_all(accept))
 
 
@@ -103,7 +106,11 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     if gaps:
         gap = middle(gaps)
         if gap <= AT_ONCE:
-            churn.says(2.6, f"the client opened the next one {duration(max(gap, 0.0))} later, in the same step", cite_all(lives))
+            churn.says(
+                2.6,
+                f"the client opened the next one {duration(max(gap, 0.0))} later, in the same step",
+                cite_all(lives),
+            )
             throws.says(-1.0, "the client reopened at once, with no delay for an error")
         else:
             churn.says(-2.5, f"the client waited {duration(gap)} before it opened the next one")
@@ -216,7 +223,9 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         pong.says(0.3, f"close code {code}")
     for hypothesis in (pong, other, blocked, connect, mute):
         if pushed > 1.5:
-            hypothesis.says(-0.7 * pushed, "the end follows a message of the server more often than chance would have it")
+            hypothesis.says(
+                -0.7 * pushed, "the end follows a message of the server more often than chance would have it"
+            )
         if hypothesis.evidence and hypothesis.score > -4:
             yield hypothesis
 
@@ -269,10 +278,10 @@ def throttled(case: Case) -> Iterator[Hypothesis]:
     if len(slow) < 0.6 * len(lives):
         return
     hypothesis = Hypothesis("heartbeat/throttled", 0.0, closer=case.closer, trigger=Trigger("time", slow[0][0].conn))
-    gap = middle([pause for _, _, pause in slow])
+    gap, usual = middle([pause for _, _, pause in slow]), middle([beats.usual for _, beats, _ in slow])
     hypothesis.says(
         3.5,
-        f"the client's heartbeats came every {duration(middle([b.usual for _, b, _ in slow]))}, then {duration(gap)} apart",
+        f"the client's heartbeats came every {duration(usual)}, then {duration(gap)} apart",
         [Cite(life.conn, beats.last_n) for life, beats, _ in slow],
     )
     if 50 <= gap <= 70:
@@ -304,7 +313,9 @@ _FRAME_FAULTS = re.compile(r"too-long|reserved|rsv|masked|invalid-utf8|fragment|
 
 def _protocol_error(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     """The server sent a frame that breaks the protocol, and the client minds."""
-    broken = [life for life in lives if any(_FRAME_FAULTS.search(p) for p in life.trace.account.problems) or life.trace.junk]
+    broken = [
+        life for life in lives if any(_FRAME_FAULTS.search(p) for p in life.trace.account.problems) or life.trace.junk
+    ]
     if not broken:
         return
     problems = sorted({p for life in broken for p in life.trace.account.problems})
@@ -337,7 +348,9 @@ def at_page_load(case: Case) -> Iterator[Hypothesis]:
         if later is None or later.opened is None or life.lasted > 0.5:
             continue
         settled = later.end is None or later.fate in ("stopped", "left", "open") or later.lasted > 2.0
-        hypothesis = Hypothesis("client-lifecycle/double-mount", -0.5, closer="client", trigger=Trigger("none", life.conn))
+        hypothesis = Hypothesis(
+            "client-lifecycle/double-mount", -0.5, closer="client", trigger=Trigger("none", life.conn)
+        )
         hypothesis.says(1.0, f"the client gave up its first connection after {duration(life.lasted)}", [cite(life)])
         gap = life.gap or 0.0
         if gap < 0.2:

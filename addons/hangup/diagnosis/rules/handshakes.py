@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from hangup.diagnosis.case import Case, Life, conns
-from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.case import Case
+from hangup.diagnosis.findings import Hypothesis, Trigger, cite_all
+from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.numbers import middle
 from hangup.diagnosis.rules.opening import credentials, expiry, started
 from hangup.diagnosis.stack import stack_of
@@ -86,11 +87,15 @@ def _unreachable(case: Case) -> Iterator[Hypothesis]:
     before = [life for life in case.lives if life.opened is not None and life.asked < lives[0].asked]
     if before:
         hypothesis = Hypothesis("process/crash", 0.5, closer="server", trigger=Trigger("time", before[-1].conn))
-        hypothesis.says(1.2, f"the server was there before ({conns(before)}) and then was not: {error}", cite_all(lives))
+        hypothesis.says(
+            1.2, f"the server was there before ({conns(before)}) and then was not: {error}", cite_all(lives)
+        )
         yield hypothesis
         return
     hypothesis = Hypothesis("unknown/", 2.5, closer="server", trigger=Trigger("none", lives[0].conn))
-    yield hypothesis.says(2.5, f"the backend was never reached: {error}; is it running, and is it there?", cite_all(lives))
+    yield hypothesis.says(
+        2.5, f"the backend was never reached: {error}; is it running, and is it there?", cite_all(lives)
+    )
 
 
 def _path(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
@@ -162,7 +167,9 @@ def _origin(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
         if same:
             hypothesis.says(-1.5, "Origin is the server's own")
         else:
-            hypothesis.says(0.5, f"Origin is {printable(origin, 60)}, Host is {printable(host, 60)}", cite_all(lives[:3]))
+            hypothesis.says(
+                0.5, f"Origin is {printable(origin, 60)}, Host is {printable(host, 60)}", cite_all(lives[:3])
+            )
     if served and origin not in served:
         others = ", ".join(sorted(name or "none" for name in served)[:2])
         hypothesis.says(2.5, f"with another Origin ({printable(others, 80)}) it was served")
@@ -178,16 +185,22 @@ def _parameter(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> N
         return
     target = lives[0].trace.account.target
     if empty := _NOT_VALUES.search(target):
-        hypothesis.says(3.0, f"the target holds `{empty[0]}` where a value should be: {printable(target, 80)}", cite_all(lives))
+        hypothesis.says(
+            3.0, f"the target holds `{empty[0]}` where a value should be: {printable(target, 80)}", cite_all(lives)
+        )
     served = [life for life in case.others if life.opened is not None]
     if served and lives[0].code in (400, 403, 422):
         mine, theirs = _ids(lives), _ids(served)
         if mine and theirs and all(i.isdigit() for i in theirs) and not any(i.isdigit() for i in mine):
-            hypothesis.says(3.0, f"served were numbers ({theirs[0]}), refused was {printable(mine[0], 40)}", cite_all(lives))
+            hypothesis.says(
+                3.0, f"served were numbers ({theirs[0]}), refused was {printable(mine[0], 40)}", cite_all(lives)
+            )
         elif theirs:
             hypothesis.says(0.8, "the same route is served with other parameters", cite_all(served))
     if "EIO" in lives[0].query and lives[0].code == 400:
-        hypothesis.says(1.0, f"EIO={printable(lives[0].query['EIO'], 10)}: the protocol's version is a parameter", cite_all(lives))
+        hypothesis.says(
+            1.0, f"EIO={printable(lives[0].query['EIO'], 10)}: the protocol's version is a parameter", cite_all(lives)
+        )
 
 
 def _ids(lives: list[Life]) -> list[str]:
@@ -208,7 +221,9 @@ def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
     if status == 403 and stack.server in ("aiohttp", "tornado", "websockets", "node") and "path" in found:
         found["path"].says(-1.5, f"{stack.server} answers 404 to an unknown path")
     if status == 404 and stack.server == "uvicorn" and "no-ws-support" in found:
-        found["no-ws-support"].says(2.5, "uvicorn answers 403 to an unknown path, and 404 when it has no WebSocket library")
+        found["no-ws-support"].says(
+            2.5, "uvicorn answers 403 to an unknown path, and 404 when it has no WebSocket library"
+        )
         found["path"].says(-1.0, "")
     if status == 500 and stack.server == "daphne" and "path" in found:
         found["path"].says(1.8, "daphne answers 500 when no route fits")
@@ -218,7 +233,9 @@ def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
     offered = lives[0].header("sec-websocket-protocol")
     if re.search(r"vite-(hmr|ping)", offered):
         hypothesis = Hypothesis("intermediary/upgrade-conflict", 0.5, closer="server", trigger=_header(lives))
-        hypothesis.says(3.0, f"the dev server's own socket ({printable(offered, 40)}) was sent to the backend", cite_all(lives))
+        hypothesis.says(
+            3.0, f"the dev server's own socket ({printable(offered, 40)}) was sent to the backend", cite_all(lives)
+        )
         found["upgrade-conflict"] = hypothesis
     size = sum(len(k) + len(v) for k, v in lives[0].trace.request.headers) if lives[0].trace.request else 0
     size += len(lives[0].trace.account.target)

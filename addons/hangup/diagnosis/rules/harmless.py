@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hangup.diagnosis.case import SETTLED, Case, Life, conns
+from hangup.diagnosis.case import SETTLED, Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.lives import Life, conns
 from hangup.recording.units import duration, printable
 
 
@@ -43,7 +44,8 @@ def signs(case: Case, opened: list[Life], hypothesis: Hypothesis) -> None:
     settled = [life for life in opened if life.lasted >= SETTLED]
     if settled:
         longest = max(settled, key=lambda life: life.lasted)
-        hypothesis.says(1.5, f"{conns(settled)} open for more than {duration(SETTLED)} (up to {duration(longest.lasted)})",
+        text = f"{conns(settled)} open for more than {duration(SETTLED)} (up to {duration(longest.lasted)})"
+        hypothesis.says(1.5, text,
                         [cite(life) for life in settled])  # fmt: skip
     else:
         hypothesis.says(-1.2, f"no connection was open for {duration(SETTLED)}", [cite(life) for life in opened])
@@ -52,7 +54,10 @@ def signs(case: Case, opened: list[Life], hypothesis: Hypothesis) -> None:
         hypothesis.says(-2.0, f"{conns(reopened)} reopened by the client", [cite(life) for life in reopened])
     else:
         hypothesis.says(1.0, "no connection was reopened")
-    for fate, weight, text in (("finished", -2.0, "ended by the server"), ("left", -0.6, "ended by the client for good")):
+    for fate, weight, text in (
+        ("finished", -2.0, "ended by the server"),
+        ("left", -0.6, "ended by the client for good"),
+    ):
         gone = [life for life in opened if life.fate == fate]
         if gone and len(gone) == len(opened):
             hypothesis.says(weight, f"{conns(gone)} {text}", [cite(life) for life in gone])
@@ -90,7 +95,11 @@ def complaints(case: Case) -> Iterator[tuple[str, list[Cite]]]:
             line = next((text for text in reversed(log.text[:5000].splitlines()) if text.strip()), "")
             yield f'the backend logged "{printable(line.strip(), 80)}"', []
     for life in case.lives:
-        odd = [(s, c) for s, c in life.trace.client.shapes.items() if s.opcode == "text" and not s.json and s.faults != {"utf8"}]
+        odd = [
+            (s, c)
+            for s, c in life.trace.client.shapes.items()
+            if s.opcode == "text" and not s.json and s.faults != {"utf8"}
+        ]
         json = sum(c.count for s, c in life.trace.client.shapes.items() if s.json)
         if odd and json:
             shape, count = odd[0]
@@ -130,7 +139,9 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
     elif ratio >= 1.3:
         hypothesis.says(1.0, f"it was open for {duration(stayed)}, longer than the one before ({duration(longest)})")
     else:
-        hypothesis.says(-2.0, f"it was open for {duration(stayed)}, which is not longer than the one before ({duration(longest)})")
+        hypothesis.says(
+            -2.0, f"it was open for {duration(stayed)}, which is not longer than the one before ({duration(longest)})"
+        )
     if stayed < SETTLED:
         hypothesis.says(-1.0, "it is too soon to tell")
     code = {life.code for life in ends if life.mode == "close"}

@@ -10,7 +10,7 @@ from hangup.diagnosis.numbers import middle, steadiness, surprise
 from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, replied
 from hangup.diagnosis.shapes import Shape
 from hangup.diagnosis.stack import stack_of
-from hangup.recording.units import size
+from hangup.recording.units import printable, size
 
 Make = Callable[[str, float], Hypothesis]
 
@@ -62,7 +62,10 @@ def _by_trait(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hyp
                 hypothesis.says(1.0, "a text heartbeat to a server that reads JSON is the commonest of all causes")
             explained |= verdict == "message/not-json"
             yield hypothesis
-    yield from _json_traits(contrast, make, cites, explained)
+    for hypothesis in _opcode(contrast, make, cites):
+        explained = True
+        yield hypothesis
+    yield from _one_shape(contrast, make, cites, explained)
     yield from _size(contrast, make, cites)
     yield from _wire(contrast, make, cites)
 
@@ -99,34 +102,35 @@ _TRAITS: tuple[tuple[str, float, Callable[[Shape], bool], str], ...] = (
 )
 
 
-def _json_traits(contrast: Contrast, make: Make, cites: list[Cite], explained: bool) -> Iterator[Hypothesis]:
-    """A message of another opcode, without a field, or of a kind that the others are not."""
-    shape = contrast.shape
+def _opcode(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothesis]:
+    """A message of the other opcode."""
     binary = contrast.trait(lambda s: s.opcode == "binary")
     if binary.fatal >= 0.7 * binary.hits and not contrast.mostly_binary:
         yield _told(make("message/wrong-opcode", 1.2), binary, "binary", cites)
-        explained |= binary.decisive
-    if contrast.mostly_binary and contrast.trait(lambda s: s.opcode == "text").decisive:
-        text = contrast.trait(lambda s: s.opcode == "text")
+    text = contrast.trait(lambda s: s.opcode == "text")
+    if contrast.mostly_binary and text.decisive:
         yield _told(make("message/wrong-opcode", 1.0), text, "text frames", cites)
-    same = contrast.trait(lambda s: s is shape)
+
+
+def _one_shape(contrast: Contrast, make: Make, cites: list[Cite], explained: bool) -> Iterator[Hypothesis]:
+    """A message without a field, or of a kind that the others are not, or just this one."""
     if not contrast.one_shape:
         return
+    shape = contrast.shape
+    same = contrast.trait(lambda s: s is shape)
     if missing := contrast.missing_keys():
-        names = ", ".join(f"`{name}`" for name in sorted(missing)[:3])
-        hypothesis = make("message/schema", 0.4)
-        kinds = len({s for s in contrast.safe if s.json})
-        text = f"{shape.text} lacks {names}, which all harmless messages ({kinds} kinds) have"
-        yield _told(hypothesis, same, shape.text, cites).says(0.7 + 0.5 * min(kinds, 4), text, cites)
+        others = len({s for s in contrast.safe if s.json})
+        words = f"{shape.text} lacks {_fields(missing)}, which all harmless messages ({others} kinds) have"
+        hypothesis = _told(make("message/schema", 0.4), same, shape.text, cites)
+        yield hypothesis.says(0.7 + 0.5 * min(others, 4), words, cites)
     elif shape.json:
         hypothesis = _told(make("message/schema", 0.0), same, shape.text, cites)
         lacking, kin = contrast.missing_beside_kin()
-        if lacking and kin is not None:
-            names = ", ".join(f"`{name}`" for name in sorted(lacking)[:3])
-            hypothesis.says(2.0, f"it lacks {names}, which the harmless {kin.text} has", cites)
+        if kin is not None:
+            hypothesis.says(2.0, f"it lacks {_fields(lacking)}, which the harmless {kin.text} has", cites)
         yield hypothesis
-    kinds = {s.kind for s in contrast.safe if s.json}
-    if shape.json and shape.kind and same.safe_all and shape.kind not in kinds:
+    known = {s.kind for s in contrast.safe if s.json}
+    if shape.json and shape.kind and same.safe_all and shape.kind not in known:
         yield _told(make("message/unknown-type", 0.0), same, shape.text, cites)
     plain = make("server-handler/crash-on-message", 0.3)
     if explained:
@@ -134,6 +138,10 @@ def _json_traits(contrast: Contrast, make: Make, cites: list[Cite], explained: b
     if not same.safe_all:
         plain.says(0.1, f"only {shape.text} was ever sent: what about it is deadly cannot be seen", cites)
     yield _told(plain, same, shape.text, cites) if same.safe_all else plain
+
+
+def _fields(names: frozenset[str]) -> str:
+    return ", ".join(f"`{printable(name, 40)}`" for name in sorted(names)[:3])
 
 
 def _size(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothesis]:
@@ -147,7 +155,9 @@ def _size(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothe
     if trait.fatal < 0.7 * trait.hits or smallest < 512:
         return
     ratio = smallest / contrast.largest_safe
-    text = f"the last message has {size(smallest)} or more; no harmless one is larger than {size(contrast.largest_safe)}"
+    text = (
+        f"the last message has {size(smallest)} or more; no harmless one is larger than {size(contrast.largest_safe)}"
+    )
     hypothesis = make("message/oversize", 0.2).says(max(trait.weight, 0.3), text, cites)
     hypothesis.says(min(0.5 * (ratio - 1), 2.0), "")
     if any(message.shape in contrast.safe for message in contrast.fatal):
@@ -206,9 +216,7 @@ def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) 
     yield hypothesis
 
 
-def _returns(
-    case: Case, contrast: Contrast, make: Make, answered: int, cites: list[Cite]
-) -> Iterator[Hypothesis]:
+def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: list[Cite]) -> Iterator[Hypothesis]:
     """The handler ends after its first message, or after so many, whatever they say."""
     found: Reaction = contrast.found
     indexes = [life.trace.client.messages for life, _ in found.hits]
@@ -230,7 +238,10 @@ def _returns(
     kinds = len(contrast.by_shape)
     if kinds > 1 and constant:
         hypothesis.says(min(1.2 * (kinds - 1), 3.0), f"the last messages are of {kinds} kinds", cites)
-    after = [sum(m.side == "server" and m.data and m.n > message.n for m in life.trace.recent) for life, message in found.hits]
+    after = [
+        sum(m.side == "server" and m.data and m.n > message.n for m in life.trace.recent)
+        for life, message in found.hits
+    ]
     if middle(after) > 6:
         hypothesis.says(-2.5, f"the server sent {middle(after):.0f} or more messages after it", cites)
     if answered >= 0.8 * hits:

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.lives import Life
 from hangup.diagnosis.numbers import middle, spread, steadiness
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.stack import stack_of
+from hangup.diagnosis.traces import Message
 from hangup.recording.units import duration
 
 SOON = 0.4
@@ -215,7 +217,7 @@ _RESUME = re.compile(r"resume|reconnect|session|last_?(event|seq|id|message)|cur
 
 def _resume(case: Case, lives: list[Life], followed: float) -> Iterator[Hypothesis]:
     """The first connection was fine, and all that resume it are not."""
-    resumed = []
+    resumed: list[tuple[Life, Message | None]] = []
     for life in lives:
         first = life.trace.client.first
         query = [name for name in life.query if re.search(r"resume|sid|session|last|since|cursor", name, re.I)]
@@ -239,10 +241,10 @@ def _resume(case: Case, lives: list[Life], followed: float) -> Iterator[Hypothes
             hypothesis.says(followed, "and it ended right after that", [cite(life, m) for life, m in with_frame])
     else:
         hypothesis.says(0.7, "the request names an earlier session", cite_all(lives[:3]))
-    first = next((life for life in case.same_route if life.opened is not None), None)
-    if first is not None and first not in [life for life, _ in resumed]:
-        if first.lasted > 3 * middle([life.lasted for life in lives]) + 0.3:
-            hypothesis.says(3.0, "the first connection, which resumed nothing, lived longer", [cite(first)])
-    elif first is not None and first in lives:
-        hypothesis.says(-1.0, "the first connection ended so too", [cite(first)])
+    earliest = next((life for life in case.same_route if life.opened is not None), None)
+    if earliest is not None and earliest not in [life for life, _ in resumed]:
+        if earliest.lasted > 3 * middle([life.lasted for life in lives]) + 0.3:
+            hypothesis.says(3.0, "the first connection, which resumed nothing, lived longer", [cite(earliest)])
+    elif earliest is not None and earliest in lives:
+        hypothesis.says(-1.0, "the first connection ended so too", [cite(earliest)])
     yield hypothesis

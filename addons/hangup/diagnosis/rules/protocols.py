@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hangup.diagnosis.case import Case, Life
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.lives import Life
 from hangup.diagnosis.numbers import steadiness
 from hangup.diagnosis.shapes import Shape
 from hangup.diagnosis.stack import stack_of
@@ -51,14 +52,18 @@ def _engine_io(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         text = f"the server sent {server_pings} Engine.IO pings (`2`) and got no `3`"
         hypothesis.says(2.2, text, pings)
         if client_pings:
-            hypothesis.says(1.5, f"the client sent {client_pings} pings of its own: both sides wait for the other", pings)
+            hypothesis.says(
+                1.5, f"the client sent {client_pings} pings of its own: both sides wait for the other", pings
+            )
         if version == "3":
             hypothesis.says(2.0, "the client asked for EIO=3, in which the client pings", cite_all(lives))
             against = Hypothesis("heartbeat/app-pong-missing-from-client", closer=case.closer, adds=True)
             yield against.says(-2.0, "by the version it asked for, the client need not answer")
         yield hypothesis
     elif client_pings and not server_pongs:
-        hypothesis.says(2.0, f"the client sent {client_pings} Engine.IO pings (`2`), which version 4 does not know", pings)
+        hypothesis.says(
+            2.0, f"the client sent {client_pings} Engine.IO pings (`2`), which version 4 does not know", pings
+        )
         yield hypothesis
     elif not (server_pings or client_pings) and version == "3" and case.mode == "close":
         yield hypothesis.says(0.8, f"EIO={version}, and no side sends pings", cite_all(lives))
@@ -104,9 +109,7 @@ def _said(life: Life, kind: str) -> bool:
 
 
 def _stomp(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
-    errors = [
-        (life, m) for life in lives for m in life.trace.recent if m.side == "server" and m.shape.kind == "ERROR"
-    ]
+    errors = [(life, m) for life in lives for m in life.trace.recent if m.side == "server" and m.shape.kind == "ERROR"]
     heart = [m for life in lives for m in life.trace.opening if "heart-beat" in m.text.lower()]
     if not heart or "0,0" in heart[0].text:
         return
@@ -141,12 +144,17 @@ def _not_a_frame(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         return
     hypothesis = Hypothesis("message/framing", 0.2, closer=case.closer, trigger=Trigger("frame", junk[0].conn))
     yield hypothesis.says(2.5, f"the {side} sent bytes that are no frame: {shown}", cite_all(junk))
-    hypothesis = Hypothesis("intermediary/frame-corruption", -0.8, closer=case.closer, trigger=Trigger("frame", junk[0].conn))
-    yield hypothesis.says(2.0, f"the {side}'s bytes are no frame: something on the way may have changed them", cite_all(junk))
+    hypothesis = Hypothesis(
+        "intermediary/frame-corruption", -0.8, closer=case.closer, trigger=Trigger("frame", junk[0].conn)
+    )
+    yield hypothesis.says(
+        2.0, f"the {side}'s bytes are no frame: something on the way may have changed them", cite_all(junk)
+    )
 
 
 _HELLOS = frozenset(
-    "hello init connect auth authenticate login identify join subscribe register session start connection_init open handshake".split()
+    "hello init connect auth authenticate login identify join subscribe register session start"
+    " connection_init open handshake".split()
 )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hangup.diagnosis.case import Case, Life, conns
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.numbers import middle, steadiness, surprise, within
 from hangup.diagnosis.reactions import reaction
 from hangup.recording.units import duration
@@ -32,7 +33,9 @@ def identity(life: Life) -> str:
     """What tells clients apart that ask for the same route."""
     query = {k: v for k, v in life.query.items() if not k.lower().startswith(("token", "access", "auth", "jwt", "t"))}
     ids = sorted(f"{k}={v}" for k, v in life.trace.ids.items())
-    return f"{life.trace.account.path}?{sorted(query.items())} {ids[:4] if not query and '{}' not in life.route else ''}"
+    return (
+        f"{life.trace.account.path}?{sorted(query.items())} {ids[:4] if not query and '{}' not in life.route else ''}"
+    )
 
 
 def collisions(case: Case) -> Iterator[Hypothesis]:
@@ -177,9 +180,7 @@ def _own_event(
             if life.last("client") is None or life.since(life.last("client").at) > by_server.window + 0.05  # type: ignore[union-attr]
         ]
         share = len(own) / len(by_server.hits)
-        hypothesis.says(
-            0.6 * by_server.weight * share, by_server.text, [cite(life, message) for life, message in own]
-        )
+        hypothesis.says(0.6 * by_server.weight * share, by_server.text, [cite(life, message) for life, message in own])
         hypothesis.trigger = Trigger("time", by_server.hits[0][0].conn, by_server.hits[0][1].n)
     elif not joint:
         return

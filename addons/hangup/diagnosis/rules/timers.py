@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from hangup.diagnosis.case import FOREVER, Case, Life
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
+from hangup.diagnosis.lives import FOREVER, Life
 from hangup.diagnosis.numbers import clip, middle, near, spread, steadiness
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.stack import stack_of
+from hangup.recording.events import Side
 from hangup.recording.units import duration
 
 IDLE_DEFAULTS = {
@@ -51,8 +53,8 @@ class Clocks:
         return _steady(values)
 
 
-def _since(life: Life, side: str) -> float:
-    frame = life.trace.halves[side].frame  # type: ignore[index]
+def _since(life: Life, side: Side) -> float:
+    frame = life.trace.halves[side].frame
     return life.since(frame.at if frame is not None else life.opened)
 
 
@@ -86,15 +88,14 @@ def by_the_clock(case: Case) -> Iterator[Hypothesis]:
         *_race(case, clocks),
     ]:
         if pushed > 1.0:
-            hypothesis.says(-0.9 * pushed, "the end follows a message of the client more often than chance would have it")
+            hypothesis.says(
+                -0.9 * pushed, "the end follows a message of the client more often than chance would have it"
+            )
         yield hypothesis
 
 
-def _cites(clocks: Clocks, side: str = "") -> list[Cite]:
-    return [
-        cite(life, life.trace.halves[side].frame if side else None)  # type: ignore[index]
-        for life in clocks.lives
-    ]
+def _cites(clocks: Clocks, side: Side | None = None) -> list[Cite]:
+    return [cite(life, life.trace.halves[side].frame if side else None) for life in clocks.lives]
 
 
 def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
@@ -109,7 +110,7 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     if value < 0.25:
         return
     hypothesis = Hypothesis("intermediary/idle-timeout", -0.3, closer="server", trigger=_time(clocks))
-    side = {"the server": "server", "the client": "client"}.get(who, "")
+    side: Side | None = "server" if who == "the server" else "client" if who == "the client" else None
     hypothesis.says(weight, f"{words} of silence of {who} before the end", _cites(clocks, side))
     if side:
         hypothesis.says(-1.0, f"only {who} was silent: most intermediaries count either side's traffic")
@@ -151,16 +152,16 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     yield hypothesis
 
 
-def _earlier(case: Case, clocks: Clocks, side: str, value: float) -> tuple[float, float]:
+def _earlier(case: Case, clocks: Clocks, side: Side | None, value: float) -> tuple[float, float]:
     """The longest silence (of a side, or of both) that did no harm, and its ratio to the one before the ends."""
     found = 0.0
     for life in case.same_route:
         if life.opened is None:
             continue
         trace = life.trace
-        found = max(found, trace.halves[side].pause if side else trace.pause)  # type: ignore[index]
+        found = max(found, trace.halves[side].pause if side else trace.pause)
         if life not in case.victims and life.end is None:
-            last = trace.halves[side].at if side else trace.at  # type: ignore[index]
+            last = trace.halves[side].at if side else trace.at
             found = max(found, clip(case.last_at - last, 0.0, FOREVER) if last else 0.0)
     return found, found / max(value, 0.001)
 
@@ -194,7 +195,9 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         ("server-handler/dependency-timeout", -1.2, ""),
     ):
         hypothesis = Hypothesis(verdict, prior, closer="server", trigger=_time(clocks))
-        hypothesis.says(weight * 0.8, f"every connection got {words} old" if len(clocks.lives) > 1 else f"it got {words} old")
+        hypothesis.says(
+            weight * 0.8, f"every connection got {words} old" if len(clocks.lives) > 1 else f"it got {words} old"
+        )
         if len(clocks.lives) > 1 and idle > weight:
             hypothesis.says(max(0.8 * (weight - idle), -3.0), "the idle time is as steady or steadier")
         if busy:
@@ -214,13 +217,13 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         yield hypothesis
 
 
-def _beats_by(clocks: Clocks, side: str, level: str) -> int:
+def _beats_by(clocks: Clocks, side: Side, level: str) -> int:
     """How many pings of one level a side sent before all these ends."""
-    return sum(b.sent for life in clocks.lives if (b := life.trace.beats.get((side, level))) is not None)  # type: ignore[arg-type]
+    return sum(b.sent for life in clocks.lives if (b := life.trace.beats.get((side, level))) is not None)
 
 
-def _answered(clocks: Clocks, side: str, level: str) -> int:
-    return sum(b.answered for life in clocks.lives if (b := life.trace.beats.get((side, level))) is not None)  # type: ignore[arg-type]
+def _answered(clocks: Clocks, side: Side, level: str) -> int:
+    return sum(b.answered for life in clocks.lives if (b := life.trace.beats.get((side, level))) is not None)
 
 
 def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
@@ -352,16 +355,17 @@ def _race(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     if period < 0.3 or not near(end, period, 0.12):
         return
     hypothesis = Hypothesis("heartbeat/interval-race", -0.3, closer="server", trigger=_time(clocks))
-    text = f"the end came {duration(end)} after the client's last heartbeat, just when the next was due ({duration(period)})"
+    due = f"just when the next was due ({duration(period)})"
+    text = f"the end came {duration(end)} after the client's last heartbeat, {due}"
     hypothesis.says(1.2 + 0.4 * max(steadiness(ends), 0.0), text, _cites(clocks, "client"))
     yield hypothesis
 
 
-def _time(clocks: Clocks, beats: tuple[str, str] | None = None) -> Trigger:
+def _time(clocks: Clocks, beats: tuple[Side, str] | None = None) -> Trigger:
     life = clocks.lives[0]
     frame = None
     if beats is not None:
-        found = life.trace.beats.get(beats)  # type: ignore[call-overload]
+        found = life.trace.beats.get(beats)
         if found is not None and found.sent:
             frame = found.waiting_n or found.last_n
     if frame is None:

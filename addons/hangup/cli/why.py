@@ -1,0 +1,76 @@
+"""``hangup why``: what most probably ended the connections of a recording."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from hangup.cli import why_page
+from hangup.cli.screen import console
+from hangup.cli.sources import Source, opened
+from hangup.diagnosis.collector import Collector
+from hangup.diagnosis.diagnose import report
+from hangup.errors import UsageError
+from hangup.recording.journal import newest
+from hangup.recording.redaction import Redactor
+
+FOLDER = "recordings"
+
+EXAMPLES = """\b
+Examples:
+  hangup why                        the newest in recordings/
+  hangup why --conn 3               why connection 3 ended, and those that ended alike
+  hangup why run.jsonl --markdown   to paste into an issue
+  hangup why run.jsonl --json | jq -r .verdict
+
+Exit code: 0 when a cause is named or nothing is wrong, 3 when it is unknown.
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("recording", required=False)
+@click.option("--conn", type=click.IntRange(min=1), metavar="N", help="Ask about the ending of connection N.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="For an issue.")
+def why(recording: str | None, conn: int | None, as_json: bool, as_markdown: bool) -> None:
+    """Say why the connections of a recording ended: the likeliest cause, how sure, and which events say so.
+
+    RECORDING is a file of any format that hangup reads, or - for standard input.
+    """
+    if as_json and as_markdown:
+        raise UsageError("--json and --markdown: one of the two")
+    if recording is None:
+        recording = str(newest(FOLDER))
+    with opened(recording) as source:
+        collector = Collector(source.header)
+        feed = collector.feed
+        for event in source.events("reading"):
+            feed(event)
+        if conn is not None and conn not in collector.ledger.connections:
+            raise UsageError(f"{source.name} has no connection {conn}: `hangup show` lists them")
+        found = report(collector, conn, source.name)
+        if as_json:
+            click.echo(json.dumps(found.summary(), indent=2))
+        elif as_markdown:
+            click.echo(_redacted(source, conn, collector))
+        else:
+            why_page.show(console(), found)
+        source.confess()
+    sys.exit(found.exit_code)
+
+
+def _redacted(source: Source, conn: int | None, collector: Collector) -> str:
+    """The page as Markdown without the recording's secrets: it is meant for others.
+
+    The verdict is that of the recording as it is (a token's date tells something); what is quoted is redacted.
+    """
+    redactor = Redactor()
+    redactor.learn(source.events("looking for secrets"), source.header)
+    hidden = Collector(redactor.header(source.header))
+    for event in redactor.events(source.events("redacting")):
+        hidden.feed(event)
+    found = report(collector, conn, source.name, hidden)
+    found.censor(redactor.vault.text)
+    return why_page.markdown(found)
