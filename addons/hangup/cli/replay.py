@@ -29,7 +29,8 @@ from hangup.proxy.recorder import Recorder
 from hangup.recording.account import Ledger
 from hangup.recording.diff import collect, compare_messages
 from hangup.recording.formats import open_recording
-from hangup.recording.transcript import Transcript, choose
+from hangup.recording.survey import choose
+from hangup.recording.transcript import Transcript
 from hangup.recording.units import plural
 from hangup.wire.url import Target, parse_target
 

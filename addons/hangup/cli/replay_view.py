@@ -78,7 +78,9 @@ def show(
 
 def _outcome(console: Console, outcome: Outcome) -> None:
     number = Text(f"#{outcome.conn} ", "bold")
-    if outcome.same:
+    if outcome.same_ending and not outcome.same:
+        console.print(number + Text("the same ending, elsewhere: ", "bold yellow") + safe(outcome.fate))
+    elif outcome.same:
         console.print(number + Text("the same ending: ", "bold green") + safe(outcome.fate))
     elif outcome.survived:
         console.print(number + Text("another ending: ", "bold yellow") + safe(outcome.fate))

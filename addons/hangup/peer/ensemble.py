@@ -9,7 +9,8 @@ from hangup.filters.filter_set import FilterSet
 from hangup.peer.outcome import Outcome
 from hangup.peer.player import Settings, play
 from hangup.peer.tape import Sink
-from hangup.recording.transcript import Survey, Transcript
+from hangup.recording.survey import Survey
+from hangup.recording.transcript import Transcript
 from hangup.wire.url import Target
 
 AT_ONCE = 0.001

@@ -9,9 +9,12 @@ from msgspec import Struct, field
 from hangup.experiment.failure import manner
 from hangup.recording.account import Connection
 from hangup.recording.endings import Ending
-from hangup.recording.transcript import Survey
+from hangup.recording.survey import Survey
 from hangup.recording.units import duration, plural, span
 from hangup.wire import close_codes
+
+SAME_TIME = 0.1
+"""Lifetimes that differ by no more than this share are the same."""
 
 
 class Outcome(Struct, kw_only=True):
@@ -41,10 +44,17 @@ class Outcome(Struct, kw_only=True):
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     live_conn: int = 1
+    real_time: bool = True
+    """Whether it was played neither faster nor slower than it was recorded."""
 
     @property
     def same(self) -> bool:
-        """Whether it ended as it had: by the same side, in the same manner (with the same close code, without a CLOSE,
+        """Whether it ended as it had, and where it had."""
+        return self.same_ending and self.same_place
+
+    @property
+    def same_ending(self) -> bool:
+        """Whether it was ended by the same side and in the same manner (with the same close code, without a CLOSE,
         or with the same status), or in neither case at all. A FIN and a RST count as the same manner, as it is often
         chance which of them is seen."""
         return _signature(self.live) == _signature(self.recorded)
@@ -55,12 +65,23 @@ class Outcome(Struct, kw_only=True):
         return self.sent == self.expected
 
     @property
+    def same_place(self) -> bool:
+        """Whether it ended after as many of the client's frames; or, played in real time, at the same time, as what a
+        timer ends may get one frame more or less."""
+        if self.same_frame:
+            return True
+        then, now = self.recorded.lifetime, self.live.lifetime
+        if not self.real_time or then is None or now is None:
+            return False
+        return abs(now - then) <= max(SAME_TIME * then, 0.05)
+
+    @property
     def diverged_at(self) -> int | None:
         """The first recorded frame at which the run was another; None if there was none."""
         found = [n for n in (self.unlike, self.first_missing) if n is not None]
         if self.stopped_at is not None:
             found.append(self.stopped_at)
-        elif not self.same and self.last_n is not None:
+        elif not self.same_ending and self.last_n is not None:
             # All was said; what came of it is different.
             found.append(self.last_n)
         return min(found, default=None)
@@ -69,13 +90,15 @@ class Outcome(Struct, kw_only=True):
         """In what the run was another than the recording, in words; the ending first."""
         found = []
         recorded, live = self.recorded, self.live
-        if not self.same:
+        if not self.same_ending:
             found.append(f"recorded: {recorded.ending.sentence}")
             found.append(f"now: {self.fate}")
         else:
             found += _alike(recorded.ending, live.ending)
         if not self.same_frame and live.opened is not None and recorded.opened is not None:
-            found.append(f"the client had sent {plural(self.sent, 'frame')} by then, {self.expected} in the recording")
+            when = "earlier" if self.sent < self.expected else "later"
+            frames = plural(self.sent, "frame")
+            found.append(f"it ended {when}: after {frames} of the client, and not {self.expected} as in the recording")
         if self.missing and self.first_missing is not None:
             verb = "message of the server was" if self.missing == 1 else "messages of the server were"
             found.append(
@@ -105,6 +128,7 @@ class Outcome(Struct, kw_only=True):
         return {
             "conn": self.conn,
             "same": self.same,
+            "same_ending": self.same_ending,
             "same_frame": self.same_frame,
             "survived": self.survived,
             "recorded": self.recorded.summary(),

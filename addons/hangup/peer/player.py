@@ -21,6 +21,7 @@ the run is recorded as a proxy would record it. The player's client is before th
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -30,18 +31,20 @@ from msgspec import Struct, field
 
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
+from hangup.peer import engineio
 from hangup.peer.connect import tls_context
 from hangup.peer.ear import Ear, Heard
 from hangup.peer.line import Line, fast_mask
 from hangup.peer.link import Link
-from hangup.peer.opening import Opened, open_websocket, request_for
+from hangup.peer.opening import Opened, host_of, open_websocket, request_for
 from hangup.peer.outcome import Outcome, blank
 from hangup.peer.tape import Sink
 from hangup.peer.voice import Edit, Voice
 from hangup.recording.account import Connection
-from hangup.recording.correlate import Names, Pairing, response_values, with_values
-from hangup.recording.events import Request, Response
+from hangup.recording.events import Note, Request, Response
+from hangup.recording.handshake_values import response_values, with_values
 from hangup.recording.leaves import skeleton
+from hangup.recording.names import Names, Pairing
 from hangup.recording.transcript import Hear, Send, Transcript
 from hangup.recording.units import plural
 from hangup.session import Session
@@ -201,6 +204,8 @@ class Player:
         settings, target = self.settings, self.target
         context = tls_context(insecure=settings.insecure, ca=settings.ca) if target.secure else None
         asked = with_values(self.survey.request, settings.sets)
+        if self.survey.upgraded and "sid" not in settings.sets:
+            asked = await self._renew(asked, context)
         opened = await open_websocket(
             target,
             request_for(asked, target, settings.headers, self._random),
@@ -212,6 +217,22 @@ class Player:
         )
         self.sink.emit(opened.event)
         return opened
+
+    async def _renew(self, asked: Request, context: ssl.SSLContext | None) -> Request:
+        """A Socket.IO session begins with HTTP, which is not in the recording; the new server has to be asked, too."""
+        session = await engineio.open_session(
+            asked,
+            self.target,
+            host_of(self.target),
+            context=context,
+            timeout=self.settings.timeout,
+            join=not self.survey.joins,
+        )
+        for packet in session.packets:
+            self._names.overhear(packet.encode())
+        text = f"an Engine.IO session was opened by HTTP polling first, as the recorded one had been: {session.sid}"
+        self.sink.emit(Note(at=self.sink.now(), conn=self.conn, text=text))
+        return engineio.with_session(asked, session)
 
     def _attach(self, opened: Opened, line: Line) -> Link:
         """The handshake has succeeded: from here on, bytes go through the session."""
@@ -257,6 +278,7 @@ class Player:
 
     def _on_message(self, heard: Heard) -> None:
         if self._names and heard.data is not None:
+            self._names.overhear(heard.data)
             self._pairing.live(heard.opcode, heard.data)
 
     def _on_close(self, payload: bytes) -> None:
@@ -417,6 +439,7 @@ class Player:
         outcome.stopped_at = self._stopped_at
         outcome.missing, outcome.first_missing = self._missing, self._first_missing
         outcome.unlike = self._unlike
+        outcome.real_time = self.settings.speed == 1
         outcome.correlated = dict(self._names.used)
         notes = outcome.notes
         if self._link is not None:

@@ -2,8 +2,7 @@
 
 A session id, a token, a sequence number: the server makes it, the client repeats it. In a new run the server makes
 another, and a client that plays a recording must say that one instead. :class:`Finder` finds such values in a
-recording by themselves, :class:`Names` knows in a new run what became of each, and :class:`Pairing` matches what is
-said in the new run with what was said in the recording.
+recording by themselves; :mod:`hangup.recording.names` knows in a new run what became of each.
 
 It works in either direction: ``maker`` is the server when a client is replayed, and the client when a server is. A
 value is the maker's own only if the other side did not say it first. What is equal by chance must not be taken for
@@ -14,15 +13,14 @@ says that it is one (``id``, ``seq``, ``token``) on both sides, or if the same t
 from __future__ import annotations
 
 import re
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, quote, unquote, unquote_plus
+from collections import OrderedDict
+from collections.abc import Iterable
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
-from hangup.recording.events import Handshake, Request, Response, Side
-from hangup.recording.leaves import KINDS, Path, Scalar, get, kind, replaced, values
+from hangup.recording.events import Handshake, Side
+from hangup.recording.handshake_values import request_values, response_values
+from hangup.recording.leaves import KINDS, Path, Scalar, kind, values
 from hangup.recording.units import printable
 
 VALUES = 50_000
@@ -30,27 +28,19 @@ VALUES = 50_000
 PATTERNS = 500
 PLACES = 4
 """So many places of one value are remembered, the latest."""
-PENDING = 1000
-"""So many messages of a kind wait for their counterpart."""
 AGREEMENTS = 3
 """Two places that agree on so many different values belong together, whatever the values look like."""
 
 HANDSHAKE = "handshake"
 """The kind of what the handshake says."""
+ELSEWHERE = "over HTTP, before:"
+"""The kind of what was said where no recording is, as in the polling before a Socket.IO session is upgraded. All that
+is known of it is the key under which it came back."""
 
 _KEY_WORDS = frozenset(
     "id sid uid uuid guid gid pid cid seq sequence token session nonce key cursor offset version rev revision ref ack "
     "number no index ts time timestamp stamp code challenge connection conn socket handle hash etag ticket job epoch "
     "generation secret csrf xsrf auth signature sign tag".split()
-)
-_NOT_SAID_BACK = frozenset(
-    "date server content-type content-length connection upgrade vary via access-control-allow-origin "
-    "sec-websocket-accept sec-websocket-extensions sec-websocket-version transfer-encoding keep-alive cache-control "
-    "strict-transport-security".split()
-)
-_NOT_ASKED = frozenset(
-    "host connection upgrade sec-websocket-key sec-websocket-version sec-websocket-extensions user-agent accept "
-    "accept-encoding accept-language cache-control pragma origin".split()
 )
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _SPLITS = tuple(re.compile(pattern) for pattern in (r"[^\s]+", r"[^\s/:,;|&=?#]+", r"[A-Za-z0-9_-]+"))
@@ -118,11 +108,13 @@ class _Seen(Struct):
 class Finder:
     """Finds the correlations of one connection: feed it the handshake and all messages in order.
 
-    ``maker`` is whose values are said back by the other side.
+    ``maker`` is whose values are said back by the other side. With ``elsewhere``, the maker had also spoken before,
+    out of the recording's sight: then a telling value under a telling key counts even if nobody said it before.
     """
 
-    def __init__(self, maker: Side = "server") -> None:
+    def __init__(self, maker: Side = "server", *, elsewhere: bool = False) -> None:
         self.maker: Side = maker
+        self.elsewhere = elsewhere
         self._made: OrderedDict[Scalar, list[_Made]] = OrderedDict()
         self._own: OrderedDict[Scalar, None] = OrderedDict()
         self._seen: dict[tuple[Place, Place], _Seen] = {}
@@ -180,7 +172,7 @@ class Finder:
             if value not in self._made:
                 self._own[value] = None
                 if isinstance(value, str) and len(value) > 8:
-                    for part in _parts(value):
+                    for part in parts(value):
                         self._own[part] = None
         while len(self._own) > VALUES:
             self._own.popitem(last=False)
@@ -188,10 +180,13 @@ class Finder:
     def _use(self, name: str, found: list[tuple[Path, Scalar]], n: int) -> None:
         for path, value in found:
             made = self._made.get(value)
+            use = Place(name, path)
+            if made is None and self.elsewhere and value not in self._own and telling(value) and _is_key(use.key):
+                made = [_Made(Place(ELSEWHERE, (use.key,)), None, 0)]
             if made is not None:
-                self._agree(Place(name, path), made, value, n)
+                self._agree(use, made, value, n)
             elif isinstance(value, str) and len(value) > 8:
-                for part in _parts(value):
+                for part in parts(value):
                     made = self._made.get(part)
                     if made is not None and telling(part):
                         self._agree(Place(name, path, part=True), made, part, n)
@@ -266,6 +261,11 @@ def _same_key(source: Place, use: Place) -> int:
     return 2 if one[-1] in _KEY_WORDS and two[-1] in _KEY_WORDS else 1
 
 
+def _is_key(key: str) -> bool:
+    words = _words(key)
+    return bool(words) and words[-1] in _KEY_WORDS
+
+
 def _words(key: str) -> list[str]:
     return [word.lower() for word in _PARTS.findall(key)]
 
@@ -298,7 +298,7 @@ def telling(value: Scalar) -> bool:
 _WORDS = re.compile(r"[A-Za-z]{1,12}(?:[ _./:-][A-Za-z]{1,12})*")
 
 
-def _parts(value: str) -> list[str]:
+def parts(value: str) -> list[str]:
     """The pieces of a text that could be a value by themselves, the longest first."""
     found: dict[str, None] = {}
     for split in _SPLITS:
@@ -306,188 +306,3 @@ def _parts(value: str) -> list[str]:
             if 5 <= len(part) < len(value):
                 found[part] = None
     return list(found)
-
-
-# Handshakes.
-
-
-def request_values(request: Request) -> list[tuple[Path, Scalar]]:
-    """What a request says: the segments of its path, its query, its cookies, tokens, subprotocols."""
-    found: list[tuple[Path, Scalar]] = []
-    where, _, query = request.target.partition("?")
-    for i, segment in enumerate(where.split("/")[1:40]):
-        if segment:
-            found.append((("path", i), unquote(segment)))
-    found += [(("query", key), value) for key, value in parse_qsl(query)[:100]]
-    for name, value in request.headers:
-        if name.lower() not in _NOT_ASKED:
-            found += _header_values(name.lower(), value)
-    return found
-
-
-def with_values(request: Request, sets: Mapping[str, str]) -> Request:
-    """The request with other values for these query parameters and cookies, wherever it has one of that name."""
-    if not sets:
-        return request
-    path, mark, query = request.target.partition("?")
-    pairs = []
-    for pair in query.split("&"):
-        key, equals, _ = pair.partition("=")
-        name = unquote_plus(key)
-        pairs.append(f"{key}={quote(sets[name], safe='')}" if equals and name in sets else pair)
-    headers = []
-    for name, value in request.headers:
-        if name.lower() == "cookie":
-            cookies = []
-            for cookie in value.split(";"):
-                key, equals, _ = cookie.partition("=")
-                cookies.append(f"{key}={sets[key.strip()]}" if equals and key.strip() in sets else cookie)
-            value = ";".join(cookies)
-        headers.append((name, value))
-    return replace(request, target=path + mark + "&".join(pairs), headers=headers)
-
-
-def response_values(response: Response) -> list[tuple[Path, Scalar]]:
-    """What a response says that a client may repeat: cookies, tokens in headers."""
-    found: list[tuple[Path, Scalar]] = []
-    for name, value in response.headers:
-        if name.lower() not in _NOT_SAID_BACK:
-            found += _header_values(name.lower(), value)
-    return found
-
-
-def _header_values(name: str, value: str) -> list[tuple[Path, Scalar]]:
-    if name in ("cookie", "set-cookie"):
-        pairs = value.split(";") if name == "cookie" else value.split(";")[:1]
-        split = [pair.partition("=") for pair in pairs]
-        return [(("cookie", key.strip()), text.strip()) for key, _, text in split if text.strip()]
-    if name == "sec-websocket-protocol":
-        return [((name, i), part.strip()) for i, part in enumerate(value.split(",")) if part.strip()]
-    words = value.split()
-    if name == "authorization" and len(words) == 2:
-        return [((name,), words[1])]
-    return [((name,), value)] if value else []
-
-
-# A new run.
-
-
-class Names:
-    """What the values of a recording are called in a new run.
-
-    ``sets`` gives values by the names of their correlations, whatever the run says. ``used`` tells which correlations
-    were of use, with the last value, and ``missing`` the names of those whose value was not known when it was needed.
-    """
-
-    def __init__(self, correlations: Iterable[Correlation], sets: Mapping[str, str] | None = None) -> None:
-        self._sets = dict(sets or {})
-        self._by_source: dict[str, set[Path]] = {}
-        self._by_use: dict[str, list[Correlation]] = {}
-        self._known: dict[tuple[Place, Scalar], Scalar] = {}
-        self._order: deque[tuple[Place, Scalar]] = deque()
-        self.used: dict[str, Scalar] = {}
-        self.missing: set[str] = set()
-        for correlation in correlations:
-            source, use = correlation.source, correlation.use
-            self._by_source.setdefault(source.kind, set()).add(source.path)
-            self._by_use.setdefault(use.kind, []).append(correlation)
-
-    def __bool__(self) -> bool:
-        return bool(self._by_use)
-
-    def makes(self, name: str) -> bool:
-        """Whether messages of this kind make values."""
-        return name in self._by_source
-
-    def pair(self, name: str, recorded: bytes, live: bytes) -> None:
-        """``live`` is in the new run what ``recorded`` was in the recording; both are of this kind."""
-        for path in self._by_source.get(name, ()):
-            old, new = get(recorded, path), get(live, path)
-            if old is not None and new is not None:
-                self._learn(Place(name, path), old, new)
-
-    def pair_values(self, recorded: list[tuple[Path, Scalar]], live: list[tuple[Path, Scalar]]) -> None:
-        """The same for handshakes."""
-        said = dict(live)
-        paths = self._by_source.get(HANDSHAKE, ())
-        for path, old in recorded:
-            if path in paths and path in said:
-                self._learn(Place(HANDSHAKE, path), old, said[path])
-
-    def _learn(self, place: Place, old: Scalar, new: Scalar) -> None:
-        key = (place, old)
-        if key not in self._known:
-            self._order.append(key)
-            if len(self._order) > VALUES:
-                self._known.pop(self._order.popleft(), None)
-        self._known[key] = new
-
-    def wants(self, name: str) -> bool:
-        """Whether messages of this kind say such values back."""
-        return name in self._by_use
-
-    def rewrite(self, opcode: str, data: bytes) -> bytes:
-        """The message as it must be said in the new run."""
-        uses = self._by_use.get(kind(opcode, data))
-        if not uses:
-            return data
-        changes: dict[Path, Scalar] = {}
-        settled: set[Path] = set()
-        wanting: dict[Path, str] = {}
-        for correlation in uses:
-            use = correlation.use
-            value = changes.get(use.path)
-            if value is None:
-                value = get(data, use.path)
-            if value is None or (use.path in settled and not use.part):
-                continue
-            if use.part:
-                for part in _parts(value) if isinstance(value, str) else ():
-                    new = self._now(correlation, part)
-                    if new is not None and isinstance(value, str):
-                        value = value.replace(part, str(new))
-                        changes[use.path] = value
-                continue
-            new = self._now(correlation, value)
-            if new is None:
-                wanting[use.path] = correlation.name
-            else:
-                settled.add(use.path)
-                changes[use.path] = new
-        self.missing.update(name for path, name in wanting.items() if path not in settled)
-        return replaced(data, changes)
-
-    def _now(self, correlation: Correlation, value: Scalar) -> Scalar | None:
-        given = self._sets.get(correlation.name)
-        new = given if given is not None else self._known.get((correlation.source, value))
-        if new is not None:
-            self.used[correlation.name] = new
-        return new
-
-
-class Pairing:
-    """Pairs what the maker says in a new run with what it said in the recording: of each kind the first with the
-    first, the second with the second, in whatever order the kinds come."""
-
-    def __init__(self, names: Names) -> None:
-        self._names = names
-        self._waiting: dict[tuple[str, bool], deque[bytes]] = {}
-
-    def recorded(self, opcode: str, data: bytes) -> None:
-        """The next message of the recording."""
-        self._add(opcode, data, live=False)
-
-    def live(self, opcode: str, data: bytes) -> None:
-        """The next message of the new run."""
-        self._add(opcode, data, live=True)
-
-    def _add(self, opcode: str, data: bytes, *, live: bool) -> None:
-        name = kind(opcode, data)
-        if not self._names.makes(name):
-            return
-        others = self._waiting.get((name, not live))
-        if others:
-            other = others.popleft()
-            self._names.pair(name, *((other, data) if live else (data, other)))
-        else:
-            self._waiting.setdefault((name, live), deque(maxlen=PENDING)).append(data)

@@ -1,0 +1,146 @@
+"""What the values of a recording are called in a new run."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from hangup.recording.correlate import ELSEWHERE, HANDSHAKE, VALUES, Correlation, Place, parts
+from hangup.recording.leaves import Path, Scalar, get, kind, replaced, values
+
+PENDING = 1000
+"""So many messages of a kind wait for their counterpart."""
+
+
+class Names:
+    """What the values of a recording are called in a new run.
+
+    ``sets`` gives values by the names of their correlations, whatever the run says. ``used`` tells which correlations
+    were of use, with the last value, and ``missing`` the names of those whose value was not known when it was needed.
+    """
+
+    def __init__(self, correlations: Iterable[Correlation], sets: Mapping[str, str] | None = None) -> None:
+        self._sets = dict(sets or {})
+        self._by_source: dict[str, set[Path]] = {}
+        self._by_use: dict[str, list[Correlation]] = {}
+        self._known: dict[tuple[Place, Scalar], Scalar] = {}
+        self._order: deque[tuple[Place, Scalar]] = deque()
+        self.used: dict[str, Scalar] = {}
+        self.missing: set[str] = set()
+        for correlation in correlations:
+            source, use = correlation.source, correlation.use
+            self._by_source.setdefault(source.kind, set()).add(source.path)
+            self._by_use.setdefault(use.kind, []).append(correlation)
+        self._elsewhere = {path[-1] for path in self._by_source.pop(ELSEWHERE, ())}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_use)
+
+    def makes(self, name: str) -> bool:
+        """Whether messages of this kind make values."""
+        return name in self._by_source
+
+    def pair(self, name: str, recorded: bytes, live: bytes) -> None:
+        """``live`` is in the new run what ``recorded`` was in the recording; both are of this kind."""
+        for path in self._by_source.get(name, ()):
+            old, new = get(recorded, path), get(live, path)
+            if old is not None and new is not None:
+                self._learn(Place(name, path), old, new)
+
+    def overhear(self, data: bytes) -> None:
+        """The maker said this; it may be what it said elsewhere in the recording."""
+        if not self._elsewhere:
+            return
+        for path, value in values(data):
+            if path and path[-1] in self._elsewhere:
+                self._elsewhere.discard(path[-1])
+                self._known[Place(ELSEWHERE, (path[-1],)), ""] = value
+
+    def pair_values(self, recorded: list[tuple[Path, Scalar]], live: list[tuple[Path, Scalar]]) -> None:
+        """The same for handshakes."""
+        said = dict(live)
+        paths = self._by_source.get(HANDSHAKE, ())
+        for path, old in recorded:
+            if path in paths and path in said:
+                self._learn(Place(HANDSHAKE, path), old, said[path])
+
+    def _learn(self, place: Place, old: Scalar, new: Scalar) -> None:
+        key = (place, old)
+        if key not in self._known:
+            self._order.append(key)
+            if len(self._order) > VALUES:
+                self._known.pop(self._order.popleft(), None)
+        self._known[key] = new
+
+    def wants(self, name: str) -> bool:
+        """Whether messages of this kind say such values back."""
+        return name in self._by_use
+
+    def rewrite(self, opcode: str, data: bytes) -> bytes:
+        """The message as it must be said in the new run."""
+        uses = self._by_use.get(kind(opcode, data))
+        if not uses:
+            return data
+        changes: dict[Path, Scalar] = {}
+        settled: set[Path] = set()
+        wanting: dict[Path, str] = {}
+        for correlation in uses:
+            use = correlation.use
+            value = changes.get(use.path)
+            if value is None:
+                value = get(data, use.path)
+            if value is None or (use.path in settled and not use.part):
+                continue
+            if use.part:
+                for part in parts(value) if isinstance(value, str) else ():
+                    new = self._now(correlation, part)
+                    if new is not None and isinstance(value, str):
+                        value = value.replace(part, str(new))
+                        changes[use.path] = value
+                continue
+            new = self._now(correlation, value)
+            if new is None:
+                wanting[use.path] = correlation.name
+            else:
+                settled.add(use.path)
+                changes[use.path] = new
+        self.missing.update(name for path, name in wanting.items() if path not in settled)
+        return replaced(data, changes)
+
+    def _now(self, correlation: Correlation, value: Scalar) -> Scalar | None:
+        given = self._sets.get(correlation.name)
+        source = correlation.source
+        new: Scalar | None = given
+        if new is None:
+            new = self._known.get((source, "" if source.kind == ELSEWHERE else value))
+        if new is not None:
+            self.used[correlation.name] = new
+        return new
+
+
+class Pairing:
+    """Pairs what the maker says in a new run with what it said in the recording: of each kind the first with the
+    first, the second with the second, in whatever order the kinds come."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._waiting: dict[tuple[str, bool], deque[bytes]] = {}
+
+    def recorded(self, opcode: str, data: bytes) -> None:
+        """The next message of the recording."""
+        self._add(opcode, data, live=False)
+
+    def live(self, opcode: str, data: bytes) -> None:
+        """The next message of the new run."""
+        self._add(opcode, data, live=True)
+
+    def _add(self, opcode: str, data: bytes, *, live: bool) -> None:
+        name = kind(opcode, data)
+        if not self._names.makes(name):
+            return
+        others = self._waiting.get((name, not live))
+        if others:
+            other = others.popleft()
+            self._names.pair(name, *((other, data) if live else (data, other)))
+        else:
+            self._waiting.setdefault((name, live), deque(maxlen=PENDING)).append(data)
