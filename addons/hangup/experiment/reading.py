@@ -11,6 +11,7 @@ from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.report import Report
 from hangup.errors import RecordingError
 from hangup.experiment.failure import Failure, derive, manner
+from hangup.experiment.ladder import selector
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.recording import loops
 from hangup.recording.account import Connection, Ledger
@@ -77,11 +78,16 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
     survey = transcript.survey
     frames: list[ClientFrame] = []
     server_frames = 0
+    answer: ClientFrame | None = None
+    kinds: set[str] = set()
     last_server_at = last_client_at = survey.opened
     for step in transcript.steps():
         if not isinstance(step, Send):
             server_frames += 1
             last_server_at = step.at
+            if step.data is not None and step.opcode in ("text", "binary"):
+                answer = ClientFrame(step.n or 0, step.opcode, step.data, round(step.at - survey.opened, 6))
+                kinds.add(selector(answer))
             continue
         if step.begins:
             payload = step.message or b""
@@ -117,6 +123,11 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         server_frames=server_frames,
         overlaps=_overlap(alike),
         replied=last_server_at > last_client_at,
+        answer=answer,
+        answer_kinds=len(kinds),
+        answer_reaction=max(0.0, survey.over - answer.at - survey.opened) if answer is not None else None,
+        subprotocols=tuple(w.strip() for w in headers.get("sec-websocket-protocol", "").split(",") if w.strip()),
+        echoed=chosen.subprotocol or "",
         doubled=_doubled(chosen.path),
         priors=_priors(report),
     )
@@ -130,7 +141,7 @@ def _doubled(path: str) -> str:
 def _faults(step: Send) -> tuple[str, ...]:
     payload = step.message
     if payload is None:
-        return ("deflate",) if step.compressed else ()
+        return ("deflate",) if step.packed else ()
     if step.opcode == "text":
         try:
             payload.decode()

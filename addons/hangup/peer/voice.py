@@ -59,6 +59,7 @@ class Voice:
         self._frames = frames
         self._edits = edits or {}
         self._pieces: deque[bytes] | None = None
+        self._packed = 0
         self._silent = False
         self.unknown = 0
         """How many compressed messages had to be said as they were, though they should have been compressed anew."""
@@ -68,8 +69,6 @@ class Voice:
         if step.begins:
             self._silent = self._frames is not None and step.n not in self._frames
             self._pieces = None
-            if self._silent and step.compressed and self._takeover:
-                self._anew = True
         return self._silent and step.data
 
     def say(self, step: Send) -> bytes:
@@ -84,8 +83,12 @@ class Voice:
             data, opcode = edit.payload, edit.opcode or opcode
         elif data is not None and self._rewrite is not None:
             data = self._rewrite(opcode, data)
+        if step.packed:
+            # It may refer to those before it: to those of the recording, in their order.
+            self._anew = self._anew or (self._takeover and step.packed != self._packed + 1)
+            self._packed = step.packed
         changed = edit is not None or (data is not step.message and data != step.message)
-        if not changed and not (step.compressed and self._anew):
+        if not changed and not (step.packed and self._anew):
             return step.wire
         if data is None:
             self.unknown += 1
@@ -95,7 +98,7 @@ class Voice:
     def _message(self, step: Send, opcode: int, data: bytes) -> bytes:
         rsv = step.rsv
         payload = data
-        if step.compressed:
+        if step.packed:
             if self._deflater is not None:
                 payload = self._deflater.message(data)
                 self._anew = self._anew or self._takeover

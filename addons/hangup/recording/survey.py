@@ -38,9 +38,9 @@ By = Literal["client", "server", "nobody"]
 
 
 class Leave(Struct):
-    """How the client's side of the connection ended: with which stream end, and whether it sent a CLOSE.
+    """How the played side of the connection ended: with which stream end, and when (None: it did not).
 
-    ``first`` is whether the client ended the connection. ``answers`` is whether it answered the server's CLOSE.
+    ``first`` is whether it ended the connection. ``answers`` is whether it answered the other's CLOSE.
     """
 
     first: bool = False
@@ -50,17 +50,18 @@ class Leave(Struct):
 
 
 class Pongs:
-    """Which of the server's pings the client answered. Feed it all frames in order."""
+    """Which of the other side's pings ``side`` answered. Feed it all frames in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, side: Side = "client") -> None:
+        self._side = side
         self._pending: list[tuple[int, bytes, float]] = []
         self._flags = bytearray()
         self._times: list[float] = []
         self._waits: list[float] = []
 
     def feed(self, event: Frame) -> bool:
-        """Whether this frame is the client's answer to a ping."""
-        if event.opcode == "ping" and event.side == "server":
+        """Whether this frame is the answer to a ping."""
+        if event.opcode == "ping" and event.side != self._side:
             if len(self._flags) < PINGS_KEPT:
                 self._pending.append((len(self._flags), event.payload, event.at))
                 self._flags.append(0)
@@ -69,7 +70,7 @@ class Pongs:
                 self._pending.append((PINGS_KEPT - 1, event.payload, event.at))
             del self._pending[:-64]
             return False
-        if event.opcode != "pong" or event.side != "client":
+        if event.opcode != "pong" or event.side != self._side:
             return False
         at = next((i for i, (_, payload, _) in enumerate(self._pending) if payload == event.payload), None)
         if at is None:
@@ -88,14 +89,14 @@ class Pongs:
             self._flags.pop()
 
     def answers(self, k: int) -> bool:
-        """Whether the server's ping number ``k`` (from 1) is to be answered; those never seen like the last one."""
+        """Whether the other side's ping number ``k`` (from 1) is to be answered; those never seen like the last one."""
         if not self._flags:
             return True
         return bool(self._flags[min(k, len(self._flags)) - 1])
 
     @property
     def wait(self) -> float:
-        """Seconds that the client took to answer, typically."""
+        """Seconds that it took to answer, typically."""
         return max(0.0, median(self._waits)) if self._waits else 0.0
 
 
@@ -103,8 +104,8 @@ class Survey(Struct, kw_only=True):
     """What is known of the connection before it is played. Times are in seconds from the recording's start.
 
     ``connection`` is its account. ``by`` is who ended it, ``nobody`` also where hangup itself did, and ``over`` when
-    that was (else the time of the last event). ``last`` is when the client did the last thing of its own before that,
-    and ``sent`` how many messages, control frames and odd bytes of its own it had sent by then.
+    that was (else the time of the last event). ``last`` is when the played side did the last thing of its own before
+    that, ``last_n`` the last frame of it, and ``sent`` how many messages, control frames and odd bytes it had sent.
     ``totals`` are the messages of either side. ``filters`` acted so often in the recording: what the server got was
     not what the client sent, and the script has the latter.
     """
@@ -146,7 +147,7 @@ class Survey(Struct, kw_only=True):
 
     @property
     def reaction(self) -> float:
-        """Seconds from the last thing that the client did to the end."""
+        """Seconds from the last thing that the played side did to the end."""
         return max(0.0, self.over - self.last)
 
     @property
@@ -180,20 +181,24 @@ class Ends:
         return False
 
 
-def survey(recording: Recording, conn: int, correlate: bool) -> Survey:
-    """Goes over a recording once. Raises :class:`~hangup.errors.RecordingError` when there is no such connection."""
+def survey(recording: Recording, conn: int, side: Side = "client", *, correlate: bool = True) -> Survey:
+    """Goes over a recording once; ``side`` is who is to be played.
+
+    Raises :class:`~hangup.errors.RecordingError` when there is no such connection.
+    """
     ledger = Ledger()
     ends = Ends()
-    pongs = Pongs()
+    pongs = Pongs(side)
     messages = Messages(MESSAGE_LIMIT)
-    finder = Finder() if correlate else None
+    other: Side = "server" if side == "client" else "client"
+    finder = Finder(other) if correlate else None
     leave = Leave(answers=False)
     totals: dict[Side, int] = {"client": 0, "server": 0}
     shake: Handshake | None = None
     sent = filters = lost = 0
     last_n: int | None = None
     last = seen = 0.0
-    server_closed = joins = False
+    other_closed = joins = False
     for event in recording:
         if isinstance(event, Stop):
             ledger.feed(event)
@@ -209,9 +214,9 @@ def survey(recording: Recording, conn: int, correlate: bool) -> Survey:
         if not over:
             seen = event.at
         if isinstance(event, Frame):
-            if event.opcode == "close" and event.side == "server" and not over:
-                server_closed = True
-            elif event.opcode == "close" and over and event.side == "client" and server_closed:
+            if event.opcode == "close" and event.side == other and not over:
+                other_closed = True
+            elif event.opcode == "close" and over and event.side == side and other_closed:
                 leave.answers = True
             answer = pongs.feed(event)
             message = messages.feed(event)
@@ -223,7 +228,7 @@ def survey(recording: Recording, conn: int, correlate: bool) -> Survey:
                     joins = True
                 if finder is not None and message.data is not None:
                     finder.message(event.side, message.opcode, message.data, event.n)
-            if event.side == "client" and ends.by is None:
+            if event.side == side and ends.by is None:
                 last, last_n = event.at, event.n
                 sent += message is not None or event.opcode not in ("text", "binary", "continuation")
         elif isinstance(event, Handshake):
@@ -238,12 +243,12 @@ def survey(recording: Recording, conn: int, correlate: bool) -> Survey:
         elif isinstance(event, Part):
             messages.feed(event)
         elif isinstance(event, Raw):
-            if event.side == "client" and not over:
+            if event.side == side and not over:
                 last = event.at
                 sent += 1
         elif isinstance(event, FilterEvent):
             filters += 1
-        elif isinstance(event, End) and event.side == "client" and leave.at is None and not event.by:
+        elif isinstance(event, End) and event.side == side and leave.at is None and not event.by:
             leave.how, leave.at = event.how, event.at
     connection = ledger.connections.get(conn)
     if connection is None:
@@ -251,8 +256,8 @@ def survey(recording: Recording, conn: int, correlate: bool) -> Survey:
     if ends.by is not None:
         seen = ends.at
     pongs.end(seen)
-    leave.first = ends.by == "client"
-    if not server_closed:
+    leave.first = ends.by == side
+    if not other_closed:
         leave.answers = True
     return Survey(
         handshake=shake,

@@ -1,10 +1,10 @@
-"""What one recorded client did, as a script that can be played against another server.
+"""What one side of a recorded connection did, as a script: mostly the client, to be played against another server.
 
 A :class:`Transcript` goes over the recording once to learn what a player must know beforehand
 (:class:`~hangup.recording.survey.Survey`); its :meth:`~Transcript.steps` then go over it again as a stream, so that a
 recording of a million frames needs no more memory than one of ten. The script ends where the connection ended. What
-the client did by itself and at its own time is in it: messages, pings, malformed bytes, its CLOSE. What it did in
-answer to the server's own timers is not: the survey describes its pongs, its answer to a CLOSE, and how it left.
+it did by itself and at its own time is in it: messages, pings, malformed bytes, its CLOSE. What it did in answer to
+the other side's timers is not: the survey describes its pongs, its answer to a CLOSE, and how it left.
 """
 
 from __future__ import annotations
@@ -15,21 +15,24 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from hangup.recording.assembling import Messages
-from hangup.recording.events import End, Frame, Handshake, Part, Raw
+from hangup.recording.events import End, Frame, Handshake, Part, Raw, Side
 from hangup.recording.formats import Recording
 from hangup.recording.rebuild import Wire
 from hangup.recording.survey import MESSAGE_LIMIT, Ends, Pongs, Survey, survey
 
+KEPT = 8 << 20
+"""A script of no more than so many bytes, roughly, is remembered."""
+RSV1 = 4
 AHEAD = 10_000
 """So many steps are looked ahead at most, for the end of a fragmented message."""
 
 
 class Send(Struct, gc=False):
-    """The client sent these bytes: a frame (or a part of a large one, or bytes that are none) as it was on the wire.
+    """The played side sent these bytes: a frame as it was on the wire, or a part of a large one, or bytes that are none.
 
     The first frame of a message tells how many ``fragments`` it has, and in ``message`` the whole of it, inflated;
     ``message`` is None where that is not known. ``begins`` is set on what the player may leave out or change: the
-    first frame of a data message.
+    first frame of a data message. ``packed`` counts the compressed messages up to this one, from 1; 0 for another.
     """
 
     at: float
@@ -38,7 +41,7 @@ class Send(Struct, gc=False):
     wire: bytes
     begins: bool = False
     data: bool = False
-    compressed: bool = False
+    packed: int = 0
     fragments: int = 1
     size: int = 0
     key: bytes | None = None
@@ -47,7 +50,8 @@ class Send(Struct, gc=False):
 
 
 class Hear(Struct, gc=False):
-    """The server's message, or its pong, had come when the client went on. ``data`` is None when it is not known."""
+    """A message of the other side, or its pong, had come when the played side went on. ``data`` is None when it is not
+    known."""
 
     at: float
     n: int
@@ -59,33 +63,56 @@ Step = Send | Hear
 
 
 class Transcript:
-    """The client of connection ``conn``. With ``correlate``, values that it said back are found."""
+    """The script of connection ``conn``'s client, or of its server: ``side`` is who is to be played.
 
-    def __init__(self, recording: Recording, conn: int, *, correlate: bool = True) -> None:
+    With ``correlate``, values that it said back are found.
+    """
+
+    def __init__(self, recording: Recording, conn: int, side: Side = "client", *, correlate: bool = True) -> None:
         self.recording = recording
         self.conn = conn
-        self.survey: Survey = survey(recording, conn, correlate)
+        self.side: Side = side
+        self.survey: Survey = survey(recording, conn, side, correlate=correlate)
+        self._kept: list[Step] | None = None
 
     def steps(self) -> Iterator[Step]:
         """The script, anew for each call. Raises :class:`~hangup.errors.RecordingError` where bytes are missing."""
-        return _ahead(self._steps())
+        if self._kept is not None:
+            return iter(self._kept)
+        return self._keep(_ahead(self._steps()))
+
+    def _keep(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """A short script is remembered: it may be played hundreds of times."""
+        kept: list[Step] | None = []
+        size = 0
+        for step in steps:
+            if kept is not None:
+                kept.append(step)
+                said = step.wire if isinstance(step, Send) else step.data or b""
+                size += 500 + len(said)
+                if size > KEPT:
+                    kept = None
+            yield step
+        self._kept = kept
 
     def _steps(self) -> Iterator[Step]:
+        side = self.side
         ends = Ends()
-        pongs = Pongs()
+        pongs = Pongs(side)
         wire = Wire()
         messages = Messages(MESSAGE_LIMIT)
+        packed = 0
         for event in self.recording:
             if event.conn != self.conn:
                 continue
             ended = ends.see(event)
             if isinstance(event, Frame):
-                if ended and event.side == "server":
+                if ended and event.side != side:
                     return
                 if pongs.feed(event):
                     continue
                 message = messages.feed(event)
-                if event.side == "server":
+                if event.side != side:
                     if ends.by is not None:
                         continue
                     if message is not None:
@@ -95,19 +122,22 @@ class Transcript:
                     continue
                 if event.parts:
                     continue  # its bytes were in the parts
-                yield self._send(event, wire, message.data if message is not None else None)
+                send = self._send(event, wire, message.data if message is not None else None)
+                if send.begins and send.rsv & RSV1:
+                    send.packed = packed = packed + 1
+                yield send
             elif isinstance(event, Part):
                 messages.feed(event)
-                if event.side == "client":
+                if event.side == side:
                     head = event.head
                     begins = head is not None and int(head[1:2] or "0", 16) in (1, 2)
                     yield Send(event.at, event.n, "", b"".join(wire.bytes(event)), data=True, begins=begins)
             elif isinstance(event, Raw):
-                if event.side == "client":
+                if event.side == side:
                     yield Send(event.at, None, "", b"".join(wire.bytes(event)))
             elif isinstance(event, End):
                 messages.feed(event)
-                if ended or event.side == "client":
+                if ended or event.side == side:
                     return
             elif isinstance(event, Handshake):
                 messages.feed(event)
@@ -121,7 +151,6 @@ class Transcript:
         send = Send(event.at, event.n, opcode, b"".join(wire.bytes(event)))
         if begins or opcode == "continuation":
             send.data, send.begins, send.size, send.rsv = True, begins, event.size, event.rsv
-            send.compressed = bool(event.rsv & 4)
             send.fragments = 1 if event.fin else 0
             send.key = bytes.fromhex(event.mask) if event.mask else None
             send.message = message
