@@ -34,7 +34,7 @@ class FlowWriter(MessageWriter):
         """Keeps the handshake."""
         if event.conn not in self._opened:
             self._opened.add(event.conn)
-            self.spool.append(-event.conn, events.encode(event))
+            self.spool.append(_handshake_key(event.conn), events.encode(event))
 
     def message(self, message: Message, data: bytes) -> bytes:
         """A message's state, as mitmproxy has it."""
@@ -50,7 +50,7 @@ class FlowWriter(MessageWriter):
         conn = connection.conn
         if conn not in self._opened:
             return
-        handshake = events.decode(b"".join(self.spool.read(-conn)))
+        handshake = events.decode(b"".join(self.spool.read(_handshake_key(conn))))
         assert isinstance(handshake, Handshake)
         flow = self._flow(handshake)
         if connection.opened is not None or self.spool.length(conn):
@@ -127,6 +127,11 @@ class FlowWriter(MessageWriter):
         else:
             data.close_code = 1006
         return data
+
+
+def _handshake_key(conn: int) -> int:
+    # Messages are spooled by the connection's own number.
+    return ~conn << 64
 
 
 def _around(state: dict[str, Any], key: str) -> tuple[bytes, bytes]:

@@ -111,11 +111,12 @@ class Redactor:
 
     def learn(self, events: Iterable[AnyEvent], header: Header | None = None) -> None:
         """Meets all secrets, without hiding them yet."""
+        self.vault.learning = True
         if header is not None:
             self.header(header)
         for _ in self.events(events):
             pass
-        self.vault.hidden = 0
+        self.vault.learning = False
         self.unchecked = 0
 
     def header(self, header: Header) -> Header:
@@ -134,6 +135,9 @@ class Redactor:
         self._start()
         queue = self._queue
         for event in events:
+            if not queue and type(event) is Frame and _is_simple(event) and (event.conn, event.side) not in self._open:
+                yield self._alone(event)
+                continue
             slot = self._take(event)
             if slot.ready and not queue:
                 if slot.event is not None:
@@ -190,8 +194,7 @@ class Redactor:
         opcode = event.opcode
         key = event.conn, event.side
         data = opcode == "text" or opcode == "binary"
-        if data and event.fin and not event.rsv and not event.parts and key not in self._open:
-            # Nearly all frames: a message by itself.
+        if _is_simple(event) and key not in self._open:
             return _Slot(self._alone(event))
         if not data and opcode != "continuation":
             if event.parts:
@@ -226,9 +229,16 @@ class Redactor:
         return slot
 
     def _alone(self, event: Frame) -> Frame:
-        found = self.vault.bytes(event.payload)
+        if event.text is not None and event.base64 is None:
+            found = bool(self.vault.spans(event.text))
+        else:
+            found = event.base64 is not None
         if found:
-            event = with_payload(event, replaced(event.payload, 0, found))
+            payload = event.payload
+            if places := self.vault.bytes(payload):
+                event = with_payload(event, replaced(payload, 0, places))
+        if event.message is None and event.message_base64 is None:
+            return event
         return self._with_message(event)
 
     def _control(self, event: Frame) -> Frame:
@@ -247,8 +257,6 @@ class Redactor:
 
     def _with_message(self, event: Frame) -> Frame:
         message, raw = event.message, event.message_base64
-        if message is None and raw is None:
-            return event
         if message is not None:
             message = self.vault.text(message)
         if raw is not None and (found := self.vault.bytes(raw)):
@@ -276,7 +284,9 @@ class Redactor:
                 payload = event.payload
                 event = with_payload(event, replaced(payload, at, found))
                 at += len(payload)
-            changed.append(self._with_message(event) if isinstance(event, Frame) else event)
+            if isinstance(event, Frame) and (event.message is not None or event.message_base64 is not None):
+                event = self._with_message(event)
+            changed.append(event)
         held.release(mended(changed) if found else changed)
 
     def _settle_packed(self, key: Key, held: _Held, message: Message | None) -> None:
@@ -380,6 +390,11 @@ class Redactor:
                 item.head = None
             result += frames.serialize(item)
         return result
+
+
+def _is_simple(event: Frame) -> bool:
+    """Whether a frame is a message by itself, as nearly all are."""
+    return event.fin and not event.rsv and not event.parts and (event.opcode == "text" or event.opcode == "binary")
 
 
 def _weight(event: AnyEvent) -> int:

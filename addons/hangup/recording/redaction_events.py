@@ -117,14 +117,21 @@ def mended(events: Sequence[Carrier]) -> list[AnyEvent]:
             total += len(event.payload)
         elif isinstance(event, Frame) and event.parts and first is not None:
             if event.sha256 is None:
-                key = bytes.fromhex(event.mask) if event.mask and len(event.mask) == 8 else None
-                head = header(event.fin, event.rsv & 7, OPCODE_NUMBERS.get(event.opcode, 0), key, total)
+                head = header(event.fin, event.rsv & 7, OPCODE_NUMBERS.get(event.opcode, 0), _key(event), total)
                 result[first] = replace(events[first], head=head.hex())
                 result[i] = replace(event, length=total)
             else:
                 result[i] = replace(event, sha256=None)
             first, total = None, 0
     return result
+
+
+def _key(event: Frame) -> bytes | None:
+    try:
+        key = bytes.fromhex(event.mask or "")
+    except ValueError:
+        return None
+    return key if len(key) == 4 else None
 
 
 def head_of(event: Part) -> bytes | None:

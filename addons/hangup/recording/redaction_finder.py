@@ -34,9 +34,10 @@ _SCHEME = re.compile(r"(?i)(?:bearer|basic|digest|negotiate|token|apikey|aws4-hm
 
 # A text without any of these (in lower case) is not looked at closer; plain searches are far quicker than a pattern.
 _HINTS = (
-    "token key auth sess sid passw secret pwd passp passc credential cookie jwt bearer basic sig otp csrf xsrf ticket "
-    "code= pass= pw= eyj :// sk- pk- rk- sk_ pk_ rk_ ghp_ gho_ ghu_ ghs_ ghr_ akia xox"
+    "token key auth sess sid pass secret pwd cred cook jwt bear basic sig otp srf ticket code= pw= eyj :// "
+    "sk- pk- rk- sk_ pk_ rk_ ghp_ gho_ ghu_ ghs_ ghr_ akia xox"
 ).split()
+
 # Each matches a name and what separates it from its value. The value is not part of the match, so that names within
 # a value that is no secret are found too; and each begins at a boundary, so that hostile text costs linear time.
 _MEMBER = re.compile(
@@ -69,6 +70,14 @@ _SPOKEN_BEFORE = re.compile(r"(?i)(?:bearer|token|auth(?:orization)?|api-?key|ac
 _SEPARATED = re.compile(
     r"(?i)(?:^|.*[._~\-])(?:bearer(?:\.authorization\.k8s\.io)?|token|api-?key|authorization|jwt|secret)[._~=:]"
 )
+
+
+def _has_hint(text: str) -> bool:
+    lower = text.lower()
+    for hint in _HINTS:
+        if hint in lower:
+            return True
+    return False
 
 
 def normal(name: str) -> str:
@@ -105,8 +114,7 @@ class Finder:
             for found in pattern.finditer(text):
                 start, end = found.span(1 if pattern.groups and found[1] is not None else 0)
                 spans.append(Span(start, end))
-        lower = text.lower()
-        if any(hint in lower for hint in _HINTS):
+        if _has_hint(text):
             spans.extend(_members(text))
             spans.extend(_parameters(text, url))
             spans.extend(_lines(text))
@@ -139,7 +147,8 @@ def merged(text: str, spans: Iterable[Span]) -> list[Span]:
     result: list[Span] = []
     for span in sorted(spans):
         start, end, wrap = span
-        if start >= end or PLACEHOLDER.fullmatch(text, start, end):
+        done = PLACEHOLDER.match(text, start)
+        if start >= end or (done is not None and done.end() >= end):
             continue
         if result and start < result[-1].end:
             last = result[-1]

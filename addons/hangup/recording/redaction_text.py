@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from urllib.parse import quote, unquote
 
@@ -31,6 +31,8 @@ class Vault:
         self._numbers: dict[str | bytes, int] = {}
         self._sought: dict[str, None] = {}
         self.hidden = 0
+        self.learning = False
+        """Whether secrets are only to be met."""
 
     @property
     def secrets(self) -> int:
@@ -44,18 +46,20 @@ class Vault:
 
     def header(self, name: str, value: str) -> str:
         """A header's value with placeholders for its secrets."""
-        spans = self._finder.find_in_header(name, value)
-        for span in spans:
-            self._met(value[span.start : span.end])
-        spans = self._with_known(value, spans)
+        spans = self._seen(value, self._finder.find_in_header(name, value))
         return self._applied(value, spans) if spans else value
 
     def spans(self, text: str, *, url: bool = False) -> list[Span]:
-        """Where secrets are in a text."""
-        spans = self._finder.find(text, url=url)
-        for span in spans:
-            self._met(text[span.start : span.end])
-        return self._with_known(text, spans) if self._sought else spans
+        """Where secrets are in a text; nowhere as long as one only learns."""
+        return self._seen(text, self._finder.find(text, url=url))
+
+    def _seen(self, text: str, spans: list[Span]) -> list[Span]:
+        for start, end, _ in spans:
+            self._met(text[start:end])
+        if self.learning:
+            return []
+        known = [secret for secret in self._sought if secret in text]
+        return merged(text, [*spans, *_places(text, known)]) if known else spans
 
     def bytes(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """What to replace in a payload: from where to where (bytes), and by what."""
@@ -105,17 +109,17 @@ class Vault:
                     self._sought[form] = None
         return number
 
-    def _with_known(self, text: str, spans: list[Span]) -> list[Span]:
-        more: list[Span] = []
-        for secret in self._sought:
-            at = text.find(secret)
-            while at >= 0:
-                end = at + len(secret)
-                before, after = text[max(at - 1, 0) : at], text[end : end + 1]
-                bare = secret.isdigit() and before in (":", ",", "[") and after in (",", "]", "}")
-                more.append(Span(at, end, '"' if bare else ""))
-                at = text.find(secret, end)
-        return merged(text, spans + more) if more else spans
+
+def _places(text: str, secrets: list[str]) -> Iterator[Span]:
+    """Where secrets stand that nothing but themselves gives away."""
+    for secret in secrets:
+        at = text.find(secret)
+        while at >= 0:
+            end = at + len(secret)
+            before, after = text[max(at - 1, 0) : at], text[end : end + 1]
+            bare = secret.isdigit() and before in (":", ",", "[") and after in (",", "]", "}")
+            yield Span(at, end, '"' if bare else "")
+            at = text.find(secret, end)
 
 
 def _plain(spelled: str) -> str:

@@ -13,7 +13,7 @@ from hangup import __version__
 from hangup.recording.account import Connection
 from hangup.recording.assembling import Message
 from hangup.recording.events import Handshake, Header, Request, Response
-from hangup.recording.formats.imported import iso
+from hangup.recording.formats.imported import FARTHEST, iso
 from hangup.recording.formats.message_writer import MessageWriter
 
 _encode = msgspec.json.encode
@@ -87,7 +87,7 @@ class HarWriter(MessageWriter):
     def _head(self, event: Handshake) -> dict[str, Any]:
         request, response = event.request, event.response
         url = address(event, self.header)
-        waited = round(event.waited * 1000, 3)
+        waited = round(min(max(event.waited, 0.0), FARTHEST) * 1000, 3)
         head: dict[str, Any] = {
             "startedDateTime": iso(self.micros(event.at - event.waited) / 1e6),
             "request": {

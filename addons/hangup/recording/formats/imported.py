@@ -134,7 +134,12 @@ def epoch(text: object) -> float | None:
         return None
 
 
+def moment(started: int, at: float) -> int:
+    """A time ``at`` seconds after ``started``, in microseconds since 1970; whatever a recording says, within reason."""
+    return started + round(min(max(at, 0.0), FARTHEST) * 1e6)
+
+
 def microseconds(header: Header) -> int:
     """``Header.started`` in whole microseconds since 1970; 0 when it says nothing of use."""
     seconds = epoch(header.started)
-    return 0 if seconds is None or not math.isfinite(seconds) else round(seconds * 1e6)
+    return round(seconds * 1e6) if seconds is not None and 0 <= seconds < FARTHEST else 0

@@ -96,7 +96,7 @@ class MarkdownWriter:
             lines += ["", *self._connection(self._ledger.connections[conn], shown)]
         hidden = len(connections) - len(self._early) - len(self._late)
         if hidden > 0:
-            self.losses.count("connection's frame table", hidden)
+            self.losses.count("frame table", hidden)
         self._out.write("\n".join([*lines, ""]).encode(errors="replace"))
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class MarkdownWriter:
             lines += shown.first
             left_out = shown.rows - len(shown.first) - len(shown.last)
             if left_out:
-                self.losses.count("row of frames", left_out)
+                self.losses.count("row", left_out)
                 lines.append(f"| | | | | | … {plural(left_out, 'row')} left out … |")
             lines += shown.last
         return lines

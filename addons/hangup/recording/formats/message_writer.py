@@ -7,7 +7,7 @@ from typing import BinaryIO, Protocol
 from hangup.recording.account import Connection, Ledger
 from hangup.recording.assembling import Message, Messages
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Part, Raw
-from hangup.recording.formats.imported import UNKNOWN_KEY, microseconds
+from hangup.recording.formats.imported import UNKNOWN_KEY, microseconds, moment
 from hangup.recording.formats.losses import Losses
 from hangup.recording.formats.spool import Spool
 
@@ -41,8 +41,6 @@ class MessageWriter:
         self.losses = Losses()
         self.spool = Spool()
         self.ledger = Ledger()
-        self.handshakes: dict[int, Handshake] = {}
-        """Of each connection, for as long as the subclass wants it."""
         self._messages = Messages()
         self._closed: set[int] = set()
         self._under_way: set[int] = set()
@@ -61,7 +59,7 @@ class MessageWriter:
 
     def micros(self, at: float) -> int:
         """A time in microseconds since 1970."""
-        return self.started + round(at * 1e6)
+        return moment(self.started, at)
 
     def write(self, event: AnyEvent) -> None:
         """Takes the next event."""

@@ -30,7 +30,7 @@ from hangup.recording.events import (
     Response,
     Side,
 )
-from hangup.recording.formats.imported import microseconds
+from hangup.recording.formats.imported import microseconds, moment
 from hangup.recording.formats.losses import Losses
 from hangup.recording.rebuild import Wire
 
@@ -192,7 +192,7 @@ class PcapngWriter:
         )
         packet = dpkt.ip.IP(src=source.address, dst=target.address, p=dpkt.ip.IP_PROTO_TCP, data=segment)
         packet.len = len(packet)
-        self._out.writepkt_time(bytes(packet), (self._started + round(at * 1e6)) / 1e6)
+        self._out.writepkt_time(bytes(packet), moment(self._started, at) / 1e6)
         source.sequence = source.sequence + len(data) + bool(flags & (SYN | FIN)) & 0xFFFFFFFF
 
 
