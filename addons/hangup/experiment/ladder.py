@@ -80,7 +80,7 @@ class Rung(Struct, frozen=True):
     """Whether it can be tried on a live page too, where nothing can be chosen but filters."""
 
 
-def _filters(name: str, *filters: str, when: Callable[[Case], bool] = lambda case: True) -> Make:
+def filters_of(name: str, *filters: str, when: Callable[[Case], bool] = lambda case: True) -> Make:
     return lambda case: Trial(name, filters) if when(case) else None
 
 
@@ -124,11 +124,13 @@ def _keepalive(name: str, form: str) -> Make:
 
 
 RUNGS: tuple[Rung, ...] = (
-    Rung("silence", "the client says nothing", _filters("silence", "drop side=client", when=lambda c: bool(c.frames))),
+    Rung(
+        "silence", "the client says nothing", filters_of("silence", "drop side=client", when=lambda c: bool(c.frames))
+    ),
     Rung(
         "no-heartbeats",
         "all but the client's heartbeats",
-        _filters("no-heartbeats", "drop-heartbeat side=client", when=lambda c: bool(c.beats)),
+        filters_of("no-heartbeats", "drop-heartbeat side=client", when=lambda c: bool(c.beats)),
     ),
     Rung(
         "suspect-dropped", "all but messages like the last one", _of_suspect("suspect-dropped", "drop side=client {}")
@@ -154,19 +156,19 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         "repaired",
         "malformed messages repaired",
-        _filters("repaired", "repair-malformed side=client", when=lambda c: any(f.problems for f in c.frames)),
+        filters_of("repaired", "repair-malformed side=client", when=lambda c: any(f.problems for f in c.frames)),
     ),
     Rung(
         "answer-server-heartbeats",
         "the server's heartbeats are answered for the client",
-        _filters(
+        filters_of(
             "answer-server-heartbeats", "answer-ping side=server level=message", when=lambda c: c.server_beats > 0
         ),
     ),
     Rung(
         "answer-control-pings",
         "the server's control pings are answered by the proxy",
-        _filters("answer-control-pings", "answer-ping side=server level=control", when=lambda c: c.server_pings > 0),
+        filters_of("answer-control-pings", "answer-ping side=server level=control", when=lambda c: c.server_pings > 0),
     ),
     Rung(
         "control-keepalive",
@@ -176,16 +178,18 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         "no-extensions",
         "no compression",
-        _filters("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
+        filters_of("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
     ),
     Rung(
         "no-subprotocol",
         "no subprotocol",
-        _filters("no-subprotocol", "strip-header Sec-WebSocket-Protocol", when=lambda c: "subprotocol" in c.features),
+        filters_of("no-subprotocol", "strip-header Sec-WebSocket-Protocol", when=lambda c: "subprotocol" in c.features),
     ),
-    Rung("no-origin", "no Origin", _filters("no-origin", "strip-header Origin", when=lambda c: "origin" in c.features)),
     Rung(
-        "no-cookie", "no cookies", _filters("no-cookie", "strip-header Cookie", when=lambda c: "cookie" in c.features)
+        "no-origin", "no Origin", filters_of("no-origin", "strip-header Origin", when=lambda c: "origin" in c.features)
+    ),
+    Rung(
+        "no-cookie", "no cookies", filters_of("no-cookie", "strip-header Cookie", when=lambda c: "cookie" in c.features)
     ),
     Rung(
         "other-path",
@@ -229,7 +233,7 @@ class Explanation(Struct, frozen=True):
         return 1 - SURE if rung in self.survives else SURE
 
 
-def _explain(
+def explain(
     verdict: str, trigger: str, survives: str = "", unsure: str = "", prior: Callable[[Case], float] = lambda c: 1.0
 ) -> Explanation:
     return Explanation(verdict, trigger, frozenset(survives.split()), frozenset(unsure.split()), prior)
@@ -264,112 +268,112 @@ def _auth(case: Case) -> float:
 
 
 EXPLANATIONS: tuple[Explanation, ...] = (
-    _explain("server-handler/returns-immediately", "none", prior=_quick),
-    _explain(
+    explain("server-handler/returns-immediately", "none", prior=_quick),
+    explain(
         "server-handler/returns-after-message",
         "count",
         "silence",
         "suspect-dropped no-heartbeats flipped",
         _suspect(lambda c, f: (3.0 if f is c.frames[0] else 0.3) * (2.0 if c.replied else 1.0)),
     ),
-    _explain(
+    explain(
         "heartbeat/app-ping-kills",
         "frame",
         f"{_FRAME} no-heartbeats",
         "as-json",
         _suspect(lambda c, f: (3.0 if not is_json(f) else 0.25) if f.beat is not None else 0.01),
     ),
-    _explain(
+    explain(
         "message/not-json",
         "frame",
         f"{_FRAME} as-json",
         "flipped",
         _suspect(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),
     ),
-    _explain("message/schema", "frame", _FRAME, "flipped", _suspect(lambda c, f: _well_formed(c, f))),
-    _explain("message/unknown-type", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.4 if is_json(f) else 0.05)),
-    _explain("server-handler/crash-on-message", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.3)),
-    _explain("message/wrong-opcode", "frame", f"{_FRAME} flipped", "", _suspect(lambda c, f: 0.4 if f.text else 2.0)),
-    _explain(
+    explain("message/schema", "frame", _FRAME, "flipped", _suspect(lambda c, f: _well_formed(c, f))),
+    explain("message/unknown-type", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.4 if is_json(f) else 0.05)),
+    explain("server-handler/crash-on-message", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.3)),
+    explain("message/wrong-opcode", "frame", f"{_FRAME} flipped", "", _suspect(lambda c, f: 0.4 if f.text else 2.0)),
+    explain(
         "message/oversize",
         "frame",
         f"{_FRAME} no-large",
         "flipped",
         _suspect(lambda c, f: 5.0 if c.code == 1009 else (1.0 if large(c, f) else 0.0)),
     ),
-    _explain(
+    explain(
         "message/invalid-utf8",
         "frame",
         f"{_FRAME} repaired flipped",
         "",
         _suspect(lambda c, f: 4.0 if "invalid-utf8" in f.problems or c.code == 1007 else 0.0),
     ),
-    _explain(
+    explain(
         "message/framing",
         "frame",
         f"{_FRAME} repaired",
         "flipped",
         _suspect(lambda c, f: 4.0 if set(f.problems) - {"invalid-utf8"} or c.code == 1002 else 0.0),
     ),
-    _explain(
+    explain(
         "message/encoding",
         "frame",
         f"{_FRAME} repaired",
         "flipped",
         _suspect(lambda c, f: 4.0 if f.payload.startswith(b"\xef\xbb\xbf") else 0.0),
     ),
-    _explain(
+    explain(
         "heartbeat/app-pong-missing-from-client",
         "time",
         "answer-server-heartbeats",
         "control-keepalive",
         lambda c: _timed(1.5)(c) if c.server_beats else 0.05,
     ),
-    _explain(
+    explain(
         "heartbeat/control-pong-missing",
         "time",
         "answer-control-pings",
         "control-keepalive",
         lambda c: 4.0 if "ping timeout" in c.reason else (_timed(0.7)(c) if c.server_pings else 0.02),
     ),
-    _explain(
+    explain(
         "intermediary/idle-timeout",
         "time",
         "control-keepalive",
         "answer-server-heartbeats answer-control-pings",
         lambda c: _timed(1.0)(c) if c.how == "abrupt" else 0.1,
     ),
-    _explain(
+    explain(
         "message/init-missing",
         "time",
         "",
         "control-keepalive",
         lambda c: 3.0 if c.code == 4408 else (_timed(0.3)(c) if not c.frames else 0.05),
     ),
-    _explain("process/worker-timeout", "time", prior=_timed(0.2)),
-    _explain("server-handler/crash-on-own-event", "peer", prior=_timed(0.2)),
-    _explain(
+    explain("process/worker-timeout", "time", prior=_timed(0.2)),
+    explain("server-handler/crash-on-own-event", "peer", prior=_timed(0.2)),
+    explain(
         "identity/token-expired-retry", "header", "", "no-cookie", lambda c: 0.0 if c.how == "refused" else _auth(c)
     ),
-    _explain("handshake/auth-rejected", "header", "", "no-cookie", lambda c: _auth(c) if c.how == "refused" else 0.1),
-    _explain("handshake/origin", "header", "no-origin", "", lambda c: 0.5 if "origin" in c.features else 0.0),
-    _explain(
+    explain("handshake/auth-rejected", "header", "", "no-cookie", lambda c: _auth(c) if c.how == "refused" else 0.1),
+    explain("handshake/origin", "header", "no-origin", "", lambda c: 0.5 if "origin" in c.features else 0.0),
+    explain(
         "handshake/extension",
         "header",
         "no-extensions",
         f"{_FRAME} flipped no-heartbeats",
         lambda c: 0.5 if "extensions" in c.features else 0.0,
     ),
-    _explain(
+    explain(
         "handshake/subprotocol", "header", "no-subprotocol", "", lambda c: 0.5 if "subprotocol" in c.features else 0.0
     ),
-    _explain(
+    explain(
         "handshake/path",
         "header",
         "other-path",
         prior=lambda c: 1.0 if c.how == "refused" and c.status in (403, 404) else 0.0,
     ),
-    _explain("identity/id-collision", "peer", "unique-id", "", lambda c: 4.0 if c.overlaps else 0.0),
+    explain("identity/id-collision", "peer", "unique-id", "", lambda c: 4.0 if c.overlaps else 0.0),
 )
 
 

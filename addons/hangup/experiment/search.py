@@ -13,8 +13,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from hangup.errors import HangupError
+from hangup.experiment.client_side import CLIENT_EXPLANATIONS, CLIENT_RUNGS
 from hangup.experiment.evidence import ERROR, Counts, Outcome, claim, decide, fisher, most_trials
-from hangup.experiment.ladder import RUNGS, Explanation, Rung, Standing
+from hangup.experiment.ladder import EXPLANATIONS, RUNGS, Explanation, Rung, Standing
 from hangup.experiment.minimise import minimise_frames, minimise_payload, minimise_size
 from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial
 
@@ -31,10 +32,14 @@ WORTH_IT = 0.004
 PROOF = 0.01
 """How small Fisher's p must be for a proof."""
 
+HASTY = 0.03
+"""The error of a live ladder while the failure is steady: one trial decides a rung, as a person is waiting for each
+reconnect; the reversal still asks for its proof."""
+
 TRIES = 5
 """So many survivals of the unchanged exchange, and no failure: it is not reproduced here."""
 
-BLUNT = ("silence", "suspect-dropped")
+BLUNT = ("silence", "suspect-dropped", "server-silence")
 """Cures that say little: whatever is wrong with a message, it does no harm when it is not sent."""
 
 PAYLOAD_TRIES = 40
@@ -142,19 +147,36 @@ class Verdict(Struct):
         }
 
 
-def search(case: Case, *, live: bool = False, rungs: Iterable[Rung] = RUNGS, minimise: bool = True) -> Search[Verdict]:
-    """Searches for the cause of ``case``. With ``live`` only what filters can do is tried."""
-    return _Search(case, live, tuple(rungs), minimise and not live).run()
+Watch = Callable[[list[tuple[str, float]]], None]
+"""Is told how probable each explanation that stands is, the most probable first."""
+
+
+def search(
+    case: Case,
+    *,
+    live: bool = False,
+    rungs: Iterable[Rung] | None = None,
+    minimise: bool = True,
+    watch: Watch = lambda standing: None,
+) -> Search[Verdict]:
+    """Searches for the cause of ``case``. With ``live`` only what filters can do is tried; and only so can be found
+    why a client hangs up."""
+    if rungs is None:
+        rungs = CLIENT_RUNGS if case.by == "client" else RUNGS
+    return _Search(case, live, tuple(rungs), minimise and not live, watch).run()
 
 
 class _Search:
-    def __init__(self, case: Case, live: bool, rungs: tuple[Rung, ...], minimise: bool) -> None:
+    def __init__(self, case: Case, live: bool, rungs: tuple[Rung, ...], minimise: bool, watch: Watch) -> None:
         self.case = case
+        self.live = live
+        self.watch = watch
         self.rungs = [rung for rung in rungs if rung.live or not live]
         self.minimise = minimise
         self.control = Counts()
         self.clients = 1
-        self.standing = Standing(case)
+        self.explanations = CLIENT_EXPLANATIONS if case.by == "client" else EXPLANATIONS
+        self.standing = Standing(case, self.explanations)
         self.verdict = Verdict(closer=case.by or "unknown")
         self.arms: dict[str, Tried] = {}
 
@@ -226,6 +248,7 @@ class _Search:
         tried.outcome = yield from self._decide(trial, tried.counts)
         self.standing.update(rung.name, tried.outcome)
         after = dict(self.standing.ranked())
+        self.watch(list(after.items()))
         for verdict in before:
             if verdict not in after:
                 self.verdict.ruled_out[verdict] = f"{rung.title}: failed {tried.counts}"
@@ -238,7 +261,7 @@ class _Search:
             assert trial is not None
             if self._says(tried.counts) is None:
                 tried.outcome = yield from self._decide(trial, tried.counts)
-        self.standing = Standing(self.case)
+        self.standing = Standing(self.case, self.explanations)
         for tried in self._climbed():
             self.standing.update(tried.arm, tried.outcome)
 
@@ -378,6 +401,8 @@ class _Search:
     @property
     def _error(self) -> float:
         """A ladder has many rungs, and where outcomes flicker each may mislead: there more is asked of them."""
+        if self.live and not self.control.survived:
+            return HASTY
         return 0.002 if self.control.survived else ERROR
 
     def _says(self, counts: Counts) -> Outcome | None:

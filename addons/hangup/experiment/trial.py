@@ -44,7 +44,8 @@ class Result(Struct, frozen=True):
 
 
 class ClientFrame(Struct, frozen=True):
-    """One recorded data message of the client, by its (first) frame's number; ``at`` is seconds from opening."""
+    """One recorded data message, of the client unless it is said otherwise, by its (first) frame's number; ``at`` is
+    seconds from opening."""
 
     n: int
     opcode: str
@@ -85,6 +86,16 @@ class Case(Struct):
     overlaps: bool = False
     replied: bool = False
     """Whether the server answered the client's last message before the end."""
+    answer: ClientFrame | None = None
+    """The server's last message, of which the client may have hung up."""
+    answer_kinds: int = 0
+    """How many kinds of messages the server sent."""
+    answer_reaction: float | None = None
+    """Seconds from the server's last message to the end."""
+    subprotocols: tuple[str, ...] = ()
+    """What the client offered."""
+    echoed: str = ""
+    """The subprotocol that the server chose."""
     doubled: str = ""
     """A part of the path that stands twice in a row, such as ``/ws/ws``."""
     priors: Mapping[str, float] = field(default_factory=dict)

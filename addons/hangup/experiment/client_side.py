@@ -1,0 +1,158 @@
+"""The ladder for connections that the client ends: what is tried, and what each explanation predicts.
+
+Replay cannot tell why a page hangs up, as it is the page that must be asked: these are for live trials, where what
+the server says is changed on its way to the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hangup.experiment.ladder import Explanation, Rung, explain, filters_of, is_json, selector
+from hangup.experiment.trial import Case, ClientFrame, Trial
+
+NOTHING_SPECIAL = '{"type":"noop"}'
+"""A message that no frontend knows, and that every reader of JSON can read."""
+
+
+def _of_answer(name: str, form: str, when: Callable[[Case, ClientFrame], bool]) -> Callable[[Case], Trial | None]:
+    """A filter on messages of the kind of the server's last one; ``{}`` stands for the settings that select them."""
+
+    def make(case: Case) -> Trial | None:
+        answer = case.answer
+        if answer is None or not when(case, answer):
+            return None
+        return Trial(name, (form.replace("{}", selector(answer)),))
+
+    return make
+
+
+def _early_word(case: Case) -> Trial | None:
+    if case.server_frames or case.lifetime < 0.3:
+        return None
+    return Trial("early-word", (f"inject from=server send={NOTHING_SPECIAL} at=0s",))
+
+
+CLIENT_RUNGS: tuple[Rung, ...] = (
+    Rung(
+        "server-silence",
+        "the server's messages are held back",
+        filters_of("server-silence", "drop side=server", when=lambda c: c.server_frames > 0),
+    ),
+    Rung(
+        "answer-dropped",
+        "all but messages like the server's last one",
+        _of_answer("answer-dropped", "drop side=server {}", lambda c, f: c.answer_kinds > 1),
+    ),
+    Rung(
+        "answer-harmless",
+        "a harmless message in the place of the server's last one",
+        _of_answer("answer-harmless", "rewrite side=server {} to=" + NOTHING_SPECIAL, lambda c, f: f.text),
+    ),
+    Rung(
+        "answer-repaired",
+        "malformed messages of the server repaired",
+        _of_answer(
+            "answer-repaired", "repair-malformed side=server what=nan,not-json,bom,invalid-utf8", lambda c, f: f.text
+        ),
+    ),
+    Rung(
+        "heartbeats-answered",
+        "the client's heartbeats are answered for the server",
+        filters_of("heartbeats-answered", "answer-ping side=client level=message", when=lambda c: bool(c.beats)),
+    ),
+    Rung(
+        "control-answered",
+        "the client's control pings are answered for the server",
+        filters_of("control-answered", "answer-ping side=client level=control", when=lambda c: c.client_pings > 0),
+    ),
+    Rung("early-word", "a word from the server at once", _early_word),
+    Rung(
+        "subprotocol-echoed",
+        "the subprotocol that the client offered is confirmed",
+        filters_of(
+            "subprotocol-echoed",
+            "subprotocol answer=first",
+            when=lambda c: "subprotocol" in c.features and not c.echoed,
+        ),
+    ),
+    Rung(
+        "no-extensions",
+        "no compression",
+        filters_of("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
+    ),
+)
+
+
+def _answer(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
+    return lambda case: test(case, case.answer) if case.answer is not None else 0.0
+
+
+def _close_to_answer(case: Case) -> bool:
+    return case.answer_reaction is not None and case.answer_reaction <= max(0.1, 0.1 * case.lifetime)
+
+
+def _throws(case: Case, answer: ClientFrame) -> float:
+    weight = 2.0 if _close_to_answer(case) else 0.1
+    return weight * (2.0 if answer.text and not is_json(answer) else 0.3)
+
+
+def _churns(case: Case, answer: ClientFrame) -> float:
+    return (1.5 if _close_to_answer(case) else 0.2) * (0.3 if answer.text and not is_json(answer) else 1.0)
+
+
+_WORDS = "server-silence answer-dropped answer-harmless answer-repaired"
+
+CLIENT_EXPLANATIONS: tuple[Explanation, ...] = (
+    explain(
+        "client-lifecycle/throws-on-frame",
+        "frame",
+        "server-silence answer-dropped answer-harmless",
+        "answer-repaired heartbeats-answered",
+        _answer(_throws),
+    ),
+    explain(
+        "client-lifecycle/effect-churn",
+        "frame",
+        "server-silence",
+        "answer-dropped",  # which message it is that changes the page's state is not known
+        _answer(_churns),
+    ),
+    explain(
+        "heartbeat/app-pong-missing-from-server",
+        "time",
+        "heartbeats-answered",
+        prior=lambda c: (1.0 if c.beats else 0.0) * (0.2 if c.replied else 1.0),
+    ),
+    explain(
+        "heartbeat/pong-mismatch",
+        "time",
+        "heartbeats-answered",
+        "answer-dropped answer-harmless",
+        lambda c: (0.4 if c.beats and c.answer is not None else 0.0) * (1.0 if c.replied else 0.3),
+    ),
+    explain(
+        "heartbeat/control-pong-missing", "time", "control-answered", prior=lambda c: 1.0 if c.client_pings else 0.0
+    ),
+    explain(
+        "client-lifecycle/connect-deadline",
+        "time",
+        "early-word",
+        prior=lambda c: 1.0 if not c.server_frames and c.lifetime > 0.3 else 0.0,
+    ),
+    explain(
+        "handshake/subprotocol",
+        "header",
+        "subprotocol-echoed",
+        prior=lambda c: 2.0 if "subprotocol" in c.features and not c.echoed else 0.0,
+    ),
+    explain(
+        "handshake/extension",
+        "header",
+        "no-extensions",
+        _WORDS,
+        lambda c: 0.1 if "extensions" in c.features else 0.0,
+    ),
+    # The page hangs up whatever it hears: nothing on the wire cures that.
+    explain("client-lifecycle/stale-close-handler", "none", prior=lambda c: 0.15),
+)
