@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
 import click
 
+from hangup.cli.config import load, presets
 from hangup.cli.live import Live
 from hangup.errors import UsageError
 from hangup.filters.gate import HOLD_LIMIT
-from hangup.filters.text import parse as parse_filter
 from hangup.wire.url import parse_listen, parse_target
 
 
@@ -18,11 +19,10 @@ from hangup.wire.url import parse_listen, parse_target
     epilog="Example:  hangup proxy ws://localhost:8000/ws   then start the frontend with the line that it prints."
 )
 @click.argument("target", required=False)
-@click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="Port 0 picks one.")
+@click.option("--listen", show_default="127.0.0.1:9000", metavar="HOST:PORT", help="Port 0 picks one.")
 @click.option(
     "--record",
-    default="recordings",
-    show_default=True,
+    show_default="recordings",
     type=click.Path(path_type=Path),
     help="Folder, or file, to record into.",
 )
@@ -55,14 +55,35 @@ from hangup.wire.url import parse_listen, parse_target
     "apply in order. `hangup filters` lists them.",
 )
 @click.option(
+    "--web",
+    show_default="127.0.0.1:9001, or the next free",
+    metavar="HOST:PORT",
+    help="Where `hangup filter` and the page reach the proxy; on loopback only.",
+)
+@click.option("--no-web", is_flag=True, help="Nowhere: no `hangup filter`, no page.")
+@click.option(
     "--hold-limit", default=HOLD_LIMIT, show_default=True, metavar="BYTES", help="What filters may hold of each side."
+)
+@click.option(
+    "--backend-log",
+    "backend_logs",
+    multiple=True,
+    metavar="FILE",
+    help="Follow the backend's log, so that a traceback stands next to the close frame. Repeatable; - reads stdin.",
+)
+@click.option(
+    "--backend-cmd",
+    "backend_command",
+    default="",
+    metavar="COMMAND",
+    help="Start the backend with the proxy, and stop it with it; its output is its log.",
 )
 @click.option("--hooks", is_flag=True, help="Fire mitmproxy's websocket_message hooks (slower).")
 @click.option("--uvloop", is_flag=True, help="Run on uvloop (pip install 'hangup[uvloop]').")
 def proxy(
     target: str | None,
-    listen: str,
-    record: Path,
+    listen: str | None,
+    record: Path | None,
     modes: tuple[str, ...],
     quiet: bool,
     insecure: bool,
@@ -71,41 +92,72 @@ def proxy(
     max_size: int,
     max_payload: int,
     filters: tuple[str, ...],
+    web: str | None,
+    no_web: bool,
     hold_limit: int,
+    backend_logs: tuple[str, ...],
+    backend_command: str,
     hooks: bool,
     uvloop: bool,
 ) -> None:
     """Record every WebSocket on its way to TARGET, changing nothing but what a --filter says.
 
     TARGET is the backend's URL, for instance ws://localhost:8000 or wss://example.org/ws.
+
+    What is not given here is taken from hangup.toml, or [tool.hangup] in pyproject.toml, of this folder: target,
+    listen, record, web, and filters by name.
     """
     from hangup.proxy.run import Proxy, Settings
+    from hangup.web.server import bind
+    from hangup.web.start import start
 
-    if target is None and not any(m for m in modes if not m.startswith("reverse")):
-        raise UsageError("a target is needed, for instance: hangup proxy ws://localhost:8000")
+    config = load()
+    elsewhere = any(m for m in modes if not m.startswith("reverse"))
+    if target is None and not elsewhere:
+        target = config.target
+        if target is None:
+            raise UsageError("a target is needed, for instance: hangup proxy ws://localhost:8000")
     where = parse_target(target) if target else None
     if where is not None and where.was_http:
         click.echo(f"hangup: {target} is taken as {where}", err=True)
-    host, port = parse_listen(listen)
-    chosen = [m for m in modes if m != "reverse"]
+    if config.source and not quiet:
+        click.echo(f"hangup: settings from {config.source}", err=True)
+    host, port = parse_listen(listen or config.listen or "127.0.0.1:9000")
+    if web is not None and no_web:
+        raise UsageError("--web and --no-web: one of the two")
+    shared, chosen_filters = presets(config, filters)
     live = Live(quiet=quiet)
     settings = Settings(
         target=where,
         host=host,
         port=port,
-        record=record,
-        modes=chosen,
+        record=record or config.record or Path("recordings"),
+        modes=[m for m in modes if m != "reverse"],
         insecure=insecure,
         ca=ca,
         cert=cert,
         max_size=max_size,
         max_payload=max_payload,
-        filters=[str(parse_filter(text)) for text in filters],
+        presets=shared,
+        filters=chosen_filters,
         hold_limit=hold_limit,
         hooks=hooks,
         uvloop=uvloop,
     )
-    Proxy(settings, on_ready=live.ready, warn=live.warn).run()
+    sockets: list[socket.socket] = []
+    if not no_web and (web or config.web is not False):
+        address = web or config.web
+        web_host, web_port = parse_listen(address) if isinstance(address, str) else ("127.0.0.1", None)
+        sockets = bind(web_host, web_port, avoid=port)
+
+    def ready(proxy: Proxy) -> None:
+        live.ready(proxy, start(proxy, sockets, warn=live.warn) if sockets else None)
+
+    try:
+        Proxy(settings, on_ready=ready, warn=live.warn).run()
+    finally:
+        for each in sockets:
+            each.close()
     live.summary()
     sys.exit(0)
 

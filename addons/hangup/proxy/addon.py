@@ -117,7 +117,7 @@ class Hangup:
         """mitmproxy: the program ends."""
         for relay in list(self.relays):
             relay.close("proxy")
-        if self.recorder is not None:
+        if self.recorder is not None and self.on_ready is None:  # else whoever started us has more to say
             self.recorder.close()
         layer.uninstall()
 

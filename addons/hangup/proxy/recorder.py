@@ -89,9 +89,9 @@ class Recorder:
             if event.opcode in DATA and not event.problems:
                 return
             if event.opcode == "close":
-                self._tally(event.conn)
+                self.tally(event.conn)
         elif isinstance(event, End):
-            self._tally(event.conn)
+            self.tally(event.conn)
         elif isinstance(event, Part):
             return
         self.ledger.feed(event)
@@ -108,7 +108,7 @@ class Recorder:
         self._timer = None
         self.journal.flush()
 
-    def _tally(self, conn: int) -> None:
+    def tally(self, conn: int) -> None:
         """Brings the sums of a connection's data frames up to date."""
         session = self.sessions.get(conn)
         if session is None:

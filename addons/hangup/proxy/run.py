@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,28 @@ from mitmproxy import exceptions, master, options
 from mitmproxy.proxy import mode_specs
 from msgspec import Struct, field
 
-from hangup.errors import ListenError, MissingExtra, UsageError
+from hangup.errors import HangupError, ListenError, MissingExtra, UsageError
+from hangup.filters.filter_set import FilterSet
 from hangup.filters.gate import HOLD_LIMIT
 from hangup.proxy.addon import Hangup
+from hangup.proxy.backend import Backends
 from hangup.proxy.recorder import Recorder
 from hangup.wire.url import Target
 
 
+class Preset(Struct, frozen=True):
+    """A filter in its text form, the name it goes by (if any), and whether it is on from the start."""
+
+    filter: str
+    name: str = ""
+    on: bool = True
+
+
 class Settings(Struct, kw_only=True):
-    """What ``hangup proxy`` was asked for. ``modes`` are mitmproxy's; empty means reverse, to ``target``."""
+    """What ``hangup proxy`` was asked for. ``modes`` are mitmproxy's; empty means reverse, to ``target``.
+
+    ``presets`` come before ``filters``.
+    """
 
     target: Target | None
     host: str = "127.0.0.1"
@@ -34,8 +48,11 @@ class Settings(Struct, kw_only=True):
     cert: Path | None = None
     max_size: int = 0
     max_payload: int = 0
+    presets: list[Preset] = field(default_factory=list)
     filters: list[str] = field(default_factory=list)
     hold_limit: int = HOLD_LIMIT
+    backend_logs: list[str] = field(default_factory=list)
+    backend_command: str = ""
     hooks: bool = False
     uvloop: bool = False
 
@@ -66,6 +83,7 @@ class Proxy:
     """A running proxy.
 
     ``on_ready(proxy)`` is called in the event loop once it listens; ``warn`` is given what mitmproxy complains of.
+    What ``on_ready`` enters into ``exits`` is left before the event loop ends.
     """
 
     def __init__(
@@ -79,7 +97,12 @@ class Proxy:
         self.on_ready = on_ready
         self.warn = warn
         self.recorder: Recorder | None = None
+        self.exits = AsyncExitStack()
         self.addon = Hangup(self._ready)
+        self.echo: Callable[[str], None] = lambda text: None
+        """Is given the backend's output, line by line."""
+        self._failure: HangupError | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._log = _Log(warn)
         self._master: master.Master | None = None
 
@@ -89,6 +112,11 @@ class Proxy:
         assert self._master is not None
         host, port = self._master.addons.get("proxyserver").listen_addrs()[0][:2]
         return str(host), int(port)
+
+    @property
+    def filters(self) -> FilterSet:
+        """Its filters; a change applies to the next frame of open connections."""
+        return self.addon.filtering.filters
 
     def run(self) -> None:
         """Runs until :meth:`stop`, SIGINT or SIGTERM; raises :class:`HangupError` when it cannot start."""
@@ -109,15 +137,26 @@ class Proxy:
             self._master = main = self._make_master()
             restore = self._handle_signals(main)
             try:
-                await main.run()
+                async with self.exits:
+                    await main.run()
             finally:
                 restore()
             if self.recorder is None:
                 raise self.addon.failure or ListenError(_listen_problem(log.problems, self.settings))
             await self._say_goodbye(main)
+            self.recorder.close()
+            if self._failure is not None:
+                raise self._failure
         finally:
             root.removeHandler(log)
             root.setLevel(level)
+
+    async def _start(self, backends: Backends) -> None:
+        try:
+            await backends.start()
+        except HangupError as error:
+            self._failure = error
+            self.stop()
 
     async def _say_goodbye(self, main: master.Master) -> None:
         """Ends what is still connected, and waits (a second at most) until it has."""
@@ -138,6 +177,10 @@ class Proxy:
     def _ready(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self._log.ready = True
+        if self.settings.backend_logs or self.settings.backend_command:
+            backends = Backends(recorder, self.settings.backend_logs, self.settings.backend_command, self.echo)
+            self.exits.push_async_callback(backends.stop)
+            self._starting = asyncio.get_running_loop().create_task(self._start(backends))
         for text in self._log.problems:
             self.warn(text)
         self.on_ready(self)
@@ -169,7 +212,7 @@ class Proxy:
             "hangup_max_size": s.max_size,
             "hangup_max_payload": s.max_payload,
             "hangup_hooks": s.hooks,
-            "hangup_filters": s.filters,
+            "hangup_filters": [*(preset.filter for preset in s.presets), *s.filters],
             "hangup_hold_limit": s.hold_limit,
             "hangup_target": str(s.target) if s.target else "",
         }
@@ -181,6 +224,10 @@ class Proxy:
             opts.update(**settings)
         except exceptions.OptionsError as error:
             raise UsageError(str(error)) from None
+        for entry, preset in zip(self.filters, s.presets, strict=False):
+            entry.name = preset.name
+            if not preset.on:
+                self.filters.off(entry.id)
         return main
 
     def _handle_signals(self, main: master.Master) -> Callable[[], None]:

@@ -1,0 +1,96 @@
+"""Lines of a backend's log, with what belongs together kept together: a traceback is one event.
+
+What continues a line is indented: Python's frames, Node's ``    at …``. A Python traceback also has a last line that is
+not, which names the exception, and may go on after a blank line with the one that it caused. A :class:`Grouper` is fed
+lines and the time, and gives back what is complete; the last group is complete once it has been quiet for ``QUIET`` seconds.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+QUIET = 0.1
+"""Seconds after which nothing more is expected to belong to a group."""
+
+LONGEST = 1 << 16
+"""Characters kept of one group."""
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_TRACEBACK = re.compile(r"^[\s|+]*(Exception Group )?Traceback \(most recent call last\):")
+_CHAINED = (
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+)
+
+
+class Entry(Struct):
+    """One entry of the log: ``at`` is when its first line came, in seconds."""
+
+    at: float
+    text: str
+
+
+class Grouper:
+    """Puts the lines of one source together."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._size = 0
+        self._at = 0.0
+        self._last = 0.0
+        self._traceback = False
+        self._named = False
+        """The traceback's last line, which names the exception, has come."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When the group under way is complete unless more comes; None when there is none."""
+        return self._last + QUIET if self._lines else None
+
+    def feed(self, line: str, at: float) -> list[Entry]:
+        """Takes a line (without its newline) and gives back the entries that it completes."""
+        line = _ANSI.sub("", line).rstrip("\r\n")
+        done = self.tick(at)
+        if self._lines and not self._continues(line):
+            done += self._take()
+        if not self._lines:
+            if not line.strip():
+                return done
+            self._at = at
+        if _TRACEBACK.match(line):
+            self._traceback, self._named = True, False
+        elif self._traceback and line and not line[0].isspace() and line not in _CHAINED:
+            self._named = True
+        if self._size < LONGEST:
+            self._lines.append(line[: LONGEST - self._size])
+            self._size += len(line) + 1
+        self._last = at
+        return done
+
+    def tick(self, at: float) -> list[Entry]:
+        """What is complete by now."""
+        deadline = self.deadline
+        return self._take() if deadline is not None and at >= deadline else []
+
+    def finish(self) -> list[Entry]:
+        """What is left at the end."""
+        return self._take() if self._lines else []
+
+    def _continues(self, line: str) -> bool:
+        if _TRACEBACK.match(line):
+            # Logging puts its own line first; a chained traceback follows the words that announce it.
+            return not self._traceback or self._lines[-1] == "" or self._lines[-1] in _CHAINED
+        if self._traceback:
+            if not self._named:
+                return True
+            return line in _CHAINED or line == "" or line[:1].isspace()
+        return bool(line) and line[0] in " \t|"
+
+    def _take(self) -> list[Entry]:
+        text = "\n".join(self._lines).rstrip()
+        entry = Entry(self._at, text)
+        self._lines, self._size = [], 0
+        self._traceback = self._named = False
+        return [entry] if text else []
