@@ -20,10 +20,10 @@ UNKNOWN = 2.2
 TEMPERATURE = 1.1
 """Scores are divided by this: the signs are not as independent as adding their weights would have it."""
 
-WORTH = ((0.0, 0.0), (1.0, 0.97))
+WORTH = ((0.0, 0.0), (0.3, 0.42), (0.45, 0.62), (0.55, 0.77), (0.65, 0.88), (0.8, 0.92), (0.9, 0.95), (1.0, 0.98))
 """Shares and what they were worth; between them it is linear."""
 
-NAMED = 0.3
+NAMED = 0.4
 """A cause is named from this confidence on; below, the verdict is ``unknown/``."""
 
 

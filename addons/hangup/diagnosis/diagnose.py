@@ -83,7 +83,7 @@ def report(
     if first is not None and first.also:
         # Two names of one thing do not compete.
         sure = min(
-            0.97,
+            0.98,
             worth(
                 min(1.0, sum(s for h, s in zip(ranked, found, strict=True) if h is first or h.verdict in first.also))
             ),

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
+LOOSE = 0.4
+"""The spread, as a share of the median, at which durations speak neither for a timer nor against one."""
+
 GRAIN = 0.004
 """Seconds below which two times are alike: what a busy loop and a scheduler add."""
 
@@ -27,14 +30,14 @@ def spread(values: Sequence[float]) -> float:
 def steadiness(values: Sequence[float], limit: float = 6.0) -> float:
     """How much likelier these durations are if one timer made them all than if chance did; 0 for fewer than two.
 
-    Below 0 when they differ by more than their own size.
+    Below 0 when they differ by more than two fifths of their size, as no timer's do.
     """
     values = [v for v in values if math.isfinite(v)]
     if len(values) < 2:
         return 0.0
     middle = max(median(values), 0.0)
     scale = max(spread(values), 0.01 * middle) + GRAIN
-    return max(-limit, min(limit, (min(len(values), 6) - 1) * math.log((middle + GRAIN) / scale) * 0.7))
+    return max(-limit, min(limit, (min(len(values), 6) - 1) * math.log(LOOSE * (middle + GRAIN) / scale) * 0.8))
 
 
 def surprise(hits: int, tries: int, chance: float) -> float:

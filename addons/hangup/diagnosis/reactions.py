@@ -153,8 +153,9 @@ class Contrast:
             return Trait(fatal, hits, safe, self.safe_all, 0.0)
         # How often would so many of the last messages have it, were they drawn from the harmless ones?
         weight = surprise(fatal, hits, (safe + 0.5) / (self.safe_all + 1))
-        weight -= 1.2 * min(safe / max(fatal, 1), 3.0)
-        return Trait(fatal, hits, safe, self.safe_all, max(-4.0, min(weight, 5.0)))
+        # What kills does so each time: every such message that did no harm speaks against it.
+        weight = min(weight, 5.0) - 5.0 * min(safe / fatal, 2.0)
+        return Trait(fatal, hits, safe, self.safe_all, max(-5.0, weight))
 
     def larger(self) -> Trait:
         """How often the last message is larger than every harmless one."""

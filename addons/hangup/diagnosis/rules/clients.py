@@ -11,11 +11,15 @@ from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.numbers import middle, spread, steadiness
 from hangup.diagnosis.reactions import Contrast, reaction
+from hangup.diagnosis.rules import silence
 from hangup.diagnosis.shapes import Shape
 from hangup.recording.units import duration
 
-AT_ONCE = 0.06
+AT_ONCE = 0.05
 """Seconds within which a new connection is part of the same step as the end of the old one."""
+
+SOON = 0.12
+"""The same on a busy machine."""
 
 
 def by_the_client(case: Case) -> Iterator[Hypothesis]:
@@ -94,7 +98,7 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             )
             churn.says(-2.0, "the last message is not JSON")
         else:
-            throws.says(-0.8, "the last message is as well-formed as the others")
+            throws.says(-1.2, "the last message is as well-formed as the others")
             same = contrast.trait(lambda s: s is shape)
             if contrast.one_shape and same.safe_all:
                 for hypothesis in (throws, churn):
@@ -105,16 +109,16 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             hypothesis.says(-1.5, "the end follows no message of the server")
     if gaps:
         gap = middle(gaps)
+        words = duration(max(gap, 0.0))
         if gap <= AT_ONCE:
-            churn.says(
-                2.6,
-                f"the client opened the next one {duration(max(gap, 0.0))} later, in the same step",
-                cite_all(lives),
-            )
+            churn.says(2.6, f"the client opened the next one {words} later, in the same step", cite_all(lives))
             throws.says(-1.0, "the client reopened at once, with no delay for an error")
+        elif gap <= SOON:
+            churn.says(1.0, f"the client opened the next one {words} later", cite_all(lives))
+            throws.says(-0.4, f"the client waited only {words} before it tried again")
         else:
-            churn.says(-2.5, f"the client waited {duration(gap)} before it opened the next one")
-            throws.says(0.4, f"the client waited {duration(gap)} before it tried again, as after an error")
+            churn.says(-2.5, f"the client waited {words} before it opened the next one")
+            throws.says(0.4, f"the client waited {words} before it tried again, as after an error")
     if case.mode == "close" and all(life.code in (None, 1000, 1001, 1005) for life in lives):
         churn.says(0.6, "the client closed in order, without an error")
     elif case.mode == "cut":
@@ -193,6 +197,7 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         pong.says(1.0, text, cite_all(lives, "client"))
     else:
         pong.says(-1.0, "no ping of the client is to be seen")
+        silence.weigh(pong, case, "server", middle(heard))
     if len(lives) > 1:
         for hypothesis in (pong, other, blocked):
             hypothesis.says(0.7 * steady, words, cite_all(lives, "client"))

@@ -69,7 +69,7 @@ def refused(case: Case) -> Iterator[Hypothesis]:
     for name, prior in _PRIORS.get(status, default).items():
         hypothesis = Hypothesis(f"handshake/{name}", prior - 0.4, closer="server", trigger=_header(lives))
         # Whatever the server minds stands in the request: there is little room for a cause that nobody thought of.
-        found[name] = hypothesis.says(1.6, words, cite_all(lives))
+        found[name] = hypothesis.says(2.4, words, cite_all(lives))
     for look in (_path, _credentials, _origin, _parameter, _server, _before):
         look(case, lives, found)
     yield from found.values()
@@ -234,7 +234,7 @@ def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
     if re.search(r"vite-(hmr|ping)", offered):
         hypothesis = Hypothesis("intermediary/upgrade-conflict", 0.5, closer="server", trigger=_header(lives))
         hypothesis.says(
-            3.0, f"the dev server's own socket ({printable(offered, 40)}) was sent to the backend", cite_all(lives)
+            4.8, f"the dev server's own socket ({printable(offered, 40)}) was sent to the backend", cite_all(lives)
         )
         found["upgrade-conflict"] = hypothesis
     size = sum(len(k) + len(v) for k, v in lives[0].trace.request.headers) if lives[0].trace.request else 0

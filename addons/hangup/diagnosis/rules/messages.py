@@ -173,8 +173,8 @@ def _wire(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothe
     faulty = [m for m in fatal if set(m.problems) - {"invalid-utf8"}]
     if faulty:
         problems = ", ".join(sorted({p for m in faulty for p in m.problems}))
-        hypothesis = make("message/framing", 1.0)
-        yield hypothesis.says(surprise(len(faulty), hits, 0.05), f"the last frame is malformed: {problems}", cites)
+        hypothesis = make("message/framing", 2.0)
+        yield hypothesis.says(surprise(len(faulty), hits, 0.01), f"the last frame is malformed: {problems}", cites)
     if bad := [m for m in fatal if "invalid-utf8" in m.problems]:
         hypothesis = make("message/invalid-utf8", 1.5)
         yield hypothesis.says(surprise(len(bad), hits, 0.05), "the last message is text that is not UTF-8", cites)
@@ -201,7 +201,7 @@ def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) 
     hypothesis.trigger = Trigger("header", victims[0].conn)
     agreed = "permessage-deflate was agreed to, and the server ended it at the first compressed message"
     if survived <= 0:
-        hypothesis.says(1.2, agreed, cites)
+        hypothesis.says(1.6, agreed, cites)
     else:
         hypothesis.says(-4.0, f"{survived} compressed messages did no harm", cites)
     if by_server:
@@ -247,7 +247,7 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
     if answered >= 0.8 * hits:
         hypothesis.says(2.2, "the server answered that message and then ended it", cites)
     else:
-        hypothesis.says(-0.4, "the server did not answer before it ended", cites)
+        hypothesis.says(-0.7, "the server did not answer before it ended", cites)
     yield hypothesis
     if constant and hits >= 3 and first > 1:
         limit = make("process/message-count-limit", -0.5)

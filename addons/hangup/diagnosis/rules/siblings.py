@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
@@ -145,21 +146,25 @@ def together(case: Case) -> Iterator[Hypothesis]:
     rate = len(every) / max(case.last_at, 1.0)
     chance = within(rate, 2 * TOGETHER)
     weight = min(surprise(shared, len(every), chance), 6.0) if joint else 0.0
-    # Clients whose delays are alike stay in step, once they have died together: only so much is news.
-    down = [_gone_after(case, group) for group in groups if any(life in lives for life in group)]
-    gone = sum(down)
-    yield from _own_event(case, lives, joint, weight, kept, gone)
-    yield from _process(case, lives, joint, weight, kept, gone, len(down))
+    after = [_after(case, group) for group in groups if any(life in lives for life in group)]
+    yield from _own_event(case, lives, joint, weight, kept, after)
+    yield from _process(case, lives, joint, weight, kept, after)
 
 
-def _gone_after(case: Case, group: list[Life]) -> bool:
-    """Whether the server could not be reached for a while after these ends."""
+Aftermath = Literal["gone", "there", "unknown"]
+
+
+def _after(case: Case, group: list[Life]) -> Aftermath:
+    """Whether the server could be reached right after these ends, as far as anybody tried."""
     end = group[-1].end or 0.0
-    return any(life.fate == "unreachable" and end <= life.asked <= end + 10.0 for life in case.lives)
+    soon = [life for life in case.lives if end <= life.asked <= end + 10.0]
+    if any(life.fate == "unreachable" for life in soon):
+        return "gone"
+    return "there" if any(life.opened is not None for life in soon) else "unknown"
 
 
 def _own_event(
-    case: Case, lives: list[Life], joint: list[list[Life]], weight: float, kept: int, gone: int
+    case: Case, lives: list[Life], joint: list[list[Life]], weight: float, kept: int, after: list[Aftermath]
 ) -> Iterator[Hypothesis]:
     by_server = reaction(case, "server")
     by_client = reaction(case, "client")
@@ -195,15 +200,17 @@ def _own_event(
         hypothesis.says(0.4, "no close frame, as after an exception")
     if steadiness([life.lasted for life in lives]) > 3 and len(joint) < 2:
         hypothesis.says(-1.0, "the age is the same each time")
-    if gone:
+    if "gone" in after:
         hypothesis.says(-2.0, "afterwards the server could not be reached for a while")
-    elif joint:
+    elif joint and "there" in after:
         hypothesis.says(0.6, "the server accepted new connections at once: the process lives on")
+    if len(joint) == 1 and len(after) == 1:
+        hypothesis.says(-1.2 if "there" in after else -2.2, "it happened once")
     yield hypothesis
 
 
 def _process(
-    case: Case, lives: list[Life], joint: list[list[Life]], weight: float, kept: int, gone: int, times: int
+    case: Case, lives: list[Life], joint: list[list[Life]], weight: float, kept: int, after: list[Aftermath]
 ) -> Iterator[Hypothesis]:
     restart = Hypothesis("process/restart", -0.8, closer="server", trigger=Trigger("time", lives[0].conn))
     crash = Hypothesis("process/crash", -1.0, closer="server", trigger=Trigger("frame", lives[0].conn))
@@ -215,11 +222,12 @@ def _process(
                 hypothesis.says(-2.0, f"{kept} connections stayed open when others ended", cite_all(lives))
             else:
                 hypothesis.says(0.5 * weight, text, [cite(life) for group in joint for life in group])
+    gone, times = after.count("gone"), len(after)
     if gone:
         text = "the server could not be reached for a while afterwards"
         restart.says(2.5 if gone == times else 1.2, text)
         crash.says(2.3 if gone == times else 1.2, text)
-    else:
+    elif "there" in after:
         restart.says(-1.5, "the server accepted the next connection at once")
         crash.says(-2.5, "the server accepted the next connection at once")
     if case.mode == "close" and case.code in (1012, 1001):

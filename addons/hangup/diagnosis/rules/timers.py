@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
-from hangup.diagnosis.lives import FOREVER, Life
-from hangup.diagnosis.numbers import clip, middle, near, spread, steadiness
+from hangup.diagnosis.lives import Life, conns
+from hangup.diagnosis.numbers import middle, near, spread, steadiness
 from hangup.diagnosis.reactions import reaction
+from hangup.diagnosis.rules import silence
 from hangup.diagnosis.stack import stack_of
 from hangup.recording.events import Side
 from hangup.recording.units import duration
@@ -125,16 +126,11 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         hypothesis.says(min(0.8 * (weight - age), 2.5), text)
     elif several and age > weight + 0.5:
         hypothesis.says(max(0.9 * (weight - age), -4.0), f"the age is steadier than the idle time: {clocks.age[2]}")
-    earlier, ratio = _earlier(case, clocks, side, value)
-    if ratio > 1.08 and value < earlier - 0.05:
-        text = f"a silence of {duration(earlier)} did no harm before, so {duration(value)} cannot be too long"
-        hypothesis.says(-min(2.0 + 3.0 * (ratio - 1.0), 6.0), text)
-    elif ratio > 0.6:
-        hypothesis.says(-1.0, f"silences of up to {duration(earlier)} did no harm before")
-    silence = middle(clocks.idle) / max(_pause(case), 0.001)
-    if silence > 2:
-        hypothesis.says(min(0.5 * math.log(silence), 1.5), "nothing at all was sent for longer than is usual here")
-    elif who == "either side" or silence < 1.0:
+    silence.weigh(hypothesis, case, side, value)
+    quiet = middle(clocks.idle) / max(_pause(case), 0.001)
+    if quiet > 2:
+        hypothesis.says(min(0.5 * math.log(quiet), 1.5), "nothing at all was sent for longer than is usual here")
+    elif who == "either side" or quiet < 1.0:
         hypothesis.says(-1.5, "there was traffic until the end")
     if case.mode == "cut":
         hypothesis.says(1.0, "no close frame: a proxy that gives up just cuts the connection")
@@ -150,20 +146,6 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         hypothesis.says(1.2, f"{duration(value)} is the default of {default}")
     _pings_say(hypothesis, clocks)
     yield hypothesis
-
-
-def _earlier(case: Case, clocks: Clocks, side: Side | None, value: float) -> tuple[float, float]:
-    """The longest silence (of a side, or of both) that did no harm, and its ratio to the one before the ends."""
-    found = 0.0
-    for life in case.same_route:
-        if life.opened is None:
-            continue
-        trace = life.trace
-        found = max(found, trace.halves[side].pause if side else trace.pause)
-        if life not in case.victims and life.end is None:
-            last = trace.halves[side].at if side else trace.at
-            found = max(found, clip(case.last_at - last, 0.0, FOREVER) if last else 0.0)
-    return found, found / max(value, 0.001)
 
 
 def _pings_say(hypothesis: Hypothesis, clocks: Clocks) -> None:
@@ -200,6 +182,9 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         )
         if len(clocks.lives) > 1 and idle > weight:
             hypothesis.says(max(0.8 * (weight - idle), -3.0), "the idle time is as steady or steadier")
+        older = [life for life in case.others if life.opened is not None and life.lasted > 1.1 * value + 0.1]
+        if older:
+            hypothesis.says(-3.5, f"{conns(older)} got older than that", [cite(life) for life in older])
         if busy:
             hypothesis.says(0.5, "there was traffic until the end: it was not idleness")
         if case.mode == "cut":
@@ -264,10 +249,7 @@ def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     elif quiet[1] >= 0.3 and case.mode == "close":
         hypothesis.says(0.2, "the client was silent before the end, and the server closed with a close frame")
         candidates = candidates[1:2]
-        earlier, ratio = _earlier(case, clocks, "client", quiet[1])
-        if ratio > 1.08 and quiet[1] < earlier - 0.05:
-            text = f"the client was silent for {duration(earlier)} before, and it did no harm"
-            hypothesis.says(-min(2.0 + 3.0 * (ratio - 1.0), 6.0), text)
+        silence.weigh(hypothesis, case, "client", quiet[1])
     else:
         return
     weight, text = max(candidates)

@@ -1,0 +1,38 @@
+"""Silences that did no harm: they refute every timer that would have been shorter."""
+
+from __future__ import annotations
+
+from hangup.diagnosis.case import Case
+from hangup.diagnosis.findings import Hypothesis
+from hangup.diagnosis.lives import FOREVER
+from hangup.diagnosis.numbers import clip
+from hangup.recording.events import Side
+from hangup.recording.units import duration
+
+
+def longest(case: Case, side: Side | None) -> float:
+    """The longest time for which a side (None: both) was silent and nothing happened, in seconds."""
+    found = 0.0
+    for life in case.same_route:
+        if life.opened is None:
+            continue
+        trace = life.trace
+        found = max(found, trace.halves[side].pause if side else trace.pause)
+        if life.end is None:
+            last = trace.halves[side].at if side else trace.at
+            found = max(found, clip(case.last_at - last, 0.0, FOREVER) if last else 0.0)
+    return found
+
+
+def weigh(hypothesis: Hypothesis, case: Case, side: Side | None, value: float) -> None:
+    """Counts against a timer of ``value`` seconds that such a silence did no harm before, or is nothing unusual."""
+    earlier = longest(case, side)
+    ratio = earlier / max(value, 0.001)
+    whose = f"of the {side} " if side else ""
+    if ratio > 1.08 and earlier > value + 0.05:
+        text = f"a silence {whose}of {duration(earlier)} did no harm before: {duration(value)} cannot be too long"
+        hypothesis.says(-min(2.0 + 3.0 * (ratio - 1.0), 6.0), text)
+    elif ratio > 0.7:
+        hypothesis.says(-2.0, f"silences {whose}of up to {duration(earlier)} did no harm before")
+    elif ratio > 0.45:
+        hypothesis.says(-0.7, f"silences {whose}of up to {duration(earlier)} did no harm before")
