@@ -10,8 +10,12 @@ from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy
 from hangup.recording import events, loops
 from hangup.recording.events import Event
+from hangup.recording.units import printable
+from hangup.web.server import Server
 
 COLOURS = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "white"}
+
+_DONE = {"add": "added", "remove": "removed"}
 
 
 class Live:
@@ -24,8 +28,8 @@ class Live:
         self.proxy: Proxy | None = None
         self._printed_end: set[int] = set()
 
-    def ready(self, proxy: Proxy) -> None:
-        """The proxy listens: says where, and what to paste."""
+    def ready(self, proxy: Proxy, web: Server | None = None) -> None:
+        """The proxy listens, and ``web`` beside it: says where, and what to paste."""
         self.proxy = proxy
         recorder = proxy.recorder
         assert recorder is not None
@@ -49,6 +53,8 @@ class Live:
                     style="bold green",
                 )
         say(f"  recording to {escape(str(recorder.path))}")
+        if web is not None:
+            say(f"  control on {escape(web.access.address)} (hangup filter on NAME)", style="dim")
         self.console.file.flush()
         if not self.quiet:
             recorder.listeners.append(self.event)
@@ -73,7 +79,7 @@ class Live:
         if isinstance(event, events.Handshake):
             return stamp + name + self._handshake(event)
         if isinstance(event, events.Frame) and event.opcode == "close":
-            reason = f" {event.reason!r}" if event.reason else ""
+            reason = f" {printable(event.reason, 200)!r}" if event.reason else ""
             what = f"CLOSE {event.code if event.code is not None else 'without a code'}{reason}"
             return stamp + name + Text(f"{event.side} sends {what}", style=COLOURS[event.side])
         if isinstance(event, events.Frame) and event.problems:
@@ -86,12 +92,18 @@ class Live:
             connection = recorder.ledger.connections[event.conn]
             ending = connection.ending
             return stamp + name + Text(ending.sentence, style=COLOURS.get(ending.by, "white"))
+        if isinstance(event, events.FilterEvent) and not event.conn:
+            return stamp + Text(f"filter {_DONE.get(event.action, event.action)}: {event.filter}", style="bold yellow")
         if isinstance(event, events.Note):
-            return stamp + Text(event.text, style="yellow")
+            return stamp + Text(printable(event.text), style="yellow")
+        if isinstance(event, events.Log):
+            lines = event.text.splitlines()
+            more = f"  (+{len(lines) - 1} lines)" if len(lines) > 1 else ""
+            return stamp + Text(f"      {printable(event.source, 20)} | {printable(lines[-1], 200)}{more}", style="dim")
         return None
 
     def _handshake(self, event: events.Handshake) -> Text:
-        where = f"{event.request.method} {event.request.target}"
+        where = printable(f"{event.request.method} {event.request.target}", 300)
         if event.response is None:
             return Text(f"{where} -> {event.error}", style="red")
         status = event.response.status

@@ -141,6 +141,8 @@ def proxy(
         presets=shared,
         filters=chosen_filters,
         hold_limit=hold_limit,
+        backend_logs=list(backend_logs),
+        backend_command=backend_command,
         hooks=hooks,
         uvloop=uvloop,
     )
