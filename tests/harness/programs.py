@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import DEADLINE
+from harness.forks import Forked
 
 TESTS = Path(__file__).parents[1]
 
@@ -19,8 +20,8 @@ TESTS = Path(__file__).parents[1]
 class Program:
     """A running child. ``output`` is its stdout and ``errors`` its stderr so far, as text.
 
-    Leaving the ``with`` block kills it when it still runs. ``PYTHONPATH`` leads to the tests, so that a child
-    can import this package; ``environment`` is added to the parent's.
+    Leaving the ``with`` block kills it when it still runs. ``PYTHONPATH`` leads to the tests too, so that a
+    child can import this package; ``environment`` is added to the parent's.
     """
 
     def __init__(
@@ -34,9 +35,15 @@ class Program:
         self._changed = threading.Condition()
         self._lines: dict[str, list[str]] = {"output": [], "errors": []}
         self._ended: set[str] = set()
-        self.process = subprocess.Popen(
+        self.process = self._start(dict(environment or {}), cwd)
+        for name, pipe in (("output", self.process.stdout), ("errors", self.process.stderr)):
+            threading.Thread(target=self._follow, args=(name, pipe), daemon=True).start()
+
+    def _start(self, environment: dict[str, str], cwd: str | os.PathLike[str] | None) -> subprocess.Popen[str] | Forked:
+        path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+        return subprocess.Popen(
             self.command,
-            env={**os.environ, "PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **environment},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -45,8 +52,6 @@ class Program:
             encoding="utf-8",
             errors="replace",
         )
-        for name, pipe in (("output", self.process.stdout), ("errors", self.process.stderr)):
-            threading.Thread(target=self._follow, args=(name, pipe), daemon=True).start()
 
     def _follow(self, name: str, pipe: object) -> None:
         for line in pipe:  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import DEADLINE
+from harness import DEADLINE, forks
 from harness.programs import Program
 
 if TYPE_CHECKING:
@@ -34,11 +34,15 @@ def home() -> Path:
     return folder
 
 
+def _surroundings() -> dict[str, str]:
+    return {"HOME": str(home()), "XDG_STATE_HOME": str(home() / "state")}
+
+
 def hangup(*arguments: str | os.PathLike[str], check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run ``hangup ARGUMENTS`` to its end."""
     done = subprocess.run(
         [*HANGUP, *(os.fspath(word) for word in arguments)],
-        env={**os.environ, "HOME": str(home())},
+        env={**os.environ, **_surroundings()},
         capture_output=True,
         text=True,
         timeout=DEADLINE * 2,
@@ -50,7 +54,7 @@ def hangup(*arguments: str | os.PathLike[str], check: bool = True, **options: An
 
 class _Proxy(Program):
     def __init__(self, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
-        super().__init__(command, environment={"HOME": str(home()), **(environment or {})})
+        super().__init__(command, environment={**_surroundings(), **(environment or {})})
         self.host, self.port = "127.0.0.1", 0
         """Where it listens."""
 
@@ -80,6 +84,8 @@ class _Proxy(Program):
 class HangupProxy(_Proxy):
     """``hangup proxy TARGET --listen 127.0.0.1:0 --record FILE ARGUMENTS``, once it says where it listens.
 
+    It is forked (:mod:`harness.forks`), or with ``command`` (``HANGUP`` is the usual one) a fresh interpreter.
+
     ``recording`` is the file. :meth:`stop` ends it in order and gives what it printed; :meth:`events` and
     :meth:`show` read the recording, also while it runs.
     """
@@ -90,14 +96,25 @@ class HangupProxy(_Proxy):
         *arguments: str,
         listen: str = "127.0.0.1:0",
         record: Path | None = None,
-        command: Sequence[str] = HANGUP,
+        command: Sequence[str] = (),
         environment: dict[str, str] | None = None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="hangup-recording-", ignore_cleanup_errors=True)
         self.recording = record or Path(self._folder.name) / "run.jsonl"
         words = ["proxy", *([target] if target else []), "--listen", listen, "--record", str(self.recording)]
-        super().__init__([*command, *words, *arguments], environment)
+        if "--web" not in arguments and "--no-web" not in arguments:
+            words += ["--web", "127.0.0.1:0"]
+        self._arguments = [*words, *arguments]
+        self._fork = not command and forks.possible()
+        super().__init__([*(command or HANGUP), *self._arguments], environment)
         self._await_address(r"listening on (?P<host>\S+):(?P<port>\d+)")
+
+    def _start(
+        self, environment: dict[str, str], cwd: str | os.PathLike[str] | None
+    ) -> subprocess.Popen[str] | forks.Forked:
+        if self._fork:
+            return forks.Forked(self._arguments, environment)
+        return super()._start(environment, cwd)
 
     def __enter__(self) -> HangupProxy:
         return self
