@@ -1,50 +1,66 @@
-"""``hangup bisect`` and ``hangup check``."""
+"""``hangup bisect``."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from hangup.cli import bisecting_page
 from hangup.cli.screen import console
-from hangup.errors import BackendError
+from hangup.errors import UsageError
 from hangup.experiment import failure as failures
-from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.failure import Failure
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.trial import Result, Trial
 from hangup.recording.formats import open_recording
-from hangup.recording.journal import newest
-from hangup.wire.url import Target, parse_target
-
-NOT_REPRODUCED, UNRESOLVED = 3, 4
-CANNOT_TELL = 125
-"""What ``git bisect run`` takes for a commit that cannot be judged."""
+from hangup.wire.url import Target, parse_listen, parse_target
 
 EXAMPLES = """\b
 Examples:
   hangup bisect recordings/run.jsonl ws://localhost:8000
+  hangup bisect --live ws://localhost:8000      (the page's own reconnects are the trials)
   hangup bisect run.jsonl ws://localhost:8000 --fails-when "code=1006 within=2s"
   hangup bisect run.jsonl ws://localhost:8000 --json | jq .verdict
 """
-CHECK_EXAMPLES = """\b
-Examples:
-  hangup check run.jsonl ws://localhost:8000 && echo mended
-  git bisect run hangup check run.jsonl --start "uvicorn app:app --port {port}"
-"""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What was asked for, of either kind of bisect."""
+
+    failure: Failure | None
+    survive: float | None
+    connections: int | None
+    seconds: float
+    seed: int
+    record: Path
+    insecure: bool
+    ca: Path | None
+    as_json: bool
+    markdown: bool
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only the result is to be printed."""
+        return self.as_json or self.markdown
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("recording")
-@click.argument("target")
+@click.argument("what", nargs=-1, required=True, metavar="[RECORDING] TARGET")
+@click.option("--live", is_flag=True, help="Experiment on the page itself: its reconnects are the trials.")
+@click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="With --live.")
+@click.option("--leave", is_flag=True, help="With --live: do not end what survives; take its filters away.")
 @click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
 @click.option("--survive", type=float, metavar="SECONDS", help="By how much the failure must be outlived.")
-@click.option("--connections", default=400, show_default=True, help="Budget: connections.")
+@click.option("--connections", type=int, help="Budget: connections (400; with --live 60).")
 @click.option("--seconds", default=600.0, show_default=True, help="Budget: seconds.")
 @click.option("--seed", default=0, show_default=True, help="For a run that can be repeated.")
 @click.option("--record", default="recordings", show_default=True, type=click.Path(path_type=Path))
@@ -53,12 +69,14 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--markdown", is_flag=True, help="To paste into an issue.")
 def bisect(
-    recording: str,
-    target: str,
+    what: tuple[str, ...],
+    live: bool,
+    listen: str,
+    leave: bool,
     conn: int | None,
     fails_when: str | None,
     survive: float | None,
-    connections: int,
+    connections: int | None,
     seconds: float,
     seed: int,
     record: Path,
@@ -67,68 +85,82 @@ def bisect(
     as_json: bool,
     markdown: bool,
 ) -> None:
-    """Prove by experiment why the connections in RECORDING are dropped by TARGET.
+    """Prove by experiment why connections to TARGET are dropped.
 
-    One change at a time, repeated, reverted, down to the smallest failing exchange. Exit code 0: proved; 3: the failure
-    does not happen here; 4: not told apart within the budget.
+    RECORDING is played against TARGET; or with --live the page itself is asked, whose every reconnect is the next
+    trial. One change at a time, repeated, reverted, down to the smallest failing exchange. Exit code 0: proved; 3: the
+    failure does not happen here; 4: not told apart within the budget.
     """
-    where = parse_target(target)
-    wanted = failures.parse(fails_when) if fails_when else None
-    reading = read_case(open_recording(recording), conn, wanted)
-    quiet = as_json or markdown
-    out = console()
-    if not quiet:
-        out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
-    verdict, trials, took = asyncio.run(
-        _bisect(reading, where, record, survive, connections, seconds, seed, insecure, ca, quiet)
+    if len(what) != (1 if live else 2):
+        raise UsageError("hangup bisect needs RECORDING and TARGET, or --live and TARGET alone")
+    options = Options(
+        failure=failures.parse(fails_when) if fails_when else None,
+        survive=survive,
+        connections=connections,
+        seconds=seconds,
+        seed=seed,
+        record=record,
+        insecure=insecure,
+        ca=ca,
+        as_json=as_json,
+        markdown=markdown,
     )
-    files = _write(reading, verdict, where, record, trials)
-    if as_json:
-        document: dict[str, object] = {
-            "recording": recording,
-            "target": str(where),
-            "failure": str(reading.failure),
-        }
-        document |= verdict.summary() | {"seconds": round(took, 3)}
-        document |= {"files": {what: path for what, path in files}}
-        click.echo(json.dumps(document, indent=2))
-    elif markdown:
+    target = parse_target(what[-1])
+    if live:
+        from hangup.cli.live_bisecting import bisect_live
+
+        sys.exit(bisect_live(target, parse_listen(listen), leave, options))
+    sys.exit(_replayed(what[0], target, conn, options))
+
+
+def _replayed(recording: str, target: Target, conn: int | None, options: Options) -> int:
+    reading = read_case(open_recording(recording), conn, options.failure)
+    out = console()
+    files: list[tuple[str, str]] = []
+    took = 0.0
+    if reading.failure.by == "client":
+        verdict = bisecting_page.unasked(reading)
+    else:
+        if not options.quiet:
+            out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
+        verdict, trials, took = asyncio.run(_bisect(reading, target, options))
+        files = _write(reading, verdict, target, trials)
+    if options.as_json:
+        about: dict[str, object] = {"recording": recording, "target": str(target), "failure": str(reading.failure)}
+        click.echo(document(about, verdict, took, files))
+    elif options.markdown:
         click.echo(bisecting_page.markdown(verdict), nl=False)
     else:
         bisecting_page.show(out, verdict, files)
         out.print(f"{verdict.connections} connections, {took:.1f} s", style="dim")
-    if not verdict.reproduced:
-        sys.exit(NOT_REPRODUCED)
-    sys.exit(0 if verdict.proved else UNRESOLVED)
+    return bisecting_page.exit_code(verdict)
 
 
-async def _bisect(
-    reading: Reading,
-    target: Target,
-    record: Path,
-    survive: float | None,
-    connections: int,
-    seconds: float,
-    seed: int,
-    insecure: bool,
-    ca: Path | None,
-    quiet: bool,
-) -> tuple[Verdict, Path, float]:
+def document(about: dict[str, object], verdict: Verdict, seconds: float, files: list[tuple[str, str]]) -> str:
+    """The result for programs."""
+    made = about | verdict.summary() | {"seconds": round(seconds, 3), "files": dict(files)}
+    return json.dumps(made, indent=2)
+
+
+async def _bisect(reading: Reading, target: Target, options: Options) -> tuple[Verdict, Path, float]:
     from hangup.peer.lab import Budget, Lab
     from hangup.proxy.recorder import Recorder
 
     out = console()
-    recorder = Recorder(
-        record, target=str(target), mode="bisect", source=f"bisect of connection {reading.transcript.conn}"
-    )
+    source = f"bisect of connection {reading.transcript.conn}"
+    recorder = Recorder(options.record, target=str(target), mode="bisect", source=source)
     number = 0
 
     def progress(trial: Trial, result: Result) -> None:
         nonlocal number
         number += 1
-        if not quiet:
+        if not options.quiet:
             bisecting_page.progress(out, trial, result, number)
 
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         lab = Lab(
             reading.transcript,
@@ -136,21 +168,21 @@ async def _bisect(
             reading.failure,
             reading.case,
             recorder,
-            budget=Budget(connections, seconds),
-            survive=survive,
-            seed=seed,
-            insecure=insecure,
-            ca=ca,
+            budget=Budget(options.connections or 400, options.seconds),
+            survive=options.survive,
+            seed=options.seed,
+            insecure=options.insecure,
+            ca=options.ca,
             progress=progress,
         )
         verdict = await lab.run(search(reading.case))
-        verdict.seed = seed
+        verdict.seed = options.seed
         return verdict, recorder.path, lab.seconds
     finally:
         recorder.close()
 
 
-def _write(reading: Reading, verdict: Verdict, target: Target, record: Path, trials: Path) -> list[tuple[str, str]]:
+def _write(reading: Reading, verdict: Verdict, target: Target, trials: Path) -> list[tuple[str, str]]:
     """Writes the reproducer beside the trials."""
     from hangup.experiment.script import reproducer
 
@@ -163,59 +195,3 @@ def _write(reading: Reading, verdict: Verdict, target: Target, record: Path, tri
         path.write_text(text, encoding="utf-8")
         files.append(("reproducer", str(path)))
     return files
-
-
-@click.command(epilog=CHECK_EXAMPLES)
-@click.argument("recording", required=False)
-@click.argument("target", required=False)
-@click.option("--start", metavar="COMMAND", help="Start this backend for the check; {port} stands for a free port.")
-@click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
-@click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
-@click.option("--wait", default=20.0, show_default=True, help="Seconds that a backend may take to start.")
-@click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")
-@click.option("--quiet", is_flag=True, help="Nothing but the exit code.")
-def check(
-    recording: str | None,
-    target: str | None,
-    start: str | None,
-    conn: int | None,
-    fails_when: str | None,
-    wait: float,
-    insecure: bool,
-    quiet: bool,
-) -> None:
-    """Does the failure in RECORDING still happen at TARGET?
-
-    Exit code 0: no; 1: yes; 125: cannot tell (the backend is down, or outcomes disagree), as git bisect run wants it.
-    """
-    if recording is not None and target is None and start is None and "://" in recording:
-        recording, target = None, recording
-    source = open_recording(recording or str(newest("recordings")))
-    wanted = failures.parse(fails_when) if fails_when else None
-    reading = read_case(source, conn, wanted)
-    where = parse_target(target) if target else None
-    try:
-        outcome, counts, why = asyncio.run(_check(reading, where, start, wait, insecure))
-    except BackendError as error:
-        outcome, counts, why = Outcome.UNRESOLVED, Counts(), str(error)
-    if not quiet:
-        words = {
-            Outcome.FAILED: "it still happens",
-            Outcome.SURVIVED: "it does not happen any more",
-            Outcome.UNRESOLVED: "cannot tell",
-        }
-        click.echo(f"{words[outcome]} (failed {counts}){': ' + why if why else ''}")
-    sys.exit({Outcome.SURVIVED: 0, Outcome.FAILED: 1}.get(outcome, CANNOT_TELL))
-
-
-async def _check(
-    reading: Reading, target: Target | None, start: str | None, wait: float, insecure: bool
-) -> tuple[Outcome, Counts, str]:
-    from hangup.peer.check import check_once, started
-
-    if start is None:
-        if target is None:
-            raise BackendError("a target is needed, or --start with a command")
-        return await check_once(reading, target, insecure=insecure)
-    async with started(start, target, wait) as where:
-        return await check_once(reading, where, insecure=insecure)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from hangup.cli.screen import safe
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.reading import Reading
 from hangup.experiment.search import Tried, Verdict
 from hangup.experiment.trial import Result, Trial
 from hangup.recording.units import printable
@@ -27,10 +28,38 @@ def progress(console: Console, trial: Trial, result: Result, number: int) -> Non
     console.print(line)
 
 
+NOT_REPRODUCED, UNRESOLVED = 3, 4
+
+
+def exit_code(verdict: Verdict) -> int:
+    """0: proved; 3: it does not happen here; 4: not told apart, or stopped before."""
+    if not verdict.reproduced and not verdict.stopped:
+        return NOT_REPRODUCED
+    return 0 if verdict.proved else UNRESOLVED
+
+
+def unasked(reading: Reading) -> Verdict:
+    """What reading alone makes of a recording whose connections the client ended: no replay can tell."""
+    report = reading.report
+    stopped = (
+        "the client ended these connections, and replay plays the client: it cannot tell why. Ask the page itself: "
+        "hangup bisect --live TARGET"
+    )
+    return Verdict(
+        verdict=report.verdict,
+        closer="client",
+        probability=report.confidence,
+        standing=[(report.verdict, report.confidence), *((a.verdict, a.confidence) for a in report.alternatives)],
+        stopped=stopped,
+    )
+
+
 def headline(verdict: Verdict) -> str:
     """The verdict in one line."""
+    if not verdict.reproduced and verdict.stopped:
+        return "stopped before it was seen whether the failure happens here"
     if not verdict.reproduced:
-        return "the failure does not happen here: nothing to bisect"
+        return f"the failure does not happen here: {verdict.instead or 'nothing to bisect'}"
     if verdict.verdict.startswith("unknown"):
         return "not told apart within the budget" if verdict.stopped else "no explanation stands out"
     if verdict.proved:
@@ -45,7 +74,8 @@ def show(console: Console, verdict: Verdict, files: list[tuple[str, str]]) -> No
     if verdict.reproduced and (verdict.cause.n or verdict.without.n):
         console.print(Text(f"  {verdict.claim}"))
     console.print()
-    console.print(_ladder(verdict.ladder))
+    if verdict.ladder:
+        console.print(_ladder(verdict.ladder))
     minimal = verdict.minimal
     if minimal is not None:
         frames = ", ".join(map(str, minimal.frames)) or "none at all"
@@ -59,6 +89,10 @@ def show(console: Console, verdict: Verdict, files: list[tuple[str, str]]) -> No
             console.print(Text("  ") + safe(minimal.neighbour, "dim", 160))
     if verdict.cure:
         console.print(Text("cure  ", "bold") + Text(verdict.cure, "green"))
+    if not verdict.proved and verdict.standing and verdict.reproduced:
+        console.print(Text("still standing", "bold"))
+        for name, weight in verdict.standing[:5]:
+            console.print(Text(f"  {name:<40}") + Text(f"{weight:.0%}", "dim"))
     if verdict.ruled_out:
         console.print(Text("ruled out", "bold"))
         for name, why in verdict.ruled_out.items():

@@ -29,6 +29,9 @@ SETTLED = 0.985
 WORTH_IT = 0.004
 """A rung that is expected to bring less than this (nats for its cost) is not tried."""
 
+WORTH_WAITING = 0.02
+"""The same for a live page, which must be waited for."""
+
 PROOF = 0.01
 """How small Fisher's p must be for a proof."""
 
@@ -115,6 +118,8 @@ class Verdict(Struct):
     connections: int = 0
     stopped: str = ""
     seed: int = 0
+    instead: str = ""
+    """What happened, where the failure did not."""
 
     @property
     def p(self) -> float:
@@ -143,6 +148,7 @@ class Verdict(Struct):
             "cure": self.cure or None,
             "connections": self.connections,
             "stopped": self.stopped or None,
+            "instead": self.instead or None,
             "seed": self.seed,
         }
 
@@ -175,6 +181,7 @@ class _Search:
         self.minimise = minimise
         self.control = Counts()
         self.clients = 1
+        self.said = ""
         self.explanations = CLIENT_EXPLANATIONS if case.by == "client" else EXPLANATIONS
         self.standing = Standing(case, self.explanations)
         self.verdict = Verdict(closer=case.by or "unknown")
@@ -226,6 +233,7 @@ class _Search:
                 return
             if (c.survived >= TRIES and c.failed == 0) or c.n >= 20 or c.unresolved >= 4:
                 tried.outcome = Outcome.SURVIVED if c.survived else Outcome.UNRESOLVED
+                self.verdict.instead = self.said
                 return
 
     # The ladder.
@@ -235,7 +243,7 @@ class _Search:
         while left and self.standing.best()[1] < SETTLED:
             gains = {name: self.standing.gain(name) for name in left}
             name = max(gains, key=lambda n: gains[n])
-            if gains[name] < WORTH_IT:
+            if gains[name] < (WORTH_WAITING if self.live else WORTH_IT):
                 return
             rung = left.pop(name)
             trial = rung.make(self.case)
@@ -386,6 +394,7 @@ class _Search:
         self.verdict.connections += trial.clients
         result = yield trial
         counts.add(result.outcome)
+        self.said = result.sentence
         return result.outcome
 
     def _decide(self, trial: Trial, counts: Counts) -> Search[Outcome]:

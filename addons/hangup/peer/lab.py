@@ -79,7 +79,13 @@ class Lab:
                 elif self.seconds > self.budget.seconds:
                     trial = search.throw(BudgetSpent(f"{self.budget.seconds:g} seconds are used up"))
                 else:
-                    result = await self.carry_out(trial)
+                    try:
+                        result = await self.carry_out(trial)
+                    except asyncio.CancelledError:
+                        # Somebody interrupts: what was learned so far is worth having.
+                        _stay()
+                        trial = search.throw(BudgetSpent("interrupted"))
+                        continue
                     self.progress(trial, result)
                     trial = search.send(result)
         except StopIteration as stop:
@@ -124,3 +130,9 @@ class Lab:
             return trial.patience
         bound = self.failure.within or 1.5 * self.case.lifetime + 0.5
         return bound + (0.25 if self.survive is None else self.survive)
+
+
+def _stay() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()

@@ -14,7 +14,7 @@ from hangup.filters.filter_set import Change, FilterSet
 from hangup.recording import events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from hangup.proxy.recorder import Recorder
     from hangup.proxy.relay import Relay
@@ -28,6 +28,8 @@ class Filtering:
         self.filters.listeners.append(self._changed)
         self.recorder: Recorder | None = None
         self._relays = relays
+        self.admit: Callable[[int, events.Request, str], Awaitable[FilterSet | None]] | None = None
+        """Asked at each handshake for filters of the connection's own, in the place of ``filters``."""
         self._chains: dict[int, Chain] = {}
 
     def configure(self, texts: Sequence[str]) -> None:
@@ -46,14 +48,20 @@ class Filtering:
 
     # Handshakes.
 
-    def chain(self, conn: int, target: str = "", client: str = "") -> Chain:
-        """The filters of a connection, made with its first call."""
+    def chain(self, conn: int, target: str = "", client: str = "", own: FilterSet | None = None) -> Chain:
+        """The filters of a connection, made with its first call; ``own`` are its own."""
         chain = self._chains.get(conn)
         if chain is None:
             assert self.recorder is not None
             recorder = self.recorder
             chain = Chain(
-                self.filters, conn, recorder.now(), path=target, client=client, random=Random(), emit=recorder.emit
+                self.filters if own is None else own,
+                conn,
+                recorder.now(),
+                path=target,
+                client=client,
+                random=Random(),
+                emit=recorder.emit,
             )
             self._chains[conn] = chain
         return chain
@@ -64,7 +72,8 @@ class Filtering:
 
     async def request(self, flow: http.HTTPFlow, conn: int, client: str, asked: events.Request) -> None:
         """Shows a handshake's request to the filters, and changes, delays or answers it as they say."""
-        chain = self.chain(conn, asked.target, client)
+        own = await self.admit(conn, asked, client) if self.admit is not None else None
+        chain = self.chain(conn, asked.target, client, own)
         assert self.recorder is not None
         verdict = chain.request(asked, self.recorder.now())
         if verdict is None:

@@ -1,0 +1,119 @@
+"""``hangup bisect --live`` and ``hangup proxy --bisect``: the trials are the page's own connections."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from hangup.cli import bisecting_page
+from hangup.cli.bisecting import Options, document
+from hangup.cli.live import Live
+from hangup.cli.screen import console
+from hangup.experiment.reading import Reading
+from hangup.experiment.search import Verdict
+from hangup.experiment.trial import Result, Trial
+from hangup.proxy import live_bisect
+from hangup.proxy.live_bisect import LiveBisect
+from hangup.proxy.run import Proxy, Settings
+from hangup.recording.units import printable
+from hangup.wire.url import Target
+
+
+class Shown(live_bisect.Watcher):
+    """Says how it goes, a line for each trial."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.number = 0
+
+    def begun(self, reading: Reading) -> None:
+        """The failure has shown."""
+        self.console.print(Text(f"\nlooking for: {reading.failure}", "bold"))
+        self.console.print(Text("every reconnect is the next trial\n", "dim"))
+        self._flush()
+
+    def tried(self, trial: Trial, result: Result) -> None:
+        """A trial is over."""
+        self.number += 1
+        bisecting_page.progress(self.console, trial, result, self.number)
+        self._flush()
+
+    def standing(self, standing: list[tuple[str, float]]) -> None:
+        """How probable each explanation is by now."""
+        words = "   ".join(f"{verdict} {weight:.0%}" for verdict, weight in standing[:3])
+        self.console.print(Text(f"      {words}", "dim"))
+        self._flush()
+
+    def _flush(self) -> None:
+        self.console.file.flush()
+
+
+class Experiment:
+    """A proxy's live bisect: give :meth:`ready` to the proxy, and call :meth:`report` when it has ended."""
+
+    def __init__(self, live: Live, settings: live_bisect.Settings, console: Console, *, stop: bool) -> None:
+        self.live = live
+        self.settings = settings
+        self.console = console
+        self.stop = stop
+        self.bisect: LiveBisect | None = None
+
+    def ready(self, proxy: Proxy) -> None:
+        """The proxy listens. With ``stop`` it ends with the search."""
+        self.live.ready(proxy)
+        assert proxy.recorder is not None
+        watcher = Shown(self.console)
+        self.bisect = LiveBisect(proxy.addon, self.settings, watcher, proxy.stop if self.stop else lambda: None)
+        self.bisect.begin(proxy.recorder)
+
+    def verdict(self) -> Verdict:
+        """The verdict, or one that says why there is none."""
+        assert self.bisect is not None
+        self.bisect.end()
+        if self.bisect.verdict is not None:
+            return self.bisect.verdict
+        why = "no two connections failed alike while the proxy was watching"
+        problem = self.bisect.problem
+        return Verdict(reproduced=False, instead=printable(str(problem)) if problem else why)
+
+
+def bisect_live(target: Target, listen: tuple[str, int], leave: bool, options: Options) -> int:
+    """``hangup bisect --live``: until there is a verdict, or somebody ends it. Gives the exit code."""
+    out = console(stderr=options.quiet)
+    live = Live(quiet=True, console=Console(stderr=options.quiet, highlight=False, soft_wrap=True))
+    settings = live_bisect.Settings(
+        failure=options.failure,
+        connections=options.connections or 60,
+        seconds=options.seconds,
+        survive=options.survive,
+        leave=leave,
+    )
+    experiment = Experiment(live, settings, out, stop=True)
+    proxy = Proxy(
+        Settings(
+            target=target,
+            host=listen[0],
+            port=listen[1],
+            record=options.record,
+            insecure=options.insecure,
+            ca=options.ca,
+        ),
+        on_ready=experiment.ready,
+        warn=live.warn,
+    )
+    proxy.run()
+    verdict = experiment.verdict()
+    verdict.seed = options.seed
+    assert experiment.bisect is not None and proxy.recorder is not None
+    files = [("recording", str(proxy.recorder.path))]
+    if options.as_json:
+        reading = experiment.bisect.reading
+        about: dict[str, object] = {"target": str(target), "failure": str(reading.failure) if reading else None}
+        click.echo(document(about, verdict, experiment.bisect.seconds, files))
+    elif options.markdown:
+        click.echo(bisecting_page.markdown(verdict), nl=False)
+    else:
+        bisecting_page.show(out, verdict, files)
+        out.print(f"{verdict.connections} connections, {experiment.bisect.seconds:.1f} s", style="dim")
+    return bisecting_page.exit_code(verdict)

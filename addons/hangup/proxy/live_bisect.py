@@ -1,0 +1,393 @@
+"""Bisecting a live page: every time that it reconnects is the next trial.
+
+The first connections are watched, unchanged, until two of one client and path have failed alike. From then on each of
+its new connections is given the filters of one trial, before its handshake goes on and for this connection only; what
+becomes of it goes to the search. One that outlives the failure has survived, and is ended by us, so that the page
+reconnects without them: the cause is put back and taken away in turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum
+
+from msgspec import Struct
+
+from hangup.errors import HangupError
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.failure import Failure, derive, judge, manner
+from hangup.experiment.reading import Reading, read_case
+from hangup.experiment.search import BudgetSpent, Search, Verdict, search
+from hangup.experiment.trial import Result, Trial
+from hangup.filters.filter_set import FilterSet
+from hangup.proxy.addon import Hangup
+from hangup.proxy.recorder import Recorder
+from hangup.recording import events, loops
+from hangup.recording.account import Connection
+from hangup.recording.formats import open_recording
+
+ALIKE = 2
+"""So many connections must fail alike before it begins."""
+
+ENDING = 1.0
+"""Seconds that a connection has to be over altogether once it has begun to end."""
+
+GOING_AWAY = 1001
+"""With which a page that is left or reloaded closes: that is no failure."""
+
+
+class Phase(Enum):
+    """How far it is."""
+
+    WATCHING = "watching"
+    READING = "reading"
+    TRYING = "trying"
+    DONE = "done"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """``failure`` is what to look for, None to derive it. ``connections`` and ``seconds`` are the budget once the
+    failure has shown. ``survive`` is by how many seconds a trial must outlive the failure. With ``leave`` a survivor
+    is not ended: its filters are taken away, and it goes on unchanged."""
+
+    failure: Failure | None = None
+    connections: int = 60
+    seconds: float = 600.0
+    survive: float | None = None
+    leave: bool = False
+
+
+class Watcher:
+    """Is told how it goes; each of these may be overridden."""
+
+    def begun(self, reading: Reading) -> None:
+        """The failure has shown."""
+
+    def starts(self, trial: Trial, conn: int) -> None:
+        """A connection has become a trial."""
+
+    def tried(self, trial: Trial, result: Result) -> None:
+        """A trial is over."""
+
+    def standing(self, standing: list[tuple[str, float]]) -> None:
+        """How probable each explanation is by now."""
+
+
+class LiveBisect:
+    """Experiments on the connections of a running proxy. ``on_done`` is called once, in the event loop.
+
+    :meth:`begin` is for the moment when the proxy listens, :meth:`end` for when it stops: then what was learned so far
+    is the verdict.
+    """
+
+    def __init__(
+        self,
+        addon: Hangup,
+        settings: Settings | None = None,
+        watcher: Watcher | None = None,
+        on_done: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.addon = addon
+        self.settings = settings or Settings()
+        self.watcher = watcher or Watcher()
+        self.on_done = on_done
+        self.phase = Phase.WATCHING
+        self.verdict: Verdict | None = None
+        self.reading: Reading | None = None
+        self.problem: HangupError | None = None
+        self.began = self.ended = 0.0
+        """When the trials began and ended, in seconds of the recording."""
+        self._recorder: Recorder | None = None
+        self._seen: list[Connection] = []
+        """Connections that failed while watching: they are the control's first trials."""
+        self._controls: list[Connection] = []
+        """Those of them that are still to be counted."""
+        self._search: Search[Verdict] | None = None
+        self._pending: Trial | None = None
+        self._running: _Running | None = None
+        self._free = asyncio.Event()
+        self._free.set()
+        """Whether a new connection may be let through at once: the one before it is not about to be judged."""
+        self._used = 0
+        self._budget: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def seconds(self) -> float:
+        """How long the trials took, so far."""
+        return self.ended - self.began
+
+    def begin(self, recorder: Recorder) -> None:
+        """Starts to watch."""
+        self._recorder = recorder
+        recorder.listeners.append(self._event)
+        self.addon.filtering.admit = self._admit
+
+    def end(self, why: str = "interrupted") -> None:
+        """Ends it now."""
+        if self._search is not None and self.phase is Phase.TRYING:
+            self._go_on(BudgetSpent(why))
+        self._finish()
+
+    def _spent(self) -> None:
+        self.end(f"{self.settings.seconds:g} seconds are used up")
+
+    # New connections.
+
+    async def _admit(self, conn: int, request: events.Request, client: str) -> FilterSet | None:
+        """The filters of a new connection, or None where the proxy's own hold."""
+        path = request.target.partition("?")[0]
+        if self.phase is Phase.DONE or not self._concerns(path, client):
+            return None
+        if not self._free.is_set():
+            # The page has reconnected before its last connection was quite over, or while the recording is read.
+            try:
+                async with asyncio.timeout(ENDING + 5):
+                    await self._free.wait()
+            except TimeoutError:
+                return None
+        trial = self._pending
+        if trial is None or self._running is not None:
+            return None
+        self._pending = None
+        filters = FilterSet([*(e.filter for e in self.addon.filtering.filters.active), *trial.filters])
+        self._running = _Running(trial, conn, filters)
+        self._used += 1
+        assert self._recorder is not None
+        text = " + ".join(trial.filters) or "unchanged"
+        self._recorder.note(f"bisect: trial {self._used}, {trial.arm}: {text}", conn)
+        self.watcher.starts(trial, conn)
+        return filters
+
+    def _concerns(self, path: str, client: str) -> bool:
+        """Whether a connection is of the client and path that are looked into; while watching, each is."""
+        if not self._seen:
+            return True
+        first = self._seen[0]
+        return path == first.path and loops.host(client) == loops.host(first.client)
+
+    # What happens on them.
+
+    def _event(self, event: events.Event) -> None:
+        if self.phase is Phase.DONE or not event.conn:
+            return
+        if isinstance(event, events.Handshake):
+            if event.response is not None and event.response.status == 101:
+                self._opened(event.conn)
+            else:
+                self._over(event.conn)
+        elif isinstance(event, events.End):
+            self._ends(event)
+        elif isinstance(event, events.Frame) and event.opcode == "close":
+            self._about_to_end(event.conn)
+
+    def _opened(self, conn: int) -> None:
+        running = self._running
+        if running is not None and running.conn == conn:
+            loop = asyncio.get_running_loop()
+            running.opened = True
+            running.timer = loop.call_later(self._patience(running.trial), self._outlived, running)
+
+    def _about_to_end(self, conn: int) -> None:
+        """It has begun to end: whoever connects now waits until it is known how, as its next trial depends on it."""
+        running = self._running
+        if running is None or running.conn != conn or running.ending is not None:
+            return
+        self._free.clear()
+        running.ending = asyncio.get_running_loop().call_later(ENDING, self._over, conn)
+
+    def _ends(self, event: events.End) -> None:
+        running = self._running
+        loop = asyncio.get_running_loop()
+        if running is None or running.conn != event.conn:
+            if self.phase is Phase.WATCHING:
+                loop.call_later(0.1, self._over, event.conn)
+            return
+        running.ends.add(event.side)
+        self._about_to_end(event.conn)
+        if len(running.ends) == 2:
+            # In the next turn of the loop: the account of what led to it is complete then.
+            loop.call_soon(self._over, event.conn)
+
+    def _over(self, conn: int) -> None:
+        assert self._recorder is not None
+        connection = self._recorder.ledger.connections.get(conn)
+        if connection is None:
+            return
+        running = self._running
+        if running is not None and running.conn == conn:
+            assert self.reading is not None
+            outcome = judge(connection, self.reading.failure)
+            if outcome is Outcome.SURVIVED and (connection.ended is None or manner(connection) is None):
+                # It has not quite ended, or something here ended it before its time.
+                outcome = Outcome.UNRESOLVED
+            self._tell(running, Result(outcome, connection.lifetime, conn, connection.ending.sentence))
+        elif self.phase is Phase.WATCHING:
+            self._watch(connection)
+
+    def _outlived(self, running: _Running) -> None:
+        """It has survived: it is ended, or goes on without the trial's filters."""
+        if self._running is not running or running.ending is not None:
+            return
+        patience = self._patience(running.trial)
+        assert self._recorder is not None
+        self._recorder.note(f"bisect: it survived {running.trial.arm} for {patience:g} s", running.conn)
+        relay = next((r for r in self.addon.relays if r.session.conn == running.conn), None)
+        if relay is not None:
+            if self.settings.leave:
+                kept = {e.text for e in self.addon.filtering.filters}
+                for entry in running.filters:
+                    if entry.text not in kept:
+                        running.filters.remove(entry.id, self._recorder.now())
+                relay.refresh()
+            else:
+                relay.close("proxy")
+        self._tell(running, Result(Outcome.SURVIVED, patience, running.conn, "it outlived the failure"))
+
+    def _patience(self, trial: Trial) -> float:
+        """Until when a trial must live to have survived, in seconds from opening."""
+        if trial.patience is not None:
+            return trial.patience
+        assert self.reading is not None
+        bound = self.reading.failure.within or 1.5 * self.reading.case.lifetime + 0.5
+        return bound + (0.25 if self.settings.survive is None else self.settings.survive)
+
+    # The failure shows.
+
+    def _watch(self, connection: Connection) -> None:
+        ending = connection.ending
+        if manner(connection) is None or connection.conn in (c.conn for c in self._seen):
+            return
+        if connection.refused and connection.status is None:
+            return  # the backend is down
+        if ending.by == "client" and ending.code == GOING_AWAY:
+            return
+        wanted = self.settings.failure
+        if wanted is not None and judge(connection, wanted) is not Outcome.FAILED:
+            return
+        self._seen = [c for c in self._seen if _alike(c, connection)] + [connection]
+        if len(self._seen) >= ALIKE:
+            self.phase = Phase.READING
+            self._free.clear()
+            task = asyncio.get_running_loop().create_task(self._read())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _read(self) -> None:
+        recorder = self._recorder
+        assert recorder is not None
+        failure = self.settings.failure or derive(self._seen)
+        conn = self._seen[-1].conn
+        try:
+            for attempt in range(50):
+                recorder.journal.flush()
+                await asyncio.sleep(0.02)  # the journal's thread writes
+                try:
+                    recording = open_recording(str(recorder.path))
+                    self.reading = await asyncio.to_thread(read_case, recording, conn, failure)
+                    break
+                except HangupError:
+                    if attempt == 49:
+                        raise
+        except HangupError as error:
+            self.problem = error
+            self._free.set()
+            self._finish()
+            return
+        if self.phase is not Phase.READING:  # it was ended meanwhile
+            return
+        assert self.reading is not None
+        self.phase = Phase.TRYING
+        self.began = recorder.now()
+        loop = asyncio.get_running_loop()
+        self._budget = loop.call_later(self.settings.seconds, self._spent)
+        self.watcher.begun(self.reading)
+        self._controls = list(self._seen)
+        self._search = search(self.reading.case, live=True, watch=self.watcher.standing)
+        self._go_on(None)
+
+    # The search.
+
+    def _tell(self, running: _Running, result: Result) -> None:
+        for timer in (running.timer, running.ending):
+            if timer is not None:
+                timer.cancel()
+        self._running = None
+        self.watcher.tried(running.trial, result)
+        self._go_on(result)
+
+    def _go_on(self, result: Result | BudgetSpent | None) -> None:
+        """Gets the next trial from the search; controls are answered from what was watched while there is any."""
+        assert self._search is not None and self.reading is not None
+        try:
+            while True:
+                if isinstance(result, BudgetSpent):
+                    trial = self._search.throw(result)
+                    result = None
+                else:
+                    trial = next(self._search) if result is None else self._search.send(result)
+                if trial.arm == "control" and self._controls:
+                    result = self._watched(trial)
+                    continue
+                if self._used >= self.settings.connections:
+                    result = BudgetSpent(f"{self.settings.connections} connections are used up")
+                    continue
+                break
+        except StopIteration as stop:
+            self.verdict = stop.value
+            self._finish()
+            return
+        self._pending = trial
+        self._free.set()
+
+    def _watched(self, trial: Trial) -> Result:
+        assert self.reading is not None
+        connection = self._controls.pop(0)
+        outcome = judge(connection, self.reading.failure)
+        result = Result(outcome, connection.lifetime, connection.conn, connection.ending.sentence)
+        self.watcher.tried(trial, result)
+        return result
+
+    def _finish(self) -> None:
+        if self.phase is Phase.DONE:
+            return
+        self.phase = Phase.DONE
+        assert self._recorder is not None
+        self.ended = self._recorder.now()
+        if self._budget is not None:
+            self._budget.cancel()
+        self.addon.filtering.admit = None
+        self._pending = self._running = None
+        self._free.set()
+        if self.verdict is not None and not self._recorder.closed:
+            proved = "proved" if self.verdict.proved else "not proved"
+            self._recorder.note(f"bisect: {self.verdict.verdict}, {proved}: {self.verdict.claim}")
+        if not self._recorder.closed:
+            self.on_done()
+
+
+class _Running:
+    """A trial that is under way on a connection."""
+
+    def __init__(self, trial: Trial, conn: int, filters: FilterSet) -> None:
+        self.trial = trial
+        self.conn = conn
+        self.filters = filters
+        self.opened = False
+        self.ends: set[str] = set()
+        self.timer: asyncio.TimerHandle | None = None
+        """Until it has survived."""
+        self.ending: asyncio.TimerHandle | None = None
+        """Until it is judged, having begun to end."""
+
+
+def _alike(one: Connection, other: Connection) -> bool:
+    return (
+        one.path == other.path
+        and loops.host(one.client) == loops.host(other.client)
+        and one.ending.by == other.ending.by
+        and manner(one) == manner(other)
+        and one.ending.code == other.ending.code
+        and one.status == other.status
+    )
