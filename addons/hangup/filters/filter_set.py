@@ -17,12 +17,14 @@ Toggle = Literal["add", "remove", "on", "off"]
 
 
 class Entry:
-    """A filter's place in the set. ``id`` is never used again; ``hits`` counts how often it acted."""
+    """A filter's place in the set. ``id`` is never used again; ``hits`` counts how often it acted; ``name`` is what
+    its users call it, if anything."""
 
-    def __init__(self, id: int, filter: Filter, enabled: bool) -> None:
+    def __init__(self, id: int, filter: Filter, enabled: bool, name: str = "") -> None:
         self.id = id
         self.filter = filter
         self.enabled = enabled
+        self.name = name
         self.hits = 0
         self.text = str(filter)
         self.shared: dict[str, Any] = {}
@@ -32,6 +34,10 @@ class Entry:
         """Whether a connection is among those that the filter is limited to."""
         f = self.filter
         return (not f.path or fnmatchcase(path, f.path)) and (not f.client or fnmatchcase(client, f.client))
+
+    def describe(self) -> dict[str, Any]:
+        """For programs: id, name, text form, whether it is on, how often it acted."""
+        return {"id": self.id, "name": self.name, "filter": self.text, "on": self.enabled, "hits": self.hits}
 
 
 class Change(Struct, frozen=True):
@@ -53,7 +59,7 @@ class FilterSet:
     """An ordered set of filters, shared by all connections.
 
     Every change raises ``version`` and is told to the ``listeners``; open connections follow at their next frame.
-    Times (``at``) are seconds from the recording's start. A filter is named by its id (``3``), its word
+    Times (``at``) are seconds from the recording's start. A filter is named by its id (``3``), its name, its word
     (``drop-heartbeat``, which may mean several) or its whole text form.
     """
 
@@ -76,23 +82,23 @@ class FilterSet:
         """The entries that are switched on, in order."""
         return [entry for entry in self._entries.values() if entry.enabled]
 
-    def add(self, filter: str | Filter, at: float = 0.0, *, enabled: bool = True) -> Entry:
+    def add(self, filter: str | Filter, at: float = 0.0, *, enabled: bool = True, name: str = "") -> Entry:
         """Puts a filter at the end. Raises :class:`~hangup.errors.FilterError` for a wrong text form."""
         made = parse(filter) if isinstance(filter, str) else filter
         self._last += 1
-        entry = Entry(self._last, made, enabled)
+        entry = Entry(self._last, made, enabled, name)
         self._entries[entry.id] = entry
         self._changed("add", entry, at)
         return entry
 
     def find(self, which: str | int) -> list[Entry]:
-        """The entries with this id, word or text form; raises :class:`~hangup.errors.FilterError` for none."""
+        """The entries with this id, name, word or text form; raises :class:`~hangup.errors.FilterError` for none."""
         name = str(which).strip()
         if name.isascii() and name.isdigit():
             found = [e for e in self if e.id == int(name)]
         else:
-            found = [e for e in self if e.text == name] or [e for e in self if e.filter.word() == name]
-            found = found or self._same(name)
+            found = [e for e in self if e.name == name] or [e for e in self if e.text == name]
+            found = found or [e for e in self if e.filter.word() == name] or self._same(name)
         if not found:
             present = ", ".join(f"{e.id} ({e.text})" for e in self) or "none"
             raise FilterError(f"no filter {name!r} here; there are: {present}")
@@ -160,8 +166,8 @@ class FilterSet:
             self.version += 1
 
     def describe(self) -> list[dict[str, Any]]:
-        """The set for programs: id, text form, whether it is on, how often it acted."""
-        return [{"id": e.id, "filter": e.text, "on": e.enabled, "hits": e.hits} for e in self]
+        """The set for programs."""
+        return [entry.describe() for entry in self]
 
     def _changed(self, action: Toggle, entry: Entry, at: float) -> None:
         self.version += 1
