@@ -45,9 +45,7 @@ class TestSection5_2:
     @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536])
     def test_lengths_in_their_minimal_form_are_sound(self, size: int) -> None:
         (item,) = read(frame(0x82, bytes(size)))
-        assert (
-            isinstance(item, Frame) and len(item.payload) == size and not item.problems and item.head is None
-        )
+        assert isinstance(item, Frame) and len(item.payload) == size and not item.problems and item.head is None
 
     @pytest.mark.parametrize(
         ("data", "size"),
@@ -108,9 +106,7 @@ class TestNoFrameAtAll:
         data = b"HTTP/1.1 400 Bad Request\r\n\r\n"
         items = read(frame(0x81, b"x") + data)
         assert [type(i) for i in items] == [Frame, Junk]
-        assert (
-            isinstance(items[1], Junk) and items[1].payload == data and items[1].problems == ("not-a-frame",)
-        )
+        assert isinstance(items[1], Junk) and items[1].payload == data and items[1].problems == ("not-a-frame",)
 
     @pytest.mark.parametrize("chunk", [1, 2, 3, 7])
     def test_in_any_chunks(self, chunk: int) -> None:
@@ -162,9 +158,7 @@ def streams(draw: st.DrawFn) -> bytes:
 
 
 @given(streams(), st.data(), st.sampled_from(["client", "server"]), st.integers(0, 7), st.booleans())
-def test_nothing_is_lost_in_any_chunking(
-    data: bytes, choose: st.DataObject, side: str, rsv: int, keep: bool
-) -> None:
+def test_nothing_is_lost_in_any_chunking(data: bytes, choose: st.DataObject, side: str, rsv: int, keep: bool) -> None:
     cuts = sorted(choose.draw(st.lists(st.integers(0, len(data)), max_size=12)))
     reader = FrameReader(side, rsv_data=rsv, keep_wire=keep)  # type: ignore[arg-type]
     items: list[Item] = []
