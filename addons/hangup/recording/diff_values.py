@@ -209,7 +209,8 @@ def _compare(a: Any, b: Any, path: Path, found: list[ValueDifference], strict: b
                 return
     if a is _NOTHING or b is _NOTHING or a != b or type(a) is not type(b):
         key = next((step for step in reversed(path) if isinstance(step, str) and step != "$"), "")
-        if not strict and a is not _NOTHING and b is not _NOTHING and (a == b or varies(key, a, b) or _alike(a, b)):
+        same = a == b and isinstance(a, bool) == isinstance(b, bool)  # 1 is 1.0, but not true
+        if not strict and a is not _NOTHING and b is not _NOTHING and (same or varies(key, a, b) or _alike(a, b)):
             return
         written = [None if value is _NOTHING else _written(value) for value in (a, b)]
         found.append(ValueDifference(_place(path), *written))
