@@ -33,7 +33,7 @@ def test_a_single_trigger_costs_the_logarithm(count: int) -> None:
     random = Random(count)
     for _ in range(30):
         trigger = random.randrange(count)
-        found, tried = search(minimise_frames(range(count)), lambda subset: trigger in subset)
+        found, tried = search(minimise_frames(range(count)), lambda subset, t=trigger: t in subset)
         assert found == (trigger,)
         assert tried <= 2 * log2(count) + 4, f"{tried} trials for frame {trigger} of {count}"
 
@@ -43,7 +43,7 @@ def test_a_pair_that_is_needed_together(count: int) -> None:
     random = Random(count)
     for _ in range(20):
         pair = set(random.sample(range(count), 2))
-        found, tried = search(minimise_frames(range(count)), lambda subset: pair <= set(subset))
+        found, tried = search(minimise_frames(range(count)), lambda subset, p=pair: p <= set(subset))
         assert set(found) == pair
         assert tried <= 12 * log2(count) + 12
 

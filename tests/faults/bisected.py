@@ -1,16 +1,23 @@
-"""Bisects the golden recordings against their living backends and prints what was proved: ``python -m faults.bisected``.
+"""``python -m faults.bisected``: bisects the golden recordings against their living backends.
 
-Only what the server, or something in front of it, ends can be told by replay; what the page itself ends needs the page.
+Only what the server, or something in front of it, ends can be told by replay; what the page itself ends needs the page:
+with ``--live`` each fault's own client reconnects through ``hangup bisect --live``, and each reconnect is a trial.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import os
+import re
+import signal
 import sys
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -33,18 +40,20 @@ class Result:
 
     fault: Fault
     verdict: Verdict | None
+    summary: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     why: str = ""
 
     @property
     def right(self) -> str:
         """``sub`` for the right subcategory, ``category``, ``wrong`` or ``open``."""
-        if self.verdict is None or self.verdict.verdict.startswith("unknown"):
+        verdict = self.summary.get("verdict", "unknown/")
+        if verdict.startswith("unknown"):
             return "open"
-        if self.verdict.verdict in (self.fault.verdict, *self.fault.also):
+        if verdict in (self.fault.verdict, *self.fault.also):
             return "sub"
         categories = {v.partition("/")[0] for v in (self.fault.verdict, *self.fault.also)}
-        return "category" if self.verdict.verdict.partition("/")[0] in categories else "wrong"
+        return "category" if verdict.partition("/")[0] in categories else "wrong"
 
 
 async def bisect(fault: Fault, *, fixed: bool = False, seconds: float = 120.0, connections: int = 200) -> Result:
@@ -65,7 +74,59 @@ async def bisect(fault: Fault, *, fixed: bool = False, seconds: float = 120.0, c
             reading.transcript, target, reading.failure, reading.case, Tape(), budget=Budget(connections, seconds)
         )
         verdict = await lab.run(search(reading.case))
-        return Result(fault, verdict, lab.seconds)
+        return Result(fault, verdict, verdict.summary(), lab.seconds)
+
+
+async def bisect_live(fault: Fault, *, client: str = "", seconds: float = 60.0) -> Result:
+    """Starts the fault's backend, ``hangup bisect --live`` and the fault's client, and waits for the verdict."""
+    backend = next(iter(fault.backends))
+    client = client or fault.clients_of(backend)[0]
+    server, page = fault.backends[backend], fault.clients[client]
+    if reason := missing(server, page):
+        return Result(fault, None, why=f"skipped: {reason}")
+    shape = fault.golden_shape()
+    form = msgspec.json.encode(shape).decode()
+    env = {"FIXED": "0"}
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hangup-live-"))
+        arguments = command_of(server, "--port", "0", "--shape", form)
+        origin = await stack.enter_async_context(child("backend", arguments, env))
+        found = await origin.wait_for(r"^ready (\d+)")
+        words = ["bisect", "--live", f"ws://127.0.0.1:{found[1]}", "--listen", "127.0.0.1:0", "--record", folder]
+        words += ["--seconds", str(seconds), "--json"]
+        command = [sys.executable, "-m", "hangup", *words]
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        assert process.stderr is not None and process.stdout is not None
+        try:
+            while True:
+                line = (await process.stderr.readline()).decode()
+                if not line:
+                    return Result(fault, None, why="the proxy did not start")
+                if match := re.search(r"listening on (\S+)", line):
+                    break
+            told = asyncio.create_task(process.stderr.read())
+            arguments = command_of(page, "--url", f"ws://{match[1]}", "--shape", form)
+            play = server.scenario or fault.scenario
+            if play is not None and "frontend" in page.file:
+                arguments += ["--scenario", json.dumps(play(shape, False))]
+            await stack.enter_async_context(child(f"client {client}", arguments, env))
+            try:
+                async with asyncio.timeout(seconds + 10):
+                    output = await process.stdout.read()
+            except TimeoutError:
+                process.send_signal(signal.SIGINT)
+                output = await process.stdout.read()
+            summary = json.loads(output)
+            if "FAULTS_SHOW" in os.environ:
+                print((await told).decode())
+            told.cancel()
+            return Result(fault, None, summary, summary["seconds"])
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
 
 
 async def main() -> int:
@@ -73,6 +134,8 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--fixed", action="store_true", help="against the mended backends")
+    parser.add_argument("--live", action="store_true", help="the clients' own reconnects are the trials")
+    parser.add_argument("--client", default="", help="with --live: another client than that of the golden recording")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--jobs", type=int, default=3)
     options = parser.parse_args()
@@ -81,22 +144,24 @@ async def main() -> int:
 
     async def one(fault: Fault) -> Result:
         async with gate:
-            result = await bisect(fault, fixed=options.fixed)
-        v = result.verdict
-        said = (
-            f"{v.verdict:<42} {'proved' if v.proved else '-':7} {v.claim}" if v and v.reproduced else "not reproduced"
-        )
-        said = result.why or said
-        print(
-            f"{result.right:9} {fault.name:34} {said}  {v.connections if v else 0} conns {result.seconds:.0f} s",
-            flush=True,
-        )
-        if options.verbose and v is not None:
-            print(json.dumps(v.summary(), indent=1))
+            if options.live:
+                result = await bisect_live(fault, client=options.client)
+            else:
+                result = await bisect(fault, fixed=options.fixed)
+        v = result.summary
+        said = result.why or "not reproduced"
+        if v and v["reproduced"]:
+            counts = v["counts"]
+            claim = f"{counts['with']} with, {counts['without']} without, p = {counts['p']:.2g}, cure: {v['cure']}"
+            said = f"{v['verdict']:<42} {'proved' if v['proved'] else '-':7} {claim}"
+        used = v.get("connections", 0)
+        print(f"{result.right:9} {fault.name:34} {said}  {used} conns {result.seconds:.0f} s", flush=True)
+        if options.verbose and v:
+            print(json.dumps(v, indent=1))
         return result
 
     results = await asyncio.gather(*(one(fault) for fault in faults))
-    proved = [r for r in results if r.verdict is not None and r.verdict.proved]
+    proved = [r for r in results if r.summary.get("proved")]
     print(f"\n{len(proved)} proved, {sum(r.right == 'wrong' for r in proved)} of them wrongly")
     return 0
 

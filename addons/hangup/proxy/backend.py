@@ -189,7 +189,8 @@ class Backends:
             else:
                 self._tasks.append(asyncio.create_task(follow_file(Path(name), follower)))
         if command:
-            self.command = Command(command, self._follower(Path(shlex.split(command)[0]).name if command.strip() else "", echo))
+            words = shlex.split(command)
+            self.command = Command(command, self._follower(Path(words[0]).name if words else "", echo))
 
     def _follower(self, source: str, echo: Echo) -> Follower:
         follower = Follower(self.recorder, source, echo)

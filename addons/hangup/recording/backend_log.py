@@ -1,8 +1,8 @@
 """Lines of a backend's log, with what belongs together kept together: a traceback is one event.
 
 What continues a line is indented: Python's frames, Node's ``    at …``. A Python traceback also has a last line that is
-not, which names the exception, and may go on after a blank line with the one that it caused. A :class:`Grouper` is fed
-lines and the time, and gives back what is complete; the last group is complete once it has been quiet for ``QUIET`` seconds.
+not, which names the exception, and may go on after a blank line with the one that it caused. A :class:`Grouper` is
+fed lines and the time, and gives back what is complete; the last group is once it was quiet for ``QUIET`` seconds.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ def parse_target(text: str) -> Target:
     except ValueError as error:
         raise TargetError(f"not a URL: {text!r} ({error})") from None
     if url.scheme not in ("ws", "wss", "http", "https") or not url.netloc:
-        hint = f"; did you mean ws://{text}?" if text and "//" not in text and text.isprintable() and " " not in text else ""
+        plain = text.isprintable() and " " not in text and "//" not in text
+        hint = f"; did you mean ws://{text}?" if text and plain else ""
         raise TargetError(f"not a WebSocket URL: {text!r} (it begins with ws:// or wss://{hint})")
     if not url.hostname:
         raise TargetError(f"no host in {text!r}")
@@ -69,7 +70,5 @@ def parse_listen(text: str) -> tuple[str, int]:
     host, _, port = text.strip().rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not port.isdecimal() or int(port) > 65535:
-        raise UsageError(
-            f"not an address to listen on: {text!r} (write HOST:PORT, for instance 127.0.0.1:9000)"
-        )
+        raise UsageError(f"not an address to listen on: {text!r} (write HOST:PORT, for instance 127.0.0.1:9000)")
     return host or "127.0.0.1", int(port)
