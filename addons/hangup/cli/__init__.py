@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "bisect": "hangup.cli.bisecting:bisect",
     "check": "hangup.cli.checking:check",
     "replay": "hangup.cli.replay:replay",
+    "serve": "hangup.cli.serve:serve",
     "addon": "hangup.cli.proxy:addon",
     "convert": "hangup.cli.convert:convert",
     "diff": "hangup.cli.diff:diff",

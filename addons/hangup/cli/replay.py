@@ -58,6 +58,11 @@ def _speed(ctx: click.Context, param: click.Parameter, value: str) -> float:
     raise UsageError(f"--speed {value}: write a factor like 2 or 0.5, or max")
 
 
+speed_option = click.option(
+    "--speed", callback=_speed, default="1", show_default=True, metavar="N|max", help="So many times as fast."
+)
+
+
 @click.command(epilog=EXAMPLES)
 @click.argument("recording")
 @click.argument("target", required=False)
@@ -71,9 +76,7 @@ def _speed(ctx: click.Context, param: click.Parameter, value: str) -> float:
     help="Instead of the recorded one; without a value it is left out. Repeatable.",
 )
 @click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As of hangup proxy. Repeatable.")
-@click.option(
-    "--speed", callback=_speed, default="1", show_default=True, metavar="N|max", help="So many times as fast."
-)
+@speed_option
 @click.option(
     "--pace",
     type=click.Choice(["causal", "clock"]),

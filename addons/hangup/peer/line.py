@@ -33,9 +33,11 @@ RESET = struct.pack("ii", 1, 0)
 
 class Line(asyncio.Protocol):
     """One end. ``on_data`` gets what arrives, and what had arrived before it was set; ``on_end(how)`` is called once,
-    when the peer will send no more (``fin``), or when the connection is gone otherwise."""
+    when the peer will send no more (``fin``), or when the connection is gone otherwise. ``on_made(line)`` is called
+    once it is connected."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_made: Callable[[Line], None] = lambda line: None) -> None:
+        self._on_made = on_made
         self.ended: How | None = None
         self.lost = asyncio.get_running_loop().create_future()
         """Done when the connection is gone."""
@@ -62,6 +64,7 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: connected."""
         self._transport = cast(asyncio.Transport, transport)
+        self._on_made(self)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived."""

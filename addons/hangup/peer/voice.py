@@ -71,8 +71,8 @@ class Voice:
             self._pieces = None
         return self._silent and step.data
 
-    def say(self, step: Send) -> bytes:
-        """The bytes of a step."""
+    def say(self, step: Send, anew: bytes | None = None) -> bytes:
+        """The bytes of a step; ``anew`` is what its message says instead."""
         if not step.data:
             return step.wire
         if not step.begins:
@@ -81,13 +81,15 @@ class Voice:
         edit = self._edits.get(step.n) if self._edits and step.n is not None else None
         if edit is not None:
             data, opcode = edit.payload, edit.opcode or opcode
+        elif anew is not None:
+            data = anew
         elif data is not None and self._rewrite is not None:
             data = self._rewrite(opcode, data)
         if step.packed:
             # It may refer to those before it: to those of the recording, in their order.
             self._anew = self._anew or (self._takeover and step.packed != self._packed + 1)
             self._packed = step.packed
-        changed = edit is not None or (data is not step.message and data != step.message)
+        changed = edit is not None or data != step.message
         if not changed and not (step.packed and self._anew):
             return step.wire
         if data is None:

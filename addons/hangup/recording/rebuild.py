@@ -71,7 +71,8 @@ def header_bytes(frame: Frame) -> bytes:
 
 
 class Wire:
-    """Turns one direction's events back into bytes, one after the other: it knows where in the masking key a frame's parts are."""
+    """Turns one direction's events back into bytes, one after the other, as it knows where in a masking key a frame's
+    parts are."""
 
     def __init__(self) -> None:
         self._key = b""

@@ -236,7 +236,7 @@ def survey(recording: Recording, conn: int, side: Side = "client", *, correlate:
             last = event.at
             messages.feed(event)
             query = query_of(event.request.target)
-            if finder is not None and "EIO" in query and "sid" in query:
+            if finder is not None and side == "client" and "EIO" in query and "sid" in query:
                 finder.elsewhere = True
             if finder is not None:
                 finder.handshake(event)

@@ -28,7 +28,7 @@ AHEAD = 10_000
 
 
 class Send(Struct, gc=False):
-    """The played side sent these bytes: a frame as it was on the wire, or a part of a large one, or bytes that are none.
+    """The played side sent these bytes: a frame as it was on the wire, a part of a large one, or bytes that are none.
 
     The first frame of a message tells how many ``fragments`` it has, and in ``message`` the whole of it, inflated;
     ``message`` is None where that is not known. ``begins`` is set on what the player may leave out or change: the

@@ -1,0 +1,130 @@
+"""``hangup serve``: the recorded server for a real frontend."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from math import inf
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from hangup.cli.replay import speed_option
+from hangup.cli.screen import COLOURS, console, safe, tell
+from hangup.cli.sources import Source, opened
+from hangup.errors import RecordingError, UsageError
+from hangup.filters.filter_set import FilterSet
+from hangup.peer.server import Program, Server
+from hangup.peer.stage import Manner
+from hangup.proxy.recorder import Recorder
+from hangup.recording.account import Connection
+from hangup.recording.units import plural, printable
+from hangup.wire.url import parse_listen
+
+EXAMPLES = """\b
+Examples:
+  hangup serve run.jsonl                        then open the frontend with the line that it prints
+  hangup serve run.jsonl --conn 3 --stay-open   does the page still hang up?
+  hangup serve page.har --listen 127.0.0.1:8000
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("recording")
+@click.option("--conn", type=int, metavar="N", help="Always play connection N; else each in its turn, then the last.")
+@click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="Port 0 picks one.")
+@click.option("--stay-open", is_flag=True, help="Never end a connection as the recorded server did; heartbeats go on.")
+@speed_option
+@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As of hangup proxy. Repeatable.")
+@click.option("--no-correlate", is_flag=True, help="Say what was recorded, with the ids of the recorded client.")
+@click.option(
+    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."
+)
+@click.option("--quiet", is_flag=True, help="No line per connection.")
+def serve(
+    recording: str,
+    conn: int | None,
+    listen: str,
+    stay_open: bool,
+    speed: float,
+    filters: tuple[str, ...],
+    no_correlate: bool,
+    record: Path,
+    quiet: bool,
+) -> None:
+    """Play the recorded server to a real frontend, so that it runs without a backend.
+
+    The handshake, the greeting, the answers, heartbeats and the end are as they were recorded. What the frontend
+    sends is matched to what the recorded one sent: an equal message, else one of the same JSON shape, in their order;
+    the ids in it come back in the answers. Every new connection is played the next one of the recording.
+    """
+    host, port = parse_listen(listen)
+    manner = Manner(speed=speed, stay_open=stay_open, correlate=not no_correlate)
+    with opened(recording) as source:
+        program = Program(source.recording, conn, correlate=not no_correlate)
+        source.confess()
+        if not program.connections:
+            if conn is not None:
+                raise UsageError(f"{source.name} has no connection {conn}")
+            raise RecordingError(f"{source.name} has no WebSocket connection")
+        if "redacted:" in source.header.note:
+            tell("the recording is redacted: the frontend is told placeholders where there were secrets")
+        asyncio.run(_serve(source, program, manner, FilterSet(filters), (host, port), record, quiet))
+    sys.exit(0)
+
+
+async def _serve(
+    source: Source,
+    program: Program,
+    manner: Manner,
+    filters: FilterSet,
+    where: tuple[str, int],
+    record: Path,
+    quiet: bool,
+) -> None:
+    out = console()
+    stop = asyncio.Event()
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    recorder = Recorder(
+        record,
+        target=f"recorded-{source.header.target.rpartition('/')[2] or 'server'}",
+        listen=f"{where[0]}:{where[1]}",
+        mode="serve",
+        filters=[entry.text for entry in filters],
+        source=f"serve of {source.name}",
+        on_loss=lambda message, lost: tell(message),
+    )
+
+    def ended(connection: Connection) -> None:
+        if quiet:
+            return
+        played = server.played.get(connection.conn)
+        ending = connection.ending
+        head = Text.assemble((f"#{connection.conn} ", "bold"), safe(connection.target, limit=200))
+        out.print(head + Text(f"  played as connection {played}: ", "dim") + safe(ending.sentence, COLOURS[ending.by]))
+        out.file.flush()
+
+    server = Server(program, recorder, manner, filters=filters, on_end=ended, warn=tell)
+    try:
+        async with server.listening(*where) as (host, port):
+            shown = f"[{host}]" if ":" in host else host
+            name = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else shown
+            count = plural(len(program.connections), "connection")
+            speed = (
+                "" if manner.speed == 1 else ", at once" if manner.speed == inf else f", {manner.speed:g} times as fast"
+            )
+            out.print(Text.assemble("serving ", safe(source.name, "bold"), f": the server of {count}{speed}"))
+            out.print(f"  listening on {shown}:{port}")
+            out.print(Text(f"  VITE_WS_BASE=ws://{name}:{port}", "bold green"), soft_wrap=True)
+            out.print(Text(f"  recording to {printable(str(recorder.path))}"), soft_wrap=True)
+            out.file.flush()
+            await stop.wait()
+    finally:
+        recorder.close()
+    live = plural(len(recorder.ledger.connections), "connection")
+    out.print(Text(f"\n{live} served; recording: {printable(str(recorder.path))}"), soft_wrap=True)

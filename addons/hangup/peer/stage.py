@@ -1,0 +1,199 @@
+"""A recorded server, played to one live client: its greeting, its answers, what it says by the clock, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from itertools import count
+
+from msgspec import Struct
+
+from hangup.peer.ear import Ear, Heard
+from hangup.peer.link import Link
+from hangup.peer.voice import Voice
+from hangup.recording.leaves import kind
+from hangup.recording.names import Names
+from hangup.recording.repertoire import Beat, Cue, Line, Matcher, Repertoire
+from hangup.wire.deflate import Params
+
+CLOSE_WAIT = 2.0
+"""Seconds to wait for the answer to a CLOSE, and for the end of the stream after it."""
+AT_ONCE = 0.02
+"""Who answered pings within so many seconds answered at once."""
+
+
+class Manner(Struct, kw_only=True):
+    """How to play. ``speed`` shortens the server's times, ``inf`` to nothing; with ``stay_open`` the server never ends
+    the connection, and its heartbeats go on."""
+
+    speed: float = 1.0
+    stay_open: bool = False
+    correlate: bool = True
+
+
+class _End(Struct):
+    """The end is due."""
+
+
+class _Said(Struct):
+    """A line that is due, and what it says in this run."""
+
+    line: Line
+    data: bytes | None
+
+
+class Stage:
+    """One performance. ``on_unknown(opcode, data)`` is told of messages that nothing recorded resembles.
+
+    Make it, give its ``ear`` to a :class:`Link`, and :meth:`run` it.
+    """
+
+    def __init__(
+        self,
+        repertoire: Repertoire,
+        names: Names,
+        voice: Voice,
+        manner: Manner,
+        on_unknown: Callable[[str, bytes | None], None] = lambda opcode, data: None,
+    ) -> None:
+        self.repertoire = repertoire
+        self.matched = 0
+        """How many of the client's messages were recognised."""
+        self._names = names
+        self._voice = voice
+        self._manner = manner
+        self._on_unknown = on_unknown
+        self._loop = asyncio.get_running_loop()
+        self._matcher = Matcher(repertoire.cues)
+        self._due: list[tuple[float, int, _Said | Beat | _End]] = []
+        self._order = count()
+        self._last_beat = {id(beat.line): beat for beat in repertoire.beats}
+        self._news = False
+        self._pings = 0
+        self._client_close = b""
+        self.link: Link
+
+    # What the client does.
+
+    def on_message(self, heard: Heard) -> None:
+        """The client has said something."""
+        self._news = True
+        if heard.opcode == "pong":
+            return
+        cue = self._matcher.match(heard.opcode, heard.data)
+        if cue is None:
+            self._on_unknown(heard.opcode, heard.data)
+            return
+        self.matched += 1
+        if cue.data is not None and heard.data is not None:
+            self._names.pair(kind(cue.opcode, cue.data), cue.data, heard.data)
+        self._schedule(cue, heard.at)
+
+    def on_ping(self, payload: bytes) -> None:
+        """The client has sent a ping."""
+        self._pings += 1
+        pongs = self.repertoire.survey.pongs
+        if pongs.answers(self._pings):
+            wait = pongs.wait if pongs.wait >= AT_ONCE else 0.0
+            if wait:
+                self._loop.call_later(wait, self._pong, payload)
+            else:
+                self._pong(payload)
+
+    def _pong(self, payload: bytes) -> None:
+        if not self.link.closing and not self.link.line.shut:
+            self.link.say(self._voice.pong(payload))
+
+    def on_close(self, payload: bytes) -> None:
+        """The client has sent a CLOSE."""
+        self._client_close = payload
+        self.link.over = True
+
+    # What is due.
+
+    def _schedule(self, cue: Cue, at: float) -> None:
+        for line in (*cue.answers, *cue.pushes):
+            self._add(at + line.delay / self._manner.speed, line)
+        if cue.ends and not self._manner.stay_open:
+            assert self.repertoire.ends_after is not None
+            self._push(at + self.repertoire.ends_after / self._manner.speed, _End())
+
+    def _add(self, due: float, line: Line) -> None:
+        data = line.data
+        if data is not None and self._names:
+            data = self._names.rewrite(line.opcode, data)  # now: a later message may give other names
+        self._push(due, _Said(line, data))
+
+    def _push(self, due: float, what: _Said | Beat | _End) -> None:
+        heapq.heappush(self._due, (due, next(self._order), what))
+
+    # The performance.
+
+    async def run(self, link: Link, early: bytes = b"") -> None:
+        """Plays until the connection is over."""
+        self.link = link
+        repertoire, speed = self.repertoire, self._manner.speed
+        began = self._loop.time()
+        for line in repertoire.opening:
+            self._add(began + line.delay / speed, line)
+        lasting = repertoire.ends_after is not None and not any(cue.ends for cue in repertoire.cues)
+        if lasting and not self._manner.stay_open:
+            assert repertoire.ends_after is not None
+            self._push(began + repertoire.ends_after / speed, _End())
+        for beat in repertoire.beats:
+            if beat.line.n is None:  # not one of the recorded ones
+                self._push(began + beat.line.delay / speed, beat)
+        link.start(early)
+        while not link.over:
+            while self._due and self._due[0][0] <= self._loop.time() and not link.over:
+                what = heapq.heappop(self._due)[2]
+                if isinstance(what, _End):
+                    await self._end()
+                    return
+                self._say(what)
+            if link.line.paused:
+                link.flush()
+                await link.line.drain()
+            self._news = False
+            if self._due:
+                await link.until(lambda: self._news or link.over, self._due[0][0])
+            else:
+                await link.until(lambda: self._news or link.over)
+        await self._react()
+
+    def _say(self, what: _Said | Beat) -> None:
+        line = what.line
+        data = line.data if isinstance(what, Beat) else what.data
+        for step in line.sends:
+            self.link.put(self._voice.say(step, data if step.begins else None))
+        beat = self._last_beat.get(id(line))
+        if beat is not None:  # the recording has no more of them: it goes on
+            self._push(self._loop.time() + beat.period, beat)
+
+    async def _end(self) -> None:
+        """The recorded server ended it: so do we."""
+        link, leave = self.link, self.repertoire.survey.leave
+        for step in self.repertoire.last_words:
+            link.put(self._voice.say(step))
+            link.closing = link.closing or step.opcode == "close"
+        if link.closing and leave.how != "rst":
+            await link.until(lambda: link.ear.closed or link.left, self._loop.time() + CLOSE_WAIT)
+        link.leave("rst" if leave.how in ("rst", "timeout", "error") else "fin")
+        await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
+
+    async def _react(self) -> None:
+        """The client ended it."""
+        link = self.link
+        if link.cut:
+            return
+        if link.ear.closed and not link.closing and self.repertoire.survey.leave.answers:
+            link.closing = True
+            link.say(self._voice.close(self._client_close))
+        link.leave("fin")
+        await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
+
+
+def ear_for(stage: Stage, params: Params | None, clock: Callable[[], float]) -> Ear:
+    """What the stage hears the client with."""
+    return Ear("client", params, clock, stage.on_ping, stage.on_close, stage.on_message)
