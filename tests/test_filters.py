@@ -480,7 +480,7 @@ def test_toggles_are_events_of_the_recording() -> None:
         (1.5, 0, "drop-ping", "add"),
         (2.5, 0, "drop-ping", "off"),
     ]
-    assert filters.describe() == [{"id": 1, "filter": "drop-ping", "on": False, "hits": 0}]
+    assert filters.describe() == [{"id": 1, "name": "", "filter": "drop-ping", "on": False, "hits": 0}]
 
 
 def test_a_filter_may_be_limited_to_some_connections() -> None:
