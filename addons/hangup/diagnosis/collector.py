@@ -109,22 +109,17 @@ class Collector:
             self._control(trace, half, event)
             return
         text = event.text
-        if (
-            text is not None
-            and event.fin
-            and not event.rsv
-            and not half.opcode
-            and opcode == "text"
-            and not event.parts
-        ):
-            # The hot path: most of all messages are this.
-            length = event.length
-            message = Message(
-                event.n, event.at, side, opcode, self.shapes.of_text(text) if length is None else OTHER,
-                len(text) if length is None else length, 1, False, event.problems, text[:PREVIEW],
-            )  # fmt: skip
-            if length is not None:
-                message.shape = self.shapes.of_unknown(opcode, length)
+        if text is not None and opcode == "text" and event.fin and not (event.rsv or event.parts or half.opcode):
+            if event.length is None:  # the hot path: most of all messages are this
+                shape = self.shapes.of_text(text)
+                message = Message(
+                    event.n, event.at, side, opcode, shape, len(text), text[:PREVIEW], problems=event.problems
+                )
+            else:
+                shape = self.shapes.of_unknown(opcode)
+                message = Message(
+                    event.n, event.at, side, opcode, shape, event.length, text[:PREVIEW], problems=event.problems
+                )
         else:
             whole = self._assemble(half, event)
             if whole is None:
@@ -181,7 +176,7 @@ class Collector:
             text = f"{event.code or ''} {event.reason or ''}".strip()
         else:
             text = payload[:PREVIEW].decode(errors="replace")
-        message = Message(event.n, event.at, side, opcode, OTHER, event.size, 1, False, event.problems, text)
+        message = Message(event.n, event.at, side, opcode, OTHER, event.size, text, problems=event.problems)
         trace.recent.append(message)
         if opcode == "close":
             trace.frozen = True
@@ -210,26 +205,26 @@ class Collector:
             return None
         half.opcode, half.parts = "", (0, 0, False, ())
         shape, text, whole = self._content(event, opcode, fragments, compressed, size)
-        return Message(event.n, event.at, event.side, opcode, shape, whole, fragments, compressed, problems, text)
+        return Message(event.n, event.at, event.side, opcode, shape, whole, text, fragments, compressed, problems)
 
     def _content(
         self, event: Frame, opcode: str, fragments: int, compressed: bool, size: int
     ) -> tuple[Shape, str, int]:
         """Shape, preview and size (inflated) of a message whose last frame this is."""
         if event.message_length is not None:
-            return self.shapes.of_unknown(opcode, event.message_length), "", event.message_length
+            return self.shapes.of_unknown(opcode), "", event.message_length
         text: str | None = event.message
         data: bytes | None = event.message_base64
         if text is None and data is None:
             if event.parts or event.length is not None or fragments > 1 or compressed:
-                return self.shapes.of_unknown(opcode, size), "", size
+                return self.shapes.of_unknown(opcode), "", size
             text, data = event.text, event.base64
         if text is None and data is None:
             text = "" if opcode == "text" else None
             data = b""
         if opcode == "text":
             if text is None:
-                return self.shapes.of_broken_text(data or b""), "", len(data or b"")
+                return self.shapes.of_broken_text(), "", len(data or b"")
             return self.shapes.of_text(text), text[:PREVIEW], max(len(text), size if not compressed else 0)
         raw = text.encode() if text is not None else data or b""
         return self.shapes.of_bytes(raw), raw[:PREVIEW].decode("latin-1"), len(raw)

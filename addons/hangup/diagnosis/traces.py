@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from msgspec import Struct
+
 from hangup.diagnosis.shapes import Shape
 from hangup.recording.account import Connection
 from hangup.recording.events import Request, Response, Side
@@ -16,29 +18,22 @@ RECENT = 24
 """Frames that are kept of a connection's end."""
 
 
-class Message:
+class Message(Struct, gc=False, eq=False):
     """One message or control frame, as much of it as the diagnosis looks at. ``at`` in seconds, ``size`` in bytes.
 
-    ``n`` is its (last) frame's number; ``opcode`` is ``text``, ``binary`` or a control frame's.
+    ``n`` is its (last) frame's number; ``opcode`` is ``text``, ``binary`` or a control frame's; ``text`` its beginning.
     """
 
-    __slots__ = ("n", "at", "side", "opcode", "shape", "size", "fragments", "compressed", "problems", "text")
-
-    def __init__(
-        self,
-        n: int,
-        at: float,
-        side: Side,
-        opcode: str,
-        shape: Shape,
-        size: int,
-        fragments: int = 1,
-        compressed: bool = False,
-        problems: tuple[str, ...] = (),
-        text: str = "",
-    ) -> None:
-        self.n, self.at, self.side, self.opcode, self.shape, self.size = n, at, side, opcode, shape, size
-        self.fragments, self.compressed, self.problems, self.text = fragments, compressed, problems, text
+    n: int
+    at: float
+    side: Side
+    opcode: str
+    shape: Shape
+    size: int
+    text: str = ""
+    fragments: int = 1
+    compressed: bool = False
+    problems: tuple[str, ...] = ()
 
     @property
     def data(self) -> bool:
