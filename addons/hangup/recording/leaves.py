@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -198,13 +199,11 @@ def _plain(text: str) -> list[Leaf]:
     found: list[Leaf] = []
     taken = 0
     counts: dict[str, int] = {}
-    pairs = list(_PAIR.finditer(text[:LONGEST]))[:MOST]
-    for pair in [*pairs, None]:
+    for pair in (*islice(_PAIR.finditer(text), MOST), None):
         stop = len(text) if pair is None else pair.start()
-        for token in _TOKEN.finditer(text, taken, stop):
-            if len(found) < MOST:
-                found.append(Leaf((counts.get("", 0),), token[0], token.start(), token.end(), False))
-                counts[""] = counts.get("", 0) + 1
+        for token in islice(_TOKEN.finditer(text, taken, stop), MOST - len(found)):
+            found.append(Leaf((counts.get("", 0),), token[0], token.start(), token.end(), False))
+            counts[""] = counts.get("", 0) + 1
         if pair is not None:
             key = pair[1]
             number = counts.get(key, 0)
