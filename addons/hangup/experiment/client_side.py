@@ -115,7 +115,7 @@ CLIENT_EXPLANATIONS: tuple[Explanation, ...] = (
         "client-lifecycle/effect-churn",
         "frame",
         "server-silence",
-        "answer-dropped",  # which message it is that changes the page's state is not known
+        "answer-dropped answer-harmless",  # which messages change the page's state, and whether all do, is not known
         _answer(_churns),
     ),
     explain(

@@ -358,7 +358,7 @@ class _Search:
 
     def _find_cure(self, explanation: Explanation) -> Search[Tried | None]:
         """A rung that the explanation survives, if the ladder could do without it; the best explanation may change."""
-        for rung in reversed(self.rungs):
+        for rung in sorted(reversed(self.rungs), key=lambda rung: rung.name in BLUNT):
             trial = rung.make(self.case)
             if rung.name in self.arms or rung.name not in explanation.survives or trial is None or not trial.filters:
                 continue

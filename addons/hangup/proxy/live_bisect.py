@@ -9,12 +9,13 @@ reconnects without them: the cause is put back and taken away in turn.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from enum import Enum
 
 from msgspec import Struct
 
-from hangup.errors import HangupError
+from hangup.errors import HangupError, RecordingError
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, derive, judge, manner
 from hangup.experiment.reading import Reading, read_case
@@ -26,6 +27,8 @@ from hangup.proxy.recorder import Recorder
 from hangup.recording import events, loops
 from hangup.recording.account import Connection
 from hangup.recording.formats import open_recording
+
+logger = logging.getLogger(__name__)
 
 ALIKE = 2
 """So many connections must fail alike before it begins."""
@@ -292,7 +295,11 @@ class LiveBisect:
                         raise
         except HangupError as error:
             self.problem = error
-            self._free.set()
+            self._finish()
+            return
+        except Exception as error:  # a fault of ours must not leave the page waiting
+            logger.exception("reading the recording failed")
+            self.problem = RecordingError(f"reading the recording failed: {error} (please report it)")
             self._finish()
             return
         if self.phase is not Phase.READING:  # it was ended meanwhile
