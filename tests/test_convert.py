@@ -161,9 +161,7 @@ def large(path: Path, size: int) -> Path:
         n, written = 0, 0
         while written < size:
             n += 1
-            block = ev.dump(
-                ev.Frame(at=n / 1000, conn=conn, n=n, side="server", **frame) for conn in range(1, 21)
-            )
+            block = ev.dump(ev.Frame(at=n / 1000, conn=conn, n=n, side="server", **frame) for conn in range(1, 21))
             written += out.write(block)
         out.write(ev.dump([ev.Stop(at=n / 1000)]))
     return path
@@ -200,4 +198,3 @@ def test_the_bar_is_only_for_terminals(recording: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(sources, "Console", lambda stderr: terminal)
     run(recording, tmp_path / "a.har")
     assert "looking for secrets" in screen.getvalue() and "writing" in screen.getvalue()
-

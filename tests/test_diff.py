@@ -126,9 +126,7 @@ def _same_json(a: bytes, b: bytes) -> bool:
 
 
 def said(*texts: str) -> list[Message]:
-    return [
-        Message(1, "server", float(i), i, "text", each.encode(), len(each)) for i, each in enumerate(texts, 1)
-    ]
+    return [Message(1, "server", float(i), i, "text", each.encode(), len(each)) for i, each in enumerate(texts, 1)]
 
 
 def kinds(a: list[Message], b: list[Message]) -> list[tuple[str, int | None, int | None]]:

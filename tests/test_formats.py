@@ -257,14 +257,16 @@ def test_any_bytes_are_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            "log entries request response headers url status time timings wait name value content text _file method "
-            "_webSocketMessages _webSocketClose _webSocketEnd type opcode data startedDateTime by how code".split()
-        ),
-        inner,
-        max_size=6,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                "log entries request response headers url status time timings wait name value content text _file method "
+                "_webSocketMessages _webSocketClose _webSocketEnd type opcode data startedDateTime by how code".split()
+            ),
+            inner,
+            max_size=6,
+        )
     ),
     max_leaves=12,
 )

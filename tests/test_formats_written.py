@@ -93,9 +93,7 @@ def test_pcapng_times_and_endings() -> None:
 def test_pcapng_cut_payloads_are_filled_up_so_that_the_rest_stays_in_place() -> None:
     talk = Talk()
     talk.open(1)
-    talk.events.append(
-        Frame(at=0.1, conn=1, n=1, side="server", text="abc", length=1000, sha256="00")
-    )
+    talk.events.append(Frame(at=0.1, conn=1, n=1, side="server", text="abc", length=1000, sha256="00"))
     talk.say(1, "server", "text", b"after")
     data, lost = written("pcapng", talk.stop())
     assert lost == "1 payload that was cut in the recording (zeros fill it up)"

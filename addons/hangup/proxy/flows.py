@@ -77,9 +77,7 @@ class FlowWriter(MessageWriter):
         url = address(event, self.header)
         scheme = "https" if url.startswith("wss") else "http"
         host, port = _split(event.server, PORTS["wss" if scheme == "https" else "ws"])
-        client = mitmproxy_connection.Client(
-            peername=_split(event.client, 0), sockname=("", 0), timestamp_start=asked
-        )
+        client = mitmproxy_connection.Client(peername=_split(event.client, 0), sockname=("", 0), timestamp_start=asked)
         server = mitmproxy_connection.Server(address=(host, port))
         server.timestamp_start = asked
         flow = http.HTTPFlow(client, server)

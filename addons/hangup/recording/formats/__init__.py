@@ -122,9 +122,7 @@ def format_for(path: str, given: str | None = None) -> Format:
     return FORMATS[given]
 
 
-def open_recording(
-    source: str | os.PathLike[str], format: str | None = None, *, name: str | None = None
-) -> Recording:
+def open_recording(source: str | os.PathLike[str], format: str | None = None, *, name: str | None = None) -> Recording:
     """Opens a recording of any format that can be read; ``-`` is standard input. ``name`` is for messages.
 
     ``format`` is a name in :data:`FORMATS`, for who knows better than the file's contents. A hangup recording is
