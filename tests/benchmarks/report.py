@@ -202,7 +202,7 @@ def markdown(results: Results, scale: Scale) -> str:
 def show(results: Results, scale: Scale) -> None:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=140)
+        console = Console(highlight=False, markup=False, width=170)
     console.print(machine())
     for head, rows in (values(results, scale, False), ratios(results, scale), processor(results)):
         table = Table(*head, box=SIMPLE_HEAD)
