@@ -123,6 +123,25 @@ def _keepalive(name: str, form: str) -> Make:
     return make
 
 
+GRAPHQL = {"graphql-ws": "graphql-transport-ws", "graphql-transport-ws": "graphql-ws"}
+"""The names by which two libraries that do not understand one another go: each is one's name and the other's repository
+(enisdenjo/graphql-ws#3)."""
+
+
+def _other_subprotocol(case: Case) -> Trial | None:
+    other = [GRAPHQL[name] for name in case.subprotocols if name in GRAPHQL]
+    return Trial("other-subprotocol", (f"subprotocol {other[0]}",)) if len(other) == 1 else None
+
+
+GIVEN = "given"
+CREDENTIALS = ("identity/token-expired-retry", "handshake/auth-rejected")
+
+
+def given_rungs(filters: Iterable[str]) -> list[Rung]:
+    """Rungs of a person's own. What hangs on a credential should survive them; of the rest nothing is known."""
+    return [Rung(f"{GIVEN}-{i}", f"with {text}", filters_of(f"{GIVEN}-{i}", text)) for i, text in enumerate(filters, 1)]
+
+
 RUNGS: tuple[Rung, ...] = (
     Rung(
         "silence", "the client says nothing", filters_of("silence", "drop side=client", when=lambda c: bool(c.frames))
@@ -180,6 +199,7 @@ RUNGS: tuple[Rung, ...] = (
         "no compression",
         filters_of("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
     ),
+    Rung("other-subprotocol", "the other GraphQL subprotocol", _other_subprotocol),
     Rung(
         "no-subprotocol",
         "no subprotocol",
@@ -225,12 +245,18 @@ class Explanation(Struct, frozen=True):
 
     def fails(self, rung: str, case: Case) -> float:
         """The probability that the connection fails at a rung, if this explanation is right."""
+        if rung.startswith(GIVEN):
+            return 1 - SURE if self.verdict in CREDENTIALS else 0.5
         if rung in self.unsure:
             return 0.5
         if rung == "no-heartbeats" and rung not in self.survives and self.trigger == "frame":
             suspect = case.suspect
             return 1 - SURE if suspect is not None and suspect.beat is not None else SURE
         return 1 - SURE if rung in self.survives else SURE
+
+    def cured_by(self, rung: str) -> bool:
+        """Whether a survival of this rung shows the cause taken away."""
+        return rung in self.survives or rung.startswith(GIVEN) or (self.trigger == "header" and rung in self.unsure)
 
 
 def explain(
@@ -365,7 +391,11 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         lambda c: 0.5 if "extensions" in c.features else 0.0,
     ),
     explain(
-        "handshake/subprotocol", "header", "no-subprotocol", "", lambda c: 0.5 if "subprotocol" in c.features else 0.0
+        "handshake/subprotocol",
+        "header",
+        "other-subprotocol",
+        "no-subprotocol",
+        lambda c: 0.5 if "subprotocol" in c.features else 0.0,
     ),
     explain(
         "handshake/path",

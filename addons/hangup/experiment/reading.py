@@ -160,8 +160,8 @@ def _server_beats(transcript: Transcript) -> int:
 
 
 def _overlap(connections: Sequence[Connection]) -> bool:
-    """Whether one client had two of these open at once."""
-    spans = sorted((c.opened, c.ended) for c in connections if c.opened is not None and c.ended is not None)
+    """Whether one client asked for another of these while one was open."""
+    spans = sorted((c.asked, c.ended) for c in connections if c.asked is not None and c.ended is not None)
     return any(later[0] < earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from hangup.errors import HangupError
 from hangup.experiment.client_side import CLIENT_EXPLANATIONS, CLIENT_RUNGS
 from hangup.experiment.evidence import ERROR, Counts, Outcome, claim, decide, fisher, most_trials
-from hangup.experiment.ladder import EXPLANATIONS, RUNGS, Explanation, Rung, Standing
+from hangup.experiment.ladder import EXPLANATIONS, RUNGS, Explanation, Rung, Standing, given_rungs
 from hangup.experiment.minimise import minimise_frames, minimise_payload, minimise_size
 from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial
 
@@ -162,13 +162,15 @@ def search(
     *,
     live: bool = False,
     rungs: Iterable[Rung] | None = None,
+    given: Iterable[str] = (),
     minimise: bool = True,
     watch: Watch = lambda standing: None,
 ) -> Search[Verdict]:
     """Searches for the cause of ``case``. With ``live`` only what filters can do is tried; and only so can be found
-    why a client hangs up."""
+    why a client hangs up. ``given`` are filters of the person's own that may be the cure: a fresh token, say."""
     if rungs is None:
         rungs = CLIENT_RUNGS if case.by == "client" else RUNGS
+    rungs = [*given_rungs(given), *rungs]
     return _Search(case, live, tuple(rungs), minimise and not live, watch).run()
 
 
@@ -231,7 +233,8 @@ class _Search:
                 tried.outcome = Outcome.FAILED
                 self.verdict.reproduced = True
                 return
-            if (c.survived >= TRIES and c.failed == 0) or c.n >= 20 or c.unresolved >= 4:
+            tries = 2 if self.case.overlaps and self.clients == 1 else TRIES
+            if (c.survived >= tries and c.failed == 0) or c.n >= 20 or c.unresolved >= 4:
                 tried.outcome = Outcome.SURVIVED if c.survived else Outcome.UNRESOLVED
                 self.verdict.instead = self.said
                 return
@@ -360,7 +363,7 @@ class _Search:
         """A rung that the explanation survives, if the ladder could do without it; the best explanation may change."""
         for rung in sorted(reversed(self.rungs), key=lambda rung: rung.name in BLUNT):
             trial = rung.make(self.case)
-            if rung.name in self.arms or rung.name not in explanation.survives or trial is None or not trial.filters:
+            if rung.name in self.arms or not explanation.cured_by(rung.name) or trial is None or not trial.filters:
                 continue
             yield from self._rung(rung, trial)
             explanation, _ = self.standing.best()
@@ -374,7 +377,7 @@ class _Search:
         able = [
             tried
             for tried in self.arms.values()
-            if tried.outcome is Outcome.SURVIVED and tried.filters and tried.arm in explanation.survives
+            if tried.outcome is Outcome.SURVIVED and tried.filters and explanation.cured_by(tried.arm)
         ]
         telling = [tried for tried in able if tried.arm not in BLUNT]
         order = telling or [t for t in able if t.arm == "suspect-dropped"] or able
@@ -389,8 +392,9 @@ class _Search:
         return tried
 
     def _try(self, trial: Trial, counts: Counts) -> Search[Outcome]:
-        if trial.clients < self.clients:
-            trial = replace(trial, clients=self.clients)
+        clients = 1 if self.live else max(trial.clients, self.clients)  # a page's other connections are there anyhow
+        if trial.clients != clients:
+            trial = replace(trial, clients=clients)
         self.verdict.connections += trial.clients
         result = yield trial
         counts.add(result.outcome)
