@@ -354,6 +354,20 @@ def test_usage(files: tuple[str, str], args: list[str], words: str) -> None:
         run(*(arg.format(a=files[0], b=files[1]) for arg in args))
 
 
+def test_what_one_says_after_the_other_has_ended_is_summed_up(tmp_path: Path) -> None:
+    paths = []
+    for name, count in (("a", 1), ("b", 9)):
+        made = Talk()
+        made.open(1)
+        for i in range(count):
+            made.wait(1000)
+            made.say(1, "server", "text", f"number {i}".encode())
+        made.end(1, "server", "fin")
+        paths.append(str(recorded.write(tmp_path / name, made.stop(), HEADER)))  # type: ignore[arg-type]
+    code, output = run(*paths)
+    assert code == 1 and "B went on after A had ended: 8 more messages" in output and "number 5" not in output
+
+
 def test_the_screen_obeys_nobody(tmp_path: Path) -> None:
     paths = []
     for name, nasty in (("a", "\x1b[31mred"), ("b", "[bold]not")):

@@ -75,9 +75,15 @@ def _comparison(console: Console, names: tuple[str, str], found: Comparison) -> 
         console.print(_handshake(found.handshake))
     if found.messages:
         console.print(Text.assemble("\n", ("Messages", "bold"), f"  {_counts(found)}"))
-        console.print(messages(found.messages[:SHOWN]))
-        if len(found.messages) > SHOWN:
-            console.print(f"  … and {plural(len(found.messages) - SHOWN, 'more difference')} (--json has all)")
+        during, after = _parted(found)
+        if during:
+            console.print(messages(during[:SHOWN]))
+        if len(during) > SHOWN:
+            console.print(f"  … and {plural(len(during) - SHOWN, 'more difference')} (--json has all)")
+        if after:
+            letter, other, style = ("A", "B", ONLY_A) if after[0].kind == "only-a" else ("B", "A", ONLY_B)
+            more = f" went on after {other} had ended: {plural(len(after), 'more message')} (--json has all)"
+            console.print(Text.assemble("  ", (letter, style), more))
     if not found.complete:
         console.print("  not all messages were compared: there are too many", style="yellow")
     if found.notes:
@@ -131,6 +137,24 @@ def _values(a: str | None, b: str | None) -> Text:
     left = missing if a is None else safe(a, ONLY_A, WIDTH)
     right = missing if b is None else safe(b, ONLY_B, WIDTH)
     return Text.assemble(left, " → ", right)
+
+
+def _parted(found: Comparison) -> tuple[list[MessageDifference], list[MessageDifference]]:
+    """What differs while both were open, and what one said when the other had ended already."""
+    during: list[MessageDifference] = []
+    after: list[MessageDifference] = []
+    for each in found.messages:
+        longer, shorter = (found.a, found.b) if each.kind == "only-a" else (found.b, found.a)
+        message = each.a or each.b
+        lifetime = shorter.connection.lifetime
+        late = (
+            each.kind != "changed"
+            and message is not None
+            and lifetime is not None
+            and message.at - (longer.connection.opened or 0.0) > lifetime
+        )
+        (after if late else during).append(each)
+    return during, after
 
 
 def _counts(found: Comparison) -> str:
