@@ -2,7 +2,7 @@
 
 Everything is below ``/hangup/``; :class:`Application` asks :class:`~hangup.web.access.Access` before any handler is
 made, WebSockets and wrong paths included, so that no handler can forget to. An answer of the API is JSON; a refusal or
-an error is ``{"error": "one line"}``::
+an error is ``{"error": "one line"}``, and the body of a ``POST`` is JSON too::
 
     GET  api/status                 what runs, and how much it has seen
     GET  api/connections?after=N    sums of connections N+1 to N+1000
@@ -110,7 +110,7 @@ class Server:
 
 
 class Application(web.Application):
-    """Lets nothing through to a handler that :class:`Access` refuses, or whose body is too large."""
+    """Lets nothing through to a handler that :class:`Access` refuses, or whose body is too large or no JSON."""
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> Any:
         """tornado: a request's head has been read, and nothing of its body."""
@@ -127,6 +127,9 @@ def _body_refusal(headers: httputil.HTTPHeaders) -> Refusal | None:
     length = headers.get("Content-Length", "0")
     if length.isdecimal() and int(length[:20]) > BODY_LIMIT:
         return Refusal(413, f"a body has at most {BODY_LIMIT} bytes")
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if length != "0" and kind != "application/json":
+        return Refusal(415, "a body must be application/json")
     return None
 
 
@@ -249,9 +252,6 @@ class _Filters(JsonHandler):
 
 class _FilterChange(JsonHandler):
     def post(self, action: str) -> None:
-        if self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
-            self.fail(415, "the body must be application/json")
-            return
         try:
             change = msgspec.json.decode(self.request.body, type=Change)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
