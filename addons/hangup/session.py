@@ -23,7 +23,7 @@ from hangup.filters.gate import HOLD_LIMIT, Express, Gate, perform
 from hangup.filters.outlet import Outlet
 from hangup.recording import events
 from hangup.recording.events import Event, How, Side
-from hangup.recording.express import Lane
+from hangup.recording.express import Lane, Screen, Simple
 from hangup.recording.frame_events import frame_event, junk_event, last_part_event, part_event
 from hangup.wire.deflate import Inflater, Params
 from hangup.wire.frames import BINARY, CLOSE, OPCODE_NAMES, OPCODES, TEXT, Frame, FrameReader, Mask, Piece
@@ -85,27 +85,33 @@ class Direction:
             self._observe(step, at)
             pos += len(step)
         if pos < end and self.assembler.idle:
-            took = self.express(data, pos, at, keep=False)
-            pos = took.stop
-            if took.lines:
-                self.session.write(took.lines)
+            pos, lines = self._express(data, pos, at, None, None)
+            if lines:
+                self.session.write(lines)
         if pos < end:
             self._observe(data[pos:] if pos else data, at)
 
-    def express(self, data: bytes, pos: int, at: float, keep: bool = True) -> Express:
+    def express(self, data: bytes, pos: int, at: float, screen: Screen | None) -> Express:
         """Takes the simple frames at ``pos``, counts them, and leaves it to the caller to write them down."""
+        n = self.session.n
+        frames: list[Simple] = []
+        stop, lines = self._express(data, pos, at, frames, screen)
+        return Express(stop, n, frames, lines)
+
+    def _express(
+        self, data: bytes, pos: int, at: float, frames: list[Simple] | None, screen: Screen | None
+    ) -> tuple[int, list[bytes]]:
         session, counters, lane = self.session, self.counters, self.lane
         assert lane is not None
-        before = session.n
-        took = Express(pos, before, [], [])
-        took.stop, session.n, size = lane.run(data, pos, before, at, took.lines, took.frames if keep else None)
-        if took.lines:
-            count = len(took.lines)
+        lines: list[bytes] = []
+        pos, session.n, size = lane.run(data, pos, session.n, at, lines, frames, screen)
+        if lines:
+            count = len(lines)
             counters.frames += count
             counters.bytes += size
             counters.last_n, counters.last_at, counters.last_opcode = session.n, at, lane.last_opcode
             self.messages += count
-        return took
+        return pos, lines
 
     def _observe(self, data: bytes, at: float) -> None:
         session, side, counters, assembler = self.session, self.side, self.counters, self.assembler

@@ -27,6 +27,7 @@ from hangup.filters.values import Seconds, bare_type, codec
 from hangup.filters.words import quote
 from hangup.recording import events
 from hangup.recording.events import How, Side
+from hangup.recording.express import Screen
 
 SIDES: tuple[Side, Side] = ("client", "server")
 
@@ -295,6 +296,11 @@ class Filter(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="f
     def bind(self, state: Any) -> Callable[[Any], Actions]:
         """:meth:`apply` for one connection, as it is called for each item."""
         return lambda item: self.apply(item, state)
+
+    def screen(self) -> Screen | None:
+        """A quick test of messages in one sound, uncompressed frame: it is shown only those that pass. None for a
+        filter that must see them all, for instance because it counts them."""
+        return None
 
     def deadline(self, state: Any) -> float | None:
         """When it wants to be woken (a time like ``at``), or None."""

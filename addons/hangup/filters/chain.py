@@ -35,6 +35,7 @@ from hangup.filters.base import (
 from hangup.filters.filter_set import Entry, FilterSet
 from hangup.recording import events
 from hangup.recording.events import FilterEvent, Side
+from hangup.recording.express import Screen
 
 Act = Callable[[Any], Actions]
 
@@ -156,6 +157,7 @@ class Chain:
         self._bound: dict[int, Bound] = {}
         self._wants: dict[Side, Kind] = {}
         self._lists: dict[tuple[Side, Kind], list[Bound]] = {}
+        self._screens: dict[Side, Screen | None] = {}
         self._timed: list[Bound] = []
         self.refresh()
 
@@ -183,8 +185,21 @@ class Chain:
                 self._wants[side] |= bound.filter.wants(side)
             for kind in Kind:
                 self._lists[side, kind] = [b for b in bounds if b.filter.wants(side) & kind]
+        self._screens = {side: self._screen(side) for side in SIDES}
         self._timed = [b for b in bounds if type(b.filter).deadline is not Filter.deadline]
         return True
+
+    def _screen(self, side: Side) -> Screen | None:
+        screens = [bound.filter.screen() for bound in self._lists[side, Kind.MESSAGE]]
+        if None in screens:
+            return None
+        if len(screens) == 1:
+            return screens[0]
+        return lambda opcode, data: any(screen(opcode, data) for screen in screens if screen is not None)
+
+    def screen(self, side: Side) -> Screen | None:
+        """What a simple message must pass to be of interest to any filter; None if all are."""
+        return self._screens[side]
 
     def _context(self, entry: Entry) -> Context:
         return Context(

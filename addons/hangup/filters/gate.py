@@ -16,7 +16,7 @@ from hangup.filters.chain import Bound, Chain, Verdict
 from hangup.filters.encoder import RSV1, Held, close_payload
 from hangup.filters.outlet import Outlet, Unit
 from hangup.recording.events import Event, Side
-from hangup.recording.express import Lane
+from hangup.recording.express import Lane, Screen, Simple
 from hangup.recording.frame_events import junk_event
 from hangup.wire.deflate import EFFORT
 from hangup.wire.frames import BINARY, CLOSE, CONTINUATION, OPCODES, TEXT, Frame, FrameReader, Junk, Piece
@@ -32,12 +32,12 @@ _DATA = (TEXT, BINARY, CONTINUATION)
 
 
 class Express(Struct, gc=False):
-    """What the express lane took: up to ``stop``, after frame ``n``; each frame as opcode, payload, where it begins
-    and where it ends; and the lines of the recording, which are still to be written."""
+    """What the express lane took: up to ``stop``, after frame ``n``; the frames of interest; and the lines of all of
+    them, which are still to be written."""
 
     stop: int
     n: int
-    frames: list[tuple[int, bytes, int, int]]
+    frames: list[Simple]
     lines: list[bytes]
 
 
@@ -55,7 +55,7 @@ class Direction(Protocol):
         """Emits an item's event; gives its frame's number and what the assembler noted."""
         ...
 
-    def express(self, data: bytes, pos: int, at: float) -> Express:
+    def express(self, data: bytes, pos: int, at: float, screen: Screen | None) -> Express:
         """Takes simple frames without writing them down."""
         ...
 
@@ -93,6 +93,7 @@ class Gate:
         self.plain = True
         """There is nothing to do: bytes may pass before they are read."""
         self._wants = NONE
+        self._screen: Screen | None = _nothing
         self._skip = 0
         self._rest = False
         self._state = _DONE
@@ -106,7 +107,9 @@ class Gate:
 
     def refresh(self, at: float) -> None:
         """The chain has changed."""
-        self._wants = self.connection.chain.wants(self.direction.side) & TRAFFIC
+        chain, side = self.connection.chain, self.direction.side
+        self._wants = chain.wants(side) & TRAFFIC
+        self._screen = chain.screen(side) if self._wants & Kind.MESSAGE else _nothing
         self.outlet.let_go(at)
         if self._wants:
             self.enter()
@@ -181,33 +184,50 @@ class Gate:
 
     def _express(self, data: bytes, pos: int, at: float) -> int:
         """Simple frames, each a message, read and encoded for the recording in one go."""
-        direction, outlet, connection = self.direction, self.outlet, self.connection
-        took = direction.express(data, pos, at)
-        lines, n, index = took.lines, took.n, direction.messages - len(took.frames)
+        direction, outlet, write = self.direction, self.outlet, self.connection.write
+        took = direction.express(data, pos, at, self._screen)
+        lines, stop = took.lines, took.stop
+        if not lines:
+            return pos
+        n, index = took.n, direction.messages - len(lines)
         start, written = pos, 0
-        if self._wants & Kind.MESSAGE:
-            side, decide, age = direction.side, connection.chain.decide, at - connection.opened
-            calm = True
-            for i, (opcode, payload, begin, stop) in enumerate(took.frames, 1):
-                item = Message(side, opcode, payload, n + i, n + i, index + i, at, age)
-                verdict = decide(item, Kind.MESSAGE) if not outlet.sealed else None
-                if verdict is None and calm:
-                    continue
-                if begin > start:
-                    outlet.plain(data[start:begin])
-                start = stop
-                self._mark = outlet.sent
-                connection.write(lines[written:i])
-                written = i
-                body = stop - len(payload)
-                key = data[body - 4 : body] if side == "client" else None
-                self._decided(verdict, item, [Held(n + i, data[begin:stop], payload, key)], at)
-                calm = self._calm
-        if took.stop > start:
-            outlet.plain(data[start : took.stop])
+        for i, opcode, payload, begin, end in took.frames:
+            item = self._message(opcode, payload, n + i, index + i, at)
+            verdict = self.connection.chain.decide(item, Kind.MESSAGE)
+            if verdict is None:
+                continue
+            if begin > start:
+                outlet.plain(data[start:begin])
+            self._simple(verdict, item, data[begin:end], lines[written:i], at)
+            start, written = end, i
+            if not self._calm:
+                self._one_by_one(data[start:stop], lines[written:], n + i, index + i, at)
+                return stop
+        if stop > start:
+            outlet.plain(data[start:stop])
         if written < len(lines):
-            connection.write(lines[written:] if written else lines)
-        return took.stop
+            write(lines[written:] if written else lines)
+        return stop
+
+    def _one_by_one(self, data: bytes, lines: list[bytes], n: int, index: int, at: float) -> None:
+        """The same for frames that may have to wait, or must not pass."""
+        for i, frame in enumerate(FrameReader(self.direction.side, keep_wire=True).feed(data)):
+            assert type(frame) is Frame and frame.wire is not None
+            item = self._message(frame.opcode, frame.payload, n + i + 1, index + i + 1, at)
+            wanted = self._wants & Kind.MESSAGE and not self.outlet.sealed
+            verdict = self.connection.chain.decide(item, Kind.MESSAGE) if wanted else None
+            self._simple(verdict, item, frame.wire, lines[i : i + 1], at)
+
+    def _message(self, opcode: int, payload: bytes, n: int, index: int, at: float) -> Message:
+        return Message(self.direction.side, opcode, payload, n, n, index, at, at - self.connection.opened)
+
+    def _simple(self, verdict: Verdict | None, item: Message, wire: bytes, lines: list[bytes], at: float) -> None:
+        """Writes down a simple frame, and what came before it, and carries out what was decided."""
+        self._mark = self.outlet.sent
+        self.connection.write(lines)
+        body = len(wire) - len(item.data)
+        key = wire[body - 4 : body] if item.side == "client" else None
+        self._decided(verdict, item, [Held(item.n, wire, item.data, key)], at)
 
     # Frames, and parts of large ones.
 
@@ -402,6 +422,10 @@ class Gate:
     def _first(self, kind: Kind) -> str:
         """The filter on whose account something is held."""
         return self.connection.chain.first(self.direction.side, kind) or self.encoder.dirty
+
+
+def _nothing(opcode: int, data: bytes) -> bool:
+    return False
 
 
 def _wire(held: list[Held]) -> bytes:

@@ -35,24 +35,35 @@ def parse_test(text: str) -> Test:
         raise FilterError(f"json={text}: a JSON path begins with $, for instance $.type==ping")
     steps = _steps(path)
     find = _walk(steps) if steps is not None else _library(path, text)
-    keys = [step for step in steps or () if isinstance(step, str)]
-    needle = keys[-1] if keys else ""
+    mark = required(text)
     if not sign:
-        return _test(find, lambda found: True, needle)
+        return _test(find, lambda found: True, mark)
     value = _value(rest)
     if sign == "!=":
         return _none_equal(find, value)
     if sign == "==":
-        return _test(find, _equals(value), value if isinstance(value, str) else needle)
+        return _test(find, _equals(value), mark)
     if sign == "~":
         try:
             search = re.compile(rest).search
         except (re.error, RecursionError, OverflowError) as error:
             raise FilterError(f"json={text}: {rest} is no regular expression: {error}") from None
-        return _test(find, lambda found: isinstance(found, str) and search(found) is not None, needle)
+        return _test(find, lambda found: isinstance(found, str) and search(found) is not None, mark)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise FilterError(f"json={text}: after {sign} there must be a number or a string")
-    return _test(find, _compares(_ORDER[sign], value), needle)
+    return _test(find, _compares(_ORDER[sign], value), mark)
+
+
+@lru_cache(maxsize=512)
+def required(text: str) -> bytes:
+    """Bytes that any message must have that fulfils the test, but for those with escapes (``\\``); often none."""
+    path, sign, rest = _split(text)
+    if sign == "!=":
+        return b""
+    needle = next((step for step in reversed(_steps(path) or ()) if isinstance(step, str)), "")
+    if sign == "==" and isinstance(value := _value(rest), str):
+        needle = value
+    return needle.encode("utf-8", "replace")
 
 
 def _split(text: str) -> tuple[str, str, str]:
@@ -143,9 +154,7 @@ def _compares(order: Callable[[Any, Any], bool], value: Any) -> Callable[[Any], 
     return holds
 
 
-def _test(find: Find, holds: Callable[[Any], bool], needle: str) -> Test:
-    mark = needle.encode("utf-8", "replace")
-
+def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> Test:
     def test(item: Any) -> bool:
         # What must stand in the bytes and does not (nor can, escaped) spares the parsing.
         if mark not in item.data and b"\\" not in item.data:

@@ -14,9 +14,10 @@ from msgspec import Meta
 
 from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Context, Filter, Kind
-from hangup.filters.json_test import parse_test
+from hangup.filters.json_test import parse_test, required
 from hangup.filters.values import Range, Seconds
 from hangup.recording.events import Side
+from hangup.recording.express import Screen
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 Predicate = Callable[[Any], bool]
@@ -85,6 +86,9 @@ class Selecting(Filter, frozen=True, kw_only=True):
     def apply(self, item: Any, state: Any) -> Actions:
         return self.act(item) if state(item) else None
 
+    def screen(self) -> Screen | None:
+        return _screen(self)
+
     def act(self, item: Any) -> Actions:
         """The actions for a selected item."""
         raise NotImplementedError
@@ -152,6 +156,22 @@ def _checks(match: Selecting, totals: tuple[tuple[Side, int], ...] | None) -> li
     if match.json is not None:
         checks.append(parse_test(match.json))
     return checks
+
+
+def _screen(match: Selecting) -> Screen | None:
+    """The most selective of the checks that need only the payload."""
+    if (text := match.text) is not None:
+        return lambda opcode, data: data == text
+    if (contains := match.contains) is not None:
+        return lambda opcode, data: contains in data
+    if match.json is not None and (mark := required(match.json)):
+        return lambda opcode, data: mark in data or b"\\" in data
+    if (size := match.size) is not None:
+        return lambda opcode, data: len(data) in size
+    if match.opcode in ("text", "binary"):
+        number = OPCODE_NUMBERS[match.opcode]
+        return lambda opcode, data: opcode == number
+    return None
 
 
 def _text(item: Any) -> str:

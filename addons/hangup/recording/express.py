@@ -7,6 +7,8 @@ to say about, and writes the line that the general way would write; a property t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from hangup.recording.events import Side
@@ -14,6 +16,11 @@ from hangup.wire.frames import Mask
 
 LONGEST = 65535
 """Payload bytes; longer frames cost little per byte the general way."""
+
+Screen = Callable[[int, bytes], bool]
+"""Whether a message of this opcode and payload is of interest."""
+Simple = tuple[int, int, bytes, int, int]
+"""A simple frame: how many lines there are with its own, opcode, payload, where it begins and where it ends."""
 
 _TEXT, _BINARY = 0x81, 0x82
 _encode = msgspec.json.Encoder().encode
@@ -35,13 +42,13 @@ class Lane:
         n: int,
         at: float,
         lines: list[bytes],
-        frames: list[tuple[int, bytes, int, int]] | None = None,
+        frames: list[Simple] | None = None,
+        screen: Screen | None = None,
     ) -> tuple[int, int, int]:
         """Takes frames from ``data`` at ``pos`` on, as long as they are of the simple kind and whole.
 
-        The last frame before had the number ``n``. Appends a line each to ``lines``, and to ``frames`` its opcode,
-        payload, begin and end; returns where it stopped, the number of the last frame, and the payload bytes that it
-        saw.
+        The last frame before had the number ``n``. Appends a line each to ``lines``, and to ``frames`` those that pass
+        the ``screen``; returns where it stopped, the number of the last frame, and the payload bytes that it saw.
         """
         end = len(data)
         client, mask, encode, append = self._client, self._mask, _encode, lines.append
@@ -91,8 +98,8 @@ class Lane:
                 append(b'%b%d%b%b",%b}\n' % (start, n, middle, key.hex().encode(), value))
             else:
                 append(b"%b%d%b,%b}\n" % (start, n, middle, value))
-            if frames is not None:
-                frames.append((first & 15, payload, pos, stop))
+            if frames is not None and (screen is None or screen(first & 15, payload)):
+                frames.append((len(lines), first & 15, payload, pos, stop))
             size += length
             opcode = first
             pos = stop

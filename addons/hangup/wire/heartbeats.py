@@ -88,6 +88,7 @@ for _form in FORMS:
         _EXACT[_form.opcode, _form.ping] = Beat("ping", _form.name)
         if _form.pong is not None:
             _EXACT.setdefault((_form.opcode, _form.pong), Beat("pong", _form.name))
+_LONGEST_EXACT = max(len(_data) for _, _data in _EXACT)
 _EXACT[BINARY, b""] = Beat("ping", "empty")
 for _space in (b"\r\n", b" "):
     _EXACT[TEXT, _space] = _EXACT[BINARY, _space] = Beat("ping", "stomp")
@@ -122,8 +123,7 @@ def recognise(opcode: int, data: bytes) -> Beat | None:
         return _CONTROL.get(opcode)
     if len(data) > LONGEST:
         return None
-    beat = _EXACT.get((opcode, data))
-    if beat is not None:
+    if len(data) <= _LONGEST_EXACT and (beat := _EXACT.get((opcode, data))) is not None:
         return beat
     low = data.lower()
     if not (
@@ -136,7 +136,7 @@ def recognise(opcode: int, data: bytes) -> Beat | None:
         or b'"hb' in low
         or b'"ka"' in low
     ):  # fast, as every short message comes here
-        return _word(data)
+        return _word(data) if len(data) <= _LONGEST_EXACT else None
     data = data.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\x00\x1e")
     if data[:1] == b"{":
         found = _load(data)

@@ -8,7 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from hangup.filters.base import NONE, Actions, Control, Drop, Filter, Inject, Kind, Message
+from hangup.filters.library.heartbeats import is_heartbeat
 from hangup.recording.events import Side
+from hangup.recording.express import Screen
 from hangup.wire.frames import PING, PONG
 from hangup.wire.heartbeats import answer, recognise
 
@@ -35,6 +37,9 @@ class AnswerPing(Filter, frozen=True, kw_only=True):
         if self.side not in (None, side):
             return NONE
         return {"control": Kind.CONTROL, "message": Kind.MESSAGE}.get(self.level, self.kinds)
+
+    def screen(self) -> Screen | None:
+        return is_heartbeat
 
     def apply(self, item: Message | Control, state: Any) -> Actions:
         other: Side = "server" if item.side == "client" else "client"

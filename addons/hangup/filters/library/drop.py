@@ -11,6 +11,7 @@ from msgspec import Meta
 from hangup.filters.base import DROP, NONE, TRAFFIC, Actions, Context, Control, Filter, Kind
 from hangup.filters.match import Selecting, opcode_is
 from hangup.recording.events import Side
+from hangup.recording.express import Screen
 from hangup.wire.frames import CLOSE
 
 
@@ -45,6 +46,9 @@ class Only(Selecting, frozen=True, kw_only=True):
 
     def apply(self, item: Any, state: Any) -> Actions:
         return self.bind(state)(item)
+
+    def screen(self) -> Screen | None:
+        return None
 
 
 class Mute(Filter, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from hangup.filters.match import Predicate, Selecting
 from hangup.filters.values import Seconds
 from hangup.recording import events
 from hangup.recording.events import Side
+from hangup.recording.express import Screen
 
 
 class _State(Struct):
@@ -69,6 +70,9 @@ class Close(Selecting, frozen=True, kw_only=True):
 
     def bind(self, state: _State) -> Callable[[Any], Actions]:
         return lambda item: self.apply(item, state)
+
+    def screen(self) -> Screen | None:
+        return None if self.frames is not None else super().screen()
 
     def apply(self, item: Any, state: _State) -> Actions:
         if state.done or (self.frames is not None and item.last < self.frames):

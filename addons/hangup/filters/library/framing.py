@@ -11,6 +11,11 @@ from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Change, Control, Filter, Kind, Message, Reframe, Request
 from hangup.filters.match import Selecting
 from hangup.recording.events import Side
+from hangup.recording.express import Screen
+
+
+def _none(opcode: int, data: bytes) -> bool:
+    return False  # simple frames are whole and sound
 
 
 class Defragment(Selecting, frozen=True, kw_only=True):
@@ -20,6 +25,9 @@ class Defragment(Selecting, frozen=True, kw_only=True):
     """
 
     example: ClassVar[str] = "defragment side=client"
+
+    def screen(self) -> Screen | None:
+        return _none
 
     def act(self, item: Any) -> Actions:
         return (Reframe(()),) if isinstance(item, Message) and item.fragments > 1 else None
@@ -60,6 +68,9 @@ class UnmaskFix(Filter, frozen=True, kw_only=True):
 
     def wants(self, side: Side) -> Kind:
         return self.kinds if self.side in (None, side) else NONE
+
+    def screen(self) -> Screen | None:
+        return _none
 
     def apply(self, item: Message | Control, state: Any) -> Actions:
         return (Reframe(mask=True),) if {"unmasked", "masked"} & set(item.problems) else None

@@ -10,7 +10,13 @@ from msgspec import Meta
 from hangup.errors import FilterError
 from hangup.filters.base import DROP, Actions, Message, Replace
 from hangup.filters.match import Predicate, Selecting
-from hangup.wire.heartbeats import FORM, recognise
+from hangup.recording.express import Screen
+from hangup.wire.heartbeats import FORM, LONGEST, recognise
+
+
+def is_heartbeat(opcode: int, data: bytes) -> bool:
+    """Whether a message is a heartbeat in any form."""
+    return len(data) <= LONGEST and recognise(opcode, data) is not None
 
 
 class Heartbeats(Selecting, frozen=True, kw_only=True):
@@ -40,6 +46,9 @@ class Heartbeats(Selecting, frozen=True, kw_only=True):
 
     def apply(self, item: Any, state: Any) -> Actions:
         return self.bind(state)(item)
+
+    def screen(self) -> Screen | None:
+        return is_heartbeat
 
 
 class DropHeartbeat(Heartbeats, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from msgspec import Meta
 from hangup.errors import FilterError
 from hangup.filters.base import DROP, NONE, TRAFFIC, Action, Actions, Control, Filter, Kind, Message, Reframe, Replace
 from hangup.recording.events import Side
+from hangup.recording.express import Screen
 from hangup.wire.frames import CLOSE, TEXT
 
 FRAMING = (
@@ -68,6 +69,11 @@ class _Malformed(Filter, frozen=True, kw_only=True):
 
     def wants(self, side: Side) -> Kind:
         return self.kinds if self.side in (None, side) else NONE
+
+    def screen(self) -> Screen | None:
+        if "not-json" in self.what:
+            return None
+        return lambda opcode, data: data.startswith(_BOM) or b"NaN" in data or b"Infinity" in data
 
     def begin(self, context: Any) -> frozenset[str]:
         return frozenset(self.what) | (frozenset(FRAMING) if "framing" in self.what else frozenset())

@@ -26,7 +26,11 @@ class Script(Filter, frozen=True, kw_only=True):
         class Mine(Filter, frozen=True, kw_only=True):
             kinds = Kind.MESSAGE
 
-            def apply(self, item, state):
+            def screen(self) -> Screen | None:
+        made: Filter = self._made
+        return made.screen()
+
+    def apply(self, item, state):
                 return [Drop()] if item.data == b"ping" else None
 
     It is given items and answers with actions, as hangup.filters.base describes them. The file runs within the proxy,
