@@ -25,6 +25,19 @@ HANGUP = [sys.executable, "-c", "from hangup.cli import main; main()"]
 
 MITMDUMP = [sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()"]
 
+_IMPATIENCE = """
+from mitmproxy.proxy import server
+
+class Impatient(server.TimeoutWatchdog):
+    def __init__(self, timeout, callback):
+        super().__init__(1, callback)
+
+server.TimeoutWatchdog = Impatient
+"""
+IMPATIENT_HANGUP = [*HANGUP[:-1], _IMPATIENCE + HANGUP[-1]]
+IMPATIENT_MITMDUMP = [*MITMDUMP[:-1], _IMPATIENCE + MITMDUMP[-1]]
+"""The same on a mitmproxy that closes what is silent for a second, instead of ten minutes."""
+
 
 @functools.cache
 def home() -> Path:
@@ -38,11 +51,13 @@ def _surroundings() -> dict[str, str]:
     return {"HOME": str(home()), "XDG_STATE_HOME": str(home() / "state")}
 
 
-def hangup(*arguments: str | os.PathLike[str], check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+def hangup(
+    *arguments: str | os.PathLike[str], check: bool = True, environment: dict[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Run ``hangup ARGUMENTS`` to its end."""
     done = subprocess.run(
         [*HANGUP, *(os.fspath(word) for word in arguments)],
-        env={**os.environ, **_surroundings()},
+        env={**os.environ, **_surroundings(), **(environment or {})},
         capture_output=True,
         text=True,
         timeout=DEADLINE * 2,
@@ -138,9 +153,11 @@ class HangupProxy(_Proxy):
 class Mitmdump(_Proxy):
     """Stock ``mitmdump ARGUMENTS`` on a free port of the loopback."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *arguments: str, command: Sequence[str] = MITMDUMP, environment: dict[str, str] | None = None
+    ) -> None:
         words = ["--listen-host", "127.0.0.1", "--listen-port", "0", "--set", "ssl_insecure=true"]
-        super().__init__([*MITMDUMP, *words, *arguments], environment)
+        super().__init__([*command, *words, *arguments], environment)
         self._await_address(r"listening at \*?(?:\w+://)?(?P<host>[\d.]+|\[[\w:]+\]):(?P<port>\d+)")
 
     def __enter__(self) -> Mitmdump:

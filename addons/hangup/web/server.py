@@ -193,6 +193,12 @@ class Secured(web.RequestHandler):
             self.set_header(name, value)
 
 
+    def log_exception(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """tornado: a handler raised. A request that was wrong is told to who sent it, not to the terminal."""
+        if not (isinstance(error, web.HTTPError) and error.status_code < 500):
+            super().log_exception(kind, error, trace)
+
+
 class JsonHandler(Secured):
     """JSON in and out, errors included."""
 
