@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +9,12 @@ import pytest
 
 from hangup.recording.events import End, Frame, Raw
 from harness import frames
-from harness.comparison import CASES, markdown, measure, path, play_all, through_hangup
-from harness.endings import SIDES, Ending
+from harness.comparison import CASES, markdown, measure, path, play_all
+from harness.endings import SIDES, Ending, Played
 from harness.frames import MASK, TEXT
 from harness.peers import Answer, RawServer, Side, dial, open_websocket, request_head
-from harness.proxies import HangupProxy
+from harness.proxies import IMPATIENT_HANGUP, HangupProxy
+from harness.reading import connections
 
 IDS = [path(*case).strip("/").replace("/", "-by-") for case in CASES]
 
@@ -25,8 +25,11 @@ class Table:
     def __init__(self) -> None:
         with RawServer() as server:
             self.direct = dict(zip(CASES, play_all(server.address, server), strict=True))
-            played, self.said, self.events = through_hangup(server)
-        self.proxied = dict(zip(CASES, played, strict=True))
+            with HangupProxy(server.url) as proxy:
+                self.proxied = dict(zip(CASES, play_all(proxy.address, server), strict=True))
+                proxy.stop()
+                self.said = {c["path"]: c["ending"] for c in proxy.show()["connections"]}
+                self.recorded = connections(proxy.events())
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +67,10 @@ def test_what_is_said_of_it(table: Table, ending: Ending, side: Side) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_the_events_of_an_ending(table: Table, side: Side) -> None:
-    by_conn: dict[int, list[Any]] = {}
-    conns: dict[str, int] = {}
-    for event in table.events:
-        by_conn.setdefault(event.conn, []).append(event)
-        if hasattr(event, "request"):
-            conns[event.request.target] = event.conn
     for ending, ender in CASES:
         if ender != side:
             continue
-        events = by_conn[conns[path(ending, side)]]
+        events = table.recorded[path(ending, side)].events
         first = next(e for e in events if isinstance(e, End))
         assert first.by == ""
         if ending.how != "close":
@@ -93,33 +90,25 @@ def other(side: Side) -> Side:
 def test_comparison_with_stock() -> None:
     """The table in the README: stock mitmproxy hides the endings that hangup passes on."""
     rows = measure()
-    for row in rows:
-        assert row.hangup.seen == row.direct.seen
-        if row.ending.how != "close":
-            assert "CLOSE 1000" in row.stock.seen
-            assert row.side in row.hangup_says["sentence"]
-    assert markdown(rows).count("\n") == len(CASES) + 1
+    for (ending, side), row in zip(CASES, rows, strict=False):
+        assert row.hangup == row.direct
+        assert side in row.hangup_says
+        if ending.how != "close":
+            assert row.stock.seen == "CLOSE 1000, FIN"
+    silence, down = rows[len(CASES) :]
+    assert silence.hangup == silence.direct == Played("nothing", "nothing")
+    assert "FIN" in silence.stock.seen
+    assert (down.direct.seen, down.hangup.seen) == ("connection refused", "HTTP 502")
+    assert "refused" in down.hangup_says
+    assert markdown(rows).count("the same") >= len(CASES)
 
 
 # Silence ---------------------------------------------------------------------------------------------------
 
-IMPATIENT = """
-from mitmproxy.proxy import server
-
-class Impatient(server.TimeoutWatchdog):
-    def __init__(self, timeout, callback):
-        super().__init__(1, callback)
-
-server.TimeoutWatchdog = Impatient
-from hangup.cli import main
-main()
-"""
-"""``hangup`` on a mitmproxy that closes what is silent for a second, instead of ten minutes."""
-
 
 def test_silence_ends_nothing() -> None:
     """A plain HTTP connection, silent since later, is closed by mitmproxy's watchdog; the WebSocket is not."""
-    with RawServer() as server, HangupProxy(server.url, command=[sys.executable, "-c", IMPATIENT]) as proxy:
+    with RawServer() as server, HangupProxy(server.url, command=IMPATIENT_HANGUP) as proxy:
         client = open_websocket(proxy.address, "/silent")
         upstream = server.accept("/silent")
         control = dial(proxy.address)

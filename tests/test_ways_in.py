@@ -5,17 +5,21 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from harness import frames, namespaces
+from hangup.recording import journal
+from hangup.recording.events import Stop
+from harness import DEADLINE, frames, namespaces
 from harness.certificates import authority, trusting_anyone
 from harness.frames import BINARY, MASK, PING, TEXT
 from harness.peers import Address, Head, How, Peer, RawServer, dial, open_websocket
-from harness.proxies import HANGUP, HangupProxy, Mitmdump, hangup
+from harness.programs import Program
+from harness.proxies import HANGUP, HangupProxy, Mitmdump, hangup, home
 from harness.reading import Connection, connections
 
 FROM_CLIENT = frames.frame(TEXT, b"hello", mask=MASK) + frames.frame(0x3, b"odd", mask=MASK)
@@ -89,8 +93,6 @@ def test_mitmproxys_own_authority_towards_clients() -> None:
 
 
 def test_plain_http_passes_and_is_counted() -> None:
-    from hangup.recording.events import Stop
-
     with RawServer() as server, HangupProxy(server.url) as proxy:
         client = dial(proxy.address)
         for path in ("/health", "/app.js?v=1"):
@@ -226,16 +228,37 @@ def addon() -> Iterator[str]:
     yield path
 
 
-def test_addon_in_mitmdump(addon: str, tmp_path: Path) -> None:
-    recording = tmp_path / "run.jsonl"
-    with RawServer() as server:
-        mode = f"reverse:http://127.0.0.1:{server.port}"
-        with Mitmdump("-s", addon, "--mode", mode, "--set", f"hangup_record={recording}") as stock:
-            client = open_websocket(stock.address, "/stock")
+CALL = """
+import os
+import socket
+from mitmproxy import ctx
+
+def running():
+    port = ctx.master.addons.get("proxyserver").listen_addrs()[0][1]
+    with socket.create_connection(("127.0.0.1", int(os.environ["CALL"]))) as sock:
+        sock.sendall(str(port).encode())
+"""
+"""An addon that calls the test to tell where the program listens: on a terminal it cannot be read."""
+
+
+@pytest.mark.parametrize("program", ["mitmdump", "mitmproxy", "mitmweb"])
+def test_addon_in(program: str, addon: str, tmp_path: Path) -> None:
+    recording, call = tmp_path / "run.jsonl", tmp_path / "call.py"
+    call.write_text(CALL)
+    with RawServer() as server, socket.create_server(("127.0.0.1", 0)) as listener:
+        words = ["-s", addon, "-s", str(call), "--mode", f"reverse:http://127.0.0.1:{server.port}"]
+        words += ["--listen-host", "127.0.0.1", "--listen-port", "0", "--set", f"hangup_record={recording}"]
+        if program == "mitmweb":
+            words += ["--no-web-open-browser", "--web-port", "0"]
+        command = [sys.executable, "-c", f"from mitmproxy.tools.main import {program}; {program}()", *words]
+        environment = {"HOME": str(home()), "CALL": str(listener.getsockname()[1]), "TERM": "xterm"}
+        with Program(command, environment=environment, terminal=program == "mitmproxy") as stock:
+            listener.settimeout(DEADLINE)
+            with listener.accept()[0] as told:
+                port = int(told.recv(100))
+            client = open_websocket(("127.0.0.1", port), "/stock")
             converse(client, server.accept("/stock"))
             stock.stop()
-    from hangup.recording import journal
-
     check(connections(journal.read(recording))["/stock"])
 
 

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from harness.endings import ENDINGS, SIDES, Ending, Played, play
-from harness.peers import Address, RawServer, Side
-from harness.proxies import HangupProxy, Mitmdump
-
-if TYPE_CHECKING:
-    from hangup.recording.events import AnyEvent
+from harness.endings import ENDINGS, SIDES, Ending, Played, describe, play
+from harness.peers import Address, Head, RawServer, Side, dial, open_websocket, request_head
+from harness.proxies import IMPATIENT_HANGUP, IMPATIENT_MITMDUMP, MITMDUMP, HangupProxy, Mitmdump
 
 STOCK_ADDON = """
 import json, os
@@ -34,19 +31,18 @@ addons = [Verdicts()]
 
 
 class Row(NamedTuple):
-    """One ending by one side: what the other side saw, and what was said of it."""
+    """One ending: what each side saw of it, and what was said of it, without a proxy and through each."""
 
-    ending: Ending
-    side: Side
+    title: str
     direct: Played
     stock: Played
     stock_says: str
     hangup: Played
-    hangup_says: dict[str, Any]
+    hangup_says: str
 
 
 @contextmanager
-def stock_proxy(server: RawServer) -> Iterator[tuple[Mitmdump, Path]]:
+def stock_proxy(server: RawServer, command: Sequence[str] = MITMDUMP) -> Iterator[tuple[Mitmdump, Path]]:
     """Stock ``mitmdump`` in front of this server, and the file in which it says how each flow ended."""
     with tempfile.TemporaryDirectory(prefix="hangup-stock-") as folder:
         addon, verdicts = Path(folder, "verdicts.py"), Path(folder, "verdicts.jsonl")
@@ -54,6 +50,7 @@ def stock_proxy(server: RawServer) -> Iterator[tuple[Mitmdump, Path]]:
         verdicts.touch()
         with Mitmdump(
             *["--mode", f"reverse:http://127.0.0.1:{server.port}", "-s", str(addon), "--set", "flow_detail=0"],
+            command=command,
             environment={"VERDICTS": str(verdicts)},
         ) as proxy:
             yield proxy, verdicts
@@ -82,50 +79,113 @@ def play_all(address: Address, server: RawServer) -> list[Played]:
     return [play(ending, side, address, server, path(ending, side)) for ending, side in CASES]
 
 
-def through_stock(server: RawServer) -> tuple[list[Played], dict[str, str]]:
-    """All of it through stock ``mitmdump``, and what that said of each path."""
-    with stock_proxy(server) as (mitmdump, verdicts):
-        played = play_all(mitmdump.address, server)
-        mitmdump.stop()
-        return played, read_verdicts(verdicts)
-
-
-def through_hangup(server: RawServer) -> tuple[list[Played], dict[str, Any], list[AnyEvent]]:
-    """All of it through ``hangup proxy``; what ``hangup show`` says of each path's ending, and the events."""
-    with HangupProxy(server.url) as proxy:
-        played = play_all(proxy.address, server)
-        proxy.stop()
-        shown = {c["path"]: c["ending"] for c in proxy.show()["connections"]}
-        return played, shown, proxy.events()
-
-
 def measure() -> list[Row]:
-    """Play every ending by every side, three times."""
+    """Play every ending by every side, and then some, three times."""
     with RawServer() as server:
         direct = play_all(server.address, server)
-        stock, verdicts = through_stock(server)
-        ours, shown, _ = through_hangup(server)
-    return [
-        Row(*case, direct[n], stock[n], verdicts.get(path(*case), "nothing"), ours[n], shown[path(*case)])
+        with stock_proxy(server) as (mitmdump, verdicts):
+            stock = play_all(mitmdump.address, server)
+            mitmdump.stop()
+            said = read_verdicts(verdicts)
+        with HangupProxy(server.url) as proxy:
+            ours = play_all(proxy.address, server)
+            proxy.stop()
+            sentences = read_sentences(proxy)
+    rows = [
+        Row(f"{case[1]}: {case[0].title}", direct[n], stock[n], said[path(*case)], ours[n], sentences[path(*case)])
         for n, case in enumerate(CASES)
     ]
+    return [*rows, measure_silence(), measure_backend_down()]
+
+
+def measure_silence() -> Row:
+    """Nobody says anything for longer than mitmproxy's ``tcp_timeout``, here a second instead of ten minutes."""
+    with RawServer() as server:
+        direct = play_silence(server.address, server)
+        with stock_proxy(server, IMPATIENT_MITMDUMP) as (mitmdump, verdicts):
+            stock = play_silence(mitmdump.address, server)
+            mitmdump.stop()
+            said = read_verdicts(verdicts)
+        with HangupProxy(server.url, command=IMPATIENT_HANGUP) as proxy:
+            ours = play_silence(proxy.address, server)
+            proxy.stop()
+            sentences = read_sentences(proxy)
+    return Row("nobody: silence for longer than `tcp_timeout`", direct, stock, said["/"], ours, sentences["/"])
+
+
+def play_silence(address: Address, server: RawServer) -> Played:
+    """Open a connection and wait for more than the second that the impatient proxies wait."""
+    client = open_websocket(address, "/")
+    upstream = server.accept("/")
+    try:
+        for peer in (client, upstream):
+            peer.wait_end(1.5)
+    except AssertionError:
+        pass
+    played = Played(describe(client), describe(upstream))
+    client.close()
+    upstream.close()
+    return played
+
+
+def measure_backend_down() -> Row:
+    """Nobody listens where the backend should be."""
+    with RawServer() as server:
+        server.refuse()
+        with stock_proxy(server) as (mitmdump, verdicts):
+            stock = play_backend_down(mitmdump.address)
+            mitmdump.stop()
+            said = read_verdicts(verdicts)
+        with HangupProxy(server.url) as proxy:
+            ours = play_backend_down(proxy.address)
+            proxy.stop()
+            sentences = read_sentences(proxy)
+        direct = play_backend_down(server.address)
+    return Row("server: is down", direct, stock, said.get("/", "nothing"), ours, sentences["/"])
+
+
+def play_backend_down(address: Address) -> Played:
+    """Ask for a WebSocket and see."""
+    try:
+        client = dial(address)
+    except ConnectionRefusedError:
+        return Played("connection refused", "")
+    client.send(request_head("/", "localhost"))
+    try:
+        head = client.take(b"\r\n\r\n")
+        seen = f"HTTP {Head.parse(head).status}"
+    except AssertionError:
+        seen = describe(client)
+    client.close()
+    return Played(seen, "")
+
+
+def read_sentences(proxy: HangupProxy) -> dict[str, str]:
+    """What ``hangup show`` says of the ending of each path."""
+    return {c["path"]: c["ending"]["sentence"] for c in proxy.show()["connections"]}
 
 
 def markdown(rows: list[Row]) -> str:
     """The rows as a table."""
     lines = [
-        "| what happened | the other side sees, without a proxy | through stock mitmproxy | stock says"
+        "| who: what | the other side sees, without a proxy | through stock mitmproxy | stock says"
         " | through hangup | hangup says |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
-        same = "the same" if row.hangup.seen == row.direct.seen else f"**{row.hangup.seen}**"
-        stock = "the same" if row.stock.seen == row.direct.seen else f"**{row.stock.seen}**"
-        lines.append(
-            f"| {row.side}: {row.ending.title} | {row.direct.seen} | {stock} | {row.stock_says} | {same}"
-            f" | {row.hangup_says['sentence']} |"
-        )
+        cells = [row.title, row.direct.seen, difference(row.stock, row.direct), row.stock_says]
+        lines.append(f"| {' | '.join([*cells, difference(row.hangup, row.direct), row.hangup_says])} |")
     return "\n".join(lines)
+
+
+def difference(played: Played, direct: Played) -> str:
+    """What both sides saw, where it is not what they see without a proxy."""
+    words = []
+    if played.seen != direct.seen:
+        words.append(f"**{played.seen}**")
+    if played.ender_saw != direct.ender_saw:
+        words.append(f"who did it sees **{played.ender_saw}** instead of {direct.ender_saw}")
+    return "; ".join(words) or "the same"
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def describe(peer: Peer, *, server_ends_tcp: bool = False) -> str:
 
     With ``server_ends_tcp``, the end of the TCP connection after a CLOSE goes without saying.
     """
-    words = []
+    words: list[str] = []
     size = 0
     for n, each in enumerate(frames.parse(peer.received)):
         length = len(frames.frame(each.opcode, each.payload, mask=MASK if each.masked else None))
@@ -161,7 +161,7 @@ def describe(peer: Peer, *, server_ends_tcp: bool = False) -> str:
         if n == 0:
             continue
         if each.opcode != frames.CLOSE:
-            words.append(f"{each.payload!r}")
+            words.append(f'"{each.payload.decode(errors="replace")}"')
         elif len(each.payload) < 2:
             words.append("CLOSE without a code")
         else:

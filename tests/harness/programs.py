@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -17,11 +18,20 @@ from harness.forks import Forked
 TESTS = Path(__file__).parents[1]
 
 
+def _terminal() -> tuple[int, int]:
+    import termios
+
+    screen, inside = os.openpty()
+    termios.tcsetwinsize(screen, (40, 120))
+    return screen, inside
+
+
 class Program:
     """A running child. ``output`` is its stdout and ``errors`` its stderr so far, as text.
 
     Leaving the ``with`` block kills it when it still runs. ``PYTHONPATH`` leads to the tests too, so that a
-    child can import this package; ``environment`` is added to the parent's.
+    child can import this package; ``environment`` is added to the parent's. With ``terminal`` its standard input
+    and output are one.
     """
 
     def __init__(
@@ -30,34 +40,43 @@ class Program:
         *,
         environment: Mapping[str, str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
+        terminal: bool = False,
     ) -> None:
         self.command = [os.fspath(word) for word in command]
         self._changed = threading.Condition()
         self._lines: dict[str, list[str]] = {"output": [], "errors": []}
         self._ended: set[str] = set()
+        self._terminal = terminal
         self.process = self._start(dict(environment or {}), cwd)
         for name, pipe in (("output", self.process.stdout), ("errors", self.process.stderr)):
             threading.Thread(target=self._follow, args=(name, pipe), daemon=True).start()
 
     def _start(self, environment: dict[str, str], cwd: str | os.PathLike[str] | None) -> subprocess.Popen[str] | Forked:
         path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
-        return subprocess.Popen(
+        screen, inside = _terminal() if self._terminal else (-1, -1)
+        process = subprocess.Popen(
             self.command,
             env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **environment},
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdin=inside if self._terminal else subprocess.DEVNULL,
+            stdout=inside if self._terminal else subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
             errors="replace",
         )
+        if self._terminal:
+            os.close(inside)
+            process.stdout = open(screen, encoding="utf-8", errors="replace")
+        return process
 
     def _follow(self, name: str, pipe: object) -> None:
-        for line in pipe:  # type: ignore[attr-defined]
-            with self._changed:
-                self._lines[name].append(line)
-                self._changed.notify_all()
+        # A terminal that its last user has left gives an error instead of an end.
+        with contextlib.suppress(OSError):
+            for line in pipe:  # type: ignore[attr-defined]
+                with self._changed:
+                    self._lines[name].append(line)
+                    self._changed.notify_all()
         pipe.close()  # type: ignore[attr-defined]
         with self._changed:
             self._ended.add(name)
