@@ -64,6 +64,7 @@ class Leg(asyncio.Protocol):
         self.gone = False
         """We closed or reset it ourselves."""
         self.paused = False
+        self.slowed = False
         self.error: Exception | None = None
 
     @property
@@ -93,8 +94,7 @@ class Leg(asyncio.Protocol):
             return False
         self.inner = transport.get_protocol()
         transport.set_protocol(self)
-        if self.peer.paused:
-            transport.pause_reading()
+        self.pace()
         return True
 
     def data_received(self, data: bytes) -> None:
@@ -236,23 +236,28 @@ class Leg(asyncio.Protocol):
     def pause_writing(self) -> None:
         """asyncio: the write buffer is full."""
         self.paused = True
-        self.peer.hold(True)
+        self.peer.pace()
         if self.inner is not None:
             self.inner.pause_writing()
 
     def resume_writing(self) -> None:
         """asyncio: the write buffer has room again."""
         self.paused = False
-        self.peer.hold(False)
+        self.peer.pace()
         if self.inner is not None:
             self.inner.resume_writing()
 
-    def hold(self, stop: bool) -> None:
+    def slow(self, stop: bool) -> None:
+        """Stops reading while what was read cannot be recorded as fast as it comes."""
+        self.slowed = stop
+        self.pace()
+
+    def pace(self) -> None:
         """Stops or resumes reading, when it is ours to stop."""
         transport = self.transport
         if transport is None or self.inner is None or transport.is_closing():
             return
-        if stop:
+        if self.peer.paused or self.slowed:
             transport.pause_reading()
         else:
             transport.resume_reading()

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from hangup import __version__
 from hangup.recording import events
-from hangup.recording.account import Ledger
+from hangup.recording.account import Connection, Ledger
 from hangup.recording.events import End, Event, Frame, Part, Side
 from hangup.recording.journal import Journal, new_path
 from hangup.session import Session
+
+BEHIND = 4 << 20
+"""Bytes that may wait to be written before traffic is slowed down to what can be recorded."""
 
 FLUSH_AFTER = 0.01
 """Seconds that a line may wait in memory: well within the 50 ms after which it must be in the file."""
@@ -66,6 +69,7 @@ class Recorder:
         self.ledger = Ledger()
         self.sessions: dict[int, Session] = {}
         """Those under way, by number: they keep the sums of their data frames."""
+        self._waiting: list[Callable[[], None]] = []
         self.listeners: list[Callable[[Event], None]] = []
         self.http = 0
         self.conns = 0
@@ -107,6 +111,23 @@ class Recorder:
     def _flush(self) -> None:
         self._timer = None
         self.journal.flush()
+        if self._waiting and self.journal.behind < BEHIND // 2:
+            waiting, self._waiting = self._waiting, []
+            for resume in waiting:
+                resume()
+        if self._waiting:
+            self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)
+
+    @property
+    def congested(self) -> bool:
+        """Whether the disk, or the thread that writes to it, cannot keep up."""
+        return self.journal.behind > BEHIND
+
+    def when_clear(self, resume: Callable[[], None]) -> None:
+        """Calls ``resume`` once what waits to be written has become little."""
+        self._waiting.append(resume)
+        if self._timer is None:
+            self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)
 
     def tally(self, conn: int) -> None:
         """Brings the sums of a connection's data frames up to date."""
@@ -117,6 +138,12 @@ class Recorder:
         for side in sides:
             c = session.direction(side).counters
             self.ledger.tally(conn, side, c.frames, c.bytes, c.last_n, c.last_at, c.last_opcode)
+
+    def sums(self) -> list[Connection]:
+        """All connections so far, with the sums of those that are open up to date."""
+        for conn in self.sessions:
+            self.tally(conn)
+        return list(self.ledger.connections.values())
 
     def note(self, text: str, conn: int = 0) -> None:
         """Records a remark."""

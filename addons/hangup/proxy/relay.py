@@ -74,6 +74,9 @@ class Relay:
             self.session.observe(side, data, self.recorder.now())
         except Exception:  # a fault of ours must not become the connection's
             self._failed()
+        if self.recorder.congested and not leg.slowed:
+            leg.slow(True)
+            self.recorder.when_clear(lambda: leg.slow(False))
 
     def _failed(self) -> None:
         logger.exception("recording failed on connection %d", self.session.conn)

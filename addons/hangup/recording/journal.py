@@ -125,6 +125,11 @@ class Journal:
         """Whether there is something to flush."""
         return bool(self._lines)
 
+    @property
+    def behind(self) -> int:
+        """Bytes that wait to be written; 0 while the disk refuses, when waiting for it would be of no use."""
+        return 0 if self._outage else self._behind
+
     def write(self, event: Event) -> None:
         """Buffers an event. One that cannot be encoded is counted as lost, in its place."""
         if self._cutter is not None:

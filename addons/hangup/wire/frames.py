@@ -15,6 +15,7 @@ Frames larger than ``PIECE_LIMIT`` come as :class:`Piece` items while they arriv
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Literal
 
 from msgspec import Struct
@@ -79,6 +80,7 @@ class Junk(Struct, gc=False):
 Item = Frame | Piece | Junk
 
 
+@cache
 def _first_bytes(rsv_data: int, rsv_any: bool) -> tuple[tuple[bool, int, int, tuple[str, ...], bool], ...]:
     """For each first byte: fin, rsv, opcode, its problems, and whether it cannot begin a frame at all."""
     table = []
