@@ -93,6 +93,7 @@ class Gate:
         self.plain = True
         """There is nothing to do: bytes may pass before they are read."""
         self._wants = NONE
+        self._wants_messages = False
         self._screen: Screen | None = _nothing
         self._skip = 0
         self._rest = False
@@ -109,11 +110,12 @@ class Gate:
         """The chain has changed."""
         chain, side = self.connection.chain, self.direction.side
         self._wants = chain.wants(side) & TRAFFIC
-        self._screen = chain.screen(side) if self._wants & Kind.MESSAGE else _nothing
+        self._wants_messages = Kind.MESSAGE in self._wants
+        self._screen = chain.screen(side) if self._wants_messages else _nothing
         self.outlet.let_go(at)
         if self._wants:
             self.enter()
-        if self._held and not self._wants & Kind.MESSAGE and not (self._packed and self.encoder.dirty):
+        if self._held and not self._wants_messages and not (self._packed and self.encoder.dirty):
             self._release(at)
 
     def enter(self) -> None:
@@ -214,7 +216,7 @@ class Gate:
         for i, frame in enumerate(FrameReader(self.direction.side, keep_wire=True).feed(data)):
             assert type(frame) is Frame and frame.wire is not None
             item = self._message(frame.opcode, frame.payload, n + i + 1, index + i + 1, at)
-            wanted = self._wants & Kind.MESSAGE and not self.outlet.sealed
+            wanted = self._wants_messages and not self.outlet.sealed
             verdict = self.connection.chain.decide(item, Kind.MESSAGE) if wanted else None
             self._simple(verdict, item, frame.wire, lines[i : i + 1], at)
 
@@ -267,7 +269,7 @@ class Gate:
     def _begin(self, packed: bool, mark: int) -> None:
         """A message begins."""
         self._packed, self._mark, self._problems = packed, mark, ()
-        whole = self._wants & Kind.MESSAGE or (packed and self.encoder.dirty)
+        whole = self._wants_messages or (packed and self.encoder.dirty)
         self._state = _HOLDING if whole else _PASSING
 
     def _hold(self, held: Held, problems: tuple[str, ...], at: float) -> None:
@@ -321,7 +323,7 @@ class Gate:
             message.fragments,
             self._problems,
         )
-        verdict = connection.chain.decide(item, Kind.MESSAGE) if self._wants & Kind.MESSAGE else None
+        verdict = connection.chain.decide(item, Kind.MESSAGE) if self._wants_messages else None
         self._decided(verdict, item, self._take_held(), at)
 
     def _decided(self, verdict: Verdict | None, item: Message, held: list[Held], at: float) -> None:
