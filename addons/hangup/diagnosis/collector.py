@@ -42,6 +42,8 @@ class Collector:
         self.passed_over = 0
         """Connections of which no detail is kept."""
         self._late: deque[int] = deque()
+        self._passed = 0
+        self._nobody = Trace(0)
 
     def feed(self, event: Event) -> None:
         """Takes the next event."""
@@ -68,12 +70,16 @@ class Collector:
         return [self.traces[conn] for conn in sorted(self.traces) if conn > 0]
 
     def _trace(self, event: Event) -> Trace:
-        trace = self.traces.get(event.conn)
+        conn = event.conn
+        trace = self.traces.get(conn)
         if trace is None:
-            trace = self.traces[event.conn] = Trace(event.conn)
-            if event.conn > 0 and len(self.traces) > FIRST_KEPT:
-                self._late.append(event.conn)
+            if 0 < conn <= self._passed:
+                return self._nobody  # an old connection, of which we keep no detail any more
+            trace = self.traces[conn] = Trace(conn)
+            if conn > 0 and len(self.traces) > FIRST_KEPT:
+                self._late.append(conn)
                 if len(self._late) > LAST_KEPT:
+                    self._passed = max(self._passed, self._late[0])
                     del self.traces[self._late.popleft()]
                     self.passed_over += 1
         return trace

@@ -143,9 +143,8 @@ _HINTS: dict[tuple[str, str], str] = {
 def hint(case: Case, verdict: str, stack: Stack) -> str:
     """A sentence or two on what to change; empty when there is nothing to say."""
     server = "uvicorn" if stack.server in ("uvicorn", "hypercorn", "granian") else stack.server
-    text = next(
-        (_HINTS[verdict, of] for of in (server, stack.protocol, stack.proxy, "") if (verdict, of) in _HINTS), ""
-    )
+    known = [name for name in (server, stack.protocol, stack.proxy) if name]
+    text = next((_HINTS[verdict, name] for name in (*known, "") if (verdict, name) in _HINTS), "")
     if verdict == "intermediary/idle-timeout":
         idle = [min(pair) for pair in zip(case.since_frame("client"), case.since_frame("server"), strict=True)]
         text += f" It is about {duration(middle(idle))} here."

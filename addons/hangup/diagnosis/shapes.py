@@ -167,25 +167,35 @@ class Shapes:
         body: str | None,
         inner: tuple[str, ...],
     ) -> Shape:
-        names = [name for name in found if name != kind_key]
+        names = [f"{name}: {{{', '.join(inner[:4])}}}" if name == body else name for name in found if name != kind_key]
         shown = [*([f'{kind_key}: "{kind}"'] if kind_key else []), *names[:6], *(["…"] if len(names) > 6 else [])]
         words = "{" + printable(", ".join(shown), 90) + "}"
         if opcode == "binary":
             words = f"binary {words}"
         if faults:
             words += f" with {', '.join(sorted(faults))}"
+        keys = frozenset([*found][:64]) | {f"{body}.{name}" for name in inner[:32]}
         return self._keep(
             Shape(
-                text=words,
+                text=self._free(words, keys),
                 opcode=opcode,
                 kind=kind,
                 json=not faults & _NOT_JSON,
-                keys=frozenset([*found][:64]) | {f"{body}.{name}" for name in inner[:32]},
+                keys=keys,
                 faults=faults,
                 beat=recognise(TEXT if opcode == "text" else BINARY, text.encode(errors="replace")),
                 protocol=_protocol(found, kind),
             )
         )
+
+    def _free(self, words: str, keys: frozenset[str]) -> str:
+        """A name that no object with other fields has: names are cut, so two could be alike."""
+        for number in range(1, 10):
+            name = words if number == 1 else f"{words} ({number})"
+            known = self._known.get(name)
+            if known is None or known.keys == keys:
+                return name
+        return words
 
     def _array(self, found: list[Any], text: str) -> Shape:
         kind, protocol = "", ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger
@@ -19,9 +19,11 @@ LIKELY = 0.05
 Make = Callable[[Case, Life, Message | None], Step | None]
 
 
-def after(case: Case, verdict: str, alternatives: list[Alternative], trigger: Trigger, recording: str) -> list[Step]:
-    """At most three steps, the most telling first."""
-    if verdict.startswith("none/"):
+def after(
+    case: Case, names: Sequence[str], alternatives: list[Alternative], trigger: Trigger, recording: str
+) -> list[Step]:
+    """At most three steps, the most telling first. ``names`` are the verdict's and what else it is called."""
+    if names[0].startswith("none/"):
         return [Step("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
     life = case.by_conn.get(trigger.conn or 0) or (case.victims[0] if case.victims else None)
     if life is None:
@@ -29,7 +31,7 @@ def after(case: Case, verdict: str, alternatives: list[Alternative], trigger: Tr
     message = next((m for m in life.trace.recent if m.n == trigger.frame), None)
     steps: list[Step] = []
     likely = [alternative.verdict for alternative in alternatives[:2] if alternative.confidence >= LIKELY]
-    for name in [verdict, *likely]:
+    for name in (*names, *likely):
         step = _step(name, case, life, message)
         if step is not None and step.filter not in {known.filter for known in steps}:
             steps.append(step)

@@ -15,6 +15,7 @@ from hangup.diagnosis.rules import (
     protocols,
     siblings,
     timers,
+    trials,
     words,
 )
 
@@ -34,5 +35,6 @@ RULES: tuple[Rule, ...] = (
     clients.throttled,
     protocols.by_protocol,
     words.late_burst,
+    trials.trials,
 )
 """What the signs say. What somebody says in words (:func:`words.spoken`) is added to it."""

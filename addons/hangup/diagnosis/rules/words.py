@@ -105,14 +105,14 @@ _RAISES = frozenset((
 ))  # fmt: skip
 
 
-_FIRM = 2.5
+FIRM = 2.5
 """A weight from which on words are a statement, which also speaks against what it does not mention."""
 
 
 def contradicted(said: list[Hypothesis], hypotheses: list[Hypothesis]) -> None:
     """Takes a little from every cause that a plain statement passes over."""
     strongest = max((sign.weight for h in said for sign in h.evidence), default=0.0)
-    if strongest < _FIRM:
+    if strongest < FIRM:
         return
     meant = {h.verdict for h in said if h.score > 0}
     for hypothesis in hypotheses:
@@ -137,7 +137,7 @@ def by_stack(case: Case, hypotheses: list[Hypothesis]) -> None:
         elif verdict in _RAISES:
             weight = says.get("crash", 0.0)
             if chosen:
-                weight = -0.8
+                weight = -0.5 if verdict.startswith("message/") else -1.5
         else:
             continue
         if chosen:

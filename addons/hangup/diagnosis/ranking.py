@@ -1,0 +1,148 @@
+"""All hypotheses about a case, weighed against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hangup.diagnosis.case import Case
+from hangup.diagnosis.confidence import NAMED, shares, worth
+from hangup.diagnosis.findings import Evidence, Hypothesis
+from hangup.diagnosis.reactions import reaction
+from hangup.diagnosis.report import Alternative
+from hangup.diagnosis.rules import RULES, words
+from hangup.recording.events import Side
+
+BEAT = "heartbeat/app-ping-kills"
+
+ALTERNATIVES = 5
+LEAST = 0.02
+"""Confidence below which a runner-up is not worth a line."""
+
+SHOWN_ALWAYS = 2
+"""So many runners-up are listed, however unlikely."""
+
+
+def hypotheses(case: Case) -> list[Hypothesis]:
+    """Everything that the rules come up with, one hypothesis a verdict, the likeliest first."""
+    found: dict[str, Hypothesis] = {}
+    added: list[Hypothesis] = []
+    for rule in RULES:
+        for hypothesis in rule(case):
+            known = found.get(hypothesis.verdict)
+            if hypothesis.adds:
+                added.append(hypothesis)
+            elif known is None:
+                found[hypothesis.verdict] = hypothesis
+            else:
+                known.merge(hypothesis)
+    for hypothesis in added:
+        if hypothesis.verdict in found:
+            found[hypothesis.verdict].merge(hypothesis)
+    said = list(words.spoken(case))
+    for hypothesis in said:
+        known = found.get(hypothesis.verdict)
+        if hypothesis.score > 0:
+            named = _named_only(case, hypothesis)
+            if known is None:
+                known = found[hypothesis.verdict] = named
+            elif hypothesis.score >= words.FIRM:
+                known.merge(named)
+        if known is not None:
+            known.merge(hypothesis)
+    everything = list(found.values())
+    words.contradicted(said, everything)
+    words.by_stack(case, everything)
+    return sorted(everything, key=lambda h: (-h.score, h.verdict))
+
+
+def _named_only(case: Case, said: Hypothesis) -> Hypothesis:
+    """A cause that only words speak for. Others get a weight for the timing; this one a part of that."""
+    side: Side = "server" if case.closer == "client" else "client"
+    found = reaction(case, side) if case.mode in ("cut", "close") else None
+    prior = 0.5 * found.weight if found is not None else 0.0
+    return Hypothesis(said.verdict, prior, closer=said.closer, trigger=said.trigger)
+
+
+class Ranking:
+    """Hypotheses with their shares of the belief. ``first`` is the one to name, if ``named`` says that one can be."""
+
+    def __init__(self, case: Case) -> None:
+        self.ranked = hypotheses(case)
+        self.shares = shares(self.ranked)
+        self._likeliest_category_first()
+        self.first = self.ranked[0] if self.ranked else None
+        self.sure = self._sure()
+        self.named = self._can_be_named()
+
+    def _likeliest_category_first(self) -> None:
+        """Puts the best hypothesis of the likeliest category first, if it is not much behind the best of all."""
+        ranked, found = self.ranked, self.shares
+        if not ranked or ranked[0].category == "unknown":
+            return
+        masses: dict[str, float] = {}
+        for hypothesis, share in zip(ranked, found, strict=True):
+            masses[hypothesis.category] = masses.get(hypothesis.category, 0.0) + share
+        best = max(masses, key=lambda category: masses[category])
+        at = next(n for n, hypothesis in enumerate(ranked) if hypothesis.category == best)
+        if at and found[at] >= 0.6 * found[0] and masses[best] > 1.3 * masses[ranked[0].category]:
+            ranked.insert(0, ranked.pop(at))
+            found.insert(0, found.pop(at))
+
+    def _sure(self) -> float:
+        first = self.first
+        if first is None:
+            return 0.0
+        # Two names of one thing do not compete.
+        pairs = zip(self.ranked, self.shares, strict=True)
+        return worth(min(1.0, sum(share for h, share in pairs if h is first or h.verdict in first.also)))
+
+    def _can_be_named(self) -> bool:
+        first = self.first
+        if first is None or first.category == "unknown":
+            return False
+        pairs = zip(self.ranked, self.shares, strict=True)
+        whole = sum(share for h, share in pairs if h.category == first.category)
+        return self.sure >= NAMED or (whole >= 0.5 and self.sure >= 0.5 * NAMED)
+
+    def names(self) -> tuple[str, tuple[str, ...]]:
+        """The verdict, and other names of the same thing."""
+        if not self.named or self.first is None:
+            return "unknown/", ()
+        verdict, also = self.first.verdict, self.first.also
+        if verdict == "message/not-json" and BEAT in also:
+            # A bare `ping` that a JSON reader dies of: the heartbeat is what a person asks about, and drops, first.
+            return BEAT, (verdict, *(other for other in also if other != BEAT))
+        return verdict, also
+
+    def evidence(self) -> list[Evidence]:
+        """What speaks for and against the first, the strongest first."""
+        return ordered(self.first, self.ranked[1:4]) if self.first is not None else []
+
+    def alternatives(self) -> list[Alternative]:
+        """The runners-up. Another name of the verdict is one only for what the verdict leaves open."""
+        verdict, also = self.names()
+        found = []
+        for hypothesis, share in zip(self.ranked, self.shares, strict=True):
+            confidence = worth(share)
+            if hypothesis.verdict == verdict or hypothesis.category == "unknown":
+                continue
+            if hypothesis.verdict in also:
+                confidence = round(min(confidence, 1.0 - self.sure), 3)
+            found.append(Alternative(hypothesis.verdict, confidence, ordered(hypothesis)[:3]))
+        found.sort(key=lambda alternative: (alternative.verdict not in also, -alternative.confidence))
+        return [a for n, a in enumerate(found) if a.confidence >= LEAST or n < SHOWN_ALWAYS][:ALTERNATIVES]
+
+    def doubt(self) -> float:
+        """How sure it is that no cause can be named."""
+        pairs = zip(self.ranked, self.shares, strict=True)
+        return round(1.0 - max((worth(share) for h, share in pairs if h.category != "unknown"), default=0.0), 3)
+
+
+def ordered(hypothesis: Hypothesis, rivals: Sequence[Hypothesis] = ()) -> list[Evidence]:
+    """The evidence, the strongest first; what speaks for the rivals as well tells less."""
+    shared = {sign.text for rival in rivals for sign in rival.evidence if sign.weight > 0}
+
+    def strength(sign: Evidence) -> float:
+        return abs(sign.weight) * (0.4 if sign.text in shared else 1.0)
+
+    return sorted(hypothesis.evidence, key=strength, reverse=True)
