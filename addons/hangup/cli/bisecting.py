@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 import click
-from msgspec import Struct
 
 from hangup.cli import bisecting_page
+from hangup.cli.bisect_options import Options, document
 from hangup.cli.screen import console
 from hangup.errors import UsageError
 from hangup.experiment import failure as failures
-from hangup.experiment.failure import Failure
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.trial import Result, Trial
@@ -30,26 +28,6 @@ Examples:
   hangup bisect run.jsonl ws://localhost:8000 --fails-when "code=1006 within=2s"
   hangup bisect run.jsonl ws://localhost:8000 --json | jq .verdict
 """
-
-
-class Options(Struct, frozen=True, kw_only=True):
-    """What was asked for, of either kind of bisect."""
-
-    failure: Failure | None
-    survive: float | None
-    connections: int | None
-    seconds: float
-    seed: int
-    record: Path
-    insecure: bool
-    ca: Path | None
-    as_json: bool
-    markdown: bool
-
-    @property
-    def quiet(self) -> bool:
-        """Whether only the result is to be printed."""
-        return self.as_json or self.markdown
 
 
 @click.command(epilog=EXAMPLES)
@@ -134,12 +112,6 @@ def _replayed(recording: str, target: Target, conn: int | None, options: Options
         bisecting_page.show(out, verdict, files)
         out.print(f"{verdict.connections} connections, {took:.1f} s", style="dim")
     return bisecting_page.exit_code(verdict)
-
-
-def document(about: dict[str, object], verdict: Verdict, seconds: float, files: list[tuple[str, str]]) -> str:
-    """The result for programs."""
-    made = about | verdict.summary() | {"seconds": round(seconds, 3), "files": dict(files)}
-    return json.dumps(made, indent=2)
 
 
 async def _bisect(reading: Reading, target: Target, options: Options) -> tuple[Verdict, Path, float]:

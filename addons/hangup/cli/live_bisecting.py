@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hangup.cli import bisecting_page
-from hangup.cli.bisecting import Options, document
+from hangup.cli.bisect_options import Options, document
 from hangup.cli.live import Live
 from hangup.cli.screen import console
 from hangup.experiment.reading import Reading
@@ -50,7 +50,7 @@ class Shown(live_bisect.Watcher):
 
 
 class Experiment:
-    """A proxy's live bisect: give :meth:`ready` to the proxy, and call :meth:`report` when it has ended."""
+    """A proxy's live bisect: give :meth:`ready` to the proxy."""
 
     def __init__(self, live: Live, settings: live_bisect.Settings, console: Console, *, stop: bool) -> None:
         self.live = live
@@ -67,15 +67,14 @@ class Experiment:
         self.bisect = LiveBisect(proxy.addon, self.settings, watcher, proxy.stop if self.stop else lambda: None)
         self.bisect.begin(proxy.recorder)
 
-    def verdict(self) -> Verdict:
-        """The verdict, or one that says why there is none."""
-        assert self.bisect is not None
-        self.bisect.end()
-        if self.bisect.verdict is not None:
-            return self.bisect.verdict
-        why = "no two connections failed alike while the proxy was watching"
-        problem = self.bisect.problem
-        return Verdict(reproduced=False, instead=printable(str(problem)) if problem else why)
+
+def verdict_of(bisect: LiveBisect) -> Verdict:
+    """The verdict, or one that says why there is none; ends the search if it is still under way."""
+    bisect.end()
+    if bisect.verdict is not None:
+        return bisect.verdict
+    why = "no two connections failed alike while the proxy was watching"
+    return Verdict(reproduced=False, instead=printable(str(bisect.problem)) if bisect.problem else why)
 
 
 def bisect_live(target: Target, listen: tuple[str, int], leave: bool, options: Options) -> int:
@@ -103,9 +102,9 @@ def bisect_live(target: Target, listen: tuple[str, int], leave: bool, options: O
         warn=live.warn,
     )
     proxy.run()
-    verdict = experiment.verdict()
-    verdict.seed = options.seed
     assert experiment.bisect is not None and proxy.recorder is not None
+    verdict = verdict_of(experiment.bisect)
+    verdict.seed = options.seed
     files = [("recording", str(proxy.recorder.path))]
     if options.as_json:
         reading = experiment.bisect.reading

@@ -78,6 +78,17 @@ from hangup.wire.url import parse_listen, parse_target
     metavar="COMMAND",
     help="Start the backend with the proxy, and stop it with it; its output is its log.",
 )
+@click.option(
+    "--bisect",
+    "bisecting",
+    is_flag=True,
+    help="Once connections fail, make each reconnect the next trial until the cause is proved; then go on unchanged.",
+)
+@click.option(
+    "--expect-stable",
+    metavar="TIME",
+    help="Wait so long (30s) from the first handshake: exit code 0 if the page's connection holds, 1 if not.",
+)
 @click.option("--hooks", is_flag=True, help="Fire mitmproxy's websocket_message hooks (slower).")
 @click.option("--uvloop", is_flag=True, help="Run on uvloop (pip install 'hangup[uvloop]').")
 def proxy(
@@ -97,6 +108,8 @@ def proxy(
     hold_limit: int,
     backend_logs: tuple[str, ...],
     backend_command: str,
+    bisecting: bool,
+    expect_stable: str | None,
     hooks: bool,
     uvloop: bool,
 ) -> None:
@@ -107,6 +120,7 @@ def proxy(
     What is not given here is taken from hangup.toml, or [tool.hangup] in pyproject.toml, of this folder: target,
     listen, record, web, and filters by name.
     """
+    from hangup.cli.outcomes import chosen
     from hangup.proxy.run import Proxy, Settings
     from hangup.web.server import bind
     from hangup.web.start import start
@@ -154,14 +168,17 @@ def proxy(
 
     def ready(proxy: Proxy) -> None:
         live.ready(proxy, start(proxy, sockets, warn=live.warn) if sockets else None)
+        for outcome in outcomes:
+            outcome.begin(proxy)
 
+    outcomes = chosen(bisecting, expect_stable)
     try:
         Proxy(settings, on_ready=ready, warn=live.warn).run()
     finally:
         for each in sockets:
             each.close()
     live.summary()
-    sys.exit(0)
+    sys.exit(max((outcome.report() for outcome in outcomes), default=0))
 
 
 @click.command(epilog='Example:  mitmdump -s "$(hangup addon)" --mode reverse:http://localhost:8000')

@@ -17,6 +17,11 @@ from hangup.session import Session
 BEHIND = 4 << 20
 """Bytes that may wait to be written before traffic is slowed down to what can be recorded."""
 
+LARGE = 16 << 10
+HEAVY = 1 << 20
+"""Of large texts (over LARGE bytes) so many bytes are written as text between two flushes. What is beyond goes as
+base64: escaping text for JSON costs three times as much, and would then be what limits the traffic."""
+
 FLUSH_AFTER = 0.01
 """Seconds that a line may wait in memory: well within the 50 ms after which it must be in the file."""
 DATA = frozenset(("text", "binary", "continuation"))
@@ -69,6 +74,7 @@ class Recorder:
         self.ledger = Ledger()
         self.sessions: dict[int, Session] = {}
         """Those under way, by number: they keep the sums of their data frames."""
+        self._carried = 0
         self._waiting: list[Callable[[], None]] = []
         self.listeners: list[Callable[[Event], None]] = []
         self.http = 0
@@ -86,6 +92,10 @@ class Recorder:
 
     def emit(self, event: Event) -> None:
         """Writes an event; what is not a data frame goes to the sums and the listeners too."""
+        if isinstance(event, Frame | Part) and event.text is not None and len(event.text) > LARGE:
+            self._carried += len(event.text)
+            if self._carried > HEAVY:
+                event.text, event.base64 = None, event.text.encode()
         self._write(event)
         if self._timer is None:
             self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)
@@ -110,6 +120,7 @@ class Recorder:
 
     def _flush(self) -> None:
         self._timer = None
+        self._carried = 0
         self.journal.flush()
         if self._waiting and self.journal.behind < BEHIND // 2:
             waiting, self._waiting = self._waiting, []

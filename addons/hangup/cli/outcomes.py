@@ -1,0 +1,93 @@
+"""What ``hangup proxy`` may be asked to find out while it runs: ``--expect-stable`` and ``--bisect``."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from hangup.cli import bisecting_page
+from hangup.cli.live_bisecting import Shown, verdict_of
+from hangup.cli.screen import console, safe
+from hangup.errors import UsageError
+from hangup.proxy.live_bisect import LiveBisect
+from hangup.proxy.run import Proxy
+from hangup.proxy.stable import Expectation
+
+
+class Outcome(Protocol):
+    """Something to be found out."""
+
+    def begin(self, proxy: Proxy) -> None:
+        """The proxy listens."""
+
+    def report(self) -> int:
+        """The proxy has ended: says what was found, and gives the exit code."""
+
+
+class Stable:
+    """Whether the page's connection holds."""
+
+    def __init__(self, wait: float) -> None:
+        self.wait = wait
+        self._expectation: Expectation | None = None
+
+    def begin(self, proxy: Proxy) -> None:
+        """The proxy listens; it ends when the wait is over."""
+        assert proxy.recorder is not None
+        self._expectation = Expectation(self.wait, proxy.stop)
+        self._expectation.begin(proxy.recorder)
+
+    def report(self) -> int:
+        """0 if it holds, 1 if not, with the signs that failed."""
+        assert self._expectation is not None
+        signs = self._expectation.signs
+        out = console()
+        if signs is None:
+            signs = ["it was ended before the wait was over"]
+        for sign in signs:
+            out.print(safe(f"not stable: {sign}", "red"))
+        if not signs:
+            out.print(safe(f"stable: the connection held for {self.wait:g} s", "green"))
+        return 1 if signs else 0
+
+
+class Bisected:
+    """Why connections fail, by experiments on the page's reconnects."""
+
+    def __init__(self) -> None:
+        self._bisect: LiveBisect | None = None
+
+    def begin(self, proxy: Proxy) -> None:
+        """The proxy listens; it goes on when the search is over."""
+        assert proxy.recorder is not None
+        self._bisect = LiveBisect(proxy.addon, watcher=Shown(console()), on_done=self._show)
+        self._bisect.begin(proxy.recorder)
+
+    def _show(self) -> None:
+        if self._bisect is not None:
+            bisecting_page.show(console(), verdict_of(self._bisect), [])
+
+    def report(self) -> int:
+        """As ``hangup bisect``; but a page that never failed is no failure here."""
+        assert self._bisect is not None
+        over = self._bisect.verdict is not None
+        verdict = verdict_of(self._bisect)
+        if not over:
+            bisecting_page.show(console(), verdict, [])
+        return bisecting_page.exit_code(verdict)
+
+
+def chosen(bisecting: bool, expect_stable: str | None) -> list[Outcome]:
+    """What was asked for; raises :class:`UsageError` for what does not go together."""
+    if bisecting and expect_stable:
+        raise UsageError("--bisect and --expect-stable: one of the two")
+    if bisecting:
+        return [Bisected()]
+    return [Stable(_seconds(expect_stable))] if expect_stable else []
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|min)?", text.strip())
+    if not found:
+        raise UsageError(f"--expect-stable {text}: not a time, such as 30s")
+    return float(found[1]) * {"ms": 0.001, "m": 60.0, "min": 60.0}.get(found[2], 1.0)

@@ -1,0 +1,71 @@
+"""Is it mended? The signs of a connection that holds, judged from what is known of a run's connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hangup.recording import loops
+from hangup.recording.account import Connection
+from hangup.recording.units import duration
+
+HELD = 2.0
+"""Seconds that a connection must have been open, to the end of the wait."""
+
+MOUNTED_TWICE = 1.0
+"""A first connection that the client itself closed so soon (seconds) is React's StrictMode, and does no harm."""
+
+
+def failed_signs(connections: Iterable[Connection], now: float) -> list[str]:
+    """Which signs of success are missing at ``now`` (seconds from the recording's start); empty when it is stable.
+
+    A connection must have been open longer than two seconds and be open still; there must have been no reconnect;
+    and messages must have passed in both directions.
+    """
+    all_of_them = list(connections)
+    if not all_of_them:
+        return ["no connection came"]
+    signs: list[str] = []
+    held = [c for c in all_of_them if c.opened is not None and c.ended is None and now - c.opened > HELD]
+    if not held:
+        signs.append(_why_none_held(all_of_them, now))
+    again = _reconnects(all_of_them)
+    if again:
+        signs.append(f"it reconnected {again} time{'' if again == 1 else 's'}")
+    if held and not any(c.frames["client"] and c.frames["server"] for c in held):
+        silent = [side for side in ("client", "server") if not any(c.frames[side] for c in held)]
+        who = " and ".join(silent) or "one side of each connection"
+        signs.append(f"no messages in both directions: the {who} said nothing")
+    return signs
+
+
+def _why_none_held(connections: list[Connection], now: float) -> str:
+    last = connections[-1]
+    if last.opened is not None and last.ended is None:
+        return (
+            f"no connection was open longer than {HELD:g} s (the last one has been for {duration(now - last.opened)})"
+        )
+    return f"no connection is open: {last.ending.sentence}"
+
+
+def _reconnects(connections: list[Connection]) -> int:
+    """How often a client connected again to a path where a connection of its had ended before."""
+    count = 0
+    ended: dict[tuple[str, str], float] = {}
+    harmless: set[tuple[str, str]] = set()
+    for c in sorted(connections, key=lambda c: c.asked or c.first_seen):
+        where = (loops.host(c.client), c.path)
+        began = c.asked or c.first_seen
+        if where in ended and ended[where] <= began:
+            count += 1
+        if c.ended is None:
+            continue
+        if (
+            where not in harmless
+            and where not in ended
+            and c.ending.by == "client"
+            and (c.lifetime or 0) < MOUNTED_TWICE
+        ):
+            harmless.add(where)
+            continue
+        ended[where] = min(c.ended, ended.get(where, c.ended))
+    return count
