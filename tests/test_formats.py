@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hangup.recording.account import Ledger
 from hangup.recording.assembling import Messages
 from hangup.recording.events import AnyEvent, Frame, Handshake, Header, Note
 from hangup.recording.formats import FORMATS, detect, format_for, open_recording
+from hangup.recording.formats.json_elements import elements
 from hangup.recording.formats.spool import CHUNK, Spool
 from hangup.recording.formats.writing import writer
 
@@ -332,8 +334,8 @@ def test_a_har_over_the_limit_is_refused_without_being_read(tmp_path: Path, monk
     path = tmp_path / "big.har"
     with open(path, "wb") as file:
         file.write(b'{"log": {"entries": [')
-        file.truncate(257 << 20)  # sparse
-    with pytest.raises(ForeignRecording, match=r"HAR of 257 MiB: only 256 MiB can be read"):
+        file.truncate((2 << 30) + 1)  # sparse
+    with pytest.raises(ForeignRecording, match=r"HAR of 2.0 GiB: no more than 2.0 GiB can be read"):
         open_recording(path)
 
 
@@ -512,3 +514,36 @@ def test_keys_are_masks(tmp_path: Path) -> None:
     talk.open(1)
     talk.say(1, "client", "text", b"x")
     assert [event.mask for event in talk.events if isinstance(event, Frame)] == [KEY.hex()]
+
+
+# Arrays that are never in memory as a whole.
+
+
+@given(st.lists(json_values, max_size=6))
+def test_elements_of_an_array(values: list[Any]) -> None:
+    text = json.dumps(values).encode()
+    assert [json.loads(element.tobytes()) for element in elements(text)] == json.loads(text)
+    assert list(elements(json.dumps({"a": values}).encode())) == []
+
+
+def test_an_array_of_millions_costs_no_memory() -> None:
+    array = b"[" + b"0," * 400_000 + b"0]"
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in elements(array)) == 400_001
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_connections_than_anybody_has_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hangup.recording.formats import flow as flow_reader
+    from hangup.recording.formats import har as har_reader
+
+    for module, name in ((har_reader, "har"), (flow_reader, "mitmproxy")):
+        monkeypatch.setattr(module, "CONNECTIONS", 1)
+        path = tmp_path / name
+        path.write_bytes(written(name, example())[0])
+        recording = open_recording(path)
+        assert recording.skips == [(2, "there are more than 1 connections")]
+        assert {event.conn for event in recording} == {0, 1}

@@ -6,6 +6,7 @@ closed; 1006 stands for any ending of TCP, a FIN as well as a RST.
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +16,7 @@ from typing import Any
 from hangup.errors import ForeignRecording
 from hangup.recording.events import FORMAT, AnyEvent, Handshake, Header, Request, Response, Side
 from hangup.recording.formats import tnetstring
-from hangup.recording.formats.imported import Imported, Script, close_payload, iso
+from hangup.recording.formats.imported import SKIPS_KEPT, Imported, Script, close_payload, iso
 from hangup.recording.formats.tnetstring import Broken, Item
 from hangup.recording.units import plural
 
@@ -25,47 +26,68 @@ OLDEST = 12
 MESSAGE_LIMIT = 256 << 20
 """The largest message that is read, in bytes."""
 
-FIELDS_LIMIT = 16 << 20
-"""All else of a flow that is read is smaller than this (bytes)."""
+FIELD_LIMIT = 1 << 20
+"""Headers and other fields larger than this (bytes) make a flow unreadable."""
+
+CONNECTIONS = 100_000
+"""So many connections of a file are read."""
 
 BY = "mitmproxy"
 
 Buffer = mmap.mmap | bytes
+Fields = dict[str, Item]
 
 
 class _Flow:
-    """One flow: its small fields read, its messages left where they are."""
+    """One flow: where its parts lie in the file. Nothing is read before it is asked for, and nothing is kept."""
 
-    def __init__(self, data: Buffer, fields: dict[str, Item]) -> None:
-        def get(name: str) -> Any:
-            return tnetstring.value(data, fields.get(name), FIELDS_LIMIT)
-
+    def __init__(self, data: Buffer, whole: Item) -> None:
         self.data = data
-        self.request = _dict(get("request"))
-        self.response = _dict(get("response"))
-        self.client = _dict(get("client_conn"))
-        self.server = _dict(get("server_conn"))
-        self.error = _dict(get("error"))
-        socket = fields.get("websocket")
-        parts = tnetstring.members(data, socket) if socket is not None and socket.tag != b"~" else {}
-        self.messages = parts.pop("messages", None)
-        self.ending = {name: tnetstring.value(data, part, FIELDS_LIMIT) for name, part in parts.items()}
+        self._parts = tnetstring.members(data, whole)
+        self._websocket = self._members(self._parts.get("websocket"))
+
+    def get(self, part: str, name: str) -> Any:
+        """A field of a part, for instance the ``path`` of the ``request``; None when it is not there or not sound."""
+        try:
+            members = self._websocket if part == "websocket" else self._members(self._parts.get(part))
+            return tnetstring.value(self.data, members.get(name), FIELD_LIMIT)
+        except Broken:
+            return None
+
+    def _members(self, part: Item | None) -> Fields:
+        return tnetstring.members(self.data, part) if part is not None and part.tag == b"}" else {}
+
+    @property
+    def version(self) -> Any:
+        """The version of the format that it was written in."""
+        return tnetstring.value(self.data, self._parts.get("version"), FIELD_LIMIT)
+
+    @property
+    def messages(self) -> Item | None:
+        """Its list of messages."""
+        return self._websocket.get("messages")
 
     @property
     def is_web_socket(self) -> bool:
         """Whether it became a WebSocket, or was refused."""
         if self.messages is not None:
             return True
-        headers = _headers(self.request.get("headers"))
+        headers = _headers(self.get("request", "headers"))
         return any(name.lower() == "upgrade" and value.lower() == "websocket" for name, value in headers)
 
     @property
     def started(self) -> float:
         """When the request was sent, in seconds since 1970."""
-        for fields in (self.request, self.client, self.response):
-            if (at := _seconds(fields.get("timestamp_start"))) is not None:
+        for part in ("request", "client_conn", "response"):
+            if (at := _seconds(self.get(part, "timestamp_start"))) is not None:
                 return at
         return 0.0
+
+    @property
+    def origin(self) -> str:
+        """Where it went."""
+        scheme = "wss" if self.get("request", "scheme") == b"https" else "ws"
+        return f"{scheme}://{_text(self.get('request', 'host'))}:{_int(self.get('request', 'port'))}"
 
 
 def read(data: Buffer, name: str, path: Path | None) -> Imported:
@@ -73,96 +95,111 @@ def read(data: Buffer, name: str, path: Path | None) -> Imported:
 
     Half a flow at the end, as a kill leaves it, is told (``torn``) and left out.
     """
-    flows: list[_Flow] = []
+    places: list[Item] = []
+    origins: set[str] = set()
     skips: list[tuple[int, str]] = []
-    http = number = at = 0
+    skipped = http = number = at = 0
+    zero = math.inf
     torn = False
-    while at < len(data):
+    while at < len(data) and not torn:
         number += 1
+        why = ""
         try:
             whole = tnetstring.item(data, at, len(data))
+            at = whole.after
         except Broken as error:
             if number == 1:
                 raise ForeignRecording(f"{name} is not a whole mitmproxy flow file: {error}") from None
-            torn = True
-            skips.append((number, str(error)))
-            break
-        at = whole.after
-        try:
-            fields = tnetstring.members(data, whole)
-            version = tnetstring.value(data, fields.get("version"), FIELDS_LIMIT)
-            if not isinstance(version, int) or version < OLDEST:
-                raise ForeignRecording(f"{name} was written by mitmproxy 6 or older: save it anew with a later one")
-            flow = _Flow(data, fields)
-            if flow.is_web_socket:
-                flows.append(flow)
-            else:
-                http += 1
-        except Broken as error:
-            skips.append((number, str(error)))
-    if not flows:
+            torn, why = True, str(error)
+        else:
+            try:
+                flow = _Flow(data, whole)
+                version = flow.version
+                if not isinstance(version, int) or version < OLDEST:
+                    raise ForeignRecording(f"{name} was written by mitmproxy 6 or older: save it anew with a later one")
+                if not flow.is_web_socket:
+                    http += 1
+                elif len(places) == CONNECTIONS:
+                    why = f"there are more than {CONNECTIONS} connections"
+                else:
+                    zero = min(zero, flow.started)
+                    origins.update([flow.origin] if len(origins) < 2 else [])
+                    places.append(whole)
+            except Broken as error:
+                why = str(error)
+        if why:
+            skipped += 1
+            skips += [(number, why)] if len(skips) < SKIPS_KEPT else []
+    if not places:
         rest = f" ({plural(http, 'other flow')})" if http else ""
         why = f": {skips[0][1]}" if skips and not http else ""
         raise ForeignRecording(f"{name} is a mitmproxy flow file without any WebSocket{rest}{why}")
-    zero = min(flow.started for flow in flows)
-    header = Header(hangup=FORMAT, started=iso(zero), mode="import", source=BY, target=_target(flows))
+    target = origins.pop() if len(origins) == 1 else ""
+    header = Header(hangup=FORMAT, started=iso(zero), mode="import", source=BY, target=target)
     connections: list[Callable[[], Iterator[AnyEvent]]] = [
-        partial(_events, conn, flow, zero) for conn, flow in enumerate(flows, 1)
+        partial(_events, conn, data, place, zero) for conn, place in enumerate(places, 1)
     ]
-    recording = Imported(name, path, header, connections, skips)
+    recording = Imported(name, path, header, connections, skips, skipped)
     recording.torn = torn
     return recording
 
 
-def _events(conn: int, flow: _Flow, zero: float) -> Iterator[AnyEvent]:
+def _events(conn: int, data: Buffer, place: Item, zero: float) -> Iterator[AnyEvent]:
+    flow = _Flow(data, place)
     script = Script(conn)
-    opened = _seconds(flow.response.get("timestamp_start")) or flow.started
-    request, response = flow.request, flow.response
+    get = flow.get
+    started = flow.started
+    status = get("response", "status_code")
+    answered = _seconds(get("response", "timestamp_start")) or started
     answer = None
-    if response:
+    if isinstance(status, int):
         answer = Response(
-            status=_int(response.get("status_code")),
-            reason=_text(response.get("reason")),
-            version=_text(response.get("http_version")),
-            headers=_headers(response.get("headers")),
+            status=status,
+            reason=_text(get("response", "reason")),
+            version=_text(get("response", "http_version")),
+            headers=_headers(get("response", "headers")),
         )
     yield Handshake(
-        at=script.time(opened - zero),
+        at=script.time(answered - zero),
         conn=conn,
-        client=_address(flow.client.get("peername")),
-        server=_address(flow.server.get("address")),
+        client=_address(get("client_conn", "peername")),
+        server=_address(get("server_conn", "address")),
         request=Request(
-            method=_text(request.get("method")) or "GET",
-            target=_text(request.get("path")) or "/",
-            version=_text(request.get("http_version")) or "HTTP/1.1",
-            headers=_headers(request.get("headers")),
+            method=_text(get("request", "method")) or "GET",
+            target=_text(get("request", "path")) or "/",
+            version=_text(get("request", "http_version")) or "HTTP/1.1",
+            headers=_headers(get("request", "headers")),
         ),
         response=answer,
-        waited=round(max(opened - flow.started, 0.0), 6),
-        error="" if answer else _text(flow.error.get("msg")) or "the flow has no response",
+        waited=round(max(answered - started, 0.0), 6),
+        error="" if answer else _text(get("error", "msg")) or "the flow has no response",
     )
     yield from _messages(script, flow, zero)
-    ended = _seconds(flow.ending.get("timestamp_end"))
-    by_client = flow.ending.get("closed_by_client")
+    ended = _seconds(get("websocket", "timestamp_end"))
+    by_client = get("websocket", "closed_by_client")
     if by_client is None:
         return
     side: Side = "client" if by_client else "server"
     at = None if ended is None else ended - zero
-    code = flow.ending.get("close_code")
+    code = get("websocket", "close_code")
     if code == 1006 or not isinstance(code, int):
         yield script.end(at, side, "error", "mitmproxy does not tell a FIN from a RST")
     else:
-        yield script.frame(at, side, 8, close_payload(code, _text(flow.ending.get("close_reason"))))
+        yield script.frame(at, side, 8, close_payload(code, _text(get("websocket", "close_reason"))))
 
 
 def _messages(script: Script, flow: _Flow, zero: float) -> Iterator[AnyEvent]:
     if flow.messages is None or flow.messages.tag != b"]":
         return
-    for part in tnetstring.children(flow.data, flow.messages):
+    parts = tnetstring.children(flow.data, flow.messages)
+    while True:
         try:
+            if (part := next(parts, None)) is None:
+                return
             message = tnetstring.value(flow.data, part, MESSAGE_LIMIT)
         except Broken as error:
-            yield script.note(f"a message was left out: {error}")
+            # After a part that is no netstring nothing more comes.
+            yield script.note(f"something was left out of the messages: {error}")
             continue
         if not isinstance(message, list) or len(message) < 4 or not isinstance(message[2], bytes | str):
             continue
@@ -179,18 +216,6 @@ def _messages(script: Script, flow: _Flow, zero: float) -> Iterator[AnyEvent]:
         yield script.frame(at, side, opcode, payload)
         if dropped is True:
             yield script.dropped(BY, side)
-
-
-def _target(flows: list[_Flow]) -> str:
-    origins = set()
-    for flow in flows:
-        scheme = "wss" if flow.request.get("scheme") == b"https" else "ws"
-        origins.add(f"{scheme}://{_text(flow.request.get('host'))}:{_int(flow.request.get('port'))}")
-    return origins.pop() if len(origins) == 1 else ""
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _seconds(value: Any) -> float | None:

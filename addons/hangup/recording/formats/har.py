@@ -19,7 +19,7 @@ import binascii
 import math
 import mmap
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,21 @@ from msgspec import Raw, Struct, field
 
 from hangup.errors import ForeignRecording
 from hangup.recording.events import FORMAT, AnyEvent, Handshake, Header, Request, Response, Side
-from hangup.recording.formats.imported import Imported, Script, close_payload, epoch, iso
+from hangup.recording.formats.imported import SKIPS_KEPT, Imported, Script, close_payload, epoch, iso
+from hangup.recording.formats.json_elements import elements
 from hangup.recording.units import plural, printable, size
 
-LIMIT = 256 << 20
-"""The largest HAR that is read, in bytes. It is one JSON document and cannot be read in pieces."""
+LIMIT = 2 << 30
+"""The largest HAR that is read, in bytes. It is looked through from one end to the other before anything is known."""
+
+MENDED = 256 << 20
+"""The largest HAR (bytes) that is read when it has lone surrogates, as it must be mended in memory."""
+
+CONNECTIONS = 100_000
+"""So many connections of a HAR are read."""
+
+FIELD = 1 << 20
+"""Headers and other fields larger than this (bytes) are left out."""
 
 DAY = 86400.0
 
@@ -46,10 +56,13 @@ _SURROGATES = re.compile(
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 
+_NULL = Raw(b"null")
+
+
 class _Log(Struct):
-    entries: list[Raw]
-    creator: Any = None
-    browser: Any = None
+    entries: Raw
+    creator: Raw = _NULL
+    browser: Raw = _NULL
 
 
 class _Har(Struct):
@@ -57,36 +70,38 @@ class _Har(Struct):
 
 
 class _Request(Struct):
-    method: Any = "GET"
-    url: Any = ""
-    httpVersion: Any = ""
-    headers: Any = None
+    method: Raw = _NULL
+    url: Raw = _NULL
+    httpVersion: Raw = _NULL
+    headers: Raw = _NULL
 
 
 class _Content(Struct):
-    text: Raw = Raw(b"null")
-    attached: Any = field(name="_file", default=None)
+    text: Raw = _NULL
+    attached: Raw = field(name="_file", default=_NULL)
 
 
 class _Response(Struct):
-    status: Any = 0
-    statusText: Any = ""
-    httpVersion: Any = ""
-    headers: Any = None
+    status: Raw = _NULL
+    statusText: Raw = _NULL
+    httpVersion: Raw = _NULL
+    headers: Raw = _NULL
     content: _Content | None = None
-    failure: Any = field(name="_failureText", default=None)
-    error: Any = field(name="_error", default=None)
+    failure: Raw = field(name="_failureText", default=_NULL)
+    error: Raw = field(name="_error", default=_NULL)
 
 
 class _Entry(Struct):
-    startedDateTime: Any = None
+    """What is wanted of an entry, unread as long as it is not needed, as it may be anything."""
+
+    startedDateTime: Raw = _NULL
     request: _Request | None = None
     response: _Response | None = None
-    timings: Any = None
-    resource: Any = field(name="_resourceType", default=None)
-    messages: list[Raw] | None = field(name="_webSocketMessages", default=None)
-    close: Any = field(name="_webSocketClose", default=None)
-    end: Any = field(name="_webSocketEnd", default=None)
+    timings: Raw = _NULL
+    resource: Raw = field(name="_resourceType", default=_NULL)
+    messages: Raw = field(name="_webSocketMessages", default=_NULL)
+    close: Raw = field(name="_webSocketClose", default=_NULL)
+    end: Raw = field(name="_webSocketEnd", default=_NULL)
 
 
 class _Message(Struct):
@@ -107,69 +122,78 @@ def read(data: mmap.mmap | bytes, name: str, path: Path | None) -> Imported:
     ``path`` is where the messages' own files are looked for, None when they cannot be.
     """
     if len(data) > LIMIT:
-        raise ForeignRecording(
-            f"{name} is a HAR of {size(len(data))}: only {size(LIMIT)} can be read, as it is one JSON document"
-        )
+        raise ForeignRecording(f"{name} is a HAR of {size(len(data))}: no more than {size(LIMIT)} can be read")
     try:
-        log = _decode(data).log
+        log = _decode(data, name).log
     except _UNREADABLE as error:
         raise ForeignRecording(f"{name} is not a whole HAR file: {printable(str(error), 160)}") from None
-    entries, skips, http = _web_sockets(log.entries)
+    entries, skips, skipped, http = _web_sockets(log.entries)
     if not entries:
         rest = f" ({plural(http, 'HTTP request')})" if http else ""
         raise ForeignRecording(f"{name} is a HAR file without any WebSocket{rest}")
-    starts = [_started(entry) for entry in entries]
-    zero = min((start for start in starts if start), default=0.0)
+    zero = min((start for _, start in entries if start), default=0.0)
     header = Header(hangup=FORMAT, started=iso(zero), target=_target(entries), mode="import")
     header.source = f"har ({printable(_creator(log), 80)})"
     connections: list[Callable[[], Iterator[AnyEvent]]] = [
-        partial(_events, conn, entry, start, zero, path)
-        for conn, (entry, start) in enumerate(zip(entries, starts, strict=True), 1)
+        partial(_events, conn, raw, start, zero, path) for conn, (raw, start) in enumerate(entries, 1)
     ]
-    return Imported(name, path, header, connections, skips)
+    return Imported(name, path, header, connections, skips, skipped)
 
 
-def _decode(data: mmap.mmap | bytes) -> _Har:
-    view: Any = data if data[:3] != b"\xef\xbb\xbf" else data[3:]
+def _decode(data: mmap.mmap | bytes, name: str) -> _Har:
+    view: Any = data if data[:3] != b"\xef\xbb\xbf" else memoryview(data)[3:]
     try:
         return _har.decode(view)
+    except msgspec.ValidationError:
+        raise
     except _UNREADABLE:
-        mended = _SURROGATES.sub(lambda found: found[1] + (found[2] or b"\\ufffd"), view)
-        if len(mended) == len(view) and mended == view[:]:
+        if len(data) > MENDED:
             raise
+        mended = _SURROGATES.sub(lambda found: found[1] + (found[2] or b"\\ufffd"), view)
         return _har.decode(mended)
 
 
-def _web_sockets(raws: list[Raw]) -> tuple[list[_Entry], list[tuple[int, str]], int]:
-    entries: list[_Entry] = []
+def _web_sockets(array: Raw) -> tuple[list[tuple[memoryview, float]], list[tuple[int, str]], int, int]:
+    """The entries that are WebSockets, with the time at which each began; what cannot be understood, and how much of
+    that there is; and how many others there are."""
+    entries: list[tuple[memoryview, float]] = []
     skips: list[tuple[int, str]] = []
-    http = 0
-    for number, raw in enumerate(raws, 1):
+    skipped = http = 0
+    for number, raw in enumerate(elements(array), 1):
+        why = ""
         try:
             entry = _entry.decode(raw)
         except _UNREADABLE as error:
-            skips.append((number, printable(str(error), 160)))
-            continue
-        if entry.request is not None and _is_web_socket(entry, entry.request):
-            entries.append(entry)
+            why = printable(str(error), 160)
         else:
-            http += 1
-    return entries, skips, http
+            if entry.request is None or not _is_web_socket(entry, entry.request):
+                http += 1
+                continue
+            if len(entries) == CONNECTIONS:
+                why = f"there are more than {CONNECTIONS} connections"
+            else:
+                entries.append((raw, _started(entry)))
+        if why:
+            skipped += 1
+            skips += [(number, why)] if len(skips) < SKIPS_KEPT else []
+    return entries, skips, skipped, http
 
 
 def _is_web_socket(entry: _Entry, request: _Request) -> bool:
-    if entry.messages is not None or entry.resource == "websocket":
+    if _is_given(entry.messages) or _value(entry.resource) == "websocket":
         return True
-    if isinstance(request.url, str) and request.url[:4].lower().startswith(("ws:", "wss:")):
+    if _text(_value(request.url))[:4].lower().startswith(("ws:", "wss:")):
         return True
-    return any(name.lower() == "upgrade" and value.lower() == "websocket" for name, value in _headers(request.headers))
+    headers = _headers(_value(request.headers))
+    return any(name.lower() == "upgrade" and value.lower() == "websocket" for name, value in headers)
 
 
-def _events(conn: int, entry: _Entry, start: float, zero: float, path: Path | None) -> Iterator[AnyEvent]:
+def _events(conn: int, raw: memoryview, start: float, zero: float, path: Path | None) -> Iterator[AnyEvent]:
+    entry = _entry.decode(raw)
     assert entry.request is not None
     script = Script(conn)
     opened = max(start - zero, 0.0)
-    waited = _milliseconds(entry.timings, "wait")
+    waited = _milliseconds(_value(entry.timings), "wait")
     messages = _messages(entry, path)
     first = next(messages, None)
     shift = 0.0
@@ -183,7 +207,7 @@ def _events(conn: int, entry: _Entry, start: float, zero: float, path: Path | No
     yield _handshake(entry, entry.request, script.time(opened + waited), conn, waited)
     while first is not None:
         moment = _moment(first.time)
-        side: Side = "client" if first.type == "send" else "server"
+        side: Side = "client" if _text(first.type).lower().startswith(("sen", "out")) else "server"
         opcode = _opcode(first.opcode)
         at = None if moment is None else moment + shift - zero
         yield script.frame(at, side, opcode, _payload(opcode, first.data))
@@ -192,33 +216,32 @@ def _events(conn: int, entry: _Entry, start: float, zero: float, path: Path | No
 
 
 def _handshake(entry: _Entry, request: _Request, at: float, conn: int, waited: float) -> Handshake:
-    url = request.url if isinstance(request.url, str) else ""
-    target, server = _split(url)
+    target, server = _split(_text(_value(request.url)))
     response = entry.response
-    status = _number(response.status) if response is not None else 0
+    status = _number(_value(response.status)) if response is not None else 0
     answer = None
     error = ""
     if response is not None and status:
         answer = Response(
             status=status,
-            reason=_text(response.statusText),
-            version=_version(response.httpVersion),
-            headers=_headers(response.headers),
+            reason=_text(_value(response.statusText)),
+            version=_version(_value(response.httpVersion)),
+            headers=_headers(_value(response.headers)),
         )
         if status != 101 and response.content is not None:
-            answer.text = _text(_any(response.content.text))[:4096]
+            answer.text = _text(_value(response.content.text))[:4096]
     else:
-        given = [] if response is None else [response.failure, response.error]
+        given = [] if response is None else [_value(response.failure), _value(response.error)]
         error = next((_text(said) for said in given if said), "the HAR has no response")
     return Handshake(
         at=at,
         conn=conn,
         server=server,
         request=Request(
-            method=_text(request.method) or "GET",
+            method=_text(_value(request.method)) or "GET",
             target=target,
-            version=_version(request.httpVersion),
-            headers=_headers(request.headers),
+            version=_version(_value(request.httpVersion)),
+            headers=_headers(_value(request.headers)),
         ),
         response=answer,
         waited=round(waited, 6),
@@ -227,10 +250,11 @@ def _handshake(entry: _Entry, request: _Request, at: float, conn: int, waited: f
 
 
 def _messages(entry: _Entry, path: Path | None) -> Iterator[_Message]:
-    raws: Iterable[Any] = entry.messages or ()
-    attached = entry.response.content.attached if entry.response and entry.response.content else None
-    if not entry.messages and isinstance(attached, str) and path is not None:
-        raws = _attached(path.parent / Path(attached).name)
+    raws: Iterator[Any] = elements(entry.messages)
+    if not _is_given(entry.messages) and path is not None and entry.response and entry.response.content:
+        attached = _text(_value(entry.response.content.attached))
+        if name := Path(attached).name:
+            raws = _attached(path.parent / name)
     for raw in raws:
         try:
             yield _message.decode(raw)
@@ -242,15 +266,17 @@ def _attached(path: Path) -> Iterator[bytes]:
     """Playwright's file of messages; only ever a name in the HAR's own folder."""
     try:
         with open(path, "rb") as file:
-            while line := file.readline(LIMIT):
+            while line := file.readline(MENDED):
                 yield line
     except OSError:
         return
 
 
 def _closing(script: Script, entry: _Entry, zero: float, shift: float) -> Iterator[AnyEvent]:
-    close = entry.close if isinstance(entry.close, dict) else {}
-    end = entry.end if isinstance(entry.end, dict) else {}
+    given = _value(entry.close)
+    close = given if isinstance(given, dict) else {}
+    end = _value(entry.end)
+    end = end if isinstance(end, dict) else {}
     moment = _moment(end.get("timestamp", close.get("timestamp")))
     at = None if moment is None else moment + shift - zero
     code = _number(close.get("code")) or None
@@ -264,9 +290,9 @@ def _closing(script: Script, entry: _Entry, zero: float, shift: float) -> Iterat
     elif close:
         said = f" and the reason {printable(reason, 123)!r}" if reason else ""
         yield script.note(f"closed with code {code or 1005}{said}; by which side, the HAR does not say", at)
-    elif entry.close is not None:
+    elif given is not None:
         yield script.note("ended without a close frame; by which side, the HAR does not say", at)
-    elif how != "none" and (_number(entry.response.status) if entry.response else 0) in (101, 200):
+    elif how != "none" and (_number(_value(entry.response.status)) if entry.response else 0) in (101, 200):
         yield script.note("the HAR does not say whether and how it ended")
 
 
@@ -296,11 +322,11 @@ def _number(value: Any) -> int:
 
 
 def _moment(value: Any) -> float | None:
-    """Seconds, from seconds or milliseconds."""
+    """Seconds, from seconds, milliseconds or microseconds."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e17:
         return None
     seconds = float(value)
-    return seconds / 1000 if seconds > 1e11 else seconds
+    return seconds / 1e6 if seconds > 1e14 else seconds / 1000 if seconds > 1e11 else seconds
 
 
 def _milliseconds(timings: Any, key: str) -> float:
@@ -312,7 +338,7 @@ def _milliseconds(timings: Any, key: str) -> float:
 
 def _started(entry: _Entry) -> float:
     """When an entry began, in seconds since 1970; 0 when it does not say so."""
-    start = epoch(entry.startedDateTime)
+    start = epoch(_value(entry.startedDateTime))
     if start is None or not 0 < start < 1e11:
         for message in _messages(entry, None):
             moment = _moment(message.time)
@@ -348,13 +374,13 @@ def _split(url: str) -> tuple[str, str]:
     return target, f"{f'[{host}]' if ':' in host else host}:{port}" if host else ""
 
 
-def _target(entries: list[_Entry]) -> str:
+def _target(entries: list[tuple[memoryview, float]]) -> str:
     """Where all went, when they went to one place."""
     origins = set()
-    for entry in entries:
-        url = entry.request.url if entry.request is not None and isinstance(entry.request.url, str) else ""
+    for raw, _ in entries:
+        request = _entry.decode(raw).request
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(_text(_value(request.url)) if request is not None else "")
         except ValueError:
             continue
         scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
@@ -363,7 +389,7 @@ def _target(entries: list[_Entry]) -> str:
 
 
 def _creator(log: _Log) -> str:
-    for who in (log.creator, log.browser):
+    for who in (_value(log.creator), _value(log.browser)):
         if isinstance(who, dict) and who.get("name"):
             return f"{_text(who['name'])} {_text(who.get('version'))}".strip()
     return "unknown"
@@ -378,8 +404,13 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else str(value)
 
 
-def _any(raw: Raw) -> Any:
+def _is_given(raw: Raw) -> bool:
+    return bytes(memoryview(raw)[:4]) != b"null"
+
+
+def _value(raw: Raw) -> Any:
+    """A field's value; None when it is too large to be what it should be."""
     try:
-        return msgspec.json.decode(raw)
+        return msgspec.json.decode(raw) if len(memoryview(raw)) <= FIELD else None
     except _UNREADABLE:
         return None

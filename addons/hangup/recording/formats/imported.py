@@ -18,6 +18,9 @@ UNKNOWN_KEY = bytes(4)
 """The masking key of imported client frames. Other formats do not keep the true one; with this one, which is
 valid and changes nothing, the frames can be replayed, and the all-zero key tells that it is not the true one."""
 
+SKIPS_KEPT = 10
+"""How many of the things that were left out are remembered, with what was wrong."""
+
 FARTHEST = 1e10
 """No event is later than this (seconds): what says so is taken for a mistake."""
 
@@ -39,12 +42,13 @@ class Imported:
         header: Header,
         connections: Sequence[Callable[[], Iterator[AnyEvent]]],
         skips: Sequence[tuple[int, str]] = (),
+        skipped: int | None = None,
     ) -> None:
         self.name = name
         self.path = path
         self.header = header
         self.skips = list(skips)
-        self.skipped = len(self.skips)
+        self.skipped = len(self.skips) if skipped is None else skipped
         self._connections = connections
 
     def __iter__(self) -> Iterator[AnyEvent]:

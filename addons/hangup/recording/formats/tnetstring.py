@@ -15,6 +15,9 @@ Buffer = mmap.mmap | bytes
 DEPTH = 32
 """No sound file nests deeper."""
 
+MEMBERS = 200
+"""No sound dictionary has more members."""
+
 _LENGTH_DIGITS = 12
 
 
@@ -65,7 +68,7 @@ def members(data: Buffer, parent: Item) -> dict[str, Item]:
     inner = children(data, parent)
     for key in inner:
         member = next(inner, None)
-        if member is None or key.tag not in b",;" or key.stop - key.start > 200:
+        if member is None or key.tag not in b",;" or key.stop - key.start > 200 or len(found) >= MEMBERS:
             raise Broken("not a dictionary's member")
         found[data[key.start : key.stop].decode(errors="replace")] = member
     return found
