@@ -23,7 +23,9 @@ def encode(message: Any) -> bytes:
     return message.encode() if isinstance(message, str) else json.dumps(message).encode()
 
 
-def find(said: list[Said], *, maker: Side = "server", shake: Handshake | None = None, elsewhere: bool = False) -> Finder:
+def find(
+    said: list[Said], *, maker: Side = "server", shake: Handshake | None = None, elsewhere: bool = False
+) -> Finder:
     finder = Finder(maker, elsewhere=elsewhere)
     if shake is not None:
         finder.handshake(shake)
@@ -65,17 +67,22 @@ def test_a_session_id_is_found_and_renamed() -> None:
 
 def test_what_the_client_said_first_is_its_own() -> None:
     own = "0f8fad5b-d9cb-469f-a165-70867728950e"
-    assert names_of(
-        [
-            ("client", {"id": own, "type": "subscribe"}),
-            ("server", {"id": own, "type": "next", "payload": 1}),
-            ("client", {"id": own, "type": "complete"}),
-        ]
-    ) == []
+    assert (
+        names_of(
+            [
+                ("client", {"id": own, "type": "subscribe"}),
+                ("server", {"id": own, "type": "next", "payload": 1}),
+                ("client", {"id": own, "type": "complete"}),
+            ]
+        )
+        == []
+    )
 
 
 def test_what_the_handshake_asked_with_is_the_clients_own() -> None:
-    shake = Handshake(at=0, conn=1, request=Request(target="/ws/client-17?token=tok-99112233"), response=Response(status=101))
+    shake = Handshake(
+        at=0, conn=1, request=Request(target="/ws/client-17?token=tok-99112233"), response=Response(status=101)
+    )
     said: list[Said] = [
         ("server", {"client": "client-17", "token": "tok-99112233"}),
         ("client", {"client": "client-17", "token": "tok-99112233"}),
@@ -179,7 +186,11 @@ def test_messages_of_other_kinds_between_do_not_confuse() -> None:
     ]
     names = Names(find(recorded).found())
     pairing = Pairing(names)
-    for message in ({"type": "news", "id": "news-5000"}, {"type": "job", "id": "job-77a"}, {"type": "job", "id": "job-77b"}):
+    for message in (
+        {"type": "news", "id": "news-5000"},
+        {"type": "job", "id": "job-77a"},
+        {"type": "job", "id": "job-77b"},
+    ):
         pairing.live("text", encode(message))
     for side, message in recorded:
         if side == "server":

@@ -68,7 +68,9 @@ trees = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=6), trees, max_size=5), st.booleans(), st.sampled_from([None, 2]), st.data())
-def test_scanning_agrees_with_decoding(tree: dict[str, Any], ascii: bool, indent: int | None, data: st.DataObject) -> None:
+def test_scanning_agrees_with_decoding(
+    tree: dict[str, Any], ascii: bool, indent: int | None, data: st.DataObject
+) -> None:
     text = json.dumps(tree, ensure_ascii=ascii, indent=indent)
     plain = {path: value for path, value in values(text.encode()) if "$" not in path}
     found = {leaf.path: leaf.value for leaf in leaves(text)}

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conversing import Talk, conversations
 from hypothesis import given
 from hypothesis import strategies as st
-from recorded import HEADER
 
+from conversing import Talk, conversations
 from hangup.errors import RecordingError
 from hangup.recording import events as ev
 from hangup.recording.account import Ledger
@@ -17,6 +16,7 @@ from hangup.recording.events import AnyEvent, Event, Header, Side
 from hangup.recording.rebuild import sent_by
 from hangup.recording.survey import choose, failed
 from hangup.recording.transcript import Hear, Send, Transcript
+from recorded import HEADER
 
 
 class InMemory:
