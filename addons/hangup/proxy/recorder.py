@@ -18,7 +18,7 @@ BEHIND = 4 << 20
 """Bytes that may wait to be written before traffic is slowed down to what can be recorded."""
 
 LARGE = 16 << 10
-HEAVY = 1 << 20
+HEAVY = 128 << 10
 """Of large texts (over LARGE bytes) so many bytes are written as text between two flushes. What is beyond goes as
 base64: escaping text for JSON costs three times as much, and would then be what limits the traffic."""
 
@@ -92,10 +92,10 @@ class Recorder:
 
     def emit(self, event: Event) -> None:
         """Writes an event; what is not a data frame goes to the sums and the listeners too."""
-        if isinstance(event, Frame | Part) and event.text is not None and len(event.text) > LARGE:
-            self._carried += len(event.text)
+        if isinstance(event, Frame | Part) and (text := event.text) is not None and len(text) > LARGE:
+            self._carried += len(text)
             if self._carried > HEAVY:
-                event.text, event.base64 = None, event.text.encode()
+                event.text, event.base64 = None, text.encode()
         self._write(event)
         if self._timer is None:
             self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)
