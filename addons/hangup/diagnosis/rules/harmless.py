@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import SETTLED, Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life, conns
+from hangup.diagnosis.rules.siblings import clusters
 from hangup.recording.units import duration, printable
 
 
@@ -119,7 +120,8 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
         while heir.successor is not None:
             heir = heir.successor
         if heir is life or heir.opened is None or heir.fate not in ("open", "stopped", "left", "finished"):
-            return  # somebody did not come back
+            yield from _one_farewell(ends)  # somebody did not come back, as far as it was recorded
+            return
         heirs.append(heir)
         losses[heir.conn] = losses.get(heir.conn, 0) + 1
     if max(losses.values()) > 1 or len({h.conn for h in heirs}) < len(ends):
@@ -153,3 +155,16 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
     if both:
         hypothesis.says(0.4, "messages went in both directions again", [cite(heir) for heir in both])
     yield hypothesis
+
+
+def _one_farewell(ends: list[Life]) -> Iterator[Hypothesis]:
+    """A server that said once that it was leaving; what came of it was not recorded."""
+    if any(life.code not in (1012, 1001) or life.ending.by != "server" for life in ends) or len(clusters(ends)) > 1:
+        return
+    hypothesis = Hypothesis(
+        "none/harmless-errors", 0.0, closer="none", trigger=Trigger("none", ends[0].conn), also=("none/healthy",)
+    )
+    hypothesis.says(
+        3.6, f"the server said once that it was leaving (close code {ends[0].code}), as in a restart", cite_all(ends)
+    )
+    yield hypothesis.says(-0.5, "whether the clients could come back and stay was not recorded")

@@ -242,7 +242,7 @@ def _process(
         crash.trigger = Trigger("frame", life.conn, message.n)
         restart.says(-0.6 * by_client.weight, "the end follows a message of the client")
     if times == 1:
-        restart.says(-4.0, "it happened once")
+        restart.says(-6.5, "it happened once: that is no loop")
         crash.says(-0.8, "it happened once")
     for hypothesis in (restart, crash):
         if hypothesis.evidence and (gone or joint or case.code in (1001, 1012)):

@@ -185,6 +185,8 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         older = [life for life in case.others if life.opened is not None and life.lasted > 1.1 * value + 0.1]
         if older:
             hypothesis.says(-3.5, f"{conns(older)} got older than that", [cite(life) for life in older])
+        if value < 1.0:
+            hypothesis.says(-1.5, "hardly an age that anybody sets as a limit")
         if busy:
             hypothesis.says(0.5, "there was traffic until the end: it was not idleness")
         if case.mode == "cut":

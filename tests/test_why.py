@@ -1,0 +1,167 @@
+"""``hangup why`` on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import layouts
+from hangup.cli import cli
+from hangup.errors import HangupError
+from hangup.recording import events as ev
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    return CliRunner()
+
+
+def write(path: Path, name: str, seed: int = 0) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(ev.dump([layouts.header(), *layouts.build(name, seed)]))
+    return str(path)
+
+
+def why(run: CliRunner, *arguments: str, **more: object) -> Result:
+    return run.invoke(cli, ["why", *arguments], **more)  # type: ignore[arg-type]
+
+
+def test_a_page_with_sentence_evidence_timeline_and_next_step(run: CliRunner, tmp_path: Path) -> None:
+    result = why(run, write(tmp_path / "run.jsonl", "a3-text-ping"))
+    assert result.exit_code == 0, result.output
+    first, second = result.output.splitlines()[:2]
+    assert first.startswith("heartbeat/app-ping-kills") and "% sure" in first and "message/not-json" in first
+    assert "heartbeat" in second
+    for word in (
+        "because",
+        "conn 1 frame",
+        "how connection 1 ended",
+        "FIN",
+        "drop-heartbeat side=client",
+        "hangup bisect",
+    ):
+        assert word in result.output
+
+
+def test_the_newest_recording_by_default(run: CliRunner, tmp_path: Path) -> None:
+    old = tmp_path / "recordings" / "2026-01-01T00-00-00-old.jsonl"
+    write(old, "c1-idle-60")
+    os.utime(old, (1, 1))
+    write(tmp_path / "recordings" / "2026-01-02T00-00-00-new.jsonl", "d10-doubled")
+    assert "handshake/path" in why(run).output
+
+
+def test_json(run: CliRunner, tmp_path: Path) -> None:
+    result = why(run, write(tmp_path / "run.jsonl", "f5-kick"), "--json")
+    found = json.loads(result.output)
+    assert found["verdict"] == "identity/id-collision"
+    assert found["closer"] == "server"
+    assert found["trigger"]["kind"] == "peer"
+    assert 0.5 < found["confidence"] <= 1
+    assert {"evidence", "alternatives", "next"} <= set(found)
+    assert any(step.get("filter") == "unique-id" for step in found["next"])
+    assert any(step.get("command", "").startswith("hangup bisect") for step in found["next"])
+
+
+@pytest.mark.parametrize(("name", "code"), [("a1-returns", 0), ("healthy", 0), ("one-restart", 0), ("f1-strict", 0)])
+def test_exit_code_0_when_named_or_healthy(run: CliRunner, tmp_path: Path, name: str, code: int) -> None:
+    assert why(run, write(tmp_path / "run.jsonl", name)).exit_code == code
+
+
+def test_exit_code_3_when_unknown(run: CliRunner, tmp_path: Path) -> None:
+    tape = layouts.Tape(2)
+    tape.loop(lambda line, n: line.end("server", after=tape.some(0.5, 20)))
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(ev.dump([layouts.header(), *tape.done()]))
+    result = why(run, str(path))
+    assert result.exit_code == 3
+    assert result.output.startswith("unknown/") and "it could be" in result.output
+
+
+def test_healthy_lists_the_signs_of_success(run: CliRunner, tmp_path: Path) -> None:
+    result = why(run, write(tmp_path / "run.jsonl", "healthy"))
+    assert "signs of success" in result.output and "how connection" not in result.output
+
+
+def test_markdown_for_an_issue_is_redacted(run: CliRunner, tmp_path: Path) -> None:
+    path = write(tmp_path / "run.jsonl", "d7-expired")
+    token = layouts.jwt(1_700_000_000)
+    assert token in Path(path).read_text()
+    result = why(run, path, "--markdown")
+    assert result.exit_code == 0
+    assert result.output.startswith("### identity/token-expired-retry")
+    assert "the token expired" in result.output
+    assert token not in result.output and token.split(".")[1] not in result.output
+    assert "```" in result.output
+
+
+def test_markdown_hides_a_secret_in_a_message(run: CliRunner, tmp_path: Path) -> None:
+    tape = layouts.Tape()
+    tape.loop(
+        lambda line, n: line.client({"type": "login", "password": "hunter2hunter2"}, 0.3).end("server", after=0.004)
+    )
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(ev.dump([layouts.header(), *tape.done()]))
+    result = why(run, str(path), "--markdown")
+    assert "login" in result.output and "hunter2" not in result.output
+
+
+def test_one_connection(run: CliRunner, tmp_path: Path) -> None:
+    path = write(tmp_path / "run.jsonl", "d6-origin-contrast")
+    assert why(run, path, "--conn", "1").output.startswith("none/healthy")
+    assert why(run, path, "--conn", "2").output.startswith("handshake/origin")
+
+
+def test_standard_input(run: CliRunner, tmp_path: Path) -> None:
+    data = Path(write(tmp_path / "run.jsonl", "a1-returns")).read_bytes()
+    result = why(run, "-", input=data)
+    assert result.exit_code == 0 and "server-handler/returns-immediately" in result.output
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
+def test_it_fits_the_terminal(run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    result = why(run, write(tmp_path / "run.jsonl", "a3-text-ping"))
+    assert result.exit_code == 0
+    assert all(len(line) <= int(columns) for line in result.output.splitlines())
+
+
+def test_what_was_on_the_wire_cannot_command_the_terminal(run: CliRunner, tmp_path: Path) -> None:
+    tape = layouts.Tape()
+    evil = "\x1b[31m\x1b]0;owned\x07[bold]\u202e"
+    tape.loop(lambda line, n: line.client(evil + "ping", 0.4).close("server", 4000, evil, 0.004), f"/ws/{evil}1")
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(ev.dump([layouts.header(), *tape.done()]))
+    for option in ((), ("--markdown",)):
+        output = why(run, str(path), *option).output
+        assert "\x1b]0" not in output and "\x07" not in output and "\u202e" not in output
+
+
+class TestMistakes:
+    def test_no_such_connection(self, run: CliRunner, tmp_path: Path) -> None:
+        error = why(run, write(tmp_path / "run.jsonl", "a1-returns"), "--conn", "99").exception
+        assert isinstance(error, HangupError) and error.exit_code == 2 and "no connection 99" in str(error)
+
+    def test_no_such_file(self, run: CliRunner) -> None:
+        error = why(run, "nowhere.jsonl").exception
+        assert isinstance(error, HangupError) and error.exit_code == 1 and "nowhere.jsonl" in str(error)
+
+    def test_no_recording_at_all(self, run: CliRunner) -> None:
+        error = why(run).exception
+        assert isinstance(error, HangupError) and "hangup proxy" in str(error)
+
+    def test_two_forms_at_once(self, run: CliRunner, tmp_path: Path) -> None:
+        error = why(run, write(tmp_path / "run.jsonl", "a1-returns"), "--json", "--markdown").exception
+        assert isinstance(error, HangupError) and error.exit_code == 2
+
+    def test_a_torn_recording_is_judged_and_told(self, run: CliRunner, tmp_path: Path) -> None:
+        path = Path(write(tmp_path / "run.jsonl", "a1-returns"))
+        path.write_bytes(path.read_bytes()[:-9])
+        result = why(run, str(path))
+        assert result.exit_code == 0 and "breaks off" in result.stderr
