@@ -263,8 +263,8 @@ json_values = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "log entries request response headers url status time timings wait name value content text _file method "
-                "_webSocketMessages _webSocketClose _webSocketEnd type opcode data startedDateTime by how code".split()
+                "log entries request response headers url status time timings wait name value content text _file "
+                "method _webSocketMessages _webSocketClose _webSocketEnd type opcode data startedDateTime by how code".split()
             ),
             inner,
             max_size=6,
@@ -399,9 +399,10 @@ ZERO = 1795381680.0  # 2026-11-22T21:08:00Z
     [
         [ZERO + 1.5, ZERO + 2.25],  # Chrome, Firefox, mitmproxy, HTTP Toolkit
         [(ZERO + 1.5) * 1000, (ZERO + 2.25) * 1000],  # Playwright
+        [(ZERO + 1.5) * 1e6, (ZERO + 2.25) * 1e6],
     ],
 )
-def test_times_in_seconds_and_milliseconds(tmp_path: Path, times: list[float]) -> None:
+def test_times_in_any_unit(tmp_path: Path, times: list[float]) -> None:
     said = [{"type": "send", "opcode": 1, "data": str(i), "time": at} for i, at in enumerate(times)]
     header, events = read(tmp_path / "file", har(said))
     assert header.started == "2026-11-22T21:08:00.000000Z" and header.source == "har (Some 1)"
