@@ -1,15 +1,20 @@
 """Exactness under change: whatever filters do, and whenever they are switched, all else arrives as it was.
 
 Streams of both sides, with permessage-deflate and without, fragmented, with control frames in between, cut
-anywhere, go through a session whose filters are switched on and off at random moments. Two receivers judge what comes
-out: hangup's own reader, and the `websockets` library's protocol, which must see no error.
+anywhere, go through a session whose filters are switched on and off at random moments. Three receivers judge what comes
+out: hangup's own reader, the `websockets` library's protocol and npm ws's receiver, which must see no error.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+from base64 import b64decode, b64encode
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
@@ -30,6 +35,7 @@ from hangup.session import Out, Session
 from hangup.wire.deflate import Deflater, Inflater, Params
 from hangup.wire.frames import Frame, FrameReader, serialize
 from hangup.wire.messages import Assembler
+from harness import node
 
 DEFLATES: list[Params | None] = [
     None,
@@ -86,6 +92,7 @@ class Sender:
     def __init__(self, side: Side, sent: list[Sent], deflate: Params | None) -> None:
         self.side = side
         self.deflater = Deflater(deflate, side) if deflate else None
+        self.takeover = deflate is not None and deflate.takeover(side)
         self.key = b"\x11\x22\x33\x44" if side == "client" else None
         self.wires: dict[int, bytes] = {}
         self.ends: dict[int, tuple[int, int]] = {}
@@ -259,24 +266,38 @@ def _touches(text: str, side: Side, opcode: int, data: bytes) -> bool:
     return text.split("contains=")[1].split()[0].encode() in data
 
 
-@settings(max_examples=300, deadline=None)
-@given(_sent, _sent, _plan, st.sampled_from(DEFLATES), st.booleans(), st.sets(st.integers(0, len(FILTERS) - 1)))
-def test_all_that_is_not_touched_arrives_as_it_was(
-    client: list[Sent],
-    server: list[Sent],
-    plan: list[tuple[Side, int, int | None]],
-    deflate: Params | None,
-    express: bool,
-    enabled: set[int],
-) -> None:
-    run = Run(deflate, express, FILTERS)
+class Scenario(Struct):
+    """Both streams, how they are cut, and which filter is switched when."""
+
+    client: list[Sent]
+    server: list[Sent]
+    plan: list[tuple[Side, int, int | None]]
+    deflate: Params | None
+    express: bool
+    enabled: set[int]
+
+
+scenarios = st.builds(
+    Scenario,
+    _sent,
+    _sent,
+    _plan,
+    st.sampled_from(DEFLATES),
+    st.booleans(),
+    st.sets(st.integers(0, len(FILTERS) - 1)),
+)
+Stretches = dict[str, list[tuple[dict[Side, int], dict[Side, int]]]]
+
+
+def play(scenario: Scenario) -> tuple[Run, dict[Side, Sender], Stretches]:
+    """Also gives, for each filter, the stretches of each stream during which it was on."""
+    run = Run(scenario.deflate, scenario.express, FILTERS)
     senders: dict[Side, Sender] = {
-        "client": Sender("client", client, deflate),
-        "server": Sender("server", server, deflate),
+        "client": Sender("client", scenario.client, scenario.deflate),
+        "server": Sender("server", scenario.server, scenario.deflate),
     }
     position: dict[Side, int] = {"client": 0, "server": 0}
-    # For each filter, the stretches of each stream during which it was on.
-    on: dict[str, list[tuple[dict[Side, int], dict[Side, int]]]] = defaultdict(list)
+    on: Stretches = defaultdict(list)
     since: dict[str, dict[Side, int]] = {}
 
     def toggle(i: int) -> None:
@@ -288,9 +309,9 @@ def test_all_that_is_not_touched_arrives_as_it_was(
             since[entry.text] = dict(position)
             run.filters.on(entry.id, 0.0)
 
-    for i in sorted(enabled):
+    for i in sorted(scenario.enabled):
         toggle(i)
-    for step, (side, size, switch) in enumerate([*plan, ("client", 1 << 20, None), ("server", 1 << 20, None)]):
+    for step, (side, size, switch) in enumerate([*scenario.plan, ("client", 1 << 20, None), ("server", 1 << 20, None)]):
         if switch is not None:
             toggle(switch)
             if size % 2:  # at once, as the proxy does, or with the next bytes
@@ -305,9 +326,62 @@ def test_all_that_is_not_touched_arrives_as_it_was(
     run.take(run.session.refresh(99.0))
     for side in senders:
         run.take(run.session.end(side, "fin", 99.0))
-
     for event in run.lines:
         note(events.encode(event).decode())
+    return run, senders, on
+
+
+class Expected(Struct):
+    """What a side must have got: opcode and payload in order, and the bytes of what must be as it was."""
+
+    got: list[tuple[int, bytes]]
+    exact: dict[int, bytes]
+    dirty: bool
+
+
+def expectation(run: Run, sender: Sender, on: Stretches) -> Expected:
+    """From what was sent and what the recording says of the filters; that they acted where they should is checked."""
+    side = sender.side
+    ordinals = _ordinals(run.lines, side)
+    acted: dict[int, list[FilterEvent]] = defaultdict(list)
+    for event in run.lines:
+        if isinstance(event, FilterEvent) and event.side == side and event.action in ("drop", "replace"):
+            assert event.n is not None
+            acted[ordinals[event.n]].append(event)
+    expected = Expected([], {}, False)
+    for ordinal in sorted(sender.contents, key=lambda o: sender.ends[o][1]):
+        opcode, data = sender.contents[ordinal]
+        start, end = sender.ends[ordinal]
+        packed = opcode < 8 and bool(sender.wires[ordinal][0] & 0x40)
+        by = {event.filter for event in acted[ordinal]}
+        for text in by:
+            assert _touches(text, side, opcode, data), f"{text} acted on {data!r}"
+        for text, stretches in on.items():
+            was_on = any(a[side] <= start and end <= b[side] for a, b in stretches)
+            # An earlier filter in the chain may have dropped or changed it first.
+            assert not was_on or not _touches(text, side, opcode, data) or by, f"{text} missed {data!r}"
+        if any(event.action == "drop" for event in acted[ordinal]):
+            expected.dirty = expected.dirty or (packed and sender.takeover)
+            continue
+        for event in acted[ordinal]:
+            if event.n != acted[ordinal][-1].n:
+                continue  # an event for each of its frames
+            if event.filter.startswith("flip"):
+                opcode = 3 - opcode
+            else:
+                data = event.filter.partition(" to=")[2].encode()
+        if by:
+            expected.dirty = expected.dirty or (packed and sender.takeover)
+        elif not (packed and expected.dirty):
+            expected.exact[len(expected.got)] = sender.wires[ordinal]
+        expected.got.append((opcode, data))
+    return expected
+
+
+@settings(max_examples=300)
+@given(scenarios)
+def test_all_that_is_not_touched_arrives_as_it_was(scenario: Scenario) -> None:
+    run, senders, on = play(scenario)
     for side, sender in senders.items():
         receiver = run.receivers[side]
         assert receiver.problems == []
@@ -315,49 +389,67 @@ def test_all_that_is_not_touched_arrives_as_it_was(
         other: Side = "server" if side == "client" else "client"
         assert b"".join(sent_by(run.lines, 1, side)) == sender.stream
         assert b"".join(sent_to(run.lines, 1, other)) == run.out[side]
-        ordinals = _ordinals(run.lines, side)
-        acted: dict[int, list[FilterEvent]] = defaultdict(list)
-        for event in run.lines:
-            if isinstance(event, FilterEvent) and event.side == side and event.action in ("drop", "replace"):
-                assert event.n is not None
-                acted[ordinals[event.n]].append(event)
-        expected: list[tuple[int, bytes]] = []
-        exact: dict[int, bytes] = {}
-        dirty = False
-        for ordinal in sorted(sender.contents, key=lambda o: sender.ends[o][1]):
-            opcode, data = sender.contents[ordinal]
-            start, end = sender.ends[ordinal]
-            packed = opcode < 8 and bool(sender.wires[ordinal][0] & 0x40)
-            by = {event.filter for event in acted[ordinal]}
-            for text in by:
-                assert _touches(text, side, opcode, data), f"{text} acted on {data!r}"
-            for text, stretches in on.items():
-                was_on = any(a[side] <= start and end <= b[side] for a, b in stretches)
-                # An earlier filter in the chain may have dropped or changed it first.
-                assert not was_on or not _touches(text, side, opcode, data) or by, f"{text} missed {data!r}"
-            if any(event.action == "drop" for event in acted[ordinal]):
-                dirty = dirty or packed
-                continue
-            for event in acted[ordinal]:
-                if event.n != acted[ordinal][-1].n:
-                    continue  # an event for each of its frames
-                if event.filter.startswith("flip"):
-                    opcode = 3 - opcode
-                else:
-                    data = event.filter.partition(" to=")[2].encode()
-            if by:
-                dirty = dirty or packed
-            elif not (packed and dirty):
-                exact[len(expected)] = sender.wires[ordinal]
-            expected.append((opcode, data))
-        if deflate is None or not deflate.takeover(side):
-            assert all(len(wire) for wire in exact.values())
-        assert [(opcode, data) for opcode, data, _, _ in receiver.got] == expected
-        assert receiver.peer_got() == expected
-        for i, wire in exact.items():
+        expected = expectation(run, sender, on)
+        assert [(opcode, data) for opcode, data, _, _ in receiver.got] == expected.got
+        assert receiver.peer_got() == expected.got
+        for i, wire in expected.exact.items():
             assert receiver.got[i][2] == wire
-        if not dirty:
-            assert run.session.plain(side)
+        assert run.session.plain(side) or expected.dirty
+
+
+class Judge:
+    """npm ws's receiver, in a process of its own."""
+
+    def __init__(self) -> None:
+        if why := node.problem("ws"):
+            pytest.skip(why)
+        command = ["node", str(node.FOLDER / "judge.mjs")]
+        self.process = subprocess.Popen(command, cwd=node.FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def judge(self, side: Side, deflate: Params | None, data: bytes) -> tuple[list[tuple[int, bytes]], str]:
+        """What it makes of a stream that ``side`` sends, and what it complains of."""
+        params = None
+        if deflate is not None:
+            params = {name: value for name, value in msgspec.to_builtins(deflate).items() if value not in ((), [])}
+        ask = {"server": side == "client", "deflate": params, "data": b64encode(data).decode()}
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps(ask).encode() + b"\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        return [(opcode, b64decode(payload)) for opcode, payload in answer["got"]], answer["error"]
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def ws() -> Iterator[Judge]:
+    judge = Judge()
+    yield judge
+    judge.stop()
+
+
+@pytest.mark.real
+@settings(max_examples=100)
+@given(scenario=scenarios)
+def test_npm_ws_accepts_all_of_it(ws: Judge, scenario: Scenario) -> None:
+    run, senders, on = play(scenario)
+    for side, sender in senders.items():
+        got, error = ws.judge(side, scenario.deflate, run.out[side])
+        assert error == ""
+        assert got == expectation(run, sender, on).got
+
+
+@pytest.mark.real
+def test_npm_ws_would_complain(ws: Judge) -> None:
+    packed = Deflater(Params(), "server")
+    packed.message(b"hello hello hello hello")
+    second = serialize(Frame(True, 4, 1, None, packed.message(b"hello hello hello hello")))
+    assert ws.judge("server", Params(), second)[1] != ""  # the message that it refers to is missing
+    assert ws.judge("client", None, serialize(Frame(True, 0, 1, None, b"x")))[1] != ""
 
 
 @pytest.mark.parametrize("express", [False, True])

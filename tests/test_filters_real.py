@@ -1,4 +1,4 @@
-"""Real backends tell apart what is done to a heartbeat: to drop a client's ping, to answer it at the proxy and to rewrite
+"""Real backends tell apart what is done to a client's heartbeat: to drop it, to answer it at the proxy and to rewrite
 it are three different things, and each backend makes something else of them."""
 
 from __future__ import annotations
