@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import click
@@ -19,12 +20,15 @@ from hangup.cli.live import Live
     type=click.Path(path_type=Path),
     help="Folder, or file, to record into.",
 )
+@click.option("--bisect", is_flag=True, help="Then find the cause by experiment, and cure it; under a minute.")
 @click.pass_context
-def demo(context: click.Context, seconds: float, record: Path) -> None:
+def demo(context: click.Context, seconds: float, record: Path, bisect: bool) -> None:
     """Watch a real reconnect loop: FastAPI behind the proxy, a frontend whose heartbeat kills it."""
     from hangup.peer.demo import require_extra
 
     require_extra()
+    if bisect:
+        _bisect(record)
     click.echo(
         "A FastAPI backend reads JSON; its frontend sends the text 'ping' as a heartbeat.\n"
         f"The frontend only sees 1006 and reconnects. {seconds:g} seconds of it, through the proxy:\n"
@@ -37,6 +41,18 @@ def demo(context: click.Context, seconds: float, record: Path) -> None:
 
     click.echo()
     context.invoke(show, recording=str(recorder.path))
+
+
+def _bisect(record: Path) -> None:
+    from hangup.cli import demo_bisect
+    from hangup.cli.screen import console
+
+    click.echo(
+        "A FastAPI backend reads JSON; its frontend sends the text 'ping' as a heartbeat.\n"
+        "The frontend only sees 1006 and reconnects. Every reconnect becomes an experiment:\n"
+    )
+    live = Live(quiet=True)
+    sys.exit(asyncio.run(demo_bisect.run(record, live, console())))
 
 
 async def _run(seconds: float, record: Path, live: Live) -> None:

@@ -1,0 +1,92 @@
+"""``hangup demo --bisect``: the whole way, from the loop to the page that holds."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from hangup.cli import bisecting_page
+from hangup.cli.live import Live
+from hangup.cli.live_bisecting import Shown, verdict_of
+from hangup.experiment.reading import Reading
+from hangup.peer.demo import Backend, frontend
+from hangup.proxy.live_bisect import LiveBisect
+from hangup.proxy.run import Proxy, Settings
+from hangup.recording.stability import failed_signs
+from hangup.wire.url import parse_target
+
+LONGEST = 45.0
+"""Seconds that the search may take."""
+
+HOLDS = 4.0
+"""Seconds for which the page is watched with the cure in force."""
+
+
+class _Told(Shown):
+    """Says what reading the recording alone makes of it before the trials begin."""
+
+    def begun(self, reading: Reading) -> None:
+        """The failure has shown."""
+        report = reading.report
+        self.console.print(Text(f"\nwhy, from reading alone: {report.verdict}", "bold"))
+        self.console.print(Text(f"  {report.sentence}"))
+        super().begun(reading)
+
+
+async def run(record: Path, live: Live, console: Console) -> int:
+    """Loop, why, trials, proof, cure, and the page that holds. Gives an exit code."""
+    async with Backend() as port:
+        over, started = asyncio.Event(), asyncio.Event()
+
+        def ready(proxy: Proxy) -> None:
+            live.ready(proxy)
+            assert proxy.recorder is not None
+            bisect.begin(proxy.recorder)
+            started.set()
+
+        settings = Settings(target=parse_target(f"ws://127.0.0.1:{port}"), port=0, record=record)
+        proxy = Proxy(settings, on_ready=ready, warn=live.warn)
+        bisect = LiveBisect(proxy.addon, watcher=_Told(console), on_done=over.set)
+        serving = asyncio.create_task(proxy.serve())
+        await _either(serving, started, None)
+        if not started.is_set():
+            await serving
+            return 1
+        page = asyncio.create_task(frontend(f"ws://127.0.0.1:{proxy.address[1]}/ws/client-1"))
+        await _either(serving, over, LONGEST)
+        verdict = verdict_of(bisect)
+        bisecting_page.show(console, verdict, [])
+        signs = ["the cause was not found"]
+        if verdict.cure and not serving.done():
+            signs = await _cured(proxy, verdict.cure.split(" + "), serving, console)
+        page.cancel()
+        await asyncio.wait([page])
+        proxy.stop()
+        await serving
+        return 0 if verdict.proved and not signs else 1
+
+
+async def _cured(proxy: Proxy, cure: list[str], serving: asyncio.Task[None], console: Console) -> list[str]:
+    """Puts the cure in force for all connections; the signs of success that are missing a while later."""
+    recorder = proxy.recorder
+    assert recorder is not None
+    since = recorder.now()
+    for text in cure:
+        proxy.filters.add(text, since)
+    console.print(Text("\nthe cure is in force; does the page hold?", "bold"))
+    await asyncio.wait([serving], timeout=HOLDS)
+    signs = failed_signs((c for c in recorder.sums() if c.first_seen >= since), recorder.now())
+    for sign in signs:
+        console.print(Text(f"  no: {sign}", "red"))
+    if not signs:
+        console.print(Text("  yes: one connection, open and talking", "green"))
+    return signs
+
+
+async def _either(serving: asyncio.Task[None], event: asyncio.Event, timeout: float | None) -> None:
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait([serving, waiting], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
