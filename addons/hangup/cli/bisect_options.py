@@ -15,6 +15,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """What was asked for, of either kind of bisect."""
 
     failure: Failure | None
+    given: tuple[str, ...]
     survive: float | None
     connections: int | None
     seconds: float

@@ -18,6 +18,7 @@ from hangup.experiment import failure as failures
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.trial import Result, Trial
+from hangup.filters.text import parse as parse_filter
 from hangup.recording.formats import open_recording
 from hangup.wire.url import Target, parse_listen, parse_target
 
@@ -37,6 +38,13 @@ Examples:
 @click.option("--leave", is_flag=True, help="With --live: do not end what survives; take its filters away.")
 @click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
+@click.option(
+    "--try",
+    "given",
+    multiple=True,
+    metavar="FILTER",
+    help="A cure that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
+)
 @click.option("--survive", type=float, metavar="SECONDS", help="By how much the failure must be outlived.")
 @click.option("--connections", type=int, help="Budget: connections (400; with --live 60).")
 @click.option("--seconds", default=600.0, show_default=True, help="Budget: seconds.")
@@ -53,6 +61,7 @@ def bisect(
     leave: bool,
     conn: int | None,
     fails_when: str | None,
+    given: tuple[str, ...],
     survive: float | None,
     connections: int | None,
     seconds: float,
@@ -73,6 +82,7 @@ def bisect(
         raise UsageError("hangup bisect needs RECORDING and TARGET, or --live and TARGET alone")
     options = Options(
         failure=failures.parse(fails_when) if fails_when else None,
+        given=tuple(str(parse_filter(text)) for text in given),
         survive=survive,
         connections=connections,
         seconds=seconds,
@@ -147,7 +157,7 @@ async def _bisect(reading: Reading, target: Target, options: Options) -> tuple[V
             ca=options.ca,
             progress=progress,
         )
-        verdict = await lab.run(search(reading.case))
+        verdict = await lab.run(search(reading.case, given=options.given))
         verdict.seed = options.seed
         return verdict, recorder.path, lab.seconds
     finally:

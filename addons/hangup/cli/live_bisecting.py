@@ -83,6 +83,7 @@ def bisect_live(target: Target, listen: tuple[str, int], leave: bool, options: O
     live = Live(quiet=True, console=Console(stderr=options.quiet, highlight=False, soft_wrap=True))
     settings = live_bisect.Settings(
         failure=options.failure,
+        given=options.given,
         connections=options.connections or 60,
         seconds=options.seconds,
         survive=options.survive,

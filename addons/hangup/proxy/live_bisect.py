@@ -50,11 +50,12 @@ class Phase(Enum):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """``failure`` is what to look for, None to derive it. ``connections`` and ``seconds`` are the budget once the
+    """``failure`` is what to look for, None to derive it. ``given`` are filters to be tried too. ``connections`` and ``seconds`` are the budget once the
     failure has shown. ``survive`` is by how many seconds a trial must outlive the failure. With ``leave`` a survivor
     is not ended: its filters are taken away, and it goes on unchanged."""
 
     failure: Failure | None = None
+    given: tuple[str, ...] = ()
     connections: int = 60
     seconds: float = 600.0
     survive: float | None = None
@@ -311,7 +312,7 @@ class LiveBisect:
         self._budget = loop.call_later(self.settings.seconds, self._spent)
         self.watcher.begun(self.reading)
         self._controls = list(self._seen)
-        self._search = search(self.reading.case, live=True, watch=self.watcher.standing)
+        self._search = search(self.reading.case, live=True, given=self.settings.given, watch=self.watcher.standing)
         self._go_on(None)
 
     # The search.
