@@ -6,6 +6,7 @@ from typing import Any
 
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
+from hangup.filters.gate import HOLD_LIMIT
 from hangup.recording import events
 from hangup.recording.events import FilterEvent, Side
 from hangup.recording.rebuild import sent_by, sent_to
@@ -25,13 +26,18 @@ class Filtered:
     When the test is over, :meth:`check` holds the recording against what went in and out.
     """
 
-    def __init__(self, *filters: str, deflate: Params | None = None, express: bool = False, **chain: Any) -> None:
+    express = False
+    """Whether simple frames go by the express lane."""
+
+    def __init__(
+        self, *filters: str, deflate: Params | None = None, hold_limit: int = HOLD_LIMIT, **chain: Any
+    ) -> None:
         self.lines: list[events.AnyEvent] = []
         self.filters = FilterSet(filters)
         self.at = 0.0
         self.chain = Chain(self.filters, 1, 0.0, emit=self.emit, **chain)
-        write = (lambda lines: self.lines.extend(map(events.decode, lines))) if express else None
-        self.session = Session(1, self.emit, deflate=deflate, emit_lines=write, chain=self.chain)
+        write = (lambda lines: self.lines.extend(map(events.decode, lines))) if self.express else None
+        self.session = Session(1, self.emit, deflate=deflate, emit_lines=write, chain=self.chain, hold_limit=hold_limit)
         self.deflaters = {side: Deflater(deflate, side) for side in OTHER} if deflate else {}
         self.sent: dict[Side, bytes] = {"client": b"", "server": b""}
         self.came: dict[Side, bytes] = {"client": b"", "server": b""}

@@ -18,6 +18,12 @@ from hangup.wire.frames import Frame, serialize
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
+@pytest.fixture(autouse=True, params=[False, True], ids=["events", "express"])
+def express(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test goes both ways: simple frames as events, and by the express lane."""
+    monkeypatch.setattr(Filtered, "express", request.param)
+
+
 class Step(NamedTuple):
     """What a side sends, and what the other gets: the same, another payload, another message, or nothing."""
 
@@ -150,10 +156,9 @@ CASES: list[tuple[str, list[Step]]] = [
 ]
 
 
-@pytest.mark.parametrize("express", [False, True], ids=["events", "express"])
 @pytest.mark.parametrize(("filter", "steps"), CASES, ids=[filter for filter, _ in CASES])
-def test_what_becomes_of_messages(filter: str, steps: list[Step], express: bool) -> None:
-    run = Filtered(filter, express=express)
+def test_what_becomes_of_messages(filter: str, steps: list[Step]) -> None:
+    run = Filtered(filter)
     for side, data, expected, opcode in steps:
         before = len(run.got[OTHER[side]])
         run.send(side, data, opcode)
@@ -215,6 +220,46 @@ def test_a_dropped_message_is_shown_to_no_later_filter() -> None:
     run = Filtered("drop text=a", "rewrite text=a to=b")
     assert run.client("a") == []
     assert [entry.hits for entry in run.filters] == [1, 0]
+
+
+# A rhythm.
+
+
+def said(run: Filtered, *times: float, text: str = '{"what":"tick","n":%d}') -> list[bool]:
+    """Whether what the server says at these times gets through."""
+    passed = []
+    for n, at in enumerate(times):
+        run.at = at
+        passed.append(bool(run.server(text % n if "%" in text else text)))
+    return passed
+
+
+def test_what_is_said_at_an_even_pace_is_a_heartbeat_too() -> None:
+    run = Filtered("drop-heartbeat periodic=yes")
+    assert said(run, 0, 1, 2.1, 3.1, 4, 5, 6) == [True] * 4 + [False] * 3
+    assert said(run, 9, 10, 11) == [True, True, True]  # out of step
+    run.check()
+    assert said(Filtered("drop-heartbeat"), *range(9)) == [True] * 9
+
+
+@pytest.mark.parametrize(
+    ("times", "text"),
+    [
+        ((0, 1, 3, 4, 9, 10, 12), '{"what":"tick","n":%d}'),  # uneven
+        (tuple(n / 10 for n in range(12)), '{"what":"tick","n":%d}'),  # a stream of data
+        (tuple(range(12)), "x" * 600),  # long
+    ],
+)
+def test_what_is_no_rhythm(times: tuple[float, ...], text: str) -> None:
+    assert all(said(Filtered("drop-heartbeat periodic=yes"), *times, text=text))
+
+
+def test_two_kinds_of_messages_have_a_rhythm_each() -> None:
+    run = Filtered("drop-heartbeat periodic=yes side=server")
+    for second in range(8):
+        run.at = float(second)
+        passed = [bool(run.server(text)) for text in (f'["a",{second}]', f"count {second}", "word" + chr(97 + second))]
+    assert passed == [False, False, True]
 
 
 # Answers, injections, pings.

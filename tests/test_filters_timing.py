@@ -11,10 +11,16 @@ from hypothesis import strategies as st
 
 from filtered import Filtered
 from hangup.recording.events import End, FilterEvent, How
-from hangup.session import Out, Session
+from hangup.session import Out
 from hangup.wire.deflate import Params
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["events", "express"])
+def express(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test goes both ways: simple frames as events, and by the express lane."""
+    monkeypatch.setattr(Filtered, "express", request.param)
 
 
 def test_what_is_delayed_comes_later_in_order_and_pings_overtake_it() -> None:
@@ -71,9 +77,7 @@ def test_what_a_removed_filter_held_is_let_go_at_once() -> None:
 
 
 def test_what_waits_is_bounded() -> None:
-    run = Filtered()
-    run.session = Session(1, run.emit, chain=run.chain, hold_limit=1000)
-    run.filters.add("delay 1h side=server")
+    run = Filtered("delay 1h side=server", hold_limit=1000)
     for _ in range(12):
         run.server("x" * 98)
     assert len(run.got["client"]) == 2

@@ -181,13 +181,16 @@ class Raw(Event, tag="raw", kw_only=True):
 
 
 class FilterEvent(Event, tag="filter", kw_only=True):
-    """A filter was changed (``on``, ``off``, ``add``, ``remove``) or acted (``drop``, ``replace``, …).
+    """A filter was changed (``on``, ``off``, ``add``, ``remove``) or acted.
 
     ``filter`` is its text form. An action in :data:`INSTEAD` on frame ``n`` of ``side`` says that the frame
     was not sent on where it stands in the file: ``wire`` is what the other leg was sent in its place, here
-    (absent: nothing). So a frame that is held and passes later has a ``hold`` and then a ``forward``. For
-    ``inject`` and ``close``, ``n`` (if any) is only what gave the occasion; ``side`` is whose frame ``wire``
-    pretends to be.
+    (absent: nothing). So a frame that is held and passes later has a ``hold`` and then a ``forward``; of a
+    message in several frames each has its event, and the last the bytes of all. ``reencode`` is a message
+    that no filter touched, compressed anew because one touched an earlier message; ``reframe`` the same
+    message in other frames. For ``inject`` and ``close``, ``n`` (if any) is only what gave the occasion;
+    ``side`` is whose frame ``wire`` pretends to be. ``pass`` says that a message could not be held whole and
+    passed unfiltered, ``error`` that a filter failed; ``change`` and ``refuse`` are for handshakes.
     """
 
     filter: str

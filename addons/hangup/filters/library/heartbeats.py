@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta
 
 from hangup.errors import FilterError
-from hangup.filters.base import DROP, Actions, Message, Replace
+from hangup.filters.base import DROP, Actions, Context, Control, Message, Replace
 from hangup.filters.match import Predicate, Selecting
+from hangup.filters.rhythm import Rhythm
 from hangup.recording.express import Screen
 from hangup.wire.heartbeats import FORM, LONGEST, recognise
 
@@ -26,21 +27,28 @@ class Heartbeats(Selecting, frozen=True, kw_only=True):
         Literal["ping", "pong", "any"], Meta(description="only the asking half, only the answering half, or any")
     ] = "any"
     form: Annotated[str, Meta(description="only heartbeats of this form, for instance engine.io")] = ""
+    periodic: Annotated[
+        Literal["yes", "no"],
+        Meta(description="also what no form knows, once a side has said it four times at an even pace"),
+    ] = "no"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.form and self.form not in FORM:
             raise FilterError(f"form={self.form}: no such form of heartbeat; there are: {', '.join(FORM)}")
 
-    def bind(self, state: Any) -> Callable[[Any], Actions]:
-        selected: Predicate = state
+    def begin(self, context: Context) -> tuple[Predicate, Rhythm | None]:
+        return self.predicate(context), Rhythm() if self.periodic == "yes" else None
+
+    def bind(self, state: tuple[Predicate, Rhythm | None]) -> Callable[[Any], Actions]:
+        selected, rhythm = state
         act, kind, form = self.act, self.beat, self.form
 
-        def apply(item: Message) -> Actions:
+        def apply(item: Message | Control) -> Actions:
+            due = rhythm is not None and isinstance(item, Message) and rhythm.beats(item)
             beat = recognise(item.opcode, item.data)
-            if beat is None or (kind != "any" and beat.kind != kind) or (form and beat.form != form):
-                return None
-            return act(item) if selected(item) else None
+            known = beat is not None and (kind == "any" or beat.kind == kind) and (not form or beat.form == form)
+            return act(item) if (known or due) and selected(item) else None
 
         return apply
 
@@ -48,7 +56,7 @@ class Heartbeats(Selecting, frozen=True, kw_only=True):
         return self.bind(state)(item)
 
     def screen(self) -> Screen | None:
-        return is_heartbeat
+        return is_heartbeat if self.periodic == "no" else None
 
 
 class DropHeartbeat(Heartbeats, frozen=True, kw_only=True):
