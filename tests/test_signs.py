@@ -13,7 +13,7 @@ import layouts
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.collector import FIRST_KEPT, LAST_KEPT, Collector, collect
 from hangup.diagnosis.lives import route_of
-from hangup.diagnosis.numbers import spread, steadiness, surprise, within
+from hangup.diagnosis.figures import spread, steadiness, surprise, within
 from hangup.diagnosis.reactions import Contrast, reaction
 from hangup.diagnosis.rules import silence
 from hangup.diagnosis.shapes import SHAPES, Shapes

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 
 from hangup.diagnosis.findings import Hypothesis
-from hangup.diagnosis.numbers import clip
+from hangup.diagnosis.figures import clip
 
 UNKNOWN = 2.2
 """The score of the cause that no rule knows."""

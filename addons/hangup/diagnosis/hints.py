@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.numbers import middle
+from hangup.diagnosis.figures import middle
 from hangup.diagnosis.stack import Stack
 from hangup.recording.units import duration
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from hangup.diagnosis.numbers import clip
+from hangup.diagnosis.figures import clip
 from hangup.diagnosis.traces import Message, Trace
 from hangup.recording.endings import Ending
 from hangup.recording.events import Side

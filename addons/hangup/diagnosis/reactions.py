@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.lives import Life
-from hangup.diagnosis.numbers import WINDOWS, surprise
+from hangup.diagnosis.figures import WINDOWS, surprise
 from hangup.diagnosis.shapes import OTHER, Shape
 from hangup.diagnosis.traces import Message
 from hangup.recording.events import Side

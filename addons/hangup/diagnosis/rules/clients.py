@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
-from hangup.diagnosis.numbers import middle, spread, steadiness
+from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.reactions import Contrast, reaction
 from hangup.diagnosis.rules import silence
 from hangup.diagnosis.shapes import Shape

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite_all
 from hangup.diagnosis.lives import Life, conns
-from hangup.diagnosis.numbers import middle
+from hangup.diagnosis.figures import middle
 from hangup.diagnosis.rules.opening import credentials, expiry, started
 from hangup.diagnosis.stack import stack_of
 from hangup.recording.units import duration, printable

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
-from hangup.diagnosis.numbers import steadiness
+from hangup.diagnosis.figures import steadiness
 from hangup.diagnosis.shapes import Shape
 from hangup.diagnosis.stack import stack_of
 from hangup.diagnosis.traces import Message

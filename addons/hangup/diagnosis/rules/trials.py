@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import SETTLED, Case
 from hangup.diagnosis.findings import Hypothesis, cite_all
 from hangup.diagnosis.lives import Life, conns
-from hangup.diagnosis.numbers import middle
+from hangup.diagnosis.figures import middle
 from hangup.recording.units import printable
 
 _MESSAGE = ("message/not-json", "message/schema", "message/unknown-type", "message/wrong-opcode", "message/oversize")
