@@ -9,7 +9,7 @@ import pytest
 
 from hangup.experiment.search import search
 from hangup.experiment.trial import Case
-from simulated import Fails, case, not_json, run
+from simulated import Fails, case, frame, not_json, run
 
 HELLO, CHAT, PING = '{"type":"hello"}', '{"type":"chat","text":"hi"}', '{"type":"ping"}'
 
@@ -67,6 +67,63 @@ def test_the_right_cause_is_found_and_proved(verdict: str, case: Case, fails: Fa
     assert found.connections <= 90
 
 
+def client_case(*server: str, **more: object) -> Case:
+    """A page that closes, just after the server's last message if there is one."""
+    says = [PING] if more.pop("ping", False) else []
+    this = case(HELLO, *says, **{"by": "client", "how": "close", "lifetime": 1.0, "reaction": 0.8, **more})  # type: ignore[arg-type]
+    if server:
+        this.answer = frame(9, server[-1], 0.99)
+        this.answer_kinds, this.answer_reaction, this.server_frames = len(server), 0.01, len(server)
+    return this
+
+
+def held(*forms: str) -> Fails:
+    """A page that closes unless one of these filters is in force."""
+    return lambda messages, trial: not any(f.startswith(forms) for f in trial.filters)
+
+
+CLIENTS: list[tuple[str, Case, Fails]] = [
+    (
+        "client-lifecycle/throws-on-frame",
+        client_case('{"type":"ack"}', "Welcome!"),
+        held("drop side=server", "rewrite"),
+    ),
+    (
+        "client-lifecycle/effect-churn",
+        client_case('{"type":"ack"}', '{"type":"presence"}', priors={"client-lifecycle/effect-churn": 0.9}),
+        lambda m, t: "drop side=server" not in t.filters,
+    ),
+    (
+        "heartbeat/app-pong-missing-from-server",
+        client_case(ping=True),
+        held("answer-ping side=client level=message"),
+    ),
+    ("client-lifecycle/connect-deadline", client_case(lifetime=3.0), held("inject from=server")),
+    (
+        "handshake/subprotocol",
+        client_case(features=frozenset({"subprotocol"}), lifetime=0.01),
+        held("subprotocol answer=first"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("verdict", "case", "fails"), CLIENTS, ids=[v for v, *_ in CLIENTS])
+def test_why_a_client_hangs_up_is_proved_live_within_twelve_connections(verdict: str, case: Case, fails: Fails) -> None:
+    found = run(search(case, live=True), case, fails)
+    assert found.verdict == verdict, found.standing
+    assert found.proved and found.closer == "client" and found.connections <= 12, found.claim
+
+
+def test_a_filter_of_the_persons_own_may_be_the_proof() -> None:
+    """A fresh token can be known by nobody else."""
+    stale = case(HELLO, how="close", code=4401, lifetime=0.01, reaction=None)
+    fresh = "query token fresh"
+    without = run(search(stale), stale, lambda m, t: True)
+    assert not without.proved
+    found = run(search(stale, given=[fresh]), stale, lambda m, t: fresh not in t.filters)
+    assert found.proved and found.verdict == "identity/token-expired-retry" and found.cure == fresh
+
+
 def test_the_cure_and_the_smallest_exchange() -> None:
     noisy = case(HELLO, *[json.dumps({"type": "chat", "text": f"message {i}"}) for i in range(40)], "ping")
     found = run(search(noisy), noisy, lambda m, t: not_json(m))
@@ -106,13 +163,14 @@ def test_what_was_learned_survives_the_end_of_the_budget() -> None:
     assert found.stopped and not found.proved and found.ladder and found.connections <= 6
 
 
-def test_flickering_failures_are_seldom_proved_wrongly() -> None:
+@pytest.mark.parametrize("live", [False, True])
+def test_flickering_failures_are_seldom_proved_wrongly(live: bool) -> None:
     """200 runs at rates from 0.3 to 0.9: what is proved is right, and what cannot be told is left open."""
     wrong = proved = 0
     rates = [0.3, 0.5, 0.7, 0.9]
     for seed in range(200):
         verdict, this, fails = FAULTS[Random(seed).choice([0, 2, 6, 8])]
-        found = run(search(this, minimise=False), this, fails, rate=rates[seed % 4], seed=seed, most=400)
+        found = run(search(this, minimise=False, live=live), this, fails, rate=rates[seed % 4], seed=seed, most=400)
         proved += found.proved and found.verdict == verdict
         wrong += found.proved and found.verdict != verdict
     assert wrong <= 4, f"{wrong} wrong of 200"

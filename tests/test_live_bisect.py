@@ -1,0 +1,165 @@
+"""Live bisects: a page's own reconnects as trials, with real clients; interrupted; survivors that are left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from faults.bisected import bisect_live
+from faults.table import FAULTS
+from hangup.peer.demo import Backend, frontend
+from hangup.recording import events, journal
+from harness.proxies import HANGUP, home
+
+REAL = [
+    ("a3-text-ping-to-json-reader", "ws"),
+    ("a3-text-ping-to-json-reader", "websockets"),
+    ("b3-app-pong-never-sent", "ws"),
+    ("b4-server-never-pongs", "ws"),
+    ("f4-client-throws-on-text", "ws"),
+    ("d4-deflate-not-implemented", "ws"),
+    ("d3-token-as-subprotocol", "chromium"),
+    ("f2-effect-churn", "chromium"),
+]
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "client"), REAL, ids=[f"{n.split('-')[0]}-{c}" for n, c in REAL])
+def test_the_cause_is_proved_within_twelve_reconnects(name: str, client: str) -> None:
+    found = asyncio.run(bisect_live(FAULTS[name], client=client, seconds=90))
+    if found.why.startswith("skipped"):
+        pytest.skip(found.why)
+    assert found.right == "sub" and found.summary["proved"], (found.why, found.summary)
+    assert found.summary["connections"] <= 12
+
+
+Then = Callable[["Live"], Awaitable[None]]
+
+
+class Live:
+    """``hangup bisect --live`` between the demo's ends."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.said = ""
+
+    async def until(self, words: str) -> None:
+        assert self.process.stdout is not None
+        while words not in self.said:
+            line = await self.process.stdout.readline()
+            assert line, self.said
+            self.said += line.decode()
+
+    async def rest(self) -> int:
+        assert self.process.stdout is not None
+        self.said += (await self.process.stdout.read()).decode()
+        return await self.process.wait()
+
+
+async def between(
+    record: Path,
+    then: Then,
+    *words: str,
+    command: tuple[str, ...] = ("bisect", "--live"),
+    errors: int | None = None,
+) -> None:
+    async with Backend() as port:
+        process = await asyncio.create_subprocess_exec(
+            *HANGUP,
+            *command,
+            f"ws://127.0.0.1:{port}",
+            "--listen",
+            "127.0.0.1:0",
+            "--record",
+            str(record),
+            *words,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env={"HOME": str(home()), "PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"},
+        )
+        live = Live(process)
+        page = None
+        try:
+            await live.until("recording to")
+            address = live.said.split("listening on ")[1].split()[0]
+            page = asyncio.create_task(frontend(f"ws://{address}/ws/client-1"))
+            await then(live)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            if page is not None:
+                page.cancel()
+                await asyncio.wait([page])
+
+
+@pytest.mark.parametrize("when", ["recording to", "looking for", " as-json", " 5  "])
+def test_interrupted_it_says_what_it_has_learned(tmp_path: Path, when: str) -> None:
+    path = tmp_path / "run.jsonl"
+
+    async def then(live: Live) -> None:
+        await live.until(when)
+        live.process.send_signal(signal.SIGINT)
+        code = await live.rest()
+        if when == "recording to":
+            assert code == 3 and "does not happen here" in live.said, live.said
+        else:
+            assert code == 4 and "interrupted" in live.said and "as it was recorded" in live.said, live.said
+        assert not psutil.pid_exists(live.process.pid)
+
+    asyncio.run(between(path, then))
+    assert isinstance(list(journal.read(path))[-1], events.Stop)
+
+
+def test_each_trial_is_noted_in_the_recording(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+
+    async def then(live: Live) -> None:
+        said: dict[str, Any]
+        code = await live.rest()
+        said = json.loads(live.said[live.said.index("{") :])
+        assert code == 0 and said["verdict"] == "heartbeat/app-ping-kills" and said["proved"], said
+        assert said["counts"]["without"] == [0, 4]
+
+    # With --json what it says as it goes is on stderr, which is where the address is.
+    asyncio.run(between(path, then, "--json", errors=asyncio.subprocess.STDOUT))
+    notes = [e for e in journal.read(path) if isinstance(e, events.Note) and e.text.startswith("bisect: trial")]
+    assert len(notes) >= 6 and all(note.conn for note in notes)
+    touched = {
+        e.conn for e in journal.read(path) if isinstance(e, events.FilterEvent) and e.action not in ("add", "on")
+    }
+    trials = {note.conn for note in notes if not note.text.endswith("unchanged")}
+    assert touched and touched <= trials, "filters act on their trial's connection only"
+
+
+def test_survivors_may_be_left(tmp_path: Path) -> None:
+    """Their filters are taken away instead: the page fails by itself, and reconnects."""
+    path = tmp_path / "run.jsonl"
+
+    async def then(live: Live) -> None:
+        assert await live.rest() == 0, live.said
+        assert "proved: heartbeat/app-ping-kills" in live.said
+
+    asyncio.run(between(path, then, "--leave"))
+    ends = [e for e in journal.read(path) if isinstance(e, events.End)]
+    assert not [e for e in ends[:-2] if e.by == "proxy"]
+
+
+def test_a_proxy_that_bisects_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+
+    async def then(live: Live) -> None:
+        await live.until("cure  drop-heartbeat")
+        assert "proved: heartbeat/app-ping-kills" in live.said
+        live.process.send_signal(signal.SIGTERM)
+        assert await live.rest() == 0, live.said
+
+    asyncio.run(between(path, then, "--bisect", "--no-web", "--quiet", command=("proxy",)))
