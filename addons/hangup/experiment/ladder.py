@@ -14,7 +14,7 @@ from math import log
 from msgspec import Struct
 
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.experiment.trial import Case, ClientFrame, Trial
 
 SURE = 0.97
 """How far an explanation's prediction is trusted."""
@@ -50,23 +50,6 @@ def is_json(frame: ClientFrame) -> bool:
     return True
 
 
-def benign(case: Case, suspect: ClientFrame) -> ClientFrame | None:
-    """An earlier message of another kind that did no harm."""
-    kind = selector(suspect)
-    for frame in reversed(case.frames):
-        if frame.n < suspect.n and not frame.problems and selector(frame) != kind:
-            return frame
-    return None
-
-
-def large(case: Case, suspect: ClientFrame) -> bool:
-    """Whether the suspect is by far the largest message."""
-    others = [len(f.payload) for f in case.frames if selector(f) != selector(suspect)]
-    return len(suspect.payload) > 1024 and len(suspect.payload) > 4 * max(others, default=0)
-
-
-# The rungs.
-
 Make = Callable[[Case], Trial | None]
 
 
@@ -84,55 +67,6 @@ def filters_of(name: str, *filters: str, when: Callable[[Case], bool] = lambda c
     return lambda case: Trial(name, filters) if when(case) else None
 
 
-def _of_suspect(name: str, form: str, when: Callable[[Case, ClientFrame], bool] = lambda c, f: True) -> Make:
-    """A filter on messages of the suspect's kind; ``{}`` stands for the settings that select them."""
-
-    def make(case: Case) -> Trial | None:
-        suspect = case.suspect
-        if suspect is None or not when(case, suspect):
-            return None
-        return Trial(name, (form.format(selector(suspect)),))
-
-    return make
-
-
-def _suspect_only(case: Case) -> Trial | None:
-    suspect = case.suspect
-    return Trial("suspect-only", frames=(suspect.n,)) if suspect and len(case.frames) > 1 else None
-
-
-def _first_only(case: Case) -> Trial | None:
-    suspect = case.suspect
-    if suspect is None or not case.frames or selector(case.frames[0]) == selector(suspect):
-        return None
-    return Trial("first-only", frames=(case.frames[0].n,))
-
-
-def _benign(case: Case) -> Trial | None:
-    suspect = case.suspect
-    other = benign(case, suspect) if suspect else None
-    if suspect is None or other is None:
-        return None
-    return Trial("benign-instead", edits=((suspect.n, Edit(other.payload, other.opcode)),))
-
-
-def _keepalive(name: str, form: str) -> Make:
-    def make(case: Case) -> Trial | None:
-        return Trial(name, (form.format(max(0.05, round(case.lifetime / 4, 2))),)) if case.lifetime > 0.3 else None
-
-    return make
-
-
-GRAPHQL = {"graphql-ws": "graphql-transport-ws", "graphql-transport-ws": "graphql-ws"}
-"""The names by which two libraries that do not understand one another go: each is one's name and the other's repository
-(enisdenjo/graphql-ws#3)."""
-
-
-def _other_subprotocol(case: Case) -> Trial | None:
-    other = [GRAPHQL[name] for name in case.subprotocols if name in GRAPHQL]
-    return Trial("other-subprotocol", (f"subprotocol {other[0]}",)) if len(other) == 1 else None
-
-
 GIVEN = "given"
 CREDENTIALS = ("identity/token-expired-retry", "handshake/auth-rejected")
 
@@ -140,95 +74,6 @@ CREDENTIALS = ("identity/token-expired-retry", "handshake/auth-rejected")
 def given_rungs(filters: Iterable[str]) -> list[Rung]:
     """Rungs of a person's own. What hangs on a credential should survive them; of the rest nothing is known."""
     return [Rung(f"{GIVEN}-{i}", f"with {text}", filters_of(f"{GIVEN}-{i}", text)) for i, text in enumerate(filters, 1)]
-
-
-RUNGS: tuple[Rung, ...] = (
-    Rung(
-        "silence", "the client says nothing", filters_of("silence", "drop side=client", when=lambda c: bool(c.frames))
-    ),
-    Rung(
-        "no-heartbeats",
-        "all but the client's heartbeats",
-        filters_of("no-heartbeats", "drop-heartbeat side=client", when=lambda c: bool(c.beats)),
-    ),
-    Rung(
-        "suspect-dropped", "all but messages like the last one", _of_suspect("suspect-dropped", "drop side=client {}")
-    ),
-    Rung("suspect-only", "only the last message", _suspect_only, live=False),
-    Rung("first-only", "only the first message", _first_only, live=False),
-    Rung("benign-instead", "a harmless message in the place of the last one", _benign, live=False),
-    Rung(
-        "as-json",
-        "the last message as JSON",
-        _of_suspect("as-json", 'rewrite side=client {} to={{"type":"ping"}}', lambda c, f: f.text and not is_json(f)),
-    ),
-    Rung("flipped", "text as binary and binary as text", _of_suspect("flipped", "flip-opcode side=client {}")),
-    Rung(
-        "no-large",
-        "nothing large",
-        lambda c: (
-            Trial("no-large", (f"drop side=client size={len(c.suspect.payload) // 2}..",))
-            if c.suspect and large(c, c.suspect)
-            else None
-        ),
-    ),
-    Rung(
-        "repaired",
-        "malformed messages repaired",
-        filters_of("repaired", "repair-malformed side=client", when=lambda c: any(f.problems for f in c.frames)),
-    ),
-    Rung(
-        "answer-server-heartbeats",
-        "the server's heartbeats are answered for the client",
-        filters_of(
-            "answer-server-heartbeats", "answer-ping side=server level=message", when=lambda c: c.server_beats > 0
-        ),
-    ),
-    Rung(
-        "answer-control-pings",
-        "the server's control pings are answered by the proxy",
-        filters_of("answer-control-pings", "answer-ping side=server level=control", when=lambda c: c.server_pings > 0),
-    ),
-    Rung(
-        "control-keepalive",
-        "a control ping whenever it is quiet",
-        _keepalive("control-keepalive", "keepalive every={}s"),
-    ),
-    Rung(
-        "no-extensions",
-        "no compression",
-        filters_of("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
-    ),
-    Rung("other-subprotocol", "the other GraphQL subprotocol", _other_subprotocol),
-    Rung(
-        "no-subprotocol",
-        "no subprotocol",
-        filters_of("no-subprotocol", "strip-header Sec-WebSocket-Protocol", when=lambda c: "subprotocol" in c.features),
-    ),
-    Rung(
-        "no-origin", "no Origin", filters_of("no-origin", "strip-header Origin", when=lambda c: "origin" in c.features)
-    ),
-    Rung(
-        "no-cookie", "no cookies", filters_of("no-cookie", "strip-header Cookie", when=lambda c: "cookie" in c.features)
-    ),
-    Rung(
-        "other-path",
-        "another path that may be meant",
-        lambda c: (
-            Trial("other-path", (f"path replace={c.doubled} with={c.doubled[: len(c.doubled) // 2]}",))
-            if c.doubled
-            else None
-        ),
-    ),
-    Rung(
-        "unique-id",
-        "an id of its own for each connection",
-        lambda c: Trial("unique-id", ("unique-id",), clients=2) if c.overlaps else None,
-    ),
-)
-
-
-# The explanations.
 
 
 class Explanation(Struct, frozen=True):
@@ -265,152 +110,10 @@ def explain(
     return Explanation(verdict, trigger, frozenset(survives.split()), frozenset(unsure.split()), prior)
 
 
-_FRAME = "silence suspect-dropped first-only benign-instead"
-
-
-def _suspect(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
-    return lambda case: test(case, case.suspect) if case.suspect is not None else 0.0
-
-
-def _well_formed(case: Case, frame: ClientFrame) -> float:
-    """How likely a message's content is at fault that is sound as JSON; of the very first message, less."""
-    if not is_json(frame):
-        return 0.05
-    return 0.5 if frame is case.frames[0] else 1.5
-
-
-def _timed(weight: float) -> Callable[[Case], float]:
-    return lambda case: weight if case.lifetime > 0.3 and case.how != "refused" else 0.02 * weight
-
-
-def _quick(case: Case) -> float:
-    return 1.0 if case.lifetime <= 0.3 and case.how != "refused" else 0.05
-
-
-def _auth(case: Case) -> float:
-    if case.how == "refused":
-        return 1.0 if case.status in (401, 403) else 0.0
-    return 3.0 if case.code in (1008, 3000, 3003, 4001, 4003, 4401, 4403) and case.lifetime < 1 else 0.02
-
-
-EXPLANATIONS: tuple[Explanation, ...] = (
-    explain("server-handler/returns-immediately", "none", prior=_quick),
-    explain(
-        "server-handler/returns-after-message",
-        "count",
-        "silence",
-        "suspect-dropped no-heartbeats flipped",
-        _suspect(lambda c, f: (3.0 if f is c.frames[0] else 0.3) * (2.0 if c.replied else 1.0)),
-    ),
-    explain(
-        "heartbeat/app-ping-kills",
-        "frame",
-        f"{_FRAME} no-heartbeats",
-        "as-json",
-        _suspect(lambda c, f: (3.0 if not is_json(f) else 0.25) if f.beat is not None else 0.01),
-    ),
-    explain(
-        "message/not-json",
-        "frame",
-        f"{_FRAME} as-json",
-        "flipped",
-        _suspect(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),
-    ),
-    explain("message/schema", "frame", _FRAME, "flipped", _suspect(lambda c, f: _well_formed(c, f))),
-    explain("message/unknown-type", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.4 if is_json(f) else 0.05)),
-    explain("server-handler/crash-on-message", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.3)),
-    explain("message/wrong-opcode", "frame", f"{_FRAME} flipped", "", _suspect(lambda c, f: 0.4 if f.text else 2.0)),
-    explain(
-        "message/oversize",
-        "frame",
-        f"{_FRAME} no-large",
-        "flipped",
-        _suspect(lambda c, f: 5.0 if c.code == 1009 else (1.0 if large(c, f) else 0.0)),
-    ),
-    explain(
-        "message/invalid-utf8",
-        "frame",
-        f"{_FRAME} repaired flipped",
-        "",
-        _suspect(lambda c, f: 4.0 if "invalid-utf8" in f.problems or c.code == 1007 else 0.0),
-    ),
-    explain(
-        "message/framing",
-        "frame",
-        f"{_FRAME} repaired",
-        "flipped",
-        _suspect(lambda c, f: 4.0 if set(f.problems) - {"invalid-utf8"} or c.code == 1002 else 0.0),
-    ),
-    explain(
-        "message/encoding",
-        "frame",
-        f"{_FRAME} repaired",
-        "flipped",
-        _suspect(lambda c, f: 4.0 if f.payload.startswith(b"\xef\xbb\xbf") else 0.0),
-    ),
-    explain(
-        "heartbeat/app-pong-missing-from-client",
-        "time",
-        "answer-server-heartbeats",
-        "control-keepalive",
-        lambda c: _timed(1.5)(c) if c.server_beats else 0.05,
-    ),
-    explain(
-        "heartbeat/control-pong-missing",
-        "time",
-        "answer-control-pings",
-        "control-keepalive",
-        lambda c: 4.0 if "ping timeout" in c.reason else (_timed(0.7)(c) if c.server_pings else 0.02),
-    ),
-    explain(
-        "intermediary/idle-timeout",
-        "time",
-        "control-keepalive",
-        "answer-server-heartbeats answer-control-pings",
-        lambda c: _timed(1.0)(c) if c.how == "abrupt" else 0.1,
-    ),
-    explain(
-        "message/init-missing",
-        "time",
-        "",
-        "control-keepalive",
-        lambda c: 3.0 if c.code == 4408 else (_timed(0.3)(c) if not c.frames else 0.05),
-    ),
-    explain("process/worker-timeout", "time", prior=_timed(0.2)),
-    explain("server-handler/crash-on-own-event", "peer", prior=_timed(0.2)),
-    explain(
-        "identity/token-expired-retry", "header", "", "no-cookie", lambda c: 0.0 if c.how == "refused" else _auth(c)
-    ),
-    explain("handshake/auth-rejected", "header", "", "no-cookie", lambda c: _auth(c) if c.how == "refused" else 0.1),
-    explain("handshake/origin", "header", "no-origin", "", lambda c: 0.5 if "origin" in c.features else 0.0),
-    explain(
-        "handshake/extension",
-        "header",
-        "no-extensions",
-        f"{_FRAME} flipped no-heartbeats",
-        lambda c: 0.5 if "extensions" in c.features else 0.0,
-    ),
-    explain(
-        "handshake/subprotocol",
-        "header",
-        "other-subprotocol",
-        "no-subprotocol",
-        lambda c: 0.5 if "subprotocol" in c.features else 0.0,
-    ),
-    explain(
-        "handshake/path",
-        "header",
-        "other-path",
-        prior=lambda c: 1.0 if c.how == "refused" and c.status in (403, 404) else 0.0,
-    ),
-    explain("identity/id-collision", "peer", "unique-id", "", lambda c: 4.0 if c.overlaps else 0.0),
-)
-
-
 class Standing:
     """The explanations and how probable each still is."""
 
-    def __init__(self, case: Case, explanations: tuple[Explanation, ...] = EXPLANATIONS) -> None:
+    def __init__(self, case: Case, explanations: tuple[Explanation, ...]) -> None:
         self.case = case
         self.explanations = {e.verdict: e for e in explanations}
         weights = {e.verdict: e.prior(case) for e in explanations}

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from hangup.errors import HangupError
 from hangup.experiment.client_side import CLIENT_EXPLANATIONS, CLIENT_RUNGS
 from hangup.experiment.evidence import ERROR, Counts, Outcome, claim, decide, fisher, most_trials
-from hangup.experiment.ladder import EXPLANATIONS, RUNGS, Explanation, Rung, Standing, given_rungs
+from hangup.experiment.ladder import Explanation, Rung, Standing, given_rungs
 from hangup.experiment.minimise import minimise_frames, minimise_payload, minimise_size
+from hangup.experiment.server_side import EXPLANATIONS, RUNGS
 from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial
 
 T = TypeVar("T")
