@@ -202,6 +202,19 @@ def test_a_ping_of_the_proxys_own_in_the_silence(running: Running) -> None:
     client.close()
 
 
+def test_the_silence_counts_from_what_was_last_heard(running: Running) -> None:
+    client, backend = running.open("/silent?2")
+    for _ in range(30):
+        client.send(text("I am here", MASK))
+        time.sleep(0.02)  # a pace, not a wait
+    running.leave(client, backend)
+    events = [e for e in running.recorded("/silent?2") if isinstance(e, Handshake | Frame | FilterEvent)]
+    assert [e.at for e in events] == sorted(e.at for e in events)
+    for before, event in zip(events, events[1:], strict=False):
+        if isinstance(event, FilterEvent) and event.action == "inject":  # only where the machine was slow
+            assert event.at - before.at >= 0.199
+
+
 def test_a_client_that_comes_again_waits(running: Running) -> None:
     running.leave(*running.open("/again?1"))
     ended = max(e.at for e in running.recorded("/again?1") if isinstance(e, End))

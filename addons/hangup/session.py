@@ -19,8 +19,9 @@ from hangup.filters.base import SIDES, Close, Cut, Ended, Inject, Kind
 from hangup.filters.chain import Bound, Chain
 from hangup.filters.encoder import Encoder
 from hangup.filters.filter_set import FilterSet
-from hangup.filters.gate import HOLD_LIMIT, Express, Gate, perform
+from hangup.filters.gate import HOLD_LIMIT, Gate, perform
 from hangup.filters.outlet import Outlet
+from hangup.filters.surroundings import Express
 from hangup.recording import events
 from hangup.recording.events import Event, How, Side
 from hangup.recording.express import Lane, Screen, Simple
@@ -275,6 +276,14 @@ class Session:
         else:
             gate.feed(data, at)
         return self._out(at)
+
+    def salvage(self, side: Side, data: bytes) -> Out:
+        """What may be sent on after :meth:`receive` has failed, which must not happen: what it had decided, or else
+        what it was given."""
+        out = Out(self._gates["server"].outlet.take(), self._gates["client"].outlet.take())
+        if out.to_client or out.to_server:
+            return out
+        return Out(to_server=data) if side == "client" else Out(to_client=data)
 
     def end(self, side: Side, how: How, at: float, *, by: str = "", note: str = "") -> Out:
         """Records that ``side`` ended (or half-closed) its leg; a half-received frame is recorded before it.

@@ -6,21 +6,16 @@ or message of which a byte has passed already, when a filter is switched on, pas
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
-from msgspec import Struct
-
-from hangup.filters.base import NONE, TRAFFIC, Close, Control, Cut, Inject, Kind, Message, Stray
-from hangup.filters.chain import Bound, Chain, Verdict
+from hangup.filters.base import NONE, TRAFFIC, Close, Control, Inject, Kind, Message, Stray
+from hangup.filters.chain import Bound, Verdict
 from hangup.filters.encoder import RSV1, Held, close_payload
 from hangup.filters.outlet import Outlet, Unit
-from hangup.recording.events import Event, Side
-from hangup.recording.express import Lane, Screen, Simple
+from hangup.filters.surroundings import Connection, Direction
+from hangup.recording.express import Screen
 from hangup.recording.frame_events import junk_event
 from hangup.wire.deflate import EFFORT
 from hangup.wire.frames import BINARY, CLOSE, CONTINUATION, OPCODES, TEXT, Frame, FrameReader, Junk, Piece
-from hangup.wire.messages import KEEP_LIMIT, Assembler, Noted
+from hangup.wire.messages import KEEP_LIMIT, Noted
 from hangup.wire.messages import Message as Assembled
 
 HOLD_LIMIT = 64 << 20
@@ -29,56 +24,6 @@ HOLD_LIMIT = 64 << 20
 _DONE, _PASSING, _HOLDING = range(3)
 _BEGINS = (TEXT, BINARY)
 _DATA = (TEXT, BINARY, CONTINUATION)
-
-
-class Express(Struct, gc=False):
-    """What the express lane took: up to ``stop``, after frame ``n``; the frames of interest; and the lines of all of
-    them, which are still to be written."""
-
-    stop: int
-    n: int
-    frames: list[Simple]
-    lines: list[bytes]
-
-
-class Direction(Protocol):
-    """What a gate needs of the direction that it filters. ``messages`` and ``controls`` count what was recorded."""
-
-    side: Side
-    reader: FrameReader
-    assembler: Assembler
-    lane: Lane | None
-    messages: int
-    controls: int
-
-    def record(self, item: Frame | Piece, at: float) -> tuple[int, Noted]:
-        """Emits an item's event; gives its frame's number and what the assembler noted."""
-        ...
-
-    def express(self, data: bytes, pos: int, at: float, screen: Screen | None) -> Express:
-        """Takes simple frames without writing them down."""
-        ...
-
-
-class Connection(Protocol):
-    """What a gate needs of the connection."""
-
-    conn: int
-    chain: Chain
-    emit: Callable[[Event], None]
-
-    @property
-    def opened(self) -> float:
-        """When the handshake succeeded."""
-        ...
-
-    def write(self, lines: list[bytes]) -> None:
-        """Takes events that are encoded already."""
-        ...
-
-    def perform(self, bound: Bound, action: Inject | Close | Cut, n: int | None, at: float) -> None:
-        """Carries out what a filter does beside the item that it was shown."""
-        ...
 
 
 class Gate:

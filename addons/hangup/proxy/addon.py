@@ -149,18 +149,14 @@ class Hangup:
         if flow.response.status_code == 101 and flow.websocket is None:
             # mitmproxy goes by Sec-WebSocket-Version, which careless clients leave out.
             flow.websocket = WebSocketData()
-        verdict = None
-        if "hangup_by" not in flow.metadata:
-            request = _request(flow.request)
-            asked = flow.metadata.get("hangup_original", request)
-            response = flow.metadata["hangup_response"] = _response(flow.response)
-            verdict = self.filtering.response(flow.metadata["hangup_conn"], response, request, asked)
+        conn = flow.metadata["hangup_conn"]
+        verdict = self.filtering.response(conn, _response(flow.response), _request(flow.request))
         changed = verdict is not None and verdict.changed
         self._record_handshake(flow, returned=verdict.item.response if changed and verdict is not None else None)
         if verdict is not None:
             await self.filtering.answer(flow, verdict)
         if flow.websocket is None:
-            self.filtering.forget(flow.metadata["hangup_conn"])
+            self.filtering.forget(conn)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a request failed, or its client went away."""
@@ -181,6 +177,7 @@ class Hangup:
         assert recorder is not None
         now = recorder.now()
         request = _request(flow.request)
+        shaken = self.filtering.shaken(flow.metadata["hangup_conn"], request.target)
         response = _response(flow.response) if flow.response is not None and not error else None
         problems: list[str] = []
         if response is not None:
@@ -198,9 +195,9 @@ class Hangup:
                 response=response,
                 waited=round(now - flow.metadata["hangup_asked"], 6),
                 error=error,
-                by=flow.metadata.get("hangup_by", ""),
+                by=shaken.by,
                 problems=problems,
-                original=flow.metadata.get("hangup_original"),
+                original=shaken.original,
                 returned=returned,
             )
         )
@@ -216,11 +213,11 @@ class Hangup:
             flow.metadata["hangup_asked"] = recorder.now()
             self._record_handshake(flow)
         given = flow.response.headers.get_all("Sec-WebSocket-Extensions")
-        answered: events.Response | None = flow.metadata.get("hangup_response")
+        shaken = self.filtering.shaken(flow.metadata["hangup_conn"])
+        answered = shaken.answered
         extensions = handshake.get_all(answered.headers, "Sec-WebSocket-Extensions") if answered else given
         params = parse_deflate(extensions, flow.request.headers.get_all("Sec-WebSocket-Extensions"))
-        chain = self.filtering.chain(flow.metadata["hangup_conn"], flow.request.path)
-        chain.open(recorder.now())
+        shaken.chain.open(recorder.now())
         hooks = ctx.options.hangup_hooks
         session = Session(
             flow.metadata["hangup_conn"],
@@ -230,7 +227,7 @@ class Hangup:
             unknown_extension=any(e.name != "permessage-deflate" for e in parse_extensions(extensions)),
             mask=fast_mask,
             emit_lines=recorder.emit_lines if recorder.takes_lines and not hooks else None,
-            chain=chain,
+            chain=shaken.chain,
             hold_limit=ctx.options.hangup_hold_limit,
         )
         self._flows[session.conn] = flow

@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from mitmproxy import exceptions, http
+from msgspec import Struct
 
 from hangup.errors import FilterError
 from hangup.filters.chain import Chain, Verdict
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from hangup.proxy.relay import Relay
 
 
+class Shaken(Struct):
+    """What filters did to a handshake: ``original`` is what the client asked, where that was changed, ``answered`` what
+    the server answered, and ``by`` the filter that answered in the server's place."""
+
+    chain: Chain
+    original: events.Request | None = None
+    answered: events.Response | None = None
+    by: str = ""
+
+
 class Filtering:
     """The proxy's filters. Changes of ``filters`` are recorded and reach open connections at once."""
 
@@ -30,7 +41,7 @@ class Filtering:
         self._relays = relays
         self.admit: Callable[[int, events.Request, str], Awaitable[FilterSet | None]] | None = None
         """Asked at each handshake for filters of the connection's own, in the place of ``filters``."""
-        self._chains: dict[int, Chain] = {}
+        self._shaken: dict[int, Shaken] = {}
 
     def configure(self, texts: Sequence[str]) -> None:
         """mitmproxy's option has changed: the set is to be these, in their text form."""
@@ -48,10 +59,10 @@ class Filtering:
 
     # Handshakes.
 
-    def chain(self, conn: int, target: str = "", client: str = "", own: FilterSet | None = None) -> Chain:
-        """The filters of a connection, made with its first call; ``own`` are its own."""
-        chain = self._chains.get(conn)
-        if chain is None:
+    def shaken(self, conn: int, target: str = "", client: str = "", own: FilterSet | None = None) -> Shaken:
+        """The filters of a connection and what they did so far, made with its first call; ``own`` are its own."""
+        shaken = self._shaken.get(conn)
+        if shaken is None:
             assert self.recorder is not None
             recorder = self.recorder
             chain = Chain(
@@ -63,38 +74,37 @@ class Filtering:
                 random=Random(),
                 emit=recorder.emit,
             )
-            self._chains[conn] = chain
-        return chain
+            shaken = self._shaken[conn] = Shaken(chain)
+        return shaken
 
     def forget(self, conn: int) -> None:
         """The connection is over, or never came about."""
-        self._chains.pop(conn, None)
+        self._shaken.pop(conn, None)
 
     async def request(self, flow: http.HTTPFlow, conn: int, client: str, asked: events.Request) -> None:
         """Shows a handshake's request to the filters, and changes, delays or answers it as they say."""
         own = await self.admit(conn, asked, client) if self.admit is not None else None
-        chain = self.chain(conn, asked.target, client, own)
+        shaken = self.shaken(conn, asked.target, client, own)
         assert self.recorder is not None
-        verdict = chain.request(asked, self.recorder.now())
+        verdict = shaken.chain.request(asked, self.recorder.now())
         if verdict is None:
             return
         if verdict.wait > 0:
             await asyncio.sleep(verdict.wait)
         if verdict.changed:
-            flow.metadata["hangup_original"] = asked
+            shaken.original = asked
             _change_request(flow.request, verdict.item.request)
         if verdict.refused is not None:
-            flow.metadata["hangup_by"] = verdict.done[-1].by
+            shaken.by = verdict.done[-1].by
             flow.response = _make_response(verdict.refused)
 
-    def response(
-        self, conn: int, response: events.Response, request: events.Request, asked: events.Request
-    ) -> Verdict | None:
+    def response(self, conn: int, response: events.Response, request: events.Request) -> Verdict | None:
         """What the filters make of a handshake's response."""
-        chain = self._chains.get(conn)
-        if chain is None or self.recorder is None:
+        shaken = self.shaken(conn)
+        if shaken.by or self.recorder is None:
             return None
-        return chain.response(response, request, asked, self.recorder.now())
+        shaken.answered = response
+        return shaken.chain.response(response, request, shaken.original or request, self.recorder.now())
 
     async def answer(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
         """Changes and delays the response as the filters say."""

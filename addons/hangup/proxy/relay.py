@@ -37,6 +37,8 @@ class Relay:
         self.server: Leg
         self.done = False
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        """What the timer was set for, in the recording's time."""
         self._loop = asyncio.get_running_loop()
         # mitmproxy closes what was silent for ten minutes; how long a socket may be silent is not ours to say.
         self._awake = handler.timeout_watchdog.disarm()
@@ -66,14 +68,14 @@ class Relay:
     def deliver(self, leg: Leg, data: bytes) -> None:
         """Bytes from a leg: on to the other at once, then into the recording."""
         side = leg.side
-        if not self.session.plain(side):
+        if self.session.plain(side):
+            leg.peer.send(data)
+            try:
+                self.session.observe(side, data, self.recorder.now())
+            except Exception:  # a fault of ours must not become the connection's
+                self._failed()
+        else:
             self._filter(leg, data)
-            return
-        leg.peer.send(data)
-        try:
-            self.session.observe(side, data, self.recorder.now())
-        except Exception:  # a fault of ours must not become the connection's
-            self._failed()
         if self.recorder.congested and not leg.slowed:
             leg.slow(True)
             self.recorder.when_clear(lambda: leg.slow(False))
@@ -90,8 +92,7 @@ class Relay:
             out = self.session.receive(leg.side, data, self.recorder.now())
         except Exception:
             self._failed()
-            leg.peer.send(data)
-            return
+            out = self.session.salvage(leg.side, data)
         self._carry_out(out)
 
     def refresh(self) -> None:
@@ -103,8 +104,7 @@ class Relay:
         self._timer = None
         if not self.done:
             # Rounding must not make us early, or we would be called again and again.
-            now = max(self.recorder.now(), self.session.deadline() or 0.0)
-            self._carry_out(self.session.tick(now))
+            self._carry_out(self.session.tick(max(self.recorder.now(), self._due)))
 
     def _carry_out(self, out: Out) -> None:
         if out.to_client:
@@ -120,6 +120,7 @@ class Relay:
             self._timer = None
         deadline = None if self.done else self.session.deadline()
         if deadline is not None:
+            self._due = deadline
             self._timer = self._loop.call_later(max(0.0, deadline - self.recorder.now()), self._tick)
 
     def _pass_end(self, leg: Leg, how: How) -> None:
