@@ -70,12 +70,13 @@ async def between(
     *words: str,
     command: tuple[str, ...] = ("bisect", "--live"),
     errors: int | None = None,
+    target: bool = True,
 ) -> None:
     async with Backend() as port:
         process = await asyncio.create_subprocess_exec(
             *HANGUP,
             *command,
-            f"ws://127.0.0.1:{port}",
+            *([f"ws://127.0.0.1:{port}"] if target else []),
             "--listen",
             "127.0.0.1:0",
             "--record",
@@ -163,3 +164,14 @@ def test_a_proxy_that_bisects_goes_on(tmp_path: Path) -> None:
         assert await live.rest() == 0, live.said
 
     asyncio.run(between(path, then, "--bisect", "--no-web", "--quiet", command=("proxy",)))
+
+
+def test_the_page_against_the_recorded_server(tmp_path: Path) -> None:
+    """``--serve``: without its backend the demo's page does not hang up, as it was the server that did."""
+
+    async def then(live: Live) -> None:
+        assert await live.rest() == 3, live.said
+
+    recording = Path(__file__).parent.parent / "recordings" / "a3-text-ping-to-json-reader.jsonl"
+    command = ("bisect", str(recording), "--serve", "--seconds", "4")
+    asyncio.run(between(tmp_path / "out", then, command=command, target=False))

@@ -65,6 +65,8 @@ async def bisect(fault: Fault, *, fixed: bool = False, seconds: float = 120.0, c
         reading = read_case(open_recording(str(RECORDINGS / f"{fault.name}.jsonl")))
     except HangupError as error:
         return Result(fault, None, why=str(error))
+    if reading.failure.by == "client":
+        return Result(fault, None, why="the client ended it: --live")
     form = msgspec.json.encode(fault.golden_shape()).decode()
     arguments = command_of(server, "--port", "0", "--shape", form)
     async with child("backend", arguments, {"FIXED": "1" if fixed else "0"}) as origin:

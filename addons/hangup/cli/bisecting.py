@@ -26,6 +26,7 @@ EXAMPLES = """\b
 Examples:
   hangup bisect recordings/run.jsonl ws://localhost:8000
   hangup bisect --live ws://localhost:8000      (the page's own reconnects are the trials)
+  hangup bisect run.jsonl --serve               (the page, against the recorded server)
   hangup bisect run.jsonl ws://localhost:8000 --fails-when "code=1006 within=2s"
   hangup bisect run.jsonl ws://localhost:8000 --json | jq .verdict
 """
@@ -34,7 +35,10 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("what", nargs=-1, required=True, metavar="[RECORDING] TARGET")
 @click.option("--live", is_flag=True, help="Experiment on the page itself: its reconnects are the trials.")
-@click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="With --live.")
+@click.option("--serve", is_flag=True, help="Experiment on the page, with the recorded server in the backend's place.")
+@click.option(
+    "--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="With --live, --serve."
+)
 @click.option("--leave", is_flag=True, help="With --live: do not end what survives; take its filters away.")
 @click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
@@ -57,6 +61,7 @@ Examples:
 def bisect(
     what: tuple[str, ...],
     live: bool,
+    serve: bool,
     listen: str,
     leave: bool,
     conn: int | None,
@@ -78,8 +83,10 @@ def bisect(
     trial. One change at a time, repeated, reverted, down to the smallest failing exchange. Exit code 0: proved; 3: the
     failure does not happen here; 4: not told apart within the budget.
     """
-    if len(what) != (1 if live else 2):
-        raise UsageError("hangup bisect needs RECORDING and TARGET, or --live and TARGET alone")
+    if live and serve:
+        raise UsageError("--live and --serve: one of the two")
+    if len(what) != (1 if live or serve else 2):
+        raise UsageError("hangup bisect needs RECORDING and TARGET, or --live TARGET, or RECORDING --serve")
     options = Options(
         failure=failures.parse(fails_when) if fails_when else None,
         given=tuple(str(parse_filter(text)) for text in given),
@@ -93,6 +100,10 @@ def bisect(
         as_json=as_json,
         markdown=markdown,
     )
+    if serve:
+        from hangup.cli.live_bisecting import bisect_served
+
+        sys.exit(bisect_served(what[0], conn, parse_listen(listen), leave, options))
     target = parse_target(what[-1])
     if live:
         from hangup.cli.live_bisecting import bisect_live

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 from rich.console import Console
 from rich.text import Text
@@ -10,12 +12,16 @@ from hangup.cli import bisecting_page
 from hangup.cli.bisect_options import Options, document
 from hangup.cli.live import Live
 from hangup.cli.screen import console
-from hangup.experiment.reading import Reading
+from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
+from hangup.peer.server import Program, Server
+from hangup.peer.stage import Manner
 from hangup.proxy import live_bisect
 from hangup.proxy.live_bisect import LiveBisect
+from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy, Settings
+from hangup.recording.formats import open_recording
 from hangup.recording.units import printable
 from hangup.wire.url import Target
 
@@ -52,19 +58,18 @@ class Shown(live_bisect.Watcher):
 class Experiment:
     """A proxy's live bisect: give :meth:`ready` to the proxy."""
 
-    def __init__(self, live: Live, settings: live_bisect.Settings, console: Console, *, stop: bool) -> None:
+    def __init__(self, live: Live, settings: live_bisect.Settings, console: Console) -> None:
         self.live = live
         self.settings = settings
         self.console = console
-        self.stop = stop
         self.bisect: LiveBisect | None = None
 
     def ready(self, proxy: Proxy) -> None:
-        """The proxy listens. With ``stop`` it ends with the search."""
+        """The proxy listens; it ends with the search."""
         self.live.ready(proxy)
         assert proxy.recorder is not None
         watcher = Shown(self.console)
-        self.bisect = LiveBisect(proxy.addon, self.settings, watcher, proxy.stop if self.stop else lambda: None)
+        self.bisect = LiveBisect(proxy.addon, self.settings, watcher, proxy.stop)
         self.bisect.begin(proxy.recorder)
 
 
@@ -79,6 +84,30 @@ def verdict_of(bisect: LiveBisect) -> Verdict:
 
 def bisect_live(target: Target, listen: tuple[str, int], leave: bool, options: Options) -> int:
     """``hangup bisect --live``: until there is a verdict, or somebody ends it. Gives the exit code."""
+    return asyncio.run(_bisect(target, listen, leave, options))
+
+
+def bisect_served(recording: str, conn: int | None, listen: tuple[str, int], leave: bool, options: Options) -> int:
+    """``hangup bisect RECORDING --serve``: the same, with the recorded server in the backend's place. It never hangs
+    up, so that what still ends is the page's doing."""
+    return asyncio.run(_served(recording, conn, listen, leave, options))
+
+
+async def _served(recording: str, conn: int | None, listen: tuple[str, int], leave: bool, options: Options) -> int:
+    source = open_recording(recording)
+    reading = read_case(source, conn, options.failure)
+    program = Program(source, reading.transcript.conn)
+    recorder = Recorder(options.record, target="recorded", mode="serve", source=f"serve of {recording}")
+    try:
+        async with Server(program, recorder, Manner(stay_open=True)).listening("127.0.0.1", 0) as (host, port):
+            return await _bisect(Target(False, host, port), listen, leave, options, watch=options.seconds)
+    finally:
+        recorder.close()
+
+
+async def _bisect(
+    target: Target, listen: tuple[str, int], leave: bool, options: Options, watch: float | None = None
+) -> int:
     out = console(stderr=options.quiet)
     live = Live(quiet=True, console=Console(stderr=options.quiet, highlight=False, soft_wrap=True))
     settings = live_bisect.Settings(
@@ -86,10 +115,11 @@ def bisect_live(target: Target, listen: tuple[str, int], leave: bool, options: O
         given=options.given,
         connections=options.connections or 60,
         seconds=options.seconds,
+        watch=watch,
         survive=options.survive,
         leave=leave,
     )
-    experiment = Experiment(live, settings, out, stop=True)
+    experiment = Experiment(live, settings, out)
     proxy = Proxy(
         Settings(
             target=target,
@@ -102,7 +132,7 @@ def bisect_live(target: Target, listen: tuple[str, int], leave: bool, options: O
         on_ready=experiment.ready,
         warn=live.warn,
     )
-    proxy.run()
+    await proxy.serve()
     assert experiment.bisect is not None and proxy.recorder is not None
     verdict = verdict_of(experiment.bisect)
     verdict.seed = options.seed

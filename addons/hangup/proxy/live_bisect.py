@@ -50,14 +50,18 @@ class Phase(Enum):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """``failure`` is what to look for, None to derive it. ``given`` are filters to be tried too. ``connections`` and ``seconds`` are the budget once the
-    failure has shown. ``survive`` is by how many seconds a trial must outlive the failure. With ``leave`` a survivor
-    is not ended: its filters are taken away, and it goes on unchanged."""
+    """``failure`` is what to look for, None to derive it. ``given`` are filters to be tried too.
+
+    ``connections`` and ``seconds`` are the budget once the failure has shown, ``watch`` the seconds that it may take to
+    show, None for as long as it takes. ``survive`` is by how many seconds a trial must outlive the failure. With
+    ``leave`` a survivor is not ended: its filters are taken away, and it goes on unchanged.
+    """
 
     failure: Failure | None = None
     given: tuple[str, ...] = ()
     connections: int = 60
     seconds: float = 600.0
+    watch: float | None = None
     survive: float | None = None
     leave: bool = False
 
@@ -127,6 +131,8 @@ class LiveBisect:
         self._recorder = recorder
         recorder.listeners.append(self._event)
         self.addon.filtering.admit = self._admit
+        if self.settings.watch is not None:
+            self._budget = asyncio.get_running_loop().call_later(self.settings.watch, self.end, "it has not failed")
 
     def end(self, why: str = "interrupted") -> None:
         """Ends it now."""
@@ -309,6 +315,8 @@ class LiveBisect:
         self.phase = Phase.TRYING
         self.began = recorder.now()
         loop = asyncio.get_running_loop()
+        if self._budget is not None:
+            self._budget.cancel()
         self._budget = loop.call_later(self.settings.seconds, self._spent)
         self.watcher.begun(self.reading)
         self._controls = list(self._seen)
