@@ -41,6 +41,16 @@ def test_the_cause_is_proved_within_twelve_reconnects(name: str, client: str) ->
     assert found.summary["connections"] <= 12
 
 
+@pytest.mark.real
+@pytest.mark.slow
+def test_why_the_page_hangs_up_on_the_recorded_server() -> None:
+    """``--serve``: what the page itself ends is proved without the backend."""
+    found = asyncio.run(bisect_live(FAULTS["f4-client-throws-on-text"], client="ws", seconds=60, served=True))
+    if found.why.startswith("skipped"):
+        pytest.skip(found.why)
+    assert found.right == "sub" and found.summary["proved"], (found.why, found.summary)
+
+
 Then = Callable[["Live"], Awaitable[None]]
 
 

@@ -79,8 +79,11 @@ async def bisect(fault: Fault, *, fixed: bool = False, seconds: float = 120.0, c
         return Result(fault, verdict, verdict.summary(), lab.seconds)
 
 
-async def bisect_live(fault: Fault, *, client: str = "", seconds: float = 60.0) -> Result:
-    """Starts the fault's backend, ``hangup bisect --live`` and the fault's client, and waits for the verdict."""
+async def bisect_live(fault: Fault, *, client: str = "", seconds: float = 60.0, served: bool = False) -> Result:
+    """Starts the fault's backend, ``hangup bisect --live`` and the fault's client, and waits for the verdict.
+
+    With ``served`` the golden recording's server takes the backend's place (``--serve``).
+    """
     backend = next(iter(fault.backends))
     client = client or fault.clients_of(backend)[0]
     server, page = fault.backends[backend], fault.clients[client]
@@ -91,10 +94,14 @@ async def bisect_live(fault: Fault, *, client: str = "", seconds: float = 60.0) 
     env = {"FIXED": "0"}
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hangup-live-"))
-        arguments = command_of(server, "--port", "0", "--shape", form)
-        origin = await stack.enter_async_context(child("backend", arguments, env))
-        found = await origin.wait_for(r"^ready (\d+)")
-        words = ["bisect", "--live", f"ws://127.0.0.1:{found[1]}", "--listen", "127.0.0.1:0", "--record", folder]
+        if served:
+            words = ["bisect", str(RECORDINGS / f"{fault.name}.jsonl"), "--serve"]
+        else:
+            arguments = command_of(server, "--port", "0", "--shape", form)
+            origin = await stack.enter_async_context(child("backend", arguments, env))
+            found = await origin.wait_for(r"^ready (\d+)")
+            words = ["bisect", "--live", f"ws://127.0.0.1:{found[1]}"]
+        words += ["--listen", "127.0.0.1:0", "--record", folder]
         words += ["--seconds", str(seconds), "--json"]
         command = [sys.executable, "-m", "hangup", *words]
         process = await asyncio.create_subprocess_exec(
