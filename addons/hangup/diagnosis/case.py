@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from hangup.diagnosis.collector import Collector
-from hangup.diagnosis.lives import FOREVER, Fate, Life, Mode
 from hangup.diagnosis.figures import clip, within
+from hangup.diagnosis.lives import FOREVER, Fate, Life, Mode
 from hangup.diagnosis.shapes import Shape
 from hangup.diagnosis.traces import Count
 from hangup.recording import loops

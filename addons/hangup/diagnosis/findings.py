@@ -12,8 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hangup.diagnosis.lives import Life
 from hangup.diagnosis.figures import clip
+from hangup.diagnosis.lives import Life
 from hangup.diagnosis.traces import Message
 
 TriggerKind = Literal["frame", "header", "time", "count", "peer", "none"]

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.lives import Life
 from hangup.diagnosis.figures import WINDOWS, surprise
+from hangup.diagnosis.lives import Life
 from hangup.diagnosis.shapes import OTHER, Shape
 from hangup.diagnosis.traces import Message
 from hangup.recording.events import Side
@@ -61,7 +61,8 @@ def reaction(case: Case, side: Side) -> Reaction | None:
             continue
         chance = case.chance(side, window)
         weight = min(surprise(len(hits), len(lives), chance) - 0.35 * number, _MOST[number])
-        if best is None or weight > best.weight + 0.3:
+        more = best is not None and len(hits) > len(best.hits) and weight >= best.weight - 0.5
+        if best is None or more or weight > best.weight + 0.3:
             best = Reaction(side, window, chance, weight, len(lives), hits)
     return best
 
@@ -120,9 +121,16 @@ class Contrast:
         self.by_shape = Counter(message.shape for message in self.fatal)
         totals = case.shapes(found.side)
         self.total = sum(count.count for count in totals.values())
+        hit = {life.conn for life, _ in found.hits}
+        # The last message of one that ended later than the others may be its end's cause all the same.
+        doubtful = Counter(
+            message.shape
+            for life in case.victims
+            if life.conn not in hit and (message := life.last(found.side)) is not None
+        )
         self.safe: dict[Shape, int] = {}
         for shape, count in totals.items():
-            left = count.count - self.by_shape.get(shape, 0)
+            left = count.count - self.by_shape.get(shape, 0) - doubtful.get(shape, 0)
             if left > 0:
                 self.safe[shape] = left
         self.safe_all = sum(self.safe.values())

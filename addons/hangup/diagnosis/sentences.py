@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import middle, spread
 from hangup.diagnosis.findings import Evidence, cite
 from hangup.diagnosis.lives import conns
-from hangup.diagnosis.figures import middle, spread
 from hangup.diagnosis.report import Report
 from hangup.recording.units import duration, plural, printable
 

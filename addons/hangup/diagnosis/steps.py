@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.lives import Life
-from hangup.diagnosis.figures import middle
 from hangup.diagnosis.report import Alternative, Step
 from hangup.diagnosis.traces import Message
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
-from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.reactions import Contrast, reaction
 from hangup.diagnosis.rules import silence
 from hangup.diagnosis.shapes import Shape
@@ -100,7 +100,11 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         else:
             throws.says(-1.2, "the last message is as well-formed as the others")
             same = contrast.trait(lambda s: s is shape)
-            if contrast.one_shape and same.safe_all:
+            if not contrast.one_shape:
+                kinds = len(contrast.by_shape)
+                throws.says(-2.0, f"the last messages are of {kinds} kinds")
+                churn.says(-0.7, f"the last messages are of {kinds} kinds")
+            elif same.safe_all:
                 for hypothesis in (throws, churn):
                     text = f"{same.fatal} of {same.hits} last messages are {shape.text}"
                     hypothesis.says(0.5 * max(same.weight, -2.0), text, cites)
@@ -161,7 +165,7 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     other = Hypothesis("heartbeat/pong-mismatch", -0.9, closer="client", trigger=_at(lives))
     blocked = Hypothesis("server-handler/blocked", -1.3, closer="client", trigger=_at(lives))
     connect = Hypothesis("client-lifecycle/connect-deadline", -0.4, closer="client", trigger=_at(lives))
-    mute = Hypothesis("identity/stale-cleanup", -1.6, closer="client", trigger=_at(lives))
+    mute = Hypothesis("identity/stale-cleanup", -0.8, closer="client", trigger=_at(lives))
     beats = [(life, b) for life in lives if (b := life.trace.beats.get(("client", "app"))) is not None and b.sent]
     pings = [Cite(life.conn, b.waiting_n or b.first_n) for life, b in beats]
     sent, answered = sum(b.sent for _, b in beats), sum(b.answered for _, b in beats)
@@ -199,7 +203,7 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         pong.says(-1.0, "no ping of the client is to be seen")
         silence.weigh(pong, case, "server", middle(heard))
     if len(lives) > 1:
-        for hypothesis in (pong, other, blocked):
+        for hypothesis in (pong, other, blocked, mute):
             hypothesis.says(0.7 * steady, words, cite_all(lives, "client"))
         connect.says(0.7 * age, clocks[0][1], cite_all(lives))
     unheard = [life for life in lives if not life.trace.server.messages]
@@ -217,10 +221,15 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         mute.says(0.5, text)
     else:
         blocked.says(-1.5, "the server went on sending")
+    if (shape := _choked_on(case, lives)) is not None:
+        blocked.says(3.0, f"the server fell silent each time when the client had sent {shape.text}", cite_all(lives))
+        pong.says(-1.5, f"the server answered nothing at all any more, from {shape.text} on")
     if len(lives) > 1 or case.others:
         first = min(case.same_route, key=lambda life: life.conn)
         if first not in unheard and first.trace.server.messages and len(unheard) >= 0.6 * len(case.victims):
-            mute.says(1.8, "the first connection was served, its successors heard nothing", [cite(first)])
+            mute.says(2.4, "the first connection was served, its successors heard nothing", [cite(first)])
+            connect.says(-1.2, "the first connection was served at once", [cite(first)])
+            pong.says(-0.8, "the first connection was served at once", [cite(first)])
         elif unheard and first in unheard:
             mute.says(-1.5, "the first connection was mute too")
     code = case.victims[0].code
@@ -233,6 +242,25 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             )
         if hypothesis.evidence and hypothesis.score > -4:
             yield hypothesis
+
+
+def _choked_on(case: Case, lives: list[Life]) -> Shape | None:
+    """The message after which the server said nothing more, if it is the same each time, and no heartbeat."""
+    firsts: list[Shape] = []
+    for life in lives:
+        last = life.trace.server.frame
+        after = [m for m in life.trace.recent if m.side == "client" and m.data and last is not None and m.n > last.n]
+        if len(after) >= 2:
+            firsts.append(after[0].shape)
+    if len(firsts) < 0.7 * len(lives):
+        return None
+    shape = max(firsts, key=firsts.count)
+    total = case.client_shapes.get(shape)
+    often = total is not None and total.count > 1.2 * len(firsts)
+    answered = sum(b.answered > 0 for life in lives for (side, _), b in life.trace.beats.items() if side == "client")
+    if shape.beat is not None or often or firsts.count(shape) < 0.7 * len(firsts) or answered < 0.7 * len(lives):
+        return None
+    return shape
 
 
 def _unanswered(life: Life) -> int:

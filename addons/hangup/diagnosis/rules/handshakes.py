@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite_all
 from hangup.diagnosis.lives import Life, conns
-from hangup.diagnosis.figures import middle
 from hangup.diagnosis.rules.opening import credentials, expiry, started
 from hangup.diagnosis.stack import stack_of
 from hangup.recording.units import duration, printable
@@ -188,30 +188,31 @@ def _parameter(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> N
         hypothesis.says(
             3.0, f"the target holds `{empty[0]}` where a value should be: {printable(target, 80)}", cite_all(lives)
         )
-    served = [life for life in case.others if life.opened is not None]
-    if served and lives[0].code in (400, 403, 422):
-        mine, theirs = _ids(lives), _ids(served)
+    served = [life for life in case.lives if life.opened is not None]
+    if lives[0].code in (400, 403, 422) and (differ := _differences(lives, served)):
+        mine, theirs = [a for a, _ in differ], [b for _, b in differ]
         if mine and theirs and all(i.isdigit() for i in theirs) and not any(i.isdigit() for i in mine):
             hypothesis.says(
                 3.0, f"served were numbers ({theirs[0]}), refused was {printable(mine[0], 40)}", cite_all(lives)
             )
-        elif theirs:
-            hypothesis.says(0.8, "the same route is served with other parameters", cite_all(served))
+        else:
+            hypothesis.says(0.8, f"the same path is served with `{printable(theirs[0], 40)}` in it", cite_all(served))
     if "EIO" in lives[0].query and lives[0].code == 400:
         hypothesis.says(
             1.0, f"EIO={printable(lives[0].query['EIO'], 10)}: the protocol's version is a parameter", cite_all(lives)
         )
 
 
-def _ids(lives: list[Life]) -> list[str]:
-    """The volatile parts of the paths."""
+def _differences(lives: list[Life], served: list[Life]) -> list[tuple[str, str]]:
+    """The one part in which refused and served paths differ, where they differ in one."""
     found = []
-    for life in lives:
-        route = life.route.split("/")
-        parts = life.trace.account.path.split("/")
-        found += [part for part, sign in zip(parts, route, strict=False) if sign == "{}"]
-        if "{}" not in route and parts:
-            found.append(parts[-1])
+    for life in lives[:20]:
+        mine = life.trace.account.path.split("/")
+        for other in served[:20]:
+            theirs = other.trace.account.path.split("/")
+            pairs = [(a, b) for a, b in zip(mine, theirs, strict=False) if a != b]
+            if len(mine) == len(theirs) and len(pairs) == 1 and len(mine) > 2:
+                found.append(pairs[0])
     return found
 
 
@@ -222,9 +223,9 @@ def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
         found["path"].says(-1.5, f"{stack.server} answers 404 to an unknown path")
     if status == 404 and stack.server == "uvicorn" and "no-ws-support" in found:
         found["no-ws-support"].says(
-            2.5, "uvicorn answers 403 to an unknown path, and 404 when it has no WebSocket library"
+            4.5, "uvicorn answers 403 to an unknown path, and 404 when it has no WebSocket library"
         )
-        found["path"].says(-1.0, "")
+        found["path"].says(-2.5, "uvicorn answers 403 to an unknown path")
     if status == 500 and stack.server == "daphne" and "path" in found:
         found["path"].says(1.8, "daphne answers 500 when no route fits")
     version = lives[0].trace.request.version if lives[0].trace.request is not None else ""

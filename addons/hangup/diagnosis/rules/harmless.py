@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import SETTLED, Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life, conns
-from hangup.diagnosis.rules.siblings import clusters
+from hangup.diagnosis.rules.siblings import ONE_EVENT, clusters
 from hangup.recording.units import duration, printable
 
 
@@ -159,7 +159,10 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
 
 def _one_farewell(ends: list[Life]) -> Iterator[Hypothesis]:
     """A server that said once that it was leaving; what came of it was not recorded."""
-    if any(life.code not in (1012, 1001) or life.ending.by != "server" for life in ends) or len(clusters(ends)) > 1:
+    if (
+        any(life.code not in (1012, 1001) or life.ending.by != "server" for life in ends)
+        or len(clusters(ends, ONE_EVENT)) > 1
+    ):
         return
     hypothesis = Hypothesis(
         "none/harmless-errors", 0.0, closer="none", trigger=Trigger("none", ends[0].conn), also=("none/healthy",)

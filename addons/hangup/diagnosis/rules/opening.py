@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
-from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.stack import stack_of
 from hangup.diagnosis.traces import Message

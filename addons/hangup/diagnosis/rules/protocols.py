@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
-from hangup.diagnosis.figures import steadiness
 from hangup.diagnosis.shapes import Shape
 from hangup.diagnosis.stack import stack_of
 from hangup.diagnosis.traces import Message

@@ -6,24 +6,27 @@ from collections.abc import Iterator
 from typing import Literal
 
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import middle, steadiness, surprise, within
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life, conns
-from hangup.diagnosis.figures import middle, steadiness, surprise, within
 from hangup.diagnosis.reactions import reaction
 from hangup.recording.units import duration
 
 TOGETHER = 0.12
 """Seconds within which ends count as one event."""
 
+ONE_EVENT = 1.0
+"""Seconds between ends that may be of one restart or crash: not every connection ends as soon as the server does."""
+
 KICK = 0.15
 """Seconds after a newcomer's opening within which the older one is kicked."""
 
 
-def clusters(lives: list[Life]) -> list[list[Life]]:
-    """Ends that came together, in order."""
+def clusters(lives: list[Life], within: float = TOGETHER) -> list[list[Life]]:
+    """Ends that came together (each within so many seconds of the one before), in order."""
     found: list[list[Life]] = []
     for life in sorted((life for life in lives if life.end is not None), key=lambda life: life.end or 0.0):
-        if found and (life.end or 0.0) - (found[-1][-1].end or 0.0) <= TOGETHER:
+        if found and (life.end or 0.0) - (found[-1][-1].end or 0.0) <= within:
             found[-1].append(life)
         else:
             found.append([life])
@@ -147,7 +150,8 @@ def together(case: Case) -> Iterator[Hypothesis]:
     rate = len(every) / max(case.last_at, 1.0)
     chance = within(rate, 2 * TOGETHER)
     weight = min(surprise(shared, len(every), chance), 6.0) if joint else 0.0
-    after = [_after(case, group) for group in groups if any(life in lives for life in group)]
+    events = clusters(every, ONE_EVENT)
+    after = [_after(case, group) for group in events if any(life in lives for life in group)]
     yield from _own_event(case, lives, joint, weight, kept, after)
     yield from _process(case, lives, joint, weight, kept, after)
 

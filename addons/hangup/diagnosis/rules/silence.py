@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import clip
 from hangup.diagnosis.findings import Hypothesis
 from hangup.diagnosis.lives import FOREVER
-from hangup.diagnosis.figures import clip
 from hangup.recording.events import Side
 from hangup.recording.units import duration
 

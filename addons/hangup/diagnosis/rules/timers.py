@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import middle, near, spread, steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
 from hangup.diagnosis.lives import Life, conns
-from hangup.diagnosis.figures import middle, near, spread, steadiness
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.rules import silence
 from hangup.diagnosis.stack import stack_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hangup.diagnosis.case import SETTLED, Case
+from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, cite_all
 from hangup.diagnosis.lives import Life, conns
-from hangup.diagnosis.figures import middle
 from hangup.recording.units import printable
 
 _MESSAGE = ("message/not-json", "message/schema", "message/unknown-type", "message/wrong-opcode", "message/oversize")

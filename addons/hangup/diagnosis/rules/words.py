@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.figures import middle
+from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.rules.tables import BODIES, CODES, GRAPHQL, LIBRARIES, LOGS, REASONS
 from hangup.diagnosis.stack import stack_of
 from hangup.recording.units import printable
