@@ -264,7 +264,7 @@ json_values = st.recursive(
         | st.dictionaries(
             st.sampled_from(
                 "log entries request response headers url status time timings wait name value content text _file "
-                "method _webSocketMessages _webSocketClose _webSocketEnd type opcode data startedDateTime by how code".split()
+                "method _webSocketMessages _webSocketClose _webSocketEnd type opcode data by how code".split()
             ),
             inner,
             max_size=6,

@@ -24,7 +24,7 @@ from hangup.recording.formats import FORMATS
 from hangup.recording.formats.writing import writer
 from hangup.recording.rebuild import sent_by
 from hangup.recording.redaction import HOLD_LIMIT, NOTE, Redactor
-from hangup.recording.redaction_finder import Finder, is_strong, normal
+from hangup.recording.redaction_finder import Finder
 from hangup.wire.frames import Frame as WireFrame
 from hangup.wire.frames import FrameReader, serialize
 from hangup.wire.masking import mask
@@ -167,8 +167,11 @@ def test_without_secrets_nothing_is_changed(talk: Talk) -> None:
     assert redactor.hidden == redactor.unchecked == 0
 
 
-secrets = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=9, max_size=30) | st.text(
-    "ab0-_./+=", min_size=9, max_size=20
+# Each begins as no word does: a password that is a format's own word cannot be hidden wherever that word stands.
+secrets = st.builds(
+    "Zq7{}".format,
+    st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=6, max_size=30)
+    | st.text("ab0-_./+=", min_size=6, max_size=20),
 )
 
 
@@ -194,8 +197,7 @@ mentions = [
 @st.composite
 def with_secret(draw: Any) -> tuple[str, Talk]:
     """A conversation in which a secret is named at least once, and stands in any place, also before that."""
-    # (A password that is "authorization" cannot be hidden wherever that word stands.)
-    secret = draw(secrets.filter(lambda s: s.strip("./+=-_") == s and not is_strong(normal(s))))
+    secret = draw(secrets.filter(lambda s: s.strip("./+=-_") == s))
     talk = Talk()
     compressed = draw(st.booleans())
     in_target = draw(st.booleans())
@@ -343,6 +345,17 @@ def test_a_secret_is_hidden_before_its_name_is_heard() -> None:
     talk.say(1, "server", "text", b'{"token":"s3cr3t-s3cr3t"}')
     first, second = (e.text for e in redacted(talk.stop()) if isinstance(e, Frame))
     assert (first, second) == ('["hello","[redacted-1]"]', '{"token":"[redacted-1]"}')
+
+
+def test_a_password_that_is_a_name_does_not_hide_the_name_everywhere() -> None:
+    talk = Talk()
+    talk.open(1)
+    talk.say(1, "client", "text", b'{"password":"password","authorization":"none"}')
+    talk.say(1, "client", "text", b'{"password":"authorization"}')
+    assert [e.text for e in redacted(talk.stop()) if isinstance(e, Frame)] == [
+        '{"password":"[redacted-1]","authorization":"[redacted-2]"}',
+        '{"password":"[redacted-3]"}',
+    ]
 
 
 def test_fragments_keep_their_part() -> None:

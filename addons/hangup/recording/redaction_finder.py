@@ -30,6 +30,7 @@ _STRONG = tuple(
 )
 _WEAK = frozenset("session sessionid sessionkey sid sessid phpsessid jsessionid connectsid auth sig".split())
 _QUERY = _WEAK | frozenset("key code ticket pass pw".split())
+_NAMES = frozenset(_STRONG) | _QUERY
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|digest|negotiate|token|apikey|aws4-hmac-sha256)[ \t]+")
 
 # A text without any of these (in lower case) is not looked at closer; plain searches are far quicker than a pattern.
@@ -88,6 +89,11 @@ def normal(name: str) -> str:
 def is_strong(name: str) -> bool:
     """Whether a (normal) name says that its value is a secret."""
     return name.removesuffix("s").endswith(_STRONG) or name.startswith("password")
+
+
+def is_a_name(text: str) -> bool:
+    """Whether a text is itself one of the names that give secrets away: hiding it everywhere would hide the names."""
+    return normal(text) in _NAMES
 
 
 def looks_random(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from urllib.parse import quote, unquote
 
-from hangup.recording.redaction_finder import Finder, Span, is_strong, merged, normal
+from hangup.recording.redaction_finder import Finder, Span, is_a_name, merged
 
 PLACEHOLDERS = 100_000
 """So many different secrets get a number of their own; later ones are all ``[redacted]``."""
@@ -104,7 +104,7 @@ class Vault:
             if len(self._numbers) >= PLACEHOLDERS:
                 return 0
             number = self._numbers[key] = len(self._numbers) + 1
-            if len(self._sought) < SOUGHT and len(secret) >= SOUGHT_FROM and not is_strong(normal(secret)):
+            if len(self._sought) < SOUGHT and len(secret) >= SOUGHT_FROM and not is_a_name(secret):
                 for form in _spellings(secret) | {spelled}:
                     self._sought[form] = None
         return number
