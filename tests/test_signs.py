@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -12,13 +14,14 @@ from hypothesis import strategies as st
 import layouts
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.collector import FIRST_KEPT, LAST_KEPT, Collector, collect
-from hangup.diagnosis.lives import route_of
 from hangup.diagnosis.figures import spread, steadiness, surprise, within
+from hangup.diagnosis.lives import route_of
 from hangup.diagnosis.reactions import Contrast, reaction
 from hangup.diagnosis.rules import silence
 from hangup.diagnosis.shapes import SHAPES, Shapes
 from hangup.diagnosis.stack import stack_of
 from hangup.recording import events as ev
+from hangup.recording.account import Ledger
 from layouts import HELLO, WELCOME, Tape, greet
 
 
@@ -321,3 +324,21 @@ def test_stacks_by_their_headers(headers: list[tuple[str, str]], server: str, pr
     tape.loop(lambda line, n: line.client(HELLO, 0.1).server(WELCOME, 0.01).end("server", after=0.01), response=headers)
     found = stack_of(case_of(tape))
     assert (found.server, found.proxy) == (server, proxy)
+
+
+def test_judging_costs_little_more_than_showing() -> None:
+    """The bar is five times what `hangup show` takes; both in processor time, the best of several turns."""
+    tape = Tape(1)
+    line = tape.open(0.5)
+    tape.talk(line, 3_000.0, 0.6)
+    lines = [ev.encode(event) for event in tape.done()]
+
+    def cost(feed: Callable[[ev.Event], None]) -> float:
+        began = time.process_time()
+        for data in lines:
+            feed(ev.decode(data))
+        return time.process_time() - began
+
+    turns = [(cost(Ledger().feed), cost(Collector(layouts.header()).feed)) for _ in range(5)]
+    assert len(lines) > 8_000
+    assert min(why for _, why in turns) < 5 * min(show for show, _ in turns)

@@ -28,7 +28,7 @@ def show(screen: Console, report: Report) -> None:
         screen.print(evidence)
     if report.timeline and report.category != "none":
         screen.print(_timeline(report, screen.width))
-    if report.alternatives:
+    if runners_up(report):
         screen.print(_alternatives(report))
     if report.hint:
         screen.print(_titled("to mend it", [safe(report.hint)]))
@@ -141,8 +141,8 @@ def _alternatives(report: Report) -> RenderableType:
         mine = {sign.text for sign in report.evidence}
         own = [sign.text for sign in other.evidence if sign.weight > 0 and sign.text not in mine]
         table.add_row(f"{other.confidence:.0%}", safe(other.verdict), safe(own[0] if own else ""))
-    title = "it could be" if report.category == "unknown" else "less likely"
-    return Group(Text(title, "bold"), Padding(table, (0, 0, 1, 2), expand=False)) if table.row_count else Text("")
+    title = "it could be" if report.category == "unknown" else "or else"
+    return Group(Text(title, "bold"), Padding(table, (0, 0, 1, 2), expand=False))
 
 
 def _step(step: Step) -> Text:
@@ -175,7 +175,12 @@ def markdown(report: Report) -> str:
         lines.append("```")
     others = runners_up(report)
     if others:
-        lines += ["", "Less likely: " + ", ".join(f"{_plain(a.verdict)} ({a.confidence:.0%})" for a in others) + "."]
+        lines += [
+            "",
+            ("It could be " if report.category == "unknown" else "Or else ")
+            + ", ".join(f"{_plain(a.verdict)} ({a.confidence:.0%})" for a in others)
+            + ".",
+        ]
     if report.hint:
         lines += ["", _plain(report.hint)]
     for step in report.next:

@@ -119,15 +119,16 @@ class Ranking:
         return ordered(self.first, self.ranked[1:4]) if self.first is not None else []
 
     def alternatives(self) -> list[Alternative]:
-        """The runners-up. Another name of the verdict is one only for what the verdict leaves open."""
+        """The runners-up, who share what the verdict leaves. Another name of it stands first among them."""
         verdict, also = self.names()
+        pairs = list(zip(self.ranked, self.shares, strict=True))
+        mine = sum(share for h, share in pairs if h.verdict in (verdict, *also)) if self.named else 0.0
+        left = (1.0 - self.sure) / max(1.0 - mine, 0.001) if self.named else 1.0
         found = []
-        for hypothesis, share in zip(self.ranked, self.shares, strict=True):
-            confidence = worth(share)
+        for hypothesis, share in pairs:
             if hypothesis.verdict == verdict or hypothesis.category == "unknown":
                 continue
-            if hypothesis.verdict in also:
-                confidence = round(min(confidence, 1.0 - self.sure), 3)
+            confidence = round(min(share * left, 1.0 - self.sure if self.named else 1.0), 3)
             found.append(Alternative(hypothesis.verdict, confidence, ordered(hypothesis)[:3]))
         found.sort(key=lambda alternative: (alternative.verdict not in also, -alternative.confidence))
         return [a for n, a in enumerate(found) if a.confidence >= LEAST or n < SHOWN_ALWAYS][:ALTERNATIVES]
@@ -135,7 +136,7 @@ class Ranking:
     def doubt(self) -> float:
         """How sure it is that no cause can be named."""
         pairs = zip(self.ranked, self.shares, strict=True)
-        return round(1.0 - max((worth(share) for h, share in pairs if h.category != "unknown"), default=0.0), 3)
+        return round(1.0 - max((share for h, share in pairs if h.category != "unknown"), default=0.0), 3)
 
 
 def ordered(hypothesis: Hypothesis, rivals: Sequence[Hypothesis] = ()) -> list[Evidence]:

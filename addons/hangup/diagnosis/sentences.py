@@ -61,7 +61,7 @@ VERDICTS: dict[str, str] = {
     "identity/stale-resume": "The client resumes a session that the server no longer knows, again and again",
     "identity/token-expired-retry": "The server refuses the client's token, and the client retries with the same one",
     "client-lifecycle/double-mount": "The client opens a connection twice and gives up the first",
-    "client-lifecycle/effect-churn": "The client itself closes and reopens it whenever a message changes its state",
+    "client-lifecycle/effect-churn": "The client itself closes and reopens it when a message changes its state",
     "client-lifecycle/stale-close-handler": "The close handler of the client's old connection ends the new one",
     "client-lifecycle/throws-on-frame": "The client fails on a message of the server and closes",
     "client-lifecycle/connect-deadline": "The client gives up before the server has said its first word",
@@ -85,8 +85,34 @@ def sentence(case: Case, report: Report) -> str:
     if report.category == "none":
         best = next((sign.text for sign in report.evidence if sign.weight > 0), "")
         return f"{text}: {best}." if best else f"{text}."
-    best = next((sign.text for sign in report.evidence if sign.weight > 0), "")
-    return f"{text}: {best}." if best else f"{text}."
+    return f"{text}: {_ends(case)}."
+
+
+def _ends(case: Case) -> str:
+    """How many ended, how and when."""
+    lives = case.victims
+    if not lives:
+        return "nothing ended"
+    first = lives[0]
+    if first.opened is None:
+        status = first.trace.account.status
+        what = f"was refused with HTTP {status}" if status is not None else "got no answer"
+        return f"the one handshake {what}" if len(lives) == 1 else f"{plural(len(lives), 'handshake')} {_all(what)}"
+    how = {"fin": "with a bare FIN", "rst": "with a reset", "timeout": "by a timeout"}.get(first.ending.how, "")
+    if first.ending.how == "close":
+        code = first.code if first.code is not None else "no code"
+        how = f"with close code {code}" if first.code is not None else "with a close frame without a code"
+        if first.reason:
+            how += f' ("{printable(first.reason, 60)}")'
+    age = duration(middle([life.lasted for life in lives]))
+    who = f"the {case.closer} ended it {how}".rstrip()
+    if len(lives) == 1:
+        return f"{who} {age} after opening"
+    return f"{who} in {len(lives)} connections, {age} after opening (median)"
+
+
+def _all(what: str) -> str:
+    return what.replace("was ", "were ", 1)
 
 
 def _unknown(case: Case, report: Report) -> str:

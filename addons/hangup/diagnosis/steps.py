@@ -105,10 +105,12 @@ def _as_json(case: Case, life: Life, message: Message | None) -> Step | None:
     return _without(case, life, message)
 
 
-def _kept_alive(text: str) -> Make:
+def _kept_alive(text: str, *, idle: bool = True) -> Make:
+    """A ping often enough: three times in the silence that ended it, or five in its age."""
+
     def make(case: Case, life: Life, message: Message | None) -> Step | None:
-        idle = middle([min(pair) for pair in zip(case.since_frame("client"), case.since_frame("server"), strict=True)])
-        every = idle / 3 if 0.1 < idle < 1e5 else max(middle(case.lived) / 5, 0.2)
+        silences = [min(pair) for pair in zip(case.since_frame("client"), case.since_frame("server"), strict=True)]
+        every = middle(silences) / 3 if idle and 0.1 < middle(silences) < 1e5 else max(middle(case.lived) / 5, 0.2)
         shown = f"{every * 1000:.0f}ms" if every < 1 else f"{every:.0f}s"
         return Step(text, filter=f"keepalive side=client every={shown}")
 
@@ -145,9 +147,15 @@ _MADE: dict[str, Make] = {
     "heartbeat/interval-race": _kept_alive("one more ping in between: if it lives, the interval is too long"),
     "heartbeat/throttled": _kept_alive("sent here for the page: if it lives, its timers are too slow"),
     "intermediary/idle-timeout": _kept_alive("something to carry now and then: if it lives, it was idleness"),
-    "intermediary/lifetime-cap": _kept_alive("pings now and then: if it still ends at that age, it is the age"),
-    "process/worker-timeout": _kept_alive("pings now and then: if it still ends at that age, it is the age"),
-    "server-handler/dependency-timeout": _kept_alive("pings now and then: if it still ends at that age, it is the age"),
+    "intermediary/lifetime-cap": _kept_alive(
+        "pings now and then: if it still ends at that age, it is the age", idle=False
+    ),
+    "process/worker-timeout": _kept_alive(
+        "pings now and then: if it still ends at that age, it is the age", idle=False
+    ),
+    "server-handler/dependency-timeout": _kept_alive(
+        "pings now and then: if it still ends at that age, it is the age", idle=False
+    ),
     "handshake/path": _other_path,
 }
 """Filters that depend on the recording."""

@@ -138,8 +138,10 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
     ratio = stayed / max(longest, 0.05)
     if ratio >= 3:
         hypothesis.says(2.2, f"it was open for {duration(stayed)}, the one before for {duration(longest)}")
-    elif ratio >= 1.3:
-        hypothesis.says(1.0, f"it was open for {duration(stayed)}, longer than the one before ({duration(longest)})")
+    elif ratio >= 0.8:
+        hypothesis.says(
+            1.0 if ratio >= 1.3 else 0.3, f"it was open for {duration(stayed)}, the one before for {duration(longest)}"
+        )
     else:
         hypothesis.says(
             -2.0, f"it was open for {duration(stayed)}, which is not longer than the one before ({duration(longest)})"
@@ -148,7 +150,7 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
         hypothesis.says(-1.0, "it is too soon to tell")
     code = {life.code for life in ends if life.mode == "close"}
     if code and code <= {1012, 1001}:
-        hypothesis.says(2.0, f"close code {', '.join(str(c) for c in code)}: the server said that it was leaving")
+        hypothesis.says(3.0, f"close code {', '.join(str(c) for c in code)}: the server said that it was leaving")
     if all(life.ending.by == "client" and life.lasted < 0.3 for life in ends):
         hypothesis.says(1.5, "the client gave up a connection that it had just asked for, as React's StrictMode does")
     both = [heir for heir in heirs if heir.trace.client.messages and heir.trace.server.messages]

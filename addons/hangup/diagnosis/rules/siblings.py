@@ -168,6 +168,10 @@ def _after(case: Case, group: list[Life]) -> Aftermath:
     return "there" if any(life.opened is not None for life in soon) else "unknown"
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else "twice" if count == 2 else f"{count} times"
+
+
 def _own_event(
     case: Case, lives: list[Life], joint: list[list[Life]], weight: float, kept: int, after: list[Aftermath]
 ) -> Iterator[Hypothesis]:
@@ -177,7 +181,7 @@ def _own_event(
         "server-handler/crash-on-own-event", -0.4, closer="server", trigger=Trigger("time", lives[0].conn)
     )
     if joint:
-        text = f"{len(joint)} times several connections ended together ({conns(joint[0])} first)"
+        text = f"{_times(len(joint))} several connections ended together ({conns(joint[0])} first)"
         hypothesis.says(weight * 0.8, text, [cite(life) for group in joint for life in group])
         if kept:
             hypothesis.says(-0.4, f"{kept} other connections stayed open")
@@ -221,7 +225,7 @@ def _process(
     crash = Hypothesis("process/crash", -1.0, closer="server", trigger=Trigger("frame", lives[0].conn))
     by_client = reaction(case, "client")
     if joint:
-        text = f"{len(joint)} times all connections ended together"
+        text = f"{_times(len(joint))} all connections ended together"
         for hypothesis in (restart, crash):
             if kept:
                 hypothesis.says(-2.0, f"{kept} connections stayed open when others ended", cite_all(lives))
