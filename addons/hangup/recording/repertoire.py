@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
+from itertools import islice
 from statistics import median
 
 from msgspec import Struct, field
 
 from hangup.recording.correlate import Correlation
 from hangup.recording.formats import Recording
-from hangup.recording.leaves import Path, Scalar, get, kind, skeleton
+from hangup.recording.leaves import Path, Scalar, get, kind, skeleton, values
 from hangup.recording.survey import Survey
 from hangup.recording.transcript import Hear, Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
@@ -36,6 +37,8 @@ OFTEN = 0.3
 """Of what is to be an answer, this share must have followed such a message."""
 REACTION = 0.2
 """An end that followed the client's last message within this share of the lifetime was caused by it."""
+CONSIDERED = 50
+"""So many recorded messages of one shape are compared with one of the client's."""
 MOST = 300_000
 """So many messages are kept; a longer recording is played up to there."""
 
@@ -208,8 +211,8 @@ class Repertoire:
             times[name].append(at)
             lines[name] = line
         found = []
-        for name, at in times.items():
-            gaps = [at[i] - at[i - 1] for i in range(1, len(at))]
+        for name, moments in times.items():
+            gaps = [moments[i] - moments[i - 1] for i in range(1, len(moments))]
             if gaps and median(gaps) > 0.05:
                 found.append(Beat(lines[name], median(gaps)))
         if not found:
@@ -291,8 +294,9 @@ def _is_beat(line: Line) -> bool:
 
 class Matcher:
     """Finds for each message of a live client the recorded one that it is: an equal one, else one of the same shape
-    (all keys and types), else of the same kind; of these the next that had not come yet, or the last again when all
-    have. Text or bytes without a shape are matched in their order."""
+    (all keys and types), else of the same kind. Of these it is the one that has not come yet and has the most values in
+    common, the earliest if there are several; or the last that came, when all have. Text or bytes without a shape are
+    matched in their order."""
 
     def __init__(self, cues: list[Cue]) -> None:
         self._cues = cues
@@ -308,15 +312,24 @@ class Matcher:
         keys = _keys(opcode, data)
         for level, key in enumerate(keys):
             waiting = self._by[level].get(key)
-            while waiting:
-                i = waiting.popleft()
-                if not self._used[i]:
-                    return self._take(i)
+            if not waiting:
+                continue
+            while waiting and self._used[waiting[0]]:
+                waiting.popleft()
+            candidates = [i for i in islice(waiting, CONSIDERED) if not self._used[i]]
+            if candidates:
+                return self._take(candidates[0] if level == 0 else self._likest(candidates, data))
         for level, key in enumerate(keys):
             last = self._last[level].get(key)
             if last is not None:
                 return self._cues[last]
         return None
+
+    def _likest(self, candidates: list[int], data: bytes | None) -> int:
+        if len(candidates) == 1 or data is None:
+            return candidates[0]
+        said = set(values(data))
+        return max(candidates, key=lambda i: (len(said.intersection(values(self._cues[i].data or b""))), -i))
 
     def _take(self, i: int) -> Cue:
         self._used[i] = 1
