@@ -36,6 +36,7 @@ from hangup.wire.deflate import Deflater, Inflater, Params
 from hangup.wire.frames import Frame, FrameReader, serialize
 from hangup.wire.messages import Assembler
 from harness import node
+from streams import chunks, cut, streams
 
 DEFLATES: list[Params | None] = [
     None,
@@ -54,6 +55,9 @@ FILTERS = [
     "drop contains=never-seen-at-all",
     "rewrite opcode=ping contains=REWRITE to=r",
 ]
+NEVER = ["drop contains=never-there", "drop-ping side=client path=/elsewhere", "mute side=server path=/elsewhere"]
+NEVER += ["rewrite-heartbeat form=mqtt to=x", "drop-malformed what=bom", "delay 1h regex=never-there"]
+"""Filters that never match what :mod:`streams` makes."""
 WORDS = ["DROP ", "REWRITE ", "FLIP ", "ONLY-NOT ", "the quick brown fox ", "jumps over the lazy dog ", "{}", "grüße "]
 
 
@@ -395,6 +399,48 @@ def test_all_that_is_not_touched_arrives_as_it_was(scenario: Scenario) -> None:
         for i, wire in expected.exact.items():
             assert receiver.got[i][2] == wire
         assert run.session.plain(side) or expected.dirty
+
+
+@given(
+    streams,
+    streams,
+    chunks,
+    chunks,
+    st.sampled_from([None, Params()]),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 40), st.sampled_from(NEVER))),
+)
+def test_whatever_a_side_sends_filters_that_never_match_change_nothing(
+    client: bytes,
+    server: bytes,
+    cuts: list[int],
+    others: list[int],
+    deflate: Params | None,
+    express: bool,
+    toggles: list[tuple[int, str]],
+) -> None:
+    run = Run(deflate, express, NEVER)
+    sent: dict[Side, list[bytes]] = {"client": cut(client, cuts), "server": cut(server, others)}
+    out: dict[Side, bytes] = {"client": b"", "server": b""}
+
+    def take(got: Out) -> None:
+        out["client"] += got.to_server
+        out["server"] += got.to_client
+
+    for step in range(max(map(len, sent.values()), default=0)):
+        for at, text in toggles:
+            if at == step:
+                (entry,) = run.filters.find(text)
+                (run.filters.off if entry.enabled else run.filters.on)(entry.id)
+        for side, pieces in sent.items():
+            if step < len(pieces):
+                take(run.session.receive(side, pieces[step], float(step)))
+    for side in sent:
+        take(run.session.end(side, "fin", 99.0))
+    assert out == {"client": client, "server": server}
+    for side, data in out.items():
+        assert b"".join(sent_by(run.lines, 1, side)) == data
+        assert b"".join(sent_to(run.lines, 1, "server" if side == "client" else "client")) == data
 
 
 class Judge:

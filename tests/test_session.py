@@ -12,13 +12,8 @@ from hangup.recording import events
 from hangup.recording.rebuild import sent_by, sent_to
 from hangup.session import Session
 from hangup.wire.deflate import Deflater, Params
-from hangup.wire.frames import PIECE_LIMIT, Frame, serialize
-
-KEY = b"\x01\x02\x03\x04"
-
-
-def frame(opcode: int, payload: bytes, key: bytes | None = KEY, *, fin: bool = True, rsv: int = 0) -> bytes:
-    return serialize(Frame(fin, rsv, opcode, key, payload))
+from hangup.wire.frames import PIECE_LIMIT
+from streams import chunks, cut, frame, streams
 
 
 class Recorded:
@@ -36,30 +31,7 @@ class Recorded:
         return [e for e in self.lines if isinstance(e, events.Frame) and e.side == side]
 
 
-def cut(data: bytes, cuts: list[int]) -> list[bytes]:
-    """``data`` in chunks of these sizes, again and again."""
-    chunks = []
-    sizes = iter(cuts * (len(data) // max(1, sum(cuts)) + 1)) if cuts else iter(())
-    while data:
-        size = next(sizes, len(data)) or 1
-        chunks.append(data[:size])
-        data = data[size:]
-    return chunks
-
-
-_frames = st.builds(
-    frame,
-    st.sampled_from([0, 1, 2, 8, 9, 10, 3, 11]),
-    st.binary(max_size=200) | st.text(max_size=60).map(str.encode),
-    st.sampled_from([KEY, b"\0\0\0\0", None]),
-    fin=st.booleans(),
-    rsv=st.sampled_from([0, 0, 0, 4, 2]),
-)
-_streams = st.lists(_frames | st.binary(max_size=40), max_size=12).map(b"".join)
-_chunks = st.lists(st.integers(1, 50), max_size=6)
-
-
-@given(_streams, _streams, _chunks, _chunks, st.booleans(), st.sampled_from([None, Params()]))
+@given(streams, streams, chunks, chunks, st.booleans(), st.sampled_from([None, Params()]))
 def test_the_events_rebuild_both_streams(
     client: bytes, server: bytes, cuts: list[int], others: list[int], express: bool, deflate: Params | None
 ) -> None:
@@ -67,10 +39,10 @@ def test_the_events_rebuild_both_streams(
     session = recorded.session
     mine, theirs = cut(client, cuts), cut(server, others)
     for i in range(max(len(mine), len(theirs))):
-        for side, chunks in (("client", mine), ("server", theirs)):
-            if i < len(chunks):
+        for side, pieces in (("client", mine), ("server", theirs)):
+            if i < len(pieces):
                 assert session.plain(side)
-                session.observe(side, chunks[i], float(i))
+                session.observe(side, pieces[i], float(i))
     session.end("client", "fin", 99.0)
     session.end("server", "rst", 99.0)
     for side, data in (("client", client), ("server", server)):
