@@ -30,7 +30,8 @@ from hangup.wire.heartbeats import recognise
 NEAR = 0.25
 """An answer that nothing but time gives away comes within so many seconds."""
 SLOW = 5.0
-"""The first message of its kind is still an answer within so many seconds, when nothing else came between."""
+"""The first message of its shape still answers the only message of its kind within so many seconds, when nothing else
+came between."""
 USUAL = 0.8
 """Of the messages of a kind, this share must have been followed by what is to be their answer."""
 OFTEN = 0.3
@@ -135,7 +136,8 @@ class Repertoire:
 
     def _assign(self, said: list[tuple[float, int, Line]]) -> None:
         shapes = [_shape(line) for _, _, line in said]
-        answering = self._usual(said, shapes)
+        kinds = Counter(_kind(cue) for cue in self.cues)
+        answering = self._usual(said, shapes, kinds)
         by_value = self._by_value()
         begun: dict[str, int | None] = {}
         firsts = _firsts(self.cues)
@@ -147,8 +149,8 @@ class Repertoire:
             cue = self.cues[seen - 1] if seen else None
             owner = by_value.find(line, seen)
             if owner is None and cue is not None and line.opcode != "ping":
-                near = at - cue.at <= NEAR and (kind(cue.opcode, cue.data or b""), shape) in answering
-                slow = shape not in begun and alone == 1 and at - cue.at <= SLOW
+                near = at - cue.at <= NEAR and (_kind(cue), shape) in answering
+                slow = shape not in begun and alone == 1 and at - cue.at <= SLOW and kinds[_kind(cue)] == 1
                 owner = cue if near or slow else None
             if owner is not None:
                 line.delay = at - owner.at
@@ -163,9 +165,10 @@ class Repertoire:
                 line.delay = at - self.cues[origin].at
                 self.cues[origin].pushes.append(line)
 
-    def _usual(self, said: list[tuple[float, int, Line]], shapes: list[str]) -> set[tuple[str, str]]:
+    def _usual(
+        self, said: list[tuple[float, int, Line]], shapes: list[str], kinds: Counter[str]
+    ) -> set[tuple[str, str]]:
         """Which kinds of cues are usually followed by which shapes at once."""
-        cues = Counter(kind(cue.opcode, cue.data or b"") for cue in self.cues)
         totals = Counter(shapes)
         followed: Counter[tuple[str, str]] = Counter()
         met: set[tuple[int, str]] = set()
@@ -175,11 +178,11 @@ class Repertoire:
             met.add((seen, shape))
             cue = self.cues[seen - 1]
             if at - cue.at <= NEAR:
-                followed[kind(cue.opcode, cue.data or b""), shape] += 1
+                followed[_kind(cue), shape] += 1
         return {
             (name, shape)
             for (name, shape), count in followed.items()
-            if count >= USUAL * cues[name] and (count >= OFTEN * totals[shape] or totals[shape] <= 2)
+            if count >= USUAL * kinds[name] and (count >= OFTEN * totals[shape] or totals[shape] <= 2)
         }
 
     def _by_value(self) -> _Owners:
@@ -273,10 +276,14 @@ def _firsts(cues: list[Cue]) -> list[int | None]:
     known: set[str] = set()
     firsts: list[int | None] = [None]
     for i, cue in enumerate(cues):
-        name = kind(cue.opcode, cue.data or b"")
+        name = _kind(cue)
         firsts.append(firsts[-1] if name in known else i)
         known.add(name)
     return firsts
+
+
+def _kind(cue: Cue) -> str:
+    return kind(cue.opcode, cue.data or b"")
 
 
 def _shape(line: Line) -> str:
