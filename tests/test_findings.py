@@ -228,6 +228,12 @@ class TestWords:
         assert last_line("Traceback\n  File x\nValueError: no\n") == "ValueError: no"
         node = "/app/server.js:3\nTypeError: x is not a function\n    at WebSocket.<anonymous> (/app/server.js:3:1)"
         assert last_line(node) == "TypeError: x is not a function"
+        pydantic = (
+            "Traceback\n  File x\npydantic.ValidationError: 1 error for Ping\nseq\n  Field required\n"
+            "    For further information visit https://errors.pydantic.dev"
+        )
+        assert last_line(pydantic) == "pydantic.ValidationError: 1 error for Ping seq Field required"
+        assert last_line("INFO: started\nINFO: ready") == "INFO: ready"
         assert last_line("") == ""
 
 

@@ -144,6 +144,8 @@ def ordered(hypothesis: Hypothesis, rivals: Sequence[Hypothesis] = ()) -> list[E
     shared = {sign.text for rival in rivals for sign in rival.evidence if sign.weight > 0}
 
     def strength(sign: Evidence) -> float:
+        if sign.text.startswith(words.LOGGED):
+            return 1.5 * abs(sign.weight)  # what the backend itself says about it
         return abs(sign.weight) * (0.4 if sign.text in shared else 1.0)
 
     return sorted(hypothesis.evidence, key=strength, reverse=True)

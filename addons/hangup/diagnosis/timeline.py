@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.lives import Life
@@ -11,6 +13,8 @@ from hangup.recording.units import printable
 
 BEFORE = 5
 """Messages shown before the end."""
+
+_FAILURE = re.compile(r"(?:Error|Exception|Traceback|FATAL|panic)\b|\bERROR\b")
 
 NEARBY = 0.5
 """Seconds around the end within which other connections and the log are shown."""
@@ -93,5 +97,7 @@ def _others(case: Case, life: Life, end: float) -> list[Mark]:
 
 def _logs(case: Case, end: float) -> list[Mark]:
     near = [log for log in case.collector.logs if abs(log.at - end) <= NEARBY]
+    if failures := [log for log in near if _FAILURE.search(log.text[:20_000])]:
+        near = failures
     marks = [Mark(log.at - end, "server", printable(last_line(log.text), 80), kind="log") for log in near]
     return sorted(marks, key=lambda mark: abs(mark.at))[:3]

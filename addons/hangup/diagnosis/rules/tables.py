@@ -266,7 +266,7 @@ LOGS: tuple[tuple[str, Says], ...] = (
     (
         r"\bKeyError|ValidationError|missing \d+ required|Field required|AttributeError|is not a valid"
         r"|TypeError: '?NoneType",
-        {"message/schema": 3.0, "server-handler/crash-on-message": 1.0},
+        {"message/schema": 4.0, "server-handler/crash-on-message": 1.0},
     ),
     (
         r"KeyError: '(text|bytes)'|data type .*bytes|expected str.*bytes|Received binary"

@@ -85,18 +85,32 @@ def _logs(case: Case) -> Iterator[Hypothesis]:
             share = min(1.0, len(set(found)) / max(case.count, 1) + 0.3)
             lives = [life for life in case.victims if life.conn in found]
             for verdict, weight in says.items():
-                text = f'the backend logged "{printable(line, 100)}"'
+                text = f'{LOGGED} "{printable(line, 120)}"'
                 yield _make(case, verdict).says(weight * share, text, cite_all(lives))
 
 
+_EXCEPTION = re.compile(
+    r"(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Timeout|Disconnect|Signature|Warning)\b.*"
+)
+
+
 def last_line(text: str) -> str:
-    """What a traceback ends with: the exception and its message; of a Node stack, its first line."""
-    lines = [line.strip() for line in text[:20_000].splitlines() if line.strip()]
+    """What a traceback ends with: the exception and the beginning of its message; else the last line."""
+    lines = [line.rstrip() for line in text[:20_000].splitlines() if line.strip()]
     if not lines:
         return ""
-    if any(line.startswith("at ") for line in lines):
-        return next((line for line in lines if re.search(r"Error|Exception", line)), lines[0])
-    return lines[-1]
+    raised = [at for at, line in enumerate(lines) if _EXCEPTION.fullmatch(line)]
+    if not raised:
+        named = (line for line in lines if re.search(r"Error\b|Exception\b", line))
+        return (
+            next(named, lines[0]).strip()
+            if any(line.lstrip().startswith("at ") for line in lines)
+            else lines[-1].strip()
+        )
+    if any(line.lstrip().startswith("at ") for line in lines):
+        return lines[raised[0]]  # Node: the message stands before its stack
+    message = [line.strip() for line in lines[raised[-1] : raised[-1] + 3]]
+    return " ".join(line for line in message if not line.startswith("For further information"))
 
 
 _RAISES = frozenset((
@@ -104,6 +118,8 @@ _RAISES = frozenset((
     "message/unknown-type", "message/wrong-opcode", "message/encoding", "heartbeat/app-ping-kills",
 ))  # fmt: skip
 
+
+LOGGED = "the backend logged"
 
 FIRM = 2.5
 """A weight from which on words are a statement, which also speaks against what it does not mention."""
