@@ -295,10 +295,10 @@ def response_for(recorded: Handshake, request: Request) -> Response:
         elif low == "sec-websocket-extensions" and not _acceptable(recorded, value, request):
             continue
         headers.append((name, value))
-    names = {name.lower() for name, _ in headers}
-    if not then.headers:  # an import that knows no more than the status
+    if not handshake.get_all(recorded.request.headers, "Sec-WebSocket-Key"):  # not all of this handshake was recorded
         key = handshake.get_all(request.headers, "Sec-WebSocket-Key")
         accept = handshake.accept_key(key[0]) if key else ""
+        names = {name.lower() for name, _ in headers}
         for name, value in (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)):
             if name.lower() not in names:
                 headers.append((name, value))
