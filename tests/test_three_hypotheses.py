@@ -1,4 +1,5 @@
-"""A loop; stable with the heartbeat filtered by hand; without the filter the loop again: the recording shows all three."""
+"""A loop; stable with the heartbeat filtered by hand; without the filter the loop again: the recording shows all
+three."""
 
 from __future__ import annotations
 

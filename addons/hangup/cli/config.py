@@ -143,7 +143,5 @@ def presets(config: Config, chosen: Iterable[str]) -> tuple[list[Preset], list[s
     from hangup.proxy.run import Preset
 
     texts = list(chosen)
-    shared = [
-        Preset(str(parse_filter(text)), name, on or name in texts) for name, (text, on) in config.filters.items()
-    ]
+    shared = [Preset(str(parse_filter(text)), name, on or name in texts) for name, (text, on) in config.filters.items()]
     return shared, [str(parse_filter(text)) for text in texts if text not in config.filters]
