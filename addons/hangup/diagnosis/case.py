@@ -16,6 +16,7 @@ from hangup.diagnosis.collector import Collector
 from hangup.diagnosis.figures import clip, within
 from hangup.diagnosis.lives import FOREVER, Fate, Life, Mode
 from hangup.diagnosis.shapes import Shape
+from hangup.diagnosis.stack import Stack, stack_of
 from hangup.diagnosis.traces import Count
 from hangup.recording import loops
 from hangup.recording.events import Log, Side
@@ -273,32 +274,21 @@ class Case:
         """See :meth:`shapes`."""
         return self.shapes("client")
 
+    def logs_near(self, around: float = 1.0) -> Iterator[tuple[Log, list[Life]]]:
+        """Events of the backend's log around the victims' ends, each with the victims that it is near."""
+        for log in self.collector.logs:
+            lives = [
+                life
+                for life in self.victims
+                if abs((life.end if life.end is not None else life.asked) - log.at) <= around
+            ]
+            if lives:
+                yield log, lives
+
     @cached_property
-    def server_shapes(self) -> dict[Shape, Count]:
-        """See :meth:`shapes`."""
-        return self.shapes("server")
-
-    def logs_near(self, before: float = 1.0, after: float = 1.0) -> Iterator[tuple[Log, Life]]:
-        """Lines of the backend's log around the victims' ends."""
-        for life in self.victims:
-            end = life.end if life.end is not None else life.asked
-            for log in self.collector.logs:
-                if end - before <= log.at <= end + after:
-                    yield log, life
-
-    def siblings_of(self, life: Life) -> list[Life]:
-        """The connections that were open when this one ended, without itself."""
-        end = life.end
-        if end is None:
-            return []
-        return [
-            other
-            for other in self.lives
-            if other is not life
-            and other.opened is not None
-            and other.opened <= end
-            and (other.end is None or other.end >= end - 0.25)
-        ]
+    def stack(self) -> Stack:
+        """The software that was recognised."""
+        return stack_of(self)
 
 
 def copy_of(count: Count) -> Count:

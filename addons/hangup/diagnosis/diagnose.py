@@ -10,7 +10,6 @@ from hangup.diagnosis.collector import Collector, collect
 from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.ranking import Ranking
 from hangup.diagnosis.report import Report
-from hangup.diagnosis.stack import stack_of
 from hangup.recording import loops
 from hangup.recording.events import Event, Header
 
@@ -39,7 +38,7 @@ def report(
         evidence = ranking.evidence() if known else sentences.what_happened(case)
     trigger = first.trigger if first is not None else Trigger()
     alternatives = ranking.alternatives()
-    stack = stack_of(case)
+    stack = case.stack
     conn, marks = timeline.around(quoted, trigger)
     result = Report(
         verdict=verdict,

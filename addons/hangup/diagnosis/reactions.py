@@ -188,23 +188,10 @@ class Contrast:
         nearest = min(kin, key=lambda s: len(s.keys))
         return nearest.keys - shape.keys, nearest
 
-    def extra_keys(self) -> frozenset[str]:
-        """Fields that only the deadly shape has."""
-        safe = [shape.keys for shape in self.safe if shape.json]
-        mine = [message.shape.keys for message in self.fatal if message.shape.json]
-        if not safe or not mine:
-            return frozenset()
-        return frozenset.intersection(*mine) - frozenset.union(*safe)
-
     @property
     def mostly_json(self) -> bool:
         """Whether the harmless messages are JSON."""
         return self._mostly(lambda shape: shape.json)
-
-    @property
-    def mostly_text(self) -> bool:
-        """Whether the harmless messages are text frames."""
-        return self._mostly(lambda shape: shape.opcode == "text")
 
     @property
     def mostly_binary(self) -> bool:

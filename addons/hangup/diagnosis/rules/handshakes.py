@@ -11,7 +11,6 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite_all
 from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.rules.opening import credentials, expiry, started
-from hangup.diagnosis.stack import stack_of
 from hangup.recording.units import duration, printable
 from hangup.wire.statuses import explain_status
 
@@ -175,8 +174,8 @@ def _origin(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
         hypothesis.says(2.5, f"with another Origin ({printable(others, 80)}) it was served")
     elif origin in served:
         hypothesis.says(-3.0, "the same Origin was served")
-    if stack_of(case).server in ("daphne", "tornado") and lives[0].code == 403:
-        hypothesis.says(1.5, f"{stack_of(case).server} answers so to an Origin that it does not know")
+    if case.stack.server in ("daphne", "tornado") and lives[0].code == 403:
+        hypothesis.says(1.5, f"{case.stack.server} answers so to an Origin that it does not know")
 
 
 def _parameter(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
@@ -217,7 +216,7 @@ def _differences(lives: list[Life], served: list[Life]) -> list[tuple[str, str]]
 
 
 def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
-    stack = stack_of(case)
+    stack = case.stack
     status = lives[0].code
     if status == 403 and stack.server in ("aiohttp", "tornado", "websockets", "node") and "path" in found:
         found["path"].says(-1.5, f"{stack.server} answers 404 to an unknown path")

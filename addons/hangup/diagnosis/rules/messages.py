@@ -9,7 +9,6 @@ from hangup.diagnosis.figures import middle, steadiness, surprise
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
 from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, replied
 from hangup.diagnosis.shapes import Shape
-from hangup.diagnosis.stack import stack_of
 from hangup.recording.units import printable, size
 
 Make = Callable[[str, float], Hypothesis]
@@ -51,8 +50,8 @@ def _by_trait(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hyp
         if not trait.fatal:
             continue
         if trait.safe_all:
-            if _usual(contrast, verdict):
-                continue
+            if verdict == "message/not-json" and not contrast.mostly_json:
+                continue  # the harmless messages are such too
             explained |= trait.decisive and verdict != "heartbeat/app-ping-kills"
             yield _told(make(verdict, prior), trait, words, cites)
         elif trait.fatal >= 0.7 * trait.hits:
@@ -68,13 +67,6 @@ def _by_trait(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hyp
     yield from _one_shape(contrast, make, cites, explained)
     yield from _size(contrast, make, cites)
     yield from _wire(contrast, make, cites)
-
-
-def _usual(contrast: Contrast, verdict: str) -> bool:
-    """Whether the harmless messages are such too, so that the trait explains nothing."""
-    if verdict == "message/not-json":
-        return not contrast.mostly_json
-    return False
 
 
 def _told(hypothesis: Hypothesis, trait: Trait, words: str, cites: list[Cite]) -> Hypothesis:
@@ -180,10 +172,8 @@ def _wire(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothe
         yield hypothesis.says(surprise(len(bad), hits, 0.05), "the last message is text that is not UTF-8", cites)
     split = [m for m in fatal if m.fragments > 1]
     if split and case_total:
-        safe = sum(
-            m.fragments > 1 for m, n in ((m, 1) for life, _ in contrast.found.hits for m in life.trace.recent) if n
-        ) - len(split)
-        weight = surprise(len(split), hits, (max(safe, 0) + 0.5) / (case_total + 1))
+        seen = sum(m.fragments > 1 for life, _ in contrast.found.hits for m in life.trace.recent)
+        weight = surprise(len(split), hits, (max(seen - len(split), 0) + 0.5) / (case_total + 1))
         if weight > 0.5:
             text = f"{len(split)} of {hits} last messages came in fragments, which hardly any other did"
             yield make("message/framing", 0.6).says(weight, text, cites)
@@ -211,8 +201,8 @@ def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) 
         hypothesis.says(0.6, f"the server sent {plain} messages, none of them compressed", [])
     if any(not life.header("server", response=True) for life in victims):
         hypothesis.says(0.5, "the response names no server: it may be hand-written", [])
-    elif stack_of(case).server:
-        hypothesis.says(-1.5, f"{stack_of(case).server} implements it", [])
+    elif case.stack.server:
+        hypothesis.says(-1.5, f"{case.stack.server} implements it", [])
     yield hypothesis
 
 

@@ -13,7 +13,6 @@ from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.reactions import reaction
-from hangup.diagnosis.stack import stack_of
 from hangup.diagnosis.traces import Message
 from hangup.recording.units import duration
 
@@ -191,7 +190,7 @@ def _subprotocol(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         hypothesis.says(weight, f"close code {case.code} right after the handshake", cite_all(lives))
     elif case.mode == "cut":
         hypothesis.says(-0.5, "no close frame")
-    if stack_of(case).protocol == "graphql" and case.mode == "close":
+    if case.stack.protocol == "graphql" and case.mode == "close":
         hypothesis.says(1.5, "it speaks GraphQL, of which there are two incompatible protocols")
     yield hypothesis
 
@@ -210,9 +209,6 @@ def _limit(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         if min(open_then) == max(open_then) and open_then[0] > 0:
             hypothesis.says(1.0, f"{open_then[0]} were open each time that one was turned away")
     yield hypothesis
-
-
-_RESUME = re.compile(r"resume|reconnect|session|last_?(event|seq|id|message)|cursor|offset|token", re.I)
 
 
 def _resume(case: Case, lives: list[Life], followed: float) -> Iterator[Hypothesis]:

@@ -9,7 +9,6 @@ from hangup.diagnosis.figures import steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.shapes import Shape
-from hangup.diagnosis.stack import stack_of
 from hangup.diagnosis.traces import Message
 from hangup.recording.units import printable
 
@@ -19,7 +18,7 @@ def by_protocol(case: Case) -> Iterator[Hypothesis]:
     lives = [life for life in case.victims if life.opened is not None]
     if not lives:
         return
-    protocol = stack_of(case).protocol
+    protocol = case.stack.protocol
     if protocol == "engine.io":
         yield from _engine_io(case, lives)
     elif protocol == "graphql":
@@ -132,7 +131,7 @@ def _not_a_frame(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     side, _, content = text.partition(": ")
     shown = printable(content, 60)
     if content.startswith("HTTP/"):
-        engine = stack_of(case).protocol == "engine.io"
+        engine = case.stack.protocol == "engine.io"
         hypothesis = Hypothesis(
             "handshake/parameter" if engine else "handshake/never-accepted", 0.5,
             closer=case.closer, trigger=Trigger("header", junk[0].conn),

@@ -11,7 +11,6 @@ from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
 from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.rules import silence
-from hangup.diagnosis.stack import stack_of
 from hangup.recording.events import Side
 from hangup.recording.units import duration
 
@@ -139,7 +138,7 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     else:
         weight = -5.0 if (case.code or 0) >= 3000 else -3.0
         hypothesis.says(weight, f"a close frame with code {case.code} was sent, which an intermediary hardly does")
-    if proxy := stack_of(case).proxy:
+    if proxy := case.stack.proxy:
         hypothesis.says(1.5, f"{proxy} stands in between (it says so in the response)")
     default = next((names for seconds, names in IDLE_DEFAULTS.items() if near(value, seconds, 0.02)), "")
     if default and value >= 5:
@@ -170,7 +169,7 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     if value < 0.5:
         return
     busy = middle(clocks.idle) <= 1.5 * _pause(case) and bool(_pause(case) < math.inf)
-    proxy = stack_of(case).proxy
+    proxy = case.stack.proxy
     for verdict, prior, help in (
         ("process/worker-timeout", -0.9, "gunicorn"),
         ("intermediary/lifetime-cap", -0.9, "proxy"),
@@ -198,7 +197,7 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
             hypothesis.says(1.0 if help and help in default else 0.5, f"{duration(value)} is the default of {default}")
         if help == "proxy" and proxy:
             hypothesis.says(1.0, f"{proxy} stands in between")
-        if help == "gunicorn" and stack_of(case).server == "gunicorn":
+        if help == "gunicorn" and case.stack.server == "gunicorn":
             hypothesis.says(2.0, "the server is gunicorn")
         _pings_say(hypothesis, clocks)
         yield hypothesis
@@ -301,7 +300,7 @@ def _no_control_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
             hypothesis.says(-2.0, "no time was left for a pong")
     elif pinged < 0.7 * len(clocks.lives):
         hypothesis.says(-1.5, f"only {pinged} of {len(clocks.lives)} connections saw a control ping")
-    if case.mode == "cut" and stack_of(case).server == "aiohttp":
+    if case.mode == "cut" and case.stack.server == "aiohttp":
         hypothesis.says(1.2, "aiohttp cuts a connection without a close frame when a pong is missing")
     if case.mode == "close" and case.code not in (1000, 1001, 1011, None):
         hypothesis.says(-2.0, f"close code {case.code} is not what a missed pong is closed with")

@@ -13,8 +13,12 @@ from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.rules.tables import BODIES, CODES, GRAPHQL, LIBRARIES, LOGS, REASONS
-from hangup.diagnosis.stack import stack_of
 from hangup.recording.units import printable
+
+LOGGED = "the backend logged"
+
+LOG_LOOKED_AT = 20_000
+"""Characters of an event of the log."""
 
 
 def spoken(case: Case) -> Iterator[Hypothesis]:
@@ -50,7 +54,7 @@ def _codes(case: Case) -> Iterator[Hypothesis]:
     code = case.code
     if code is None or case.mode != "close" or case.closer != "server":
         return
-    protocol = stack_of(case).protocol
+    protocol = case.stack.protocol
     table = GRAPHQL if protocol == "graphql" and code in GRAPHQL else CODES
     for verdict, weight in table.get(code, {}).items():
         whose = " (graphql-ws)" if table is GRAPHQL else ""
@@ -58,31 +62,28 @@ def _codes(case: Case) -> Iterator[Hypothesis]:
 
 
 def _bodies(case: Case) -> Iterator[Hypothesis]:
-    if case.mode != "refused" or not case.victims:
+    response = case.victims[0].trace.response if case.mode == "refused" and case.victims else None
+    if response is None:
         return
-    response = case.victims[0].trace.response
-    text = f"{response.text[:1000]} {response.reason}" if response is not None else case.victims[0].trace.junk
+    body = response.text[:1000]
     for pattern, says in BODIES:
-        if response is not None and re.search(pattern, response.text[:1000], re.I):
+        if re.search(pattern, body, re.I):
+            text = f'the answer says "{printable(body, 80)}"'
             for verdict, weight in says.items():
-                yield _make(case, verdict).says(
-                    weight, f'the answer says "{printable(text, 80)}"', cite_all(case.victims[:3])
-                )
+                yield _make(case, verdict).says(weight, text, cite_all(case.victims[:3]))
 
 
 def _logs(case: Case) -> Iterator[Hypothesis]:
-    seen: dict[str, tuple[str, list[int]]] = {}
-    for log, life in case.logs_near():
-        line = last_line(log.text)
+    seen: dict[str, tuple[str, set[int]]] = {}
+    for log, lives in case.logs_near():
+        text = log.text[:LOG_LOOKED_AT]
         for pattern, _ in LOGS:
-            if re.search(pattern, log.text[:20_000]):
-                seen.setdefault(pattern, (line, []))[1].append(life.conn)
-    if not seen:
-        return
+            if re.search(pattern, text):
+                seen.setdefault(pattern, (last_line(text), set()))[1].update(life.conn for life in lives)
     for pattern, says in LOGS:
         if pattern in seen:
             line, found = seen[pattern]
-            share = min(1.0, len(set(found)) / max(case.count, 1) + 0.3)
+            share = min(1.0, len(found) / max(case.count, 1) + 0.3)
             lives = [life for life in case.victims if life.conn in found]
             for verdict, weight in says.items():
                 text = f'{LOGGED} "{printable(line, 120)}"'
@@ -96,7 +97,7 @@ _EXCEPTION = re.compile(
 
 def last_line(text: str) -> str:
     """What a traceback ends with: the exception and the beginning of its message; else the last line."""
-    lines = [line.rstrip() for line in text[:20_000].splitlines() if line.strip()]
+    lines = [line.rstrip() for line in text[:LOG_LOOKED_AT].splitlines() if line.strip()]
     if not lines:
         return ""
     raised = [at for at, line in enumerate(lines) if _EXCEPTION.fullmatch(line)]
@@ -119,8 +120,6 @@ _RAISES = frozenset((
 ))  # fmt: skip
 
 
-LOGGED = "the backend logged"
-
 FIRM = 2.5
 """A weight from which on words are a statement, which also speaks against what it does not mention."""
 
@@ -140,7 +139,7 @@ def by_stack(case: Case, hypotheses: list[Hypothesis]) -> None:
     """Adds what the server's library, where it is known, makes of its handler's end."""
     if case.closer != "server" or not case.victims:
         return
-    server = stack_of(case).server
+    server = case.stack.server
     how = "cut" if case.mode == "cut" else str(case.code or 1005)
     says = LIBRARIES.get((server, how), {})
     chosen = server == "uvicorn" and case.mode == "close" and case.code not in (1012, 1011, 1009, 1007, 1002)
