@@ -16,28 +16,24 @@ import pytest
 
 from hangup.recording.events import Note, Stop
 from harness import frames
-from harness.forks import waited_for_cpu
 from harness.frames import MASK, TEXT
 from harness.peers import Peer, RawServer, Side, open_websocket
 from harness.proxies import HangupProxy
 from harness.reading import connections
+from harness.scheduling import CpuWatch
 
 GRACE = 0.05
-"""Seconds after which a forwarded frame has to be in the file."""
+"""Seconds after which a forwarded frame has to be in the file; time that the proxy gets no CPU is not counted."""
 BATCH = 64
 KILLS = 20
 
 
-Waits = list[tuple[float, float]]
-"""Moments, and how long the proxy had waited for a CPU until then, in seconds."""
-
-
-def load(client: Peer, server: Peer, until: float, pid: int = 0) -> Waits:
+def load(client: Peer, server: Peer, until: float, watch: CpuWatch | None = None) -> None:
     """Numbered messages both ways, a batch at a time, until the clock says so."""
     number = got = 0
-    waits: Waits = []
-    while (now := time.monotonic()) < until:
-        waits.append((now, waited_for_cpu(pid)))
+    while time.monotonic() < until:
+        if watch:
+            watch.sample()
         batch = b"".join(
             frames.frame(TEXT, b"%08d %s" % (n, b"x" * (n % 90)), mask=MASK) for n in range(number, number + BATCH)
         )
@@ -47,12 +43,6 @@ def load(client: Peer, server: Peer, until: float, pid: int = 0) -> Waits:
         server.expect(got)
         server.send(b"".join(frames.frame(TEXT, b"%08d" % n) for n in range(number - BATCH, number)))
         client.expect(number * 10)
-    return waits
-
-
-def safe_until(waits: Waits, killed: float, waited: float) -> float:
-    """The moment from which to the kill the proxy had 50 ms, those not counted in which it waited for a CPU."""
-    return max((at for at, wait in waits if killed - at - (waited - wait) > GRACE), default=0.0)
 
 
 def received_before(peer: Peer, moment: float) -> bytes:
@@ -66,17 +56,18 @@ def test_killed_at_a_random_moment(seed: int) -> None:
     with RawServer() as server, HangupProxy(server.url, "--quiet") as proxy:
         client = open_websocket(proxy.address, "/load")
         upstream = server.accept("/load")
-        waits = load(client, upstream, time.monotonic() + random.Random(seed).uniform(0.1, 0.4), proxy.pid)
+        watch = CpuWatch(proxy.pid)
+        load(client, upstream, time.monotonic() + random.Random(seed).uniform(0.1, 0.4), watch)
         # In the midst of it: this one may be on its way through the recorder.
         client.send(frames.frame(TEXT, b"one more", mask=MASK))
-        killed, waited = time.monotonic(), waited_for_cpu(proxy.pid)
+        watch.sample()
         proxy.kill()
         client.wait_end()
         upstream.wait_end()
         recorded = connections(proxy.events())["/load"]
     ways: list[tuple[Side, Peer]] = [("client", upstream), ("server", client)]
     for side, far in ways:
-        safe = received_before(far, safe_until(waits, killed, waited))
+        safe = received_before(far, watch.moment_before(GRACE))
         assert recorded.sent(side).startswith(safe[: size_of_frames(safe)])
         assert far.received.startswith(recorded.sent(side))
 

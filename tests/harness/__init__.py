@@ -4,12 +4,14 @@
 - :mod:`harness.frames`: the bytes of WebSocket frames, well formed or not
 - :mod:`harness.proxies`: ``hangup proxy`` and stock ``mitmdump`` as processes
 - :mod:`harness.programs`: any other process, its output followed
+- :mod:`harness.forks`: how ``hangup`` is started quickly; :mod:`harness.scheduling`: whether it got a CPU
+- :mod:`harness.reading`: a recording as the tests ask for it
 - :mod:`harness.certificates`: a certificate authority for the tests
 - :mod:`harness.tap`: a relay that copies bytes, to compare what goes into the proxy with what comes out
 - :mod:`harness.endings`: the ways in which a side can end a connection; ``python -m harness.comparison``
   prints what each of them looks like through stock mitmproxy and through hangup
-- :mod:`harness.echo`: echo servers on real frameworks; :mod:`harness.node` and :mod:`harness.browser`: the
-  programs in ``tests/node`` and pages in Chromium
+- :mod:`harness.echo`: echo servers on real frameworks, :mod:`harness.messages`: what they are sent;
+  :mod:`harness.node` and :mod:`harness.browser`: the programs in ``tests/node`` and pages in Chromium
 - :mod:`harness.namespaces`: network namespaces, for the transparent mode
 
 Everything waits for events, up to :data:`DEADLINE` seconds; nothing sleeps and hopes.

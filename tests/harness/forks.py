@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Sequence
 from io import TextIOWrapper
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 PRELOAD = ["__main__", "hangup.cli.proxy", "hangup.proxy.run", "harness.forks"]
 
@@ -77,12 +76,3 @@ def _text(reader: Connection) -> TextIOWrapper:
     file = open(os.dup(reader.fileno()), encoding="utf-8", errors="replace")
     reader.close()
     return file
-
-
-def waited_for_cpu(pid: int) -> float:
-    """Seconds that the threads of a process were ready to run and had to wait for a CPU; 0 where nobody counts."""
-    try:
-        threads = list(Path(f"/proc/{pid}/task").iterdir())
-        return sum(int((thread / "schedstat").read_text().split()[1]) for thread in threads) / 1e9
-    except (OSError, IndexError):
-        return 0.0
