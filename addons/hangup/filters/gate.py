@@ -295,12 +295,12 @@ class Gate:
 
     def _single(self, item: Frame | Piece, unit: Unit, noted: Noted, mark: int, at: float) -> None:
         """A control frame, or one that belongs to no message."""
-        if unit.close and self._held:
+        known = item.opcode in OPCODES and item.opcode >= CLOSE
+        if self._held and (unit.close or not known):  # only pings and pongs overtake
             self._release(at)
             mark = self.outlet.sent
         side, connection, n = self.direction.side, self.connection, unit.ns[0]
         age, problems = at - connection.opened, item.problems + noted.problems
-        known = item.opcode in OPCODES and item.opcode >= CLOSE
         verdict = None
         if type(item) is Piece:
             pass  # larger than any control frame may be, by far
@@ -318,6 +318,7 @@ class Gate:
     def _junk(self, junk: Junk, at: float) -> None:
         """Bytes that are no whole frame."""
         outlet, connection, side = self.outlet, self.connection, self.direction.side
+        self._release(at)
         wire = junk.payload[self._skip :]
         event = junk_event(junk, at, connection.conn, side)
         if self.plain:
