@@ -21,7 +21,12 @@ TEMPERATURE = 1.1
 """Scores are divided by this: the signs are not as independent as adding their weights would have it."""
 
 WORTH = ((0.0, 0.0), (0.3, 0.42), (0.45, 0.62), (0.55, 0.77), (0.65, 0.88), (0.8, 0.92), (0.9, 0.95), (1.0, 0.98))
-"""Shares and what they were worth; between them it is linear."""
+"""Shares and what they were worth, between them linear.
+
+Fitted on variants of the fault set, whole and thinned to one, two and three connections, on laid-out recordings of the
+catalogue's other causes among unrelated traffic, and on endings at random, for which any named cause is wrong; rounded
+down, as causes in the field are more than those of the catalogue.
+"""
 
 NAMED = 0.4
 """A cause is named from this confidence on; below, the verdict is ``unknown/``."""
