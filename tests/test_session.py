@@ -109,3 +109,14 @@ def test_what_is_received_without_filters_goes_out_as_it_is() -> None:
     out = recorded.session.receive("client", b"\x81\x85half a fr", 1.0)
     assert (out.to_server, out.to_client, out.ends, out.cut) == (b"\x81\x85half a fr", b"", (), None)
     assert recorded.session.deadline() is None
+
+
+def test_a_client_that_was_told_of_no_compression_sends_without() -> None:
+    recorded = Recorded(False, deflate=Params(), given=None)
+    packed = Deflater(Params(), "server").message(b"hello")
+    recorded.session.observe("server", frame(1, packed, None, rsv=4), 1.0)
+    recorded.session.observe("client", frame(1, b"hello", rsv=4), 1.0)
+    assert [(e.side, e.message, e.problems) for e in recorded.lines if isinstance(e, events.Frame)] == [
+        ("server", "hello", ()),
+        ("client", None, ("rsv",)),
+    ]
