@@ -120,6 +120,21 @@ def test_the_others_chatter_is_no_answer() -> None:
     assert [said(cue.pushes) for cue in found.cues][0] == [(4030, {"type": "joined", "who": "Ada"})]
 
 
+def test_echoes() -> None:
+    talk = Recorded()
+    for message in (b"good morning", b"how are you", b"good bye to you"):
+        talk.client(1000, message)
+        talk.server(400, message)
+    talk.client(1000, b"close the door")
+    found = talk.ends(1)
+    assert [[line.data for line in cue.answers] for cue in found.cues] == [
+        [b"good morning"],
+        [b"how are you"],
+        [b"good bye to you"],
+        [],
+    ]
+
+
 def test_a_slow_first_answer() -> None:
     talk = Recorded()
     talk.client(10, {"type": "login"})

@@ -19,6 +19,10 @@ from hangup.wire.deflate import Params
 
 CLOSE_WAIT = 2.0
 """Seconds to wait for the answer to a CLOSE, and for the end of the stream after it."""
+TURNED = 0.25
+"""A line waits for so many seconds for one that was said before it."""
+SORTED = 2000
+"""With more lines due, their order is not looked after."""
 AT_ONCE = 0.02
 """Who answered pings within so many seconds answered at once."""
 
@@ -123,7 +127,18 @@ class Stage:
         data = line.data
         if data is not None and self._names:
             data = self._names.rewrite(line.opcode, data)  # now: a later message may give other names
-        self._push(due, _Said(line, data))
+        self._push(self._in_order(due, line), _Said(line, data))
+
+    def _in_order(self, due: float, line: Line) -> float:
+        """A quick client must not turn the server's words around: what was said just before a line still is."""
+        if line.n is None or len(self._due) > SORTED:
+            return due
+        earlier = (
+            when
+            for when, _, what in self._due
+            if isinstance(what, _Said) and what.line.n is not None and what.line.n < line.n and when - due <= TURNED
+        )
+        return max(due, max(earlier, default=due))
 
     def _push(self, due: float, what: _Said | Beat | _End) -> None:
         heapq.heappush(self._due, (due, next(self._order), what))

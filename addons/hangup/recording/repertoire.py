@@ -32,6 +32,8 @@ NEAR = 0.25
 SLOW = 5.0
 """The first message of its shape still answers the only message of its kind within so many seconds, when nothing else
 came between."""
+ECHO = 1.0
+"""What is equal to the client's message answers it within so many seconds."""
 USUAL = 0.8
 """Of the messages of a kind, this share must have been followed by what is to be their answer."""
 OFTEN = 0.3
@@ -95,8 +97,8 @@ class Repertoire:
         self.ends_after: float | None = None
         self.complete = True
         said = self._collect(transcript)
-        self._assign(said)
         self._end()
+        self._assign(said)
         self.beats = self._beats(said)
 
     # Reading.
@@ -136,7 +138,8 @@ class Repertoire:
 
     def _assign(self, said: list[tuple[float, int, Line]]) -> None:
         shapes = [_shape(line) for _, _, line in said]
-        kinds = Counter(_kind(cue) for cue in self.cues)
+        # Upon the last one the server left, where it would else have answered.
+        kinds = Counter(_kind(cue) for cue in self.cues if not cue.ends)
         answering = self._usual(said, shapes, kinds)
         by_value = self._by_value()
         begun: dict[str, int | None] = {}
@@ -147,7 +150,7 @@ class Repertoire:
             alone = alone + 1 if seen == before else 1
             before = seen
             cue = self.cues[seen - 1] if seen else None
-            owner = by_value.find(line, seen)
+            owner = by_value.find(line, at, seen)
             if owner is None and cue is not None and line.opcode != "ping":
                 near = at - cue.at <= NEAR and (_kind(cue), shape) in answering
                 slow = shape not in begun and alone == 1 and at - cue.at <= SLOW and kinds[_kind(cue)] == 1
@@ -168,21 +171,24 @@ class Repertoire:
     def _usual(
         self, said: list[tuple[float, int, Line]], shapes: list[str], kinds: Counter[str]
     ) -> set[tuple[str, str]]:
-        """Which kinds of cues are usually followed by which shapes at once."""
+        """Which kinds of cues are usually followed by which shapes at once, or which shapes come in no other way."""
         totals = Counter(shapes)
+        near: Counter[str] = Counter()
         followed: Counter[tuple[str, str]] = Counter()
         met: set[tuple[int, str]] = set()
         for (at, seen, _), shape in zip(said, shapes, strict=True):
-            if not seen or (seen, shape) in met:
+            cue = self.cues[seen - 1] if seen else None
+            if cue is None or at - cue.at > NEAR:
                 continue
-            met.add((seen, shape))
-            cue = self.cues[seen - 1]
-            if at - cue.at <= NEAR:
+            near[shape] += 1
+            if (seen, shape) not in met:
+                met.add((seen, shape))
                 followed[_kind(cue), shape] += 1
         return {
             (name, shape)
             for (name, shape), count in followed.items()
-            if count >= USUAL * kinds[name] and (count >= OFTEN * totals[shape] or totals[shape] <= 2)
+            if (count >= USUAL * kinds[name] and (count >= OFTEN * totals[shape] or totals[shape] <= 2))
+            or near[shape] == totals[shape] > 1
         }
 
     def _by_value(self) -> _Owners:
@@ -208,7 +214,7 @@ class Repertoire:
         times: dict[str, list[float]] = defaultdict(list)
         lines: dict[str, Line] = {}
         for at, _, line in said:
-            if id(line) not in pushed or not _is_beat(line):
+            if id(line) not in pushed or not _is_beat(line.opcode, line.data):
                 continue
             name = _shape(line)
             times[name].append(at)
@@ -243,6 +249,7 @@ class _Owners:
         self._sources: dict[str, set[Path]] = defaultdict(set)
         self._uses: dict[str, list[Correlation]] = defaultdict(list)
         self._cues: dict[tuple[str, Path, Scalar], tuple[int, Cue]] = {}
+        self._unechoed: dict[tuple[str, bytes], deque[tuple[int, Cue]]] = {}
         for each in correlations:
             if not each.use.part:
                 self._sources[each.source.kind].add(each.source.path)
@@ -250,7 +257,11 @@ class _Owners:
 
     def add(self, i: int, cue: Cue) -> None:
         """A message of the client."""
-        if cue.data is None or not self._sources:
+        if cue.data is None:
+            return
+        if not _is_beat(cue.opcode, cue.data):
+            self._unechoed.setdefault((cue.opcode, cue.data), deque()).append((i, cue))
+        if not self._sources:
             return
         name = kind(cue.opcode, cue.data)
         for path in self._sources.get(name, ()):
@@ -258,10 +269,15 @@ class _Owners:
             if value is not None:
                 self._cues.setdefault((name, path, value), (i, cue))
 
-    def find(self, line: Line, seen: int) -> Cue | None:
-        """The cue whose value a line says back, among the first ``seen``."""
-        if line.data is None or not self._uses:
+    def find(self, line: Line, at: float, seen: int) -> Cue | None:
+        """The cue that a line says back, or a value of it, among the first ``seen``."""
+        if line.data is None:
             return None
+        waiting = self._unechoed.get((line.opcode, line.data))
+        while waiting and at - waiting[0][1].at > ECHO:
+            waiting.popleft()
+        if waiting and waiting[0][0] < seen:
+            return waiting.popleft()[1]
         for each in self._uses.get(kind(line.opcode, line.data), ()):
             value = get(line.data, each.use.path)
             if value is not None:
@@ -292,10 +308,10 @@ def _shape(line: Line) -> str:
     return skeleton(line.opcode, line.data)
 
 
-def _is_beat(line: Line) -> bool:
-    if line.opcode == "ping":
+def _is_beat(opcode: str, data: bytes | None) -> bool:
+    if opcode == "ping":
         return True
-    beat = recognise(OPCODE_NUMBERS.get(line.opcode, 1), line.data) if line.data is not None else None
+    beat = recognise(OPCODE_NUMBERS.get(opcode, 1), data) if data is not None else None
     return beat is not None and beat.kind == "ping"
 
 
