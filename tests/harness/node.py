@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
+import getpass
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,14 +20,26 @@ from harness.programs import TESTS, Program
 FOLDER = TESTS / "node"
 
 
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Two runs of the tests at once must not both install."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with Path(tempfile.gettempdir(), f"hangup-npm-{getpass.getuser()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @functools.cache
 def problem(*packages: str) -> str:
     """Why programs that need these packages cannot run here; empty when they can. Runs ``npm ci`` if need be."""
     if shutil.which("node") is None:
         return "node is not installed"
     wanted = packages or tuple(json.loads((FOLDER / "package.json").read_text())["dependencies"])
-    with Path(tempfile.gettempdir(), "hangup-npm.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _only_one():
         if all((FOLDER / "node_modules" / package / "package.json").is_file() for package in wanted):
             return ""
         if shutil.which("npm") is None:
