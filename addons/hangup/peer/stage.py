@@ -23,6 +23,7 @@ TURNED = 0.25
 """A line waits for so many seconds for one that was said before it."""
 SORTED = 2000
 """With more lines due, their order is not looked after."""
+POSTPONED = 0.05
 AT_ONCE = 0.02
 """Who answered pings within so many seconds answered at once."""
 
@@ -37,7 +38,10 @@ class Manner(Struct, kw_only=True):
 
 
 class _End(Struct):
-    """The end is due."""
+    """The end is due. One that comes by the clock, which may be fast, waits until ``last`` (the loop's time) for what
+    the client had said before it."""
+
+    last: float = 0.0
 
 
 class _Said(Struct):
@@ -152,10 +156,9 @@ class Stage:
         began = self._loop.time()
         for line in repertoire.opening:
             self._add(began + line.delay / speed, line)
-        lasting = repertoire.ends_after is not None and not any(cue.ends for cue in repertoire.cues)
-        if lasting and not self._manner.stay_open:
-            assert repertoire.ends_after is not None
-            self._push(began + repertoire.ends_after / speed, _End())
+        by_clock = not any(cue.ends for cue in repertoire.cues) and not self._manner.stay_open
+        if by_clock and repertoire.ends_after is not None:
+            self._push(began + repertoire.ends_after / speed, _End(began + repertoire.ends_after))
         for beat in repertoire.beats:
             if beat.line.n is None:  # not one of the recorded ones
                 self._push(began + beat.line.delay / speed, beat)
@@ -163,10 +166,13 @@ class Stage:
         while not link.over:
             while self._due and self._due[0][0] <= self._loop.time() and not link.over:
                 what = heapq.heappop(self._due)[2]
-                if isinstance(what, _End):
+                if not isinstance(what, _End):
+                    self._say(what)
+                elif self._loop.time() < what.last and not self._matcher.done:
+                    self._push(min(what.last, self._loop.time() + POSTPONED), what)
+                else:
                     await self._end()
                     return
-                self._say(what)
             if link.line.paused:
                 link.flush()
                 await link.line.drain()

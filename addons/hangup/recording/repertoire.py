@@ -324,11 +324,17 @@ class Matcher:
     def __init__(self, cues: list[Cue]) -> None:
         self._cues = cues
         self._used = bytearray(len(cues))
+        self._left = len(cues)
         self._by: tuple[dict[object, deque[int]], ...] = ({}, {}, {})
         self._last: tuple[dict[object, int], ...] = ({}, {}, {})
         for i, cue in enumerate(cues):
             for level, key in enumerate(_keys(cue.opcode, cue.data)):
                 self._by[level].setdefault(key, deque()).append(i)
+
+    @property
+    def done(self) -> bool:
+        """Whether all have come."""
+        return self._left == 0
 
     def match(self, opcode: str, data: bytes | None) -> Cue | None:
         """The recorded message that this one is."""
@@ -356,6 +362,7 @@ class Matcher:
 
     def _take(self, i: int) -> Cue:
         self._used[i] = 1
+        self._left -= 1
         cue = self._cues[i]
         for level, key in enumerate(_keys(cue.opcode, cue.data)):
             self._last[level][key] = i
