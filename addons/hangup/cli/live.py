@@ -127,6 +127,10 @@ class Live:
             say(f"[red]a loop:[/] {escape(loop.sentence)}")
         if connections and not found:
             say("no reconnect loop")
+        if not recorder.path.exists():
+            say("nothing could be recorded", style="bold red")
+            self.console.file.flush()
+            return
         say(f"recording: {escape(str(recorder.path))}")
         say(f"next: hangup show {escape(str(recorder.path))}", style="bold")
         self.console.file.flush()

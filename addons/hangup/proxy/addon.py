@@ -263,7 +263,9 @@ class Hangup:
         task.add_done_callback(self._tasks.discard)
 
     def _lost(self, message: str, lost: int) -> None:
-        logger.error("hangup: NOT RECORDED: %s (%d events lost so far)", message, lost)
+        # Our own program puts its name before every warning, mitmproxy's do not.
+        name = "" if self.on_ready is not None else "hangup: "
+        logger.error("%sNOT RECORDED: %s (%d events lost so far)", name, message, lost)
 
     def _log_end(self, event: events.Event) -> None:
         if isinstance(event, events.End) and self.recorder is not None:
