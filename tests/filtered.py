@@ -64,6 +64,7 @@ class Filtered:
             self.session.observe(side, data, self.at)
         else:
             self.take(self.session.receive(side, data, self.at))
+        self.session.catch_up()
         return self.got[OTHER[side]][before:]
 
     def send(self, side: Side, data: bytes | str, opcode: int = 1, *, packed: bool = False, **frame: Any) -> list[Got]:

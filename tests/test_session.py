@@ -13,7 +13,7 @@ from hangup.recording.rebuild import sent_by, sent_to
 from hangup.session import Session
 from hangup.wire.deflate import Deflater, Params
 from hangup.wire.frames import PIECE_LIMIT
-from streams import chunks, cut, frame, streams
+from streams import KEY, chunks, cut, frame, streams
 
 
 class Recorded:
@@ -120,3 +120,31 @@ def test_a_client_that_was_told_of_no_compression_sends_without() -> None:
         ("server", "hello", ()),
         ("client", None, ("rsv",)),
     ]
+
+
+_whole = st.builds(
+    frame,
+    st.sampled_from([1, 1, 2, 9, 10]),
+    st.binary(max_size=100) | st.text(max_size=200).map(str.encode),
+    st.sampled_from([KEY, KEY, None]),
+)
+
+
+@given(st.lists(_whole, max_size=12).map(b"".join), chunks)
+def test_the_recording_is_the_same_whichever_way_the_bytes_went(data: bytes, cuts: list[int]) -> None:
+    plain, express, filtered = Recorded(False), Recorded(True), Recorded(True)
+    filtered.session.chain.filters.add("drop contains=never-there path=*")
+    for side in ("client", "server"):
+        for piece in cut(data, cuts):
+            for recorded in (plain, express):
+                recorded.session.observe(side, piece, 1.5)
+            assert not filtered.session.plain(side)
+            filtered.session.receive(side, piece, 1.5)
+    for recorded in (plain, express, filtered):
+        recorded.session.end("client", "fin", 2.0)
+    assert plain.lines == express.lines == filtered.lines
+    counted = [
+        [(d.messages, d.controls, *(getattr(d.counters, name) for name in d.counters.__slots__)) for d in directions]
+        for directions in ((r.session.client, r.session.server) for r in (plain, express, filtered))
+    ]
+    assert counted[0] == counted[1] == counted[2]

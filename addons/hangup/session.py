@@ -21,7 +21,7 @@ from hangup.filters.encoder import Encoder
 from hangup.filters.filter_set import FilterSet
 from hangup.filters.gate import HOLD_LIMIT, Gate, perform
 from hangup.filters.outlet import Outlet
-from hangup.filters.surroundings import Express
+from hangup.filters.surroundings import Scanned
 from hangup.recording import events
 from hangup.recording.events import Event, How, Side
 from hangup.recording.express import Lane, Screen, Simple
@@ -86,33 +86,39 @@ class Direction:
             self._observe(step, at)
             pos += len(step)
         if pos < end and self.assembler.idle:
-            pos, lines = self._express(data, pos, at, None, None)
-            if lines:
-                self.session.write(lines)
+            pos = self._express(data, pos, at)
         if pos < end:
             self._observe(data[pos:] if pos else data, at)
 
-    def express(self, data: bytes, pos: int, at: float, screen: Screen | None) -> Express:
-        """Takes the simple frames at ``pos``, counts them, and leaves it to the caller to write them down."""
-        n = self.session.n
-        frames: list[Simple] = []
-        stop, lines = self._express(data, pos, at, frames, screen)
-        return Express(stop, n, frames, lines)
-
-    def _express(
-        self, data: bytes, pos: int, at: float, frames: list[Simple] | None, screen: Screen | None
-    ) -> tuple[int, list[bytes]]:
-        session, counters, lane = self.session, self.counters, self.lane
-        assert lane is not None
+    def _express(self, data: bytes, pos: int, at: float) -> int:
+        """Takes the simple frames at ``pos``; returns where something else begins."""
+        session, lane = self.session, self.lane
+        assert lane is not None and session.emit_lines is not None
         lines: list[bytes] = []
-        pos, session.n, size = lane.run(data, pos, session.n, at, lines, frames, screen)
+        pos, session.n, size = lane.run(data, pos, session.n, at, lines)
         if lines:
-            count = len(lines)
-            counters.frames += count
-            counters.bytes += size
-            counters.last_n, counters.last_at, counters.last_opcode = session.n, at, lane.last_opcode
-            self.messages += count
-        return pos, lines
+            self._took(len(lines), size, lane.last_opcode, at)
+            session.emit_lines(lines)
+        return pos
+
+    def scan(self, data: bytes, pos: int, at: float, screen: Screen | None) -> Scanned:
+        """Takes the simple frames at ``pos`` and counts them; they are still to be written down."""
+        session, lane = self.session, self.lane
+        assert lane is not None
+        scanned = Scanned(pos, session.n, [], [])
+        frames = scanned.frames
+        scanned.stop, size = lane.scan(data, pos, frames, screen, scanned.passed)
+        if frames:
+            session.n += len(frames)
+            self._took(len(frames), size, OPCODE_NAMES[frames[-1][0] & 15], at)
+        return scanned
+
+    def _took(self, count: int, size: int, last: str, at: float) -> None:
+        counters = self.counters
+        counters.frames += count
+        counters.bytes += size
+        counters.last_n, counters.last_at, counters.last_opcode = self.session.n, at, last
+        self.messages += count
 
     def _observe(self, data: bytes, at: float) -> None:
         session, side, counters, assembler = self.session, self.side, self.counters, self.assembler
@@ -232,6 +238,7 @@ class Session:
         self.ended: dict[Side, How] = {}
         self.chain = chain or Chain(FilterSet(), conn, 0.0)
         self.chain.quiet_since = self._quiet_since
+        self._unwritten: list[tuple[Direction, list[Simple], int, float]] = []
         self._ends: list[tuple[Side, How]] = []
         self._cut: tuple[Side, How, str] | None = None
         self._gates = {
@@ -263,10 +270,14 @@ class Session:
 
     def observe(self, side: Side, data: bytes, at: float) -> None:
         """Records bytes that ``side`` sent and that were sent on unchanged; only while :meth:`plain`."""
+        if self._unwritten:
+            self.catch_up()
         self.direction(side).observe(data, at)
 
     def receive(self, side: Side, data: bytes, at: float) -> Out:
-        """Takes bytes that ``side`` sent; says what to send on."""
+        """Takes bytes that ``side`` sent; says what to send on. Once that is sent, :meth:`catch_up`."""
+        if self._unwritten:
+            self.catch_up()
         if self._version != self.chain.filters.version:
             self._follow(at)
         gate = self._gates[side]
@@ -292,6 +303,7 @@ class Session:
         """
         if self.ended.get(side) in ("rst", "error", "timeout") or self.ended.get(side) == how:
             return Out()
+        self.catch_up()
         gate = self._gates[side]
         if side not in self.ended:
             gate.finish(at)
@@ -331,6 +343,7 @@ class Session:
         """Says what has become due."""
         if self._version != self.chain.filters.version:
             self._follow(at)
+        self.catch_up()
         if len(self.ended) < 2:
             for bound, action in self.chain.wake(at):
                 self.perform(bound, action, None, at)
@@ -339,6 +352,7 @@ class Session:
         return self._out(at)
 
     def _follow(self, at: float) -> None:
+        self.catch_up()
         self.chain.refresh()
         self._version = self.chain.version
         for gate in self._gates.values():
@@ -353,10 +367,21 @@ class Session:
         gate.enter()
         perform(gate.outlet, bound, action, n, at)
 
-    def write(self, lines: list[bytes]) -> None:
-        """Takes events that are encoded already."""
-        assert self.emit_lines is not None
-        self.emit_lines(lines)
+    def write(self, direction: Direction, frames: list[Simple], n: int, at: float) -> None:
+        """Writes down simple frames, of which the one before had the number ``n``."""
+        assert self.emit_lines is not None and direction.lane is not None
+        self.emit_lines(direction.lane.lines(frames, n, at))
+
+    def write_later(self, direction: Direction, frames: list[Simple], n: int, at: float) -> None:
+        """The same, but only by :meth:`catch_up`."""
+        self._unwritten.append((direction, frames, n, at))
+
+    def catch_up(self) -> None:
+        """Writes down what there was no time for before it was sent on. Whatever else is asked of the session does this
+        first, so that the recording stays in order."""
+        unwritten, self._unwritten = self._unwritten, []
+        for direction, frames, n, at in unwritten:
+            self.write(direction, frames, n, at)
 
     def _pass_end(self, side: Side, how: How) -> None:
         self._ends.append((side, how))

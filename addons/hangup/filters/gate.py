@@ -11,10 +11,10 @@ from hangup.filters.chain import Bound, Verdict
 from hangup.filters.encoder import RSV1, Held, close_payload
 from hangup.filters.outlet import Outlet, Unit
 from hangup.filters.surroundings import Connection, Direction
-from hangup.recording.express import Screen
+from hangup.recording.express import Screen, Simple
 from hangup.recording.frame_events import junk_event
 from hangup.wire.deflate import EFFORT
-from hangup.wire.frames import BINARY, CLOSE, CONTINUATION, OPCODES, TEXT, Frame, FrameReader, Junk, Piece
+from hangup.wire.frames import BINARY, CLOSE, CONTINUATION, OPCODES, TEXT, Frame, Junk, Piece
 from hangup.wire.messages import KEEP_LIMIT, Noted
 from hangup.wire.messages import Message as Assembled
 
@@ -115,6 +115,7 @@ class Gate:
             if pos < end and direction.assembler.idle and not self._rest and self._calm:
                 pos = self._express(data, pos, at)
         if pos < end:
+            self.connection.catch_up()
             self._read(data[pos:] if pos else data, at)
 
     @property
@@ -130,51 +131,50 @@ class Gate:
                 self._item(item, at)  # type: ignore[arg-type]
 
     def _express(self, data: bytes, pos: int, at: float) -> int:
-        """Simple frames, each a message, read and encoded for the recording in one go."""
-        direction, outlet, write = self.direction, self.outlet, self.connection.write
-        took = direction.express(data, pos, at, self._screen)
-        lines, stop = took.lines, took.stop
-        if not lines:
+        """Simple frames, each a message: what concerns no filter goes out first, and is written down after."""
+        direction, outlet, connection = self.direction, self.outlet, self.connection
+        scanned = direction.scan(data, pos, at, self._screen)
+        frames, n, stop = scanned.frames, scanned.n, scanned.stop
+        if not frames:
             return pos
-        n, index = took.n, direction.messages - len(lines)
-        start, written = pos, 0
-        for i, opcode, payload, begin, end in took.frames:
-            item = self._message(opcode, payload, n + i, index + i, at)
-            verdict = self.connection.chain.decide(item, Kind.MESSAGE)
+        start, written, index = pos, 0, direction.messages - len(frames)
+        for i in scanned.passed:
+            first, _, payload, _, begin, end = frames[i]
+            item = self._message(first & 15, payload, n + i + 1, index + i + 1, at)
+            verdict = connection.chain.decide(item, Kind.MESSAGE)
             if verdict is None:
                 continue
             if begin > start:
                 outlet.plain(data[start:begin])
-            self._simple(verdict, item, data[begin:end], lines[written:i], at)
-            start, written = end, i
+            connection.write(direction, frames[written : i + 1], n + written, at)
+            self._simple(verdict, item, frames[i], data[begin:end], at)
+            start, written = end, i + 1
             if not self._calm:
-                self._one_by_one(data[start:stop], lines[written:], n + i, index + i, at)
+                self._one_by_one(data, frames[written:], n + written, index + written, at)
                 return stop
         if stop > start:
             outlet.plain(data[start:stop])
-        if written < len(lines):
-            write(lines[written:] if written else lines)
+        if written < len(frames):
+            connection.write_later(direction, frames[written:] if written else frames, n + written, at)
         return stop
 
-    def _one_by_one(self, data: bytes, lines: list[bytes], n: int, index: int, at: float) -> None:
+    def _one_by_one(self, data: bytes, frames: list[Simple], n: int, index: int, at: float) -> None:
         """The same for frames that may have to wait, or must not pass."""
-        for i, frame in enumerate(FrameReader(self.direction.side, keep_wire=True).feed(data)):
-            assert type(frame) is Frame and frame.wire is not None
-            item = self._message(frame.opcode, frame.payload, n + i + 1, index + i + 1, at)
+        for i, frame in enumerate(frames):
+            first, _, payload, _, begin, end = frame
+            item = self._message(first & 15, payload, n + i + 1, index + i + 1, at)
             wanted = self._wants_messages and not self.outlet.sealed
             verdict = self.connection.chain.decide(item, Kind.MESSAGE) if wanted else None
-            self._simple(verdict, item, frame.wire, lines[i : i + 1], at)
+            self.connection.write(self.direction, [frame], n + i, at)
+            self._simple(verdict, item, frame, data[begin:end], at)
 
     def _message(self, opcode: int, payload: bytes, n: int, index: int, at: float) -> Message:
         return Message(self.direction.side, opcode, payload, n, n, index, at, at - self.connection.opened)
 
-    def _simple(self, verdict: Verdict | None, item: Message, wire: bytes, lines: list[bytes], at: float) -> None:
-        """Writes down a simple frame, and what came before it, and carries out what was decided."""
+    def _simple(self, verdict: Verdict | None, item: Message, frame: Simple, wire: bytes, at: float) -> None:
+        """Carries out what was decided on a simple frame, which has just been written down."""
         self._mark = self.outlet.sent
-        self.connection.write(lines)
-        body = len(wire) - len(item.data)
-        key = wire[body - 4 : body] if item.side == "client" else None
-        self._decided(verdict, item, [Held(item.n, wire, item.data, key)], at)
+        self._decided(verdict, item, [Held(item.n, wire, item.data, frame[1])], at)
 
     # Frames, and parts of large ones.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -15,14 +15,14 @@ from hangup.wire.frames import Frame, FrameReader, Piece
 from hangup.wire.messages import Assembler, Noted
 
 
-class Express(Struct, gc=False):
-    """What the express lane took: up to ``stop``, after frame ``n``; the frames of interest; and the lines of all of
-    them, which are still to be written."""
+class Scanned(Struct, gc=False):
+    """Simple frames that were read, up to ``stop``, after frame ``n``; ``passed`` are the indices of those of interest.
+    They are counted, and still to be written down."""
 
     stop: int
     n: int
     frames: list[Simple]
-    lines: list[bytes]
+    passed: list[int]
 
 
 class Direction(Protocol):
@@ -39,7 +39,7 @@ class Direction(Protocol):
         """Emits an item's event; gives its frame's number and what the assembler noted."""
         ...
 
-    def express(self, data: bytes, pos: int, at: float, screen: Screen | None) -> Express:
+    def scan(self, data: bytes, pos: int, at: float, screen: Screen | None) -> Scanned:
         """Takes simple frames without writing them down."""
         ...
 
@@ -56,8 +56,16 @@ class Connection(Protocol):
         """When the handshake succeeded."""
         ...
 
-    def write(self, lines: list[bytes]) -> None:
-        """Takes events that are encoded already."""
+    def write(self, direction: Any, frames: list[Simple], n: int, at: float) -> None:
+        """Writes down simple frames of a direction, of which the one before had the number ``n``."""
+        ...
+
+    def write_later(self, direction: Any, frames: list[Simple], n: int, at: float) -> None:
+        """The same, but not before :meth:`catch_up`."""
+        ...
+
+    def catch_up(self) -> None:
+        """Writes down what was left for later."""
         ...
 
     def perform(self, bound: Bound, action: Inject | Close | Cut, n: int | None, at: float) -> None:

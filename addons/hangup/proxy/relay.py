@@ -94,6 +94,10 @@ class Relay:
             self._failed()
             out = self.session.salvage(leg.side, data)
         self._carry_out(out)
+        try:
+            self.session.catch_up()
+        except Exception:
+            self._failed()
 
     def refresh(self) -> None:
         """The filters have changed."""
