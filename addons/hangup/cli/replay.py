@@ -179,7 +179,10 @@ def replay(
             return
         out = console(stderr=True) if as_json else console()
         run = _Run(source, transcripts, where, settings, chosen, record, out)
-        outcomes = asyncio.run(run.play())
+        try:
+            outcomes = asyncio.run(run.play())
+        except asyncio.CancelledError:
+            sys.exit(128 + signal.SIGTERM)
         said = _compare(source, run.path, outcomes)
         if as_json:
             click.echo(json.dumps(_document(run, outcomes, said), indent=2))

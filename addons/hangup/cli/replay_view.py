@@ -51,7 +51,7 @@ def begin(
     speed = "as fast as it goes" if isinf(settings.speed) else f"{settings.speed:g} times as fast"
     how = "" if settings.speed == 1 else f", {speed}"
     line = Text.assemble("replaying ", safe(name, "bold"), f" {which} against ", safe(str(target), "bold"), how)
-    console.print(line)
+    console.print(line, soft_wrap=True)
     console.print(Text(f"recording to {printable(str(path))}", "dim"), soft_wrap=True)
 
 
@@ -101,7 +101,7 @@ def _outcome(console: Console, outcome: Outcome) -> None:
 
 
 def _messages(console: Console, said: Said) -> None:
-    first = "" if said.complete else " (of the first ones: there are too many to compare)"
+    first = "" if said.complete else " of the first ones (there are too many to compare)"
     if not said.different:
         if said.equal:
             line = f"   server messages: all {said.equal} as recorded, but for times and ids{first}"
