@@ -20,8 +20,9 @@ from hangup.recording.formats import Recording
 from hangup.recording.rebuild import Wire
 from hangup.recording.survey import MESSAGE_LIMIT, Ends, Pongs, Survey, survey
 
-KEPT = 8 << 20
-"""A script of no more than so many bytes, roughly, is remembered."""
+KEPT_FRAMES = 20_000
+KEPT_BYTES = 8 << 20
+"""A script of no more frames and bytes than these is remembered: it may be played hundreds of times."""
 RSV1 = 4
 AHEAD = 10_000
 """So many steps are looked ahead at most, for the end of a fragmented message."""
@@ -77,23 +78,13 @@ class Transcript:
 
     def steps(self) -> Iterator[Step]:
         """The script, anew for each call. Raises :class:`~hangup.errors.RecordingError` where bytes are missing."""
-        if self._kept is not None:
-            return iter(self._kept)
-        return self._keep(_ahead(self._steps()))
-
-    def _keep(self, steps: Iterator[Step]) -> Iterator[Step]:
-        """A short script is remembered: it may be played hundreds of times."""
-        kept: list[Step] | None = []
-        size = 0
-        for step in steps:
-            if kept is not None:
-                kept.append(step)
-                said = step.wire if isinstance(step, Send) else step.data or b""
-                size += 500 + len(said)
-                if size > KEPT:
-                    kept = None
-            yield step
-        self._kept = kept
+        if self._kept is None:
+            connection = self.survey.connection
+            steps = _ahead(self._steps())
+            if sum(connection.frames.values()) > KEPT_FRAMES or sum(connection.bytes.values()) > KEPT_BYTES:
+                return steps
+            self._kept = list(steps)
+        return iter(self._kept)
 
     def _steps(self) -> Iterator[Step]:
         side = self.side
