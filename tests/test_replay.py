@@ -401,7 +401,7 @@ def test_a_pong_never_goes_into_the_middle_of_a_frame() -> None:
     def ask(peer: Peer) -> None:
         for _ in range(20):
             peer.send(pinged)
-        peer.expect_frames(21)
+        peer.expect_frames(22)
         seen.put(peer.received)
 
     with serving(ask, Answer(greeting=pinged)) as server:
