@@ -16,18 +16,14 @@ const client = createClient({
 });
 const quiet = { error() {}, complete() {} };
 let ticks = 0;
-client.subscribe({ query: "subscription { ticks }" }, { ...quiet, next() { ticks += 1; } });
-client.subscribe({ query: "subscription { tickets }" }, {
-  ...quiet,
-  next({ data }) {
-    say({ ticket: Boolean(data.tickets) });
-    setTimeout(() => {
-      say({ ticked: ticks > 0 });
-      const variables = { ticket: data.tickets };
-      client.subscribe({ query: "mutation Redeem($ticket: String!) { redeem(ticket: $ticket) }", variables }, {
-        ...quiet,
-        next({ data }) { say({ redeemed: data.redeem }); },
-      });
-    }, 300);
-  },
-});
+let ticket;
+const redeem = () => {
+  if (ticks < 3 || !ticket) return;
+  say({ ticket: true, ticks });
+  client.subscribe({ query: "mutation Redeem($ticket: String!) { redeem(ticket: $ticket) }", variables: { ticket } }, {
+    ...quiet,
+    next({ data }) { say({ redeemed: data.redeem }); },
+  });
+};
+client.subscribe({ query: "subscription { ticks }" }, { ...quiet, next() { ticks += 1; redeem(); } });
+client.subscribe({ query: "subscription { tickets }" }, { ...quiet, next({ data }) { ticket = data.tickets; redeem(); } });

@@ -27,10 +27,11 @@ const roots = {
       yield { tickets: ticket };
     },
     ticks: async function* () {
-      for (let n = 0; ; n++) {
+      for (let n = 0; n < 3; n++) {
         await new Promise((resolve) => setTimeout(resolve, 50));
         yield { ticks: n };
       }
+      await new Promise(() => {}); // as many in every run
     },
   },
 };

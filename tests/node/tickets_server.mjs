@@ -5,7 +5,7 @@ import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { Server } from "socket.io";
 
 const http = createServer();
-const io = new Server(http, { pingInterval: 300, pingTimeout: 5000, cors: { origin: "*" } });
+const io = new Server(http, { pingInterval: 20000, pingTimeout: 5000, cors: { origin: "*" } });
 io.on("connection", (socket) => {
   const session = { token: randomBytes(12).toString("hex"), seq: randomInt(1000, 1e6) * 10 + 1 };
   const ticket = randomUUID();
