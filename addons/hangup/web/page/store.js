@@ -1,0 +1,211 @@
+// What the page knows, in one object, and who is told when it changes.
+
+import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
+
+/**
+ * @typedef {"client" | "server"} Side
+ * @typedef {"open" | "clean" | "abnormal" | "refused" | "proxy"} Class
+ *
+ * @typedef {object} Connection  A connection as `api/overview` tells it. Times are seconds from the recording's start.
+ * @property {number} conn
+ * @property {number} at  when it was asked for
+ * @property {number | null} opened
+ * @property {number | null} ended
+ * @property {string} client
+ * @property {string} path
+ * @property {number | null} status
+ * @property {string | null} origin
+ * @property {"app" | "hmr" | "test"} kind
+ * @property {string | null} by
+ * @property {string | null} how
+ * @property {number | null} code
+ * @property {string | null} reason
+ * @property {boolean} clean
+ * @property {number | null} browser_code
+ * @property {Class} class
+ * @property {string} sentence
+ * @property {Record<Side, number>} frames
+ * @property {Record<Side, number>} messages
+ * @property {Record<Side, number>} bytes
+ * @property {number} heartbeats
+ * @property {number} problems
+ * @property {number} filtered
+ * @property {number | null} loop
+ *
+ * @typedef {{conns: number[], sentence: string, gap: number, lifetime: number}} Loop
+ * @typedef {{at: number, action: string, filter: string}} Mark
+ * @typedef {{id: number, name: string, filter: string, on: boolean, hits: number}} FilterState
+ * @typedef {{conn: number, i: number | null, n: number | null}} Selection  `n` is a frame whose index is not known yet.
+ *
+ * @typedef {object} State
+ * @property {boolean} loaded  whether the first overview has come
+ * @property {boolean} live  whether the recording is being written
+ * @property {boolean} readonly  whether there is no proxy to drive
+ * @property {boolean} connected  whether the live socket is open
+ * @property {boolean} complete  whether the whole file has been read
+ * @property {Record<string, any>} header
+ * @property {string} path
+ * @property {number} size
+ * @property {number} indexed
+ * @property {number} rev
+ * @property {number} now
+ * @property {Map<number, Connection>} connections
+ * @property {number[]} order  their numbers, newest first
+ * @property {Loop[]} loops
+ * @property {Mark[]} marks
+ * @property {number} logs
+ * @property {string[]} notes
+ * @property {FilterState[]} filters
+ * @property {string | null} bisect  phase of the live bisect
+ * @property {Selection | null} selected
+ * @property {{events: number, since: number, until: number} | null} missed
+ * @property {string | null} problem  why the server cannot be asked
+ * @property {string | null} tab  the drawer's, or null when it is closed
+ */
+
+/** @returns {State} */
+function nothing() {
+  return {
+    loaded: false,
+    live: false,
+    readonly: true,
+    connected: false,
+    complete: false,
+    header: {},
+    path: "",
+    size: 0,
+    indexed: 0,
+    rev: 0,
+    now: 0,
+    connections: new Map(),
+    order: [],
+    loops: [],
+    marks: [],
+    logs: 0,
+    notes: [],
+    filters: [],
+    bisect: null,
+    selected: null,
+    missed: null,
+    problem: null,
+    tab: null,
+  };
+}
+
+export class Store {
+  constructor() {
+    this.state = nothing();
+    /** @type {Set<() => void>} */
+    this.listeners = new Set();
+  }
+
+  /**
+   * Changes some of the state and tells everybody.
+   * @param {Partial<State>} patch
+   */
+  set(patch) {
+    Object.assign(this.state, patch);
+    for (const listener of [...this.listeners]) listener();
+  }
+
+  /**
+   * @param {() => void} listener
+   * @returns {() => void} ends it
+   */
+  subscribe(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * Takes an answer of `api/overview`.
+   * @param {any} overview
+   */
+  merge(overview) {
+    const state = this.state;
+    // The map's identity changes with its content, so that it can be compared by ===.
+    let { connections, order } = state;
+    if (overview.connections.length || !state.loaded) {
+      const before = connections.size;
+      connections = state.loaded ? copied(connections, overview.connections) : new Map();
+      for (const each of overview.connections) connections.set(each.conn, each);
+      if (connections.size !== before) order = [...connections.keys()].sort((a, b) => b - a);
+    }
+    this.set({
+      loaded: true,
+      live: overview.live,
+      readonly: overview.readonly,
+      complete: overview.complete,
+      header: same(state.header, overview.header),
+      path: overview.path,
+      size: overview.size,
+      indexed: overview.indexed,
+      rev: overview.rev,
+      now: Math.max(state.now, overview.now),
+      connections,
+      order,
+      loops: same(state.loops, overview.loops),
+      marks: same(state.marks, overview.marks),
+      logs: overview.logs,
+      notes: same(state.notes, overview.notes ?? []),
+    });
+  }
+
+  /**
+   * Selects a connection, and in it an entry (by its index `i`, or as frame `n`).
+   * @param {number | null} conn
+   * @param {{i?: number | null, n?: number | null}} [which]
+   */
+  select(conn, { i = null, n = null } = {}) {
+    this.set({ selected: conn === null ? null : { conn, i, n } });
+  }
+
+  /** The selected connection, if it is there. */
+  get connection() {
+    const { selected, connections } = this.state;
+    return selected ? connections.get(selected.conn) ?? null : null;
+  }
+}
+
+/**
+ * A new Map of the same content: but in place above a size where copying ten times a second would cost too much.
+ * @param {Map<number, Connection>} map
+ * @param {unknown[]} changes
+ */
+function copied(map, changes) {
+  return map.size > 20_000 && changes.length < 100 ? map : new Map(map);
+}
+
+/**
+ * The old value when the new one says the same.
+ * @template T
+ * @param {T} before
+ * @param {T} after
+ * @returns {T}
+ */
+function same(before, after) {
+  return JSON.stringify(before) === JSON.stringify(after) ? before : after;
+}
+
+/**
+ * A part of the state; the component is drawn again when that part is another (by ===).
+ * @template T
+ * @param {Store} store
+ * @param {(state: State) => T} choose
+ * @returns {T}
+ */
+export function useStore(store, choose) {
+  const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
+  const part = choose(store.state);
+  const held = useRef({ part, choose });
+  held.current = { part, choose };
+  useEffect(() => {
+    const look = () => {
+      const { part, choose } = held.current;
+      if (choose(store.state) !== part) redraw(0);
+    };
+    look();
+    return store.subscribe(look);
+  }, [store]);
+  return part;
+}
