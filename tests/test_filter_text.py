@@ -148,13 +148,45 @@ def test_any_words_after_a_name_make_a_filter_or_a_filter_error(word: str, rest:
     assert parse(str(filter)) == filter
 
 
+WRONG = [
+    "«drop-heartbeet» side=client",
+    "drop-heartbeat «sid=client»",
+    "drop-heartbeat «side=cleint»",
+    "drop-heartbeat  side=client «side=server»",
+    "drop-heartbeat «form=nosuch» side=client",
+    "drop «regex=(» side=client",
+    "drop side=client «json=type==ping»",
+    "drop-heartbeat «client»",
+    "drop text=«'open»",
+    "drop contains=«\"open»",
+    "rewrite side=client to=«{\"a\":1»",
+    "rewrite «set=1»",
+    "delay «every»",
+    "fragment «bytes=0»",
+]
+
+
+@pytest.mark.parametrize("marked", WRONG)
+def test_an_error_says_where_it_is(marked: str) -> None:
+    start, stop = marked.index("«"), marked.index("»") - 1
+    with pytest.raises(FilterError) as caught:
+        parse(marked.replace("«", "").replace("»", ""))
+    assert caught.value.span == (start, stop), str(caught.value)
+
+
+def test_what_is_missing_is_nowhere() -> None:
+    with pytest.raises(FilterError) as caught:
+        parse("rewrite-heartbeat side=client")
+    assert caught.value.span is None
+
+
 def test_json_stands_in_a_value_as_it_is() -> None:
     words = split('rewrite json=$.type=="a b" to={"type": "x y", "n": [1, 2]} side=client')
     assert words == [
-        Word("", "rewrite", False, "rewrite"),
-        Word("json", '$.type=="a b"', False, 'json=$.type=="a b"'),
-        Word("to", '{"type": "x y", "n": [1, 2]}', False, 'to={"type": "x y", "n": [1, 2]}'),
-        Word("side", "client", False, "side=client"),
+        Word("", "rewrite", False, "rewrite", (0, 7)),
+        Word("json", '$.type=="a b"', False, 'json=$.type=="a b"', (8, 26)),
+        Word("to", '{"type": "x y", "n": [1, 2]}', False, 'to={"type": "x y", "n": [1, 2]}', (27, 58)),
+        Word("side", "client", False, "side=client", (59, 70)),
     ]
 
 

@@ -35,7 +35,14 @@ class TargetError(UsageError):
 
 
 class FilterError(UsageError):
-    """The text form of a filter is wrong; the message names the word and what would be right."""
+    """The text form of a filter is wrong; the message names the word and what would be right.
+
+    ``span`` is where it stands in the text, where that is known: from which character up to which.
+    """
+
+    def __init__(self, message: str, span: tuple[int, int] | None = None) -> None:
+        super().__init__(message)
+        self.span = span
 
 
 class RecordingError(HangupError):

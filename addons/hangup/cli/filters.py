@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from typing import Any
 
 import click
@@ -13,14 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from hangup.filters.base import Filter, settings
+from hangup.filters.catalogue import SHARED, describe, page, summary
 from hangup.filters.library import GROUPS
 from hangup.filters.library.heartbeats import Heartbeats
 from hangup.filters.match import Selecting
 from hangup.filters.text import find
 from hangup.filters.values import codec, description
 from hangup.wire.heartbeats import FORMS
-
-_SHARED = {name for cls in (Filter, Selecting) for name in settings(cls)}
 
 
 @click.command(epilog="Example:  hangup filters drop-heartbeat")
@@ -34,7 +31,7 @@ def filters(name: str | None, as_json: bool) -> None:
     """
     chosen = [find(name)] if name else [cls for group in GROUPS.values() for cls in group]
     if as_json:
-        described = [_describe(cls) for cls in chosen]
+        described = [describe(cls) for cls in chosen]
         click.echo(msgspec.json.format(msgspec.json.encode(described[0] if name else described), indent=2).decode())
         return
     console = Console(highlight=False)
@@ -42,36 +39,6 @@ def filters(name: str | None, as_json: bool) -> None:
         _explain(console, chosen[0])
     else:
         _list(console)
-
-
-def summary(cls: type[Filter]) -> str:
-    """The first sentence of a filter's page of help."""
-    return " ".join(_page(cls)[0].split())
-
-
-def _page(cls: type[Filter]) -> list[str]:
-    """The paragraphs of a filter's page of help."""
-    return re.sub(r"``(.+?)``", r"\1", inspect.getdoc(cls) or "", flags=re.DOTALL).split("\n\n")
-
-
-def _describe(cls: type[Filter]) -> dict[str, Any]:
-    return {
-        "name": cls.word(),
-        "summary": summary(cls),
-        "help": "\n\n".join(_page(cls)),
-        "example": cls.example,
-        "positional": list(cls.positional),
-        "settings": [
-            {
-                "name": name,
-                "value": codec(field.type).placeholder,
-                "required": field.required,
-                "default": None if field.required or field.default is None else codec(field.type).write(field.default),
-                "help": description(field.type),
-            }
-            for name, field in settings(cls).items()
-        ],
-    }
 
 
 def _list(console: Console) -> None:
@@ -102,12 +69,12 @@ def _explain(console: Console, cls: type[Filter]) -> None:
     usage = " ".join([cls.word(), *(place.upper() for place in places), *required])
     rest = " setting=value …" if len(fields) > len(places) + len(required) else ""
     console.print(f"[bold]{escape(usage)}[/]{rest}\n")
-    for paragraph in _page(cls):
+    for paragraph in page(cls):
         # What is indented is code, and stays as it is.
         console.print(paragraph if paragraph.startswith(" ") else " ".join(paragraph.split()), markup=False)
         console.print()
     console.print(f"Example:  [cyan]{escape(cls.example)}[/]\n")
-    own = {name: field for name, field in fields.items() if name not in _SHARED or field.required}
+    own = {name: field for name, field in fields.items() if name not in SHARED or field.required}
     if own:
         _settings(console, "settings", own)
     if issubclass(cls, Selecting):

@@ -6,6 +6,7 @@ word [value …] [setting=value …]
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,7 +25,12 @@ def parse(text: str) -> Filter:
     if not words:
         raise FilterError("a filter begins with its name (`hangup filters` lists them all)")
     name, *rest = words
-    return _settings(find(name.raw), rest)
+    try:
+        cls = find(name.raw)
+    except FilterError as error:
+        error.span = name.span
+        raise
+    return _settings(cls, rest)
 
 
 def find(name: str) -> type[Filter]:
@@ -39,16 +45,17 @@ def _settings(cls: type[Filter], words: list[Word]) -> Filter:
     fields = settings(cls)
     places = [cls_field.encode_name for cls_field in _positional(cls)]
     values: dict[str, Any] = {}
+    spans: dict[str, tuple[int, int]] = {}
     for word in words:
         key, text, quoted = word.key, word.value, word.quoted
         if key not in fields:
             if key and not places:
-                raise FilterError(
-                    f"{cls.word()} has no setting {key!r}{_like(key, fields)}; it has: {', '.join(fields)}"
-                )
+                known = f"it has: {', '.join(fields)}"
+                raise FilterError(f"{cls.word()} has no setting {key!r}{_like(key, fields)}; {known}", word.span)
             if not places:
                 hint = _like(text, [f"{name}=" for name in fields])
-                raise FilterError(f"{cls.word()}: {word.raw!r} is too much{hint}: a setting is written name=value")
+                what = f"{word.raw!r} is too much{hint}: a setting is written name=value"
+                raise FilterError(f"{cls.word()}: {what}", word.span)
             if key:  # the equals sign belongs to the value
                 text, quoted = f"{key}={text}", True
             key = places.pop(0)
@@ -56,16 +63,27 @@ def _settings(cls: type[Filter], words: list[Word]) -> Filter:
             places.remove(key)
         field = fields[key]
         if field.name in values:
-            raise FilterError(f"{cls.word()}: {key} is given twice")
+            raise FilterError(f"{cls.word()}: {key} is given twice", word.span)
+        spans[key] = word.span
         try:
             values[field.name] = codec(field.type).read(text, quoted)
         except ValueError as error:
             near = _like(text, str(error).replace(",", "").split()) if text else ""
-            raise FilterError(f"{cls.word()}: {key}={text}: it must be {error}{near}") from None
+            raise FilterError(f"{cls.word()}: {key}={text}: it must be {error}{near}", word.span) from None
     missing = [f.encode_name for f in fields.values() if f.required and f.name not in values]
     if missing:
         raise FilterError(f"{cls.word()} needs {missing[0]}, for instance: {cls.example}")
-    return cls(**values)
+    try:
+        return cls(**values)
+    except FilterError as error:
+        error.span = error.span or _blamed(str(error).removeprefix(f"{cls.word()}: "), spans)
+        raise
+
+
+def _blamed(message: str, spans: dict[str, tuple[int, int]]) -> tuple[int, int] | None:
+    """Where the setting stands that an error begins with: ``regex=( is no regular expression``."""
+    found = re.match(r"([a-z-]+)(?:=| must )", message)
+    return spans.get(found[1]) if found else None
 
 
 def _positional(cls: type[Filter]) -> list[Any]:

@@ -164,6 +164,15 @@ def description(annotation: Any) -> str:
     return ""
 
 
+def choices(annotation: Any) -> tuple[str, ...]:
+    """What a setting of this type can be, or the examples that its description gives."""
+    for note in get_args(annotation)[1:] if get_origin(annotation) is Annotated else ():
+        if isinstance(note, Meta) and note.examples:
+            return tuple(map(str, note.examples))
+    inner = bare_type(annotation)
+    return tuple(map(str, get_args(inner))) if get_origin(inner) is Literal else ()
+
+
 def expected(name: str, word: str, what: str) -> FilterError:
     """The error for a value that is no value of a setting."""
     return FilterError(f"{word}: {name} must be {what}")

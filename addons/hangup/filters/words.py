@@ -26,6 +26,8 @@ class Word(NamedTuple):
     quoted: bool
     raw: str
     """As it was written."""
+    span: tuple[int, int]
+    """From which character of the line up to which."""
 
 
 def split(text: str) -> list[Word]:
@@ -43,10 +45,10 @@ def split(text: str) -> list[Word]:
         pos = found.end() if found is not None else pos
         if pos < end and text[pos] in "\"'":
             value, pos = _quoted(text, pos)
-            words.append(Word(key, value, True, text[start:pos]))
+            words.append(Word(key, value, True, text[start:pos], (start, pos)))
         else:
             stop = _bare(text, pos)
-            words.append(Word(key, text[pos:stop], False, text[start:stop]))
+            words.append(Word(key, text[pos:stop], False, text[start:stop], (start, stop)))
             pos = stop
 
 
@@ -60,11 +62,11 @@ def _quoted(text: str, pos: int) -> tuple[str, int]:
         try:
             value = json.loads(text[pos:stop], strict=False) if stop else ""
         except ValueError as error:
-            raise FilterError(f"{text[pos:stop]} is no JSON string: {error}") from None
+            raise FilterError(f"{text[pos:stop]} is no JSON string: {error}", (pos, stop)) from None
     if not stop:
-        raise FilterError(f"the quote is not closed: {_short(text[pos:])}")
+        raise FilterError(f"the quote is not closed: {_short(text[pos:])}", (pos, len(text)))
     if stop < len(text) and not text[stop].isspace():
-        raise FilterError(f"there must be a space after the closing quote: {_short(text[pos:])}")
+        raise FilterError(f"there must be a space after the closing quote: {_short(text[pos:])}", (stop, len(text)))
     return value, stop
 
 
@@ -77,7 +79,7 @@ def _bare(text: str, pos: int) -> int:
         if char == '"':
             found = _STRING.match(text, pos)
             if found is None:
-                raise FilterError(f"the quote is not closed: {_short(text[pos:])}{_HINT}")
+                raise FilterError(f"the quote is not closed: {_short(text[pos:])}{_HINT}", (pos, end))
             pos = found.end()
             continue
         if char in _OPENING:
@@ -88,7 +90,8 @@ def _bare(text: str, pos: int) -> int:
             break
         pos += 1
     if closing:
-        raise FilterError(f"there is no {closing[-1]!r} for what was opened in {_short(text[start:])}{_HINT}")
+        what = f"there is no {closing[-1]!r} for what was opened in {_short(text[start:])}{_HINT}"
+        raise FilterError(what, (start, end))
     return pos
 
 

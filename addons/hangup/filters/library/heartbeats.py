@@ -26,7 +26,9 @@ class Heartbeats(Selecting, frozen=True, kw_only=True):
     beat: Annotated[
         Literal["ping", "pong", "any"], Meta(description="only the asking half, only the answering half, or any")
     ] = "any"
-    form: Annotated[str, Meta(description="only heartbeats of this form, for instance engine.io")] = ""
+    form: Annotated[
+        str, Meta(description="only heartbeats of this form, for instance engine.io", examples=list(FORM))
+    ] = ""
     periodic: Annotated[
         Literal["yes", "no"],
         Meta(description="also what no form knows, once a side has said it four times at an even pace"),

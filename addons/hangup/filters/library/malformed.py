@@ -56,7 +56,10 @@ class _Malformed(Filter, frozen=True, kw_only=True):
     side: Annotated[Side | None, Meta(description="who sent it")] = None
     what: Annotated[
         tuple[str, ...],
-        Meta(description=f"which faults: framing, or single ones, of {', '.join((*FRAMING, *CONTENT))}"),
+        Meta(
+            description=f"which faults: framing, or single ones, of {', '.join((*FRAMING, *CONTENT))}",
+            examples=["framing", *FRAMING, *CONTENT],
+        ),
     ] = _USUAL
 
     kinds: ClassVar[Kind] = TRAFFIC
