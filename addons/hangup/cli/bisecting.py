@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from hangup.cli import bisecting_page
-from hangup.cli.bisect_options import Options, document
+from hangup.cli.bisect_options import Options
 from hangup.cli.screen import console
 from hangup.errors import UsageError
 from hangup.experiment import failure as failures
+from hangup.experiment.document import Document
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.trial import Result, Trial
@@ -115,7 +116,7 @@ def bisect(
 def _replayed(recording: str, target: Target, conn: int | None, options: Options) -> int:
     reading = read_case(open_recording(recording), conn, options.failure)
     out = console()
-    files: list[tuple[str, str]] = []
+    files: dict[str, str] = {}
     took = 0.0
     if reading.failure.by == "client":
         verdict = bisecting_page.unasked(reading)
@@ -124,15 +125,9 @@ def _replayed(recording: str, target: Target, conn: int | None, options: Options
             out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
         verdict, trials, took = asyncio.run(_bisect(reading, target, options))
         files = _write(reading, verdict, target, trials)
-    if options.as_json:
-        about: dict[str, object] = {"recording": recording, "target": str(target), "failure": str(reading.failure)}
-        click.echo(document(about, verdict, took, files))
-    elif options.markdown:
-        click.echo(bisecting_page.markdown(verdict), nl=False)
-    else:
-        bisecting_page.show(out, verdict, files)
-        out.print(f"{verdict.connections} connections, {took:.1f} s", style="dim")
-    return bisecting_page.exit_code(verdict)
+    about: dict[str, object] = {"recording": recording, "target": str(target), "failure": str(reading.failure)}
+    document = Document(verdict=verdict, seconds=took, about=about, files=files)
+    return bisecting_page.present(out, document, options)
 
 
 async def _bisect(reading: Reading, target: Target, options: Options) -> tuple[Verdict, Path, float]:
@@ -175,16 +170,16 @@ async def _bisect(reading: Reading, target: Target, options: Options) -> tuple[V
         recorder.close()
 
 
-def _write(reading: Reading, verdict: Verdict, target: Target, trials: Path) -> list[tuple[str, str]]:
+def _write(reading: Reading, verdict: Verdict, target: Target, trials: Path) -> dict[str, str]:
     """Writes the reproducer beside the trials."""
     from hangup.experiment.script import reproducer
 
-    files = [("trials", str(trials))]
+    files = {"trials": str(trials)}
     if verdict.reproduced and verdict.minimal is not None:
         request = reading.transcript.survey.request
         path = trials.with_name(f"{trials.stem}-reproduce.py")
         wait = (reading.failure.within or reading.case.lifetime) + 1
         text = reproducer(reading.case, verdict, request, target.origin + request.target, wait, path.name)
         path.write_text(text, encoding="utf-8")
-        files.append(("reproducer", str(path)))
+        files["reproducer"] = str(path)
     return files

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hangup.cli.bisect_options import Options
 from hangup.cli.screen import safe
+from hangup.experiment.document import Document
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.reading import Reading
 from hangup.experiment.search import Tried, Verdict
@@ -28,16 +33,6 @@ def progress(console: Console, trial: Trial, result: Result, number: int) -> Non
     console.print(line)
 
 
-NOT_REPRODUCED, UNRESOLVED = 3, 4
-
-
-def exit_code(verdict: Verdict) -> int:
-    """0: proved; 3: it does not happen here; 4: not told apart, or stopped before."""
-    if not verdict.reproduced and not verdict.stopped:
-        return NOT_REPRODUCED
-    return 0 if verdict.proved else UNRESOLVED
-
-
 def unasked(reading: Reading) -> Verdict:
     """What reading alone makes of a recording whose connections the client ended: no replay can tell."""
     report = reading.report
@@ -54,23 +49,23 @@ def unasked(reading: Reading) -> Verdict:
     )
 
 
-def headline(verdict: Verdict) -> str:
-    """The verdict in one line."""
-    if not verdict.reproduced and verdict.stopped:
-        return "stopped before it was seen whether the failure happens here"
-    if not verdict.reproduced:
-        return f"the failure does not happen here: {verdict.instead or 'nothing to bisect'}"
-    if verdict.verdict.startswith("unknown"):
-        return "not told apart within the budget" if verdict.stopped else "no explanation stands out"
-    if verdict.proved:
-        return f"proved: {verdict.verdict}"
-    return f"most probably {verdict.verdict} ({verdict.probability:.0%}), not proved"
+def present(console: Console, document: Document, options: Options) -> int:
+    """Prints the result, in the form that was asked for. Gives the exit code."""
+    if options.as_json:
+        click.echo(json.dumps(document.summary(), indent=2))
+    elif options.markdown:
+        click.echo(document.markdown(), nl=False)
+    else:
+        show(console, document)
+        console.print(f"{document.verdict.connections} connections, {document.seconds:.1f} s", style="dim")
+    return document.exit_code
 
 
-def show(console: Console, verdict: Verdict, files: list[tuple[str, str]]) -> None:
-    """The whole page. ``files`` are what was written: what it is, and its path."""
+def show(console: Console, document: Document) -> None:
+    """The whole page."""
+    verdict = document.verdict
     console.print()
-    console.print(Text(headline(verdict), "bold green" if verdict.proved else "bold yellow"))
+    console.print(Text(document.headline, "bold green" if verdict.proved else "bold yellow"))
     if verdict.reproduced and (verdict.cause.n or verdict.without.n):
         console.print(Text(f"  {verdict.claim}"))
     console.print()
@@ -99,7 +94,7 @@ def show(console: Console, verdict: Verdict, files: list[tuple[str, str]]) -> No
             console.print(Text(f"  {name:<40}") + Text(why, "dim"))
     if verdict.stopped:
         console.print(Text(f"stopped: {verdict.stopped}", "yellow"))
-    for what, path in files:
+    for what, path in document.files.items():
         console.print(Text(f"{what}  ", "bold") + safe(path))
 
 
@@ -113,27 +108,3 @@ def _ladder(tried: list[Tried]) -> Table:
         outcome = Text(arm.outcome.value, COLOURS[arm.outcome])
         table.add_row(arm.title, str(arm.counts), outcome, Text(" + ".join(arm.filters)))
     return table
-
-
-def markdown(verdict: Verdict) -> str:
-    """The page for an issue."""
-    lines = [f"**{headline(verdict)}**", ""]
-    if verdict.reproduced:
-        lines += [verdict.claim, ""]
-    lines += ["| what was changed | failed | outcome | filter |", "|---|---|---|---|"]
-    for arm in verdict.ladder:
-        filters = "<br>".join(f"`{_cell(f)}`" for f in arm.filters)
-        lines.append(f"| {arm.title} | {arm.counts} | {arm.outcome.value} | {filters} |")
-    minimal = verdict.minimal
-    if minimal is not None and minimal.payload is not None:
-        payload = minimal.payload[:1000].decode(errors="backslashreplace").replace("`", "'")
-        lines += ["", f"Smallest failing message (client frame {minimal.frames[-1]}, {minimal.opcode}): `{payload}`"]
-        if minimal.neighbour:
-            lines.append(f"Nearest that does not fail: {minimal.neighbour}")
-    if verdict.cure:
-        lines += ["", f"Cure: `{verdict.cure}`"]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("`", "'")

@@ -11,6 +11,7 @@ from rich.text import Text
 from hangup.cli import bisecting_page
 from hangup.cli.live import Live
 from hangup.cli.live_bisecting import Shown, verdict_of
+from hangup.experiment.document import Document
 from hangup.experiment.reading import Reading
 from hangup.peer.demo import Backend, frontend
 from hangup.proxy.live_bisect import LiveBisect
@@ -58,7 +59,7 @@ async def run(record: Path, live: Live, console: Console) -> int:
         page = asyncio.create_task(frontend(f"ws://127.0.0.1:{proxy.address[1]}/ws/client-1"))
         await _either(serving, over, LONGEST)
         verdict = verdict_of(bisect)
-        bisecting_page.show(console, verdict, [])
+        bisecting_page.show(console, Document(verdict=verdict))
         signs = ["the cause was not found"]
         if verdict.cure and not serving.done():
             signs = await _cured(proxy, verdict.cure.split(" + "), serving, console)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-import click
 from rich.console import Console
 from rich.text import Text
 
 from hangup.cli import bisecting_page
-from hangup.cli.bisect_options import Options, document
+from hangup.cli.bisect_options import Options
 from hangup.cli.live import Live
 from hangup.cli.screen import console
+from hangup.experiment.document import Document
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
@@ -136,14 +136,11 @@ async def _bisect(
     assert experiment.bisect is not None and proxy.recorder is not None
     verdict = verdict_of(experiment.bisect)
     verdict.seed = options.seed
-    files = [("recording", str(proxy.recorder.path))]
-    if options.as_json:
-        reading = experiment.bisect.reading
-        about: dict[str, object] = {"target": str(target), "failure": str(reading.failure) if reading else None}
-        click.echo(document(about, verdict, experiment.bisect.seconds, files))
-    elif options.markdown:
-        click.echo(bisecting_page.markdown(verdict), nl=False)
-    else:
-        bisecting_page.show(out, verdict, files)
-        out.print(f"{verdict.connections} connections, {experiment.bisect.seconds:.1f} s", style="dim")
-    return bisecting_page.exit_code(verdict)
+    reading = experiment.bisect.reading
+    document = Document(
+        verdict=verdict,
+        seconds=experiment.bisect.seconds,
+        about={"target": str(target), "failure": str(reading.failure) if reading else None},
+        files={"recording": str(proxy.recorder.path)},
+    )
+    return bisecting_page.present(out, document, options)

@@ -9,6 +9,7 @@ from hangup.cli import bisecting_page
 from hangup.cli.live_bisecting import Shown, verdict_of
 from hangup.cli.screen import console, safe
 from hangup.errors import UsageError
+from hangup.experiment.document import Document
 from hangup.proxy.live_bisect import LiveBisect
 from hangup.proxy.run import Proxy
 from hangup.proxy.stable import Expectation
@@ -65,7 +66,7 @@ class Bisected:
 
     def _show(self) -> None:
         if self._bisect is not None:
-            bisecting_page.show(console(), verdict_of(self._bisect), [])
+            bisecting_page.show(console(), Document(verdict=verdict_of(self._bisect)))
 
     def report(self) -> int:
         """As ``hangup bisect``; but a page that never failed is no failure here."""
@@ -73,8 +74,8 @@ class Bisected:
         over = self._bisect.verdict is not None
         verdict = verdict_of(self._bisect)
         if not over:
-            bisecting_page.show(console(), verdict, [])
-        return bisecting_page.exit_code(verdict)
+            bisecting_page.show(console(), Document(verdict=verdict))
+        return Document(verdict=verdict).exit_code
 
 
 def chosen(bisecting: bool, expect_stable: str | None) -> list[Outcome]:

@@ -1,0 +1,105 @@
+"""The verdict as a document: for programs (:meth:`Document.summary`), in one line, and as Markdown for an issue."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from hangup.experiment.search import Verdict
+from hangup.recording.events import Log
+
+NOT_REPRODUCED, UNRESOLVED = 3, 4
+
+LOG_SHOWN = 20
+"""Lines of a backend's log entry that stand in a document: the last ones, as those name the exception."""
+
+
+class Document(Struct, kw_only=True):
+    """A verdict, and what belongs to it. ``about`` says of what: target, recording, the failure looked for.
+
+    ``seconds`` is how long the trials took. ``files`` are what was written: what it is -> its path. ``recording`` and
+    ``neighbour`` are the paths of the smallest failing exchange, and of the nearest to it that does not fail, each a
+    recording of its own; empty where there is none. ``log`` is what the backend logged at the moment of the failure.
+    """
+
+    verdict: Verdict
+    seconds: float = 0.0
+    about: dict[str, object] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    recording: str = ""
+    neighbour: str = ""
+    log: list[Log] = field(default_factory=list)
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one line."""
+        return headline(self.verdict)
+
+    @property
+    def exit_code(self) -> int:
+        """0: proved; 3: it does not happen here; 4: not told apart, or stopped before."""
+        if not self.verdict.reproduced and not self.verdict.stopped:
+            return NOT_REPRODUCED
+        return 0 if self.verdict.proved else UNRESOLVED
+
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        made = self.about | self.verdict.summary()
+        minimal = made["minimal"]
+        if self.recording:
+            made["minimal"] = {
+                **(minimal if isinstance(minimal, dict) else {}),
+                "recording": self.recording,
+                "neighbour_recording": self.neighbour or None,
+            }
+        log = [{"at": line.at, "source": line.source, "text": line.text} for line in self.log]
+        return made | {"log": log, "seconds": round(self.seconds, 3), "files": self.files}
+
+    def markdown(self) -> str:
+        """The page for an issue."""
+        verdict = self.verdict
+        lines = [f"**{self.headline}**", ""]
+        if verdict.reproduced:
+            lines += [verdict.claim, ""]
+        if verdict.ladder:
+            lines += ["| what was changed | failed | outcome | filter |", "|---|---|---|---|"]
+        for arm in verdict.ladder:
+            filters = "<br>".join(f"`{_cell(f)}`" for f in arm.filters)
+            lines.append(f"| {arm.title} | {arm.counts} | {arm.outcome.value} | {filters} |")
+        minimal = verdict.minimal
+        if minimal is not None and minimal.payload is not None:
+            payload = minimal.payload[:1000].decode(errors="backslashreplace").replace("`", "'")
+            said = f"Smallest failing message (client frame {minimal.frames[-1]}, {minimal.opcode}): `{payload}`"
+            lines += ["", said]
+            if minimal.neighbour:
+                lines.append(f"Nearest that does not fail: {minimal.neighbour}")
+        if self.log:
+            lines += ["", "The backend's log at that moment:", "", "```"]
+            for entry in self.log:
+                lines += [line.replace("```", "'''") for line in last_lines(entry.text)]
+            lines.append("```")
+        if verdict.cure:
+            lines += ["", f"Cure: `{verdict.cure}`"]
+        return "\n".join(lines) + "\n"
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in one line."""
+    if not verdict.reproduced and verdict.stopped:
+        return "stopped before it was seen whether the failure happens here"
+    if not verdict.reproduced:
+        return f"the failure does not happen here: {verdict.instead or 'nothing to bisect'}"
+    if verdict.verdict.startswith("unknown"):
+        return "not told apart within the budget" if verdict.stopped else "no explanation stands out"
+    if verdict.proved:
+        return f"proved: {verdict.verdict}"
+    return f"most probably {verdict.verdict} ({verdict.probability:.0%}), not proved"
+
+
+def last_lines(text: str) -> list[str]:
+    """The end of a log entry: what a traceback says is in its last lines."""
+    lines = text.splitlines()
+    return lines if len(lines) <= LOG_SHOWN else ["…", *lines[-LOG_SHOWN:]]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("`", "'")
