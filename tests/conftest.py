@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # How long one example takes depends on what else the machine is doing.
 settings.register_profile("hangup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hangup")
+
+LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "test_faults_direct")
+"""The files that take longest, in the order in which they are begun: else one of them would run on alone at the end."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Three for the whole suite, most of which waits for other programs; none for a part of it, or for what failed."""
+    whole = config.args == config.getini("testpaths") and not config.getoption("lf")
+    return 3 if whole else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    rank = {name: index for index, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))

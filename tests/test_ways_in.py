@@ -19,7 +19,7 @@ from harness.certificates import authority, trusting_anyone
 from harness.frames import BINARY, MASK, PING, TEXT
 from harness.peers import Address, Head, How, Peer, RawServer, dial, open_websocket
 from harness.programs import Program
-from harness.proxies import HANGUP, HangupProxy, Mitmdump, hangup, home
+from harness.proxies import HANGUP, MITMDUMP, HangupProxy, Mitmdump, hangup, home
 from harness.reading import Connection, connections
 
 FROM_CLIENT = frames.frame(TEXT, b"hello", mask=MASK) + frames.frame(0x3, b"odd", mask=MASK)
@@ -260,6 +260,16 @@ def test_addon_in(program: str, addon: str, tmp_path: Path) -> None:
             converse(client, server.accept("/stock"))
             stock.stop()
     check(connections(journal.read(recording))["/stock"])
+
+
+def test_addon_without_a_recording(addon: str, tmp_path: Path) -> None:
+    """Where recording cannot begin, the program ends with the reason, as it does on any error while it starts."""
+    taken = tmp_path / "taken.txt"
+    taken.write_text("somebody's\n")
+    words = ["-s", addon, "--listen-host", "127.0.0.1", "--listen-port", "0", "--set", f"hangup_record={taken}"]
+    with Program([*MITMDUMP, *words], environment={"HOME": str(home())}) as stock:
+        assert stock.wait() == 1 and f"{taken} exists already" in stock.output
+    assert taken.read_text() == "somebody's\n"
 
 
 LISTENER = """
