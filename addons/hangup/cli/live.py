@@ -10,6 +10,7 @@ from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy
 from hangup.recording import events, loops
 from hangup.recording.events import Event
+from hangup.recording.kinds import DEV_SERVER, kind_of
 from hangup.recording.units import printable
 from hangup.web.server import Server
 
@@ -54,6 +55,7 @@ class Live:
                 )
         say(f"  recording to {escape(str(recorder.path))}")
         if web is not None:
+            say(f"  page: {escape(web.access.link())}", style="bold")
             say(f"  control on {escape(web.access.address)} (hangup filter on NAME)", style="dim")
         self.console.file.flush()
         if not self.quiet:
@@ -108,6 +110,8 @@ class Live:
             return Text(f"{where} -> {event.error}", style="red")
         status = event.response.status
         line = Text(f"{where} -> {status}", style="green" if status == 101 else "red")
+        if kind_of(event.original or event.request) != "app":
+            line.append(f"  {DEV_SERVER}", style="dim")
         if event.problems:
             line.append(f"  ({', '.join(event.problems)})", style="red")
         return line
@@ -121,7 +125,9 @@ class Live:
         connections = list(recorder.ledger.connections.values())
         http = f", {recorder.http} other HTTP requests" if recorder.http else ""
         count = len(connections)
-        say(f"\n[bold]{count} connection{'' if count == 1 else 's'}[/]{http}")
+        own = sum(connection.kind == "hmr" for connection in connections)
+        aside = f" ({own} {DEV_SERVER})" if own else ""
+        say(f"\n[bold]{count} connection{'' if count == 1 else 's'}[/]{aside}{http}")
         found = loops.find(connections)
         for loop in found:
             say(f"[red]a loop:[/] {escape(loop.sentence)}")

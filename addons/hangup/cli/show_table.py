@@ -19,6 +19,7 @@ from hangup.recording.account import Connection, Ledger
 from hangup.recording.endings import Ending
 from hangup.recording.events import AnyEvent, End, FilterEvent, Handshake, Header, Note
 from hangup.recording.formats import Recording
+from hangup.recording.kinds import DEV_SERVER
 from hangup.recording.loops import Loop
 from hangup.recording.units import duration, plural, printable, size
 from hangup.wire import close_codes
@@ -114,7 +115,7 @@ def _table(connections: list[Connection], endings: list[Ending], wide: bool) -> 
         table.add_column("ended by", overflow="fold", min_width=8)
     for c, ending in zip(connections, endings, strict=True):
         colour = COLOURS[ending.by]
-        cells: list[str | Text] = [str(c.conn), _seconds(c), safe(c.path, limit=400)]
+        cells: list[str | Text] = [str(c.conn), _seconds(c), _path(c)]
         if wide:
             cells.append(Text("" if c.status is None else str(c.status), "" if c.status == 101 else "red"))
         cells.append("" if c.lifetime is None else duration(c.lifetime))
@@ -135,6 +136,11 @@ def _table(connections: list[Connection], endings: list[Ending], wide: bool) -> 
             cells.append(Text(f"{_by(ending)}{how}{code}".strip(), colour))
         table.add_row(*cells)
     return table
+
+
+def _path(connection: Connection) -> Text:
+    path = safe(connection.path, limit=400)
+    return path if connection.kind == "app" else path.append(f" ({DEV_SERVER})", "dim")
 
 
 def _seconds(connection: Connection) -> str:
@@ -249,7 +255,7 @@ def follow(console: Console, stream: Iterable[AnyEvent], as_json: bool) -> None:
         connection = ledger.connections.get(event.conn)
         if connection is not None and event.conn not in told:
             if isinstance(event, Handshake) and not connection.refused:
-                line = Text("opened ", "green") + safe(connection.path, limit=400)
+                line = Text("opened ", "green") + _path(connection)
             elif isinstance(event, End) or connection.refused:
                 told.add(event.conn)
                 if as_json:

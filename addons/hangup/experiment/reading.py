@@ -63,7 +63,7 @@ def _chosen(ledger: Ledger, conn: int | None) -> Connection:
         if conn not in connections:
             raise RecordingError(f"there is no connection {conn} (there are {len(connections)})")
         return connections[conn]
-    failed = [c for c in connections.values() if manner(c) is not None]
+    failed = [c for c in connections.values() if manner(c) is not None and c.kind == "app"]
     # A person who closes the page ends the last connection too: what the others share is the failure.
     usual = derive(failed)
     for connection in reversed(failed):

@@ -26,6 +26,7 @@ from hangup.recording.events import (
     Side,
     Stop,
 )
+from hangup.recording.kinds import Kind, is_webpack, kind_of
 from hangup.recording.units import printable, size, span
 
 STEPS_KEPT = 24
@@ -56,6 +57,10 @@ class Connection(Struct, kw_only=True):
     server: str = ""
     path: str = ""
     target: str = ""
+    kind: Kind = "app"
+    """What it is for: the application, or a dev server's own business."""
+    origin: str | None = None
+    """Where the page comes from that asked, as it said itself; programs say nothing."""
     status: int | None = None
     phrase: str = ""
     location: str = ""
@@ -115,6 +120,7 @@ class Connection(Struct, kw_only=True):
             "server": self.server,
             "path": self.path,
             "target": self.target,
+            "kind": self.kind,
             "status": self.status,
             "subprotocol": self.subprotocol,
             "opened": self.opened,
@@ -212,6 +218,8 @@ class Ledger:
         connection.server = event.server[:TEXT_KEPT]
         connection.target = target
         connection.path = target.partition("?")[0]
+        connection.kind = kind_of(event.original or event.request)
+        connection.origin = _header((event.original or event.request).headers, "origin")
         connection.asked = span(event.waited, event.at)
         connection.answered = event.at
         connection.answered_by = event.by[:TEXT_KEPT]
@@ -238,6 +246,8 @@ class Ledger:
         if event.problems:
             self._problems(connection, event.problems)
         if opcode in _DATA:
+            if event.n == 1 and side == "server" and is_webpack(connection.path, event):
+                connection.kind = "hmr"
             return
         if opcode == "ping":
             connection.pings[side] += 1

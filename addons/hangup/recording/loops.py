@@ -5,7 +5,7 @@ in chains: a connection continues the chain whose last one ended before it was a
 waited longest if there are more, as of clients with one and the same delay. So two tabs that loop beside each
 other on one machine come out as two loops, as long as their delays are alike; when they are not, connections
 may be swapped between the two, which leaves counts and medians nearly right. A run of short-lived members of
-a chain is a loop.
+a chain is a loop. Only the application's connections count: not a dev server's own socket, and no tests of ours.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def find(
         now = max((connection.last_seen for connection in connections), default=0.0)
     groups: dict[tuple[str, str], list[Connection]] = {}
     for connection in connections:
-        if connection.answered is not None:
+        if connection.answered is not None and connection.kind == "app":
             groups.setdefault((host(connection.client), connection.path), []).append(connection)
     loops = []
     for (client, path), members in groups.items():
