@@ -15,6 +15,7 @@ from hangup.errors import HangupError
 COMMANDS: dict[str, str] = {
     "proxy": "hangup.cli.proxy:proxy",
     "show": "hangup.cli.show:show",
+    "open": "hangup.cli.opening:open_",
     "why": "hangup.cli.why:why",
     "demo": "hangup.cli.demo:demo",
     "probe": "hangup.cli.probe:probe",

@@ -209,7 +209,7 @@ def follow(reader: Reader, wait: Callable[[], bool]) -> Iterator[AnyEvent]:
             # In this order: once the next file is there, this one is read to its end once more, and is done.
             if following is not None:
                 return False
-            following = _following(current.path)
+            following = continuation(current.path)
             return True if following is not None else wait()
 
         for event in reader._events(go_on):
@@ -226,7 +226,8 @@ def rotated(path: Path, number: int) -> Path:
     return path if number == 1 else path.with_name(f"{path.stem}.{number}{path.suffix}")
 
 
-def _following(path: Path | None) -> Path | None:
+def continuation(path: Path | None) -> Path | None:
+    """The file that a rotated recording goes on in after ``path``, if it is there already."""
     if path is None:
         return None
     candidates = [rotated(path, 2)]

@@ -20,7 +20,7 @@ import errno
 import http.client
 import socket
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from tornado import httputil, web
@@ -30,6 +30,8 @@ from tornado.netutil import bind_sockets
 from hangup.errors import ControlError, HangupError, ListenError, UsageError
 from hangup.web.access import BASE, Access, Refusal
 from hangup.web.control import MOST, Action, Change, Control
+
+T = TypeVar("T")
 
 BODY_LIMIT = 1 << 16
 """Bytes that a request's body may have."""
@@ -81,15 +83,21 @@ def bind(host: str, port: int | None, avoid: int = 0) -> list[socket.socket]:
 class Server:
     """The server, within a running event loop, from now until :meth:`close`; ``sockets`` are from :func:`bind`.
 
-    ``routes`` are added to the API's. Handlers find ``access`` and ``control`` in ``self.settings``.
+    ``routes`` are added to the API's, which there is only with a ``control``. Handlers find ``access`` and ``control``
+    in ``self.settings``.
     """
 
     def __init__(
-        self, sockets: Sequence[socket.socket], access: Access, control: Control, routes: Sequence[Route] = ()
+        self,
+        sockets: Sequence[socket.socket],
+        access: Access,
+        control: Control | None = None,
+        routes: Sequence[Route] = (),
     ) -> None:
         self.access = access
         self.control = control
-        rules = [(BASE + path, handler, arguments) for path, handler, arguments in [*API, *routes]]
+        self.routes: list[Route] = [*ENTRANCE, *(API if control is not None else ()), *routes]
+        rules = [(BASE + path, handler, arguments) for path, handler, arguments in self.routes]
         application = Application(
             [("/", _Home, {}), *rules],
             default_handler_class=_Unknown,
@@ -215,8 +223,15 @@ class JsonHandler(Secured):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """tornado: a handler raised."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        text = error.log_message if isinstance(error, web.HTTPError) else None
+        text = error.log_message % error.args if isinstance(error, web.HTTPError) and error.log_message else None
         self.fail(status_code, text or http.client.responses.get(status_code, "error").lower())
+
+    def body(self, kind: type[T]) -> T:
+        """The request's body, as one of these."""
+        try:
+            return msgspec.json.decode(self.request.body, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise web.HTTPError(400, f"the body is not as it must be: {error}") from None
 
     def number(self, name: str, default: int) -> int:
         """A number of the query."""
@@ -297,8 +312,8 @@ class _Open(Secured):
         self.finish(f'<!doctype html><title>hangup</title><meta http-equiv="refresh" content="0; url={BASE}">')
 
 
+ENTRANCE: list[Route] = [("open", _Open, {})]
 API: list[Route] = [
-    ("open", _Open, {}),
     ("api/status", _Status, {}),
     ("api/connections", _Connections, {}),
     ("api/recording", _Recording, {}),

@@ -1,0 +1,120 @@
+"""``hangup open``: a recording in the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import tempfile
+import webbrowser
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import click
+
+from hangup.cli.screen import console, tell
+from hangup.cli.sources import Source, opened
+from hangup.errors import RecordingError
+from hangup.recording import events
+from hangup.recording.journal import newest
+from hangup.recording.reader import Reader
+from hangup.wire.url import parse_listen
+
+FOLDER = "recordings"
+
+EXAMPLES = """\b
+Examples:
+  hangup open                                 the newest in recordings/
+  hangup open run.har                         what a browser has exported
+  hangup open run.jsonl --web 127.0.0.1:8100 --no-browser
+"""
+
+
+@click.command(name="open", epilog=EXAMPLES)
+@click.argument("recording", required=False)
+@click.option(
+    "--web", metavar="HOST:PORT", show_default="127.0.0.1:9001, or the next free", help="Where; on loopback only."
+)
+@click.option("--no-browser", is_flag=True, help="Only print the link.")
+def open_(recording: str | None, web: str | None, no_browser: bool) -> None:
+    """Show a recording in the browser: its timeline, every frame, and why it ended.
+
+    RECORDING is a file of any format that hangup reads, or - for standard input. Nothing can be changed there, and
+    nobody gets in but by the link, which works once. Ctrl-C ends it.
+    """
+    from hangup.web.server import bind
+
+    if recording is None:
+        recording = str(newest(FOLDER))
+    with ExitStack() as stack:
+        source = stack.enter_context(opened(recording))
+        path = stack.enter_context(_own(source))
+        host, port = parse_listen(web) if web else ("127.0.0.1", None)
+        sockets = bind(host, port)
+        for each in sockets:
+            stack.callback(each.close)
+        asyncio.run(_serve(sockets, path, source.name, browse=not no_browser))
+
+
+class _own:
+    """The recording as a file of hangup's own: itself, or a copy for as long as this lasts."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Path:
+        source = self._source
+        recording = source.recording
+        if isinstance(recording, Reader) and recording.path is not None:
+            return recording.path
+        copy = self._stack.enter_context(tempfile.NamedTemporaryFile(prefix="hangup-", suffix=".jsonl"))
+        try:
+            copy.write(events.encode(recording.header) + b"\n")
+            for event in source.events("reading"):
+                copy.write(events.encode(event) + b"\n")
+            copy.flush()
+        except OSError as error:
+            raise RecordingError(f"cannot keep what was read: {error.strerror or error}") from None
+        source.confess()
+        return Path(copy.name)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse: bool) -> None:
+    from hangup.web.access import Access
+    from hangup.web.pages import routes
+    from hangup.web.server import Server
+    from hangup.web.worker import Worker
+
+    access = Access(*sockets[0].getsockname()[:2])
+    worker = Worker(path, {"live": False, "readonly": True, "name": name})
+    server = Server(sockets, access, routes=routes(worker))
+    ended = _until_told()
+    screen = console()
+    link = access.link()
+    screen.print(f"page: {link}", soft_wrap=True, markup=False)
+    screen.print("Ctrl-C ends it", style="dim")
+    screen.file.flush()
+    if browse and not await asyncio.to_thread(webbrowser.open, link):
+        tell("no browser could be started: open the link yourself")
+    try:
+        await ended.wait()
+    finally:
+        await server.close()
+        await worker.close()
+
+
+def _until_told() -> asyncio.Event:
+    """Set by Ctrl-C or SIGTERM."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, ended.set)
+        except NotImplementedError:  # Windows
+            with suppress(ValueError):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(ended.set))
+    return ended

@@ -1,0 +1,99 @@
+"""A recording as the page sees it: its files, and the index of what was read of them so far."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hangup.errors import HangupError
+from hangup.recording import loops
+from hangup.recording.account import Connection
+from hangup.recording.events import AnyEvent
+from hangup.recording.loops import Loop
+from hangup.web.index import Index
+from hangup.web.tail import Tail
+
+
+class Recorded:
+    """``facts`` are told to the page as they are: ``live``, ``readonly``; ``origin`` is the page's own."""
+
+    def __init__(self, path: Path, facts: dict[str, Any] | None = None) -> None:
+        self.facts = facts or {}
+        self.path = path
+        self.index = Index()
+        self.tail = Tail(path, self.index.feed)
+        self.problem = ""
+        """Why reading had to stop before the end."""
+        self._loops: tuple[int, list[Loop]] = (-1, [])
+
+    def read(self, seconds: float) -> bool:
+        """Reads on for so long; whether there may be more."""
+        until = time.monotonic() + seconds
+        try:
+            while not self.problem and self.tail.read():
+                self.tail.complete = self.index.ledger.stopped
+                if time.monotonic() >= until:
+                    return True
+        except HangupError as error:
+            self.problem = str(error)
+        except Exception as error:  # what was read so far can still be looked at
+            traceback.print_exc()
+            self.problem = f"reading stopped at {self.tail.read_up_to}: {type(error).__name__}: {error}"
+        return False
+
+    def loops(self) -> list[Loop]:
+        """The loops so far; each lane knows the number of its own."""
+        index = self.index
+        rev, found = self._loops
+        if rev != index.rev:
+            found = loops.find(index.ledger.connections.values(), now=index.ledger.last_at)
+            self._loops = index.rev, found
+            member = {conn: number for number, loop in enumerate(found) for conn in loop.conns}
+            for lane in index.lanes.values():
+                if lane.loop != member.get(lane.conn):
+                    lane.loop = member.get(lane.conn)
+                    lane.rev = index.rev
+        return found
+
+    def event(self, place: int) -> AnyEvent:
+        """The event that stands there."""
+        return self.tail.event(place)
+
+    def kind(self, connection: Connection) -> str:
+        """What the connection is for: the application (``app``), a dev server (``hmr``), a test by the page."""
+        own = self.facts.get("origin")
+        return "test" if own and connection.origin == own else connection.kind
+
+
+def browser_code(connection: Connection) -> int | None:
+    """The close code that a browser shows its page for this ending; None while it is open."""
+    if connection.ended is None:
+        return None
+    if connection.refused:
+        return 1006
+    close = next((s for s in connection.steps if s.what == "close" and s.side == "server" and not _kept(s.note)), None)
+    return 1006 if close is None else 1005 if close.code is None else close.code
+
+
+def _kept(note: str) -> bool:
+    return note.startswith("kept back by the filter")
+
+
+def clean(connection: Connection) -> bool:
+    """Whether a close frame was sent by either side and answered by the other."""
+    closed = {step.side for step in connection.steps if step.what == "close" and not _kept(step.note)}
+    return len(closed) == 2
+
+
+def fate(connection: Connection) -> str:
+    """How it ended, in one word: ``open``, ``refused``, ``proxy`` (by hangup or a filter), ``clean``, ``abnormal``."""
+    if connection.ended is None:
+        return "open"
+    ending = connection.ending
+    if ending.by == "proxy":
+        return "proxy"
+    if connection.refused:
+        return "refused"
+    return "clean" if ending.how == "close" and ending.code in (None, 1000, 1001) else "abnormal"

@@ -1,0 +1,133 @@
+"""The other end of :mod:`hangup.web.reading`: starts that process when the page first asks, and asks it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+import hangup
+from hangup.errors import ControlError
+from hangup.web.reading import HEAD
+
+GOODBYE = 2.0
+"""Seconds that the process may take to end before it is killed."""
+
+
+class Answered(NamedTuple):
+    """An HTTP status and JSON."""
+
+    status: int
+    body: bytes
+
+
+class Worker:
+    """Reads the recording at ``path`` in one process of its own; ``facts`` are passed on to the page."""
+
+    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
+        self.path = path
+        self.facts = facts
+        self._process: asyncio.subprocess.Process | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._waiting: dict[int, asyncio.Future[Answered]] = {}
+        self._last = 0
+        self._starting = asyncio.Lock()
+        self._closed = False
+
+    async def ask(self, query: str, given: dict[str, str]) -> Answered:
+        """The answer to a query of :mod:`hangup.web.queries`. Raises :class:`ControlError` when there is none."""
+        async with self._starting:
+            if self._closed:
+                raise ControlError("the server is about to end")
+            if self._process is None:
+                await self._start()
+        return await self._send({"query": query, "given": given})
+
+    async def _start(self) -> None:
+        root = str(Path(hangup.__file__).resolve().parent.parent)
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        options: dict[str, Any] = {"start_new_session": True}  # Ctrl-C on the terminal is not for it
+        if sys.platform == "win32":
+            options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS}
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "hangup.web.reading",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+                limit=1 << 20,
+                **options,
+            )
+        except OSError as error:
+            raise ControlError(f"the process that reads the recording cannot be started: {error}") from None
+        self._listener = asyncio.create_task(self._listen(self._process))
+        opened = await self._send({"path": str(self.path.absolute()), "facts": self.facts})
+        if opened.status != 200:
+            await self._end()
+            raise ControlError(msgspec.json.decode(opened.body).get("error", ""))
+
+    async def _send(self, request: dict[str, Any]) -> Answered:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise ControlError("the process that reads the recording has ended")
+        self._last += 1
+        number = self._last
+        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        body = msgspec.json.encode(request)
+        try:
+            process.stdin.write(HEAD.pack(number, 0, len(body)) + body)
+            return await answer
+        finally:
+            self._waiting.pop(number, None)
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        try:
+            while True:
+                number, status, length = HEAD.unpack(await process.stdout.readexactly(HEAD.size))
+                body = await process.stdout.readexactly(length)
+                answer = self._waiting.get(number)
+                if answer is not None and not answer.done():
+                    answer.set_result(Answered(status, body))
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            if self._process is process:
+                self._process = None  # the next request starts another
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(ControlError("the process that reads the recording has ended"))
+            await self._bury(process)
+
+    @staticmethod
+    async def _bury(process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), GOODBYE)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _end(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+        if self._listener is not None:
+            await self._listener
+
+    async def close(self) -> None:
+        """Ends the process."""
+        self._closed = True
+        async with self._starting:
+            await self._end()
