@@ -11,6 +11,7 @@
     │   └── VersionError        written by a newer hangup
     ├── ListenError             the address to listen on cannot be had
     ├── BackendError            the target cannot be reached
+    ├── CommandError            a command cannot be started (exit code 127 or 126, as a shell has it)
     ├── ControlError            the running proxy did not answer or refused
     └── MissingExtra            an optional package is not installed
 """
@@ -63,6 +64,14 @@ class ListenError(HangupError):
 
 class BackendError(HangupError):
     """The target cannot be reached."""
+
+
+class CommandError(HangupError):
+    """The command that was to be run cannot be started. ``found`` says whether it is there at all."""
+
+    def __init__(self, message: str, *, found: bool) -> None:
+        super().__init__(message)
+        self.exit_code = 126 if found else 127
 
 
 class ControlError(HangupError):

@@ -14,6 +14,7 @@ from hangup.errors import HangupError
 
 COMMANDS: dict[str, str] = {
     "proxy": "hangup.cli.proxy:proxy",
+    "run": "hangup.cli.run:run",
     "show": "hangup.cli.show:show",
     "open": "hangup.cli.opening:open_",
     "why": "hangup.cli.why:why",

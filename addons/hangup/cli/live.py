@@ -13,10 +13,18 @@ from hangup.recording.events import Event
 from hangup.recording.kinds import DEV_SERVER, kind_of
 from hangup.recording.units import printable
 from hangup.web.server import Server
+from hangup.wire.url import Target
 
 COLOURS = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "white"}
 
 _DONE = {"add": "added", "remove": "removed"}
+
+
+def reached_at(host: str, wanted: str = "localhost") -> str:
+    """The host of a URL that leads to what listens on ``host``; ``wanted`` if it does. Browsers keep cookies by it."""
+    if host in ("127.0.0.1", "::1", "0.0.0.0", "::"):
+        return wanted
+    return f"[{host}]" if ":" in host else host
 
 
 class Live:
@@ -48,11 +56,8 @@ class Live:
             shown = f"[{host}]" if ":" in host else host
             say(f"  listening on {escape(shown)}:{port}")
             if settings.target is not None and not settings.modes:
-                name = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else shown
-                say(
-                    f"  VITE_WS_BASE=ws://{escape(name)}:{port}{escape(settings.target.path)}",
-                    style="bold green",
-                )
+                for line in self.variables(host, port, settings.target):
+                    say(f"  {escape(line)}", style="bold green")
         say(f"  recording to {escape(str(recorder.path))}")
         if web is not None:
             say(f"  page: {escape(web.access.link())}", style="bold")
@@ -60,6 +65,10 @@ class Live:
         self.console.file.flush()
         if not self.quiet:
             recorder.listeners.append(self.event)
+
+    def variables(self, host: str, port: int, target: Target) -> list[str]:
+        """What leads a frontend to the proxy, line by line."""
+        return [f"VITE_WS_BASE=ws://{reached_at(host)}:{port}{target.path}"]
 
     def warn(self, text: str) -> None:
         """Something that must not be overlooked."""

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hangup.cli.config import load, presets
+from hangup.cli.config import Config, load, presets
 from hangup.cli.live import Live
 from hangup.errors import UsageError
 from hangup.filters.gate import HOLD_LIMIT
 from hangup.wire.url import parse_listen, parse_target
+
+if TYPE_CHECKING:
+    from hangup.cli.outcomes import Outcome
+    from hangup.proxy.run import Proxy, Settings
 
 
 @click.command(
@@ -121,9 +127,7 @@ def proxy(
     listen, record, web, and filters by name.
     """
     from hangup.cli.outcomes import chosen
-    from hangup.proxy.run import Proxy, Settings
-    from hangup.web.server import bind
-    from hangup.web.start import start
+    from hangup.proxy.run import Settings
 
     config = load()
     elsewhere = any(m for m in modes if not m.startswith("reverse"))
@@ -160,25 +164,44 @@ def proxy(
         hooks=hooks,
         uvloop=uvloop,
     )
+    outcomes = chosen(bisecting, expect_stable)
+    operate(settings, live, config, outcomes, web=web, no_web=no_web)
+    live.summary()
+    sys.exit(max((outcome.report() for outcome in outcomes), default=0))
+
+
+def operate(
+    settings: Settings,
+    live: Live,
+    config: Config,
+    outcomes: Sequence[Outcome] = (),
+    *,
+    web: str | None = None,
+    no_web: bool = False,
+    started: Callable[[Proxy], None] = lambda proxy: None,
+) -> None:
+    """Runs a proxy to its end, with its page beside it; ``started`` is called once both listen."""
+    from hangup.proxy.run import Proxy
+    from hangup.web.server import bind
+    from hangup.web.start import start
+
     sockets: list[socket.socket] = []
     if not no_web and (web or config.web is not False):
         address = web or config.web
         web_host, web_port = parse_listen(address) if isinstance(address, str) else ("127.0.0.1", None)
-        sockets = bind(web_host, web_port, avoid=port)
+        sockets = bind(web_host, web_port, avoid=settings.port)
 
     def ready(proxy: Proxy) -> None:
         live.ready(proxy, start(proxy, sockets, warn=live.warn) if sockets else None)
         for outcome in outcomes:
             outcome.begin(proxy)
+        started(proxy)
 
-    outcomes = chosen(bisecting, expect_stable)
     try:
         Proxy(settings, on_ready=ready, warn=live.warn).run()
     finally:
         for each in sockets:
             each.close()
-    live.summary()
-    sys.exit(max((outcome.report() for outcome in outcomes), default=0))
 
 
 @click.command(epilog='Example:  mitmdump -s "$(hangup addon)" --mode reverse:http://localhost:8000')
