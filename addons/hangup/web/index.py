@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any
 
@@ -74,6 +75,10 @@ class Track:
             return bisect_left(self.at, end) - bisect_left(self.at, start)
         return sum(start <= at < end for at in self.at)
 
+    def near(self, low: int, high: int, more: int) -> Iterable[int]:
+        """What stands from ``low`` up to ``high``, and so many after that. For event numbers, which only grow."""
+        return self.what[bisect_left(self.what, low) : bisect_right(self.what, high) + more]
+
     def within(self, start: float, end: float) -> Iterator[tuple[float, int]]:
         """Time and what of those."""
         if self.ordered:
@@ -120,6 +125,19 @@ class Lane:
         self.rev = 0
         self.loop: int | None = None
 
+    def frame(self, n: int) -> int | None:
+        """Which of the events is frame ``n``."""
+        at = 0
+        while n > 0:
+            try:
+                at = self.frames.index(n, at)
+            except ValueError:
+                return None
+            if self.classes[at] < OTHER:
+                return at
+            at += 1
+        return None
+
 
 class Index:
     """Lines in, columns out. ``rev`` grows with all that is fed, and each lane keeps the one of its last change."""
@@ -138,21 +156,31 @@ class Index:
 
     def feed(self, lines: bytes, place: int) -> None:
         """Takes whole lines, the first of which stands at ``place``."""
-        split = lines.split(b"\n")
-        if not split[-1]:
-            split.pop()
-        places: Iterable[int] = accumulate((len(line) + 1 for line in split), initial=place)
-        found: Iterable[tuple[AnyEvent, int]]
+        self.rev += 1
         try:
             events = _decoder.decode_lines(lines)
         except _UNREADABLE:
             events = []
+        split = lines.split(b"\n")
+        if not split[-1]:
+            split.pop()
+        places: Iterable[int] = accumulate((len(line) + 1 for line in split), initial=place)
         if len(events) == len(split):
-            found = zip(events, places, strict=False)
+            self._take(zip(events, places, strict=False))
         else:
-            found = self._one_by_one(split, places)
-        self.rev += 1
-        self._take(found)
+            self._take(self._one_by_one(split, places))
+
+    @staticmethod
+    def decode(lines: bytes) -> list[AnyEvent]:
+        """The events of whole lines, but for those that cannot be understood."""
+        try:
+            return _decoder.decode_lines(lines)
+        except _UNREADABLE:
+            found = []
+            for line in lines.split(b"\n"):
+                with suppress(*_UNREADABLE):
+                    found.append(_decoder.decode(line))
+            return found
 
     def _one_by_one(self, lines: list[bytes], places: Iterable[int]) -> Iterator[tuple[AnyEvent, int]]:
         for line, place in zip(lines, places, strict=False):

@@ -21,7 +21,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from hangup.errors import HangupError
-from hangup.web.queries import QueryError, Slices, ask
+from hangup.web.queries import ask
+from hangup.web.query import QueryError, Slices
 from hangup.web.recorded import Recorded
 
 HEAD = struct.Struct(">IHI")

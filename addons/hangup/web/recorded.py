@@ -26,11 +26,18 @@ class Recorded:
         self.tail = Tail(path, self.index.feed)
         self.problem = ""
         """Why reading had to stop before the end."""
+        self.reasons: Any = None
+        """The diagnosis, once somebody asked for it."""
+        self.more = True
+        """Whether there was more to read when reading last stopped."""
         self._loops: tuple[int, list[Loop]] = (-1, [])
 
     def read(self, seconds: float) -> bool:
         """Reads on for so long; whether there may be more."""
-        until = time.monotonic() + seconds
+        self.more = self._read(time.monotonic() + seconds)
+        return self.more
+
+    def _read(self, until: float) -> bool:
         try:
             while not self.problem and self.tail.read():
                 self.tail.complete = self.index.ledger.stopped
@@ -42,6 +49,16 @@ class Recorded:
             traceback.print_exc()
             self.problem = f"reading stopped at {self.tail.read_up_to}: {type(error).__name__}: {error}"
         return False
+
+    @property
+    def name(self) -> str:
+        """The file as the user named it."""
+        return str(self.facts.get("name") or self.path)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was read, and nothing more will come."""
+        return not self.more and (self.index.ledger.stopped or not self.facts.get("live"))
 
     def loops(self) -> list[Loop]:
         """The loops so far; each lane knows the number of its own."""

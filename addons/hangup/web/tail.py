@@ -47,7 +47,7 @@ class Tail:
 
     def _begin(self, path: Path) -> None:
         try:
-            file = open(path, "rb")
+            file = open(path, "rb", buffering=1 << 16)
         except OSError as error:
             raise RecordingError(f"cannot read {path}: {error.strerror or error}") from None
         self.files.append(path)
@@ -119,8 +119,9 @@ class Tail:
         """The event that stands there."""
         return events.decode(self.line(place))
 
-    def lines(self, start: int, end: int) -> Iterator[bytes]:
-        """All lines from a place (0: the first) up to another, some at a time, without the files' headers."""
+    def lines(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """All lines from a place (0: the first) up to another, but for the headers: some at a time, with the place of
+        the first of them."""
         for base, head, file, after in zip(self._bases, self._heads, self._open, [*self._bases[1:], end], strict=False):
             at, last = max(start, base + head), min(end, after)
             while at < last:
@@ -130,8 +131,8 @@ class Tail:
                     block = block[: block.rfind(b"\n") + 1] or block + file.readline(LINE_LIMIT)
                 if not block:
                     return
+                yield at, block
                 at += len(block)
-                yield block
 
     def close(self) -> None:
         """Closes the files."""

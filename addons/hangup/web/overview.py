@@ -1,0 +1,126 @@
+"""The timeline: what connections there are, and what happened when."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+from msgspec import field
+
+from hangup.recording.events import AnyEvent
+from hangup.recording.units import plural, printable
+from hangup.web.index import CLASSES, Lane
+from hangup.web.query import Answer, Query, describe, numbers
+from hangup.web.recorded import Recorded
+
+TICKS = 2000
+"""A lane with more ticks than this is given in bins."""
+
+LANES = 1000
+LABELS = 500
+"""So many log lines, and actions of a lane, in one answer; of more, as many spread over all of them."""
+
+FILTER_SHOWN = 200
+
+
+class Overview(Query):
+    """Everything but what happened within connections; of these only what changed after ``since``."""
+
+    since: int = 0
+
+    def answer(self, recorded: Recorded) -> Answer:
+        index, tail = recorded.index, recorded.tail
+        loops = recorded.loops()
+        connections = [
+            describe(recorded, lane) for lane in index.lanes.values() if lane.rev > self.since or not self.since
+        ]
+        notes = list(index.notes)
+        if index.skipped:
+            notes.append(f"what could not be understood is left out: {plural(index.skipped, 'line')}")
+        if tail.torn and not recorded.facts.get("live"):
+            notes.append("the file breaks off within its last line (the recorder was killed)")
+        if recorded.problem:
+            notes.append(recorded.problem)
+        return {
+            "rev": index.rev,
+            "now": index.ledger.last_at,
+            "live": bool(recorded.facts.get("live")),
+            "readonly": bool(recorded.facts.get("readonly")),
+            "header": msgspec.to_builtins(tail.header),
+            "path": recorded.name,
+            "files": len(tail.files),
+            "size": tail.size,
+            "indexed": tail.read_up_to,
+            "complete": recorded.complete,
+            "http": index.ledger.http,
+            "lost": index.ledger.lost,
+            "connections": connections,
+            "loops": [
+                {**loop.summary(), "gap": loop.median_gap, "lifetime": loop.median_lifetime, "first": loop.first}
+                for loop in loops
+            ],
+            "marks": index.marks,
+            "logs": len(index.logs),
+            "notes": notes,
+        }
+
+
+class Ticks(Query):
+    """What happened when, from ``from`` up to ``to``, for a drawing ``px`` wide; ``conns`` are numbers with commas."""
+
+    from_: float = field(name="from", default=0.0)
+    to: float | None = None
+    px: int = 1000
+    conns: str = ""
+
+    def answer(self, recorded: Recorded) -> Answer:
+        index = recorded.index
+        end = math.nextafter(index.ledger.last_at, math.inf) if self.to is None else self.to
+        start, px = self.from_, max(1, min(self.px, 8192))
+        if not (math.isfinite(start) and math.isfinite(end) and start < end):
+            return {"lanes": {}, "logs": [], "actions": {}}
+        lanes = self._lanes(recorded)
+        spread = _spread(list(index.logs.within(start, end)))
+        return {
+            "lanes": {str(lane.conn): _ticks(recorded, lane, start, end, px) for lane in lanes},
+            "logs": [_log(at, recorded.event(place)) for at, place in spread],
+            "actions": {
+                str(lane.conn): [_action(at, recorded.event(lane.places[own])) for at, own in acted]
+                for lane in lanes
+                if (acted := _spread(list(lane.actions.within(start, end))))
+            },
+        }
+
+    def _lanes(self, recorded: Recorded) -> list[Lane]:
+        lanes = recorded.index.lanes
+        return [lanes[conn] for conn in numbers(self.conns, "conns")[:LANES] if conn in lanes]
+
+
+def _ticks(recorded: Recorded, lane: Lane, start: float, end: float, px: int) -> Answer:
+    tracks = lane.tracks
+    if sum(track.count(start, end) for track in tracks.values()) > TICKS:
+        bins = {f"{CLASSES[byte >> 1]}-{byte & 1}": track.bins(start, end, px) for byte, track in tracks.items()}
+        return {"bins": {name: found for name, found in bins.items() if found}}
+    entries = recorded.index.entries(lane)
+    ticks = [
+        (at, byte & 1, CLASSES[byte >> 1], entries.number(own))
+        for byte, track in tracks.items()
+        for at, own in track.within(start, end)
+    ]
+    ticks.sort(key=lambda tick: (tick[0], tick[3]))
+    return {"ticks": ticks}
+
+
+def _spread(found: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    if len(found) <= LABELS:
+        return found
+    return [found[number * len(found) // LABELS] for number in range(LABELS)]
+
+
+def _log(at: float, event: AnyEvent) -> tuple[float, str, str, int]:
+    source, text = getattr(event, "source", ""), getattr(event, "text", "")
+    return at, printable(source, 80), printable(text.partition("\n")[0], 300), event.conn
+
+
+def _action(at: float, event: AnyEvent) -> tuple[float, str, str, int | None]:
+    return at, getattr(event, "filter", "")[:FILTER_SHOWN], getattr(event, "action", ""), getattr(event, "n", None)
