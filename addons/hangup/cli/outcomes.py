@@ -61,8 +61,7 @@ class Bisected:
     def begin(self, proxy: Proxy) -> None:
         """The proxy listens; it goes on when the search is over."""
         assert proxy.recorder is not None
-        self._bisect = LiveBisect(proxy.addon, watcher=Shown(console()), on_done=self._show)
-        self._bisect.begin(proxy.recorder)
+        self._bisect = proxy.bench.start(proxy.recorder, watcher=Shown(console()), on_done=self._show).bisect
 
     def _show(self) -> None:
         if self._bisect is not None:

@@ -166,17 +166,21 @@ def search(
     given: Iterable[str] = (),
     minimise: bool = True,
     watch: Watch = lambda standing: None,
+    verdict: Verdict | None = None,
 ) -> Search[Verdict]:
     """Searches for the cause of ``case``. With ``live`` only what filters can do is tried; and only so can be found
-    why a client hangs up. ``given`` are filters of the person's own that may be the cure: a fresh token, say."""
+    why a client hangs up. ``given`` are filters of the person's own that may be the cure: a fresh token, say.
+    ``verdict`` is the one that will be returned: its ladder and counts can be looked at as they grow."""
     if rungs is None:
         rungs = CLIENT_RUNGS if case.by == "client" else RUNGS
     rungs = [*given_rungs(given), *rungs]
-    return _Search(case, live, tuple(rungs), minimise and not live, watch).run()
+    return _Search(case, live, tuple(rungs), minimise and not live, watch, verdict or Verdict()).run()
 
 
 class _Search:
-    def __init__(self, case: Case, live: bool, rungs: tuple[Rung, ...], minimise: bool, watch: Watch) -> None:
+    def __init__(
+        self, case: Case, live: bool, rungs: tuple[Rung, ...], minimise: bool, watch: Watch, verdict: Verdict
+    ) -> None:
         self.case = case
         self.live = live
         self.watch = watch
@@ -187,7 +191,8 @@ class _Search:
         self.said = ""
         self.explanations = CLIENT_EXPLANATIONS if case.by == "client" else EXPLANATIONS
         self.standing = Standing(case, self.explanations)
-        self.verdict = Verdict(closer=case.by or "unknown")
+        self.verdict = verdict
+        verdict.closer = case.by or "unknown"
         self.arms: dict[str, Tried] = {}
 
     def run(self) -> Search[Verdict]:

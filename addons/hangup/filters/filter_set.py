@@ -143,6 +143,22 @@ class FilterSet:
             self._changed("remove", entry, at)
         return found
 
+    def edit(self, which: str | int, filter: str | Filter, at: float = 0.0) -> Entry:
+        """Puts a filter in the place of one that is there; on or off, and the name, stay as they were.
+
+        Raises :class:`~hangup.errors.FilterError` for a wrong text form, and when ``which`` means none or several.
+        """
+        made = parse(filter) if isinstance(filter, str) else filter
+        old, *others = self.find(which)
+        if others:
+            raise FilterError(f"{which} means several filters here: name one by its id")
+        self._last += 1
+        new = Entry(self._last, made, old.enabled, old.name)
+        self._entries = {e.id: e for e in (new if e is old else e for e in self)}
+        self._changed("remove", old, at)
+        self._changed("add", new, at)
+        return new
+
     def clear(self, at: float = 0.0) -> list[Entry]:
         """Takes all filters out."""
         return [entry for each in self for entry in self.remove(each.id, at)]

@@ -27,6 +27,7 @@ from hangup.proxy.recorder import Recorder
 from hangup.recording import events, loops
 from hangup.recording.account import Connection
 from hangup.recording.formats import open_recording
+from hangup.wire.handshake import get_all
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,10 @@ class LiveBisect:
         self.verdict: Verdict | None = None
         self.reading: Reading | None = None
         self.problem: HangupError | None = None
+        self.progress = Verdict()
+        """What will be the verdict: its ladder and counts as far as they are."""
+        self.trial: tuple[Trial, int] | None = None
+        """What is tried just now, and on which connection."""
         self.began = self.ended = 0.0
         """When the trials began and ended, in seconds of the recording."""
         self._recorder: Recorder | None = None
@@ -124,7 +129,9 @@ class LiveBisect:
     @property
     def seconds(self) -> float:
         """How long the trials took, so far."""
-        return self.ended - self.began
+        if not self.began or self._recorder is None:
+            return 0.0
+        return (self.ended or self._recorder.now()) - self.began
 
     def begin(self, recorder: Recorder) -> None:
         """Starts to watch."""
@@ -147,8 +154,7 @@ class LiveBisect:
 
     async def _admit(self, conn: int, request: events.Request, client: str) -> FilterSet | None:
         """The filters of a new connection, or None where the proxy's own hold."""
-        path = request.target.partition("?")[0]
-        if self.phase is Phase.DONE or not self._concerns(path, client):
+        if self.phase is Phase.DONE or not self._concerns(request, client):
             return None
         if not self._free.is_set():
             # The page has reconnected before its last connection was quite over, or while the recording is read.
@@ -167,15 +173,18 @@ class LiveBisect:
         assert self._recorder is not None
         text = " + ".join(trial.filters) or "unchanged"
         self._recorder.note(f"bisect: trial {self._used}, {trial.arm}: {text}", conn)
+        self.trial = trial, conn
         self.watcher.starts(trial, conn)
         return filters
 
-    def _concerns(self, path: str, client: str) -> bool:
-        """Whether a connection is of the client and path that are looked into; while watching, each is."""
+    def _concerns(self, request: events.Request, client: str) -> bool:
+        """Whether a connection is of the page and path that are looked into; while watching, each is."""
         if not self._seen:
             return True
         first = self._seen[0]
-        return path == first.path and loops.host(client) == loops.host(first.client)
+        path = request.target.partition("?")[0]
+        origin = next(iter(get_all(request.headers, "origin")), None)
+        return path == first.path and origin == first.origin and loops.host(client) == loops.host(first.client)
 
     # What happens on them.
 
@@ -269,6 +278,8 @@ class LiveBisect:
         ending = connection.ending
         if manner(connection) is None or connection.conn in (c.conn for c in self._seen):
             return
+        if connection.kind != "app":
+            return
         if connection.refused and connection.status is None:
             return  # the backend is down
         if ending.by == "client" and ending.code == GOING_AWAY:
@@ -320,7 +331,13 @@ class LiveBisect:
         self._budget = loop.call_later(self.settings.seconds, self._spent)
         self.watcher.begun(self.reading)
         self._controls = list(self._seen)
-        self._search = search(self.reading.case, live=True, given=self.settings.given, watch=self.watcher.standing)
+        self._search = search(
+            self.reading.case,
+            live=True,
+            given=self.settings.given,
+            watch=self.watcher.standing,
+            verdict=self.progress,
+        )
         self._go_on(None)
 
     # The search.
@@ -329,7 +346,7 @@ class LiveBisect:
         for timer in (running.timer, running.ending):
             if timer is not None:
                 timer.cancel()
-        self._running = None
+        self._running = self.trial = None
         self.watcher.tried(running.trial, result)
         self._go_on(result)
 
@@ -369,12 +386,15 @@ class LiveBisect:
         if self.phase is Phase.DONE:
             return
         self.phase = Phase.DONE
-        assert self._recorder is not None
+        if self._recorder is None:  # it never began
+            return
         self.ended = self._recorder.now()
         if self._budget is not None:
             self._budget.cancel()
         self.addon.filtering.admit = None
-        self._pending = self._running = None
+        # A new list: this may be called while the old one is gone through.
+        self._recorder.listeners = [each for each in self._recorder.listeners if each != self._event]
+        self._pending = self._running = self.trial = None
         self._free.set()
         if self.verdict is not None and not self._recorder.closed:
             proved = "proved" if self.verdict.proved else "not proved"
@@ -401,6 +421,7 @@ class _Running:
 def _alike(one: Connection, other: Connection) -> bool:
     return (
         one.path == other.path
+        and one.origin == other.origin
         and loops.host(one.client) == loops.host(other.client)
         and one.ending.by == other.ending.by
         and manner(one) == manner(other)

@@ -20,6 +20,7 @@ from hangup.filters.filter_set import FilterSet
 from hangup.filters.gate import HOLD_LIMIT
 from hangup.proxy.addon import Hangup
 from hangup.proxy.backend import Backends
+from hangup.proxy.bench import Bench
 from hangup.proxy.recorder import Recorder
 from hangup.wire.url import Target
 
@@ -99,6 +100,7 @@ class Proxy:
         self.recorder: Recorder | None = None
         self.exits = AsyncExitStack()
         self.addon = Hangup(self._ready)
+        self.bench = Bench(self.addon)
         self.echo: Callable[[str], None] = lambda text: None
         """Is given the backend's output, line by line."""
         self._failure: HangupError | None = None

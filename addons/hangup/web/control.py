@@ -88,3 +88,9 @@ class Control:
         else:
             entries = filters.clear(at)
         return [entry.describe() for entry in entries]
+
+    def edit(self, which: str, to: str) -> list[dict[str, Any]]:
+        """Puts the filter ``to`` in the place of ``which``; it applies to the next frame of open connections."""
+        if self.recorder.closed:
+            raise ControlError("the proxy is about to end")
+        return [self.filters.edit(which, to, self.recorder.now()).describe()]

@@ -1,0 +1,100 @@
+"""What the page needs to have filters written: what there is, whether a text is right, and one in another's place.
+
+::
+
+    GET  api/filters/help       the filters by group, and the forms of heartbeats
+    POST api/filters/check      {"filter": TEXT} -> {"ok": true, "filter": CANONICAL}
+                                or {"ok": false, "error": LINE, "at": CHARACTER, "to": CHARACTER} (null: not known)
+    POST api/filters/edit       {"filter": NAME or ID, "to": TEXT}: keeps its place, its name and whether it is on
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from hangup.errors import ControlError, FilterError, HangupError
+from hangup.filters.catalogue import describe
+from hangup.filters.library import GROUPS
+from hangup.filters.library.script import Script
+from hangup.filters.text import parse
+from hangup.filters.words import split
+from hangup.web.server import JsonHandler, Route
+from hangup.wire.heartbeats import FORMS
+
+
+class Text(Struct, forbid_unknown_fields=True):
+    """The body of a check."""
+
+    filter: str
+
+
+class Edit(Struct, forbid_unknown_fields=True):
+    """The body of an edit."""
+
+    filter: str
+    to: str
+
+
+def catalogue() -> dict[str, Any]:
+    """All that can be written in a filter."""
+    return {
+        "groups": [{"name": name, "filters": [describe(cls) for cls in members]} for name, members in GROUPS.items()],
+        "forms": [
+            {"name": form.name, "spoken": form.spoken, "ping": _text(form.ping), "pong": _text(form.pong)}
+            for form in FORMS
+            if form.name != "control"
+        ],
+    }
+
+
+def check(text: str) -> dict[str, Any]:
+    """Whether a text is a filter; what it would do is not done, and a script's file is not run."""
+    try:
+        words = split(text)
+        if words and words[0].raw == Script.word():
+            return {"ok": True, "filter": text.strip(), "note": "the file is looked into when the filter is added"}
+        return {"ok": True, "filter": str(parse(text))}
+    except FilterError as error:
+        at, to = error.span or (None, None)
+        return {"ok": False, "error": str(error), "at": at, "to": to}
+
+
+def _text(data: bytes | None) -> str | None:
+    """None for what is no text."""
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+class _Help(JsonHandler):
+    def get(self) -> None:
+        self.give(catalogue())
+
+
+class _Check(JsonHandler):
+    def post(self) -> None:
+        body = self.body(Text)
+        self.give(check(body.filter))
+
+
+class _Edit(JsonHandler):
+    def post(self) -> None:
+        body = self.body(Edit)
+        try:
+            changed = self.control.edit(body.filter, body.to)
+        except ControlError as error:
+            self.fail(503, str(error))
+        except HangupError as error:
+            self.fail(400, str(error))
+        else:
+            self.give({"changed": changed, "filters": self.control.describe()})
+
+
+ROUTES: list[Route] = [
+    ("api/filters/help", _Help, {}),
+    ("api/filters/check", _Check, {}),
+    ("api/filters/edit", _Edit, {}),
+]

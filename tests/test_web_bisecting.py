@@ -1,0 +1,150 @@
+"""Live bisects that are started in a running proxy: what the page is told, more than once, beside ``--bisect``."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from hangup.errors import ControlError, UsageError
+from hangup.peer import demo
+from hangup.peer.demo import Backend, frontend
+from hangup.web.client import Remote
+from harness import DEADLINE
+from harness.proxies import HangupProxy
+from harness.remotes import remote_of
+
+State = dict[str, Any]
+
+
+class Loop:
+    """The demo's two ends, and a proxy between them."""
+
+    def __init__(self, proxy: HangupProxy) -> None:
+        self.proxy = proxy
+        self.remote: Remote = remote_of(proxy)
+
+    async def ask(self, path: str = "bisect") -> State:
+        state: State = await asyncio.to_thread(self.remote.get, path)
+        return state
+
+    async def post(self, path: str, **body: Any) -> State:
+        state: State = await asyncio.to_thread(self.remote.post, path, **body)
+        return state
+
+    async def until(self, condition: Callable[[State], bool]) -> State:
+        async with asyncio.timeout(DEADLINE):
+            while not condition(state := await self.ask()):
+                await asyncio.sleep(0.05)
+        return state
+
+    async def connections(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.ask("connections"))["connections"]
+        return found
+
+    def download(self, path: str) -> tuple[str, str]:
+        """What a download is called, and what is in it."""
+        running = self.remote.running
+        request = urllib.request.Request(
+            f"http://{running.web}/hangup/api/{path}", headers={"Authorization": f"Bearer {running.token}"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            return answer.headers["Content-Disposition"], answer.read().decode()
+
+
+@asynccontextmanager
+async def looping(*arguments: str) -> AsyncIterator[Loop]:
+    async with Backend() as port:
+        with HangupProxy(f"ws://127.0.0.1:{port}", *arguments) as proxy:
+            proxy.wait_for("control on")
+            page = asyncio.create_task(frontend(f"{proxy.url}/ws/client-1"))
+            try:
+                yield Loop(proxy)
+            finally:
+                page.cancel()
+                await asyncio.wait([page])
+
+
+def run(scenario: Callable[[Loop], Awaitable[None]], *arguments: str) -> None:
+    async def main() -> None:
+        async with looping(*arguments) as loop:
+            await scenario(loop)
+
+    asyncio.run(main())
+
+
+def test_it_is_shown_as_it_goes_and_can_be_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is of the command line, the second of the page."""
+
+    async def scenario(loop: Loop) -> None:
+        with pytest.raises(ControlError, match="under way"):
+            await loop.post("bisect/start")
+        trying = await loop.until(lambda s: s["phase"] == "trying" and len(s["trials"]) > 3)
+        assert trying["looking_for"].startswith("by=server how=abrupt") and trying["verdict"] is None
+        assert trying["why"]["verdict"] and trying["why"]["sentence"]
+        assert sum(rung["failed"][1] for rung in trying["ladder"]) <= len(trying["trials"])
+        done = await loop.until(lambda s: s["phase"] == "done")
+        assert done["verdict"]["verdict"] == "heartbeat/app-ping-kills" and done["verdict"]["proved"]
+        assert done["headline"] == "proved: heartbeat/app-ping-kills"
+        assert done["standing"][0][0] == "heartbeat/app-ping-kills"
+        assert done["cure"] == "drop-heartbeat side=client" and done["cure"] in done["markdown"]
+        assert done["counts"]["with"][0] == done["counts"]["with"][1] and done["counts"]["without"][0] == 0
+        assert [trial["number"] for trial in done["trials"]] == list(range(1, len(done["trials"]) + 1))
+        assert {trial["conn"] for trial in done["trials"]} <= {c["conn"] for c in (await loop.connections())}
+        name, text = loop.download("bisect/reproducer")
+        assert "reproduce.py" in name and "'ping'" in text
+        compile(text, "reproduce.py", "exec")
+        assert loop.download("bisect/markdown")[1] == done["markdown"]
+        loop.proxy.wait_for("proved: heartbeat/app-ping-kills")
+
+        again = await loop.post("bisect/start", filters=["drop-heartbeat side=client"], fails_when="code=1006")
+        assert again["phase"] == "watching" and again["trials"] == [] and again["looking_for"] == "how=abrupt"
+        tried = await loop.until(lambda s: any(rung["arm"].startswith("given") for rung in s["ladder"]))
+        assert tried["verdict"] is None
+        stopped = await loop.post("bisect/stop")
+        assert stopped["phase"] == "done" and stopped["verdict"]["stopped"] == "stopped"
+        assert (await loop.post("bisect/stop"))["verdict"] == stopped["verdict"]
+
+    monkeypatch.setattr(demo, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(demo, "RECONNECT", 0.05)
+    run(scenario, "--bisect")
+
+
+@pytest.fixture(scope="module")
+def idle() -> Iterator[Loop]:
+    with HangupProxy("ws://127.0.0.1:9") as proxy:
+        proxy.wait_for("control on")
+        yield Loop(proxy)
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({"fails_when": "code=x"}, "code=x"),
+        ({"filters": ["drop-heartbeet"]}, "drop-heartbeet"),
+        ({"connections": 0}, "connections"),
+        ({"seconds": -1}, "seconds"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+)
+def test_what_is_wrong_is_said(idle: Loop, body: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(UsageError, match=wrong):
+        idle.remote.post("bisect/start", **body)
+    assert idle.remote.get("bisect")["phase"] == "idle"
+
+
+def test_it_begins_and_ends_without_a_page(idle: Loop) -> None:
+    assert idle.remote.get("bisect") == {"phase": "idle"}
+    begun = idle.remote.post("bisect/start")
+    assert begun["phase"] == "watching" and begun["verdict"] is None and begun["ladder"] == []
+    ended = idle.remote.post("bisect/stop")
+    assert ended["phase"] == "done" and "no two connections failed alike" in ended["headline"]
+
+
+def test_there_is_nothing_to_download_yet(idle: Loop) -> None:
+    with pytest.raises(ControlError, match="there is no verdict"):
+        idle.remote.get("bisect/reproducer")
