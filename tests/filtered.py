@@ -36,7 +36,7 @@ class Filtered:
         self.filters = FilterSet(filters)
         self.at = 0.0
         self.chain = Chain(self.filters, 1, 0.0, emit=self.emit, **chain)
-        write = (lambda lines: self.lines.extend(map(events.decode, lines))) if self.express else None
+        write = (lambda lines: self.lines.extend(map(events.decode, lines.splitlines()))) if self.express else None
         self.session = Session(1, self.emit, deflate=deflate, emit_lines=write, chain=self.chain, hold_limit=hold_limit)
         self.deflaters = {side: Deflater(deflate, side) for side in OTHER} if deflate else {}
         self.sent: dict[Side, bytes] = {"client": b"", "server": b""}

@@ -40,7 +40,11 @@ def run(chunks: list[tuple[events.Side, bytes]], express: bool, deflate: bool) -
     def emit(event: events.Event) -> None:
         lines.append(events.encode(event))
 
-    session = Session(7, emit, deflate=Params() if deflate else None, emit_lines=lines.extend if express else None)
+    def emit_lines(block: bytes) -> None:
+        assert block.endswith(b"\n")
+        lines.extend(block.split(b"\n")[:-1])
+
+    session = Session(7, emit, deflate=Params() if deflate else None, emit_lines=emit_lines if express else None)
     for i, (side, chunk) in enumerate(chunks):
         session.observe(side, chunk, round(0.1 + i * 0.37, 6))
     session.end("client", "fin", 99.0)
@@ -68,13 +72,19 @@ def test_the_same_events_and_sums_as_the_general_way(
     assert run(chunks, True, deflate) == run(chunks, False, deflate)
 
 
+def test_what_looks_like_a_frame_after_what_is_none_is_none() -> None:
+    """Once a side's bytes are no frames, there is no telling where one would begin."""
+    chunks: list[tuple[events.Side, bytes]] = [("client", b"C\x85\x00\x00"), ("client", frame(0x81, b"x", b"abcd"))]
+    assert run(chunks, True, False) == run(chunks, False, False)
+    assert not any(isinstance(event, events.Frame) for event in run(chunks, True, False)[0])
+
+
 def test_simple_frames_are_taken_and_the_rest_is_left() -> None:
     key = b"\x01\x02\x03\x04"
     simple = [frame(0x81, b'{"a": "\\u00e9"}', key), frame(0x82, b"\x00\xff", key), frame(0x81, b"x" * 126, key)]
-    lines: list[bytes] = []
-    pos, n, size = Lane(3, "client", mask).run(b"".join([*simple, frame(0x89, b"", key)]), 0, 10, 1.5, lines)
+    pos, n, size, lines = Lane(3, "client", mask).run(b"".join([*simple, frame(0x89, b"", key)]), 0, 10, 1.5)
     assert (pos, n, size) == (sum(map(len, simple)), 13, 15 + 2 + 126)
-    taken = [events.decode(line) for line in lines]
+    taken = [events.decode(line) for line in lines.splitlines()]
     assert [(e.n, e.opcode, e.payload) for e in taken if isinstance(e, events.Frame)] == [
         (11, "text", b'{"a": "\\u00e9"}'),
         (12, "binary", b"\x00\xff"),

@@ -210,7 +210,7 @@ class Run:
         for text in filters:
             self.filters.add(text, enabled=False)
         chain = Chain(self.filters, 1, 0.0, emit=self.emit)
-        write = (lambda lines: self.lines.extend(map(events.decode, lines))) if express else None
+        write = (lambda lines: self.lines.extend(map(events.decode, lines.splitlines()))) if express else None
         self.session = Session(1, self.emit, deflate=deflate, emit_lines=write, chain=chain, **options)
         self.out: dict[Side, bytes] = {"client": b"", "server": b""}
         self.receivers = {side: Receiver(side, deflate) for side in self.out}

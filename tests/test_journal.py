@@ -96,7 +96,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert out.pending
     out.flush()
     assert not out.pending
-    out.extend([ev.encode(written[2]) + b"\n"])
+    out.extend(ev.encode(written[2]) + b"\n")
     out.write(written[3])
     out.close()
     out.close()

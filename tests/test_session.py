@@ -21,7 +21,7 @@ class Recorded:
 
     def __init__(self, express: bool, **options: Any) -> None:
         self.lines: list[events.AnyEvent] = []
-        write = (lambda lines: self.lines.extend(map(events.decode, lines))) if express else None
+        write = (lambda lines: self.lines.extend(map(events.decode, lines.splitlines()))) if express else None
         self.session = Session(1, self.emit, emit_lines=write, **options)
 
     def emit(self, event: events.Event) -> None:

@@ -32,7 +32,7 @@ from hangup.wire.masking import mask as pure_mask
 from hangup.wire.messages import Assembler, Noted
 
 Emit = Callable[[Event], None]
-EmitLines = Callable[[list[bytes]], None]
+EmitLines = Callable[[bytes], None]
 
 
 class Out(Struct, gc=False):
@@ -85,7 +85,7 @@ class Direction:
             step = data[pos : pos + reader.missing]
             self._observe(step, at)
             pos += len(step)
-        if pos < end and self.assembler.idle:
+        if pos < end and self.assembler.idle and not reader.lost:
             pos = self._express(data, pos, at)
         if pos < end:
             self._observe(data[pos:] if pos else data, at)
@@ -94,10 +94,10 @@ class Direction:
         """Takes the simple frames at ``pos``; returns where something else begins."""
         session, lane = self.session, self.lane
         assert lane is not None and session.emit_lines is not None
-        lines: list[bytes] = []
-        pos, session.n, size = lane.run(data, pos, session.n, at, lines)
+        before = session.n
+        pos, session.n, size, lines = lane.run(data, pos, before, at)
         if lines:
-            self._took(len(lines), size, lane.last_opcode, at)
+            self._took(session.n - before, size, lane.last_opcode, at)
             session.emit_lines(lines)
         return pos
 

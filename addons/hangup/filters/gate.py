@@ -112,7 +112,7 @@ class Gate:
                 step = data[pos : pos + reader.missing]
                 self._read(step, at)
                 pos += len(step)
-            if pos < end and direction.assembler.idle and not self._rest and self._calm:
+            if pos < end and direction.assembler.idle and not reader.lost and not self._rest and self._calm:
                 pos = self._express(data, pos, at)
         if pos < end:
             self.connection.catch_up()

@@ -27,8 +27,8 @@ class Sink(Protocol):
     def emit(self, event: Event) -> None:
         """Takes an event."""
 
-    def emit_lines(self, lines: list[bytes]) -> None:
-        """Takes events that are encoded already."""
+    def emit_lines(self, lines: bytes) -> None:
+        """Takes events that are encoded already, each with its newline."""
 
 
 class Tape:
@@ -57,6 +57,6 @@ class Tape:
         if len(self.events) < self.keep:
             self.events.append(event)
 
-    def emit_lines(self, lines: list[bytes]) -> None:
+    def emit_lines(self, lines: bytes) -> None:
         """Never called, as ``takes_lines`` says."""
         raise NotImplementedError

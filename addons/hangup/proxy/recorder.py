@@ -112,8 +112,8 @@ class Recorder:
         for listener in self.listeners:
             listener(event)
 
-    def emit_lines(self, lines: list[bytes]) -> None:
-        """Writes data frames that are encoded already."""
+    def emit_lines(self, lines: bytes) -> None:
+        """Writes data frames that are encoded already, each with its newline."""
         self._extend(lines)
         if self._timer is None:
             self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)

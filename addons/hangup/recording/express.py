@@ -1,8 +1,9 @@
 """The express lane: sound, small, unfragmented data frames straight from bytes to lines.
 
 Nearly all traffic is such frames, and reading, judging and encoding each by the general way costs more than
-passing it on. A :class:`Lane` does all three in one loop. It takes nothing that the general way would find anything
-to say about, and writes the line that the general way would write; a property test holds the two together.
+passing it on. A :class:`Lane` reads and judges in one loop, and has all of a chunk encoded at once. It takes nothing
+that the general way would find anything to say about, and writes the lines that the general way would write; a
+property test holds the two together.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from msgspec import Struct
 
 from hangup.recording.events import Side
 from hangup.wire.frames import Mask
@@ -24,7 +26,38 @@ Simple = tuple[int, bytes | None, bytes, str | None, int, int]
 begins and where it ends."""
 
 _TEXT, _BINARY = 0x81, 0x82
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+# What a line says of a simple frame, and nothing else: made and encoded in a fraction of a Frame's time.
+
+
+class _ClientText(Struct, tag_field="kind", tag="frame", gc=False):
+    at: float
+    conn: int
+    n: int
+    side: str
+    mask: str
+    text: str
+
+
+class _ServerText(Struct, tag_field="kind", tag="frame", gc=False):
+    at: float
+    conn: int
+    n: int
+    side: str
+    text: str
+
+
+class _Binary(Struct, tag_field="kind", tag="frame", gc=False, omit_defaults=True):
+    at: float
+    conn: int
+    n: int
+    side: str
+    opcode: str
+    mask: str | None = None
+    text: str | None = None
+    base64: bytes | None = None
 
 
 class Lane:
@@ -36,28 +69,18 @@ class Lane:
         self._mask = mask
         self.last_opcode = ""
 
-    def run(
-        self,
-        data: bytes,
-        pos: int,
-        n: int,
-        at: float,
-        lines: list[bytes],
-    ) -> tuple[int, int, int]:
+    def run(self, data: bytes, pos: int, n: int, at: float) -> tuple[int, int, int, bytes]:
         """Takes frames from ``data`` at ``pos`` on, as long as they are of the simple kind and whole.
 
-        The last frame before had the number ``n``. Appends a line each to ``lines``; returns where it stopped, the
-        number of the last frame, and the payload bytes that it saw.
+        The last frame before had the number ``n``. Returns where it stopped, the number of the last frame, the payload
+        bytes that it saw, and the lines, each with its newline.
         """
         end = len(data)
-        client, mask, encode, append = self._client, self._mask, _encode, lines.append
+        client, mask, conn = self._client, self._mask, self._conn
+        taken: list[Struct] = []
+        append = taken.append
         size = 0
         opcode = 0
-        start = b'{"kind":"frame","at":%b,"conn":%d,"n":' % (encode(at), self._conn)
-        text_middle = b',"side":"client","mask":"' if client else b',"side":"server"'
-        binary_middle = (
-            b',"side":"client","opcode":"binary","mask":"' if client else b',"side":"server","opcode":"binary"'
-        )
         marked = 0x80 if client else 0
         while end - pos > 2:
             first = data[pos]
@@ -74,35 +97,46 @@ class Lane:
                     break
             elif not 0 < length < 126:
                 break  # empty, very long, or the mask bit is not as it should be
+            key: bytes | None = None
             if client:
-                stop = body + 4 + length
+                body += 4
+                stop = body + length
                 if stop > end:
                     break
-                key = data[body : body + 4]
-                payload = mask(key, data[body + 4 : stop])
+                key = data[body - 4 : body]
+                payload = mask(key, data[body:stop])
             else:
                 stop = body + length
                 if stop > end:
                     break
                 payload = data[body:stop]
-            try:
-                value = b'"text":' + encode(payload.decode())
-            except UnicodeDecodeError:
-                if first == _TEXT:
+            if first == _TEXT:
+                try:
+                    text = payload.decode()
+                except UnicodeDecodeError:
                     break
-                value = b'"base64":' + encode(payload)
-            n += 1
-            middle = text_middle if first == _TEXT else binary_middle
-            if client:
-                append(b'%b%d%b%b",%b}\n' % (start, n, middle, key.hex().encode(), value))
+                n += 1
+                if key is not None:
+                    append(_ClientText(at, conn, n, "client", key.hex(), text))
+                else:
+                    append(_ServerText(at, conn, n, "server", text))
             else:
-                append(b"%b%d%b,%b}\n" % (start, n, middle, value))
+                n += 1
+                append(self._binary(at, n, key, payload))
             size += length
             opcode = first
             pos = stop
         if opcode:
             self.last_opcode = "text" if opcode == _TEXT else "binary"
-        return pos, n, size
+        return pos, n, size, _encode_lines(taken)
+
+    def _binary(self, at: float, n: int, key: bytes | None, payload: bytes) -> _Binary:
+        side = "client" if self._client else "server"
+        hexed = key.hex() if key is not None else None
+        try:
+            return _Binary(at, self._conn, n, side, "binary", hexed, payload.decode())
+        except UnicodeDecodeError:
+            return _Binary(at, self._conn, n, side, "binary", hexed, None, payload)
 
     def scan(
         self, data: bytes, pos: int, frames: list[Simple], screen: Screen | None, passed: list[int]
@@ -159,18 +193,16 @@ class Lane:
             pos = stop
         return pos, size
 
-    def lines(self, frames: list[Simple], n: int, at: float) -> list[bytes]:
+    def lines(self, frames: list[Simple], n: int, at: float) -> bytes:
         """The second half: the lines of frames, of which the one before had the number ``n``."""
-        encode = _encode
-        lines = []
-        start = b'{"kind":"frame","at":%b,"conn":%d,"n":' % (encode(at), self._conn)
-        side = b',"side":"client"' if self._client else b',"side":"server"'
+        conn = self._conn
+        taken: list[Struct] = []
         for first, key, payload, text, _, _ in frames:
             n += 1
-            middle = side if first == _TEXT else side + b',"opcode":"binary"'
-            value = b',"base64":' + encode(payload) if text is None else b',"text":' + encode(text)
-            if key is not None:
-                lines.append(b'%b%d%b,"mask":"%b"%b}\n' % (start, n, middle, key.hex().encode(), value))
+            if first != _TEXT or text is None:
+                taken.append(self._binary(at, n, key, payload))
+            elif key is not None:
+                taken.append(_ClientText(at, conn, n, "client", key.hex(), text))
             else:
-                lines.append(b"%b%d%b%b}\n" % (start, n, middle, value))
-        return lines
+                taken.append(_ServerText(at, conn, n, "server", text))
+        return _encode_lines(taken)

@@ -90,7 +90,7 @@ class Journal:
 
         # Shared by both threads, under the lock of ``_changed``.
         self._changed = threading.Condition()
-        self._blocks: deque[tuple[bytes, int]] = deque()
+        self._blocks: deque[tuple[bytes, bool]] = deque()  # lines, and whether they are a note of what was lost
         self._behind = 0
         self._dropped = 0  # events, since the last note of it in the file
         self._dropped_at = 0.0
@@ -147,9 +147,11 @@ class Journal:
             text = f"an event of kind {type(event).__name__} could not be written: {printable(str(error), 200)}"
             self._lines.append(_encode(Note(at=event.at, text=text, lost=1)) + b"\n")
 
-    def extend(self, lines: list[bytes]) -> None:
+    def extend(self, lines: bytes) -> None:
         """Buffers events that are encoded already, each with its newline."""
-        self._lines += lines
+        self._lines.append(lines)
+        if len(lines) >= LARGE:
+            self._large = True
 
     def flush(self) -> None:
         """Hands what is buffered over to the writing thread; never blocks on the disk."""
@@ -157,17 +159,17 @@ class Journal:
         if not lines:
             return
         self._lines = []
-        blocks = _blocks(lines) if self._large else [(b"".join(lines), len(lines))]
+        blocks = _blocks(lines) if self._large else [b"".join(lines)]
         self._large = False
         with self._changed:
-            fits = not self._blocks or self._behind + sum(len(block) for block, _ in blocks) <= self.max_behind
+            fits = not self._blocks or self._behind + sum(map(len, blocks)) <= self.max_behind
             if fits and not self._closed:
                 self._queue_note()
-                for block, count in blocks:
-                    self._queue(block, count)
+                for block in blocks:
+                    self._queue(block)
                 self._changed.notify()
             else:
-                self._drop(lines[-1], len(lines))
+                self._drop(lines)
         if not fits:
             self._begin_outage("the disk is too slow for this recording")
 
@@ -182,20 +184,25 @@ class Journal:
         self._thread.join(timeout)
         if self._thread.is_alive():
             with self._changed:
-                left = sum(count for _, count in self._blocks)
+                left = self._left()
             self._tell(f"{self.path} could not be written within {duration(timeout)}", self.lost + left)
 
     # Under the lock, from either thread.
 
-    def _queue(self, block: bytes, count: int) -> None:
-        self._blocks.append((block, count))
+    def _queue(self, block: bytes, note: bool = False) -> None:
+        self._blocks.append((block, note))
         self._behind += len(block)
 
-    def _drop(self, last_line: bytes, count: int) -> None:
+    def _left(self) -> int:
+        """Events that wait to be written."""
+        return sum(_count(block) for block, note in self._blocks if not note)
+
+    def _drop(self, lines: list[bytes]) -> None:
+        count = sum(map(_count, lines))
         self.lost += count
         self._dropped += count
         with suppress(msgspec.MsgspecError, UnicodeError):
-            self._dropped_at = _at.decode(last_line).at
+            self._dropped_at = _at.decode(lines[-1][lines[-1].rfind(b"\n", 0, -1) + 1 :]).at
 
     def _queue_note(self) -> None:
         """A note of what was dropped, in its place among the events."""
@@ -203,7 +210,7 @@ class Journal:
         if lost:
             self._dropped = 0
             text = f"{plural(lost, 'event')} could not be written here and {'is' if lost == 1 else 'are'} lost"
-            self._queue(_encode(Note(at=self._dropped_at, text=text, lost=lost)) + b"\n", 0)
+            self._queue(_encode(Note(at=self._dropped_at, text=text, lost=lost)) + b"\n", True)
 
     # The writing thread.
 
@@ -328,7 +335,7 @@ class Journal:
     def _finish(self) -> None:
         """The end. When given up, the file is left with whole lines, and the loss in it if there is room."""
         with self._changed:
-            left = sum(count for _, count in self._blocks)
+            left = self._left()
         if left or self._dropped:
             self.lost += left
             lost = self.lost - self._lost_before
@@ -353,21 +360,26 @@ class Journal:
             self._on_loss(message, lost)
 
 
-def _blocks(lines: list[bytes]) -> list[tuple[bytes, int]]:
-    """What to write at once, and how many lines it is: a large line by itself, small ones together."""
-    blocks: list[tuple[bytes, int]] = []
+def _blocks(lines: list[bytes]) -> list[bytes]:
+    """What to write at once: a large piece by itself, small ones together."""
+    blocks: list[bytes] = []
     small: list[bytes] = []
     for line in lines:
         if len(line) < LARGE:
             small.append(line)
             continue
         if small:
-            blocks.append((b"".join(small), len(small)))
+            blocks.append(b"".join(small))
             small = []
-        blocks.append((line, 1))
+        blocks.append(line)
     if small:
-        blocks.append((b"".join(small), len(small)))
+        blocks.append(b"".join(small))
     return blocks
+
+
+def _count(lines: bytes) -> int:
+    """How many events: a newline ends each, and there is none within."""
+    return lines.count(b"\n")
 
 
 def new_path(folder: str | os.PathLike[str], started: datetime, target: str) -> Path:
