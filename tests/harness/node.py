@@ -1,4 +1,4 @@
-"""The Node programs in ``tests/node``, whose packages are installed on first use."""
+"""The Node programs in ``tests/node``, and the frontend in ``tests/web``: their packages are installed on first use."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 from harness.programs import TESTS, Program
 
 FOLDER = TESTS / "node"
+WEB = TESTS / "web"
 
 
 @contextmanager
@@ -34,19 +35,20 @@ def _only_one() -> Iterator[None]:
 
 
 @functools.cache
-def problem(*packages: str) -> str:
+def problem(*packages: str, folder: Path = FOLDER) -> str:
     """Why programs that need these packages cannot run here; empty when they can. Runs ``npm ci`` if need be."""
     if shutil.which("node") is None:
         return "node is not installed"
-    wanted = packages or tuple(json.loads((FOLDER / "package.json").read_text())["dependencies"])
+    described = json.loads((folder / "package.json").read_text())
+    wanted = packages or (*described["dependencies"], *described.get("devDependencies", ()))
     with _only_one():
-        if all((FOLDER / "node_modules" / package / "package.json").is_file() for package in wanted):
+        if all((folder / "node_modules" / package / "package.json").is_file() for package in wanted):
             return ""
         if shutil.which("npm") is None:
             return "npm is not installed"
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         try:
-            done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
         except subprocess.TimeoutExpired:
             return "npm ci took longer than two minutes"
         return "" if done.returncode == 0 else f"npm ci failed: {done.stderr[-200:]}"

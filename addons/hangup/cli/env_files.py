@@ -125,7 +125,7 @@ def mode_of(command: Sequence[str], folder: Path) -> str:
     if command and Path(command[0]).stem.lower() in _RUNNERS:
         scripts = _scripts(folder / "package.json")
         script = next((scripts[word] for word in command[1:] if word in scripts), "")
-        words += script.split()
+        words += re.split(r"[\s;&|]+", script)
     flags = ("--mode", "-m") if any(Path(word).stem == "vite" for word in words) else ("--mode",)
     for word, after in zip(words, [*words[1:], ""], strict=True):
         if word in flags and after:
