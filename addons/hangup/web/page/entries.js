@@ -1,0 +1,149 @@
+// All that happened on a connection, in order: the bar that filters it, and the list.
+
+import { EntryCache, EVERYTHING, filters, Search } from "./entrycache.js";
+import { duration, number, size, visible } from "./format.js";
+import { List } from "./list.js";
+import { useStore } from "./store.js";
+import { html, useEffect, useMemo, useReducer, useRef, useState } from "./vendor/preact-htm.js";
+
+const ROW = 22;
+/** Milliseconds without a key before it is searched. */
+const REST = 200;
+const OPCODES = ["text", "binary", "continuation", "close", "ping", "pong"];
+
+/** @param {{store: import("./store.js").Store, connection: import("./store.js").Connection}} props */
+export function Entries({ store, connection }) {
+  const conn = connection.conn;
+  const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
+  const [query, setQuery] = useState(EVERYTHING);
+  const cache = useMemo(() => new EntryCache(conn, () => redraw(0)), [conn]);
+  const search = useMemo(() => (filters(query) ? new Search(conn, query, () => redraw(0)) : null), [conn, query]);
+  const selected = useStore(store, (state) => state.selected?.i ?? -1);
+  const logs = useStore(store, (state) => state.logs);
+
+  useEffect(() => () => cache.close(), [cache]);
+  useEffect(() => () => search?.close(), [search]);
+  // The connection is another object whenever something has happened on it.
+  useEffect(() => cache.refresh(), [cache, connection, logs]);
+  useEffect(() => void search?.run(cache.total), [search, cache.total]);
+
+  const matches = search?.matches ?? null;
+  const total = matches ? matches.length : cache.total;
+  /** @param {number} index */
+  const entryAt = (index) => (matches ? matches[index] : index);
+  const at = selected < 0 ? -1 : matches ? find(matches, selected) : selected;
+  // A citation may lead to what the filters hide.
+  const hidden = matches !== null && selected >= 0 && at < 0 && !search?.searching;
+
+  /** @param {number} first @param {number} last */
+  const want = (first, last) => {
+    if (matches) cache.wantListed(matches.slice(first, last));
+    else cache.want(first, last);
+  };
+
+  return html`<div class="entries">
+    <${FilterBar} key=${conn} set=${setQuery} />
+    <div class="entries-count" role="status">
+      ${search
+        ? html`${number(total)} of ${number(cache.total)}${search.searching ? html`, searching… ${percent(search.upto, cache.total)}` : ""}`
+        : ""}
+      ${search?.error && html`<span class="error">${visible(search.error, 300)}</span>`}
+      ${cache.problem && html`<span class="error">${visible(cache.problem, 300)}</span>`}
+      ${hidden && html`<span class="note">Entry ${number(selected)} is not among these.</span>`}
+    </div>
+    <${List}
+      id="entry"
+      label=${`What happened on connection ${conn}`}
+      total=${total}
+      height=${ROW}
+      selected=${at}
+      select=${(/** @type {number} */ index) => store.select(conn, { i: entryAt(index) })}
+      want=${want}
+      follow=${connection.ended === null}
+      leave=${() => store.select(conn)}
+      of=${search ?? cache}
+      row=${(/** @type {number} */ index, /** @type {Record<string, unknown>} */ place) =>
+        html`<${Row} place=${place} i=${entryAt(index)} entry=${cache.get(entryAt(index))} opened=${connection.opened ?? connection.at} />`}
+    />
+    ${cache.known && total === 0 && html`<p class="note pane">${search ? (search.searching ? "" : "Nothing matches.") : "Nothing has happened yet."}</p>`}
+  </div>`;
+}
+
+/** @param {number} part @param {number} whole */
+const percent = (part, whole) => (whole ? `${Math.floor((100 * part) / whole)} %` : "");
+
+/** @param {number[]} sorted @param {number} wanted */
+function find(sorted, wanted) {
+  let [low, high] = [0, sorted.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] === wanted) return middle;
+    if (sorted[middle] < wanted) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}
+
+/** @param {{set: (query: import("./entrycache.js").Query) => void}} props */
+function FilterBar({ set }) {
+  const [query, change] = useState(EVERYTHING);
+  const timer = useRef(/** @type {any} */ (0));
+  useEffect(() => () => set(EVERYTHING), []);
+  /** @param {Partial<import("./entrycache.js").Query>} part @param {number} [rest] */
+  const update = (part, rest = 0) => {
+    const next = { ...query, ...part };
+    change(next);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => set(filters(next) ? next : EVERYTHING), rest);
+  };
+  /** @param {any} event */
+  const value = (event) => event.currentTarget.value;
+  return html`<form class="filter-bar" role="search" aria-label="Filter the entries" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
+    <select aria-label="Side" value=${query.side} onChange=${(/** @type {any} */ event) => update({ side: value(event) })}>
+      <option value="">both sides</option>
+      <option value="client">client</option>
+      <option value="server">server</option>
+    </select>
+    <select aria-label="Opcode" value=${query.opcode} onChange=${(/** @type {any} */ event) => update({ opcode: value(event) })}>
+      <option value="">any opcode</option>
+      ${OPCODES.map((opcode) => html`<option key=${opcode} value=${opcode}>${opcode}</option>`)}
+    </select>
+    <input type="search" aria-label="Text" placeholder="text" value=${query.text} spellcheck=${false}
+      onInput=${(/** @type {any} */ event) => update({ text: value(event) }, REST)} />
+    <input type="search" aria-label="JSON path" placeholder="JSON path, e.g. $.type" class="mono" value=${query.path} spellcheck=${false}
+      onInput=${(/** @type {any} */ event) => update({ path: value(event) }, REST)} />
+    <label><input type="checkbox" checked=${query.problems} onChange=${(/** @type {any} */ event) => update({ problems: event.currentTarget.checked })} /> problems</label>
+  </form>`;
+}
+
+/** @param {{place: any, i: number, entry: import("./entrycache.js").Entry | null, opened: number}} props */
+function Row({ place, i, entry, opened }) {
+  if (!entry) return html`<div ...${place} class="row waiting" aria-label=${`Entry ${i}, not read yet`}><span class="row-time">…</span></div>`;
+  const problems = entry.problems ?? [];
+  const kinds = ["row", entry.kind, entry.side, entry.opcode, entry.heartbeat && "beats", problems.length && "wrong"];
+  return html`<div ...${place} class=${kinds.filter(Boolean).join(" ")}>
+    <span class="row-time">${signed(entry.at - opened)}</span>
+    <span class="row-number">${entry.n ?? ""}</span>
+    <span class="row-side" aria-label=${entry.side ?? ""}>${entry.side === "client" ? "→" : entry.side === "server" ? "←" : ""}</span>
+    <span class="row-opcode">${what(entry)}</span>
+    <span class="row-size">${entry.length === undefined || entry.length === null ? "" : size(entry.length)}</span>
+    <span class="row-text"><bdi>${said(entry)}</bdi></span>
+    ${(entry.acted ?? []).map((acted) => html`<span class="chip proxy" key=${acted}>${visible(acted, 60)}</span>`)}
+    ${problems.map((problem) => html`<span class="chip bad" key=${problem}>${visible(problem, 60)}</span>`)}
+  </div>`;
+}
+
+/** @param {number} seconds since it opened */
+const signed = (seconds) => (seconds < 0 ? duration(seconds) : `+${duration(seconds)}`);
+
+/** @param {import("./entrycache.js").Entry} entry */
+function what(entry) {
+  if (entry.kind === "frame") return entry.heartbeat ? `${entry.opcode} ♥` : entry.opcode;
+  return entry.kind;
+}
+
+/** @param {import("./entrycache.js").Entry} entry */
+function said(entry) {
+  if (entry.opcode === "close") return visible([entry.code, entry.reason].filter((part) => part || part === 0).join(" "), 300);
+  return visible(entry.preview ?? entry.text ?? "", 300);
+}

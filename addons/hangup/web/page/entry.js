@@ -1,0 +1,88 @@
+// The entry that is selected: what it says, and what is wrong with it.
+
+import { ApiError, getJson, Latest } from "./api.js";
+import { clock, duration, size, visible } from "./format.js";
+import { CloseIcon } from "./icons.js";
+import { Payload } from "./payload.js";
+import { useStore } from "./store.js";
+import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
+
+/** @param {{store: import("./store.js").Store, connection: import("./store.js").Connection}} props */
+export function EntryView({ store, connection }) {
+  const selected = useStore(store, (state) => state.selected);
+  const [found, setFound] = useState(/** @type {any} */ (null));
+  const [problem, setProblem] = useState(/** @type {string | null} */ (null));
+  const asking = useMemo(
+    () =>
+      new Latest(async (/** @type {number} */ conn, /** @type {number | null} */ i, /** @type {number | null} */ n) => {
+        try {
+          const answer = await getJson("entry", { conn, i, n: i === null ? n : null });
+          const now = store.state.selected;
+          if (now?.conn !== conn || (now.i ?? now.n) !== (i ?? n)) return;
+          setProblem(null);
+          setFound({ conn, ...answer });
+          if (i === null) store.select(conn, { i: answer.i });
+        } catch (error) {
+          if (!(error instanceof ApiError)) throw error;
+          setProblem(error.message);
+        }
+      }),
+    [store],
+  );
+  useEffect(() => () => asking.close(), [asking]);
+  const { conn, i, n } = selected ?? { conn: 0, i: null, n: null };
+  useEffect(() => {
+    if (i !== null || n !== null) asking.ask(conn, i, n);
+  }, [conn, i, n]);
+
+  if (i === null && n === null) return null;
+  const entry = found && found.conn === conn && found.i === i ? found : null;
+  return html`<aside class="entry" aria-label="The selected entry">
+    <header>
+      <h3>${entry ? title(entry) : "…"}</h3>
+      <button class="quiet" title="Close (Escape)" aria-label="Close the entry" onClick=${() => store.select(conn)}><${CloseIcon} /></button>
+    </header>
+    ${problem && html`<p class="error">${visible(problem, 300)}</p>`} ${entry && html`<${Body} entry=${entry} connection=${connection} />`}
+  </aside>`;
+}
+
+/** @param {any} entry */
+function title(entry) {
+  const who = entry.side ? `${entry.side} ` : "";
+  if (entry.kind === "frame") return `${who}frame ${entry.n}: ${entry.opcode}${entry.heartbeat ? ", a heartbeat" : ""}`;
+  const names = { handshake: "handshake", raw: `${who}bytes that are no frame`, end: `${who}${entry.how ?? "end"}`, log: "backend log", filter: "filter", note: "note" };
+  return names[/** @type {keyof typeof names} */ (entry.kind)] ?? entry.kind;
+}
+
+/** @param {{entry: any, connection: import("./store.js").Connection}} props */
+function Body({ entry, connection }) {
+  const event = entry.event ?? {};
+  const since = connection.opened === null ? "" : `${duration(entry.at - connection.opened)} after it opened`;
+  const before = connection.ended !== null && connection.ended >= entry.at ? `${duration(connection.ended - entry.at)} before it ended` : "";
+  const facts = [
+    ["at", [`${clock(entry.at, 1e-6)} s`, since, before].filter(Boolean).join(", ")],
+    entry.length !== undefined && entry.length !== null && ["length", size(entry.length)],
+    event.fin === false && ["fin", "0, more fragments follow"],
+    event.rsv && ["rsv", `${event.rsv}${event.rsv & 4 ? ", compressed" : ""}`],
+    event.mask && ["mask", event.mask],
+    entry.code && ["code", `${entry.code}`],
+    entry.reason && ["reason", entry.reason],
+    event.filter && ["filter", event.filter],
+    event.action && ["action", event.action],
+    event.by && ["by", event.by],
+    event.note && ["note", event.note],
+    entry.text && entry.kind !== "log" && entry.kind !== "frame" && ["in words", entry.text],
+  ].filter(Boolean);
+  const problems = /** @type {string[]} */ (entry.problem_words ?? entry.problems ?? []);
+  return html`<div class="entry-body">
+    ${problems.length > 0 && html`<ul class="problems" aria-label="Problems">${problems.map((each) => html`<li key=${each}>${visible(words(each), 600)}</li>`)}</ul>`}
+    <dl class="facts">
+      ${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd><bdi>${visible(String(value), 2000)}</bdi></dd></div>`)}
+    </dl>
+    ${entry.truncated && html`<p class="note">Only the beginning is shown; the recording has it all.</p>`}
+    ${entry.kind !== "end" && entry.kind !== "handshake" && html`<${Payload} text=${entry.message?.text ?? null} base64=${entry.message?.base64 ?? null} />`}
+  </div>`;
+}
+
+/** @param {any} problem */
+const words = (problem) => (typeof problem === "string" ? problem : problem.text ?? "");

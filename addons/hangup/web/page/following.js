@@ -1,0 +1,108 @@
+// Keeps the store with the recording: the live socket says that something changed, the overview says what.
+
+import { ApiError, getJson, Latest } from "./api.js";
+
+/** Milliseconds between two overviews, at least. */
+const PAUSE = 120;
+/** Milliseconds between two looks without a socket. */
+const POLL = 500;
+const RETRY = [500, 1000, 2000, 5000];
+/** Milliseconds that the notice of what was missed stays. */
+const NOTICE = 8000;
+
+/**
+ * @param {import("./store.js").Store} store
+ * @returns {() => void} ends it
+ */
+export function follow(store) {
+  let ended = false;
+  /** @type {WebSocket | null} */
+  let socket = null;
+  /** @type {any} */
+  let notice = 0;
+  let failures = 0;
+  /** @type {any} */
+  let timer = 0;
+
+  const overview = new Latest(async () => {
+    const { rev, loaded } = store.state;
+    try {
+      store.merge(await getJson("overview", { since: loaded ? rev : 0 }));
+      if (store.state.problem) store.set({ problem: null });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      store.set({ problem: error.message });
+    }
+    choose(store);
+    if (store.state.live && !socket) connect();
+    if (!ended && !store.state.connected && unfinished()) {
+      clearTimeout(timer);
+      timer = setTimeout(() => overview.ask(), POLL);
+    }
+  }, PAUSE);
+
+  // Without a socket: whether more is to be expected.
+  const unfinished = () => {
+    const { loaded, live, indexed, size, problem } = store.state;
+    return !loaded || live || indexed < size || problem !== null;
+  };
+
+  const connect = () => {
+    const url = new URL("../live", import.meta.url);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const made = (socket = new WebSocket(url));
+    made.onopen = () => {
+      failures = 0;
+      store.set({ connected: true });
+      overview.ask();
+    };
+    made.onmessage = (message) => take(JSON.parse(message.data));
+    made.onclose = () => {
+      store.set({ connected: false });
+      if (ended) return;
+      overview.ask();
+      setTimeout(() => {
+        socket = null;
+        if (!ended && store.state.live) connect();
+      }, RETRY[Math.min(failures++, RETRY.length - 1)]);
+    };
+  };
+
+  /** @param {any} told */
+  const take = (told) => {
+    /** @type {Partial<import("./store.js").State>} */
+    const patch = { now: Math.max(store.state.now, told.now ?? 0) };
+    if (told.size) patch.size = told.size;
+    if (told.filters && JSON.stringify(told.filters) !== JSON.stringify(store.state.filters)) patch.filters = told.filters;
+    if (told.bisect !== undefined) patch.bisect = told.bisect;
+    if (told.missed) {
+      patch.missed = told.missed;
+      clearTimeout(notice);
+      notice = setTimeout(() => store.set({ missed: null }), NOTICE);
+    }
+    store.set(patch);
+    overview.ask();
+  };
+
+  overview.ask();
+  return () => {
+    ended = true;
+    overview.close();
+    clearTimeout(timer);
+    clearTimeout(notice);
+    socket?.close();
+  };
+}
+
+/**
+ * Selects what is worth looking at first, unless somebody has: the last of the last loop, else the last that was torn off.
+ * @param {import("./store.js").Store} store
+ */
+function choose(store) {
+  const { selected, connections, order, loops } = store.state;
+  if (selected || !order.length) return;
+  const loop = loops[loops.length - 1];
+  const ended = order.find((conn) => !["open", "clean"].includes(connections.get(conn)?.class ?? ""));
+  const conn = loop ? loop.conns[loop.conns.length - 1] : ended ?? (store.state.live ? null : order[0]);
+  if (conn) store.select(conn);
+}

@@ -1,0 +1,32 @@
+// The page: its parts beside and below each other.
+
+import { ConnectionView } from "./connection.js";
+import { Drawer } from "./drawer.js";
+import { follow } from "./following.js";
+import { Header } from "./header.js";
+import { Splitter } from "./splitter.js";
+import { Store, useStore } from "./store.js";
+import { Timeline } from "./timeline.js";
+import { html, render, useRef } from "./vendor/preact-htm.js";
+
+/** @param {{store: Store}} props */
+function Page({ store }) {
+  const tab = useStore(store, (state) => state.tab);
+  const main = useRef(/** @type {any} */ (null));
+  const enter = () => main.current?.querySelector(".connection .list")?.focus();
+  return html`<div class=${`page ${tab ? "with-drawer" : ""}`}>
+    <${Header} store=${store} />
+    <main ref=${main} class="main">
+      <${Timeline} store=${store} enter=${enter} />
+      <${Splitter} of=${main} />
+      <${ConnectionView} store=${store} />
+    </main>
+    <${Drawer} store=${store} />
+  </div>`;
+}
+
+const store = new Store();
+// Wide enough for both: the verdict is what people come for.
+if (matchMedia("(min-width: 1200px)").matches) store.set({ tab: "why" });
+render(html`<${Page} store=${store} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
+follow(store);

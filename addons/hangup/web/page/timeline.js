@@ -1,0 +1,144 @@
+// The timeline: what loops there are, the tools, the lanes and their picture.
+
+import { duration, plural, visible } from "./format.js";
+import { FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
+import { Lanes } from "./lanes.js";
+import { LANE } from "./paint.js";
+import { Plot } from "./plot.js";
+import { useStore } from "./store.js";
+import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
+
+const LEGEND = [
+  ["client", "client"],
+  ["server", "server"],
+  ["heartbeat", "heartbeat"],
+  ["ping", "ping"],
+  ["pong", "pong"],
+  ["close", "close"],
+  ["problem", "problem"],
+  ["filter", "filter acted"],
+  ["log", "backend log"],
+];
+
+/** Loops that are told in words. */
+const TOLD = 2;
+
+/** @param {{store: import("./store.js").Store, enter: () => void}} props */
+export function Timeline({ store, enter }) {
+  const scroller = useRef(/** @type {any} */ (null));
+  const [canvas, axis, cross, tip] = [useRef(null), useRef(null), useRef(null), useRef(null)];
+  const plot = useRef(/** @type {Plot | null} */ (null));
+  const [range, setRange] = useState([0, 0]);
+  const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
+  const count = useStore(store, (state) => state.order.length);
+  const live = useStore(store, (state) => state.live);
+  const open = useStore(store, (state) => (state.rev, countOpen(state.connections)));
+
+  useEffect(() => {
+    const parts = { scroller: scroller.current, lanes: canvas.current, axis: axis.current, cross: cross.current, tip: tip.current };
+    const made = new Plot(store, /** @type {any} */ (parts), {
+      range: (first, last) => setRange([first, last]),
+      view: () => redraw(0),
+    });
+    plot.current = made;
+    return () => made.close();
+  }, [store]);
+  useEffect(() => plot.current?.follow(live), [live]);
+
+  /** @param {KeyboardEvent} event */
+  const key = (event) => {
+    const now = plot.current;
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (!now || event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea")) return;
+    const keys = {
+      ArrowLeft: () => now.pan(now.width * 0.15, 0),
+      ArrowRight: () => now.pan(-now.width * 0.15, 0),
+      "+": () => now.zoom(1 / 1.5),
+      "=": () => now.zoom(1 / 1.5),
+      "-": () => now.zoom(1.5),
+      0: () => now.fit(),
+      f: () => now.fit(),
+      l: () => live && now.follow(!now.view.follow),
+    };
+    const act = keys[/** @type {keyof typeof keys} */ (event.key)];
+    if (act) {
+      event.preventDefault();
+      act();
+    }
+  };
+
+  const follows = plot.current?.view.follow ?? false;
+  return html`<section class="timeline" aria-label="Timeline" onKeyDown=${key}>
+    <${Loops} store=${store} show=${(/** @type {number} */ from, /** @type {number} */ to) => plot.current?.show(from, to)} />
+    <div class="timeline-bar">
+      <div class="tools" role="toolbar" aria-label="The window of time">
+        <button class="quiet" title="Zoom out (-)" aria-label="Zoom out" onClick=${() => plot.current?.zoom(1.5)}><${MinusIcon} /></button>
+        <button class="quiet" title="Zoom in (+)" aria-label="Zoom in" onClick=${() => plot.current?.zoom(1 / 1.5)}><${PlusIcon} /></button>
+        <button class="quiet" title="Show everything (f)" onClick=${() => plot.current?.fit()}><${FitIcon} /> Fit</button>
+        ${live &&
+        html`<button class="quiet" title="Stay with the present (l)" aria-pressed=${follows ? "true" : "false"}
+          onClick=${() => plot.current?.follow(!follows)}><span class="dot"></span> Follow</button>`}
+      </div>
+      <ul class="legend" aria-label="What the marks mean">
+        ${LEGEND.map(([kind, words]) => html`<li key=${kind}><${Mark} kind=${kind} />${words}</li>`)}
+      </ul>
+    </div>
+    <div class="timeline-plot">
+      <div class="timeline-head">
+        <div class="lane-head"><b>${plural(count, "connection")}</b>${open ? html`, ${open} open` : ""}</div>
+        <canvas class="axis" ref=${axis} aria-hidden="true"></canvas>
+      </div>
+      <div class="lanes-scroller" ref=${scroller}>
+        <div class="lanes-body" style=${{ height: `${count * LANE}px` }}>
+          <canvas class="lanes-canvas" ref=${canvas} aria-hidden="true"></canvas>
+          <${Lanes} store=${store} first=${range[0]} last=${range[1]} enter=${enter}
+            reveal=${(/** @type {number} */ index) => plot.current?.reveal(index)} />
+        </div>
+      </div>
+      <div class="over" aria-hidden="true">
+        <div class="cross" ref=${cross} hidden></div>
+        <div class="tip" ref=${tip} hidden></div>
+      </div>
+      ${count === 0 && html`<${Nothing} store=${store} />`}
+    </div>
+  </section>`;
+}
+
+/** @param {Map<number, import("./store.js").Connection>} connections */
+function countOpen(connections) {
+  let count = 0;
+  for (const each of connections.values()) if (each.class === "open") count++;
+  return count;
+}
+
+/** @param {{store: import("./store.js").Store, show: (from: number, to: number) => void}} props */
+function Loops({ store, show }) {
+  const loops = useStore(store, (state) => state.loops);
+  if (!loops.length) return null;
+  const { connections, now } = store.state;
+  const latest = [...loops].reverse();
+  return html`<div class="loops">
+    ${latest.slice(0, TOLD).map(({ conns, sentence, gap, lifetime }) => {
+      const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
+      return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
+        onClick=${() => first && last && show(first.at, last.ended ?? now)}>
+        <${LoopIcon} /><b>Loop of ${conns.length}</b>
+        <span>each lived ${duration(lifetime)}, opened again after ${duration(gap)}</span>
+        <span class="dim"><bdi>${visible(sentence, 300)}</bdi></span>
+      </button>`;
+    })}
+    ${loops.length > TOLD && html`<span class="dim">and ${plural(loops.length - TOLD, "loop")} more</span>`}
+  </div>`;
+}
+
+/** @param {{store: import("./store.js").Store}} props */
+function Nothing({ store }) {
+  const header = useStore(store, (state) => state.header);
+  const live = useStore(store, (state) => state.live);
+  const loaded = useStore(store, (state) => state.loaded);
+  if (!loaded) return html`<p class="empty" role="status">Reading…</p>`;
+  if (!live) return html`<p class="empty">There is no connection in this recording.</p>`;
+  return html`<p class="empty">
+    Waiting for the first connection.${header.listen && html` Let your page connect to <code>ws://${visible(header.listen, 200)}</code>.`}
+  </p>`;
+}

@@ -1,0 +1,124 @@
+// What most probably happened, how sure that is, and the frames that say so.
+
+import { ApiError, getJson, Latest, postJson } from "./api.js";
+import { visible } from "./format.js";
+import { useStore } from "./store.js";
+import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
+
+/** Milliseconds between two questions: the whole recording is judged anew for each. */
+const PAUSE = 1500;
+
+/** @param {{store: import("./store.js").Store}} props */
+export function WhyPanel({ store }) {
+  const conn = useStore(store, (state) => state.selected?.conn ?? 0);
+  const [one, setOne] = useState(false);
+  const [found, setFound] = useState(/** @type {any} */ (null));
+  const [problem, setProblem] = useState(/** @type {string | null} */ (null));
+  // Only what ends or begins changes the verdict; frames alone do not.
+  const ended = useStore(store, (state) => (state.rev, endings(state.connections)));
+  const asking = useMemo(
+    () =>
+      new Latest(async (/** @type {number | null} */ which) => {
+        try {
+          setFound(await getJson("why", { conn: which }));
+          setProblem(null);
+        } catch (error) {
+          if (!(error instanceof ApiError)) throw error;
+          setProblem(error.message);
+        }
+      }, PAUSE),
+    [],
+  );
+  useEffect(() => () => asking.close(), [asking]);
+  useEffect(() => asking.ask(one && conn ? conn : null), [one, one && conn, ended]);
+
+  return html`<div class="pane why">
+    <div class="segments" role="group" aria-label="Of which connections">
+      <button class="quiet" aria-pressed=${one ? "false" : "true"} onClick=${() => setOne(false)}>the whole recording</button>
+      <button class="quiet" aria-pressed=${one ? "true" : "false"} disabled=${!conn} onClick=${() => setOne(true)}>connection ${conn || "…"}</button>
+    </div>
+    ${problem && html`<p class="error">${visible(problem, 400)}</p>`} ${!found && !problem && html`<p class="note" role="status">Judging…</p>`}
+    ${found && html`<${Verdict} store=${store} found=${found} />`}
+  </div>`;
+}
+
+/** @param {Map<number, import("./store.js").Connection>} connections */
+function endings(connections) {
+  let count = 0;
+  for (const each of connections.values()) if (each.ended !== null) count++;
+  return `${connections.size} ${count}`;
+}
+
+/** @param {{store: import("./store.js").Store, found: any}} props */
+function Verdict({ store, found }) {
+  return html`<div>
+    <p class="verdict-name"><code>${visible(found.verdict)}</code> <${Confidence} value=${found.confidence} /></p>
+    ${found.sentence && html`<p class="verdict-sentence"><bdi>${visible(found.sentence, 1000)}</bdi></p>`}
+    ${found.hint && html`<p class="hint"><bdi>${ticked(visible(found.hint, 1500))}</bdi></p>`}
+    <h3>Evidence</h3>
+    <${Evidence} store=${store} signs=${found.evidence ?? []} />
+    ${found.next?.length > 0 &&
+    html`<h3>What to try next</h3>
+      <ul class="next">${found.next.map((/** @type {any} */ step, /** @type {number} */ index) => html`<${Step} key=${index} store=${store} step=${step} />`)}</ul>`}
+    ${found.alternatives?.length > 0 &&
+    html`<h3>What else it might be</h3>
+      ${found.alternatives.map(
+        (/** @type {any} */ other) => html`<details key=${other.verdict}>
+          <summary><code>${visible(other.verdict)}</code> <${Confidence} value=${other.confidence} /></summary>
+          <${Evidence} store=${store} signs=${other.evidence ?? []} />
+        </details>`,
+      )}`}
+    ${(found.notes ?? []).map((/** @type {string} */ note) => html`<p class="note" key=${note}>${visible(note, 600)}</p>`)}
+  </div>`;
+}
+
+/** @param {{value: number}} props */
+function Confidence({ value }) {
+  const percent = Math.round(value * 100);
+  return html`<span class="confidence"><span class="bar" aria-hidden="true"><span style=${{ width: `${percent}%` }}></span></span>${percent}% sure</span>`;
+}
+
+/** Text between backticks as code. @param {string} text */
+function ticked(text) {
+  return text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
+}
+
+/** @param {{store: import("./store.js").Store, signs: any[]}} props */
+function Evidence({ store, signs }) {
+  return html`<ul class="evidence">
+    ${signs.map(
+      (sign, index) => html`<li key=${index} class=${(sign.weight ?? 0) < 0 ? "against" : "for"}>
+        <span class="sign" aria-label=${(sign.weight ?? 0) < 0 ? "against" : "for"}>${(sign.weight ?? 0) < 0 ? "−" : "+"}</span>
+        <span><bdi>${visible(sign.text, 800)}</bdi> ${(sign.cites ?? []).map((/** @type {any} */ cite) => html`<${Cite} store=${store} cite=${cite} />`)}</span>
+      </li>`,
+    )}
+  </ul>`;
+}
+
+/** @param {{store: import("./store.js").Store, cite: {conn: number, frame?: number | null}}} props */
+function Cite({ store, cite }) {
+  const { conn, frame } = cite;
+  return html`<button class="link cite" aria-label=${`connection ${conn}${frame ? `, frame ${frame}` : ""}`}
+    title=${`connection ${conn}${frame ? `, frame ${frame}` : ""}`}
+    onClick=${() => store.select(conn, { n: frame ?? null })}>#${conn}${frame ? ` frame ${frame}` : ""}</button> `;
+}
+
+/** @param {{store: import("./store.js").Store, step: {text: string, filter?: string, command?: string}}} props */
+function Step({ store, step }) {
+  const readonly = useStore(store, (state) => state.readonly);
+  const [answer, setAnswer] = useState("");
+  const add = async () => {
+    try {
+      await postJson("filters/add", { filter: step.filter });
+      setAnswer("It is on.");
+    } catch (error) {
+      setAnswer(error instanceof Error ? error.message : String(error));
+    }
+  };
+  const command = step.command || (step.filter && `hangup filter add '${step.filter.replaceAll("'", "'\\''")}'`);
+  return html`<li>
+    <span><bdi>${visible(step.text, 600)}</bdi></span>
+    ${command && html`<code class="command"><bdi>${visible(readonly || !step.filter ? command : step.filter, 600)}</bdi></code>`}
+    ${step.filter && !readonly && html`<button onClick=${add}>Switch on</button>`} ${answer && html`<span class="note" role="status">${visible(answer, 300)}</span>`}
+  </li>`;
+}
