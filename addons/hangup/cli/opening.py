@@ -85,13 +85,15 @@ class _own:
 
 async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse: bool) -> None:
     from hangup.web.access import Access
+    from hangup.web.exporting import Exporter
     from hangup.web.pages import routes
     from hangup.web.server import Server
     from hangup.web.worker import Worker
 
     access = Access(*sockets[0].getsockname()[:2])
     worker = Worker(path, {"live": False, "readonly": True, "name": name})
-    server = Server(sockets, access, routes=routes(worker))
+    exporter = Exporter(worker)
+    server = Server(sockets, access, routes=[*routes(worker), *exporter.routes()])
     ended = _until_told()
     screen = console()
     link = access.link()
@@ -104,6 +106,7 @@ async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse:
         await ended.wait()
     finally:
         await server.close()
+        await exporter.close()
         await worker.close()
 
 

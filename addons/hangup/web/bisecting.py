@@ -26,6 +26,7 @@ from hangup.filters.text import parse as parse_filter
 from hangup.proxy.bench import Bench, Run
 from hangup.proxy.live_bisect import Settings
 from hangup.proxy.run import Proxy
+from hangup.web.control import refuse_code
 from hangup.web.server import JsonHandler, Route
 from hangup.wire.url import Target
 
@@ -148,7 +149,10 @@ class _State(_Handler):
 class _Start(_Handler):
     def post(self) -> None:
         try:
-            settings = self.body(Start).settings()
+            asked = self.body(Start)
+            for text in () if self.has_token else asked.filters:
+                refuse_code(text)
+            settings = asked.settings()
             self.bench.start(self.control.recorder, settings)
         except ControlError as error:
             self.fail(409, str(error))

@@ -10,6 +10,8 @@ from msgspec import Struct
 from hangup import __version__
 from hangup.errors import ControlError, FilterError
 from hangup.filters.filter_set import Entry, FilterSet
+from hangup.filters.library.script import Script
+from hangup.filters.words import split
 from hangup.proxy.recorder import Recorder
 
 Action = Literal["add", "on", "off", "remove", "clear"]
@@ -68,10 +70,15 @@ class Control:
         """The filters, in order."""
         return self.filters.describe()
 
-    def change(self, action: Action, change: Change) -> list[dict[str, Any]]:
-        """Does it; it applies to the next frame of open connections. The filters concerned, as they are now."""
+    def change(self, action: Action, change: Change, *, trusted: bool = False) -> list[dict[str, Any]]:
+        """Does it; it applies to the next frame of open connections. The filters concerned, as they are now.
+
+        Only who is ``trusted`` may bring code along (:func:`refuse_code`).
+        """
         if self.recorder.closed:
             raise ControlError("the proxy is about to end")
+        if not trusted and (action == "add" or not self._present(change.filter)):
+            refuse_code(change.filter)
         if action != "clear" and not change.filter.strip():
             raise FilterError("a filter is needed, for instance: drop-heartbeat side=client")
         at = self.recorder.now()
@@ -89,8 +96,31 @@ class Control:
             entries = filters.clear(at)
         return [entry.describe() for entry in entries]
 
-    def edit(self, which: str, to: str) -> list[dict[str, Any]]:
+    def edit(self, which: str, to: str, *, trusted: bool = False) -> list[dict[str, Any]]:
         """Puts the filter ``to`` in the place of ``which``; it applies to the next frame of open connections."""
         if self.recorder.closed:
             raise ControlError("the proxy is about to end")
+        if not trusted:
+            refuse_code(to)
+            if not self._present(which):
+                refuse_code(which)
         return [self.filters.edit(which, to, self.recorder.now()).describe()]
+
+    def _present(self, which: str) -> bool:
+        """Whether there is such a filter, told without making one: to make a script runs it."""
+        which = which.strip()
+        return any(which in (str(e.id), e.name, e.text, e.filter.word()) for e in self.filters)
+
+
+def refuse_code(text: str) -> None:
+    """Raises :class:`FilterError` for the text form of a ``script``: that runs a file as the proxy's user.
+
+    Who has the token can read that user's files, and needs no proxy to run one. A browser is another matter: were a
+    foreign page to get in, it would get no further than the traffic.
+    """
+    words = split(text)
+    if words and words[0].raw == Script.word():
+        raise FilterError(
+            "a script runs code from a file, and the page may not: give it on the command line "
+            "(hangup filter add script …, or hangup proxy --filter)"
+        )

@@ -59,6 +59,10 @@ class Feed:
     async def batch(self) -> list[Event | Gap]:
         """Waits until there is something; all that there is, in order. A gap, if any, comes last."""
         await self._some.wait()
+        return self.take()
+
+    def take(self) -> list[Event | Gap]:
+        """The same without waiting: there may be nothing."""
         self._some.clear()
         batch: list[Event | Gap] = list(self._queue)
         self._queue.clear()

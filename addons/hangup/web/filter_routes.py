@@ -84,7 +84,7 @@ class _Edit(JsonHandler):
     def post(self) -> None:
         body = self.body(Edit)
         try:
-            changed = self.control.edit(body.filter, body.to)
+            changed = self.control.edit(body.filter, body.to, trusted=self.has_token)
         except ControlError as error:
             self.fail(503, str(error))
         except HangupError as error:

@@ -153,6 +153,8 @@ class Index:
         self.skipped = 0
         """Lines that could not be understood."""
         self.rev = 0
+        self.turns = 0
+        """Grows when a connection begins or ends, or may have."""
 
     def feed(self, lines: bytes, place: int) -> None:
         """Takes whole lines, the first of which stands at ``place``."""
@@ -201,6 +203,7 @@ class Index:
             lane = lanes.get(conn)
             if lane is None:
                 lane = lanes[conn] = Lane(conn)
+                self.turns += 1
             lane.rev = rev
             if isinstance(event, Frame):
                 byte, n = self._frame(lane, event), event.n
@@ -215,20 +218,21 @@ class Index:
             lane.classes.append(byte)
             lane.frames.append(n if 0 <= n < 1 << 32 else 0)
 
-    @staticmethod
-    def _frame(lane: Lane, event: Frame) -> int:
+    def _frame(self, lane: Lane, event: Frame) -> int:
         side = 1 if event.side == "server" else 0
         found = _CONTROL.get(event.opcode, DATA)
-        if found == DATA and event.fin:
+        if found == CLOSE:
+            self.turns += 1
+        elif found == DATA and event.fin:
             lane.messages[side] += 1
             if beats(event):
                 lane.heartbeats += 1
                 found = HEARTBEAT
         return (PROBLEM if event.problems else found) * 2 + side
 
-    @staticmethod
-    def _other(lane: Lane, event: AnyEvent) -> tuple[int, int]:
+    def _other(self, lane: Lane, event: AnyEvent) -> tuple[int, int]:
         """Class byte, and number of the frame if any."""
+        self.turns += 1
         if isinstance(event, Raw):
             return PROBLEM * 2 + (event.side == "server"), 0
         if isinstance(event, FilterEvent):

@@ -121,8 +121,6 @@ def _listen(source: BinaryIO, requests: queue.SimpleQueue[Request]) -> None:
 def main() -> None:
     """Reads the recording that the first request names; that request is answered once it is open."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(10)
     requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
     out = sys.stdout.buffer

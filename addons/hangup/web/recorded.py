@@ -30,7 +30,7 @@ class Recorded:
         """The diagnosis, once somebody asked for it."""
         self.more = True
         """Whether there was more to read when reading last stopped."""
-        self._loops: tuple[int, list[Loop]] = (-1, [])
+        self._loops: tuple[object, list[Loop]] = (None, [])
 
     def read(self, seconds: float) -> bool:
         """Reads on for so long; whether there may be more."""
@@ -63,10 +63,12 @@ class Recorded:
     def loops(self) -> list[Loop]:
         """The loops so far; each lane knows the number of its own."""
         index = self.index
-        rev, found = self._loops
-        if rev != index.rev:
+        known, found = self._loops
+        # Whether a loop still goes on is a matter of seconds; to look for that with each frame would be too often.
+        now = index.turns, index.ledger.stopped, index.ledger.last_at // 1
+        if known != now:
             found = loops.find(index.ledger.connections.values(), now=index.ledger.last_at)
-            self._loops = index.rev, found
+            self._loops = now, found
             member = {conn: number for number, loop in enumerate(found) for conn in loop.conns}
             for lane in index.lanes.values():
                 if lane.loop != member.get(lane.conn):

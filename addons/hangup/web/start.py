@@ -9,10 +9,16 @@ from datetime import UTC, datetime
 
 from hangup.errors import HangupError
 from hangup.proxy.run import Proxy
+from hangup.web import bisecting, filter_routes
 from hangup.web.access import Access
 from hangup.web.control import Control
+from hangup.web.exporting import Exporter
+from hangup.web.live import Live
+from hangup.web.pages import routes as page
+from hangup.web.pages import sources
 from hangup.web.running import Running, StateFile
 from hangup.web.server import Route, Server
+from hangup.web.worker import Worker
 
 
 def start(
@@ -50,7 +56,15 @@ def start(
         mode=" ".join(settings.modes) or "reverse",
         started=running.started,
     )
-    server = Server(sockets, access, control, routes)
+    facts = {"live": True, "readonly": False, "origin": f"http://{access.address}"}
+    worker = Worker(recorder.path.absolute(), facts)
+    proxy.exits.push_async_callback(worker.close)
+    exporter = Exporter(worker)
+    proxy.exits.push_async_callback(exporter.close)
+    live = Live(recorder, proxy.filters, lambda: proxy.bench.phase)
+    proxy.exits.callback(live.close)
+    pages = [*page(worker, sources(listen, settings.target)), *exporter.routes(), *live.routes()]
+    server = Server(sockets, access, control, [*pages, *filter_routes.ROUTES, *bisecting.routes(proxy), *routes])
     proxy.exits.push_async_callback(server.close)
     try:
         proxy.exits.callback(StateFile(running).remove)

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-import hangup
 from hangup.errors import ControlError
+from hangup.web import child
 from hangup.web.reading import HEAD
-
-GOODBYE = 2.0
-"""Seconds that the process may take to end before it is killed."""
 
 
 class Answered(NamedTuple):
@@ -40,6 +34,11 @@ class Worker:
         self._starting = asyncio.Lock()
         self._closed = False
 
+    @property
+    def name(self) -> str:
+        """What the file is called, without its suffix."""
+        return Path(self.facts.get("name") or self.path).stem
+
     async def ask(self, query: str, given: dict[str, str]) -> Answered:
         """The answer to a query of :mod:`hangup.web.queries`. Raises :class:`ControlError` when there is none."""
         async with self._starting:
@@ -50,25 +49,9 @@ class Worker:
         return await self._send({"query": query, "given": given})
 
     async def _start(self) -> None:
-        root = str(Path(hangup.__file__).resolve().parent.parent)
-        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        options: dict[str, Any] = {"start_new_session": True}  # Ctrl-C on the terminal is not for it
-        if sys.platform == "win32":
-            options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS}
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-m",
-                "hangup.web.reading",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path},
-                limit=1 << 20,
-                **options,
-            )
-        except OSError as error:
-            raise ControlError(f"the process that reads the recording cannot be started: {error}") from None
+        self._process = await child.start(
+            "hangup.web.reading", stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=1 << 20
+        )
         self._listener = asyncio.create_task(self._listen(self._process))
         opened = await self._send({"path": str(self.path.absolute()), "facts": self.facts})
         if opened.status != 200:
@@ -107,18 +90,7 @@ class Worker:
             for answer in self._waiting.values():
                 if not answer.done():
                     answer.set_exception(ControlError("the process that reads the recording has ended"))
-            await self._bury(process)
-
-    @staticmethod
-    async def _bury(process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), GOODBYE)
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await child.end(process)
 
     async def _end(self) -> None:
         if self._process is not None and self._process.stdin is not None:
