@@ -87,6 +87,26 @@ def until(condition: Callable[[], bool]) -> None:
 # Writing.
 
 
+def test_large_payloads_are_written_as_they_are(tmp_path: Path) -> None:
+    """Also beside fields that look like what is filled in."""
+    data = bytes(range(256)) * 100
+    told = '"base64":""'
+    large: list[ev.Frame | ev.Part | ev.Raw] = [
+        ev.Frame(at=1.0, conn=1, n=1, side="client", opcode="binary", mask="00112233", base64=data),
+        ev.Frame(at=1.0, conn=1, n=2, side="server", rsv=4, base64=data[:-1], message=told * 9, problems=(told,)),
+        ev.Frame(at=1.0, conn=1, n=3, side="server", text=told * 9000),
+        ev.Part(at=1.0, conn=1, n=4, side="server", head="827f", base64=data[:-2]),
+        ev.Raw(at=1.0, conn=1, side="server", base64=data, problems=("not-a-frame",), sha256=told),
+    ]
+    out = Journal(tmp_path / "run.jsonl", HEADER)
+    for event in large:
+        before = ev.encode(event)
+        out.write(event)
+        assert ev.encode(event) == before
+    out.close()
+    assert list(read(out.path)) == large
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     written = [handshake(), text(0.2, "client", 1), end(0.3, "server"), ev.Stop(at=0.4, http=3)]
     out = Journal(tmp_path / "a" / "b" / "run.jsonl", HEADER)

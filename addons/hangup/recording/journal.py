@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
+from pybase64 import b64encode
 
 from hangup.errors import RecordingError
 from hangup.recording.cutting import Cutter
@@ -135,8 +136,8 @@ class Journal:
         if self._cutter is not None:
             event = self._cutter.cut(event)
         try:
-            if type(event) in _WITH_PAYLOAD and len(event.text or event.base64 or "") > LARGE:  # type: ignore[attr-defined]
-                line = _encode_lines((event,))  # is slower for a small event, and spares a large one a copy
+            if isinstance(event, _WITH_PAYLOAD) and len(event.text or event.base64 or "") > LARGE:
+                line = _large_line(event)
             else:
                 line = _encode(event) + b"\n"
             self._lines.append(line)
@@ -375,6 +376,22 @@ def _blocks(lines: list[bytes]) -> list[bytes]:
     if small:
         blocks.append(b"".join(small))
     return blocks
+
+
+def _large_line(event: Frame | Part | Raw) -> bytes:
+    """The line of an event with a large payload. Base64 by a library many times as fast as the encoder's own."""
+    data = event.base64
+    if not data:
+        return _encode_lines((event,))  # is slower for a small event, and spares a large one a copy
+    event.base64 = b""
+    try:
+        line = _encode(event)
+    finally:
+        event.base64 = data
+    # What may stand before it is chosen from short lists of words, and cannot be mistaken for it.
+    head, mark, tail = line.partition(b'"base64":""')
+    assert mark
+    return b"".join((head, b'"base64":"', b64encode(data), b'"', tail, b"\n"))
 
 
 def _count(lines: bytes) -> int:
