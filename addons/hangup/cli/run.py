@@ -110,6 +110,20 @@ class RunLive(Live):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Certificate authority (PEM) of the backend.",
 )
+@click.option(
+    "--backend-log",
+    "backend_logs",
+    multiple=True,
+    metavar="FILE",
+    help="Follow the backend's log, so that a traceback stands next to the end. Repeatable.",
+)
+@click.option(
+    "--backend-cmd",
+    "backend_command",
+    default="",
+    metavar="COMMAND",
+    help="Start the backend too, and stop it with the rest; its output is its log.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
     names: tuple[str, ...],
@@ -124,6 +138,8 @@ def run(
     quiet: bool,
     insecure: bool,
     ca: Path | None,
+    backend_logs: tuple[str, ...],
+    backend_command: str,
     command: tuple[str, ...],
 ) -> None:
     """Run a frontend's COMMAND with the proxy between it and its backend.
@@ -143,6 +159,8 @@ def run(
     config = load()
     if web is not None and no_web:
         raise UsageError("--web and --no-web: one of the two")
+    if "-" in backend_logs:
+        raise UsageError("--backend-log -: standard input is the command's; give a file")
     executable = shutil.which(command[0])
     if executable is None:
         where = "there is no such file" if os.path.dirname(command[0]) else "it is not on the PATH"
@@ -164,6 +182,8 @@ def run(
         ca=ca,
         presets=shared,
         filters=chosen_filters,
+        backend_logs=list(backend_logs),
+        backend_command=backend_command,
     )
     running: list[Foreground] = []
     problems: list[HangupError] = []
