@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 
 from hangup.cli import bisecting_page
-from hangup.cli.bisect_options import Options
-from hangup.cli.screen import console
+from hangup.cli.bisect_options import Options, interruptible
+from hangup.cli.bisect_progress import showing
+from hangup.cli.screen import console, tell
 from hangup.errors import UsageError
 from hangup.experiment import failure as failures
-from hangup.experiment.document import Document
+from hangup.experiment.document import UNRESOLVED, Document
+from hangup.experiment.keeping import Run, keep
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
-from hangup.experiment.trial import Result, Trial
 from hangup.filters.text import parse as parse_filter
 from hangup.recording.formats import open_recording
 from hangup.wire.url import Target, parse_listen, parse_target
+
+if TYPE_CHECKING:
+    from hangup.peer.lab import Lab
+    from hangup.proxy.recorder import Recorder
+
+INTERRUPTED = "interrupted"
 
 EXAMPLES = """\b
 Examples:
@@ -29,12 +38,13 @@ Examples:
   hangup bisect --live ws://localhost:8000      (the page's own reconnects are the trials)
   hangup bisect run.jsonl --serve               (the page, against the recorded server)
   hangup bisect run.jsonl ws://localhost:8000 --fails-when "code=1006 within=2s"
+  hangup bisect run.jsonl --start "uvicorn app:app --port {port}"
   hangup bisect run.jsonl ws://localhost:8000 --json | jq .verdict
 """
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("what", nargs=-1, required=True, metavar="[RECORDING] TARGET")
+@click.argument("what", nargs=-1, metavar="[RECORDING] [TARGET]")
 @click.option("--live", is_flag=True, help="Experiment on the page itself: its reconnects are the trials.")
 @click.option("--serve", is_flag=True, help="Experiment on the page, with the recorded server in the backend's place.")
 @click.option(
@@ -54,6 +64,23 @@ Examples:
 @click.option("--connections", type=int, help="Budget: connections (400; with --live 60).")
 @click.option("--seconds", default=600.0, show_default=True, help="Budget: seconds.")
 @click.option("--seed", default=0, show_default=True, help="For a run that can be repeated.")
+@click.option(
+    "--start",
+    "--backend-cmd",
+    "start",
+    default="",
+    metavar="COMMAND",
+    help="Start this backend, and end it afterwards; {port} stands for TARGET's port, or a free one. Its output is "
+    "its log.",
+)
+@click.option(
+    "--backend-log",
+    "backend_logs",
+    multiple=True,
+    metavar="FILE",
+    help="Follow the backend's log, so that the verdict has its words at the moment of the failure. Repeatable.",
+)
+@click.option("--wait", default=20.0, show_default=True, help="Seconds that a backend may take to start.")
 @click.option("--record", default="recordings", show_default=True, type=click.Path(path_type=Path))
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")
 @click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificate authority (PEM).")
@@ -72,6 +99,9 @@ def bisect(
     connections: int | None,
     seconds: float,
     seed: int,
+    start: str,
+    backend_logs: tuple[str, ...],
+    wait: float,
     record: Path,
     insecure: bool,
     ca: Path | None,
@@ -86,7 +116,8 @@ def bisect(
     """
     if live and serve:
         raise UsageError("--live and --serve: one of the two")
-    if len(what) != (1 if live or serve else 2):
+    need = (0 if live else 1) + (0 if serve or start else 1)
+    if not need <= len(what) <= need + bool(start and not serve):
         raise UsageError("hangup bisect needs RECORDING and TARGET, or --live TARGET, or RECORDING --serve")
     options = Options(
         failure=failures.parse(fails_when) if fails_when else None,
@@ -96,6 +127,9 @@ def bisect(
         seconds=seconds,
         seed=seed,
         record=record,
+        start=start,
+        backend_logs=backend_logs,
+        wait=wait,
         insecure=insecure,
         ca=ca,
         as_json=as_json,
@@ -105,81 +139,102 @@ def bisect(
         from hangup.cli.live_bisecting import bisect_served
 
         sys.exit(bisect_served(what[0], conn, parse_listen(listen), leave, options))
-    target = parse_target(what[-1])
+    target = parse_target(what[-1]) if len(what) > (0 if live else 1) else None
     if live:
         from hangup.cli.live_bisecting import bisect_live
 
         sys.exit(bisect_live(target, parse_listen(listen), leave, options))
-    sys.exit(_replayed(what[0], target, conn, options))
+    try:
+        code = _replayed(what[0], target, conn, options)
+    except KeyboardInterrupt:  # before there was a trial, or of somebody in a hurry
+        tell(INTERRUPTED)
+        code = UNRESOLVED
+    sys.exit(code)
 
 
-def _replayed(recording: str, target: Target, conn: int | None, options: Options) -> int:
+def _replayed(recording: str, target: Target | None, conn: int | None, options: Options) -> int:
     reading = read_case(open_recording(recording), conn, options.failure)
     out = console()
-    files: dict[str, str] = {}
-    took = 0.0
     if reading.failure.by == "client":
-        verdict = bisecting_page.unasked(reading)
-    else:
-        if not options.quiet:
-            out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
-        verdict, trials, took = asyncio.run(_bisect(reading, target, options))
-        files = _write(reading, verdict, target, trials)
-    about: dict[str, object] = {"recording": recording, "target": str(target), "failure": str(reading.failure)}
-    document = Document(verdict=verdict, seconds=took, about=about, files=files)
-    return bisecting_page.present(out, document, options)
+        about = _about(recording, target, reading)
+        return bisecting_page.present(out, Document(verdict=bisecting_page.unasked(reading), about=about), options)
+    if not options.quiet:
+        out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
+        out.file.flush()
+    return asyncio.run(_bisect(recording, reading, target, options))
 
 
-async def _bisect(reading: Reading, target: Target, options: Options) -> tuple[Verdict, Path, float]:
+async def _bisect(recording: str, reading: Reading, target: Target | None, options: Options) -> int:
     from hangup.peer.lab import Budget, Lab
-    from hangup.proxy.recorder import Recorder
 
     out = console()
-    source = f"bisect of connection {reading.transcript.conn}"
-    recorder = Recorder(options.record, target=str(target), mode="bisect", source=source)
-    number = 0
-
-    def progress(trial: Trial, result: Result) -> None:
-        nonlocal number
-        number += 1
-        if not options.quiet:
-            bisecting_page.progress(out, trial, result, number)
-
-    task = asyncio.current_task()
-    assert task is not None
-    with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        lab = Lab(
-            reading.transcript,
-            target,
-            reading.failure,
-            reading.case,
-            recorder,
-            budget=Budget(options.connections or 400, options.seconds),
-            survive=options.survive,
-            seed=options.seed,
-            insecure=options.insecure,
-            ca=options.ca,
-            progress=progress,
-        )
-        verdict = await lab.run(search(reading.case, given=options.given))
+    verdict = Verdict(reproduced=False, stopped=INTERRUPTED)
+    runs: list[Run] = []
+    seconds = 0.0
+    with interruptible():
+        with suppress(asyncio.CancelledError):
+            source = f"bisect of connection {reading.transcript.conn}"
+            async with backend(target, options, mode="bisect", source=source) as (recorder, where):
+                target = where
+                lab = Lab(
+                    reading.transcript,
+                    where,
+                    reading.failure,
+                    reading.case,
+                    recorder,
+                    budget=Budget(options.connections or 400, options.seconds),
+                    survive=options.survive,
+                    seed=options.seed,
+                    insecure=options.insecure,
+                    ca=options.ca,
+                )
+                runs.append(Run("trials", recorder.path, lab.trials))
+                verdict = await _search(lab, reading, out, options)
+                seconds = lab.seconds
         verdict.seed = options.seed
-        return verdict, recorder.path, lab.seconds
-    finally:
-        recorder.close()
+        url = target.origin if target is not None else ""
+        document = keep(reading, verdict, runs, url, _about(recording, target, reading), seconds)
+        return bisecting_page.present(out, document, options)
 
 
-def _write(reading: Reading, verdict: Verdict, target: Target, trials: Path) -> dict[str, str]:
-    """Writes the reproducer beside the trials."""
-    from hangup.experiment.script import reproducer
+async def _search(lab: Lab, reading: Reading, out: Console, options: Options) -> Verdict:
+    growing = Verdict()
+    if options.quiet:
+        return await lab.run(search(reading.case, given=options.given, verdict=growing))
+    with showing(out, growing) as shown:
+        lab.progress = shown.tried
+        return await lab.run(search(reading.case, given=options.given, watch=shown.standing, verdict=growing))
 
-    files = {"trials": str(trials)}
-    if verdict.reproduced and verdict.minimal is not None:
-        request = reading.transcript.survey.request
-        path = trials.with_name(f"{trials.stem}-reproduce.py")
-        wait = (reading.failure.within or reading.case.lifetime) + 1
-        text = reproducer(reading.case, verdict, request, target.origin + request.target, wait, path.name)
-        path.write_text(text, encoding="utf-8")
-        files["reproducer"] = str(path)
-    return files
+
+def _about(recording: str, target: Target | None, reading: Reading) -> dict[str, object]:
+    return {
+        "recording": recording,
+        "target": str(target) if target is not None else None,
+        "failure": str(reading.failure),
+    }
+
+
+@asynccontextmanager
+async def backend(
+    target: Target | None, options: Options, *, mode: str, source: str
+) -> AsyncIterator[tuple[Recorder, Target]]:
+    """A recorder, and the backend that is tried: started if that was asked for, its log in the recording."""
+    from hangup.peer.check import started
+    from hangup.proxy.backend import Backends, Follower
+    from hangup.proxy.recorder import Recorder
+
+    async with AsyncExitStack() as stack:
+        recorder = Recorder(options.record, target=str(target or ""), mode=mode, source=source, on_loss=_lost)
+        stack.callback(recorder.close)
+        logs = Backends(recorder, list(options.backend_logs), "")
+        stack.push_async_callback(logs.stop)
+        if options.start:
+            follower = Follower(recorder, Path(options.start.split()[0]).name)
+            stack.callback(follower.close)
+            target = await stack.enter_async_context(started(options.start, target, options.wait, follower.line))
+        assert target is not None
+        yield recorder, target
+
+
+def _lost(message: str, count: int) -> None:
+    tell(message)

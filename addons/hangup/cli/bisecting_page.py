@@ -1,4 +1,4 @@
-"""What ``hangup bisect`` shows: the ladder while it is climbed, then the verdict."""
+"""What ``hangup bisect`` shows in the end: the verdict, in the form that was asked for."""
 
 from __future__ import annotations
 
@@ -6,31 +6,15 @@ import json
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.bisect_options import Options
+from hangup.cli.bisect_progress import ladder
 from hangup.cli.screen import safe
-from hangup.experiment.document import Document
-from hangup.experiment.evidence import Outcome
+from hangup.experiment.document import Document, telling_lines
 from hangup.experiment.reading import Reading
-from hangup.experiment.search import Tried, Verdict
-from hangup.experiment.trial import Result, Trial
-from hangup.recording.units import printable
-
-COLOURS = {Outcome.FAILED: "red", Outcome.SURVIVED: "green", Outcome.UNRESOLVED: "yellow"}
-
-
-def progress(console: Console, trial: Trial, result: Result, number: int) -> None:
-    """One line for one trial."""
-    line = Text(f"{number:4}  ", "dim")
-    line.append(f"{trial.arm:<24}")
-    line.append(result.outcome.value, COLOURS[result.outcome])
-    if result.lifetime is not None:
-        line.append(f"  after {result.lifetime:.2f} s", "dim")
-    if result.outcome is Outcome.UNRESOLVED and result.sentence:
-        line.append(f"  {printable(result.sentence, 100)}", "dim")
-    console.print(line)
+from hangup.experiment.search import Minimal, Verdict
+from hangup.recording.units import plural, printable
 
 
 def unasked(reading: Reading) -> Verdict:
@@ -57,7 +41,9 @@ def present(console: Console, document: Document, options: Options) -> int:
         click.echo(document.markdown(), nl=False)
     else:
         show(console, document)
-        console.print(f"{document.verdict.connections} connections, {document.seconds:.1f} s", style="dim")
+        connections = plural(document.verdict.connections, "connection")
+        beside = f"; {document.replayed} more by replay" if document.replayed else ""
+        console.print(f"{connections}, {document.seconds:.1f} s{beside}", style="dim")
     return document.exit_code
 
 
@@ -70,18 +56,15 @@ def show(console: Console, document: Document) -> None:
         console.print(Text(f"  {verdict.claim}"))
     console.print()
     if verdict.ladder:
-        console.print(_ladder(verdict.ladder))
-    minimal = verdict.minimal
-    if minimal is not None:
-        frames = ", ".join(map(str, minimal.frames)) or "none at all"
-        console.print(Text("smallest failing exchange  ", "bold") + Text(f"client frame {frames}"))
-        if minimal.payload is not None:
-            shown = printable(minimal.payload[:200].decode(errors="backslashreplace"), 160)
-            console.print(Text(f"  {minimal.opcode} {shown!r}"))
-        if minimal.size_limit is not None:
-            console.print(Text(f"  the limit is {minimal.size_limit} bytes"))
-        if minimal.neighbour:
-            console.print(Text("  ") + safe(minimal.neighbour, "dim", 160))
+        console.print(ladder(verdict.ladder))
+        console.print()
+    if verdict.minimal is not None:
+        _minimal(console, verdict.minimal)
+    if document.log:
+        console.print(Text("the backend's log at that moment", "bold"))
+        for entry in document.log:
+            for line in telling_lines(entry.text):
+                console.print(Text("  ") + safe(line, "dim", 300))
     if verdict.cure:
         console.print(Text("cure  ", "bold") + Text(verdict.cure, "green"))
     if not verdict.proved and verdict.standing and verdict.reproduced:
@@ -94,17 +77,21 @@ def show(console: Console, document: Document) -> None:
             console.print(Text(f"  {name:<40}") + Text(why, "dim"))
     if verdict.stopped:
         console.print(Text(f"stopped: {verdict.stopped}", "yellow"))
+    width = max((len(what) for what in document.files), default=0)
     for what, path in document.files.items():
-        console.print(Text(f"{what}  ", "bold") + safe(path))
+        console.print(Text(f"{what:<{width}}  ", "bold") + safe(path))
+    for problem in document.problems:
+        console.print(safe(problem, "red"))
 
 
-def _ladder(tried: list[Tried]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-    table.add_column("what was changed")
-    table.add_column("failed", justify="right")
-    table.add_column("", no_wrap=True)
-    table.add_column("filter", overflow="fold", style="dim")
-    for arm in tried:
-        outcome = Text(arm.outcome.value, COLOURS[arm.outcome])
-        table.add_row(arm.title, str(arm.counts), outcome, Text(" + ".join(arm.filters)))
-    return table
+def _minimal(console: Console, minimal: Minimal) -> None:
+    frames = ", ".join(map(str, minimal.frames)) or "none at all: to open is enough"
+    what = "client frame" if len(minimal.frames) == 1 else "client frames"
+    console.print(Text("smallest failing exchange  ", "bold") + Text(f"{what} {frames}"))
+    if minimal.payload is not None:
+        shown = printable(minimal.payload[:200].decode(errors="backslashreplace"), 160)
+        console.print(Text(f"  {minimal.opcode} {shown!r}"))
+    if minimal.size_limit is not None:
+        console.print(Text(f"  the limit is {minimal.size_limit} bytes"))
+    if minimal.neighbour:
+        console.print(Text("  ") + safe(minimal.neighbour, "dim", 160))

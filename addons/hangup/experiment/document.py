@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct, field
 
 from hangup.experiment.search import Verdict
@@ -10,7 +12,10 @@ from hangup.recording.events import Log
 NOT_REPRODUCED, UNRESOLVED = 3, 4
 
 LOG_SHOWN = 20
-"""Lines of a backend's log entry that stand in a document: the last ones, as those name the exception."""
+"""Lines of a backend's log entry that are shown: the last ones."""
+
+_FRAME = re.compile(r'\s*(?:File "|at )')
+_LIBRARY = re.compile(r'\s*(?:File "[^"]*(?:-packages[/\\]|lib[/\\]python\d|<frozen)|at .*(?:node_modules|\(?node:))')
 
 
 class Document(Struct, kw_only=True):
@@ -18,7 +23,8 @@ class Document(Struct, kw_only=True):
 
     ``seconds`` is how long the trials took. ``files`` are what was written: what it is -> its path. ``recording`` and
     ``neighbour`` are the paths of the smallest failing exchange, and of the nearest to it that does not fail, each a
-    recording of its own; empty where there is none. ``log`` is what the backend logged at the moment of the failure.
+    recording of its own; empty where there is none. ``log`` is what the backend logged at the moment of the failure,
+    ``replayed`` the connections that a live bisect used beside the page's, and ``problems`` what could not be written.
     """
 
     verdict: Verdict
@@ -28,6 +34,8 @@ class Document(Struct, kw_only=True):
     recording: str = ""
     neighbour: str = ""
     log: list[Log] = field(default_factory=list)
+    replayed: int = 0
+    problems: list[str] = field(default_factory=list)
 
     @property
     def headline(self) -> str:
@@ -48,11 +56,15 @@ class Document(Struct, kw_only=True):
         if self.recording:
             made["minimal"] = {
                 **(minimal if isinstance(minimal, dict) else {}),
+                "shrunk": isinstance(minimal, dict),
                 "recording": self.recording,
                 "neighbour_recording": self.neighbour or None,
             }
         log = [{"at": line.at, "source": line.source, "text": line.text} for line in self.log]
-        return made | {"log": log, "seconds": round(self.seconds, 3), "files": self.files}
+        made |= {"log": log, "seconds": round(self.seconds, 3), "files": self.files}
+        if self.replayed:
+            made["replayed"] = self.replayed
+        return made | {"problems": self.problems} if self.problems else made
 
     def markdown(self) -> str:
         """The page for an issue."""
@@ -75,7 +87,7 @@ class Document(Struct, kw_only=True):
         if self.log:
             lines += ["", "The backend's log at that moment:", "", "```"]
             for entry in self.log:
-                lines += [line.replace("```", "'''") for line in last_lines(entry.text)]
+                lines += [line.replace("```", "'''") for line in telling_lines(entry.text)]
             lines.append("```")
         if verdict.cure:
             lines += ["", f"Cure: `{verdict.cure}`"]
@@ -95,9 +107,20 @@ def headline(verdict: Verdict) -> str:
     return f"most probably {verdict.verdict} ({verdict.probability:.0%}), not proved"
 
 
-def last_lines(text: str) -> list[str]:
-    """The end of a log entry: what a traceback says is in its last lines."""
-    lines = text.splitlines()
+def telling_lines(text: str) -> list[str]:
+    """A log entry without what libraries called one another: of a traceback the frames of the backend's own code, and
+    the end, which names the exception."""
+    lines: list[str] = []
+    skipping = False
+    for line in text.splitlines():
+        if _FRAME.match(line):
+            skipping = _LIBRARY.match(line) is not None
+        elif not line.startswith("    "):
+            skipping = False
+        if not skipping:
+            lines.append(line)
+        elif lines and lines[-1] != "  …":
+            lines.append("  …")
     return lines if len(lines) <= LOG_SHOWN else ["…", *lines[-LOG_SHOWN:]]
 
 

@@ -35,12 +35,14 @@ class Trial(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """What came of a trial: ``lifetime`` in seconds from opening, ``conn`` where it is recorded."""
+    """What came of a trial: ``lifetime`` in seconds from opening, ``conn`` where it is recorded, ``conns`` all of its
+    connections where there were several."""
 
     outcome: Outcome
     lifetime: float | None = None
     conn: int | None = None
     sentence: str = ""
+    conns: tuple[int, ...] = ()
 
 
 class ClientFrame(Struct, frozen=True):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.errors import BackendError
 from hangup.experiment.evidence import Outcome
@@ -62,6 +63,8 @@ class Lab:
         self.ca = ca
         self.progress = progress
         self.connections = 0
+        self.trials: list[tuple[Trial, Result]] = []
+        """What was tried so far, and what came of it."""
         self._started = asyncio.get_running_loop().time()
 
     @property
@@ -95,11 +98,12 @@ class Lab:
     async def carry_out(self, trial: Trial) -> Result:
         """One trial: its clients at once, of which any that fails is a failure."""
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
-        for wanted in (Outcome.FAILED, Outcome.UNRESOLVED):
-            for result in results:
-                if result.outcome is wanted:
-                    return result
-        return results[0]
+        order = [Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED]
+        result = min(results, key=lambda each: order.index(each.outcome))
+        if len(results) > 1:
+            result = replace(result, conns=tuple(each.conn for each in results if each.conn is not None))
+        self.trials.append((trial, result))
+        return result
 
     async def _play(self, trial: Trial, client: int) -> Result:
         self.connections += 1

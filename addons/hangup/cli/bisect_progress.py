@@ -1,0 +1,160 @@
+"""How a bisect goes: a line for each trial, or on a terminal the ladder with a bar below it."""
+
+from __future__ import annotations
+
+from math import log
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from hangup.experiment.client_side import CLIENT_RUNGS
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.search import PROOF, SETTLED, Tried, Verdict
+from hangup.experiment.server_side import RUNGS
+from hangup.experiment.trial import Result, Trial
+from hangup.recording.units import plural, printable
+
+COLOURS = {Outcome.FAILED: "red", Outcome.SURVIVED: "green", Outcome.UNRESOLVED: "yellow"}
+
+TITLES = {rung.name: rung.title for rung in (*RUNGS, *CLIENT_RUNGS)} | {
+    "control": "as it was recorded",
+    "frames": "fewer messages",
+    "payload": "less in the message",
+    "size": "another size",
+}
+SHRINKING = ("frames", "payload", "size")
+SHRINKS = 40
+"""Trials that the minimiser usually takes; the bar must go by something."""
+
+
+class Lines:
+    """Where there is no terminal: a line for each trial."""
+
+    def __init__(self, console: Console, verdict: Verdict) -> None:
+        self.console = console
+        self.verdict = verdict
+        self.number = 0
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def tried(self, trial: Trial, result: Result) -> None:
+        """A trial is over."""
+        self.number += 1
+        line = Text(f"{self.number:4}  ", "dim")
+        line.append(f"{trial.arm:<24}")
+        line.append(result.outcome.value, COLOURS[result.outcome])
+        if result.lifetime is not None:
+            line.append(f"  after {result.lifetime:.2f} s", "dim")
+        if result.outcome is Outcome.UNRESOLVED and result.sentence:
+            line.append(f"  {printable(result.sentence, 100)}", "dim")
+        self.say(line)
+
+    def standing(self, standing: list[tuple[str, float]]) -> None:
+        """How probable each explanation is by now."""
+        words = "   ".join(f"{verdict} {weight:.0%}" for verdict, weight in standing[:3])
+        self.say(Text(f"      {words}", "dim"))
+
+    def remark(self, text: str) -> None:
+        """Something between the trials."""
+        self.say(Text(f"\n{text}\n", "dim"))
+
+    def say(self, text: Text) -> None:
+        """Prints it at once: whoever reads a pipe reads it now."""
+        self.console.print(text)
+        self.console.file.flush()
+
+
+class Page(Lines):
+    """On a terminal: the ladder as it is climbed, what stands, and a bar; gone when it is over."""
+
+    def __init__(self, console: Console, verdict: Verdict) -> None:
+        super().__init__(console, verdict)
+        self._standing: list[tuple[str, float]] = []
+        self._first = 0.0
+        self._shrunk = 0
+        self._done = 0.0
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(32),
+            TextColumn("{task.fields[trials]}"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("control", total=1.0, trials="")
+        self._live = Live(console=console, get_renderable=self._render, transient=True, refresh_per_second=8)
+
+    def __enter__(self) -> Page:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def tried(self, trial: Trial, result: Result) -> None:
+        """A trial is over."""
+        self.number += 1
+        self._shrunk += trial.arm in SHRINKING
+        stage, done = self._stage(trial)
+        self._done = max(self._done, done)  # a bar that goes back helps nobody
+        doing = TITLES.get(trial.arm, trial.arm)
+        said = f"{plural(self.number, 'trial')}  {doing}: {result.outcome.value}"
+        self._progress.update(self._task, description=stage, completed=self._done, trials=said)
+
+    def standing(self, standing: list[tuple[str, float]]) -> None:
+        """How probable each explanation is by now."""
+        self._standing = standing
+        self._first = self._first or standing[0][1]
+
+    def remark(self, text: str) -> None:
+        """The bar says it."""
+
+    def _stage(self, trial: Trial) -> tuple[str, float]:
+        """Where it is, and how far that is of the whole."""
+        verdict = self.verdict
+        if trial.arm in SHRINKING:
+            return "smaller", 0.8 + 0.2 * (1 - 0.5 ** (self._shrunk / SHRINKS * 3))
+        if verdict.cure:
+            return "proof", 0.6 + 0.2 * min(1.0, log(max(verdict.p, PROOF)) / log(PROOF))
+        if not verdict.reproduced:
+            return "control", 0.05 * min(2, self.number)
+        best = self._standing[0][1] if self._standing else self._first
+        return "ladder", 0.1 + 0.5 * max(0.0, min(1.0, (best - self._first) / max(SETTLED - self._first, 0.01)))
+
+    def _render(self) -> RenderableType:
+        parts: list[RenderableType] = []
+        room = max(3, self.console.size.height - 6)
+        if self.verdict.ladder:
+            parts.append(ladder(self.verdict.ladder[-room:]))
+        if self._standing:
+            words = Text("standing  ", "bold")
+            for verdict, weight in self._standing[:3]:
+                words.append(f"{verdict} ").append(f"{weight:.0%}   ", "dim")
+            words.no_wrap, words.overflow = True, "ellipsis"
+            parts.append(words)
+        return Group(*parts, self._progress)
+
+
+def showing(console: Console, verdict: Verdict) -> Lines:
+    """What fits the console; ``verdict`` is the one that grows."""
+    terminal = console.is_terminal and not console.is_dumb_terminal
+    return Page(console, verdict) if terminal else Lines(console, verdict)
+
+
+def ladder(tried: list[Tried]) -> Table:
+    """The rungs that were tried, and what came of them."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column("what was changed")
+    table.add_column("failed", justify="right")
+    table.add_column("", no_wrap=True)
+    table.add_column("filter", overflow="fold", style="dim")
+    for arm in tried:
+        outcome = Text(arm.outcome.value, COLOURS[arm.outcome])
+        table.add_row(arm.title, str(arm.counts), outcome, Text(" + ".join(arm.filters)))
+    return table

@@ -1,0 +1,107 @@
+"""What is kept of an experiment: the smallest failing exchange and its neighbour as recordings, a program that shows
+the failure, the backend's words at that moment; and the document that names them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from hangup.errors import HangupError, RecordingError
+from hangup.experiment.document import Document
+from hangup.experiment.exchange import Trials, nearest, smallest
+from hangup.experiment.logged import logged
+from hangup.experiment.reading import Reading
+from hangup.experiment.script import reproducer
+from hangup.experiment.search import Verdict
+from hangup.experiment.trial import Result
+from hangup.recording.events import Log
+from hangup.recording.excerpt import write_excerpt
+from hangup.recording.formats import Recording, open_recording
+
+
+class Run(Struct):
+    """Trials, and the recording in which they are; ``what`` it is called among the files."""
+
+    what: str
+    path: Path
+    trials: Trials
+
+
+def keep(
+    reading: Reading | None,
+    verdict: Verdict,
+    runs: Sequence[Run],
+    url: str,
+    about: Mapping[str, object] | None = None,
+    seconds: float = 0.0,
+) -> Document:
+    """Writes it all beside the first of ``runs``. ``url`` is the target, without a path."""
+    document = Document(verdict=verdict, seconds=seconds, about=dict(about or {}))
+    document.files = {run.what: str(run.path) for run in runs}
+    if reading is None:
+        return document
+    recordings = [_open(run.path) for run in runs]
+    document.log = _logged([*recordings, reading.transcript.recording], reading)
+    if not verdict.reproduced:
+        return document
+    try:
+        _write_exchange(document, reading, list(zip(runs, recordings, strict=True)))
+        if reading.failure.by != "client":
+            document.files["reproducer"] = _reproducer(reading, verdict, url, runs[0].path)
+    except RecordingError as error:
+        document.problems.append(str(error))
+    return document
+
+
+def _write_exchange(document: Document, reading: Reading, runs: Sequence[tuple[Run, Recording | None]]) -> None:
+    verdict = document.verdict
+    beside = runs[0][0].path
+    for run, recording in reversed(runs):
+        found = smallest(reading.case, verdict, run.trials)
+        if found is None or recording is None:
+            continue
+        what = "minimal" if verdict.minimal is not None else "failing"
+        document.recording = _excerpt(recording, found, beside, what, f"fails: {verdict.verdict}")
+        document.files[what] = document.recording
+        near = nearest(reading.case, verdict, run.trials)
+        if near is not None:
+            document.neighbour = _excerpt(recording, near, beside, "survives", "the nearest that does not fail")
+            document.files["survives"] = document.neighbour
+        return
+
+
+def _open(path: Path) -> Recording | None:
+    try:
+        return open_recording(str(path))
+    except HangupError:  # the disk was full, say: the verdict holds all the same
+        return None
+
+
+def _logged(recordings: Sequence[Recording | None], reading: Reading) -> list[Log]:
+    """From the trials if the backend's log was followed, else from the recording that it began with."""
+    for recording in recordings:
+        if recording is not None and (log := logged(recording, reading.failure)):
+            return log
+    return []
+
+
+def _excerpt(recording: Recording, result: Result, beside: Path, what: str, note: str) -> str:
+    conns = result.conns or ((result.conn,) if result.conn is not None else ())
+    return str(write_excerpt(recording, conns, beside.with_name(f"{beside.stem}-{what}.jsonl"), note))
+
+
+def _reproducer(reading: Reading, verdict: Verdict, url: str, beside: Path) -> str:
+    request = reading.transcript.survey.request
+    path = beside.with_name(f"{beside.stem}-reproduce.py")
+    wait = (reading.failure.within or reading.case.lifetime) + 1
+    text = reproducer(reading.case, verdict, request, url + request.target, wait, path.name)
+    try:
+        # As a recording it may hold secrets: cookies, a token.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise RecordingError(f"cannot write {path}: {error.strerror or error}") from None
+    return str(path)
