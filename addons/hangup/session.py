@@ -140,10 +140,17 @@ class Direction:
                     counters.bytes += len(payload)
                     counters.last_n, counters.last_at = n, at
                     counters.last_opcode = "text" if opcode == TEXT else "binary"
+                    problems: tuple[str, ...] = ()
+                    data64: bytes | None = None
                     try:
-                        text, data64 = payload.decode() if payload else None, None
+                        text = payload.decode() if payload else None
                     except UnicodeDecodeError:
                         text, data64 = None, payload
+                        if opcode == TEXT:
+                            problems = ("invalid-utf8",)
+                    else:
+                        if session.bulky(len(payload)):
+                            text, data64 = None, payload
                     emit(
                         events.Frame(
                             at=at,
@@ -154,7 +161,7 @@ class Direction:
                             mask=key.hex() if key is not None else None,
                             text=text,
                             base64=data64,
-                            problems=("invalid-utf8",) if data64 is not None and opcode == TEXT else (),
+                            problems=problems,
                         )
                     )
                 else:
@@ -211,8 +218,9 @@ class Session:
     ``conn`` is its number in the recording; ``emit`` takes its events; ``deflate`` is what permessage-deflate was
     negotiated to (``given`` what the client was told, where a filter made that differ), ``unknown_extension`` whether
     there is one that we cannot read; ``mask`` may be a faster masking function. With ``emit_lines`` simple data
-    frames are not emitted as events but given to it encoded. ``chain`` are its filters, which hold at most
-    ``hold_limit`` bytes of each side. Times (``at``) are seconds from the recording's start.
+    frames are not emitted as events but given to it encoded; ``bulky`` says of a payload's size in bytes whether its event
+    had better carry it as base64 even if it is text. ``chain`` are its filters, which hold at most ``hold_limit`` bytes
+    of each side. Times (``at``) are seconds from the recording's start.
     """
 
     def __init__(
@@ -225,12 +233,14 @@ class Session:
         unknown_extension: bool = False,
         mask: Mask = pure_mask,
         emit_lines: EmitLines | None = None,
+        bulky: Callable[[int], bool] = lambda size: False,
         chain: Chain | None = None,
         hold_limit: int = HOLD_LIMIT,
     ) -> None:
         self.conn = conn
         self.emit = emit
         self.emit_lines = emit_lines
+        self.bulky = bulky
         self.n = 0
         client_deflate = deflate if isinstance(given, bool) else given
         self.client = Direction(self, "client", client_deflate, unknown_extension, mask)

@@ -227,6 +227,7 @@ class Hangup:
             unknown_extension=any(e.name != "permessage-deflate" for e in parse_extensions(extensions)),
             mask=fast_mask,
             emit_lines=recorder.emit_lines if recorder.takes_lines and not hooks else None,
+            bulky=recorder.bulky,
             chain=shaken.chain,
             hold_limit=ctx.options.hangup_hold_limit,
         )

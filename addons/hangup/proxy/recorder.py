@@ -20,7 +20,7 @@ BEHIND = 4 << 20
 LARGE = 16 << 10
 HEAVY = 128 << 10
 """Of large texts (over LARGE bytes) so many bytes are written as text between two flushes. What is beyond goes as
-base64: escaping text for JSON costs three times as much, and would then be what limits the traffic."""
+base64: escaping text for JSON costs many times as much, and would then be what limits the traffic."""
 
 FLUSH_AFTER = 0.01
 """Seconds that a line may wait in memory: well within the 50 ms after which it must be in the file."""
@@ -90,12 +90,17 @@ class Recorder:
         self.conns += 1
         return self.conns
 
+    def bulky(self, size: int) -> bool:
+        """Whether a payload of so many bytes goes into the file as base64, even if it is text."""
+        if size <= LARGE:
+            return False
+        self._carried += size
+        return self._carried > HEAVY
+
     def emit(self, event: Event) -> None:
         """Writes an event; what is not a data frame goes to the sums and the listeners too."""
-        if isinstance(event, Frame | Part) and (text := event.text) is not None and len(text) > LARGE:
-            self._carried += len(text)
-            if self._carried > HEAVY:
-                event.text, event.base64 = None, text.encode()
+        if isinstance(event, Part) and event.text is not None and self.bulky(len(event.text)):
+            event.text, event.base64 = None, event.text.encode()
         self._write(event)
         if self._timer is None:
             self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -104,6 +105,7 @@ class Proxy:
         self.echo: Callable[[str], None] = lambda text: None
         """Is given the backend's output, line by line."""
         self._failure: HangupError | None = None
+        self._own_process = False
         self._starting: asyncio.Task[None] | None = None
         self._log = _Log(warn)
         self._master: master.Master | None = None
@@ -125,6 +127,7 @@ class Proxy:
         factory: Callable[[], asyncio.AbstractEventLoop] | None = None
         if self.settings.uvloop:
             factory = _uvloop()
+        self._own_process = True
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(self.serve())
 
@@ -186,6 +189,10 @@ class Proxy:
         for text in self._log.problems:
             self.warn(text)
         self.on_ready(self)
+        if self._own_process:
+            # All that was imported and set up stays: the collector need not walk through it while traffic passes.
+            gc.collect()
+            gc.freeze()
 
     def _make_master(self) -> master.Master:
         s = self.settings
