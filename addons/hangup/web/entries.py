@@ -181,10 +181,10 @@ class FindQuery(OfConnection):
         matches: list[int] = []
         until = time.monotonic() + SEARCH
         for number, place, own in entries.places(max(0, self.from_), total):
-            if number & 63 == 0 and (time.monotonic() >= until or len(matches) >= MATCHES):
-                return {"matches": matches, "next": number, "upto": number}
             if self._may(lane, own) and fits(recorded.event(place)):
                 matches.append(number)
+            if number & 63 == 63 and (time.monotonic() >= until or len(matches) >= MATCHES):
+                return {"matches": matches, "next": number + 1, "upto": number + 1}
         return {"matches": matches, "next": None, "upto": total}
 
     def _may(self, lane: Lane, own: int | None) -> bool:

@@ -240,6 +240,8 @@ class Index:
             return OTHER, event.n or 0
         if isinstance(event, Part):
             return OTHER, event.n
+        if isinstance(event, Stop) or isinstance(event, Note) and event.lost:
+            self._touch_all()
         if isinstance(event, Handshake):
             lane.handshake = len(lane.places)
         return OTHER, 0
