@@ -218,9 +218,9 @@ class Session:
     ``conn`` is its number in the recording; ``emit`` takes its events; ``deflate`` is what permessage-deflate was
     negotiated to (``given`` what the client was told, where a filter made that differ), ``unknown_extension`` whether
     there is one that we cannot read; ``mask`` may be a faster masking function. With ``emit_lines`` simple data
-    frames are not emitted as events but given to it encoded; ``bulky`` says of a payload's size in bytes whether its event
-    had better carry it as base64 even if it is text. ``chain`` are its filters, which hold at most ``hold_limit`` bytes
-    of each side. Times (``at``) are seconds from the recording's start.
+    frames are not emitted as events but given to it encoded; ``bulky`` says of a payload's size in bytes whether its
+    event had better carry it as base64 even if it is text. ``chain`` are its filters, which hold at most
+    ``hold_limit`` bytes of each side. Times (``at``) are seconds from the recording's start.
     """
 
     def __init__(

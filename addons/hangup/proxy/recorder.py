@@ -99,8 +99,8 @@ class Recorder:
 
     def emit(self, event: Event) -> None:
         """Writes an event; what is not a data frame goes to the sums and the listeners too."""
-        if isinstance(event, Part) and event.text is not None and self.bulky(len(event.text)):
-            event.text, event.base64 = None, event.text.encode()
+        if isinstance(event, Part) and (text := event.text) is not None and self.bulky(len(text)):
+            event.text, event.base64 = None, text.encode()
         self._write(event)
         if self._timer is None:
             self._timer = self._loop.call_later(FLUSH_AFTER, self._flush)
