@@ -1,0 +1,438 @@
+// Test Connection: what a browser is told of a connection, beside what the recorder saw of it.
+
+import { getJson } from "./api.js";
+import { account, attempt, lived } from "./attempt.js";
+import { useCatalogue } from "./completion.js";
+import { changeFilters } from "./filters.js";
+import { duration, plural, visible } from "./format.js";
+import { useStore } from "./store.js";
+import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
+
+/** @typedef {import("./attempt.js").Outcome} Outcome */
+/** @typedef {import("./store.js").Connection} Connection */
+/** @typedef {"proxy" | "direct"} Route */
+/** @typedef {{number: number, route: Route, outcome: Outcome | null, conn: number | null, unseen: boolean}} Try */
+/** @typedef {{number: number, route: Route, what: string, text: string, at: number}} Line */
+/**
+ * @typedef {object} Form  What is written in the form, as it is written.
+ * @property {string} path
+ * @property {string} protocols
+ * @property {string} messages
+ * @property {string} beat
+ * @property {string} key
+ * @property {string} word
+ * @property {string} custom
+ * @property {string} every
+ * @property {string} times
+ * @property {string} hold
+ * @property {boolean} direct
+ */
+
+/** Milliseconds for which the recorder's account of an ended connection is waited for. */
+const PATIENCE = 4000;
+/** Milliseconds between two attempts. */
+const PAUSE = 250;
+const LINES = 1000;
+const TRIES = 200;
+
+/** What a session has found; it stays while another panel is looked at. */
+class Session {
+  constructor() {
+    /** @type {Try[]} */
+    this.tries = [];
+    /** @type {Line[]} */
+    this.lines = [];
+    /** @type {AbortController | null} */
+    this.running = null;
+    /** @type {Set<() => void>} */
+    this.listeners = new Set();
+    /** @type {Form | null} */
+    this.form = null;
+    /** @type {Set<number>} */
+    this.matched = new Set();
+    this.number = 0;
+  }
+
+  changed() {
+    for (const listener of [...this.listeners]) listener();
+  }
+
+  clear() {
+    this.tries = [];
+    this.lines = [];
+    this.changed();
+  }
+
+  /** @param {Line} line */
+  say(line) {
+    this.lines.push(line);
+    if (this.lines.length > LINES) this.lines.splice(0, this.lines.length - LINES);
+    this.changed();
+  }
+
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {Omit<import("./attempt.js").Plan, "url">} plan
+   * @param {{routes: [Route, string][], times: number}} how
+   */
+  async run(store, plan, { routes, times }) {
+    const running = (this.running = new AbortController());
+    const { signal } = running;
+    this.changed();
+    for (let time = 0; time < times && !signal.aborted; time++) {
+      for (const [route, url] of routes) {
+        if (signal.aborted) break;
+        await this.once(store, route, { ...plan, url }, signal);
+        await new Promise((done) => setTimeout(done, PAUSE));
+      }
+    }
+    this.running = null;
+    this.changed();
+  }
+
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {Route} route
+   * @param {import("./attempt.js").Plan} plan
+   * @param {AbortSignal} signal
+   */
+  async once(store, route, plan, signal) {
+    /** @type {Try} */
+    const made = { number: ++this.number, route, outcome: null, conn: null, unseen: false };
+    const before = store.state.order[0] ?? 0;
+    this.tries.push(made);
+    if (this.tries.length > TRIES) this.tries.shift();
+    const say = (/** @type {string} */ what, /** @type {string} */ text, /** @type {number} */ at) =>
+      this.say({ number: made.number, route, what, text, at });
+    say("note", `connecting to ${plan.url}`, 0);
+    made.outcome = await attempt(plan, say, signal);
+    this.changed();
+    if (route !== "proxy" || made.outcome.code === null) return;
+    const path = new URL(plan.url).pathname;
+    const seen = await recorded(store, (each) => each.conn > before && !this.matched.has(each.conn) && ours(each) && each.path.split("?")[0] === path);
+    made.conn = seen?.conn ?? null;
+    made.unseen = !seen;
+    if (seen) this.matched.add(seen.conn);
+    this.changed();
+  }
+}
+
+/** @param {Connection} connection */
+const ours = (connection) => connection.kind === "test" || connection.origin === location.origin;
+
+/**
+ * The first connection that is looked for, once its end is known as well; null when it does not come.
+ * @param {import("./store.js").Store} store
+ * @param {(connection: Connection) => boolean} wanted
+ * @returns {Promise<Connection | null>}
+ */
+function recorded(store, wanted) {
+  return new Promise((resolve) => {
+    const find = () => {
+      const { connections, order } = store.state;
+      for (let index = order.length - 1; index >= 0; index--) {
+        const each = connections.get(order[index]);
+        if (each && wanted(each)) return each;
+      }
+      return null;
+    };
+    const look = () => {
+      const found = find();
+      if (found?.ended !== null && found?.ended !== undefined) finish(found);
+    };
+    const finish = (/** @type {Connection | null} */ found) => {
+      ended();
+      clearTimeout(timer);
+      resolve(found);
+    };
+    const ended = store.subscribe(look);
+    const timer = setTimeout(() => finish(find()), PATIENCE);
+    look();
+  });
+}
+
+/** @type {WeakMap<import("./store.js").Store, Session>} */
+const sessions = new WeakMap();
+
+/** @param {import("./store.js").Store} store */
+function sessionOf(store) {
+  let session = sessions.get(store);
+  if (!session) sessions.set(store, (session = new Session()));
+  return session;
+}
+
+/** @param {{store: import("./store.js").Store}} props */
+export function TestPanel({ store }) {
+  const session = sessionOf(store);
+  const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
+  const [status, setStatus] = useState(/** @type {any} */ (null));
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    const listener = () => redraw(0);
+    session.listeners.add(listener);
+    return () => session.listeners.delete(listener);
+  }, [session]);
+  useEffect(() => {
+    getJson("status").then(setStatus, (error) => setProblem(error.message));
+  }, []);
+  if (!status) return html`<div class="pane">${problem && html`<p class="error" role="alert">${visible(problem, 300)}</p>`}</div>`;
+  if (!status.listen)
+    return html`<div class="pane"><p class="note">This proxy has no address of its own that a page could connect to: the system sends its traffic to it.</p></div>`;
+  return html`<div class="pane test-panel">
+    <${Ask} store=${store} session=${session} status=${status} />
+    <${Sums} session=${session} />
+    <${Tries} store=${store} session=${session} />
+    <${Log} session=${session} />
+  </div>`;
+}
+
+/** @param {any} status @param {string} path @returns {[Route, string][]} */
+function urls(status, path) {
+  const whole = path.startsWith("/") ? path : `/${path}`;
+  /** @type {[Route, string][]} */
+  const found = [["proxy", `ws://${status.listen.replace(/^(0\.0\.0\.0|\[::\]):/, `${location.hostname}:`)}${whole}`]];
+  // The target's own path is for the proxy to say, not for who connects to it.
+  const origin = /^wss?:\/\/[^/?#]+/.exec(status.target ?? "")?.[0];
+  if (origin) found.push(["direct", `${origin}${whole}`]);
+  return found;
+}
+
+/** @param {import("./store.js").Store} store */
+function paths(store) {
+  const { connections, order } = store.state;
+  const found = new Set();
+  for (const conn of order) {
+    const each = connections.get(conn);
+    if (each && each.kind === "app" && found.size < 20) found.add(each.path);
+  }
+  return [...found];
+}
+
+/** @param {Form} form @param {import("./completion.js").Catalogue | null} known @returns {string | null} */
+function beatOf(form, known) {
+  if (form.beat === "none") return null;
+  if (form.beat === "custom") return form.custom;
+  if (form.beat === "json") return JSON.stringify({ [form.key]: form.word });
+  if (form.beat === "text") return "ping";
+  if (form.beat === "empty") return "";
+  if (form.beat === "engine.io") return "2";
+  return known?.forms.find(({ name }) => name === form.beat)?.ping ?? null;
+}
+
+const COMMON = ["text", "json", "engine.io", "empty"];
+
+/** @param {{store: import("./store.js").Store, session: Session, status: any}} props */
+function Ask({ store, session, status }) {
+  const known = useCatalogue();
+  const order = useStore(store, (state) => state.order);
+  const seen = paths(store);
+  const [form, setForm] = useState(
+    /** @returns {Form} */ () =>
+      session.form ?? {
+        path: "", protocols: "", messages: "", beat: "none", key: "type", word: "ping", custom: "ping", every: "1",
+        times: "1", hold: "10", direct: true,
+      },
+  );
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    if (!form.path && seen[0]) setForm((now) => ({ ...now, path: seen[0] }));
+  }, [order]);
+  session.form = form;
+  /** @param {keyof Form} name */
+  const field = (name) => ({
+    name,
+    value: form[name],
+    onInput: (/** @type {any} */ event) => setForm((now) => ({ ...now, [name]: event.currentTarget.value })),
+  });
+  const all = urls(status, form.path || "/");
+  const start = () => {
+    const every = Number(form.every);
+    const hold = Number(form.hold);
+    const times = Number(form.times);
+    if (!(every >= 0.05 && hold >= 0.1 && times >= 1)) {
+      setProblem("the period is at least 0.05 s, the wait at least 0.1 s, and one attempt is the least");
+      return;
+    }
+    setProblem("");
+    const protocols = form.protocols.split(",").map((name) => name.trim()).filter(Boolean);
+    const messages = form.messages.split("\n").filter((line) => line.trim() !== "");
+    const plan = { protocols, messages, beat: beatOf(form, known), every, hold };
+    void session.run(store, plan, { routes: form.direct ? all : all.slice(0, 1), times: Math.min(times, 1000) });
+  };
+  const running = session.running !== null;
+  return html`<form class="test-form" onSubmit=${(/** @type {any} */ event) => (event.preventDefault(), running || start())}>
+    <label class="wide">Path <input class="mono" type="text" list="test-paths" placeholder="/ws" required spellcheck=${false} ...${field("path")} /></label>
+    <datalist id="test-paths">${seen.map((path) => html`<option key=${path} value=${path}></option>`)}</datalist>
+    <label>Subprotocols <input class="mono" type="text" placeholder="none" spellcheck=${false} ...${field("protocols")} /></label>
+    <label>Heartbeat
+      <select ...${field("beat")} onChange=${field("beat").onInput}>
+        <option value="none">none</option>
+        <option value="text">text: ping</option>
+        <option value="json">JSON with a key</option>
+        <option value="engine.io">Engine.IO: 2</option>
+        <option value="empty">an empty message</option>
+        <option value="custom">other…</option>
+        ${known && html`<optgroup label="As spoken by">
+          ${known.forms
+            .filter(({ name, ping }) => ping !== null && !COMMON.includes(name))
+            .map((each) => html`<option key=${each.name} value=${each.name}>${each.spoken}: ${visible(each.ping, 40)}</option>`)}
+        </optgroup>`}
+      </select>
+    </label>
+    ${form.beat === "json" &&
+    html`<label>Key <input class="mono" type="text" required ...${field("key")} /></label> <label>Value <input class="mono" type="text" ...${field("word")} /></label>`}
+    ${form.beat === "custom" && html`<label>It says <input class="mono" type="text" placeholder="ping, or hex:c000" ...${field("custom")} /></label>`}
+    ${form.beat !== "none" && html`<label>every <span class="unit"><input type="number" min="0.05" step="any" required ...${field("every")} /> s</span></label>`}
+    <label>Attempts <input type="number" min="1" max="1000" required ...${field("times")} /></label>
+    <label>Held for <span class="unit"><input type="number" min="0.1" step="any" required ...${field("hold")} /> s</span></label>
+    <label class="wide">Messages once it is open, one a line
+      <textarea class="mono" rows="2" spellcheck=${false} placeholder=${'{"type":"hello"}'} ...${field("messages")}></textarea>
+    </label>
+    ${all.length > 1 &&
+    html`<label class="wide check"><input type="checkbox" checked=${form.direct} onChange=${(/** @type {any} */ event) => setForm((now) => ({ ...now, direct: event.currentTarget.checked }))} />
+      for comparison also direct to <code>${visible(all[1][1], 120)}</code></label>`}
+    ${problem && html`<p class="error wide" role="alert">${problem}</p>`}
+    <div class="wide buttons">
+      ${running
+        ? html`<button type="button" class="primary" key="stop" onClick=${() => session.running?.abort()}>Stop</button>`
+        : html`<button type="submit" class="primary" key="start">Test Connection</button>`}
+      ${session.tries.length > 0 && !running && html`<button type="button" class="quiet" onClick=${() => session.clear()}>Clear</button>`}
+      <span class="dim">through <code>${visible(all[0][1], 120)}</code></span>
+    </div>
+  </form>`;
+}
+
+/** @param {Try[]} tries @param {Route} route */
+function sums(tries, route) {
+  const over = tries.filter((each) => each.route === route && each.outcome && each.outcome.code !== null && !each.outcome.stopped);
+  const lives = over.map((each) => lived(/** @type {Outcome} */ (each.outcome))).filter((life) => life !== null).sort((a, b) => a - b);
+  /** @type {Map<string, number>} */
+  const ends = new Map();
+  for (const { outcome } of over) {
+    const words = outcome?.error ? "not allowed" : outcome?.held ? "held" : `${outcome?.code}${outcome?.opened === null ? ", did not open" : ""}`;
+    ends.set(words, (ends.get(words) ?? 0) + 1);
+  }
+  return {
+    count: over.length,
+    opened: lives.length,
+    held: over.filter((each) => each.outcome?.held).length,
+    ends: [...ends].sort((a, b) => b[1] - a[1]),
+    lifetime: lives.length ? lives[Math.floor(lives.length / 2)] : null,
+  };
+}
+
+const ROUTES = /** @type {Record<Route, string>} */ ({ proxy: "through the proxy", direct: "direct" });
+
+/** The attempts together. @param {{session: Session}} props */
+function Sums({ session }) {
+  const proxy = sums(session.tries, "proxy");
+  const direct = sums(session.tries, "direct");
+  if (proxy.count + direct.count < 2) return null;
+  const rows = /** @type {[Route, ReturnType<typeof sums>][]} */ ([["proxy", proxy], ["direct", direct]]).filter(([, sum]) => sum.count);
+  return html`<table class="sums">
+      <caption class="visually-hidden">The attempts together</caption>
+      <thead><tr><th scope="col">attempts</th><th scope="col">opened</th><th scope="col">ended with</th><th scope="col">median lifetime</th></tr></thead>
+      <tbody>
+        ${rows.map(
+          ([route, sum]) => html`<tr key=${route}>
+            <th scope="row">${ROUTES[route]}</th>
+            <td>${sum.opened} of ${sum.count}</td>
+            <td>${sum.ends.map(([words, count], index) => html`${index > 0 && ", "}<span class=${words === "held" ? "good" : ""}>${words} ${count > 1 ? `(${count}×)` : ""}</span>`)}</td>
+            <td>${sum.lifetime === null ? "–" : duration(sum.lifetime)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+    ${rows.length > 1 && html`<p class="note">${compared(proxy, direct)}</p>`}`;
+}
+
+/** @param {ReturnType<typeof sums>} proxy @param {ReturnType<typeof sums>} direct */
+function compared(proxy, direct) {
+  const same = proxy.ends.map(([words]) => words).sort().join() === direct.ends.map(([words]) => words).sort().join();
+  if (same && proxy.held) return "It holds either way.";
+  if (same) return "It ends the same way without the proxy: the proxy is not the cause.";
+  if (direct.held && !proxy.held) return "Direct it holds, through the proxy it does not: look at the filters that are on, and at what the handshake says of its host.";
+  if (proxy.held && !direct.held) return "Through the proxy it holds, direct it does not: what a filter changes, or the Host and Origin that the backend is shown.";
+  return "The two end differently.";
+}
+
+/** What the page and the recorder say of each. @param {{store: import("./store.js").Store, session: Session}} props */
+function Tries({ store, session }) {
+  const connections = useStore(store, (state) => state.connections);
+  const last = session.tries.slice(-12).reverse();
+  return html`<ol class="tries" aria-label="Attempts, the latest first" aria-live="polite">
+    ${last.map((each) => html`<${Tried} key=${each.number} store=${store} tried=${each} connection=${each.conn === null ? null : connections.get(each.conn) ?? null} />`)}
+  </ol>`;
+}
+
+/** @param {{store: import("./store.js").Store, tried: Try, connection: Connection | null}} props */
+function Tried({ store, tried, connection }) {
+  const { outcome, route, number } = tried;
+  const kind = !outcome ? "open" : outcome.held ? "good" : outcome.stopped ? "neutral" : outcome.clean ? "neutral" : "bad";
+  return html`<li class=${`try ${kind}`}>
+    <div class="head"><b>#${number}</b> ${ROUTES[route]}
+      ${connection && html` <button class="link" onClick=${() => store.select(connection.conn)}>connection ${connection.conn}</button>`}</div>
+    <dl>
+      <dt>The page says</dt>
+      <dd class="page-says">${outcome ? html`<bdi>${visible(account(outcome, duration), 400)}</bdi>` : "…"}</dd>
+      ${route === "proxy" &&
+      html`<dt>The wire says</dt>
+        <dd class="wire-says">${wire(tried, connection)}</dd>`}
+    </dl>
+    ${connection && refuses(connection) && html`<${Refused} store=${store} connection=${connection} />`}
+  </li>`;
+}
+
+/** @param {Try} tried @param {Connection | null} connection */
+function wire(tried, connection) {
+  if (connection) return html`<bdi>${visible(connection.sentence, 600)}</bdi>`;
+  if (tried.unseen) return "nothing of it is in the recording: it did not reach the proxy";
+  if (!tried.outcome) return "…";
+  return tried.outcome.code === null ? "it never set out" : "…";
+}
+
+/** Whether it may be the Origin: not let in, or let in and shown the door. @param {Connection} connection */
+const refuses = ({ status, code, by }) => status === 403 || status === 401 || (by === "server" && (code === 1008 || code === 4403 || code === 4401));
+
+/** @param {{store: import("./store.js").Store, connection: Connection}} props */
+function Refused({ store, connection }) {
+  const [said, setSaid] = useState("");
+  const filters = useStore(store, (state) => state.filters);
+  const { connections, order } = store.state;
+  const app = order.map((conn) => connections.get(conn)).find((each) => each && !ours(each) && each.kind === "app" && each.origin);
+  const filter = app?.origin ? `origin ${app.origin}` : "origin";
+  const there = filters.some((each) => each.on && each.filter === filter);
+  const add = async () => setSaid((await changeFilters(store, "add", { filter })) || "It is on: test again.");
+  return html`<p class="hint">A backend that checks where a page comes from refuses this one: its Origin is <code>${location.origin}</code>.
+    ${app?.origin ? " With this filter it comes from where the application does:" : " With this filter it comes from the backend's own host:"}
+    <code class="command">${visible(filter, 200)}</code>
+    ${!there && html`<button type="button" onClick=${add}>Switch on</button>`} ${said && html`<span class="note" role="status">${said}</span>`}</p>`;
+}
+
+/** @param {{session: Session}} props */
+function Log({ session }) {
+  const box = useRef(/** @type {any} */ (null));
+  const end = useRef(true);
+  useEffect(() => {
+    if (end.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+  });
+  if (!session.lines.length) return null;
+  const scrolled = (/** @type {any} */ event) => {
+    const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
+    end.current = scrollTop + clientHeight > scrollHeight - 20;
+  };
+  const attempts = session.tries.filter((each) => each.outcome).length;
+  return html`<details class="log" open>
+    <summary>Log <span class="dim">${plural(attempts, "attempt")}</span></summary>
+    <div class="lines mono" role="log" aria-label="What happened" tabindex="0" ref=${box} onScroll=${scrolled}>
+      ${session.lines.slice(-300).map(
+        (line, index) => html`<div key=${index} class=${line.what}>
+          <span class="dim">#${line.number}${line.route === "direct" ? " direct" : ""}</span>
+          <span class="time">${line.at.toFixed(3)}</span>
+          <span class="what">${line.what === "note" ? "" : line.what}</span>
+          <span class="text"><bdi>${visible(line.text, 400)}</bdi></span>
+        </div>`,
+      )}
+    </div>
+  </details>`;
+}
