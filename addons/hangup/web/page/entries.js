@@ -9,7 +9,9 @@ import { html, useEffect, useMemo, useReducer, useRef, useState } from "./vendor
 const ROW = 22;
 /** Milliseconds without a key before it is searched. */
 const REST = 200;
-const OPCODES = ["text", "binary", "continuation", "close", "ping", "pong"];
+const OPCODES = ["text", "binary", "continuation", "ping", "pong", "close"];
+/** What can be asked for beside them. */
+const OTHERS = ["heartbeat", "filter", "log", "raw", "end"];
 
 /** @param {{store: import("./store.js").Store, connection: import("./store.js").Connection}} props */
 export function Entries({ store, connection }) {
@@ -107,10 +109,12 @@ function FilterBar({ set }) {
     <select aria-label="Opcode" value=${query.opcode} onChange=${(/** @type {any} */ event) => update({ opcode: value(event) })}>
       <option value="">any opcode</option>
       ${OPCODES.map((opcode) => html`<option key=${opcode} value=${opcode}>${opcode}</option>`)}
+      <option disabled>—</option>
+      ${OTHERS.map((kind) => html`<option key=${kind} value=${kind}>${kind}</option>`)}
     </select>
     <input type="search" aria-label="Text" placeholder="text" value=${query.text} spellcheck=${false}
       onInput=${(/** @type {any} */ event) => update({ text: value(event) }, REST)} />
-    <input type="search" aria-label="JSON path" placeholder="JSON path, e.g. $.type" class="mono" value=${query.path} spellcheck=${false}
+    <input type="search" aria-label="JSON path" placeholder="$.type==ping" class="mono" value=${query.path} spellcheck=${false}
       onInput=${(/** @type {any} */ event) => update({ path: value(event) }, REST)} />
     <label><input type="checkbox" checked=${query.problems} onChange=${(/** @type {any} */ event) => update({ problems: event.currentTarget.checked })} /> problems</label>
   </form>`;

@@ -7,6 +7,9 @@ import { Payload } from "./payload.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
 
+/** The kinds of events that have something to be read. */
+const SAYS = new Set(["frame", "part", "raw", "log"]);
+
 /** @param {{store: import("./store.js").Store, connection: import("./store.js").Connection}} props */
 export function EntryView({ store, connection }) {
   const selected = useStore(store, (state) => state.selected);
@@ -56,33 +59,30 @@ function title(entry) {
 
 /** @param {{entry: any, connection: import("./store.js").Connection}} props */
 function Body({ entry, connection }) {
-  const event = entry.event ?? {};
   const since = connection.opened === null ? "" : `${duration(entry.at - connection.opened)} after it opened`;
   const before = connection.ended !== null && connection.ended >= entry.at ? `${duration(connection.ended - entry.at)} before it ended` : "";
   const facts = [
     ["at", [`${clock(entry.at, 1e-6)} s`, since, before].filter(Boolean).join(", ")],
     entry.length !== undefined && entry.length !== null && ["length", size(entry.length)],
-    event.fin === false && ["fin", "0, more fragments follow"],
-    event.rsv && ["rsv", `${event.rsv}${event.rsv & 4 ? ", compressed" : ""}`],
-    event.mask && ["mask", event.mask],
+    entry.fin === false && ["fin", "0, more fragments follow"],
+    entry.rsv && ["rsv", `${entry.rsv}${entry.rsv & 4 ? ", compressed" : ""}`],
+    entry.mask && ["mask", entry.mask],
     entry.code && ["code", `${entry.code}`],
     entry.reason && ["reason", entry.reason],
-    event.filter && ["filter", event.filter],
-    event.action && ["action", event.action],
-    event.by && ["by", event.by],
-    event.note && ["note", event.note],
-    entry.text && entry.kind !== "log" && entry.kind !== "frame" && ["in words", entry.text],
+    entry.filter && ["filter", entry.filter],
+    entry.action && ["action", entry.action],
+    entry.by && ["by", entry.by],
+    entry.note && ["note", entry.note],
+    ...(entry.acted ?? []).map((/** @type {any} */ each) => ["filter", each.text]),
+    (entry.words || (entry.text && !SAYS.has(entry.kind))) && ["in words", entry.words ?? entry.text],
   ].filter(Boolean);
-  const problems = /** @type {string[]} */ (entry.problem_words ?? entry.problems ?? []);
   return html`<div class="entry-body">
-    ${problems.length > 0 && html`<ul class="problems" aria-label="Problems">${problems.map((each) => html`<li key=${each}>${visible(words(each), 600)}</li>`)}</ul>`}
+    ${entry.problems.length > 0 &&
+    html`<ul class="problems" aria-label="Problems">${entry.problems.map((/** @type {any} */ each) => html`<li key=${each.name}>${visible(each.text, 600)}</li>`)}</ul>`}
     <dl class="facts">
       ${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd><bdi>${visible(String(value), 2000)}</bdi></dd></div>`)}
     </dl>
     ${entry.truncated && html`<p class="note">Only the beginning is shown; the recording has it all.</p>`}
-    ${entry.kind !== "end" && entry.kind !== "handshake" && html`<${Payload} text=${entry.message?.text ?? null} base64=${entry.message?.base64 ?? null} />`}
+    ${SAYS.has(entry.kind) && html`<${Payload} text=${entry.text ?? null} base64=${entry.base64 ?? null} />`}
   </div>`;
 }
-
-/** @param {any} problem */
-const words = (problem) => (typeof problem === "string" ? problem : problem.text ?? "");

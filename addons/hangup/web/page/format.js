@@ -104,6 +104,7 @@ export function listed(items) {
   return items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items[items.length - 1]}`;
 }
 
+/** @type {Record<string, string>} */
 const HOWS = { close: "close", fin: "FIN", rst: "RST", timeout: "timeout", error: "error", none: "", open: "" };
 
 /**
@@ -114,7 +115,7 @@ export function ending(connection) {
   if (connection.class === "open") return connection.opened === null ? "connecting" : "open";
   if (connection.class === "refused") return connection.status ? `HTTP ${connection.status}` : "no answer";
   const how = connection.how ?? "";
-  const what = how === "close" && connection.code !== null ? `close ${connection.code}` : HOWS[how] ?? how;
+  const what = how === "close" && connection.code ? `${connection.code}` : HOWS[how] ?? how;
   return [connection.by, what].filter(Boolean).join(" ") || "ended";
 }
 

@@ -118,9 +118,11 @@ export class Plot {
     const ratio = devicePixelRatio || 1;
     this.width = lanes.clientWidth;
     this.height = scroller.clientHeight;
-    this.view.margin = this.width > 0 ? Math.min(0.3, 125 / this.width) : 0.1;
+    const share = Math.min(0.35, 122 / Math.max(1, this.width));
+    this.view.margin = share / (1 - share);
     if (this.view.whole) this.view.advance(this.now);
-    scroller.parentElement?.style.setProperty("--gutter", `${scroller.offsetWidth - scroller.clientWidth}px`);
+    const gutter = scroller.offsetWidth - (lanes.parentElement?.offsetWidth ?? 0);
+    scroller.parentElement?.style.setProperty("--gutter", `${gutter}px`);
     for (const [canvas, height] of /** @type {[HTMLCanvasElement, number][]} */ ([[lanes, this.height], [axis, AXIS]])) {
       canvas.width = Math.max(1, Math.round(this.width * ratio));
       canvas.height = Math.max(1, Math.round(height * ratio));

@@ -32,7 +32,19 @@ import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
  * @property {number} filtered
  * @property {number | null} loop
  *
- * @typedef {{conns: number[], sentence: string, gap: number, lifetime: number}} Loop
+ * @typedef {object} Loop
+ * @property {number[]} conns
+ * @property {string} sentence
+ * @property {number} gap  median, seconds
+ * @property {number} lifetime  median, seconds
+ * @property {string} [path]
+ * @property {number} [count]
+ * @property {number} [failed]  handshakes
+ * @property {string} [by]
+ * @property {string} [how]
+ * @property {boolean} [backing_off]
+ * @property {boolean} [going_on]
+ *
  * @typedef {{at: number, action: string, filter: string}} Mark
  * @typedef {{id: number, name: string, filter: string, on: boolean, hits: number}} FilterState
  * @typedef {{conn: number, i: number | null, n: number | null}} Selection  `n` is a frame whose index is not known yet.

@@ -1,6 +1,6 @@
 // The timeline: what loops there are, the tools, the lanes and their picture.
 
-import { duration, plural, visible } from "./format.js";
+import { duration, number, plural, visible } from "./format.js";
 import { FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
 import { Lanes } from "./lanes.js";
 import { LANE } from "./paint.js";
@@ -118,17 +118,30 @@ function Loops({ store, show }) {
   const { connections, now } = store.state;
   const latest = [...loops].reverse();
   return html`<div class="loops">
-    ${latest.slice(0, TOLD).map(({ conns, sentence, gap, lifetime }) => {
+    ${latest.slice(0, TOLD).map((loop) => {
+      const { conns, sentence } = loop;
       const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
       return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
         onClick=${() => first && last && show(first.at, last.ended ?? now)}>
-        <${LoopIcon} /><b>Loop of ${conns.length}</b>
-        <span>each lived ${duration(lifetime)}, opened again after ${duration(gap)}</span>
-        <span class="dim"><bdi>${visible(sentence, 300)}</bdi></span>
+        <${LoopIcon} /><b>Loop of ${number(conns.length)}</b>
+        <span class="loop-words"><bdi>${said(loop)}</bdi></span>
       </button>`;
     })}
     ${loops.length > TOLD && html`<span class="dim">and ${plural(loops.length - TOLD, "loop")} more</span>`}
   </div>`;
+}
+
+/**
+ * A loop in few words; all of them stand in its sentence.
+ * @param {import("./store.js").Loop} loop
+ */
+function said(loop) {
+  const { failed = 0, count = loop.conns.length, by, how } = loop;
+  const ended = how && how !== "none" ? `, ended by the ${by}${how === "close" ? "" : ` (${how.toUpperCase()})`}` : "";
+  const fate = failed === count ? "every handshake failed" : `each lived ${duration(loop.lifetime)}${ended}`;
+  const pace = loop.backing_off ? "backing off" : "not backing off";
+  const path = loop.path ? `${visible(loop.path, 60)}: ` : "";
+  return `${path}${fate}, opened again after ${duration(loop.gap)}, ${pace}${loop.going_on ? ", still going on" : ""}`;
 }
 
 /** @param {{store: import("./store.js").Store}} props */

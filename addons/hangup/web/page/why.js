@@ -5,8 +5,8 @@ import { visible } from "./format.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
 
-/** Milliseconds between two questions: the whole recording is judged anew for each. */
-const PAUSE = 1500;
+/** Milliseconds between two questions: all connections are judged anew for each. */
+const PAUSE = 3000;
 
 /** @param {{store: import("./store.js").Store}} props */
 export function WhyPanel({ store }) {
@@ -14,8 +14,8 @@ export function WhyPanel({ store }) {
   const [one, setOne] = useState(false);
   const [found, setFound] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
-  // Only what ends or begins changes the verdict; frames alone do not.
-  const ended = useStore(store, (state) => (state.rev, endings(state.connections)));
+  // That a connection lives on also speaks for something.
+  const rev = useStore(store, (state) => state.rev);
   const asking = useMemo(
     () =>
       new Latest(async (/** @type {number | null} */ which) => {
@@ -30,7 +30,7 @@ export function WhyPanel({ store }) {
     [],
   );
   useEffect(() => () => asking.close(), [asking]);
-  useEffect(() => asking.ask(one && conn ? conn : null), [one, one && conn, ended]);
+  useEffect(() => asking.ask(one && conn ? conn : null), [one, one && conn, rev]);
 
   return html`<div class="pane why">
     <div class="segments" role="group" aria-label="Of which connections">
@@ -40,13 +40,6 @@ export function WhyPanel({ store }) {
     ${problem && html`<p class="error">${visible(problem, 400)}</p>`} ${!found && !problem && html`<p class="note" role="status">Judging…</p>`}
     ${found && html`<${Verdict} store=${store} found=${found} />`}
   </div>`;
-}
-
-/** @param {Map<number, import("./store.js").Connection>} connections */
-function endings(connections) {
-  let count = 0;
-  for (const each of connections.values()) if (each.ended !== null) count++;
-  return `${connections.size} ${count}`;
 }
 
 /** @param {{store: import("./store.js").Store, found: any}} props */
