@@ -32,6 +32,7 @@ export function useSocket(url, { heartbeatInterval = 20_000, reconnectInterval =
         clearInterval(heartbeat);
         if (left) return;
         setState("closed");
+        (window.drops ??= []).push(Date.now()); // for the tests
         setCloses((before) => [...before, { code: event.code, reason: event.reason, at: new Date() }]);
         retry = setTimeout(connect, reconnectInterval);
       };

@@ -79,7 +79,7 @@ function Lane({ store, connection, index, now, total, selected, brackets }) {
     aria-selected=${selected ? "true" : "false"}
     aria-setsize=${total}
     aria-posinset=${index + 1}
-    aria-label=${said(connection, life)}
+    aria-description=${said(connection, life)}
     style=${{ transform: `translateY(${index * LANE}px)`, height: `${LANE}px` }}
     onClick=${() => store.select(connection.conn)}
   >
@@ -100,7 +100,7 @@ function Lane({ store, connection, index, now, total, selected, brackets }) {
 }
 
 /**
- * A lane in words, for who does not see the picture.
+ * A lane in words, for who does not see the picture; its name is what stands there.
  * @param {import("./store.js").Connection} connection
  * @param {string} life
  */

@@ -1,0 +1,161 @@
+"""All of it at once: a Vite and React frontend, a FastAPI backend, ``hangup run`` between them, and hangup's page.
+
+The backend ends the connection at the frontend's heartbeat, the frontend opens it again. Screenshots go to the folder
+that ``HANGUP_ARTEFACTS`` names, else to the test's own.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness import DEADLINE, browser, node
+from harness.programs import Program
+from harness.proxies import HANGUP, home
+
+pytest.importorskip("playwright.sync_api")
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect  # noqa: E402
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+HEARTBEAT = 300
+"""Milliseconds from open to the first heartbeat."""
+RECONNECT = 300
+
+WAIT = DEADLINE * 1000
+"""Milliseconds, as Playwright has it."""
+
+
+@dataclass
+class Stage:
+    """What is running. ``app`` is the frontend in the browser, ``page`` hangup's."""
+
+    run: Program
+    app: Page
+    page: Page
+    browser: Browser
+    shots: Path
+    problems: list[str] = field(default_factory=list)
+    """Errors that hangup's page had in the browser."""
+
+    def said(self, message: ConsoleMessage) -> None:
+        """Of what the page says in the console, errors matter; a browser asks for its icon before it is let in."""
+        if message.type == "error" and "favicon" not in message.location["url"]:
+            self.problems.append(f"{message.text} {message.location['url']}")
+
+    def keep(self, name: str) -> None:
+        browser.keep(self.page, name, self.shots)
+
+    @property
+    def drops(self) -> Locator:
+        return self.app.get_by_label("Drops")
+
+    @property
+    def lanes(self) -> Locator:
+        return self.page.get_by_role("listbox", name=re.compile("^Connections"))
+
+    def lane(self, conn: int) -> Locator:
+        return self.lanes.get_by_role("option", name=re.compile(rf"^{conn} .ws.client-"))
+
+    def dropped(self) -> int:
+        return int(self.drops.inner_text())
+
+    def until_dropped(self, more: int = 1) -> None:
+        """Waits until the frontend has lost its connection so many times more."""
+        self.app.wait_for_function(
+            "least => Number(document.querySelector('[aria-label=Drops]').textContent) >= least",
+            arg=self.dropped() + more,
+            timeout=WAIT,
+        )
+
+    def tab(self, name: str) -> Locator:
+        """Opens a panel."""
+        panels = self.page.get_by_role("complementary", name="Panels")
+        if not panels.is_visible():
+            self.page.get_by_role("button", name="Panels").click()
+        panels.get_by_role("tablist", name="Panels").get_by_role("tab", name=re.compile(name)).click()
+        return panels.get_by_role("tabpanel")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    if why := node.problem("vite", "react", "axe-core", folder=node.WEB):
+        pytest.skip(why)
+    folder = tmp_path_factory.mktemp("end-to-end")
+    log = folder / "backend.log"
+    with ExitStack() as stack:
+        frontend = stack.enter_context(browser.chromium())
+        backend = stack.enter_context(Program([sys.executable, str(node.WEB / "backend.py"), "0", str(log)]))
+        port = backend.wait_for(r"ready (\d+)")[1]
+        options = ["--listen", "127.0.0.1:0", "--web", "127.0.0.1:0", "--record", str(folder / "run.jsonl")]
+        environment = {
+            "HOME": str(home()),
+            "XDG_STATE_HOME": str(home() / "state"),
+            "VITE_WS_BASE": f"ws://127.0.0.1:{port}",
+            "VITE_HEARTBEAT_INTERVAL": str(HEARTBEAT),
+            "VITE_RECONNECT_INTERVAL": str(RECONNECT),
+            "VITE_CACHE_DIR": str(folder / "vite"),
+            "PORT": "0",
+        }
+        words = [*HANGUP, "run", *options, "--backend-log", str(log), "--", "npm", "run", "dev"]
+        run = stack.enter_context(Program(words, environment=environment, cwd=node.WEB))
+        link = run.wait_for(r"page: (http://\S+)")[1]
+        url = run.wait_for(r"Local:\s+(http://\S+?)(\x1b|\s)")[1]
+        there = frontend.context.browser
+        assert there is not None
+        page = there.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light").new_page()
+        found = Stage(run, frontend, page, there, folder / "screenshots")
+        page.on("pageerror", lambda error: found.problems.append(str(error)))
+        page.on("console", found.said)
+        page.goto(link)
+        expect(page.get_by_role("heading", name="hangup")).to_be_visible(timeout=WAIT)
+        frontend.goto(url)
+        yield found
+        if run.process.poll() is None:
+            run.process.terminate()
+            run.wait()
+
+
+def test_the_loop_is_on_the_timeline_within_two_seconds(stage: Stage) -> None:
+    """From when the frontend has lost its third connection, by the clock that both pages share."""
+    stage.until_dropped(3)
+    third = stage.app.evaluate("window.drops[2]")
+    expect(stage.page.get_by_role("button", name=re.compile("Loop of"))).to_be_visible(timeout=WAIT)
+    assert stage.page.evaluate("Date.now()") - third < 2000
+    stage.until_dropped(3)
+    expect(stage.lane(3)).to_have_attribute(
+        "aria-description",
+        re.compile("the server ended it, with a bare FIN and no close frame .*shows 1006.* heartbeat; .*loop"),
+        timeout=WAIT,
+    )
+    assert "closed with 1006" in stage.app.get_by_role("list", name="Log").inner_text(), "which is all that it knows"
+    assert not stage.problems
+
+
+def test_vites_own_socket_goes_past_it(stage: Stage) -> None:
+    names = stage.lanes.get_by_role("option").all_inner_texts()
+    assert len(names) > 3 and all("/ws/client-" in name for name in names)
+
+
+def _judged(stage: Stage, name: str) -> None:
+    """Looks at the page as it is, light and dark, with axe's eyes, and keeps both pictures."""
+    for scheme in ("light", "dark"):
+        stage.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        stage.keep(f"{name}-{scheme}")
+        found = browser.violations(stage.page, node.WEB / "node_modules" / "axe-core" / "axe.min.js")
+        assert not found, f"{name}, {scheme}"
+    stage.page.emulate_media(color_scheme="light")
+
+
+def test_the_timeline_and_a_connection_are_accessible(stage: Stage) -> None:
+    stage.until_dropped()
+    stage.lane(3).click()
+    expect(stage.page.get_by_role("region", name="Connection 3")).to_be_visible(timeout=WAIT)
+    expect(stage.tab("Why")).to_contain_text("% sure", timeout=WAIT)
+    _judged(stage, "timeline")
