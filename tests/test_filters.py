@@ -342,6 +342,14 @@ def test_injecting_at_a_time_and_again_and_again() -> None:
     run.check()
 
 
+def test_an_injected_frame_may_break_the_rules() -> None:
+    run = Filtered("inject from=client send=x as=pong rsv=2 side=client text=go")
+    run.client("go")
+    pong = run.frames["server"][-1]
+    assert (pong.opcode, pong.rsv, pong.payload) == (PONG, 2, b"x") and pong.key is not None
+    assert run.problems["server"] == ["rsv"]
+
+
 def test_keepalive_pings_a_side_that_is_silent_and_keeps_the_pong_back() -> None:
     run = Filtered("keepalive side=client every=10s")
     run.wait(8)

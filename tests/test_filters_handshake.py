@@ -60,6 +60,9 @@ def told(filter: str, chosen: str | None, *, status: int = 101, request: Request
         ("query token", "/ws/client-1?x=1"),
         ("query more 2", "/ws/client-1?token=old&x=1&more=2"),
         ("query nothing", ASKED.target),
+        ("query access_token from=token", "/ws/client-1?token=old&x=1&access_token=old"),
+        ("query x from=token", "/ws/client-1?token=old&x=old"),
+        ("query x from=nothing", ASKED.target),
     ],
 )
 def test_another_target(filter: str, target: str) -> None:

@@ -184,12 +184,14 @@ class Reframe(Action, frozen=True):
 
 
 class Inject(Action, frozen=True):
-    """A message or control frame, as if ``side`` had sent it: before the item with ``before``, else after it."""
+    """A message or control frame, as if ``side`` had sent it: before the item with ``before``, else after it. ``rsv``
+    are its reserved bits."""
 
     side: Side
     opcode: int
     data: bytes
     before: bool = False
+    rsv: int = 0
 
 
 class Hold(Action, frozen=True):

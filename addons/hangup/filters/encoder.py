@@ -98,9 +98,10 @@ class Encoder:
         mask = reframe is not None and reframe.mask
         return self._frame(item.opcode, item.data[:LONGEST_CONTROL], self._repaired(key) if mask else key)
 
-    def injected(self, opcode: int, data: bytes) -> bytes:
+    def injected(self, opcode: int, data: bytes, rsv: int = 0) -> bytes:
         """A frame of ours, uncompressed, as if the side had sent it."""
-        return self._frame(opcode, data[:LONGEST_CONTROL] if opcode >= CLOSE else data, self._repaired(None))
+        data = data[:LONGEST_CONTROL] if opcode >= CLOSE else data
+        return self._frame(opcode, data, self._repaired(None), rsv=rsv)
 
     def _repaired(self, key: bytes | None) -> bytes | None:
         """The masking key that the side should have used where it used ``key`` (RFC 6455 5.1)."""

@@ -388,7 +388,7 @@ def perform(outlet: Outlet, bound: Bound, action: Inject | Close, n: int | None,
     """Puts a frame of a filter's into the stream of an outlet's side."""
     by = bound.entry.text
     if isinstance(action, Inject):
-        outlet.inject(action.opcode, action.data, by, n, action.note, at)
+        outlet.inject(action.opcode, action.data, by, n, action.note, at, action.rsv)
     else:
         outlet.inject(CLOSE, close_payload(action.code, action.reason), by, n, action.note, at)
         outlet.sealed = by

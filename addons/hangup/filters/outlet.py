@@ -138,11 +138,11 @@ class Outlet:
             head_unit.note = f"{self._queued} bytes are held, the limit is {self.limit}: passed on early"
             self._release(at)
 
-    def inject(self, opcode: int, data: bytes, by: str, n: int | None, note: str, at: float) -> None:
+    def inject(self, opcode: int, data: bytes, by: str, n: int | None, note: str, at: float, rsv: int = 0) -> None:
         """A frame of ours, as soon as the standard allows it; never after a close frame."""
         if self.closed or self.sealed:
             return
-        wire = self.encoder.injected(opcode, data)
+        wire = self.encoder.injected(opcode, data, rsv)
         close = opcode == CLOSE
         is_data = opcode < CLOSE
         unit = Unit(

@@ -28,7 +28,8 @@ class Inject(Selecting, frozen=True, kw_only=True):
 
     At a time after the opening (``at``), again and again (``every``), or after each message that the other settings
     select. For what a side is waiting for and never gets: a first message (``connection_init``), an acknowledgement,
-    the answer to a heartbeat.
+    the answer to a heartbeat. With ``rsv`` it breaks the rules, and whoever reads it must end the connection: that
+    shows whether frames of its kind arrive at all.
     """
 
     example: ClassVar[str] = 'inject from=client send={"type":"connection_init"} at=0s'
@@ -38,6 +39,7 @@ class Inject(Selecting, frozen=True, kw_only=True):
     as_: Annotated[Literal["text", "binary", "ping", "pong"], Meta(description="as what kind of frame")] = (
         msgspec.field(name="as", default="text")
     )
+    rsv: Annotated[int, Meta(ge=0, le=7, description="its reserved bits: 4, 2, 1 or a sum")] = 0
     at: Annotated[Seconds | None, Meta(description="how long after the opening")] = None
     every: Annotated[Seconds | None, Meta(description="again and again after so long")] = None
 
@@ -59,7 +61,7 @@ class Inject(Selecting, frozen=True, kw_only=True):
         return _State(context, self.predicate(context))
 
     def _action(self) -> InjectAction:
-        return InjectAction(self.from_, OPCODE_NUMBERS[self.as_], self.send)
+        return InjectAction(self.from_, OPCODE_NUMBERS[self.as_], self.send, rsv=self.rsv)
 
     def bind(self, state: _State) -> Callable[[Any], Actions]:
         selected, actions = state.selected, (self._action(),)

@@ -75,7 +75,10 @@ class Path(_Target, frozen=True, kw_only=True):
 
 
 class Query(_Target, frozen=True, kw_only=True):
-    """The handshake asks with another query: a parameter is set, or without a value taken out."""
+    """The handshake asks with another query: a parameter is set, or without a value taken out.
+
+    ``query access_token from=token`` gives it the value of another parameter, if there is one.
+    """
 
     example: ClassVar[str] = "query token abc"
     positional: ClassVar[tuple[str, ...]] = ("name", "value")
@@ -83,13 +86,26 @@ class Query(_Target, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(description="the parameter's name")]
     value: Annotated[str | None, Meta(description="its value; without one, the parameter is taken out")] = None
+    from_: Annotated[str | None, Meta(description="the parameter whose value it is given")] = msgspec.field(
+        name="from", default=None
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.value is not None and self.from_ is not None:
+            raise FilterError("query: either a value or from=, not both")
 
     def moved(self, path: str, query: str, context: Context) -> tuple[str, str]:
         parts = query.split("&") if query else []
         new = None if self.value is None else f"{quote(self.name, '')}={quote(self.value, '')}"
+        if self.from_ is not None:
+            source = next((part for part in parts if _name(part) == self.from_), None)
+            if source is None:
+                return path, query
+            new = f"{quote(self.name, '')}={source.partition('=')[2]}"
         kept: list[str] = []
         for part in parts:
-            if unquote(part.partition("=")[0].replace("+", " ")) != self.name:
+            if _name(part) != self.name:
                 kept.append(part)
             elif new is not None:
                 kept.append(new)
@@ -121,7 +137,7 @@ class UniqueId(_Target, frozen=True, kw_only=True):
             parts = []
             for part in query.split("&"):
                 name, equals, value = part.partition("=")
-                same = unquote(name.replace("+", " ")) == self.query
+                same = _name(part) == self.query
                 parts.append(f"{name}={_fresh(value, context)}" if same else part)
             return path, "&".join(parts)
         segments = path.split("/")
@@ -130,6 +146,11 @@ class UniqueId(_Target, frozen=True, kw_only=True):
             return path, query
         segments[place] = _fresh(segments[place], context)
         return "/".join(segments), query
+
+
+def _name(part: str) -> str:
+    """The name of a part of a query, ``name=value``."""
+    return unquote(part.partition("=")[0].replace("+", " "))
 
 
 def _fresh(old: str, context: Context) -> str:
