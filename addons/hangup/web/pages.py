@@ -29,7 +29,7 @@ TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
     ".png": "image/png",
-    ".txt": "text/plain; charset=utf-8",
+    "": "text/plain; charset=utf-8",  # licences
 }
 """The files that are sent, by suffix."""
 
