@@ -44,6 +44,9 @@ import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-h
 /** Milliseconds between two looks while it goes on. */
 const POLL = 400;
 
+/** Marks of trials in a row; what there is more is in the counts. */
+const MARKS = 6;
+
 /** What is written in the form; it stays while another panel is looked at. */
 const asked = { fails_when: "", filters: [""], connections: "60", seconds: "600", survive: "", leave: false };
 
@@ -161,6 +164,7 @@ function Shown({ store, state, going, stop, again }) {
     ${!going && html`<${Verdict} store=${store} state=${state} />`}
     ${state.looking_for && html`<p class="note">looking for <code>${visible(state.looking_for, 200)}</code>${state.conn && html`, as of <${Conn} store=${store} conn=${state.conn} />`}</p>`}
     ${state.phase === "watching" && !state.looking_for && html`<p class="note">If no page loops just now, Test Connection does as well: with a heartbeat and a hundred attempts.</p>`}
+    ${going && state.why && html`<p class="note">reading alone says <code>${visible(state.why.verdict, 80)}</code>, ${Math.round(100 * state.why.confidence)}% sure</p>`}
     ${state.phase !== "watching" && html`<${Budget} state=${state} />`}
     ${state.ladder.length > 0 && html`<${Ladder} store=${store} state=${state} />`}
     ${state.standing.length > 0 && html`<${Standing} state=${state} />`}
@@ -183,7 +187,7 @@ function Budget({ state }) {
 function Marks({ rung }) {
   const [failed, all] = rung.failed;
   const marks = ["failed", "survived", "unresolved"].flatMap((kind, index) => Array([failed, all - failed, rung.unresolved][index]).fill(kind));
-  return html`<span class="marks" aria-hidden="true">${marks.slice(0, 24).map((kind, index) => html`<span key=${index} class=${kind}></span>`)}</span>`;
+  return html`<span class="marks" aria-hidden="true">${marks.slice(0, MARKS).map((kind, index) => html`<span key=${index} class=${kind}></span>`)}</span>`;
 }
 
 /** @param {{store: import("./store.js").Store, state: Bisect}} props */
@@ -194,13 +198,12 @@ function Ladder({ store, state }) {
       <thead><tr><th scope="col">what was changed</th><th scope="col">failed</th><th scope="col">outcome</th></tr></thead>
       <tbody>
         ${state.ladder.map((rung) => {
-          const busy = rung.arm === trying || (!trying && state.phase === "trying" && rung.failed[1] === 0);
           const decided = rung.failed[1] > 0 || rung.unresolved > 0;
           return html`<tr key=${rung.arm} class=${rung.arm === trying ? "trying" : ""}>
             <th scope="row">${rung.title}
               ${rung.filters.length > 0 && html`<div class="filters">${rung.filters.map((filter) => html`<code key=${filter}><bdi>${visible(filter, 300)}</bdi></code> `)}</div>`}</th>
-            <td><${Marks} rung=${rung} /> ${rung.failed[0]}/${rung.failed[1]}</td>
-            <td>${rung.arm === trying ? html`<${Conn} store=${store} conn=${/** @type {any} */ (state.trial).conn} />` : decided && !(busy && state.phase === "trying") ? html`<span class=${`outcome ${rung.outcome}`}>${rung.outcome}</span>` : "…"}</td>
+            <td>${decided && html`<${Marks} rung=${rung} /> ${rung.failed[0]}/${rung.failed[1]}`}</td>
+            <td>${rung.arm === trying ? html`<${Conn} store=${store} conn=${/** @type {any} */ (state.trial).conn} />` : decided ? html`<span class=${`outcome ${rung.outcome}`}>${rung.outcome}</span>` : "…"}</td>
           </tr>`;
         })}
       </tbody>

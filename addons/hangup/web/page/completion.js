@@ -19,7 +19,7 @@ import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.
  * @typedef {{groups: {name: string, filters: Described[]}[], forms: Form[]}} Catalogue
  *
  * @typedef {{start: number, end: number, key: string, from: number}} Word  `from` is where its value begins.
- * @typedef {{text: string, detail: string, more: boolean}} Item  `more`: something is to be written right behind it.
+ * @typedef {{text: string, value: string, detail: string}} Item  `value` is what stands for what is to be written behind it.
  * @typedef {{from: number, to: number, items: Item[], hint: string}} Completion
  */
 
@@ -129,7 +129,7 @@ function names(known, typed, here) {
   const all = known.groups.flatMap((group) => group.filters);
   const begin = all.filter(({ name }) => name.startsWith(typed));
   const within = all.filter((each) => !begin.includes(each) && (each.name.includes(typed) || each.summary.toLowerCase().includes(typed)));
-  const items = [...begin, ...within].map(({ name, summary, settings }) => ({ text: name, detail: summary, more: settings.some((s) => s.required) }));
+  const items = [...begin, ...within].map(({ name, summary }) => ({ text: name, value: "", detail: summary }));
   const exact = all.find(({ name }) => name === typed);
   return { from: here.start, to: here.end, items: exact && begin.length === 1 ? [] : items, hint: exact?.summary ?? "" };
 }
@@ -148,14 +148,14 @@ function settings(filter, given, place, typed, here) {
   const items = left
     .filter(({ name }) => `${name}=`.startsWith(typed))
     .sort((one, other) => rank(one) - rank(other))
-    .map((setting) => ({ text: `${setting.name}=`, detail: said(setting), more: true }));
+    .map((setting) => ({ text: `${setting.name}=`, value: placeholder(setting), detail: said(setting) }));
   const positional = left.find(({ name }) => name === place);
   const bare = (positional?.values ?? []).filter((value) => value.startsWith(typed) && value !== typed);
   return {
     from: here.start,
     to: here.end,
-    items: [...bare.map((text) => ({ text, detail: positional?.help ?? "", more: false })), ...items],
-    hint: positional ? `${positional.name}: ${said(positional)}` : "",
+    items: [...bare.map((text) => ({ text, value: "", detail: positional?.help ?? "" })), ...items],
+    hint: positional ? hint(positional) : "",
   };
 }
 
@@ -166,15 +166,18 @@ function values(setting, text, from, to, cursor) {
   const part = typed.slice(comma);
   const items = setting.values
     .filter((value) => value.startsWith(part) && value !== part)
-    .map((value) => ({ text: value, detail: "", more: false }));
-  return { from: from + comma, to, items, hint: `${setting.name}: ${said(setting)}` };
+    .map((value) => ({ text: value, value: "", detail: "" }));
+  return { from: from + comma, to, items, hint: hint(setting) };
 }
 
 /** @param {Setting} setting */
-function said({ help, value, required, default: usual, values }) {
-  const kind = values.length ? "" : `; ${value.toLowerCase()}`;
-  return `${help}${kind}${required ? ", needed" : usual && usual !== "''" ? `, else ${usual}` : ""}`;
-}
+const placeholder = ({ value, values }) => (values.length > 4 ? "…" : value.toLowerCase());
+
+/** @param {Setting} setting */
+const said = ({ help, required, default: usual }) => `${help}${required ? " (needed)" : usual && usual !== "''" ? ` (else ${usual})` : ""}`;
+
+/** @param {Setting} setting */
+const hint = (setting) => `${setting.name}=${placeholder(setting)}: ${said(setting)}`;
 
 /**
  * The line with a completion in it, and where the cursor is then.
@@ -287,7 +290,7 @@ export function FilterField({ value, change, submit, cancel, label, placeholder,
           key=${item.text} id=${`${id}-${index}`} role="option" aria-selected=${index === chosen ? "true" : "false"}
           ref=${index === chosen ? (/** @type {any} */ row) => row?.scrollIntoView({ block: "nearest" }) : null}
           onMouseDown=${(/** @type {any} */ event) => (event.preventDefault(), accept(item))}
-        ><code>${item.text}</code> <span class="dim">${item.detail}</span></li>`,
+        ><code>${item.text}${item.value && html`<span class="dim">${item.value}</span>`}</code> ${item.detail && html`<div class="dim">${item.detail}</div>`}</li>`,
       )}
     </ul>
     <div class="said" id=${`${id}-said`} aria-live="polite">

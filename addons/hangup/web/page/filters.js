@@ -76,7 +76,7 @@ export function FiltersPanel({ store }) {
   const there = new Set(filters.map((each) => each.filter));
   const first = FIRST.filter(([filter]) => !there.has(filter));
   return html`<div class="pane filters-panel">
-    <p class="note">A filter is one change to the traffic. They apply in this order, from the next frame on, to open connections as well.</p>
+    <p class="note">Each is one change to the traffic. They apply in this order, from the next frame on.</p>
     ${problem && html`<p class="error" role="alert">${visible(problem, 500)}</p>`}
     <p class="visually-hidden" role="status">${said}</p>
     ${filters.length > 0 &&

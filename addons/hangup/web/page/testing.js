@@ -263,7 +263,6 @@ function Ask({ store, session, status }) {
   return html`<form class="test-form" onSubmit=${(/** @type {any} */ event) => (event.preventDefault(), running || start())}>
     <label class="wide">Path <input class="mono" type="text" list="test-paths" placeholder="/ws" required spellcheck=${false} ...${field("path")} /></label>
     <datalist id="test-paths">${seen.map((path) => html`<option key=${path} value=${path}></option>`)}</datalist>
-    <label>Subprotocols <input class="mono" type="text" placeholder="none" spellcheck=${false} ...${field("protocols")} /></label>
     <label>Heartbeat
       <select ...${field("beat")} onChange=${field("beat").onInput}>
         <option value="none">none</option>
@@ -279,15 +278,16 @@ function Ask({ store, session, status }) {
         </optgroup>`}
       </select>
     </label>
+    <label>every <span class="unit"><input type="number" min="0.05" step="any" required disabled=${form.beat === "none"} ...${field("every")} /> s</span></label>
     ${form.beat === "json" &&
     html`<label>Key <input class="mono" type="text" required ...${field("key")} /></label> <label>Value <input class="mono" type="text" ...${field("word")} /></label>`}
-    ${form.beat === "custom" && html`<label>It says <input class="mono" type="text" placeholder="ping, or hex:c000" ...${field("custom")} /></label>`}
-    ${form.beat !== "none" && html`<label>every <span class="unit"><input type="number" min="0.05" step="any" required ...${field("every")} /> s</span></label>`}
-    <label>Attempts <input type="number" min="1" max="1000" required ...${field("times")} /></label>
-    <label>Held for <span class="unit"><input type="number" min="0.1" step="any" required ...${field("hold")} /> s</span></label>
+    ${form.beat === "custom" && html`<label class="wide">It says <input class="mono" type="text" placeholder="ping, or hex:c000" ...${field("custom")} /></label>`}
     <label class="wide">Messages once it is open, one a line
       <textarea class="mono" rows="2" spellcheck=${false} placeholder=${'{"type":"hello"}'} ...${field("messages")}></textarea>
     </label>
+    <label class="wide">Subprotocols, by comma <input class="mono" type="text" placeholder="none" spellcheck=${false} ...${field("protocols")} /></label>
+    <label>Attempts <input type="number" min="1" max="1000" required ...${field("times")} /></label>
+    <label>Held for at most <span class="unit"><input type="number" min="0.1" step="any" required ...${field("hold")} /> s</span></label>
     ${all.length > 1 &&
     html`<label class="wide check"><input type="checkbox" checked=${form.direct} onChange=${(/** @type {any} */ event) => setForm((now) => ({ ...now, direct: event.currentTarget.checked }))} />
       for comparison also direct to <code>${visible(all[1][1], 120)}</code></label>`}
