@@ -359,10 +359,13 @@ def _settings(filter: Filter) -> Iterable[str]:
             yield f"{field.encode_name}={codec(field.type).write(value)}"
 
 
+_decode = msgspec.json.Decoder().decode
+
+
 def read_json(data: bytes) -> Any:
     """``data`` as JSON, or :data:`NO_JSON`; a byte order mark and NaN are tolerated."""
     try:
-        return msgspec.json.decode(data)
+        return _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:

@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import Any
 
 from hangup.errors import FilterError
-from hangup.filters.base import NO_JSON
+from hangup.filters.base import NO_JSON, read_json
+from hangup.recording.express import Screen
 
 Test = Callable[[Any], bool]
 Find = Callable[[Any], Iterable[Any]]
@@ -27,15 +28,24 @@ _SKIP = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _ORDER = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
 
 
-@lru_cache(maxsize=512)
 def parse_test(text: str) -> Test:
     """The test of an item that ``text`` describes; raises :class:`~hangup.errors.FilterError`."""
+    return _parse(text)[0]
+
+
+def parse_screen(text: str) -> Screen:
+    """The same of a payload that has not been made an item."""
+    return _parse(text)[1]
+
+
+@lru_cache(maxsize=512)
+def _parse(text: str) -> tuple[Test, Screen]:
     path, sign, rest = _split(text)
     if not path.startswith("$"):
         raise FilterError(f"json={text}: a JSON path begins with $, for instance $.type==ping")
     steps = _steps(path)
-    find = _walk(steps) if steps is not None else _library(path, text)
-    mark = required(text)
+    find = _first(steps) if steps is not None else _library(path, text)
+    mark = _required(text)
     if not sign:
         return _test(find, lambda found: True, mark)
     value = _value(rest)
@@ -54,8 +64,7 @@ def parse_test(text: str) -> Test:
     return _test(find, _compares(_ORDER[sign], value), mark)
 
 
-@lru_cache(maxsize=512)
-def required(text: str) -> bytes:
+def _required(text: str) -> bytes:
     """Bytes that any message must have that fulfils the test, but for those with escapes (``\\``); often none."""
     path, sign, rest = _split(text)
     if sign == "!=":
@@ -99,11 +108,13 @@ def _steps(path: str) -> tuple[str | int, ...] | None:
     return tuple(steps)
 
 
-def _walk(steps: tuple[str | int, ...]) -> Find:
+def _first(steps: tuple[str | int, ...]) -> Find:
+    """What a plain path finds: at most one place."""
+
     def find(value: Any) -> tuple[Any, ...]:
         step: Any
         for step in steps:
-            if isinstance(value, dict if isinstance(step, str) else list):
+            if type(value) is (dict if type(step) is str else list):
                 try:
                     value = value[step]
                 except LookupError:
@@ -154,22 +165,29 @@ def _compares(order: Callable[[Any, Any], bool], value: Any) -> Callable[[Any], 
     return holds
 
 
-def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> Test:
+def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> tuple[Test, Screen]:
+    def judge(value: Any) -> bool:
+        if value is not NO_JSON:
+            for found in find(value):
+                if holds(found):
+                    return True
+        return False
+
+    # What must stand in the bytes and does not (nor can, escaped) spares the parsing.
+
     def test(item: Any) -> bool:
-        # What must stand in the bytes and does not (nor can, escaped) spares the parsing.
-        if mark not in item.data and b"\\" not in item.data:
-            return False
-        value = item.json
-        return value is not NO_JSON and any(map(holds, find(value)))
+        return (mark in item.data or b"\\" in item.data) and judge(item.json)
 
-    return test
+    def screen(opcode: int, data: bytes) -> bool:
+        return (mark in data or b"\\" in data) and judge(read_json(data))
+
+    return test, screen
 
 
-def _none_equal(find: Find, value: Any) -> Test:
+def _none_equal(find: Find, value: Any) -> tuple[Test, Screen]:
     equal = _equals(value)
 
-    def test(item: Any) -> bool:
-        found = item.json
+    def judge(found: Any) -> bool:
         return found is not NO_JSON and not any(map(equal, find(found)))
 
-    return test
+    return lambda item: judge(item.json), lambda opcode, data: judge(read_json(data))

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Context, Filter, Kind
-from hangup.filters.json_test import parse_test, required
+from hangup.filters.json_test import parse_screen, parse_test
 from hangup.filters.values import Range, Seconds
 from hangup.recording.events import Side
 from hangup.recording.express import Screen
@@ -164,8 +164,8 @@ def _screen(match: Selecting) -> Screen | None:
         return lambda opcode, data: data == text
     if (contains := match.contains) is not None:
         return lambda opcode, data: contains in data
-    if match.json is not None and (mark := required(match.json)):
-        return lambda opcode, data: mark in data or b"\\" in data
+    if match.json is not None:
+        return parse_screen(match.json)
     if (size := match.size) is not None:
         return lambda opcode, data: len(data) in size
     if match.opcode in ("text", "binary"):
