@@ -31,7 +31,7 @@ HEAD = struct.Struct(">IHI")
 SLICE = 0.05
 """Seconds of reading on, or of a query that takes long, between two looks for new requests."""
 
-PATIENCE = 0.15
+PATIENCE = 0.05
 """Seconds that a query may wait for what was written to the file before it was asked."""
 
 IDLE = 0.25
