@@ -15,6 +15,9 @@ from hangup.recording.loops import Loop
 from hangup.web.index import Index
 from hangup.web.tail import Tail
 
+LEISURE = 5
+"""While a recording of thousands of connections grows, loops are looked for only a fifth of the time."""
+
 
 class Recorded:
     """``facts`` are told to the page as they are: ``live``, ``readonly``; ``origin`` is the page's own."""
@@ -30,6 +33,7 @@ class Recorded:
         """The diagnosis, once somebody asked for it."""
         self.more = True
         """Whether there was more to read when reading last stopped."""
+        self._pause = 0.0
         self._loops: tuple[object, list[Loop]] = (None, [])
 
     def read(self, seconds: float) -> bool:
@@ -66,9 +70,12 @@ class Recorded:
         known, found = self._loops
         # Whether a loop still goes on is a matter of seconds; to look for that with each frame would be too often.
         now = index.turns, index.ledger.stopped, index.ledger.last_at // 1
-        if known != now:
+        begun = time.monotonic()
+        if known != now and (self.complete or begun >= self._pause):
             found = loops.find(index.ledger.connections.values(), now=index.ledger.last_at)
             self._loops = now, found
+            took = time.monotonic() - begun
+            self._pause = begun + (LEISURE * took if took > 0.02 else 0.0)
             member = {conn: number for number, loop in enumerate(found) for conn in loop.conns}
             for lane in index.lanes.values():
                 if lane.loop != member.get(lane.conn):
