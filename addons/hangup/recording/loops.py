@@ -128,12 +128,13 @@ def find(
     connections = list(connections)
     if now is None:
         now = max((connection.last_seen for connection in connections), default=0.0)
-    groups: dict[tuple[str, str], list[Connection]] = {}
+    groups: dict[tuple[str, str, str | None], list[Connection]] = {}
     for connection in connections:
         if connection.answered is not None and connection.kind == "app":
-            groups.setdefault((host(connection.client), connection.path), []).append(connection)
+            # Another page, or a program beside it, is another client.
+            groups.setdefault((host(connection.client), connection.path, connection.origin), []).append(connection)
     loops = []
-    for (client, path), members in groups.items():
+    for (client, path, _), members in groups.items():
         if len(members) < minimum:
             continue
         for chain in chains(members, reopen):
