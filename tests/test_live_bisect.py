@@ -130,18 +130,42 @@ def test_interrupted_it_says_what_it_has_learned(tmp_path: Path, when: str) -> N
     assert isinstance(list(journal.read(path))[-1], events.Stop)
 
 
-def test_each_trial_is_noted_in_the_recording(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
+@pytest.fixture(scope="module")
+def proved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str, int]]:
+    """Live bisects to their end, at once, as they mostly wait: recording, output and exit code of each."""
+    folder = tmp_path_factory.mktemp("proved")
+    found: dict[str, tuple[Path, str, int]] = {}
 
-    async def then(live: Live) -> None:
-        said: dict[str, Any]
-        code = await live.rest()
-        said = json.loads(live.said[live.said.index("{") :])
-        assert code == 0 and said["verdict"] == "heartbeat/app-ping-kills" and said["proved"], said
-        assert said["counts"]["without"] == [0, 4]
+    async def one(name: str, *words: str, **options: Any) -> None:
+        async def then(live: Live) -> None:
+            if name == "proxy":  # it goes on, until it is ended
+                await live.until("reproducer")
+                live.process.send_signal(signal.SIGTERM)
+            code = await live.rest()
+            found[name] = folder / f"{name}.jsonl", live.said, code
 
-    # With --json what it says as it goes is on stderr, which is where the address is.
-    asyncio.run(between(path, then, "--json", errors=asyncio.subprocess.STDOUT))
+        await between(folder / f"{name}.jsonl", then, *words, **options)
+
+    async def main() -> None:
+        await asyncio.gather(
+            # With --json what it says as it goes is on stderr, which is where the address is.
+            one("json", "--json", errors=asyncio.subprocess.STDOUT),
+            one("leave", "--leave"),
+            one("proxy", "--bisect", "--no-web", "--quiet", command=("proxy",)),
+        )
+
+    asyncio.run(main())
+    return found
+
+
+Proved = dict[str, tuple[Path, str, int]]
+
+
+def test_each_trial_is_noted_in_the_recording(proved: Proved) -> None:
+    path, output, code = proved["json"]
+    said: dict[str, Any] = json.loads(output[output.index("{") :])
+    assert code == 0 and said["verdict"] == "heartbeat/app-ping-kills" and said["proved"], said
+    assert said["counts"]["without"] == [0, 4]
     notes = [e for e in journal.read(path) if isinstance(e, events.Note) and e.text.startswith("bisect: trial")]
     assert len(notes) >= 6 and all(note.conn for note in notes)
     touched = {
@@ -151,29 +175,30 @@ def test_each_trial_is_noted_in_the_recording(tmp_path: Path) -> None:
     assert touched and touched <= trials, "filters act on their trial's connection only"
 
 
-def test_survivors_may_be_left(tmp_path: Path) -> None:
+def test_the_smallest_exchange_is_found_by_replay(proved: Proved) -> None:
+    """While the page goes on; and it is a recording, as is the nearest to it that does not fail."""
+    _, output, _ = proved["json"]
+    said: dict[str, Any] = json.loads(output[output.index("{") :])
+    minimal = said["minimal"]
+    assert len(minimal["frames"]) == 1 and minimal["shrunk"] and len(minimal["payload"]) <= 4, minimal
+    fails = [e for e in journal.read(Path(minimal["recording"])) if isinstance(e, events.Frame) and e.side == "client"]
+    assert [frame.text if frame.message is None else frame.message for frame in fails] == [minimal["payload"]], fails
+    near = Path(minimal["neighbour_recording"])
+    assert isinstance(list(journal.read(near))[-1], events.Stop)
+    assert said["replayed"] >= 6 and said["connections"] <= 12
+
+
+def test_survivors_may_be_left(proved: Proved) -> None:
     """Their filters are taken away instead: the page fails by itself, and reconnects."""
-    path = tmp_path / "run.jsonl"
-
-    async def then(live: Live) -> None:
-        assert await live.rest() == 0, live.said
-        assert "proved: heartbeat/app-ping-kills" in live.said
-
-    asyncio.run(between(path, then, "--leave"))
+    path, said, code = proved["leave"]
+    assert code == 0 and "proved: heartbeat/app-ping-kills" in said, said
     ends = [e for e in journal.read(path) if isinstance(e, events.End)]
     assert not [e for e in ends[:-2] if e.by == "proxy"]
 
 
-def test_a_proxy_that_bisects_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-
-    async def then(live: Live) -> None:
-        await live.until("cure  drop-heartbeat")
-        assert "proved: heartbeat/app-ping-kills" in live.said
-        live.process.send_signal(signal.SIGTERM)
-        assert await live.rest() == 0, live.said
-
-    asyncio.run(between(path, then, "--bisect", "--no-web", "--quiet", command=("proxy",)))
+def test_a_proxy_that_bisects_goes_on(proved: Proved) -> None:
+    _, said, code = proved["proxy"]
+    assert code == 0 and "proved: heartbeat/app-ping-kills" in said and "cure  drop-heartbeat" in said, said
 
 
 def test_the_page_against_the_recorded_server(tmp_path: Path) -> None:

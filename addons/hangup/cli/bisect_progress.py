@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.search import PROOF, SETTLED, Tried, Verdict
+from hangup.experiment.search import PROOF, Tried, Verdict
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.trial import Result, Trial
 from hangup.recording.units import plural, printable
@@ -77,7 +77,7 @@ class Page(Lines):
     def __init__(self, console: Console, verdict: Verdict) -> None:
         super().__init__(console, verdict)
         self._standing: list[tuple[str, float]] = []
-        self._first = 0.0
+        self._arm = ""
         self._shrunk = 0
         self._done = 0.0
         self._progress = Progress(
@@ -100,6 +100,7 @@ class Page(Lines):
     def tried(self, trial: Trial, result: Result) -> None:
         """A trial is over."""
         self.number += 1
+        self._arm = trial.arm
         self._shrunk += trial.arm in SHRINKING
         stage, done = self._stage(trial)
         self._done = max(self._done, done)  # a bar that goes back helps nobody
@@ -110,7 +111,6 @@ class Page(Lines):
     def standing(self, standing: list[tuple[str, float]]) -> None:
         """How probable each explanation is by now."""
         self._standing = standing
-        self._first = self._first or standing[0][1]
 
     def remark(self, text: str) -> None:
         """The bar says it."""
@@ -124,14 +124,13 @@ class Page(Lines):
             return "proof", 0.6 + 0.2 * min(1.0, log(max(verdict.p, PROOF)) / log(PROOF))
         if not verdict.reproduced:
             return "control", 0.05 * min(2, self.number)
-        best = self._standing[0][1] if self._standing else self._first
-        return "ladder", 0.1 + 0.5 * max(0.0, min(1.0, (best - self._first) / max(SETTLED - self._first, 0.01)))
+        return "ladder", 0.6 - 0.5 * 0.75 ** len(verdict.ladder)
 
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = []
         room = max(3, self.console.size.height - 6)
         if self.verdict.ladder:
-            parts.append(ladder(self.verdict.ladder[-room:]))
+            parts += [ladder(self.verdict.ladder[-room:], trying=self._arm), Text()]
         if self._standing:
             words = Text("standing  ", "bold")
             for verdict, weight in self._standing[:3]:
@@ -147,8 +146,8 @@ def showing(console: Console, verdict: Verdict) -> Lines:
     return Page(console, verdict) if terminal else Lines(console, verdict)
 
 
-def ladder(tried: list[Tried]) -> Table:
-    """The rungs that were tried, and what came of them."""
+def ladder(tried: list[Tried], trying: str = "") -> Table:
+    """The rungs that were tried, and what came of them. Of the one that is being tried it is not known yet."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
     table.add_column("what was changed")
     table.add_column("failed", justify="right")
@@ -156,5 +155,7 @@ def ladder(tried: list[Tried]) -> Table:
     table.add_column("filter", overflow="fold", style="dim")
     for arm in tried:
         outcome = Text(arm.outcome.value, COLOURS[arm.outcome])
+        if arm.arm == trying and arm.outcome is Outcome.UNRESOLVED:
+            outcome = Text("trying", "dim")
         table.add_row(arm.title, str(arm.counts), outcome, Text(" + ".join(arm.filters)))
     return table

@@ -19,7 +19,7 @@ from hangup.cli.screen import console, tell
 from hangup.errors import UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.document import UNRESOLVED, Document
-from hangup.experiment.keeping import Run, keep
+from hangup.experiment.keeping import Series, keep
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.filters.text import parse as parse_filter
@@ -169,7 +169,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
 
     out = console()
     verdict = Verdict(reproduced=False, stopped=INTERRUPTED)
-    runs: list[Run] = []
+    runs: list[Series] = []
     seconds = 0.0
     with interruptible():
         with suppress(asyncio.CancelledError):
@@ -188,7 +188,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                     insecure=options.insecure,
                     ca=options.ca,
                 )
-                runs.append(Run("trials", recorder.path, lab.trials))
+                runs.append(Series("trials", recorder.path, lab.trials))
                 verdict = await _search(lab, reading, out, options)
                 seconds = lab.seconds
         verdict.seed = options.seed

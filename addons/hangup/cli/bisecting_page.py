@@ -54,6 +54,8 @@ def show(console: Console, document: Document) -> None:
     console.print(Text(document.headline, "bold green" if verdict.proved else "bold yellow"))
     if verdict.reproduced and (verdict.cause.n or verdict.without.n):
         console.print(Text(f"  {verdict.claim}"))
+    if verdict.cure:
+        console.print(Text("  cure  ", "bold") + Text(verdict.cure, "green"))
     console.print()
     if verdict.ladder:
         console.print(ladder(verdict.ladder))
@@ -65,8 +67,6 @@ def show(console: Console, document: Document) -> None:
         for entry in document.log:
             for line in telling_lines(entry.text):
                 console.print(Text("  ") + safe(line, "dim", 300))
-    if verdict.cure:
-        console.print(Text("cure  ", "bold") + Text(verdict.cure, "green"))
     if not verdict.proved and verdict.standing and verdict.reproduced:
         console.print(Text("still standing", "bold"))
         for name, weight in verdict.standing[:5]:

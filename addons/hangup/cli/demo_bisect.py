@@ -10,17 +10,16 @@ from rich.text import Text
 
 from hangup.cli import bisecting_page
 from hangup.cli.live import Live
-from hangup.cli.live_bisecting import Shown, verdict_of
-from hangup.experiment.document import Document
+from hangup.cli.live_bisecting import Experiment, Shown
 from hangup.experiment.reading import Reading
 from hangup.peer.demo import Backend, frontend
-from hangup.proxy.live_bisect import LiveBisect
+from hangup.proxy.backend import Follower
 from hangup.proxy.run import Proxy, Settings
 from hangup.recording.stability import failed_signs
 from hangup.wire.url import parse_target
 
 LONGEST = 45.0
-"""Seconds that the search may take."""
+"""Seconds that the experiments may take."""
 
 HOLDS = 4.0
 """Seconds for which the page is watched with the cure in force."""
@@ -32,25 +31,28 @@ class _Told(Shown):
     def begun(self, reading: Reading) -> None:
         """The failure has shown."""
         report = reading.report
-        self.console.print(Text(f"\nwhy, from reading alone: {report.verdict}", "bold"))
+        self.console.print(Text(f"\nwhy, from reading alone: {report.verdict} ({report.confidence:.0%})", "bold"))
         self.console.print(Text(f"  {report.sentence}"))
         super().begun(reading)
 
 
 async def run(record: Path, live: Live, console: Console) -> int:
     """Loop, why, trials, proof, cure, and the page that holds. Gives an exit code."""
-    async with Backend() as port:
+    backend = Backend()
+    async with backend as port:
         over, started = asyncio.Event(), asyncio.Event()
+        experiment = Experiment(console)
+        experiment.shown = _Told(console)
 
         def ready(proxy: Proxy) -> None:
             live.ready(proxy)
             assert proxy.recorder is not None
-            bisect.begin(proxy.recorder)
+            backend.heard = Follower(proxy.recorder, "uvicorn").line
+            experiment.begin(proxy, over.set)
             started.set()
 
         settings = Settings(target=parse_target(f"ws://127.0.0.1:{port}"), port=0, record=record)
         proxy = Proxy(settings, on_ready=ready, warn=live.warn)
-        bisect = LiveBisect(proxy.addon, watcher=_Told(console), on_done=over.set)
         serving = asyncio.create_task(proxy.serve())
         await _either(serving, started, None)
         if not started.is_set():
@@ -58,8 +60,10 @@ async def run(record: Path, live: Live, console: Console) -> int:
             return 1
         page = asyncio.create_task(frontend(f"ws://127.0.0.1:{proxy.address[1]}/ws/client-1"))
         await _either(serving, over, LONGEST)
-        verdict = verdict_of(bisect)
-        bisecting_page.show(console, Document(verdict=verdict))
+        await experiment.close()
+        document = experiment.document()
+        bisecting_page.show(console, document)
+        verdict = document.verdict
         signs = ["the cause was not found"]
         if verdict.cure and not serving.done():
             signs = await _cured(proxy, verdict.cure.split(" + "), serving, console)

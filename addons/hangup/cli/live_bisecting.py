@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from rich.console import Console
@@ -12,11 +13,11 @@ from hangup.cli import bisecting_page
 from hangup.cli.bisect_options import Options
 from hangup.cli.bisect_progress import Lines, showing
 from hangup.cli.live import Live
-from hangup.cli.screen import console
+from hangup.cli.screen import console, tell
 from hangup.errors import HangupError, UsageError
 from hangup.experiment.document import Document
 from hangup.experiment.exchange import shrink
-from hangup.experiment.keeping import Run, keep
+from hangup.experiment.keeping import Series, keep
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
@@ -25,6 +26,7 @@ from hangup.peer.lab import Budget, Lab
 from hangup.peer.server import Program, Server
 from hangup.peer.stage import Manner
 from hangup.proxy import live_bisect
+from hangup.proxy.bench import NEVER_FAILED
 from hangup.proxy.live_bisect import LiveBisect
 from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy, Settings
@@ -81,37 +83,41 @@ class Shown(live_bisect.Watcher):
 
 
 class Experiment:
-    """A proxy's live bisect: give :meth:`ready` to the proxy, which ends with the search."""
+    """A live bisect on a proxy, and after it the smallest exchange: while the proxy and its backend go on."""
 
-    def __init__(self, live: Live, settings: live_bisect.Settings, options: Options, console: Console) -> None:
-        self.live = live
-        self.settings = settings
-        self.options = options
+    def __init__(self, console: Console, settings: live_bisect.Settings | None = None, seed: int = 0) -> None:
+        self.settings = settings or live_bisect.Settings()
+        self.seed = seed
         self.shown = Shown(console)
-        self.bisect: LiveBisect | None = None
-        self.replayed: Run | None = None
+        self.replayed: Series | None = None
+        self._proxy: Proxy | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def ready(self, proxy: Proxy) -> None:
-        """The proxy listens."""
-        self.live.ready(proxy)
+    def begin(self, proxy: Proxy, on_done: Callable[[], None]) -> None:
+        """The proxy listens. ``on_done`` is called once, in its event loop, when all is over."""
         assert proxy.recorder is not None
 
         def done() -> None:
-            # The proxy and its backend go on until the exchange is as small as it will be.
-            self._task = asyncio.get_running_loop().create_task(self._shrink(proxy))
+            self._task = asyncio.get_running_loop().create_task(self._shrink(on_done))
 
-        self.bisect = self.shown.bisect = LiveBisect(proxy.addon, self.settings, self.shown, done)
-        self.bisect.begin(proxy.recorder)
+        self._proxy = proxy
+        self.shown.bisect = proxy.bench.start(proxy.recorder, self.settings, self.shown, done).bisect
 
-    async def _shrink(self, proxy: Proxy) -> None:
+    @property
+    def bisect(self) -> LiveBisect:
+        """The search; there is one once it has begun."""
+        assert self.shown.bisect is not None
+        return self.shown.bisect
+
+    async def _shrink(self, on_done: Callable[[], None]) -> None:
         try:
-            assert self.bisect is not None
-            self.replayed = await smaller(self.bisect, proxy, self.shown, self.options)
+            assert self._proxy is not None
+            self.replayed = await smaller(self.bisect, self._proxy, self.shown, self.seed)
         except HangupError as error:
-            self.live.warn(str(error))
+            tell(str(error))
         finally:
-            proxy.stop()
+            self.shown.close()
+            on_done()
 
     async def close(self) -> None:
         """The proxy has ended: so does what is still under way."""
@@ -120,27 +126,30 @@ class Experiment:
             await asyncio.wait([self._task])
         self.shown.close()
 
+    def verdict(self) -> Verdict:
+        """The verdict, or one that says why there is none; ends the search if it is still under way."""
+        bisect = self.bisect
+        bisect.end()
+        if bisect.verdict is not None:
+            bisect.verdict.seed = self.seed
+            return bisect.verdict
+        return Verdict(reproduced=False, instead=printable(str(bisect.problem or NEVER_FAILED)), seed=self.seed)
 
-def verdict_of(bisect: LiveBisect) -> Verdict:
-    """The verdict, or one that says why there is none; ends the search if it is still under way."""
-    bisect.end()
-    if bisect.verdict is not None:
-        return bisect.verdict
-    why = "no two connections failed alike while the proxy was watching"
-    return Verdict(reproduced=False, instead=printable(str(bisect.problem)) if bisect.problem else why)
+    def document(self) -> Document:
+        """What came of it, written down beside the proxy's recording."""
+        assert self._proxy is not None and self._proxy.recorder is not None
+        verdict, reading, recorder = self.verdict(), self.bisect.reading, self._proxy.recorder
+        target = self._proxy.settings.target
+        runs = [Series("recording", recorder.path, self.shown.trials)]
+        if self.replayed is not None:
+            runs.append(self.replayed)
+        about = {"target": str(target) if target else None, "failure": str(reading.failure) if reading else None}
+        document = keep(reading, verdict, runs, target.origin if target else "", about, self.bisect.seconds)
+        document.replayed = sum(trial.clients for run in runs[1:] for trial, _ in run.trials)
+        return document
 
 
-def document_of(bisect: LiveBisect, recorder: Recorder, target: Target, runs: list[Run], verdict: Verdict) -> Document:
-    """What came of a live bisect, written down beside its recording."""
-    reading = bisect.reading
-    about = {"target": str(target), "failure": str(reading.failure) if reading else None}
-    recorder.journal.flush()
-    document = keep(reading, verdict, runs, target.origin, about, bisect.seconds)
-    document.replayed = sum(trial.clients for run in runs[1:] for trial, _ in run.trials)
-    return document
-
-
-async def smaller(bisect: LiveBisect, proxy: Proxy, shown: Shown, options: Options) -> Run | None:
+async def smaller(bisect: LiveBisect, proxy: Proxy, shown: Shown, seed: int = 0) -> Series | None:
     """The smallest failing exchange of a live verdict, found by replay: the page need not be troubled for it."""
     verdict, reading, beside, target = bisect.verdict, bisect.reading, proxy.recorder, proxy.settings.target
     if verdict is None or reading is None or beside is None or target is None:
@@ -159,14 +168,14 @@ async def smaller(bisect: LiveBisect, proxy: Proxy, shown: Shown, options: Optio
             reading.case,
             recorder,
             budget=SHRINKING,
-            survive=options.survive,
-            seed=options.seed,
-            insecure=options.insecure,
-            ca=options.ca,
+            survive=bisect.settings.survive,
+            seed=seed,
+            insecure=proxy.settings.insecure,
+            ca=proxy.settings.ca,
             progress=shown.shrinks,
         )
         await lab.run(shrink(reading.case, verdict))
-        return Run("replayed", path, lab.trials)
+        return Series("replayed", path, lab.trials)
     finally:
         recorder.close()
 
@@ -218,7 +227,12 @@ async def _bisect(
         survive=options.survive,
         leave=leave,
     )
-    experiment = Experiment(live, settings, options, out)
+    experiment = Experiment(out, settings, options.seed)
+
+    def ready(proxy: Proxy) -> None:
+        live.ready(proxy)
+        experiment.begin(proxy, proxy.stop)
+
     proxy = Proxy(
         Settings(
             target=target,
@@ -230,18 +244,11 @@ async def _bisect(
             backend_logs=list(options.backend_logs),
             backend_command=start,
         ),
-        on_ready=experiment.ready,
+        on_ready=ready,
         warn=live.warn,
     )
     try:
         await proxy.serve()
     finally:
         await experiment.close()
-    bisect, recorder = experiment.bisect, proxy.recorder
-    assert bisect is not None and recorder is not None
-    verdict = verdict_of(bisect)
-    verdict.seed = options.seed
-    runs = [Run("recording", recorder.path, experiment.shown.trials)]
-    if experiment.replayed is not None:
-        runs.append(experiment.replayed)
-    return bisecting_page.present(out, document_of(bisect, recorder, target, runs, verdict), options)
+    return bisecting_page.present(out, experiment.document(), options)

@@ -6,11 +6,10 @@ import re
 from typing import Protocol
 
 from hangup.cli import bisecting_page
-from hangup.cli.live_bisecting import Shown, verdict_of
+from hangup.cli.live_bisecting import Experiment
 from hangup.cli.screen import console, safe
 from hangup.errors import UsageError
 from hangup.experiment.document import Document
-from hangup.proxy.live_bisect import LiveBisect
 from hangup.proxy.run import Proxy
 from hangup.proxy.stable import Expectation
 
@@ -56,25 +55,24 @@ class Bisected:
     """Why connections fail, by experiments on the page's reconnects."""
 
     def __init__(self) -> None:
-        self._bisect: LiveBisect | None = None
+        self._experiment = Experiment(console())
+        self._document: Document | None = None
 
     def begin(self, proxy: Proxy) -> None:
         """The proxy listens; it goes on when the search is over."""
-        assert proxy.recorder is not None
-        self._bisect = proxy.bench.start(proxy.recorder, watcher=Shown(console()), on_done=self._show).bisect
+        self._experiment.begin(proxy, self._show)
 
     def _show(self) -> None:
-        if self._bisect is not None:
-            bisecting_page.show(console(), Document(verdict=verdict_of(self._bisect)))
+        if self._document is None:
+            self._document = self._experiment.document()
+            bisecting_page.show(console(), self._document)
 
     def report(self) -> int:
-        """As ``hangup bisect``; but a page that never failed is no failure here."""
-        assert self._bisect is not None
-        over = self._bisect.verdict is not None
-        verdict = verdict_of(self._bisect)
-        if not over:
-            bisecting_page.show(console(), Document(verdict=verdict))
-        return Document(verdict=verdict).exit_code
+        """As ``hangup bisect``."""
+        self._experiment.shown.close()
+        self._show()
+        assert self._document is not None
+        return self._document.exit_code
 
 
 def chosen(bisecting: bool, expect_stable: str | None) -> list[Outcome]:

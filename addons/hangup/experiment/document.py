@@ -72,6 +72,8 @@ class Document(Struct, kw_only=True):
         lines = [f"**{self.headline}**", ""]
         if verdict.reproduced:
             lines += [verdict.claim, ""]
+        if verdict.cure:
+            lines += [f"Cure: `{verdict.cure}`", ""]
         if verdict.ladder:
             lines += ["| what was changed | failed | outcome | filter |", "|---|---|---|---|"]
         for arm in verdict.ladder:
@@ -89,8 +91,6 @@ class Document(Struct, kw_only=True):
             for entry in self.log:
                 lines += [line.replace("```", "'''") for line in telling_lines(entry.text)]
             lines.append("```")
-        if verdict.cure:
-            lines += ["", f"Cure: `{verdict.cure}`"]
         return "\n".join(lines) + "\n"
 
 

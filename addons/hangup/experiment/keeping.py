@@ -22,7 +22,7 @@ from hangup.recording.excerpt import write_excerpt
 from hangup.recording.formats import Recording, open_recording
 
 
-class Run(Struct):
+class Series(Struct):
     """Trials, and the recording in which they are; ``what`` it is called among the files."""
 
     what: str
@@ -33,7 +33,7 @@ class Run(Struct):
 def keep(
     reading: Reading | None,
     verdict: Verdict,
-    runs: Sequence[Run],
+    runs: Sequence[Series],
     url: str,
     about: Mapping[str, object] | None = None,
     seconds: float = 0.0,
@@ -56,7 +56,7 @@ def keep(
     return document
 
 
-def _write_exchange(document: Document, reading: Reading, runs: Sequence[tuple[Run, Recording | None]]) -> None:
+def _write_exchange(document: Document, reading: Reading, runs: Sequence[tuple[Series, Recording | None]]) -> None:
     verdict = document.verdict
     beside = runs[0][0].path
     for run, recording in reversed(runs):

@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from hangup.errors import BackendError, MissingExtra
@@ -60,6 +61,8 @@ class Backend:
     def __init__(self) -> None:
         self.process: asyncio.subprocess.Process | None = None
         self.output: list[str] = []
+        self.heard: Callable[[str], None] = lambda line: None
+        """Is given what it prints from now on, line by line."""
         self._pump: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> int:
@@ -83,6 +86,7 @@ class Backend:
     async def _keep(self, stream: asyncio.StreamReader) -> None:
         async for line in stream:
             self.output.append(line.decode(errors="replace").rstrip())
+            self.heard(self.output[-1])
 
     async def __aexit__(self, *exc: object) -> None:
         if self.process is not None and self.process.returncode is None:
