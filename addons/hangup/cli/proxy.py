@@ -123,6 +123,9 @@ def proxy(
 
     TARGET is the backend's URL, for instance ws://localhost:8000 or wss://example.org/ws.
 
+    The page that it prints a link to shows what goes on: the connections on a timeline, each frame, why they ended, and
+    the filters to switch. The link lets one browser in, once; `hangup open` shows the recording afterwards.
+
     What is not given here is taken from hangup.toml, or [tool.hangup] in pyproject.toml, of this folder: target,
     listen, record, web, and filters by name.
     """

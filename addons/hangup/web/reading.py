@@ -29,7 +29,7 @@ HEAD = struct.Struct(">IHI")
 """Number of the request, HTTP status (0 in a request), bytes that follow."""
 
 SLICE = 0.05
-"""Seconds of reading on, or of a query that takes long, between two looks for new requests."""
+"""Seconds of reading on between two looks for new requests."""
 
 PATIENCE = 0.05
 """Seconds that a query may wait for what was written to the file before it was asked."""
@@ -65,8 +65,9 @@ class Reading:
                 self._begin(*request)
                 more = True
                 continue
-            self._go_on()
             more = self._recorded.read(SLICE)
+            if not more:  # what takes long concerns all of the recording: it waits for the rest of it
+                self._go_on()
 
     def _begin(self, number: int, request: dict[str, Any]) -> None:
         try:

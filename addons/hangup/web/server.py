@@ -12,6 +12,9 @@ an error is ``{"error": "one line"}``, and the body of a ``POST`` is JSON too::
     POST api/filters/on             {"filter": TEXT, NAME or ID}; likewise off and remove
     POST api/filters/clear          {}
     POST api/link                   {"link": a URL that lets a browser in once}
+
+What is changed by a browser, with its cookie, may not contain a ``script``. Beside these there are the page and what it
+asks of the recording (:mod:`hangup.web.pages`), downloads, and the live socket.
 """
 
 from __future__ import annotations
@@ -298,6 +301,10 @@ class _Link(JsonHandler):
         self.give({"link": self.access.link()})
 
 
+_HEAD = '<!doctype html><title>hangup</title><link rel="icon" href="data:,">'
+"""Without an icon the browser would ask for one where nobody gets in."""
+
+
 class _Open(Secured):
     """The one-time link: a cookie for its key, then on to the page.
 
@@ -312,9 +319,9 @@ class _Open(Secured):
             self.set_header("Set-Cookie", cookie)
         elif not self.access.knows(self.request.headers.get("Cookie", "")):
             self.set_status(401)
-            self.finish("<!doctype html><title>hangup</title><p>A link lets in once, and this one has been used.")
+            self.finish(f"{_HEAD}<p>A link lets in once, and this one has been used.")
             return
-        self.finish(f'<!doctype html><title>hangup</title><meta http-equiv="refresh" content="0; url={BASE}">')
+        self.finish(f'{_HEAD}<meta http-equiv="refresh" content="0; url={BASE}">')
 
 
 ENTRANCE: list[Route] = [("open", _Open, {})]
