@@ -177,7 +177,7 @@ class Case:
             return mine[0] if mine else None
         if not self.groups:
             return None
-        # A dev server's own socket is looked into when it is all there is: its failing, too, can be somebody's question.
+        # A dev server's own socket is looked into when it is all there is: its failing can be somebody's question too.
         groups = [g for g in self.groups if g.lives[0].trace.account.kind == "app"] or self.groups
         opened = [group for group in groups if group.mode != "unreachable"]
         return max(opened or groups, key=lambda group: (group.weight, group.lives[-1].conn))

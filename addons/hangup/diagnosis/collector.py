@@ -248,6 +248,11 @@ class Collector:
         name = event.filter[:PREVIEW]
         if name in trace.acted or len(trace.acted) < 16:
             trace.acted[name] = trace.acted.get(name, 0) + 1
+        half = trace.halves.get(event.side) if event.side else None
+        if half is not None and event.action in ("drop", "replace") and not trace.frozen:
+            last = half.last
+            if last is not None and last.n == event.n:
+                half.kept[last.shape] = half.kept.get(last.shape, 0) + 1
 
 
 _ID_KEYS = ("id", "client", "user", "session", "device", "uid", "uuid", "sub", "peer", "name", "account", "login")

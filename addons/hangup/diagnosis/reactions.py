@@ -128,9 +128,13 @@ class Contrast:
             for life in case.victims
             if life.conn not in hit and (message := life.last(found.side)) is not None
         )
+        # What never arrived can do no harm.
+        kept: Counter[Shape] = Counter()
+        for life in case.same_route:
+            kept.update(life.trace.halves[found.side].kept)
         self.safe: dict[Shape, int] = {}
         for shape, count in totals.items():
-            left = count.count - self.by_shape.get(shape, 0) - doubtful.get(shape, 0)
+            left = count.count - self.by_shape.get(shape, 0) - doubtful.get(shape, 0) - kept.get(shape, 0)
             if left > 0:
                 self.safe[shape] = left
         self.safe_all = sum(self.safe.values())

@@ -144,8 +144,8 @@ class Half:
     """What one side sent until the end."""
 
     __slots__ = (
-        "messages", "size", "first", "last", "frame", "shapes", "largest", "compressed", "opcode", "parts", "pause",
-        "at",
+        "messages", "size", "first", "last", "frame", "shapes", "kept", "largest", "compressed", "opcode", "parts",
+        "pause", "at",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -159,6 +159,8 @@ class Half:
         self.frame: Message | None = None
         """The last frame, be it a control frame."""
         self.shapes: dict[Shape, Count] = {}
+        self.kept: dict[Shape, int] = {}
+        """Of those, how many a filter kept from the other side, or gave it something else for."""
         self.pause = 0.0
         """The longest time between two frames, or from opening to the first."""
         self.at = 0.0

@@ -80,6 +80,12 @@ def _share(life: Life, on: list[tuple[float, float]]) -> float:
     return covered / (end - start)
 
 
+def _at_the_end(life: Life, on: list[tuple[float, float]]) -> bool:
+    """Whether it was still on: one that was switched off in time to let the cause through has not failed."""
+    end = life.end if life.end is not None else life.asked
+    return any(begin <= end <= stop for begin, stop in on)
+
+
 def trials(case: Case) -> Iterator[Hypothesis]:
     """Connections with a filter against those without it."""
     if not case.victims:
@@ -90,7 +96,7 @@ def trials(case: Case) -> Iterator[Hypothesis]:
         cures = next((causes for word, causes in MEANS if low.startswith(word)), ())
         if not cures:
             continue
-        died = [life for life in case.victims if _share(life, on) >= MOST]
+        died = [life for life in case.victims if _share(life, on) >= MOST and _at_the_end(life, on)]
         died_without = [life for life in case.victims if _share(life, on) <= 1 - MOST]
         lived = [
             life
