@@ -64,7 +64,7 @@ export class TickCache {
       if (!connection || connection.at > to || (connection.ended ?? now) < from) return false;
       return !this.covers(this.lanes.get(conn), connection, from, to, perPixel);
     });
-    const flags = this.logs.count !== logs || this.logs.from > from || (this.logs.to < to && this.logs.to < now);
+    const flags = this.logs.count !== logs || this.logs.from > Math.max(0, from) || (this.logs.to < to && this.logs.to < now);
     if (!missing.length && !flags) return;
     // Half a window more on either side: panning then has something to show.
     const margin = (to - from) / 2;

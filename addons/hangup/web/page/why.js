@@ -30,7 +30,9 @@ export function WhyPanel({ store }) {
     [],
   );
   useEffect(() => () => asking.close(), [asking]);
-  useEffect(() => asking.ask(one && conn ? conn : null), [one, one && conn, rev]);
+  useEffect(() => {
+    if (rev) asking.ask(one && conn ? conn : null);
+  }, [one, one && conn, rev]);
 
   return html`<div class="pane why">
     <div class="segments" role="group" aria-label="Of which connections">

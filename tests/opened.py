@@ -1,0 +1,46 @@
+"""A recording on the page: ``hangup open`` and a browser that notes whatever goes wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.browser import chromium
+from harness.programs import Program
+from harness.proxies import HANGUP, home
+
+
+class Browser:
+    """One page in one browser; ``problems`` are the errors of its console and scripts, and what it asked of others."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        self.hosts: set[str] = set()
+        page.on("console", lambda said: said.type in ("error", "warning") and self.problems.append(said.text))
+        page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
+        page.on("dialog", lambda dialog: (self.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+
+    def open(self, link: str) -> Any:
+        """Follows a link that lets in; the page, once it shows something."""
+        self.page.goto(link)
+        self.page.wait_for_selector(".lane, .empty")
+        return self.page
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Chromium, or the test is skipped."""
+    with chromium() as page:
+        yield Browser(page)
+
+
+@contextmanager
+def opened(recording: Path) -> Iterator[str]:
+    """The link of ``hangup open`` for this recording; it works once."""
+    command = [*HANGUP, "open", str(recording), "--no-browser", "--web", "127.0.0.1:0"]
+    with Program(command, environment={"HOME": str(home()), "COLUMNS": "200"}) as program:
+        yield program.wait_for(r"page: (?P<link>http://\S+)")["link"]
