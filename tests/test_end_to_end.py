@@ -74,6 +74,12 @@ class Stage:
             timeout=WAIT,
         )
 
+    def until_acted(self, times: int) -> None:
+        """Waits until the filter in sight has acted so often."""
+        self.page.wait_for_function(
+            "least => Number(document.querySelector('.hits b')?.textContent ?? 0) >= least", arg=times, timeout=WAIT
+        )
+
     def tab(self, name: str) -> Locator:
         """Opens a panel."""
         panels = self.page.get_by_role("complementary", name="Panels")
@@ -159,3 +165,64 @@ def test_the_timeline_and_a_connection_are_accessible(stage: Stage) -> None:
     expect(stage.page.get_by_role("region", name="Connection 3")).to_be_visible(timeout=WAIT)
     expect(stage.tab("Why")).to_contain_text("% sure", timeout=WAIT)
     _judged(stage, "timeline")
+
+
+def test_test_connection_says_1006_and_the_recorder_who(stage: Stage) -> None:
+    """Both ways: through the proxy, and direct, where it ends in the same way."""
+    panel = stage.tab("Test Connection")
+    panel.get_by_label("Path").fill("/ws/tester")
+    panel.get_by_label("Heartbeat").select_option("json")
+    panel.get_by_label("every").fill("0.2")
+    panel.get_by_role("button", name="Test Connection").click()
+    tries = panel.get_by_role("list", name=re.compile("^Attempts")).get_by_role("listitem")
+    through = tries.filter(has_text="through the proxy")
+    expect(through).to_contain_text(re.compile("The page says.*1006, not clean, after"), timeout=WAIT)
+    expect(through).to_contain_text(
+        re.compile("wire says.*The server ended it, with a bare FIN and no close frame", re.I), timeout=WAIT
+    )
+    expect(tries.filter(has_text="direct")).to_contain_text("1006, not clean, after", timeout=WAIT)
+    expect(panel).to_contain_text("the proxy is not the cause", timeout=WAIT)
+    _judged(stage, "test-connection")
+    stage.page.get_by_role("option", name=re.compile("tester")).first.click()
+    expect(stage.page.get_by_role("region", name=re.compile("^Connection "))).to_contain_text("tester", timeout=WAIT)
+
+
+def test_a_filter_that_is_switched_on_stops_the_loop(stage: Stage) -> None:
+    panel = stage.tab("Filters")
+    panel.get_by_role("button", name="drop-heartbeat side=client").click()
+    switch = panel.get_by_role("switch", name="drop-heartbeat side=client")
+    expect(switch).to_be_checked(timeout=WAIT)
+    stage.until_acted(4)
+    dropped = stage.dropped()
+    stage.until_acted(8)
+    assert stage.dropped() == dropped, "four heartbeats later it is still open"
+    expect(stage.app.get_by_label("Connection", exact=True)).to_have_text("open")
+    expect(stage.lanes.get_by_role("option").first).to_have_attribute(
+        "aria-description", re.compile("open for .*filters acted"), timeout=WAIT
+    )
+    _judged(stage, "filters")
+    switch.click()
+    expect(switch).not_to_be_checked(timeout=WAIT)
+    stage.until_dropped(2)
+    stage.keep("loop-stopped-and-back")
+    panel.get_by_role("button", name=re.compile("^Remove")).click()
+    expect(panel).to_contain_text("No filter", timeout=WAIT)
+
+
+def test_the_bisect_panel_proves_the_cause(stage: Stage) -> None:
+    panel = stage.tab("Bisect")
+    panel.get_by_role("button", name="Start", exact=True).click()
+    expect(panel.get_by_role("table").first).to_be_visible(timeout=WAIT)
+    stage.keep("bisect-under-way")
+    headline = panel.locator(".headline.proved")
+    expect(headline).to_be_visible(timeout=WAIT)
+    expect(panel).to_contain_text(re.compile("heartbeat|message/"))
+    _judged(stage, "bisect")
+    assert not stage.problems
+
+
+def test_it_ends_as_a_whole(stage: Stage) -> None:
+    stage.run.process.terminate()
+    stage.run.wait()
+    assert "Traceback" not in stage.run.errors, stage.run.report()
+    assert re.search(r"a loop: .*\n", stage.run.errors) and "recording: " in stage.run.errors
