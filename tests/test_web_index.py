@@ -452,10 +452,15 @@ def test_a_refused_handshake_is_1006_in_a_browser(tmp_path: Path) -> None:
 
 
 def test_what_the_page_opened_itself_is_known_by_its_origin(tmp_path: Path) -> None:
-    event = rec.handshake()
-    event.request.headers.append(("Origin", "http://127.0.0.1:9001"))
-    path = rec.write(tmp_path / "run.jsonl", [event])
-    (told,) = query(opened(path, origin="http://127.0.0.1:9001"), "overview")["connections"]
-    assert told["kind"] == "test" and told["origin"] == "http://127.0.0.1:9001"
-    (told,) = query(opened(path, origin="http://127.0.0.1:9002"), "overview")["connections"]
-    assert told["kind"] == "app"
+    events = rec.loop(4)
+    for event in events:
+        if isinstance(event, ev.Handshake):
+            event.request.headers.append(("Origin", "http://localhost:9001"))
+    path = rec.write(tmp_path / "run.jsonl", events)
+    recorded = opened(path, origins=["http://127.0.0.1:9001", "http://localhost:9001"])
+    tested = query(recorded, "overview")
+    assert {(c["kind"], c["origin"]) for c in tested["connections"]} == {("test", "http://localhost:9001")}
+    assert tested["loops"] == [], "to press a button again and again is no loop of the application's"
+    assert query(recorded, "why", conn=2)["connections"]["all"] == 4
+    other = query(opened(path, origins=["http://127.0.0.1:9002"]), "overview")
+    assert {c["kind"] for c in other["connections"]} == {"app"} and len(other["loops"]) == 1

@@ -317,6 +317,16 @@ def test_a_download(running: Running, form: str, suffix: str) -> None:
     assert answer.headers["content-disposition"] == f'attachment; filename="run-connection-1.{suffix}"'
 
 
+def test_what_the_page_opens_is_a_test_for_the_proxy_too(running: Running) -> None:
+    client = open_websocket(running.proxy.address, "/ws/tested", headers=[("Origin", running.browser.origin)])
+    running.backend.accept("/ws/tested")
+    connections = running.caught_up()["connections"]
+    assert {each["path"]: each["kind"] for each in connections} == {"/ws/1": "app", "/ws/tested": "test"}
+    kinds = running.within(lambda: {each.path: each.kind for each in running.recorder.sums()})
+    assert kinds == {"/ws/1": "app", "/ws/tested": "test"}
+    client.close()
+
+
 def test_a_download_that_cannot_be(running: Running) -> None:
     assert "must be one of" in running.browser.get("api/export?format=exe").json["error"]
     missing = running.browser.get("api/export?format=har&conn=77")
@@ -406,7 +416,7 @@ class Page:
 def test_the_live_socket_says_what_changed(running: Running) -> None:
     with Page(running.browser) as page:
         first = next(page.messages())
-        assert first["open"] == 1 and first["all"] >= 1 and first["bisect"] == "idle"
+        assert first["open"] >= 1 and first["all"] >= 1 and first["bisect"] == "idle"
         assert [each["filter"] for each in first["filters"]][:1] == ["drop-heartbeat"]
         running.echo()
         later = page.until(lambda told: told["size"] > first["size"])
@@ -493,9 +503,10 @@ def test_there_is_one_process_that_reads_and_it_is_not_in_the_way(running: Runni
     running.browser.json("overview")
     assert readers(os.getpid()) == [reader]
     reader.kill()
-    assert gone(reader)
-    answers = [running.browser.get("api/overview").status for _ in range(3)]
-    assert set(answers) <= {200, 503} and answers[-1] == 200
+    # Not waited for by its id: that is for the event loop, whose child it is.
+    until = time.monotonic() + DEADLINE
+    while (answer := running.browser.get("api/overview")).status != 200 or readers(os.getpid()) == [reader]:
+        assert answer.status in (200, 503) and time.monotonic() < until
     assert len(readers(os.getpid())) == 1
 
 

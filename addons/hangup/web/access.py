@@ -53,6 +53,8 @@ class Access:
         names = {*LOOPBACK, bracketed.lower()}
         self.hosts = frozenset(f"{name}:{port}" for name in names) | (frozenset(names) if port == 80 else frozenset())
         self.address = f"{bracketed}:{port}"
+        self.origins = frozenset(f"http://{name}" for name in self.hosts)
+        """What a browser calls the page's origin."""
         self.cookie = f"hangup-{port}"
         self.token = secrets.token_urlsafe(32)
         self._keys: dict[str, None] = {}

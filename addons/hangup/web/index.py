@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import accumulate
 from typing import Any
@@ -140,9 +140,13 @@ class Lane:
 
 
 class Index:
-    """Lines in, columns out. ``rev`` grows with all that is fed, and each lane keeps the one of its last change."""
+    """Lines in, columns out. ``rev`` grows with all that is fed, and each lane keeps the one of its last change.
 
-    def __init__(self) -> None:
+    What a page from ``origins`` opened is hangup's own page testing the connection.
+    """
+
+    def __init__(self, origins: Collection[str] = ()) -> None:
+        self.origins = origins
         self.ledger = Ledger()
         self.lanes: dict[int, Lane] = {}
         self.logs = Track("Q")
@@ -244,6 +248,7 @@ class Index:
             self._touch_all()
         if isinstance(event, Handshake):
             lane.handshake = len(lane.places)
+            mark_test(self.ledger, event.conn, self.origins)
         return OTHER, 0
 
     def _for_all(self, event: AnyEvent, place: int) -> None:
@@ -292,6 +297,13 @@ def beats(event: Frame) -> bool:
     if text is not None:
         return len(text) <= LONGEST and recognise(opcode, text.encode()) is not None
     return recognise(opcode, data or b"") is not None
+
+
+def mark_test(ledger: Ledger, conn: int, origins: Collection[str]) -> None:
+    """Takes a connection for a test of the page, when it comes from there: it says nothing about the application."""
+    connection = ledger.connections.get(conn)
+    if connection is not None and connection.origin in origins:
+        connection.kind = "test"
 
 
 class Entries:

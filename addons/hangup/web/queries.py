@@ -58,6 +58,8 @@ class Reasons:
         """The report."""
         found = self._answers.get(conn)
         if found is None:
+            for known, connection in self._collector.ledger.connections.items():
+                connection.kind = self._recorded.index.connection(known).kind
             found = self._answers[conn] = report(self._collector, conn, self._recorded.name).summary()
         return found
 

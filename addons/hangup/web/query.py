@@ -71,7 +71,7 @@ def describe(recorded: Recorded, lane: Lane) -> Answer:
         "status": connection.status,
         "origin": connection.origin or "",
         "subprotocol": connection.subprotocol,
-        "kind": recorded.kind(connection),
+        "kind": connection.kind,
         "by": None if ending.by == "unknown" else ending.by,
         "how": ending.how,
         "code": ending.code,

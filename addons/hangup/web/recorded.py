@@ -20,12 +20,12 @@ LEISURE = 5
 
 
 class Recorded:
-    """``facts`` are told to the page as they are: ``live``, ``readonly``; ``origin`` is the page's own."""
+    """``facts`` are told to the page as they are: ``live``, ``readonly``; ``origins`` are the page's own."""
 
     def __init__(self, path: Path, facts: dict[str, Any] | None = None) -> None:
         self.facts = facts or {}
         self.path = path
-        self.index = Index()
+        self.index = Index(self.facts.get("origins", ()))
         self.tail = Tail(path, self.index.feed)
         self.problem = ""
         """Why reading had to stop before the end."""
@@ -86,11 +86,6 @@ class Recorded:
     def event(self, place: int) -> AnyEvent:
         """The event that stands there."""
         return self.tail.event(place)
-
-    def kind(self, connection: Connection) -> str:
-        """What the connection is for: the application (``app``), a dev server (``hmr``), a test by the page."""
-        own = self.facts.get("origin")
-        return "test" if own and connection.origin == own else connection.kind
 
 
 def browser_code(connection: Connection) -> int | None:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from hangup.errors import HangupError
+from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy
+from hangup.recording.events import Event, Handshake
 from hangup.web import bisecting, filter_routes
 from hangup.web.access import Access
 from hangup.web.control import Control
 from hangup.web.exporting import Exporter
+from hangup.web.index import mark_test
 from hangup.web.live import Live
 from hangup.web.pages import routes as page
 from hangup.web.pages import sources
 from hangup.web.running import Running, StateFile
 from hangup.web.server import Route, Server
 from hangup.web.worker import Worker
+
+
+def _mark(recorder: Recorder, origins: Collection[str], event: Event) -> None:
+    if type(event) is Handshake:
+        mark_test(recorder.ledger, event.conn, origins)
 
 
 def start(
@@ -56,7 +65,8 @@ def start(
         mode=" ".join(settings.modes) or "reverse",
         started=running.started,
     )
-    facts = {"live": True, "readonly": False, "origin": f"http://{access.address}"}
+    facts = {"live": True, "readonly": False, "origins": sorted(access.origins)}
+    recorder.listeners.append(partial(_mark, recorder, access.origins))
     worker = Worker(recorder.path.absolute(), facts)
     proxy.exits.push_async_callback(worker.close)
     exporter = Exporter(worker)
