@@ -72,7 +72,6 @@ export function List(props) {
     now.of = of;
     place.resize(total, box.current.clientHeight);
     if (another) {
-      now.end = false;
       now.selected = -1;
       go(0);
     } else if (follow && now.end) {
@@ -80,6 +79,7 @@ export function List(props) {
     }
     if (selected >= 0 && selected !== now.selected && selected < total) go(place.revealing(selected));
     now.selected = selected;
+    now.end = total > 0 && place.top >= place.most - 2;
   }, [total, of, selected]);
 
   place.resize(total, place.viewport || 600);

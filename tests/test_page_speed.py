@@ -1,0 +1,213 @@
+"""The page under load: a recording of a million frames, and five thousand frames a second as they come.
+
+What is measured is what the browser spends on the page (its own ``ScriptDuration`` and ``longtask`` entries), so that a
+machine that is busy with something else changes little.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hangup.recording import events as ev
+from harness import frames
+from harness.proxies import HangupProxy
+from opened import Browser, browser, opened
+
+pytestmark = pytest.mark.slow
+
+MILLION = 1_000_000
+SCRIPTING = 3.0
+"""Seconds of scripting in which a million frames must be open."""
+
+RATE = 5000
+"""Frames a second, live."""
+SECONDS = 5
+LONGEST = 200
+"""Milliseconds that the page may be busy without a pause."""
+
+OBSERVE = """() => {
+  window.longest = [];
+  new PerformanceObserver(list => {
+    for (const entry of list.getEntries()) window.longest.push(Math.round(entry.duration));
+  }).observe({ type: "longtask", buffered: true });
+}"""
+
+
+@pytest.fixture(scope="module")
+def seen() -> Iterator[Browser]:
+    """The browser."""
+    with browser() as made:
+        made.page.add_init_script(f"({OBSERVE})()")
+        yield made
+
+
+def million(path: Path) -> Path:
+    """One connection with a million frames, both sides, some heartbeats and problems, written without making events."""
+    header = ev.Header(hangup=ev.FORMAT, started="2026-11-22T21:08:00.123456Z", target="ws://localhost:8000")
+    shake = ev.Handshake(at=0.01, conn=1, request=ev.Request(target="/ws"), response=ev.Response(status=101))
+    block = "".join(
+        '{{"kind":"frame","at":%s,"conn":1,"n":%s,"side":"{}"{},"text":{}}}\n'.format(
+            "server" if n % 2 else "client",
+            "" if n % 2 else ',"mask":"a1b2c3d4"',
+            '"ping"' if n % 100 == 50 else '"{\\"type\\":\\"tick\\",\\"price\\":17}"',
+        )
+        for n in range(1000)
+    )
+    with path.open("w") as file:
+        file.write(ev.dump([header, shake]).decode())
+        for first in range(0, MILLION, 1000):
+            numbers: list[Any] = []
+            for n in range(first, first + 1000):
+                numbers += (f"{0.02 + n * 0.0005:.4f}", n + 1)
+            file.write(block % tuple(numbers))
+        file.write(ev.dump([ev.End(at=501.0, conn=1, side="server", how="fin"), ev.Stop(at=501.1)]).decode())
+    return path
+
+
+def scripting(session: Any) -> float:
+    """Seconds of scripting so far."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return float(next(each["value"] for each in metrics if each["name"] == "ScriptDuration"))
+
+
+def test_a_million_frames(seen: Browser, tmp_path: Path) -> None:
+    page = seen.page
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    with opened(million(tmp_path / "million.jsonl")) as link:
+        seen.open(link)
+        page.wait_for_function(
+            "() => document.querySelector('.tabs .count')?.innerText === '1,000,000'"
+            " && !/reading/.test(document.querySelector('.top').innerText)",
+            timeout=120_000,
+        )
+        page.wait_for_selector(".list .row:not(.waiting)")
+        spent = scripting(session)
+        assert spent < SCRIPTING
+        rows = page.locator(".list")
+        rows.focus()
+        rows.press("End")
+        page.wait_for_selector("#entry-1000001:not(.waiting)")
+        assert "server FIN" in page.locator("#entry-1000001").inner_text()
+        # Down to the middle by the scroll bar, then on by the wheel: row after row, none left out.
+        rows.evaluate("list => { list.scrollTop = list.scrollHeight / 2 }")
+        page.wait_for_function("() => document.querySelectorAll('.list .row:not(.waiting)').length > 10")
+        box = rows.bounding_box()
+        page.mouse.move(box["x"] + 100, box["y"] + 50)
+        tops = []
+        for _ in range(20):
+            page.mouse.wheel(0, 66)
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            tops.append(page.evaluate(FIRST_IN_SIGHT))
+        steps = [after - before for before, after in zip(tops, tops[1:], strict=False)]
+        assert 400_000 < tops[0] < 600_000
+        assert max(steps) <= 20 and min(steps) >= 0 and sum(steps) > 0
+        assert page.evaluate("Math.max(0, ...window.longest)") < LONGEST
+        assert scripting(session) - spent < SCRIPTING
+        assert seen.problems == []
+        page.goto("about:blank")
+
+
+FIRST_IN_SIGHT = """() => {
+  const top = document.querySelector(".list").getBoundingClientRect().top;
+  const rows = [...document.querySelectorAll(".list .row")].filter(row => row.getBoundingClientRect().bottom > top + 1);
+  return Math.min(...rows.map(row => Number(row.getAttribute("aria-posinset"))));
+}"""
+
+
+@contextmanager
+def talkative(begin: threading.Event) -> Iterator[int]:
+    """The port of a backend that sends ``RATE`` frames a second, for ``SECONDS``, once it may begin."""
+    chunk = b"".join(frames.frame(frames.TEXT, b'{"type":"tick","n":%d}' % n) for n in range(RATE // 50))
+
+    def serve(listener: socket.socket) -> None:
+        upstream, _ = listener.accept()
+        with upstream:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += upstream.recv(1 << 16)
+            key = re.search(rb"(?i)sec-websocket-key: *(\S+)", head)
+            assert key is not None
+            upstream.sendall(ANSWER % frames.accept_key(key[1].decode()).encode())
+            begin.wait()
+            begun = time.monotonic()
+            for number in range(SECONDS * 50):
+                upstream.sendall(chunk)
+                time.sleep(max(0.0, begun + (number + 1) / 50 - time.monotonic()))
+            upstream.recv(1)  # until the client goes
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        begin.set()
+        thread.join(10)
+
+
+@contextmanager
+def listening(port: int) -> Iterator[None]:
+    """A client that reads."""
+
+    def read(client: socket.socket) -> None:
+        with suppress(OSError):
+            while client.recv(1 << 16):
+                pass
+
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(ASK)
+        thread = threading.Thread(target=read, args=(client,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            client.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+ASK = (
+    b"GET /ticks HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+ANSWER = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %s\r\n\r\n"
+)
+
+
+def test_live(seen: Browser) -> None:
+    page = seen.page
+    begin = threading.Event()
+    with ExitStack() as stack:
+        port = stack.enter_context(talkative(begin))
+        proxy = stack.enter_context(HangupProxy(f"ws://127.0.0.1:{port}", "--quiet"))
+        seen.open(proxy.wait_for(r"page: (?P<link>http://\S+)")["link"])
+        stack.enter_context(listening(proxy.port))
+        page.wait_for_selector(".lane.open")
+        page.locator(".lane").click()
+        page.wait_for_selector(".list .row:not(.waiting)")
+        page.locator(".list").press("End")
+        page.evaluate("() => { window.longest.length = 0 }")
+        begin.set()
+        page.wait_for_function(
+            "all => document.querySelector('.tabs .count').innerText.replace(/,/g, '') == all",
+            arg=str(RATE * SECONDS),
+            timeout=60_000,
+        )
+        # It has followed to the end.
+        page.wait_for_function(
+            "all => [...document.querySelectorAll('.list .row-number')].some(each => each.innerText == all)",
+            arg=str(RATE * SECONDS),
+        )
+        longest = page.evaluate("() => Math.max(0, ...window.longest)")
+        assert longest < LONGEST
+        assert seen.problems == []
+        page.goto("about:blank")
