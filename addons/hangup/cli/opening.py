@@ -7,7 +7,8 @@ import signal
 import socket
 import tempfile
 import webbrowser
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -56,19 +57,14 @@ def open_(recording: str | None, web: str | None, no_browser: bool) -> None:
         asyncio.run(_serve(sockets, path, source.name, browse=not no_browser))
 
 
-class _own:
+@contextmanager
+def _own(source: Source) -> Iterator[Path]:
     """The recording as a file of hangup's own: itself, or a copy for as long as this lasts."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Path:
-        source = self._source
-        recording = source.recording
-        if isinstance(recording, Reader) and recording.path is not None:
-            return recording.path
-        copy = self._stack.enter_context(tempfile.NamedTemporaryFile(prefix="hangup-", suffix=".jsonl"))
+    recording = source.recording
+    if isinstance(recording, Reader) and recording.path is not None:
+        yield recording.path
+        return
+    with tempfile.NamedTemporaryFile(prefix="hangup-", suffix=".jsonl") as copy:
         try:
             copy.write(events.encode(recording.header) + b"\n")
             for event in source.events("reading"):
@@ -77,10 +73,7 @@ class _own:
         except OSError as error:
             raise RecordingError(f"cannot keep what was read: {error.strerror or error}") from None
         source.confess()
-        return Path(copy.name)
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        yield Path(copy.name)
 
 
 async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse: bool) -> None:
