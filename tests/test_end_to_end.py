@@ -163,7 +163,11 @@ def test_the_timeline_and_a_connection_are_accessible(stage: Stage) -> None:
     stage.until_dropped()
     stage.lane(3).click()
     expect(stage.page.get_by_role("region", name="Connection 3")).to_be_visible(timeout=WAIT)
-    expect(stage.tab("Why")).to_contain_text("% sure", timeout=WAIT)
+    expect(stage.page.get_by_role("listbox", name=re.compile("Connection 3|connection 3"))).to_contain_text(
+        "KeyError: 'ping'", timeout=WAIT
+    )
+    expect(stage.tab("Why")).to_contain_text("the backend logged \"KeyError: 'ping'\"", timeout=WAIT)
+    stage.page.get_by_role("button", name=re.compile("Loop of")).click()
     _judged(stage, "timeline")
 
 

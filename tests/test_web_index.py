@@ -25,6 +25,7 @@ from hangup.web.index import Entries, Track, beats
 from hangup.web.queries import ask
 from hangup.web.query import QueryError
 from hangup.web.recorded import Recorded, browser_code, clean, fate
+from hangup.web.wording import words
 
 FOREVER = 1e9
 GOLDEN = sorted((Path(__file__).parents[1] / "recordings").glob("*.jsonl"))
@@ -294,6 +295,12 @@ def test_what_is_no_recording(tmp_path: Path) -> None:
         Recorded(foreign)
 
 
+def test_of_a_traceback_the_exception_is_shown() -> None:
+    raised = "ERROR: Exception in ASGI application\nTraceback (most recent call last):\n  File x\nKeyError: 'ping'"
+    assert words(ev.Log(at=1.0, source="b", text=raised)) == "KeyError: 'ping' (and 3 more lines)"
+    assert words(ev.Log(at=1.0, source="b", text="first\nsecond")) == "first (and 1 more line)"
+
+
 def test_logs_stand_with_the_connections_of_their_time(tmp_path: Path) -> None:
     events: list[AnyEvent] = [
         ev.Log(at=0.5, source="b", text="before"),
@@ -423,6 +430,7 @@ def test_a_window_that_is_none(tmp_path: Path, start: str, end: str) -> None:
     assert query(recorded, "ticks", from_=start, to=end, conns=1)["lanes"] == {}
 
 
+kept = ev.FilterEvent(at=1.0, conn=1, filter="drop-close", action="drop", side="server", n=1)
 both = [rec.close(1.0, "server", 1, 4001), rec.close(1.01, "client", 2, 4001), rec.end(1.02, "server")]
 
 
@@ -437,6 +445,7 @@ both = [rec.close(1.0, "server", 1, 4001), rec.close(1.01, "client", 2, 4001), r
         ([rec.close(1.0, "client", 1, None), rec.close(1.01, "server", 2, None)], 1005, True, "clean"),
         ([rec.close(1.0, "client", 1, 1000), rec.end(1.01, "server")], 1006, False, "clean"),
         ([rec.end(1.0, "server", by="proxy")], 1006, False, "proxy"),
+        ([rec.close(1.0, "server", 1, 4001), kept, rec.end(1.1, "server")], 1006, False, "abnormal"),
     ],
 )
 def test_what_a_browser_shows(

@@ -12,6 +12,7 @@ from hangup.recording.units import plural, printable
 from hangup.web.index import CLASSES, Lane
 from hangup.web.query import Answer, Query, describe, numbers
 from hangup.web.recorded import Recorded
+from hangup.web.wording import headline
 
 TICKS = 2000
 """A lane with more ticks than this is given in bins."""
@@ -119,7 +120,7 @@ def _spread(found: list[tuple[float, int]]) -> list[tuple[float, int]]:
 
 def _log(at: float, event: AnyEvent) -> tuple[float, str, str, int]:
     source, text = getattr(event, "source", ""), getattr(event, "text", "")
-    return at, printable(source, 80), printable(text.partition("\n")[0], 300), event.conn
+    return at, printable(source, 80), printable(headline(text), 300), event.conn
 
 
 def _action(at: float, event: AnyEvent) -> tuple[float, str, str, int | None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hangup.diagnosis.rules.words import last_line
 from hangup.recording.endings import Step, What
 from hangup.recording.events import (
     AnyEvent,
@@ -86,10 +87,17 @@ def words(event: AnyEvent) -> str:
         case Log():
             lines = event.text.splitlines() or [""]
             more = f" (and {plural(len(lines) - 1, 'more line')})" if len(lines) > 1 else ""
-            return f"{printable(lines[0], 2 * PREVIEW)}{more}"
+            return f"{printable(headline(event.text), 2 * PREVIEW)}{more}"
         case Note():
             return printable(event.text, 2 * PREVIEW)
     return ""
+
+
+def headline(text: str) -> str:
+    """The line of a log entry that says most: of a traceback the exception, else the first."""
+    if "Traceback (most recent call last)" in text:
+        return last_line(text)
+    return text.partition("\n")[0]
 
 
 def _handshake(event: Handshake) -> str:
