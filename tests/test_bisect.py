@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import psutil
 import pytest
+import websockets
 
-from hangup.peer.demo import frontend
+from hangup.peer.demo import BACKEND, frontend
 from hangup.recording import events, journal
-from harness.proxies import HANGUP, hangup, home
+from harness.proxies import HANGUP, HangupProxy, hangup, home
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 A3, F4 = RECORDINGS / "a3-text-ping-to-json-reader.jsonl", RECORDINGS / "f4-client-throws-on-text.jsonl"
+START = f"{sys.executable} -m uvicorn --factory {BACKEND} --host 127.0.0.1 --port {{port}}"
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+Said = tuple[int, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +47,6 @@ def backend() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def recorded(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's loop, recorded through the proxy."""
-    from harness.proxies import HangupProxy
-
     path = tmp_path_factory.mktemp("demo") / "run.jsonl"
 
     async def run(url: str) -> None:
@@ -58,13 +62,52 @@ def recorded(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def bisect(*words: str | Path) -> tuple[int, dict[str, Any]]:
-    done = hangup("bisect", *words, "--json", check=False)
-    return done.returncode, json.loads(done.stdout)
+async def spawn(*words: str | Path) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *HANGUP,
+        *map(str, words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "HOME": str(home()), "PYTHONUNBUFFERED": "1"},
+    )
 
 
-def test_the_cause_is_proved(recorded: Path, backend: str, tmp_path: Path) -> None:
-    code, said = bisect(recorded, backend, "--record", tmp_path)
+async def bisect(*words: str | Path) -> Said:
+    process = await spawn("bisect", *words, "--json")
+    output, errors = await process.communicate()
+    assert not errors, errors.decode()
+    assert process.returncode is not None
+    return process.returncode, json.loads(output)
+
+
+@pytest.fixture(scope="module")
+def found(recorded: Path, backend: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
+    """Bisects to their end, all at once: they mostly wait."""
+    folder = tmp_path_factory.mktemp("found")
+
+    async def nowhere() -> Said:
+        """Against a backend that closes nothing."""
+
+        async def handler(socket: Any) -> None:
+            async for message in socket:
+                await socket.send(message)
+
+        async with websockets.serve(handler, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            return await bisect(A3, url, "--survive", "0.1", "--record", folder)
+
+    async def main() -> list[Said]:
+        return await asyncio.gather(
+            bisect(recorded, "--start", START, "--record", folder / "proved.jsonl"),
+            nowhere(),
+            bisect(recorded, backend, "--connections", "3", "--record", folder),
+        )
+
+    return dict(zip(("proved", "nowhere", "budget"), asyncio.run(main()), strict=True))
+
+
+def test_the_cause_is_proved(found: dict[str, Said]) -> None:
+    code, said = found["proved"]
     assert code == 0, said
     assert said["verdict"] == "heartbeat/app-ping-kills" and said["proved"] is True
     assert said["closer"] == "server" and said["trigger"]["kind"] == "frame"
@@ -74,73 +117,121 @@ def test_the_cause_is_proved(recorded: Path, backend: str, tmp_path: Path) -> No
     assert len(said["minimal"]["frames"]) == 1 and len(said["minimal"]["payload"]) <= 4
     assert {"arm", "filters", "failed", "outcome"} <= set(said["ladder"][0])
     assert said["connections"] > 0 and said["seconds"] > 0
-    # The reproducer is a program that reproduces.
-    reproducer = Path(said["files"]["reproducer"])
-    done = subprocess.run([sys.executable, reproducer], capture_output=True, text=True, timeout=60)
-    assert "it hung up" in done.stdout, done.stdout + done.stderr
     # Every trial is in the recording, which is complete.
     trials = list(journal.read(Path(said["files"]["trials"])))
     assert isinstance(trials[-1], events.Stop)
     assert sum(isinstance(e, events.Handshake) for e in trials) == said["connections"]
 
 
-def test_a_failure_that_does_not_happen_here(tmp_path: Path) -> None:
-    """Against a backend that closes nothing: exit code 3, and what happened instead."""
-    import websockets
+def test_the_backends_words_at_that_moment(found: dict[str, Said]) -> None:
+    """The backend was started for it: what it printed when it hung up, and not what it prints anyhow."""
+    log = found["proved"][1]["log"]
+    assert any("JSONDecodeError" in entry["text"] for entry in log), log
+    assert all(entry["source"] and "[accepted]" not in entry["text"] for entry in log), log
 
-    async def main() -> None:
-        async def handler(socket: Any) -> None:
-            async for message in socket:
-                await socket.send(message)
 
-        async with websockets.serve(handler, "127.0.0.1", 0) as server:
-            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            code, said = await asyncio.to_thread(bisect, A3, url, "--survive", "0.1", "--record", tmp_path)
-        assert code == 3 and not said["reproduced"] and not said["proved"] and said["instead"], said
+def test_the_smallest_exchange_fails_again(found: dict[str, Said], backend: str, tmp_path: Path) -> None:
+    """As a recording that `hangup replay` plays, and as a program; its neighbour does not fail."""
+    _, said = found["proved"]
+    minimal = said["minimal"]
+    frames = [e for e in journal.read(Path(minimal["recording"])) if isinstance(e, events.Frame) and e.opcode == "text"]
+    assert sum(frame.side == "client" for frame in frames) == 1
+    again = hangup("replay", minimal["recording"], backend, "--record", tmp_path, "--json", check=False)
+    account = json.loads(again.stdout)
+    assert again.returncode == 0 and account["same"], account
+    near = hangup("replay", minimal["neighbour_recording"], backend, "--record", tmp_path, "--json", check=False)
+    assert json.loads(near.stdout)["survived"], near.stdout
+    url = f"{backend}/ws/client-1"
+    done = subprocess.run(
+        [sys.executable, said["files"]["reproducer"], url], capture_output=True, text=True, timeout=60
+    )
+    assert "it hung up" in done.stdout, done.stdout + done.stderr
+    for path in (minimal["recording"], minimal["neighbour_recording"], said["files"]["reproducer"]):
+        assert Path(path).stat().st_mode & 0o077 == 0, "it may hold secrets"
 
-    asyncio.run(main())
+
+def test_a_failure_that_does_not_happen_here(found: dict[str, Said]) -> None:
+    """Exit code 3, and what happened instead."""
+    code, said = found["nowhere"]
+    assert code == 3 and not said["reproduced"] and not said["proved"] and said["instead"], said
 
 
 def test_what_the_client_ended_is_not_told_by_replay(tmp_path: Path) -> None:
-    code, said = bisect(F4, "ws://127.0.0.1:1", "--record", tmp_path)
+    code, said = asyncio.run(bisect(F4, "ws://127.0.0.1:1", "--record", tmp_path))
     assert code == 4 and not said["proved"] and said["connections"] == 0
     assert said["verdict"] == "client-lifecycle/throws-on-frame" and said["closer"] == "client"
     assert "--live" in said["stopped"]
 
 
-def test_the_budget_ends_it(recorded: Path, backend: str, tmp_path: Path) -> None:
-    code, said = bisect(recorded, backend, "--connections", "3", "--record", tmp_path)
+def test_the_budget_ends_it(found: dict[str, Said]) -> None:
+    code, said = found["budget"]
     assert code == 4 and "3 connections" in said["stopped"] and said["ladder"], said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("lines", [1, 4])
-def test_interrupted_it_says_what_it_has_learned(
-    recorded: Path, backend: str, tmp_path: Path, number: signal.Signals, lines: int
-) -> None:
-    process = subprocess.Popen(
-        [*HANGUP, "bisect", str(recorded), backend, "--record", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={"HOME": str(home()), "PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    seen = 0
-    for line in process.stdout:
+async def interrupted(folder: Path, recorded: Path, where: list[str], after: int | float, number: int) -> None:
+    """Interrupts it after so many trials, or so many seconds of a whole that takes twenty."""
+    folder.mkdir()
+    process = await spawn("bisect", recorded, *where, "--record", folder)
+    assert process.stdout is not None and process.stderr is not None
+    seen, said = 0, ""
+    if isinstance(after, float):
+        await asyncio.sleep(after)
+    while isinstance(after, int) and seen < after:
+        said += (line := (await process.stdout.readline()).decode())
+        assert line, said
         seen += bool(re.match(r" +\d+  \S", line))
-        if seen == lines:
-            break
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(number)
-    said, errors = process.communicate(timeout=30)
-    assert process.returncode == 4, said + errors
-    assert "interrupted" in said and "as it was recorded" in said and not errors, said + errors
-    assert not psutil.pid_exists(process.pid)
-    trials = min(tmp_path.glob("*.jsonl"), key=lambda path: len(path.name))
-    assert isinstance(list(journal.read(trials))[-1], events.Stop)
+    output, errors = await process.communicate()
+    said += output.decode()
+    context = f"{number} after {after}: {process.returncode}\n{said}\n{errors.decode()}"
+    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE], context
+    began = "looking for" in said
+    if began:
+        assert process.returncode == 4 and "interrupted" in said and not errors, context
+    if seen:
+        assert "as it was recorded" in said, context
+    trials = min(folder.glob("*.jsonl"), key=lambda path: len(path.name), default=None)
+    if trials is None:
+        assert not seen, context
+        return
+    kept = list(journal.read(trials))
+    assert isinstance(kept[-1], events.Stop), context
+    asked = sum(isinstance(e, events.Handshake) for e in kept)
+    tried = len(re.findall(r"^ +\d+  \S", said, re.MULTILINE))
+    assert tried <= asked <= tried + 1, context
 
 
-@pytest.mark.parametrize("words", [["bisect", "run.jsonl"], ["bisect", "--live", "run.jsonl", "ws://localhost:1"]])
+def test_interrupted_at_any_moment_it_says_what_it_has_learned(recorded: Path, backend: str, tmp_path: Path) -> None:
+    """No process is left, neither its own nor the backend's; and the recording is complete."""
+    random = Random(6)
+    moments: list[tuple[list[str], int | float]] = [([backend], 1), ([backend], 4), ([backend], 13)]
+    moments += [(["--start", START], random.uniform(0.3, 3.0)) for _ in range(2)]
+    moments += [(["--start", START], random.uniform(3.0, 12.0)) for _ in range(2)]
+
+    async def main() -> None:
+        await asyncio.gather(
+            *(
+                interrupted(tmp_path / f"{i}-{j}", recorded, where, after, number)
+                for i, (where, after) in enumerate(moments)
+                for j, number in enumerate(INTERRUPTS)
+                if i > 2 or (i + j) % 2
+            )
+        )
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bisect", "run.jsonl"],
+        ["bisect", "--live", "run.jsonl", "ws://localhost:1"],
+        ["bisect"],
+        ["bisect", "--live"],
+        ["bisect", "a.jsonl", "ws://localhost:1", "ws://localhost:2", "--start", "x {port}"],
+    ],
+)
 def test_what_is_asked_for_must_make_sense(words: list[str]) -> None:
     done = hangup(*words, check=False)
     assert done.returncode == 2 and "RECORDING" in done.stderr

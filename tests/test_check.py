@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 import websockets
 
 from hangup.recording import events
@@ -106,8 +107,27 @@ def test_the_exit_code_is_that_of_git_bisect_run(tmp_path: Path) -> None:
 
 def test_a_backend_that_does_not_start_cannot_be_judged(tmp_path: Path) -> None:
     rec = recording(tmp_path / "run.jsonl")
-    done = check(str(rec), "--start", f"{sys.executable} -c pass {{port}}")
+    done = check(str(rec), "--start", f"{sys.executable} -c 'import nothing_of_the_kind' {{port}}")
     assert done.returncode == 125 and "ended by itself" in done.stdout
+    assert "No module named 'nothing_of_the_kind'" in done.stdout, "its own last words"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--nonsense"], "No such option"),
+        (["nowhere.jsonl", "ws://127.0.0.1:1"], "nowhere.jsonl"),
+        (["run.jsonl", "no target"], "not a WebSocket URL"),
+        (["run.jsonl"], "a target is needed"),
+        (["run.jsonl", "ws://127.0.0.1:1", "--fails-when", "code=x"], "code=x"),
+        (["run.jsonl", "--start", "sleep 1"], "{port} must stand"),
+    ],
+)
+def test_whatever_goes_wrong_is_no_bad_commit(tmp_path: Path, words: list[str], said: str) -> None:
+    """Any other code than 125 would be an answer to ``git bisect run``."""
+    recording(tmp_path / "run.jsonl")
+    done = check(*words, cwd=tmp_path)
+    assert done.returncode == 125 and said in done.stdout + done.stderr, done.stdout + done.stderr
 
 
 def test_git_bisect_run_finds_the_commit(tmp_path: Path) -> None:

@@ -61,6 +61,16 @@ def test_each_sign_is_named(connections: list[Connection], said: str) -> None:
     assert len(signs) == 1 and said in signs[0], signs
 
 
+def test_pings_are_no_messages() -> None:
+    """They show that the other end is there, and nothing of the application."""
+    held = ledger((0.1, None), talk=False)
+    for side in ("client", "server"):
+        held[0].frames[side] += 3  # type: ignore[index]
+        held[0].pings[side] += 3  # type: ignore[index]
+    (sign,) = failed_signs(held, 5.0)
+    assert "the server said nothing" in sign
+
+
 def test_mounting_twice_is_no_reconnect() -> None:
     """StrictMode: the page closes its first connection at once."""
     assert failed_signs(ledger((0.1, 0.12), (0.13, None), by="client"), 5.0) == []

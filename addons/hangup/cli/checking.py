@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
+import traceback
 
 import click
 
-from hangup.errors import BackendError
+from hangup.cli.bisect_options import interruptible
+from hangup.cli.screen import tell
+from hangup.errors import BackendError, HangupError, UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.reading import Reading, read_case
@@ -16,7 +20,11 @@ from hangup.recording.journal import newest
 from hangup.wire.url import Target, parse_target
 
 CANNOT_TELL = 125
-"""What ``git bisect run`` takes for a commit that cannot be judged."""
+"""What ``git bisect run`` takes for a commit that cannot be judged. Whatever goes wrong must be this: any other code
+but 0 would say that the failure happens."""
+
+INTERRUPTED = 128 + signal.SIGINT
+"""At codes from 128 on ``git bisect run`` gives up."""
 
 CHECK_EXAMPLES = """\b
 Examples:
@@ -24,8 +32,28 @@ Examples:
   git bisect run hangup check run.jsonl --start "uvicorn app:app --port {port}"
 """
 
+WORDS = {
+    Outcome.FAILED: "it still happens",
+    Outcome.SURVIVED: "it does not happen any more",
+    Outcome.UNRESOLVED: "cannot tell",
+}
 
-@click.command(epilog=CHECK_EXAMPLES)
+
+class _Wrong(click.UsageError):
+    exit_code = CANNOT_TELL
+
+
+class _Check(click.Command):
+    """Also what is wrong with the command line is no answer."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _Wrong(error.format_message(), error.ctx) from None
+
+
+@click.command(cls=_Check, epilog=CHECK_EXAMPLES)
 @click.argument("recording", required=False)
 @click.argument("target", required=False)
 @click.option("--start", metavar="COMMAND", help="Start this backend for the check; {port} stands for a free port.")
@@ -46,26 +74,36 @@ def check(
 ) -> None:
     """Does the failure in RECORDING still happen at TARGET?
 
-    Exit code 0: no; 1: yes; 125: cannot tell (the backend is down, or outcomes disagree), as git bisect run wants it.
+    Exit code 0: no; 1: yes; 125: cannot tell (the backend is down, outcomes disagree, anything else went wrong), as git
+    bisect run wants it. Without RECORDING the newest one is taken.
     """
     if recording is not None and target is None and start is None and "://" in recording:
         recording, target = None, recording
-    source = open_recording(recording or str(newest("recordings")))
-    wanted = failures.parse(fails_when) if fails_when else None
-    reading = read_case(source, conn, wanted)
-    where = parse_target(target) if target else None
     try:
+        reading = _read(recording, conn, fails_when)
+        where = parse_target(target) if target else None
         outcome, counts, why = asyncio.run(_check(reading, where, start, wait, insecure))
-    except BackendError as error:
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        tell("interrupted")
+        sys.exit(INTERRUPTED)
+    except HangupError as error:
         outcome, counts, why = Outcome.UNRESOLVED, Counts(), str(error)
+    except Exception:  # a fault of ours is no bad commit of theirs
+        traceback.print_exc()
+        sys.exit(CANNOT_TELL)
     if not quiet:
-        words = {
-            Outcome.FAILED: "it still happens",
-            Outcome.SURVIVED: "it does not happen any more",
-            Outcome.UNRESOLVED: "cannot tell",
-        }
-        click.echo(f"{words[outcome]} (failed {counts}){': ' + why if why else ''}")
+        click.echo(f"{WORDS[outcome]} (failed {counts}){': ' + why if why else ''}")
     sys.exit({Outcome.SURVIVED: 0, Outcome.FAILED: 1}.get(outcome, CANNOT_TELL))
+
+
+def _read(recording: str | None, conn: int | None, fails_when: str | None) -> Reading:
+    wanted = failures.parse(fails_when) if fails_when else None
+    reading = read_case(open_recording(recording or str(newest("recordings"))), conn, wanted)
+    if reading.failure.by == "client":
+        raise UsageError(
+            "the client ended these connections, and it is the client that is played: nothing would be told"
+        )
+    return reading
 
 
 async def _check(
@@ -73,9 +111,10 @@ async def _check(
 ) -> tuple[Outcome, Counts, str]:
     from hangup.peer.check import check_once, started
 
-    if start is None:
-        if target is None:
-            raise BackendError("a target is needed, or --start with a command")
-        return await check_once(reading, target, insecure=insecure)
-    async with started(start, target, wait) as where:
-        return await check_once(reading, where, insecure=insecure)
+    with interruptible():
+        if start is None:
+            if target is None:
+                raise BackendError("a target is needed, or --start with a command")
+            return await check_once(reading, target, insecure=insecure)
+        async with started(start, target, wait) as where:
+            return await check_once(reading, where, insecure=insecure)

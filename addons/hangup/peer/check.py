@@ -67,7 +67,8 @@ async def started(
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             limit=LINE,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            # Two commits that are checked out within a second must not share their compiled files.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=posix,
         )
     except OSError as error:

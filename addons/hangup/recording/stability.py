@@ -6,7 +6,10 @@ from collections.abc import Iterable
 
 from hangup.recording import loops
 from hangup.recording.account import Connection
+from hangup.recording.events import Side
 from hangup.recording.units import duration
+
+SIDES: tuple[Side, Side] = ("client", "server")
 
 HELD = 2.0
 """Seconds that a connection must have been open, to the end of the wait."""
@@ -31,11 +34,17 @@ def failed_signs(connections: Iterable[Connection], now: float) -> list[str]:
     again = _reconnects(all_of_them)
     if again:
         signs.append(f"it reconnected {again} time{'' if again == 1 else 's'}")
-    if held and not any(c.frames["client"] and c.frames["server"] for c in held):
-        silent = [side for side in ("client", "server") if not any(c.frames[side] for c in held)]
+    said = [_messages(c) for c in held]
+    if held and not any(each["client"] and each["server"] for each in said):
+        silent = [side for side in SIDES if not any(each[side] for each in said)]
         who = " and ".join(silent) or "one side of each connection"
         signs.append(f"no messages in both directions: the {who} said nothing")
     return signs
+
+
+def _messages(connection: Connection) -> dict[Side, int]:
+    """How many data frames each side sent: pings and pongs show that the other end is there, and no more."""
+    return {side: connection.frames[side] - connection.pings[side] - connection.pongs[side] for side in SIDES}
 
 
 def _why_none_held(connections: list[Connection], now: float) -> str:
