@@ -103,8 +103,9 @@ def fisher(with_cause: Counts, without: Counts) -> float:
     return min(1.0, ways / total)
 
 
-def claim(with_cause: Counts, without: Counts) -> str:
+def claim(with_cause: Counts, without: Counts, words: tuple[str, str] = ("with", "without")) -> str:
     """The counts of a claim in words: ``failed 5/5 with, 0/5 without, p = 0.004``."""
     p = fisher(with_cause, without)
     shown = f"{p:.2g}" if p >= 0.0001 else "< 0.0001"
-    return f"failed {with_cause} with, {without} without, p {'' if shown.startswith('<') else '= '}{shown}"
+    equals = "" if shown.startswith("<") else "= "
+    return f"failed {with_cause} {words[0]}, {without} {words[1]}, p {equals}{shown}"

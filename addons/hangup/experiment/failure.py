@@ -87,8 +87,22 @@ def lifetime(connections: Sequence[Connection]) -> float:
     return float(median(found)) if found else 0.0
 
 
-def judge(connection: Connection, failure: Failure) -> Outcome:
-    """What a trial's connection says. It survived when it was still open as the player, or the proxy, ended it."""
+def judge(connection: Connection, failure: Failure, otherwise: float | None = None) -> Outcome:
+    """What a trial's connection says. It survived when it was still open as the player, or the proxy, ended it.
+
+    ``otherwise`` as in a :class:`~hangup.experiment.trial.Trial`: another end is as good as none.
+    """
+    outcome = _judge(connection, failure)
+    if otherwise is None or outcome is Outcome.SURVIVED:
+        return outcome
+    if outcome is Outcome.FAILED:
+        lifetime = connection.lifetime
+        return Outcome.SURVIVED if lifetime is not None and lifetime < otherwise else Outcome.FAILED
+    ended = manner(connection) is not None and not (connection.refused and connection.status is None)
+    return Outcome.SURVIVED if ended else Outcome.UNRESOLVED
+
+
+def _judge(connection: Connection, failure: Failure) -> Outcome:
     how = manner(connection)
     if how is None:
         opened = connection.opened is not None

@@ -14,6 +14,7 @@ from math import log
 from msgspec import Struct
 
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.handshakes import CREDENTIALS
 from hangup.experiment.trial import Case, ClientFrame, Trial
 
 SURE = 0.97
@@ -68,12 +69,20 @@ def filters_of(name: str, *filters: str, when: Callable[[Case], bool] = lambda c
 
 
 GIVEN = "given"
-CREDENTIALS = ("identity/token-expired-retry", "handshake/auth-rejected")
+DONATED = "donated-"
 
 
 def given_rungs(filters: Iterable[str]) -> list[Rung]:
     """Rungs of a person's own. What hangs on a credential should survive them; of the rest nothing is known."""
     return [Rung(f"{GIVEN}-{i}", f"with {text}", filters_of(f"{GIVEN}-{i}", text)) for i, text in enumerate(filters, 1)]
+
+
+def donated_rungs(case: Case) -> list[Rung]:
+    """Rungs of what connections that lived had in their handshakes."""
+    return [
+        Rung(f"{DONATED}{i}", donation.title, filters_of(f"{DONATED}{i}", donation.filter))
+        for i, donation in enumerate(case.donated)
+    ]
 
 
 class Explanation(Struct, frozen=True):
@@ -92,6 +101,8 @@ class Explanation(Struct, frozen=True):
         """The probability that the connection fails at a rung, if this explanation is right."""
         if rung.startswith(GIVEN):
             return 1 - SURE if self.verdict in CREDENTIALS else 0.5
+        if rung.startswith(DONATED):
+            return 1 - SURE if self._shown_by(rung, case) else SURE
         if rung in self.unsure:
             return 0.5
         if rung == "no-heartbeats" and rung not in self.survives and self.trigger == "frame":
@@ -99,9 +110,14 @@ class Explanation(Struct, frozen=True):
             return 1 - SURE if suspect is not None and suspect.beat is not None else SURE
         return 1 - SURE if rung in self.survives else SURE
 
-    def cured_by(self, rung: str) -> bool:
+    def cured_by(self, rung: str, case: Case) -> bool:
         """Whether a survival of this rung shows the cause taken away."""
+        if rung.startswith(DONATED):
+            return self._shown_by(rung, case)
         return rung in self.survives or rung.startswith(GIVEN) or (self.trigger == "header" and rung in self.unsure)
+
+    def _shown_by(self, rung: str, case: Case) -> bool:
+        return self.verdict in case.donated[int(rung.removeprefix(DONATED))].verdicts
 
 
 def explain(

@@ -10,11 +10,14 @@ from msgspec import Struct
 from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.report import Report
 from hangup.errors import RecordingError
-from hangup.experiment.failure import Failure, derive, manner
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.failure import Failure, derive, judge, manner
+from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.ladder import selector
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.recording import loops
 from hangup.recording.account import Connection, Ledger
+from hangup.recording.events import Handshake, Request
 from hangup.recording.formats import Recording
 from hangup.recording.transcript import Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
@@ -32,7 +35,7 @@ class Reading(Struct):
     transcript: Transcript
     report: Report
     connections: list[Connection]
-    """Those of the same client and path as the one that is studied."""
+    """Those of the same client, page and path as the one that is studied."""
 
 
 def read_case(recording: Recording, conn: int | None = None, failure: Failure | None = None) -> Reading:
@@ -47,14 +50,29 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     alike = [
         c
         for c in ledger.connections.values()
-        if c.path == chosen.path and loops.host(c.client) == loops.host(chosen.client)
+        if c.path == chosen.path and c.origin == chosen.origin and loops.host(c.client) == loops.host(chosen.client)
     ]
     found = failure or derive([chosen] if conn is not None else alike) or derive([chosen])
     if found is None:
         raise RecordingError(f"connection {chosen.conn} did not fail: {chosen.ending.sentence}")
     transcript = Transcript(recording, chosen.conn)
     report = diagnose(recording.header, recording)
-    return Reading(_case(transcript, chosen, alike, report), found, transcript, report, alike)
+    case = _case(transcript, chosen, alike, report)
+    case.donated = donated(transcript.survey.request, _survivors(recording, ledger, chosen, found), chosen.refused)
+    return Reading(case, found, transcript, report, alike)
+
+
+def _survivors(recording: Recording, ledger: Ledger, chosen: Connection, failure: Failure) -> list[tuple[int, Request]]:
+    """The handshakes of connections to the same server that lived, and longer than those that failed."""
+    lived = set()
+    for c in ledger.connections.values():
+        span = c.lifetime if c.lifetime is not None else c.last_seen - (c.opened or c.last_seen)
+        long = span > max(failure.within or 0.0, 2 * (chosen.lifetime or 0.0), 0.3)
+        if c.opened is not None and c.kind == chosen.kind and long and judge(c, failure) is Outcome.SURVIVED:
+            lived.add(c.conn)
+    if not lived:
+        return []
+    return [(e.conn, e.request) for e in recording if isinstance(e, Handshake) and e.conn in lived and e.request]
 
 
 def _chosen(ledger: Ledger, conn: int | None) -> Connection:
@@ -129,6 +147,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         subprotocols=tuple(w.strip() for w in headers.get("sec-websocket-protocol", "").split(",") if w.strip()),
         echoed=chosen.subprotocol or "",
         doubled=_doubled(chosen.path),
+        credentials=credentials(survey.request),
         priors=_priors(report),
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hangup.experiment.handshakes import PARAMETER
 from hangup.experiment.ladder import Explanation, Make, Rung, explain, filters_of, is_json, selector
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.filters.library.target import Query
 
 
 def benign(case: Case, suspect: ClientFrame) -> ClientFrame | None:
@@ -74,6 +76,35 @@ GRAPHQL = {"graphql-ws": "graphql-transport-ws", "graphql-transport-ws": "graphq
 def _other_subprotocol(case: Case) -> Trial | None:
     other = [GRAPHQL[name] for name in case.subprotocols if name in GRAPHQL]
     return Trial("other-subprotocol", (f"subprotocol {other[0]}",)) if len(other) == 1 else None
+
+
+CREDENTIAL_NAMES = (
+    "access_token",
+    "token",
+    "auth_token",
+    "jwt",
+    "id_token",
+    "auth",
+    "api_key",
+    "apikey",
+    "key",
+    "session",
+    "ticket",
+    "authorization",
+    "accessToken",
+    "authToken",
+)
+"""What a credential in a query may be called."""
+
+
+def _renamed_credential(case: Case) -> Trial | None:
+    """Under all of these names at once; which of them it was is found out later."""
+    found = next((c.parameter for c in case.credentials if c.parameter), "")
+    if not found or max(_auth(case), _expired(case)) < 1:
+        return None
+    taken = {c.parameter for c in case.credentials}
+    names = [name for name in CREDENTIAL_NAMES if name not in taken]
+    return Trial("credential-renamed", tuple(str(Query(name=name, from_=found)) for name in names))
 
 
 RUNGS: tuple[Rung, ...] = (
@@ -145,6 +176,7 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         "no-cookie", "no cookies", filters_of("no-cookie", "strip-header Cookie", when=lambda c: "cookie" in c.features)
     ),
+    Rung("credential-renamed", "the credential under other usual names", _renamed_credential),
     Rung(
         "other-path",
         "another path that may be meant",
@@ -187,8 +219,12 @@ def _quick(case: Case) -> float:
 
 
 def _auth(case: Case) -> float:
+    return (1.0 if case.status in (401, 403) else 0.0) if case.how == "refused" else 0.1
+
+
+def _expired(case: Case) -> float:
     if case.how == "refused":
-        return 1.0 if case.status in (401, 403) else 0.0
+        return 0.0
     return 3.0 if case.code in (1008, 3000, 3003, 4001, 4003, 4401, 4403) and case.lifetime < 1 else 0.02
 
 
@@ -200,6 +236,13 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "silence",
         "suspect-dropped no-heartbeats flipped",
         _suspect(lambda c, f: (3.0 if f is c.frames[0] else 0.3) * (2.0 if c.replied else 1.0)),
+    ),
+    explain(
+        "process/message-count-limit",
+        "count",
+        "silence suspect-only first-only",
+        "suspect-dropped no-heartbeats no-large",
+        _suspect(lambda c, f: 0.3 if len(c.frames) > 2 else 0.0),
     ),
     explain(
         "heartbeat/app-ping-kills",
@@ -277,10 +320,9 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     ),
     explain("process/worker-timeout", "time", prior=_timed(0.2)),
     explain("server-handler/crash-on-own-event", "peer", prior=_timed(0.2)),
-    explain(
-        "identity/token-expired-retry", "header", "", "no-cookie", lambda c: 0.0 if c.how == "refused" else _auth(c)
-    ),
-    explain("handshake/auth-rejected", "header", "", "no-cookie", lambda c: _auth(c) if c.how == "refused" else 0.1),
+    explain("identity/token-expired-retry", "header", "", "no-cookie", _expired),
+    explain("handshake/auth-rejected", "header", "credential-renamed", "no-cookie", _auth),
+    explain(PARAMETER, "header", prior=lambda c: 1.0 if any(PARAMETER in d.verdicts for d in c.donated) else 0.0),
     explain("handshake/origin", "header", "no-origin", "", lambda c: 0.5 if "origin" in c.features else 0.0),
     explain(
         "handshake/extension",

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.handshakes import Credential, Donated
+from hangup.experiment.timers import Pulse
 from hangup.wire.heartbeats import Beat
 
 
@@ -18,11 +20,12 @@ class Edit(Struct, frozen=True):
 
 
 class Trial(Struct, frozen=True):
-    """One connection, or ``clients`` of them at once.
+    """One connection, or ``clients`` of them at once, or with ``stagger`` so many seconds one after the other.
 
     ``filters`` are text forms. ``frames`` are the numbers of the client's data frames that are sent, None for all.
     ``edits`` change some of them. ``direct`` leaves the proxy out. ``patience`` is for how long (seconds from
-    opening) it must live to have survived, None for the usual.
+    opening) it must live to have survived, None for the usual. With ``otherwise`` it is only asked whether it ends as
+    it was recorded: any other end will do to have survived, and one sooner than so many seconds after opening.
     """
 
     arm: str
@@ -32,17 +35,22 @@ class Trial(Struct, frozen=True):
     clients: int = 1
     direct: bool = False
     patience: float | None = None
+    otherwise: float | None = None
+    stagger: float = 0.0
 
 
 class Result(Struct, frozen=True):
     """What came of a trial: ``lifetime`` in seconds from opening, ``conn`` where it is recorded, ``conns`` all of its
-    connections where there were several."""
+    connections where there were several. ``spans`` are of all that opened: when, and when each was over (seconds of one
+    clock, None if it was not). ``pulse`` is when either side spoke, where that was seen."""
 
     outcome: Outcome
     lifetime: float | None = None
     conn: int | None = None
     sentence: str = ""
     conns: tuple[int, ...] = ()
+    spans: tuple[tuple[float, float | None], ...] = ()
+    pulse: Pulse | None = None
 
 
 class ClientFrame(Struct, frozen=True):
@@ -100,6 +108,9 @@ class Case(Struct):
     """The subprotocol that the server chose."""
     doubled: str = ""
     """A part of the path that stands twice in a row, such as ``/ws/ws``."""
+    credentials: tuple[Credential, ...] = ()
+    donated: tuple[Donated, ...] = ()
+    """What connections of the same recording that lived had in their handshakes."""
     priors: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from hangup.errors import BackendError
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.failure import Failure, judge
+from hangup.experiment.failure import Failure, judge, manner
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
 from hangup.peer.player import Settings, play
+from hangup.peer.pulse import PulseSink
 from hangup.peer.tape import Sink
 from hangup.recording.transcript import Transcript
 from hangup.wire.url import Target
@@ -96,18 +97,22 @@ class Lab:
             return verdict
 
     async def carry_out(self, trial: Trial) -> Result:
-        """One trial: its clients at once, of which any that fails is a failure."""
+        """One trial: its clients at once, or one after the other, of which any that fails is a failure."""
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
         order = [Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED]
         result = min(results, key=lambda each: order.index(each.outcome))
         if len(results) > 1:
-            result = replace(result, conns=tuple(each.conn for each in results if each.conn is not None))
+            conns = tuple(each.conn for each in results if each.conn is not None)
+            spans = tuple(span for each in results for span in each.spans)
+            result = replace(result, conns=conns, spans=spans, pulse=None)
         self.trials.append((trial, result))
         return result
 
     async def _play(self, trial: Trial, client: int) -> Result:
+        await asyncio.sleep(client * trial.stagger)
         self.connections += 1
         conn = self.connections
+        sink = PulseSink(self.sink)
         settings = Settings(
             survive=self._patience(trial), seed=self.seed + conn, insecure=self.insecure, ca=self.ca, patience=1.0
         )
@@ -116,7 +121,7 @@ class Lab:
             outcome = await play(
                 self.transcript,
                 self.target,
-                self.sink,
+                sink,
                 settings,
                 conn=conn,
                 filters=FilterSet(trial.filters),
@@ -126,7 +131,9 @@ class Lab:
         except BackendError as error:
             return Result(Outcome.UNRESOLVED, None, conn, str(error))
         live = outcome.live
-        return Result(judge(live, self.failure), live.lifetime, conn, live.ending.sentence)
+        result = Result(judge(live, self.failure, trial.otherwise), live.lifetime, conn, live.ending.sentence)
+        spans = () if live.opened is None else ((live.opened, live.ended if manner(live) is not None else None),)
+        return replace(result, spans=spans, pulse=sink.pulse(live, self.failure))
 
     def _patience(self, trial: Trial) -> float | None:
         """Until when a trial must live to have survived, in seconds from opening."""

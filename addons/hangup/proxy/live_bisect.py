@@ -237,7 +237,7 @@ class LiveBisect:
         running = self._running
         if running is not None and running.conn == conn:
             assert self.reading is not None
-            outcome = judge(connection, self.reading.failure)
+            outcome = judge(connection, self.reading.failure, running.trial.otherwise)
             if outcome is Outcome.SURVIVED and (connection.ended is None or manner(connection) is None):
                 # It has not quite ended, or something here ended it before its time.
                 outcome = Outcome.UNRESOLVED

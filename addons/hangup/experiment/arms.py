@@ -1,0 +1,77 @@
+"""The arms of a search: what is tried, how often, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from hangup.experiment.evidence import ERROR, Counts, Outcome, decide, most_trials
+from hangup.experiment.timers import Pulse
+from hangup.experiment.trial import Case, Result, Trial
+from hangup.experiment.verdict import Tried, Verdict
+
+T = TypeVar("T")
+R = TypeVar("R")
+Search = Generator[Trial, Result, T]
+"""Yields trials, is sent their results."""
+
+HASTY = 0.03
+"""The error of a live ladder while the failure is steady: one trial decides a rung, as a person is waiting for each
+reconnect; the reversal still asks for its proof."""
+
+
+class Arms:
+    """Tries, and keeps count in ``verdict``. ``control`` is the unchanged exchange, ``clients`` how many play it at
+    once; ``pulses`` are of all trials with one client that had one."""
+
+    def __init__(self, case: Case, live: bool, verdict: Verdict) -> None:
+        self.case = case
+        self.live = live
+        self.verdict = verdict
+        self.control = Counts()
+        self.clients = 1
+        self.last = Result(Outcome.UNRESOLVED)
+        self.pulses: list[Pulse] = []
+        self.named: dict[str, Tried] = {}
+
+    def add(self, name: str, title: str, trial: Trial, counts: Counts) -> Tried:
+        """A new arm."""
+        tried = Tried(name, title, trial.filters, counts, Outcome.UNRESOLVED)
+        self.named[name] = tried
+        self.verdict.ladder.append(tried)
+        return tried
+
+    def attempt(self, trial: Trial, counts: Counts) -> Search[Outcome]:
+        """One trial."""
+        clients = 1 if self.live else max(trial.clients, self.clients)  # a page's other connections are there anyhow
+        if trial.clients != clients:
+            trial = replace(trial, clients=clients)
+        self.verdict.connections += trial.clients
+        result = self.last = yield trial
+        counts.add(result.outcome)
+        if result.pulse is not None and clients == 1 and trial.otherwise is None:
+            self.pulses.append(result.pulse)
+        return result.outcome
+
+    def decide(self, trial: Trial, counts: Counts) -> Search[Outcome]:
+        """Repeats a trial until its outcomes speak; when they disagree, or come to nothing, it is unresolved."""
+        most = most_trials(self.control, error=self._error)
+        while counts.n < most and counts.unresolved < 3:
+            yield from self.attempt(trial, counts)
+            outcome = self.says(counts)
+            if outcome is not None:
+                return outcome
+        return Outcome.UNRESOLVED
+
+    def says(self, counts: Counts) -> Outcome | None:
+        """What these outcomes say, None when they are too few."""
+        return decide(counts, self.control, error=self._error)
+
+    @property
+    def _error(self) -> float:
+        """A ladder has many rungs, and where outcomes flicker each may mislead: there more is asked of them."""
+        if self.live and not self.control.survived:
+            return HASTY
+        return 0.002 if self.control.survived else ERROR

@@ -1,0 +1,113 @@
+"""Varying the traffic, to see which clock ends a connection: in as few trials as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from statistics import median
+
+from hangup.experiment.arms import Arms, Search
+from hangup.experiment.evidence import Counts
+from hangup.experiment.ladder import selector
+from hangup.experiment.timers import Clock, Timer, fitting
+from hangup.experiment.trial import Case, Trial
+from hangup.filters.library.inject import Inject
+
+SHORTEST = 0.3
+"""What is over within so many seconds of opening has no clock worth the name."""
+
+OFTEN = 3
+"""How many times the client speaks in the time that a clock may run."""
+
+_SETS_BACK = {
+    "silence": frozenset[Clock](),
+    "pongs": frozenset((Clock.CLIENT, Clock.EITHER)),
+    "pings": frozenset((Clock.CLIENT, Clock.SERVER, Clock.EITHER)),
+    "messages": frozenset(
+        (Clock.CLIENT_MESSAGES, Clock.CLIENT, Clock.SERVER_MESSAGES, Clock.SERVER, Clock.EITHER, Clock.COUNT)
+    ),
+}
+"""The ways for a client to speak, and the clocks that each sets back (or on, for the count)."""
+
+_TITLES = {
+    "silence": "the client says nothing",
+    "pongs": "the client says nothing but a pong now and then",
+    "pings": "the client says nothing but a ping now and then",
+    "messages": "the client says one message again and again",
+}
+
+
+def find_timers(arms: Arms) -> Search[None]:
+    """Finds the clocks that agree with all trials, old and new, and tells the verdict. Of trials without a pulse (of a
+    live page, say) nothing can be told."""
+    left = {name: make for name, make in _WAYS.items() if make(arms.case, 1.0) is not None}
+    if "silence" in arms.named:
+        left.pop("silence", None)
+    while True:
+        timers = arms.verdict.timers = fitting(arms.pulses)
+        seconds = median([pulse.age for pulse in arms.pulses if pulse.ended] or [0.0])
+        name = _next(timers, left)
+        if seconds < SHORTEST or not name:
+            return
+        trial = left.pop(name)(arms.case, seconds / OFTEN)
+        assert trial is not None
+        tried = arms.add(f"clock-{name}", _TITLES[name], trial, Counts())
+        yield from arms.attempt(_patient(trial, seconds), tried.counts)
+        tried.outcome = arms.last.outcome
+
+
+def _next(timers: list[Timer], left: Iterable[str]) -> str:
+    """The way to speak that splits these best; when none does, the one that would disprove what is left."""
+    split = {name: _parts(timers, name) for name in left}
+    name = max(split, key=lambda each: split[each], default="")
+    if name and split[name] > 1:
+        return name
+    for timer in timers:
+        telling = "messages" if timer.clock in (Clock.AGE, Clock.COUNT) else "silence"
+        if telling in split:
+            return telling
+    return ""
+
+
+def _patient(trial: Trial, seconds: float) -> Trial:
+    return Trial(trial.arm, trial.filters, patience=2.5 * seconds + 0.3)
+
+
+def _parts(timers: list[Timer], name: str) -> int:
+    """Into how many groups an arm splits these: those that it sets back, and the others; and a count apart."""
+    sets_back = _SETS_BACK[name]
+    groups = {(t.clock in sets_back, t.clock is Clock.COUNT and t.clock in sets_back) for t in timers}
+    return len(groups)
+
+
+def _silence(case: Case, every: float) -> Trial | None:
+    return Trial("clock-silence", _quiet(case)) if case.frames else None
+
+
+def _quiet(case: Case) -> tuple[str, ...]:
+    return ("drop side=client",) if case.frames else ()
+
+
+def _control(name: str, opcode: str) -> Callable[[Case, float], Trial | None]:
+    def make(case: Case, every: float) -> Trial | None:
+        word = Inject(from_="client", send=b"", as_=opcode, every=round(every, 3))  # type: ignore[arg-type]
+        return Trial(name, (*_quiet(case), str(word)))
+
+    return make
+
+
+def _messages(case: Case, every: float) -> Trial | None:
+    suspect = case.suspect
+    for frame in reversed(case.frames):
+        sound = not frame.problems and frame.text and len(frame.payload) < 4096
+        if sound and (suspect is None or selector(frame) != selector(suspect) or len(case.frames) == 1):
+            word = Inject(from_="client", send=frame.payload, every=round(every, 3))
+            return Trial("clock-messages", (*_quiet(case), str(word)))
+    return None
+
+
+_WAYS: dict[str, Callable[[Case, float], Trial | None]] = {
+    "silence": _silence,
+    "messages": _messages,
+    "pongs": _control("clock-pongs", "pong"),
+    "pings": _control("clock-pings", "ping"),
+}

@@ -1,0 +1,196 @@
+"""Proofs of causes that no filter takes away: two arms that differ in one thing, of which one ends as it was recorded
+and the other does not.
+
+What a handler does right after accepting, the pongs that somebody beyond us swallows, a credential that nobody here can
+renew: none of them can be cured from the outside. But each can be asked whether the end hangs on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from msgspec import Struct
+
+from hangup.experiment.arms import Arms, Search
+from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
+from hangup.experiment.handshakes import CREDENTIALS
+from hangup.experiment.ladder import Rung, filters_of
+from hangup.experiment.trial import Case, Result, Trial
+from hangup.experiment.verdict import PROOF
+
+NOWHERE = "/hangup-nothing-here"
+"""A path at which no server is expected to have anything."""
+
+STEPS = (1.0, 1.4, 0.8, 1.2, 0.9, 1.3, 1.1)
+"""How the gap between clients that come one after the other is varied from trial to trial."""
+
+TOGETHER = 0.4
+"""Two moments are one when they are nearer than this share of the gap between the clients."""
+
+
+class Contrast(Struct, frozen=True):
+    """What shows one of ``verdicts``. ``cause`` is the arm that must end as it was recorded, None for the unchanged
+    exchange; ``without`` must not; ``guards`` must fail as well, or the contrast would say something else. ``words``
+    name the two."""
+
+    verdicts: tuple[str, ...]
+    words: tuple[str, str]
+    cause: Rung | None
+    without: Rung
+    guards: tuple[Rung, ...] = ()
+
+
+def _tracer(opcode: str) -> Callable[[Case], Trial | None]:
+    """A frame that breaks the rules: a server that gets it ends the connection there and then."""
+
+    def make(case: Case) -> Trial | None:
+        if case.lifetime < 0.3:
+            return None
+        word = f"inject from=client send='' as={opcode} rsv=2 at={round(case.lifetime / 4, 2):g}s"
+        return Trial(f"broken-{opcode}", (word,), otherwise=0.6 * case.lifetime)
+
+    return make
+
+
+def _removed(case: Case) -> Trial | None:
+    filters = tuple(c.remove for c in case.credentials)
+    return Trial("no-credential", filters, otherwise=0.0) if filters else None
+
+
+def _false(case: Case) -> Trial | None:
+    filters = tuple(c.falsify for c in case.credentials)
+    return Trial("false-credential", filters) if filters else None
+
+
+def _elsewhere(case: Case) -> Trial | None:
+    return Trial("elsewhere", (f"path {NOWHERE}",), otherwise=0.0) if case.how != "refused" else None
+
+
+CONTRASTS = (
+    # The handler of this path does it, and nothing before it: where there is no handler, there is another end.
+    Contrast(
+        ("server-handler/returns-immediately",),
+        ("at the recorded path", "at a path where there is nothing"),
+        None,
+        Rung("elsewhere", "at a path where there is nothing", _elsewhere),
+        (Rung("silence", "the client says nothing", filters_of("silence", "drop side=client")),),
+    ),
+    # Pongs do not arrive, though pings do: of the one the server takes no notice, of the other it dies.
+    Contrast(
+        ("heartbeat/control-pong-missing",),
+        ("with a pong that breaks the rules", "with such a ping"),
+        Rung("broken-pong", "the client sends a pong that breaks the rules", _tracer("pong")),
+        Rung("broken-ping", "the client sends a ping that breaks the rules", _tracer("ping")),
+    ),
+    # The credential is what the server looks at: without it the end is another, and with any other the same.
+    Contrast(
+        CREDENTIALS,
+        ("with the recorded credential", "with none"),
+        None,
+        Rung("no-credential", "no credential", _removed),
+        (Rung("false-credential", "a credential that is certainly wrong", _false),),
+    ),
+)
+
+OF_ONE_MOMENT = ("server-handler/crash-on-own-event",)
+"""Verdicts by which all clients go at once, however long each was there."""
+
+
+def show(arms: Arms, verdict: str) -> Search[None]:
+    """Tries to show a cause that nothing cures; the counts are the verdict's."""
+    if verdict in OF_ONE_MOMENT:
+        yield from _one_moment(arms)
+    for contrast in CONTRASTS:
+        if verdict in contrast.verdicts:
+            yield from _compare(arms, contrast)
+
+
+def _compare(arms: Arms, contrast: Contrast) -> Search[None]:
+    case, verdict = arms.case, arms.verdict
+    cause = contrast.cause.make(case) if contrast.cause is not None else Trial("control")
+    without = contrast.without.make(case)
+    if cause is None or without is None:
+        return
+    tried = arms.add(contrast.without.name, contrast.without.title, without, Counts())
+    if contrast.cause is None:
+        counts = arms.control
+    else:
+        counts = arms.add(contrast.cause.name, contrast.cause.title, cause, Counts()).counts
+    yield from arms.attempt(without, tried.counts)
+    if not tried.counts.survived or not (yield from _guarded(arms, contrast)):
+        tried.outcome = Outcome.FAILED if tried.counts.failed else Outcome.UNRESOLVED
+        return
+    verdict.contrast = contrast.words
+    verdict.cause, verdict.without = counts, tried.counts
+    yield from _alternate(arms, cause, counts, without, tried.counts)
+    tried.outcome = arms.says(tried.counts) or Outcome.UNRESOLVED
+    if contrast.cause is not None:
+        arms.named[contrast.cause.name].outcome = arms.says(counts) or Outcome.UNRESOLVED
+
+
+def _guarded(arms: Arms, contrast: Contrast) -> Search[bool]:
+    for guard in contrast.guards:
+        trial = guard.make(arms.case)
+        if trial is None or (guard.name == "silence" and not arms.case.frames):
+            continue
+        tried = arms.named.get(guard.name) or arms.add(guard.name, guard.title, trial, Counts())
+        while tried.counts.failed < 3 and not tried.counts.survived and tried.counts.unresolved < 2:
+            yield from arms.attempt(trial, tried.counts)
+        tried.outcome = arms.says(tried.counts) or Outcome.UNRESOLVED
+        if tried.outcome is not Outcome.FAILED:
+            return False
+    return True
+
+
+def _alternate(arms: Arms, cause: Trial, counts: Counts, without: Trial, other: Counts) -> Search[None]:
+    """In turn, until the counts speak, or it is seen that they will not."""
+    most = 2 * most_trials(arms.control) + 8
+    while fisher(counts, other) >= PROOF and other.n < most and counts.n < most:
+        if counts.unresolved > 2 or other.unresolved > 2 or (other.failed > 1 and not arms.control.survived):
+            return
+        yield from arms.attempt(cause, counts)
+        yield from arms.attempt(without, other)
+
+
+def _one_moment(arms: Arms) -> Generator[Trial, Result, None]:
+    """Clients that say nothing come one after the other: do they end at one moment, or each at the same age?"""
+    case, verdict = arms.case, arms.verdict
+    if arms.live or arms.clients > 1 or case.lifetime < 0.3:
+        return
+    moment, age = Counts(), Counts()
+    filters = ("drop side=client",) if case.frames else ()
+    title = "clients that say nothing come one after the other"
+    tried = arms.add("staggered", title, Trial("staggered", filters), moment)
+    verdict.cause, verdict.without = moment, age
+    verdict.contrast = ("at one moment", "at one age")
+    for step in STEPS:
+        gap = step * min(1.0, max(0.15, case.lifetime / 6))
+        told = Counts()
+        yield from arms.attempt(Trial("staggered", filters, clients=3, stagger=gap), told)
+        spans = arms.last.spans
+        if len(spans) < 3:  # somebody was not let in: then it may be the whole process that goes
+            break
+        at_once, alike = _together(spans, gap)
+        if at_once is None:
+            continue
+        moment.add(Outcome.FAILED if at_once else Outcome.SURVIVED)
+        age.add(Outcome.FAILED if alike else Outcome.SURVIVED)
+        if fisher(moment, age) < PROOF or moment.survived > 1:
+            break
+    tried.outcome = Outcome.FAILED if fisher(moment, age) < PROOF else Outcome.UNRESOLVED
+
+
+def _together(spans: tuple[tuple[float, float | None], ...], gap: float) -> tuple[bool | None, bool]:
+    """Whether those that were there when the first one ended ended with it, None when that was but one; and whether
+    they ended at the same age."""
+    ended = [(began, end) for began, end in spans if end is not None]
+    if not ended:
+        return None, False
+    first = min(end for _, end in ended)
+    near = TOGETHER * gap
+    there = [(began, end) for began, end in spans if began < first - near / 4]
+    if len(there) < 2:
+        return None, False
+    at_once = all(end is not None and end - first <= near for _, end in there)
+    ages = [end - began for began, end in ended]
+    return at_once, len(ages) == len(spans) and max(ages) - min(ages) <= near

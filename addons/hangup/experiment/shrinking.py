@@ -1,0 +1,101 @@
+"""The minimiser at work: each of its candidates is an arm, tried until its outcomes speak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TypeVar, cast
+
+from hangup.experiment.arms import Arms, Search
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.minimise import minimise_frames, minimise_payload, minimise_size
+from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
+from hangup.experiment.verdict import Minimal
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+PAYLOAD_TRIES = 40
+
+
+def shrink(arms: Arms, *, size: bool, count: bool) -> Search[None]:
+    """Finds the smallest failing exchange. With ``size`` it is the size of a message that matters, with ``count`` how
+    many there are."""
+    case = arms.case
+    guesses = [f.n for f in ([case.suspect] if case.suspect else []) + case.beats[-1:]]
+    asking = minimise_frames([f.n for f in case.frames], dict.fromkeys(guesses))
+    frames = yield from _ask(arms, asking, lambda kept: Trial("frames", frames=tuple(kept)))
+    minimal = arms.verdict.minimal = Minimal(frames)
+    if len(frames) > 1:
+        minimal.neighbour = "without any one of these frames it survives"
+    if len(frames) != 1 or count:
+        return
+    frame = next(f for f in case.frames if f.n == frames[0])
+    minimal.payload, minimal.opcode = frame.payload, frame.opcode
+    minimal.neighbour = "without this frame it survives"
+    if size:
+        yield from _limit(arms, frame, minimal)
+    else:
+        yield from _payload(arms, frame, minimal)
+
+
+def fewest(arms: Arms, trial: Trial) -> Search[Trial]:
+    """Of a trial that survives by its filters, one with as few of them as still do it."""
+    filters = trial.filters
+
+    def make(kept: tuple[int, ...]) -> Trial:
+        return Trial(trial.arm, tuple(filters[i] for i in kept), clients=trial.clients)
+
+    asking = minimise_frames(range(len(filters)), guesses=[0])
+    answer = False
+    kept = next(asking)
+    try:
+        while True:
+            if kept:  # without any of them it fails: that is the control
+                answer = (yield from arms.decide(make(kept), Counts())) is Outcome.SURVIVED
+            kept = asking.send(answer)
+    except StopIteration as stop:
+        return make(stop.value)
+
+
+def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
+    def trial(payload: bytes) -> Trial:
+        return Trial("payload", frames=(frame.n,), edits=((frame.n, Edit(payload)),))
+
+    asking = minimise_payload(frame.payload, text=frame.text, most=PAYLOAD_TRIES)
+    survivors: list[bytes] = []
+    payload = yield from _ask(arms, asking, trial, survivors)
+    minimal.payload = payload
+    near = min(survivors, key=lambda s: abs(len(s) - len(payload)), default=None)
+    if near is not None:
+        minimal.neighbour = f"{near[:60].decode(errors='backslashreplace')!r} in its place survives"
+
+
+def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
+    def trial(size: int) -> Trial:
+        return Trial("size", frames=(frame.n,), edits=((frame.n, Edit(_of_size(frame.payload, size))),))
+
+    low, high = yield from _ask(arms, minimise_size(0, len(frame.payload)), trial)
+    minimal.size_limit = low
+    minimal.payload = _of_size(frame.payload, high)
+    minimal.neighbour = f"with {low} bytes it survives"
+
+
+def _ask(
+    arms: Arms, asking: Generator[T, bool, R], make: Callable[[T], Trial], survivors: list[T] | None = None
+) -> Generator[Trial, Result, R]:
+    try:
+        candidate = next(asking)
+        while True:
+            outcome = yield from arms.decide(make(candidate), Counts())
+            if outcome is Outcome.SURVIVED and survivors is not None:
+                survivors.append(candidate)
+            candidate = asking.send(outcome is Outcome.FAILED)
+    except StopIteration as stop:
+        return cast(R, stop.value)
+
+
+def _of_size(payload: bytes, size: int) -> bytes:
+    """The payload cut, or made longer by repeating it, to ``size`` bytes of text."""
+    if not payload:
+        return b"a" * size
+    return (payload * (size // len(payload) + 1))[:size]

@@ -1,0 +1,136 @@
+"""Which clock ends a connection: its age, somebody's idle time, or a count of messages?
+
+Each of these is a quantity of a trial: how long it was open, how long before its end the client last spoke, and so on.
+The one that is the same at the end of every trial, however the traffic was varied, and that no trial lived through
+before, is the clock. So trials that were made for another reason tell too, and few need be made for this alone.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Sequence
+from statistics import median
+
+from msgspec import Struct
+
+PROMPT = 0.25
+"""What a count ends is over within so many seconds of the last message."""
+
+Moments = tuple[tuple[float, bool], ...]
+"""When a side spoke (seconds from opening), and whether that was a message or a control frame."""
+
+
+class Clock(enum.Enum):
+    """What is measured."""
+
+    AGE = "age"
+    COUNT = "count"
+    CLIENT_MESSAGES = "client-messages"
+    CLIENT = "client"
+    SERVER_MESSAGES = "server-messages"
+    SERVER = "server"
+    EITHER = "either"
+
+
+_WORDS = {
+    Clock.AGE: "{} after it was opened, whatever is said",
+    Clock.COUNT: "after {} of the client",
+    Clock.CLIENT_MESSAGES: "{} after the client's last message; its control frames do not count",
+    Clock.CLIENT: "{} after the client's last frame, of any kind",
+    Clock.SERVER_MESSAGES: "{} after the server's last message; its control frames do not count",
+    Clock.SERVER: "{} after the server's last frame, of any kind",
+    Clock.EITHER: "{} after the last frame of either side",
+}
+
+
+class Timer(Struct, frozen=True):
+    """A clock and where it stands at the end: ``at`` is in seconds, for a count in messages."""
+
+    clock: Clock
+    at: float
+
+    def __str__(self) -> str:
+        if self.clock is Clock.COUNT:
+            amount = f"{self.at:g} message" + ("s" if self.at != 1 else "")
+        else:
+            amount = f"{self.at:.2g} s" if self.at < 10 else f"{self.at:.0f} s"
+        return _WORDS[self.clock].format(amount)
+
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        return {"clock": self.clock.value, "at": round(self.at, 3), "says": f"it ends {self}"}
+
+
+class Pulse(Struct, frozen=True):
+    """When either side spoke in a trial, but for what belongs to its end. ``age`` is how long it was open, in seconds;
+    ``ended`` whether that was the failure, and not the end of the trial."""
+
+    age: float
+    ended: bool
+    client: Moments = ()
+    server: Moments = ()
+
+
+def fitting(pulses: Sequence[Pulse]) -> list[Timer]:
+    """The clocks that agree with all of these."""
+    if not any(pulse.ended for pulse in pulses):
+        return []
+    return [Timer(clock, at) for clock in Clock if (at := _fit(clock, pulses)) is not None]
+
+
+def tolerance(seconds: float) -> float:
+    """By how much two measurements of one clock may differ on a busy machine."""
+    return max(0.12, 0.12 * seconds)
+
+
+def _fit(clock: Clock, pulses: Sequence[Pulse]) -> float | None:
+    if clock is Clock.COUNT:
+        return _count(pulses)
+    if clock is Clock.SERVER_MESSAGES and not any(message for pulse in pulses for _, message in pulse.server):
+        return None  # without a single one it cannot be told from the age
+    ends: list[float] = []
+    lived: list[float] = []
+    for pulse in pulses:
+        *gaps, last = _gaps(pulse, clock)
+        lived += gaps
+        (ends if pulse.ended else lived).append(last)
+    at = median(ends)
+    slack = tolerance(at)
+    if any(abs(end - at) > slack for end in ends) or any(gap > at + slack for gap in lived):
+        return None
+    return at
+
+
+def _count(pulses: Iterable[Pulse]) -> float | None:
+    ends, most = set(), 0
+    for pulse in pulses:
+        said = [at for at, message in pulse.client if message]
+        if not pulse.ended:
+            most = max(most, len(said))
+            continue
+        if not said or pulse.age - said[-1] > PROMPT:
+            return None
+        ends.add(len(said))
+    if len(ends) != 1:
+        return None
+    count = ends.pop()
+    return float(count) if most < count else None
+
+
+def _gaps(pulse: Pulse, clock: Clock) -> Iterator[float]:
+    """The times between what sets the clock back, from the opening to the end."""
+    before = 0.0
+    for at in sorted(_moments(pulse, clock)):
+        yield at - before
+        before = at
+    yield pulse.age - before
+
+
+def _moments(pulse: Pulse, clock: Clock) -> Iterator[float]:
+    sides: list[Moments] = []
+    if clock in (Clock.CLIENT, Clock.CLIENT_MESSAGES, Clock.EITHER):
+        sides.append(pulse.client)
+    if clock in (Clock.SERVER, Clock.SERVER_MESSAGES, Clock.EITHER):
+        sides.append(pulse.server)
+    messages_only = clock in (Clock.CLIENT_MESSAGES, Clock.SERVER_MESSAGES)
+    return (at for side in sides for at, message in side if message or not messages_only)

@@ -1,0 +1,124 @@
+"""What a search says: what was tried, what came of it, and the verdict."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from hangup.errors import HangupError
+from hangup.experiment.evidence import Counts, Outcome, claim, fisher
+from hangup.experiment.timers import Timer
+
+PROOF = 0.01
+"""How small Fisher's p must be for a proof."""
+
+SHOWN_PAYLOAD = 4096
+
+
+class BudgetSpent(HangupError):
+    """The connections or seconds that an experiment may use are used up."""
+
+
+class Tried(Struct):
+    """A rung of the ladder, or a step of the minimiser, and what came of it."""
+
+    arm: str
+    title: str
+    filters: tuple[str, ...]
+    counts: Counts
+    outcome: Outcome
+
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "arm": self.arm,
+            "title": self.title,
+            "filters": list(self.filters),
+            "failed": self.counts.pair(),
+            "unresolved": self.counts.unresolved,
+            "outcome": self.outcome.value,
+        }
+
+
+class Minimal(Struct):
+    """The smallest failing exchange: which of the client's frames, and the payload of the one that matters.
+
+    ``neighbour`` is what is nearest to it and does not fail, in words.
+    """
+
+    frames: tuple[int, ...]
+    payload: bytes | None = None
+    opcode: str = ""
+    neighbour: str = ""
+    size_limit: int | None = None
+
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        payload = None if self.payload is None else self.payload[:SHOWN_PAYLOAD].decode(errors="backslashreplace")
+        return {
+            "frames": list(self.frames),
+            "payload": payload,
+            "opcode": self.opcode or None,
+            "neighbour": self.neighbour or None,
+            "size_limit": self.size_limit,
+        }
+
+
+class Verdict(Struct):
+    """What the experiments say. ``cause`` counts trials with the cause, ``without`` those without it."""
+
+    verdict: str = "unknown/"
+    proved: bool = False
+    reproduced: bool = True
+    probability: float = 0.0
+    closer: str = "unknown"
+    trigger: str = "none"
+    frame: int | None = None
+    cause: Counts = field(default_factory=Counts)
+    without: Counts = field(default_factory=Counts)
+    ladder: list[Tried] = field(default_factory=list)
+    standing: list[tuple[str, float]] = field(default_factory=list)
+    ruled_out: dict[str, str] = field(default_factory=dict)
+    minimal: Minimal | None = None
+    cure: str = ""
+    connections: int = 0
+    stopped: str = ""
+    seed: int = 0
+    instead: str = ""
+    """What happened, where the failure did not."""
+    contrast: tuple[str, str] | None = None
+    """Where nothing cures it: in words, the two things that the counts set against one another."""
+    timers: list[Timer] = field(default_factory=list)
+    """The clocks that fit all that was seen, where it is time or a count that ends it."""
+
+    @property
+    def p(self) -> float:
+        """Fisher's p of the counts."""
+        return fisher(self.cause, self.without)
+
+    @property
+    def claim(self) -> str:
+        """The counts in words."""
+        return claim(self.cause, self.without, self.contrast or ("with", "without"))
+
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "verdict": self.verdict,
+            "proved": self.proved,
+            "reproduced": self.reproduced,
+            "probability": round(self.probability, 4),
+            "closer": self.closer,
+            "trigger": {"kind": self.trigger, "frame": self.frame},
+            "counts": {"with": self.cause.pair(), "without": self.without.pair(), "p": self.p},
+            "contrast": list(self.contrast) if self.contrast else None,
+            "timers": [timer.summary() for timer in self.timers],
+            "ladder": [tried.summary() for tried in self.ladder],
+            "standing": [{"verdict": v, "probability": round(w, 4)} for v, w in self.standing],
+            "ruled_out": self.ruled_out,
+            "minimal": self.minimal.summary() if self.minimal else None,
+            "cure": self.cure or None,
+            "connections": self.connections,
+            "stopped": self.stopped or None,
+            "instead": self.instead or None,
+            "seed": self.seed,
+        }
