@@ -186,7 +186,7 @@ def test_by_keyboard(page: Any) -> None:
     page.keyboard.press("ArrowDown")
     page.wait_for_selector(".entry")
     page.keyboard.press("End")
-    expect_text(page, ".entry h3", "client fin")
+    expect_text(page, ".entry h3", "client FIN")
     for _ in range(2):
         page.keyboard.press("ArrowUp")
     expect_text(page, ".entry h3", "client frame 8: text, a heartbeat")

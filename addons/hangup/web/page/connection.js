@@ -3,7 +3,7 @@
 import { ApiError, apiUrl, getJson, Latest } from "./api.js";
 import { Entries } from "./entries.js";
 import { EntryView } from "./entry.js";
-import { duration, ending, lifetime, number, plural, size, visible } from "./format.js";
+import { clock, duration, ending, lifetime, number, plural, size, visible } from "./format.js";
 import { HandshakeView } from "./handshake.js";
 import { useStore } from "./store.js";
 import { Tabs } from "./tabs.js";
@@ -76,8 +76,8 @@ function Head({ store, connection }) {
     <p class="dim"><code><bdi>${visible(connection.path, 300)}</bdi></code>
       ${connection.browser_code ? html`<span class="chip" title="What a browser's CloseEvent says">browser: ${connection.browser_code}, ${connection.clean ? "clean" : "not clean"}</span>` : ""}
       ${facts.map((fact) => html`<span class="fact" key=${fact}>${fact}</span>`)}
-      <a class="fact" href=${apiUrl("export", { format: "har", conn: connection.conn })} download>HAR</a>
-      <a class="fact" href=${apiUrl("export", { format: "md", conn: connection.conn })} download>Markdown</a>
+      <span class="fact">Export <a href=${apiUrl("export", { format: "har", conn: connection.conn })} download>HAR</a>${" "}
+        <a href=${apiUrl("export", { format: "md", conn: connection.conn })} download>Markdown</a></span>
     </p>
   </header>`;
 }
@@ -99,9 +99,8 @@ function Ending({ store, detail }) {
     <ol class="steps">
       ${account.map(
         (/** @type {any} */ step, /** @type {number} */ index) => html`<li key=${index} class=${step.side}>
-          <span class="row-time">${index ? `+${duration(step.at - first)}` : ""}</span>
+          <span class="row-time">${index ? `+${duration(step.at - first)}` : `${clock(first)} s`}</span>
           <span class="row-side">${step.side === "client" ? "→" : "←"}</span>
-          <b>${step.side}</b>
           ${step.n ? html`<button class="link" onClick=${() => store.select(detail.conn, { n: step.n })}>frame ${step.n}</button>` : ""}
           <span><bdi>${visible(step.text || STEPS[/** @type {keyof typeof STEPS} */ (step.what)] || step.what, 400)}</bdi></span>
           ${step.by && html`<span class="chip proxy">by ${visible(step.by, 80)}</span>`}

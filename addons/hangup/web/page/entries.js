@@ -138,12 +138,12 @@ function Row({ place, i, entry, opened }) {
 }
 
 /** @param {number} seconds since it opened */
-const signed = (seconds) => (seconds < 0 ? duration(seconds) : `+${duration(seconds)}`);
+const signed = (seconds) => (seconds < -0.00005 ? duration(seconds) : `+${duration(Math.max(0, seconds))}`);
 
 /** @param {import("./entrycache.js").Entry} entry */
 function what(entry) {
-  if (entry.kind === "frame") return entry.heartbeat ? `${entry.opcode} ♥` : entry.opcode;
-  return entry.kind;
+  if (entry.kind === "frame") return visible(entry.opcode, 40) + (entry.heartbeat ? " ♥" : "");
+  return visible(entry.kind, 40);
 }
 
 /** @param {import("./entrycache.js").Entry} entry */

@@ -49,11 +49,13 @@ export function EntryView({ store, connection }) {
   </aside>`;
 }
 
+const HOWS = { fin: "FIN", rst: "RST", timeout: "timeout", error: "error" };
+
 /** @param {any} entry */
 function title(entry) {
   const who = entry.side ? `${entry.side} ` : "";
-  if (entry.kind === "frame") return `${who}frame ${entry.n}: ${entry.opcode}${entry.heartbeat ? ", a heartbeat" : ""}`;
-  const names = { handshake: "handshake", raw: `${who}bytes that are no frame`, end: `${who}${entry.how ?? "end"}`, log: "backend log", filter: "filter", note: "note" };
+  if (entry.kind === "frame") return `${who}frame ${entry.n}: ${visible(entry.opcode, 60)}${entry.heartbeat ? ", a heartbeat" : ""}`;
+  const names = { handshake: "handshake", raw: `${who}bytes that are no frame`, end: `${who}${HOWS[/** @type {keyof typeof HOWS} */ (entry.how)] ?? "end"}`, log: "backend log", filter: "filter", note: "note" };
   return names[/** @type {keyof typeof names} */ (entry.kind)] ?? entry.kind;
 }
 

@@ -7,7 +7,8 @@
  */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "?";
-  if (seconds < 0) return `−${duration(-seconds)}`;
+  if (seconds < -0.00005) return `−${duration(-seconds)}`;
+  if (seconds < 0) return "0 ms";
   if (seconds < 0.9995) {
     const ms = seconds * 1000;
     return ms >= 9.95 || ms < 0.05 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;

@@ -72,6 +72,7 @@ export function Lanes({ store, first, last, reveal, enter }) {
 function Lane({ store, connection, index, now, total, selected, brackets }) {
   const lived = lifetime(connection, now);
   const life = lived === null ? "" : duration(lived);
+  const [path, query] = connection.path.split(/\?(.*)/s, 2);
   return html`<div
     id=${`lane-${connection.conn}`}
     class=${`lane ${connection.class} ${connection.kind}`}
@@ -92,7 +93,8 @@ function Lane({ store, connection, index, now, total, selected, brackets }) {
       ></i>`,
     )}
     <span class="lane-number">${connection.conn}</span>
-    <span class="lane-path" title=${visible(connection.path, 500)}><bdi>${visible(connection.path, 200) || "—"}</bdi></span>
+    <span class="lane-path" title=${visible(connection.path, 500)}><bdi>${visible(path, 200) || "—"}</bdi>
+      ${query !== undefined && html`<span class="dim">?${visible(query, 80)}</span>`}</span>
     ${connection.kind !== "app" && html`<span class="chip">${connection.kind === "hmr" ? "HMR" : "test"}</span>`}
     <span class="lane-life">${life}</span>
     <span class="lane-end">${ending(connection)}</span>

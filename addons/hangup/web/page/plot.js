@@ -183,8 +183,16 @@ export class Plot {
     this.point();
   }
 
+  /** Where a zoom by keyboard or button holds on to: the pointer, else the end of what is selected, else the middle. */
+  get anchor() {
+    if (this.pointer) return this.pointer.x;
+    const { connection } = this.store;
+    const end = connection ? this.view.x(connection.ended ?? this.now, this.width) : -1;
+    return end >= 0 && end <= this.width ? end : this.width / 2;
+  }
+
   /** @param {number} factor @param {number} [x] */
-  zoom(factor, x = this.width / 2) {
+  zoom(factor, x = this.anchor) {
     this.view.zoom(factor, this.view.at(x, this.width));
     this.moved();
   }
@@ -213,6 +221,12 @@ export class Plot {
   show(from, to) {
     this.view.fitTo(from, to);
     this.moved();
+  }
+
+  /** Shows the whole of the selected connection. */
+  showSelected() {
+    const { connection } = this.store;
+    if (connection) this.show(connection.at, connection.ended ?? this.now);
   }
 
   /** Scrolls a lane into sight. @param {number} index */

@@ -32,6 +32,7 @@ export function Timeline({ store, enter }) {
   const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
   const count = useStore(store, (state) => state.order.length);
   const live = useStore(store, (state) => state.live);
+  const selected = useStore(store, (state) => state.selected?.conn ?? 0);
   const open = useStore(store, (state) => (state.rev, countOpen(state.connections)));
 
   useEffect(() => {
@@ -58,6 +59,7 @@ export function Timeline({ store, enter }) {
       "-": () => now.zoom(1.5),
       0: () => now.fit(),
       f: () => now.fit(),
+      z: () => now.showSelected(),
       l: () => live && now.follow(!now.view.follow),
     };
     const act = keys[/** @type {keyof typeof keys} */ (event.key)];
@@ -75,6 +77,8 @@ export function Timeline({ store, enter }) {
         <button class="quiet" title="Zoom out (-)" aria-label="Zoom out" onClick=${() => plot.current?.zoom(1.5)}><${MinusIcon} /></button>
         <button class="quiet" title="Zoom in (+)" aria-label="Zoom in" onClick=${() => plot.current?.zoom(1 / 1.5)}><${PlusIcon} /></button>
         <button class="quiet" title="Show everything (f)" onClick=${() => plot.current?.fit()}><${FitIcon} /> Fit</button>
+        ${selected > 0 &&
+        html`<button class="quiet" title=${`Zoom to connection ${selected} (z)`} onClick=${() => plot.current?.showSelected()}><${FitIcon} /> #${selected}</button>`}
         ${live &&
         html`<button class="quiet" title="Stay with the present (l)" aria-pressed=${follows ? "true" : "false"}
           onClick=${() => plot.current?.follow(!follows)}><span class="dot"></span> Follow</button>`}

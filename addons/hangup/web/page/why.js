@@ -47,7 +47,8 @@ export function WhyPanel({ store }) {
 /** @param {{store: import("./store.js").Store, found: any}} props */
 function Verdict({ store, found }) {
   return html`<div>
-    <p class="verdict-name"><code>${visible(found.verdict)}</code> <${Confidence} value=${found.confidence} /></p>
+    <p class="verdict-name"><code>${visible(found.verdict.replace(/\/$/, ""))}</code>
+      ${!found.verdict.startsWith("unknown") && html`<${Confidence} value=${found.confidence} />`}</p>
     ${found.sentence && html`<p class="verdict-sentence"><bdi>${visible(found.sentence, 1000)}</bdi></p>`}
     ${found.hint && html`<p class="hint"><bdi>${ticked(visible(found.hint, 1500))}</bdi></p>`}
     <h3>Evidence</h3>
