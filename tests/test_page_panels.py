@@ -239,10 +239,11 @@ def test_the_bisect_panel_proves_the_cause(stage: Stage) -> None:
     expect(panel.get_by_text("copied")).to_be_visible()
     copied = stage.page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("**proved: heartbeat/app-ping-kills**") and "drop-heartbeat side=client" in copied
+    expect(panel.get_by_text("an empty one (text)")).to_be_visible(timeout=WAIT)
     with stage.page.expect_download() as download:
         panel.get_by_role("link", name="Reproducer").click()
     assert download.value.suggested_filename == "reproduce.py"
-    assert "'ping'" in download.value.path().read_text()
+    assert "MESSAGES = ['']" in download.value.path().read_text()
     panel.get_by_role("button", name="Switch on").click()
     expect(panel.locator(".cure .chip")).to_have_text("on")
     assert stage.filters() == [("drop-heartbeat side=client", True)]

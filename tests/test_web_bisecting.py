@@ -6,6 +6,7 @@ import asyncio
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from hangup.errors import ControlError, UsageError
 from hangup.peer import demo
 from hangup.peer.demo import Backend, frontend
+from hangup.recording import journal
+from hangup.recording.events import Frame
 from hangup.web.client import Remote
 from harness import DEADLINE
 from harness.proxies import HangupProxy
@@ -77,7 +80,7 @@ def run(scenario: Callable[[Loop], Awaitable[None]], *arguments: str) -> None:
     asyncio.run(main())
 
 
-def test_it_is_shown_as_it_goes_and_can_be_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first is of the command line, the second of the page."""
 
     async def scenario(loop: Loop) -> None:
@@ -95,19 +98,25 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(monkeypatch: pytest.Mon
         assert done["counts"]["with"][0] == done["counts"]["with"][1] and done["counts"]["without"][0] == 0
         assert [trial["number"] for trial in done["trials"]] == list(range(1, len(done["trials"]) + 1))
         assert {trial["conn"] for trial in done["trials"]} <= {c["conn"] for c in (await loop.connections())}
+        kept = await loop.until(lambda s: "minimal" in s["downloads"])
+        assert kept["verdict"]["minimal"]["payload"] == "", "found by replay, and written down"
         name, text = loop.download("bisect/reproducer")
-        assert "reproduce.py" in name and "'ping'" in text
+        assert "reproduce.py" in name and "MESSAGES = ['']" in text
         compile(text, "reproduce.py", "exec")
-        assert loop.download("bisect/markdown")[1] == done["markdown"]
+        assert loop.download("bisect/markdown")[1] == kept["markdown"]
         loop.proxy.wait_for("proved: heartbeat/app-ping-kills")
 
         again = await loop.post("bisect/start", filters=["drop-heartbeat side=client"], fails_when="code=1006")
         assert again["phase"] == "watching" and again["trials"] == [] and again["looking_for"] == "how=abrupt"
-        tried = await loop.until(lambda s: any(rung["arm"].startswith("given") for rung in s["ladder"]))
+        tried = await loop.until(lambda s: len(s["ladder"]) > 1)
         assert tried["verdict"] is None
         stopped = await loop.post("bisect/stop")
         assert stopped["phase"] == "done" and stopped["verdict"]["stopped"] == "stopped"
-        assert (await loop.post("bisect/stop"))["verdict"] == stopped["verdict"]
+        kept = await loop.until(lambda s: not s["busy"] and "reproducer" in s["downloads"])
+        name, text = loop.download("bisect/minimal")
+        assert name.endswith('"minimal.jsonl"')
+        (tmp_path / "minimal.jsonl").write_text(text)
+        assert [e.message for e in journal.read(tmp_path / "minimal.jsonl") if isinstance(e, Frame)][-1] == "ping"
 
     monkeypatch.setattr(demo, "HEARTBEAT", 0.1)
     monkeypatch.setattr(demo, "RECONNECT", 0.05)
@@ -146,5 +155,5 @@ def test_it_begins_and_ends_without_a_page(idle: Loop) -> None:
 
 
 def test_there_is_nothing_to_download_yet(idle: Loop) -> None:
-    with pytest.raises(ControlError, match="there is no verdict"):
+    with pytest.raises(ControlError, match="no verdict yet"):
         idle.remote.get("bisect/reproducer")

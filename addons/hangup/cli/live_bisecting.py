@@ -16,13 +16,12 @@ from hangup.cli.live import Live
 from hangup.cli.screen import console, tell
 from hangup.errors import HangupError, UsageError
 from hangup.experiment.document import Document
-from hangup.experiment.exchange import shrink
-from hangup.experiment.keeping import Series, keep
+from hangup.experiment.keeping import Series
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
+from hangup.peer.aftermath import smaller, write
 from hangup.peer.check import free_port
-from hangup.peer.lab import Budget, Lab
 from hangup.peer.server import Program, Server
 from hangup.peer.stage import Manner
 from hangup.proxy import live_bisect
@@ -33,9 +32,6 @@ from hangup.proxy.run import Proxy, Settings
 from hangup.recording.formats import open_recording
 from hangup.recording.units import printable
 from hangup.wire.url import Target
-
-SHRINKING = Budget(connections=80, seconds=30.0)
-"""What may be used, after a live proof, to find the smallest exchange by replay."""
 
 
 class Shown(live_bisect.Watcher):
@@ -112,7 +108,13 @@ class Experiment:
     async def _shrink(self, on_done: Callable[[], None]) -> None:
         try:
             assert self._proxy is not None
-            self.replayed = await smaller(self.bisect, self._proxy, self.shown, self.seed)
+            self.replayed = await smaller(
+                self.bisect,
+                self._proxy,
+                seed=self.seed,
+                begins=lambda: self.shown.say("and now the smallest exchange that fails, by replay"),
+                progress=self.shown.shrinks,
+            )
         except HangupError as error:
             tell(str(error))
         finally:
@@ -137,47 +139,11 @@ class Experiment:
 
     def document(self) -> Document:
         """What came of it, written down beside the proxy's recording."""
-        assert self._proxy is not None and self._proxy.recorder is not None
-        verdict, reading, recorder = self.verdict(), self.bisect.reading, self._proxy.recorder
-        target = self._proxy.settings.target
-        runs = [Series("recording", recorder.path, self.shown.trials)]
-        if self.replayed is not None:
-            runs.append(self.replayed)
-        about = {"target": str(target) if target else None, "failure": str(reading.failure) if reading else None}
-        document = keep(reading, verdict, runs, target.origin if target else "", about, self.bisect.seconds)
-        document.replayed = sum(trial.clients for run in runs[1:] for trial, _ in run.trials)
+        assert self._proxy is not None
+        document = write(self.bisect, self._proxy, self.verdict(), self.shown.trials, self.replayed)
+        if (run := self._proxy.bench.run) is not None and run.bisect is self.bisect:
+            run.keep(document)
         return document
-
-
-async def smaller(bisect: LiveBisect, proxy: Proxy, shown: Shown, seed: int = 0) -> Series | None:
-    """The smallest failing exchange of a live verdict, found by replay: the page need not be troubled for it."""
-    verdict, reading, beside, target = bisect.verdict, bisect.reading, proxy.recorder, proxy.settings.target
-    if verdict is None or reading is None or beside is None or target is None:
-        return None
-    # A client beside the page would be what some failures are of: two with one id.
-    if not verdict.proved or verdict.trigger == "peer" or reading.failure.by == "client" or reading.case.overlaps:
-        return None
-    path = beside.path.with_name(f"{beside.path.stem}-replayed.jsonl")
-    recorder = Recorder(path, target=str(target), mode="bisect", source=f"replay of {beside.path.name}")
-    shown.say("and now the smallest exchange that fails, by replay")
-    try:
-        lab = Lab(
-            reading.transcript,
-            target,
-            reading.failure,
-            reading.case,
-            recorder,
-            budget=SHRINKING,
-            survive=bisect.settings.survive,
-            seed=seed,
-            insecure=proxy.settings.insecure,
-            ca=proxy.settings.ca,
-            progress=shown.shrinks,
-        )
-        await lab.run(shrink(reading.case, verdict))
-        return Series("replayed", path, lab.trials)
-    finally:
-        recorder.close()
 
 
 def bisect_live(target: Target | None, listen: tuple[str, int], leave: bool, options: Options) -> int:

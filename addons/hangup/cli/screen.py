@@ -30,7 +30,7 @@ UNBOUND = 140
 
 def console(**options: Any) -> Console:
     """A console for stdout: as wide as the terminal, also when piped within one; no markup, no guessing."""
-    with suppress(AttributeError, ValueError):
+    with suppress(AttributeError, ValueError, OSError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     if not _has_terminal() and "COLUMNS" not in os.environ:
         options.setdefault("width", UNBOUND)

@@ -27,6 +27,10 @@ class Run(Watcher):
         """The explanations that stand, the most probable first."""
         self.changes = 0
         """Is raised with every change."""
+        self.busy = ""
+        """What is still done after the verdict, in words."""
+        self.kept: Document | None = None
+        """What was written down of it, once it was."""
         self._also = also or Watcher()
         self._on_done = on_done
         self.bisect = LiveBisect(addon, settings, self, self._done)
@@ -50,9 +54,19 @@ class Run(Watcher):
             return Verdict(reproduced=False, instead=str(bisect.problem or NEVER_FAILED))
         return bisect.verdict or bisect.progress
 
-    def document(self, **about: object) -> Document:
-        """The verdict as a document, of what it is ``about``."""
-        return Document(verdict=self.verdict, seconds=self.bisect.seconds, about=about)
+    def document(self) -> Document:
+        """The verdict as a document, before anything is written down."""
+        return self.kept or Document(verdict=self.verdict, seconds=self.bisect.seconds)
+
+    def tell(self, busy: str) -> None:
+        """What is still done; empty when nothing is."""
+        self.busy = busy
+        self.changes += 1
+
+    def keep(self, document: Document) -> None:
+        """It has been written down."""
+        self.kept = document
+        self.changes += 1
 
     def begun(self, reading: Reading) -> None:
         """The failure has shown."""

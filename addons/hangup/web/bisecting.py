@@ -6,29 +6,35 @@
     POST api/bisect/start       {"fails_when": TEXT, "filters": [TEXT], "connections": N, "seconds": S, "survive": S,
                                 "leave": true}, of which all may be left out
     POST api/bisect/stop        {}
-    GET  api/bisect/reproducer  a program that shows the failure
     GET  api/bisect/markdown    the verdict for an issue
+    GET  api/bisect/reproducer  a program that shows the failure
+    GET  api/bisect/minimal     the smallest failing exchange as a recording
+    GET  api/bisect/survives    the nearest to it that does not fail
+
+After the verdict the smallest exchange is looked for by replay, and all of it is written down beside the recording.
 """
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from hangup.errors import ControlError, HangupError
 from hangup.experiment import failure as failures
-from hangup.experiment.document import headline
-from hangup.experiment.script import reproducer
+from hangup.experiment.document import Document
 from hangup.experiment.search import Tried
 from hangup.experiment.trial import Result, Trial
 from hangup.filters.text import parse as parse_filter
+from hangup.peer.aftermath import smaller, write
 from hangup.proxy.bench import Bench, Run
 from hangup.proxy.live_bisect import Settings
 from hangup.proxy.run import Proxy
 from hangup.web.control import refuse_code
 from hangup.web.server import JsonHandler, Route
-from hangup.wire.url import Target
 
 
 class Start(Struct, forbid_unknown_fields=True):
@@ -53,13 +59,13 @@ class Start(Struct, forbid_unknown_fields=True):
         )
 
 
-def state(bench: Bench, **about: object) -> dict[str, Any]:
-    """How the latest bisect goes, for the page; ``about`` goes into the verdict's document."""
+def state(bench: Bench) -> dict[str, Any]:
+    """How the latest bisect goes, for the page."""
     run = bench.run
     if run is None:
         return {"phase": bench.phase}
     bisect, verdict, settings = run.bisect, run.verdict, run.settings
-    document = run.document(**about, failure=str(run.failure) if run.failure else None)
+    document = run.document()
     return {
         "phase": bench.phase,
         "changes": run.changes,
@@ -75,12 +81,14 @@ def state(bench: Bench, **about: object) -> dict[str, Any]:
         "budget": {"connections": settings.connections, "seconds": settings.seconds},
         "counts": {"with": verdict.cause.pair(), "without": verdict.without.pair()},
         "cure": verdict.cure or None,
-        "headline": headline(verdict) if run.over else None,
+        "headline": document.headline if run.over else None,
         "claim": verdict.claim if run.over and verdict.without.n else None,
         "verdict": document.summary() if run.over else None,
         "markdown": document.markdown() if run.over else None,
         "problem": str(bisect.problem) if bisect.problem else None,
-        "reproducer": _reproducible(run),
+        "problems": document.problems,
+        "busy": run.busy or None,
+        "downloads": [name for name in DOWNLOADS if DOWNLOADS[name].path(document)],
     }
 
 
@@ -116,34 +124,96 @@ def _current(run: Run) -> dict[str, Any] | None:
     return {"arm": trial.arm, "filters": list(trial.filters), "conn": conn}
 
 
-def _reproducible(run: Run) -> bool:
-    """A replay plays the client: what the client itself ends it cannot show."""
-    reading = run.bisect.reading
-    return run.over and reading is not None and reading.failure.by != "client" and run.verdict.reproduced
+class Download(Struct, frozen=True):
+    """A file that is written after the verdict: which of the document's, and as what it is sent."""
+
+    keys: tuple[str, ...]
+    name: str
+    type: str
+
+    def path(self, document: Document) -> str:
+        """Where it is; empty when there is none."""
+        return next((document.files[key] for key in self.keys if key in document.files), "")
 
 
-def script(run: Run, target: Target) -> str:
-    """The program that shows the failure, by replay of what the client said."""
-    reading = run.bisect.reading
-    assert reading is not None
-    request = reading.transcript.survey.request
-    wait = (reading.failure.within or reading.case.lifetime) + 1
-    return reproducer(reading.case, run.verdict, request, target.origin + request.target, wait)
+DOWNLOADS = {
+    "reproducer": Download(("reproducer",), "reproduce.py", "text/x-python; charset=utf-8"),
+    "minimal": Download(("minimal", "failing"), "minimal.jsonl", "application/x-ndjson"),
+    "survives": Download(("survives",), "survives.jsonl", "application/x-ndjson"),
+}
+
+
+class Bisects:
+    """The bisects of one proxy, and what follows each."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.bench = proxy.bench
+        self._proxy = proxy
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, settings: Settings) -> None:
+        """Raises :class:`ControlError` while another one goes on."""
+        recorder = self._proxy.recorder
+        assert recorder is not None
+
+        def done() -> None:
+            task = asyncio.get_running_loop().create_task(self._follow(run))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        run = self.bench.start(recorder, settings, on_done=done)
+
+    async def close(self) -> None:
+        """The proxy ends, and with it what is still under way."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _follow(self, run: Run) -> None:
+        count = 0
+
+        def begins() -> None:
+            run.tell("the smallest exchange that fails is looked for, by replay")
+
+        def progress(trial: Trial, result: Result) -> None:
+            nonlocal count
+            count += 1
+            run.tell(f"the smallest exchange that fails is looked for, by replay: {count} trials")
+
+        try:
+            replayed = None
+            with suppress(HangupError):  # the backend is gone, say: the verdict holds all the same
+                replayed = await smaller(run.bisect, self._proxy, begins=begins, progress=progress)
+            run.tell("writing it down")
+            assert self._proxy.recorder is not None
+            self._proxy.recorder.journal.flush()
+            document = await asyncio.to_thread(write, run.bisect, self._proxy, run.verdict, run.trials, replayed)
+            run.keep(document)
+        except HangupError as error:
+            document = run.document()
+            document.problems.append(str(error))
+            run.keep(document)
+        finally:
+            run.tell("")
 
 
 class _Handler(JsonHandler):
-    def initialize(self, bench: Bench, target: Target | None) -> None:
-        self.bench = bench
-        self.target = target
+    def initialize(self, bisects: Bisects) -> None:
+        self.bisects = bisects
+        self.bench = bisects.bench
 
-    def show(self) -> None:
-        """Answers with the state."""
-        self.give(state(self.bench, target=str(self.target) if self.target else None))
+    def attach(self, name: str, kind: str, data: bytes) -> None:
+        """Answers with a file."""
+        self.set_header("Content-Type", kind)
+        self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+        self.finish(data)
 
 
 class _State(_Handler):
     def get(self) -> None:
-        self.show()
+        self.give(state(self.bench))
 
 
 class _Start(_Handler):
@@ -152,31 +222,34 @@ class _Start(_Handler):
             asked = self.body(Start)
             for text in () if self.has_token else asked.filters:
                 refuse_code(text)
-            settings = asked.settings()
-            self.bench.start(self.control.recorder, settings)
+            self.bisects.start(asked.settings())
         except ControlError as error:
             self.fail(409, str(error))
         except HangupError as error:
             self.fail(400, str(error))
         else:
-            self.show()
+            self.give(state(self.bench))
 
 
 class _Stop(_Handler):
     def post(self) -> None:
         self.bench.stop()
-        self.show()
+        self.give(state(self.bench))
 
 
 class _Download(_Handler):
-    def get(self) -> None:
+    def get(self, name: str) -> None:
         run = self.bench.run
-        if run is None or not _reproducible(run) or self.target is None:
-            self.fail(404, "there is no verdict that a program could show")
-            return
-        self.set_header("Content-Type", "text/x-python; charset=utf-8")
-        self.set_header("Content-Disposition", 'attachment; filename="reproduce.py"')
-        self.finish(script(run, self.target))
+        download = DOWNLOADS[name]
+        path = download.path(run.document()) if run is not None else ""
+        try:
+            data = Path(path).read_bytes() if path else None
+        except OSError:
+            data = None
+        if data is None:
+            self.fail(404, "there is none: no verdict yet, or nothing that it could be made of")
+        else:
+            self.attach(download.name, download.type, data)
 
 
 class _Markdown(_Handler):
@@ -184,19 +257,19 @@ class _Markdown(_Handler):
         run = self.bench.run
         if run is None or not run.over:
             self.fail(404, "there is no verdict yet")
-            return
-        self.set_header("Content-Type", "text/markdown; charset=utf-8")
-        self.set_header("Content-Disposition", 'attachment; filename="verdict.md"')
-        self.finish(run.document().markdown())
+        else:
+            self.attach("verdict.md", "text/markdown; charset=utf-8", run.document().markdown().encode())
 
 
 def routes(proxy: Proxy) -> list[Route]:
-    """The routes, for one proxy."""
-    arguments = {"bench": proxy.bench, "target": proxy.settings.target}
+    """The routes, for one proxy; to be called in its event loop."""
+    bisects = Bisects(proxy)
+    proxy.exits.push_async_callback(bisects.close)
+    arguments = {"bisects": bisects}
     return [
         ("api/bisect", _State, arguments),
         ("api/bisect/start", _Start, arguments),
         ("api/bisect/stop", _Stop, arguments),
-        ("api/bisect/reproducer", _Download, arguments),
         ("api/bisect/markdown", _Markdown, arguments),
+        (f"api/bisect/({'|'.join(DOWNLOADS)})", _Download, arguments),
     ]

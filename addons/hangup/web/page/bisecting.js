@@ -37,8 +37,9 @@ import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-h
  * @property {any} verdict
  * @property {string | null} markdown
  * @property {string | null} problem
- * @property {boolean} reproducer
- * @property {boolean} minimal
+ * @property {string[]} problems  what could not be written down
+ * @property {string | null} busy  what is still done after the verdict
+ * @property {string[]} downloads
  */
 
 /** Milliseconds between two looks while it goes on. */
@@ -46,6 +47,9 @@ const POLL = 400;
 
 /** Marks of trials in a row; what there is more is in the counts. */
 const MARKS = 6;
+
+/** @type {Record<string, string>} */
+const DOWNLOADS = { reproducer: "Reproducer", minimal: "Smallest exchange", survives: "What survives" };
 
 /** What is written in the form; it stays while another panel is looked at. */
 const asked = { fails_when: "", filters: [""], connections: "60", seconds: "600", survive: "", leave: false };
@@ -57,6 +61,7 @@ export function BisectPanel({ store }) {
   const [problem, setProblem] = useState("");
   const [again, setAgain] = useState(false);
   const going = state !== null && ["watching", "reading", "trying"].includes(state.phase);
+  const asking = going || (state !== null && state.busy !== null && state.busy !== undefined);
 
   /** @param {() => Promise<Bisect>} ask */
   const take = async (ask) => {
@@ -73,10 +78,10 @@ export function BisectPanel({ store }) {
   useEffect(() => {
     const look = () => take(() => getJson("bisect"));
     look();
-    if (!going) return;
+    if (!asking) return;
     const timer = setInterval(look, POLL);
     return () => clearInterval(timer);
-  }, [going, phase]);
+  }, [asking, phase]);
 
   const start = async (/** @type {Record<string, unknown>} */ options) => {
     if (await take(() => postJson("bisect/start", options))) setAgain(false);
@@ -163,7 +168,6 @@ function Shown({ store, state, going, stop, again }) {
     ${state.claim && html`<p class="claim mono">${state.claim}</p>`} ${state.problem && html`<p class="error">${visible(state.problem, 500)}</p>`}
     ${!going && html`<${Verdict} store=${store} state=${state} />`}
     ${state.looking_for && html`<p class="note">looking for <code>${visible(state.looking_for, 200)}</code>${state.conn && html`, as of <${Conn} store=${store} conn=${state.conn} />`}</p>`}
-    ${state.phase === "watching" && !state.looking_for && html`<p class="note">If no page loops just now, Test Connection does as well: with a heartbeat and a hundred attempts.</p>`}
     ${going && state.why && html`<p class="note">reading alone says <code>${visible(state.why.verdict, 80)}</code>, ${Math.round(100 * state.why.confidence)}% sure</p>`}
     ${state.phase !== "watching" && html`<${Budget} state=${state} />`}
     ${state.ladder.length > 0 && html`<${Ladder} store=${store} state=${state} />`}
@@ -234,9 +238,11 @@ function Verdict({ store, state }) {
     html`<dl class="pairs">
       <dt>ended by</dt><dd>${visible(found.closer, 40)}</dd>
       <dt>trigger</dt><dd>${visible(found.trigger.kind, 40)}${found.trigger.frame !== null && state.conn && html`, <button class="link" onClick=${() => store.select(state.conn, { n: found.trigger.frame })}>frame ${found.trigger.frame} of connection ${state.conn}</button>`}</dd>
-      ${minimal?.payload && html`<dt>smallest message that fails</dt><dd><code><bdi>${visible(minimal.payload, 300)}</bdi></code></dd>`}
+      ${typeof minimal?.payload === "string" && html`<dt>smallest message that fails</dt><dd>${minimal.payload ? html`<code><bdi>${visible(minimal.payload, 300)}</bdi></code>` : `an empty one (${minimal.opcode})`}</dd>`}
       ${minimal?.neighbour && html`<dt>nearest that does not</dt><dd><bdi>${visible(minimal.neighbour, 300)}</bdi></dd>`}
     </dl>`}
+    ${state.busy && html`<p class="note" role="status">${visible(state.busy, 200)}…</p>`}
+    ${(state.problems ?? []).map((problem) => html`<p class="error" key=${problem}>${visible(problem, 300)}</p>`)}
     ${found.stopped && html`<p class="note">stopped: ${visible(found.stopped, 200)}</p>`}
     ${found.log?.length > 0 && html`<h3>The backend's log at that moment</h3>${found.log.map((/** @type {any} */ line, /** @type {number} */ index) => html`<pre key=${index} tabindex="0">${visible(line.text.split("\n").slice(-12).join("\n"), 2000)}</pre>`)}`}
     <${Take} state=${state} />
@@ -269,8 +275,7 @@ function Take({ state }) {
   };
   return html`<div class="take" ref=${kept}>
       <button onClick=${copy}>Copy Markdown</button>
-      ${state.reproducer && html`<a class="button" href=${apiUrl("bisect/reproducer")} download>Reproducer</a>`}
-      ${state.minimal && html`<a class="button" href=${apiUrl("bisect/minimal")} download>Smallest recording</a>`}
+      ${state.downloads.map((name) => html`<a class="button" key=${name} href=${apiUrl(`bisect/${name}`)} download>${DOWNLOADS[name] ?? name}</a>`)}
       <a class="button" href=${apiUrl("export", { format: "jsonl" })} download>Recording</a>
       <a class="button" href=${apiUrl("export", { format: "har" })} download>HAR</a>
       <span class="note" role="status">${said}</span>
