@@ -169,6 +169,7 @@ def test_the_timeline_and_a_connection_are_accessible(stage: Stage) -> None:
     expect(stage.tab("Why")).to_contain_text("the backend logged \"KeyError: 'ping'\"", timeout=WAIT)
     stage.page.get_by_role("button", name=re.compile("Loop of")).click()
     _judged(stage, "timeline")
+    stage.page.get_by_role("button", name="Follow").click()
 
 
 def test_test_connection_says_1006_and_the_recorder_who(stage: Stage) -> None:
