@@ -52,10 +52,11 @@ class Stable:
 
 
 class Bisected:
-    """Why connections fail, by experiments on the page's reconnects."""
+    """Why connections fail, by experiments on the page's reconnects; said on stdout, or on ``stderr``."""
 
-    def __init__(self) -> None:
-        self._experiment = Experiment(console())
+    def __init__(self, *, stderr: bool = False) -> None:
+        self._console = console(stderr=stderr)
+        self._experiment = Experiment(self._console)
         self._document: Document | None = None
 
     def begin(self, proxy: Proxy) -> None:
@@ -65,7 +66,7 @@ class Bisected:
     def _show(self) -> None:
         if self._document is None:
             self._document = self._experiment.document()
-            bisecting_page.show(console(), self._document)
+            bisecting_page.show(self._console, self._document)
 
     def report(self) -> int:
         """As ``hangup bisect``."""

@@ -152,7 +152,7 @@ def run(
     Several variables may lead to different paths of one backend. For a second backend, start a `hangup proxy` of its
     own.
     """
-    from hangup.cli.outcomes import chosen
+    from hangup.cli.outcomes import Bisected
     from hangup.proxy.foreground import Foreground
     from hangup.proxy.run import Proxy, Settings
 
@@ -172,7 +172,7 @@ def run(
     host, port = parse_listen(address) if address else ("127.0.0.1", free_port("127.0.0.1"))
     shared, chosen_filters = presets(config, filters)
     live = RunLive(redirected, quiet=quiet)
-    outcomes = chosen(bisecting, None)
+    outcomes = [Bisected(stderr=True)] if bisecting else []
     settings = Settings(
         target=redirected[0].target,
         host=host,
