@@ -19,6 +19,7 @@ from hangup.cli.screen import console, tell
 from hangup.errors import UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.document import UNRESOLVED, Document
+from hangup.experiment.exchange import complete
 from hangup.experiment.keeping import Series, keep
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
@@ -200,10 +201,11 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
 async def _search(lab: Lab, reading: Reading, out: Console, options: Options) -> Verdict:
     growing = Verdict()
     if options.quiet:
-        return await lab.run(search(reading.case, given=options.given, verdict=growing))
+        return await lab.run(complete(reading.case, search(reading.case, given=options.given, verdict=growing)))
     with showing(out, growing) as shown:
         lab.progress = shown.tried
-        return await lab.run(search(reading.case, given=options.given, watch=shown.standing, verdict=growing))
+        searching = search(reading.case, given=options.given, watch=shown.standing, verdict=growing)
+        return await lab.run(complete(reading.case, searching))
 
 
 def _about(recording: str, target: Target | None, reading: Reading) -> dict[str, object]:

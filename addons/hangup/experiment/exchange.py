@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from msgspec.structs import replace
-
-from hangup.experiment.evidence import Counts, Outcome, decide, most_trials
-from hangup.experiment.search import BudgetSpent, Minimal, Search, Verdict, search
+from hangup.experiment import shrinking
+from hangup.experiment.arms import Arms, Search
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.search import TRIES
 from hangup.experiment.trial import Case, Result, Trial
+from hangup.experiment.verdict import BudgetSpent, Minimal, Verdict
 
 Trials = Sequence[tuple[Trial, Result]]
 """What was tried, in order, and what came of it."""
@@ -75,25 +76,58 @@ def _plain(trials: Trials, outcome: Outcome) -> Iterator[tuple[Trial, Result]]:
             yield trial, result
 
 
-def shrink(case: Case, verdict: Verdict) -> Search[Verdict]:
-    """Makes the exchange of a verdict smaller that has none yet: it was reached live, or time is what triggers it.
+def complete(case: Case, searching: Search[Verdict]) -> Search[Verdict]:
+    """A search by replay, and after it the smallest exchange where it found none: also where time ends the connection,
+    or no explanation stands out, it helps to know what need not be said."""
+    verdict = yield from searching
+    return (yield from shrink(case, verdict, verdict.cause))
 
-    The failure is looked for anew, by replay, as a live page's cannot be taken for granted. Returns the verdict, with
-    its ``minimal`` if there is one.
+
+def shrink(case: Case, verdict: Verdict, control: Counts | None = None) -> Search[Verdict]:
+    """Makes the exchange of a verdict smaller that has none yet. Returns the verdict, with its ``minimal`` if there is
+    one.
+
+    ``control`` is how often the exchange failed by replay. Without it, it must be seen anew: that a page fails says
+    little of a replay of it.
     """
-    found = Verdict()
-    if case.by == "client" or not verdict.reproduced or verdict.minimal is not None:
+    if case.by == "client" or verdict.minimal is not None or not verdict.reproduced or verdict.stopped:
         return verdict
-    yield from search(replace(case, priors={verdict.verdict: 1.0}), rungs=(), verdict=found)
-    verdict.minimal = found.minimal
-    if verdict.minimal is None and found.reproduced and not found.stopped and case.frames:
-        counts = Counts()
-        try:
-            while decide(counts, found.cause) is None and counts.n < most_trials(found.cause) and counts.unresolved < 3:
-                result = yield Trial("frames", frames=())
-                counts.add(result.outcome)
-        except BudgetSpent:
-            return verdict
-        if decide(counts, found.cause) is Outcome.FAILED:
-            verdict.minimal = Minimal((), neighbour=f"with {verdict.cure} it survives" if verdict.cure else "")
+    if case.overlaps or not case.frames:  # it takes two, or there is nothing to leave away
+        return verdict
+    arms = Arms(case, False, Verdict(ladder=verdict.ladder))
+    try:
+        if control is None or control.failed < 2:
+            yield from _control(arms)
+        else:
+            arms.control = Counts(control.failed, control.survived)
+        if arms.control.failed >= 2:
+            yield from _smaller(arms, verdict)
+    except BudgetSpent:
+        pass
+    verdict.minimal = arms.verdict.minimal
+    if control is not None:
+        verdict.connections += arms.verdict.connections
     return verdict
+
+
+def _control(arms: Arms) -> Search[None]:
+    c = arms.control
+    while c.failed < (2 if not c.survived else 4) and c.survived < TRIES and c.unresolved < 3:
+        yield from arms.attempt(Trial("control"), c)
+
+
+def _smaller(arms: Arms, verdict: Verdict) -> Search[None]:
+    silent = next((tried for tried in verdict.ladder if tried.arm == "silence"), None)
+    if silent is not None and silent.outcome is Outcome.FAILED:
+        # That is known: what is wanted is one trial in which nothing is said, to be kept.
+        counts = Counts()
+        while not counts.failed and counts.n + counts.unresolved < 5:
+            yield from arms.attempt(Trial("frames", frames=()), counts)
+        arms.verdict.minimal = Minimal(()) if counts.failed else None
+    else:
+        # What is in a message matters where a message may be the cause.
+        contents = verdict.trigger == "frame" or verdict.verdict.startswith("unknown")
+        yield from shrinking.shrink(arms, size=verdict.verdict == "message/oversize", count=not contents)
+    minimal = arms.verdict.minimal
+    if minimal is not None and not minimal.frames and verdict.cure:
+        minimal.neighbour = f"with {verdict.cure} it survives"
