@@ -221,10 +221,10 @@ def row(result: Result) -> str:
     proved = {"sub": "proved", "category": "proved the category", "wrong": "**proved wrongly**", "open": "open"}
     word = proved[result.right] if v["proved"] else "not proved"
     turn = result.turn
-    beside = f"{turn.connections} | {turn.seconds:.0f}" if turn is not None else " | "
+    beside = f"{turn.connections} | {turn.seconds:.1f}" if turn is not None else " | "
     smaller = f"{result.smaller.connections}" if result.smaller.connections else ""
     proof = v["connections"] - (0 if "replayed" in v else result.smaller.connections)
-    return f"| {fault.name} | {v['verdict']} | {word} | {proof} | {smaller} | {result.seconds:.0f} | {beside} |"
+    return f"| {fault.name} | {v['verdict']} | {word} | {proof} | {smaller} | {result.seconds:.1f} | {beside} |"
 
 
 async def main() -> int:
@@ -269,6 +269,7 @@ async def main() -> int:
         print(row(result))
     proved = [r for r in results if r.summary.get("proved")]
     print(f"\n{len(proved)} proved, {sum(r.right == 'wrong' for r in proved)} of them wrongly.")
+    print("These recordings are short. Of long ones, what the smallest exchange takes: `python -m faults.minimal`.")
     return 0
 
 
