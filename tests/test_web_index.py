@@ -325,6 +325,17 @@ def test_logs_stand_with_the_connections_of_their_time(tmp_path: Path) -> None:
     assert query(recorded, "find", conn=1, opcode="log", text="trace")["matches"] == [5]
 
 
+def test_logs_after_the_end_are_of_the_connection_that_ended_last(tmp_path: Path) -> None:
+    events: list[AnyEvent] = []
+    for conn in (1, 2, 3):
+        events += [rec.handshake(float(conn), conn), rec.end(conn + 0.4, "server", conn=conn)]
+        events += [ev.Log(at=conn + 0.5, source="b", text=f"about {conn}")]
+    recorded = opened(rec.write(tmp_path / "run.jsonl", events))
+    for conn in (1, 2, 3):
+        answer = query(recorded, "entries", conn=conn)
+        assert [each["text"] for each in answer["entries"] if each["kind"] == "log"] == [f"about {conn}"]
+
+
 def found(recorded: Recorded, **given: Any) -> list[int]:
     answer = query(recorded, "find", conn=1, **given)
     assert answer["next"] is None and "error" not in answer

@@ -22,6 +22,9 @@ WIDE = 110
 AFTERMATH = 2.0
 """Seconds after a connection's last event in which what concerns no connection (a log line) is still shown with it."""
 
+OWN = 0.25
+"""But after so many, only until another connection ends: then it may be about that one."""
+
 _FIRST_WIDE = "\u1100"  # no character before it takes two columns
 
 _SHORT_OPCODES = {"continuation": "cont."}
@@ -38,6 +41,7 @@ class Frames:
         self._console = console
         self._conn = conn
         self._last_at: float | None = None
+        self._over = False
         self._terminal = console.is_terminal
         self._width = console.width
         self._write = console.file.write
@@ -48,9 +52,13 @@ class Frames:
     def show(self, event: AnyEvent, connection: Connection | None) -> None:
         """Prints an event if it is of the connection, or of the whole proxy during the connection's time."""
         if event.conn != self._conn:
-            if event.conn or self._last_at is None or connection is None:
+            if self._last_at is None or connection is None:
                 return
-            if connection.ended is not None and event.at - self._last_at > AFTERMATH:
+            late = event.at - self._last_at if connection.ended is not None else 0.0
+            if event.conn:
+                self._over = self._over or (isinstance(event, events.End) and late > OWN)
+                return
+            if self._over or late > AFTERMATH:
                 return
         else:
             self._last_at = event.at

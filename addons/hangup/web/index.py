@@ -11,7 +11,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from itertools import accumulate
+from itertools import accumulate, islice
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ import msgspec
 from hangup.recording.account import Connection, Ledger
 from hangup.recording.events import (
     AnyEvent,
+    End,
     FilterEvent,
     Frame,
     Handshake,
@@ -40,6 +42,9 @@ OTHER = 2 * len(CLASSES)
 
 GRACE = 2.0
 """Log lines up to so many seconds after a connection's end stand with it: a traceback comes after the FIN."""
+
+OWN = 0.25
+"""But after so many, only until another connection ends: then they may be about that one."""
 
 NOTES_KEPT = 200
 MARKS_KEPT = 5000
@@ -151,6 +156,8 @@ class Index:
         self.lanes: dict[int, Lane] = {}
         self.logs = Track("Q")
         """The log lines, by place; their times never go back."""
+        self.ends: list[tuple[float, int]] = []
+        """Ends of legs: times, which never go back, and connections."""
         self.marks: list[dict[str, Any]] = []
         """Filters that were added, removed or switched, for all connections."""
         self.notes: list[str] = []
@@ -246,7 +253,9 @@ class Index:
             return OTHER, event.n
         if isinstance(event, Stop) or isinstance(event, Note) and event.lost:
             self._touch_all()
-        if isinstance(event, Handshake):
+        if isinstance(event, End):
+            self.ends.append((max(event.at, self.ends[-1][0]) if self.ends else event.at, event.conn))
+        elif isinstance(event, Handshake):
             lane.handshake = len(lane.places)
             mark_test(self.ledger, event.conn, self.origins)
         return OTHER, 0
@@ -280,8 +289,15 @@ class Index:
         start = connection.first_seen if connection.asked is None else connection.asked
         low = bisect_left(self.logs.at, start)
         ended = connection.ended
-        high = len(self.logs) if ended is None else bisect_right(self.logs.at, ended + GRACE)
+        high = len(self.logs) if ended is None else bisect_right(self.logs.at, self._until(lane.conn, ended))
         return Entries(lane.places, self.logs.what, low, max(low, high))
+
+    def _until(self, conn: int, ended: float) -> float:
+        """Until when log lines stand with a connection that ended then."""
+        for at, whose in islice(self.ends, bisect_right(self.ends, ended + OWN, key=itemgetter(0)), None):
+            if whose != conn or at > ended + GRACE:
+                return min(at, ended + GRACE)
+        return ended + GRACE
 
 
 def beats(event: Frame) -> bool:
