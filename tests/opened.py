@@ -19,16 +19,28 @@ class Browser:
         self.page = page
         self.problems: list[str] = []
         self.hosts: set[str] = set()
+        self._asked: set[Any] = set()
         page.on("console", lambda said: said.type in ("error", "warning") and self.problems.append(said.text))
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         page.on("dialog", lambda dialog: (self.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+        page.on("request", lambda request: (self.hosts.add(request.url.split("/")[2]), self._asked.add(request)))
+        page.on("requestfinished", lambda request: self._asked.discard(request))
+        page.on("requestfailed", lambda request: self._asked.discard(request))
 
     def open(self, link: str) -> Any:
         """Follows a link that lets in; the page, once it shows something."""
+        self._asked.clear()
         self.page.goto(link)
         self.page.wait_for_selector(".lane, .empty")
         return self.page
+
+
+    def settle(self) -> None:
+        """Waits until nothing is asked of the server any more, and what was answered is drawn."""
+        quiet = 0
+        while quiet < 2:
+            self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            quiet = 0 if self._asked else quiet + 1
 
 
 @contextmanager

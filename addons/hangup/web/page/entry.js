@@ -39,8 +39,9 @@ export function EntryView({ store, connection }) {
   }, [conn, i, n]);
 
   if (i === null && n === null) return null;
-  const entry = found && found.conn === conn && found.i === i ? found : null;
-  return html`<aside class="entry" aria-label="The selected entry">
+  // Until the next has come, the one before stays.
+  const entry = found && found.conn === conn ? found : null;
+  return html`<aside class="entry" aria-label="The selected entry" aria-busy=${entry?.i === i ? "false" : "true"}>
     <header>
       <h3>${entry ? title(entry) : "…"}</h3>
       <button class="quiet" title="Close (Escape)" aria-label="Close the entry" onClick=${() => store.select(conn)}><${CloseIcon} /></button>

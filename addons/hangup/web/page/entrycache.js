@@ -52,6 +52,10 @@ export class EntryCache {
     this.latest = new Latest(async (/** @type {number} */ from, /** @type {number} */ to) => {
       await this.answer(getJson("entries", { conn, from, count: to - from }));
     });
+    // Of its own, so that what is in sight never waits for what has come at the end.
+    this.tail = new Latest(async () => {
+      await this.answer(getJson("entries", { conn, from: this.total, count: BLOCK }));
+    });
     this.listed = new Latest(async (/** @type {number[]} */ list) => {
       await this.answer(getJson("entries", { conn, list: list.join(",") }), true);
     });
@@ -110,11 +114,12 @@ export class EntryCache {
 
   /** More may have come. */
   refresh() {
-    this.latest.ask(this.total, this.total + BLOCK);
+    this.tail.ask();
   }
 
   close() {
     this.latest.close();
+    this.tail.close();
     this.listed.close();
     this.changed = () => {};
   }
@@ -134,6 +139,7 @@ export class Search {
     /** @type {number[]} */
     this.matches = [];
     this.upto = 0;
+    this.total = 0;
     this.searching = false;
     /** @type {string | null} */
     this.error = null;
@@ -142,12 +148,13 @@ export class Search {
 
   /** Looks through what has not been looked through. @param {number} total entries that there are */
   async run(total) {
+    this.total = total;
     if (this.searching || this.closed || this.error || this.upto >= total) return;
     this.searching = true;
     try {
-      /** @type {number | null} */
-      let from = this.upto;
-      while (from !== null && !this.closed) {
+      // More may come while it searches.
+      while (this.upto < this.total && !this.closed) {
+        const from = this.upto;
         const { side, opcode, text, path, problems } = this.query;
         const params = { conn: this.conn, side, opcode, text, path, problems: problems ? 1 : "", from };
         const found = await getJson("find", params);
@@ -158,8 +165,7 @@ export class Search {
         }
         const last = this.matches.length ? this.matches[this.matches.length - 1] : -1;
         for (const i of found.matches) if (i > last) this.matches.push(i);
-        from = found.next;
-        this.upto = from ?? found.upto ?? total;
+        this.upto = Math.max(from + 1, found.next ?? found.upto);
         this.changed();
       }
     } catch (error) {

@@ -27,7 +27,12 @@ export function follow(store) {
   const overview = new Latest(async () => {
     const { rev, loaded } = store.state;
     try {
-      store.merge(await getJson("overview", { since: loaded ? rev : 0 }));
+      let answer = await getJson("overview", { since: loaded ? rev : 0 });
+      if (answer.rev < rev) {
+        // Another process reads the file now, and counts anew.
+        answer = await getJson("overview", { since: 0 });
+      }
+      store.merge(answer);
       if (store.state.problem) store.set({ problem: null });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -81,12 +86,16 @@ export function follow(store) {
       notice = setTimeout(() => store.set({ missed: null }), NOTICE);
     }
     store.set(patch);
-    overview.ask();
+    // Nobody looks at a page in the background; it catches up when it is seen again.
+    if (!document.hidden) overview.ask();
   };
+  const shown = () => document.hidden || overview.ask();
 
+  document.addEventListener("visibilitychange", shown);
   overview.ask();
   return () => {
     ended = true;
+    document.removeEventListener("visibilitychange", shown);
     overview.close();
     clearTimeout(timer);
     clearTimeout(notice);

@@ -4,7 +4,7 @@ import { apiUrl } from "./api.js";
 import { size, visible } from "./format.js";
 import { PanelIcon } from "./icons.js";
 import { useStore } from "./store.js";
-import { html } from "./vendor/preact-htm.js";
+import { html, useEffect } from "./vendor/preact-htm.js";
 
 const FORMATS = [
   ["jsonl", "hangup recording"],
@@ -26,6 +26,11 @@ export function Header({ store }) {
   const tab = useStore(store, (state) => state.tab);
   const reading = useStore(store, (state) => state.loaded && state.indexed < state.size && !(state.live && state.size - state.indexed < 1e6)
     ? Math.floor((100 * state.indexed) / state.size) : -1);
+  const loops = useStore(store, (state) => state.loops);
+  useEffect(() => {
+    const what = visible(header.target || path.split(/[\\/]/).pop() || "", 100);
+    document.title = [loops.length ? "⟲" : "", what, what ? "– hangup" : "hangup"].filter(Boolean).join(" ");
+  }, [header, path, loops]);
   const on = filters.filter((each) => each.on).length;
   const standing = problem ? "not reachable" : live ? (connected ? "recording" : "connecting") : "recorded";
   return html`<header class="top">

@@ -4,6 +4,8 @@ import { getJson, Latest } from "./api.js";
 
 /** Milliseconds between two questions, so that a busy live recording is not asked about all the time. */
 const PAUSE = 150;
+/** Lanes in one question: the answer to more would keep the page busy for too long at once. */
+const AT_ONCE = 16;
 const KEPT = 400;
 
 /**
@@ -57,7 +59,7 @@ export class TickCache {
    */
   want(from, to, width, conns) {
     if (!(width > 0)) return;
-    const { connections, now, logs } = this.store.state;
+    const { connections, now, logs, live } = this.store.state;
     const perPixel = (to - from) / width;
     const missing = conns.filter((conn) => {
       const connection = connections.get(conn);
@@ -68,7 +70,8 @@ export class TickCache {
     if (!missing.length && !flags) return;
     // Half a window more on either side: panning then has something to show.
     const margin = (to - from) / 2;
-    this.latest.ask(Math.max(0, from - margin), to + margin, Math.round(width * 2), missing);
+    this.latest.pause = live ? PAUSE : 0;
+    this.latest.ask(Math.max(0, from - margin), to + margin, Math.round(width * 2), missing.slice(0, AT_ONCE));
   }
 
   /**

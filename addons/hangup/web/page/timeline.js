@@ -1,6 +1,6 @@
 // The timeline: what loops there are, the tools, the lanes and their picture.
 
-import { duration, number, plural, visible } from "./format.js";
+import { duration, lifetime, number, plural, visible } from "./format.js";
 import { FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
 import { Lanes } from "./lanes.js";
 import { LANE } from "./paint.js";
@@ -118,6 +118,7 @@ function countOpen(connections) {
 /** @param {{store: import("./store.js").Store, show: (from: number, to: number) => void}} props */
 function Loops({ store, show }) {
   const loops = useStore(store, (state) => state.loops);
+  useStore(store, (state) => (state.live ? state.rev : 0));
   if (!loops.length) return null;
   const { connections, now } = store.state;
   const latest = [...loops].reverse();
@@ -128,7 +129,7 @@ function Loops({ store, show }) {
       return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
         onClick=${() => first && last && show(first.at, last.ended ?? now)}>
         <${LoopIcon} /><b>Loop of ${number(conns.length)}</b>
-        <span class="loop-words"><bdi>${said(loop)}</bdi></span>
+        <span class="loop-words"><bdi>${said(loop, store.state)}</bdi></span>
       </button>`;
     })}
     ${loops.length > TOLD && html`<span class="dim">and ${plural(loops.length - TOLD, "loop")} more</span>`}
@@ -138,14 +139,33 @@ function Loops({ store, show }) {
 /**
  * A loop in few words; all of them stand in its sentence.
  * @param {import("./store.js").Loop} loop
+ * @param {import("./store.js").State} state
  */
-function said(loop) {
+function said(loop, state) {
   const { failed = 0, count = loop.conns.length, by, how } = loop;
   const ended = how && how !== "none" ? `, ended by the ${by}${how === "close" ? "" : ` (${how.toUpperCase()})`}` : "";
   const fate = failed === count ? "every handshake failed" : `each lived ${duration(loop.lifetime)}${ended}`;
   const pace = loop.backing_off ? "backing off" : "not backing off";
   const path = loop.path ? `${visible(loop.path, 60)}: ` : "";
-  return `${path}${fate}, opened again after ${duration(loop.gap)}, ${pace}${loop.going_on ? ", still going on" : ""}`;
+  return `${path}${fate}, opened again after ${duration(loop.gap)}, ${pace}${loop.going_on ? `, ${standing(loop, state)}` : ""}`;
+}
+
+/**
+ * Whether it goes on: what was opened after its last may already live longer than any of it.
+ * @param {import("./store.js").Loop} loop
+ * @param {import("./store.js").State} state
+ */
+function standing(loop, { connections, order, now }) {
+  const last = connections.get(loop.conns[loop.conns.length - 1]);
+  for (const conn of order) {
+    const each = connections.get(conn);
+    if (!each || !last || conn <= last.conn) break;
+    const lived = each.ended === null ? lifetime(each, now) : null;
+    if (each.path === last.path && each.kind === last.kind && lived !== null && lived > 2 * loop.lifetime) {
+      return `but #${conn} has been open for ${duration(lived)}`;
+    }
+  }
+  return "still going on";
 }
 
 /** @param {{store: import("./store.js").Store}} props */
