@@ -17,7 +17,7 @@ After the verdict the smallest exchange is looked for by replay, and all of it i
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +35,8 @@ from hangup.proxy.live_bisect import Settings
 from hangup.proxy.run import Proxy
 from hangup.web.control import refuse_code
 from hangup.web.server import JsonHandler, Route
+
+logger = logging.getLogger(__name__)
 
 
 class Start(Struct, forbid_unknown_fields=True):
@@ -182,20 +184,25 @@ class Bisects:
             count += 1
             run.tell(f"the smallest exchange that fails is looked for, by replay: {count} trials")
 
+        replayed, problems = None, []
         try:
-            replayed = None
-            with suppress(HangupError):  # the backend is gone, say: the verdict holds all the same
-                replayed = await smaller(run.bisect, self._proxy, begins=begins, progress=progress)
-            run.tell("writing it down")
+            replayed = await smaller(run.bisect, self._proxy, begins=begins, progress=progress)
+        except HangupError as error:  # the backend is gone, say: the verdict holds all the same
+            problems.append(str(error))
+        except Exception as error:  # a fault of ours
+            logger.exception("the replay failed")
+            problems.append(f"the replay failed: {error!r} (please report it)")
+        run.tell("writing it down")
+        document = run.document()
+        try:
             assert self._proxy.recorder is not None
             self._proxy.recorder.journal.flush()
             document = await asyncio.to_thread(write, run.bisect, self._proxy, run.verdict, run.trials, replayed)
-            run.keep(document)
         except HangupError as error:
-            document = run.document()
-            document.problems.append(str(error))
-            run.keep(document)
+            problems.append(str(error))
         finally:
+            document.problems += problems
+            run.keep(document)
             run.tell("")
 
 
