@@ -177,9 +177,12 @@ def test_a_filter_is_edited_in_its_place(stage: Stage) -> None:
     field.press("Enter")
     expect(panel.get_by_role("switch", name="drop text=c")).not_to_be_checked()
     assert stage.filters() == [("drop text=c", False), ("drop text=b", True)]
-    panel.get_by_role("button", name="Edit drop text=b").click()
+    edit = panel.get_by_role("button", name="Edit drop text=b")
+    edit.click()
+    expect(panel.get_by_role("combobox", name="Edit drop text=b")).to_be_focused()
     stage.page.keyboard.press("Escape")
     expect(panel.get_by_role("switch", name="drop text=b")).to_be_visible()
+    expect(edit).to_be_focused()
 
 
 def test_the_page_says_1006_and_the_wire_says_who(stage: Stage) -> None:

@@ -49,6 +49,13 @@ export function FiltersPanel({ store }) {
   const [text, setText] = useState("");
   const [refused, setRefused] = useState("");
   const [editing, setEditing] = useState(0);
+  const list = useRef(/** @type {any} */ (null));
+  /** What had the focus is gone: its neighbour has it then. @param {number} index @param {string} which */
+  const focus = (index, which) =>
+    requestAnimationFrame(() => {
+      const rows = list.current?.children ?? [];
+      rows[Math.min(index, rows.length - 1)]?.querySelector(which)?.focus();
+    });
 
   useEffect(() => {
     const look = () => getJson("filters").then((answer) => store.set({ filters: answer.filters }), () => {});
@@ -80,11 +87,12 @@ export function FiltersPanel({ store }) {
     ${problem && html`<p class="error" role="alert">${visible(problem, 500)}</p>`}
     <p class="visually-hidden" role="status">${said}</p>
     ${filters.length > 0 &&
-    html`<ol class="filters">
-      ${filters.map((each) =>
+    html`<ol class="filters" ref=${list}>
+      ${filters.map((each, index) =>
         each.id === editing
-          ? html`<${Edited} key=${each.id} entry=${each} store=${store} done=${() => setEditing(0)} />`
-          : html`<${Entry} key=${each.id} entry=${each} summary=${describedBy(known, each.filter)?.summary ?? ""} change=${change} edit=${() => setEditing(each.id)} />`,
+          ? html`<${Edited} key=${each.id} entry=${each} store=${store} done=${() => (setEditing(0), focus(index, ".edit"))} />`
+          : html`<${Entry} key=${each.id} entry=${each} summary=${describedBy(known, each.filter)?.summary ?? ""} change=${change}
+              edit=${() => setEditing(each.id)} removed=${() => focus(index, ".switch")} />`,
       )}
     </ol>`}
     ${filters.length === 0 && html`<p class="empty">No filter: the traffic passes as it is.</p>`}
@@ -111,11 +119,11 @@ export function FiltersPanel({ store }) {
 
 /**
  * @param {{
- *   entry: FilterState, summary: string, edit: () => void,
+ *   entry: FilterState, summary: string, edit: () => void, removed: () => void,
  *   change: (action: string, body: Record<string, unknown>, words: string) => Promise<string>,
  * }} props
  */
-function Entry({ entry, summary, edit, change }) {
+function Entry({ entry, summary, edit, change, removed }) {
   const [busy, setBusy] = useState(false);
   const body = { filter: String(entry.id) };
   const shown = visible(entry.filter, 600);
@@ -123,6 +131,9 @@ function Entry({ entry, summary, edit, change }) {
     setBusy(true);
     await change(entry.on ? "off" : "on", body, `${entry.on ? "off" : "on"}: ${entry.filter}`);
     setBusy(false);
+  };
+  const remove = async () => {
+    if (!(await change("remove", body, `removed: ${entry.filter}`))) removed();
   };
   return html`<li class=${entry.on ? "on" : "off"}>
     <button class="switch" role="switch" aria-checked=${entry.on ? "true" : "false"} aria-label=${entry.name || shown} aria-busy=${busy ? "true" : "false"} onClick=${toggle}>
@@ -134,8 +145,8 @@ function Entry({ entry, summary, edit, change }) {
     </div>
     <span class="hits" title="How often it acted">${entry.hits ? html`<b>${number(entry.hits)}</b>×` : html`<span class="dim">not yet</span>`}</span>
     <span class="does">
-      <button class="quiet" aria-label=${`Edit ${shown}`} onClick=${edit}>Edit</button>
-      <button class="quiet" aria-label=${`Remove ${shown}`} onClick=${() => change("remove", body, `removed: ${entry.filter}`)}>Remove</button>
+      <button class="quiet edit" aria-label=${`Edit ${shown}`} onClick=${edit}>Edit</button>
+      <button class="quiet" aria-label=${`Remove ${shown}`} onClick=${remove}>Remove</button>
     </span>
   </li>`;
 }
