@@ -56,6 +56,8 @@ def show(console: Console, document: Document) -> None:
         console.print(Text(f"  {verdict.claim}"))
     if verdict.cure:
         console.print(Text("  cure  ", "bold") + Text(verdict.cure, "green"))
+    if verdict.timers:
+        console.print(Text(f"  it ends {', or '.join(map(str, verdict.timers))}"))
     console.print()
     if verdict.ladder:
         console.print(ladder(verdict.ladder))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from hangup.experiment.evidence import ERROR, Counts, Outcome, decide, most_trials
 from hangup.experiment.timers import Pulse
 from hangup.experiment.trial import Case, Result, Trial
-from hangup.experiment.verdict import Tried, Verdict
+from hangup.experiment.verdict import BudgetSpent, Tried, Verdict
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,6 +20,9 @@ Search = Generator[Trial, Result, T]
 HASTY = 0.03
 """The error of a live ladder while the failure is steady: one trial decides a rung, as a person is waiting for each
 reconnect; the reversal still asks for its proof."""
+
+GONE = 6
+"""When the backend cannot be reached so many times in a row, something has brought it down for good."""
 
 
 class Arms:
@@ -34,6 +37,9 @@ class Arms:
         self.clients = 1
         self.last = Result(Outcome.UNRESOLVED)
         self.pulses: list[Pulse] = []
+        self._before = ""
+        """The arm after which the backend could not be reached."""
+        self._unreachable = 0
         self.named: dict[str, Tried] = {}
 
     def add(self, name: str, title: str, trial: Trial, counts: Counts) -> Tried:
@@ -51,6 +57,13 @@ class Arms:
         self.verdict.connections += trial.clients
         result = self.last = yield trial
         counts.add(result.outcome)
+        if not result.unreachable:
+            self._before, self._unreachable = trial.arm, 0
+        else:
+            self._unreachable += 1
+            if self._unreachable >= GONE:
+                after = f" since the trial {self._before}" if self._before else ""
+                raise BudgetSpent(f"the backend cannot be reached{after}")
         if result.pulse is not None and clients == 1 and trial.otherwise is None:
             self.pulses.append(result.pulse)
         return result.outcome

@@ -74,6 +74,8 @@ class Document(Struct, kw_only=True):
             lines += [verdict.claim, ""]
         if verdict.cure:
             lines += [f"Cure: `{verdict.cure}`", ""]
+        if verdict.timers:
+            lines += [f"It ends {', or '.join(map(str, verdict.timers))}.", ""]
         if verdict.ladder:
             lines += ["| what was changed | failed | outcome | filter |", "|---|---|---|---|"]
         for arm in verdict.ladder:

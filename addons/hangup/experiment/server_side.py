@@ -309,7 +309,8 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "time",
         "control-keepalive",
         "answer-server-heartbeats answer-control-pings",
-        lambda c: _timed(1.0)(c) if c.how == "abrupt" else 0.1,
+        # Where the server pings there is no idleness, unless it is one direction that is watched.
+        lambda c: (0.3 if c.server_pings else 1.0) * (_timed(1.0)(c) if c.how == "abrupt" else 0.1),
     ),
     explain(
         "message/init-missing",

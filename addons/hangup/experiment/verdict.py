@@ -15,7 +15,7 @@ SHOWN_PAYLOAD = 4096
 
 
 class BudgetSpent(HangupError):
-    """The connections or seconds that an experiment may use are used up."""
+    """The connections or seconds that an experiment may use are used up, or it cannot go on."""
 
 
 class Tried(Struct):

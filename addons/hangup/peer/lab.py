@@ -24,6 +24,10 @@ from hangup.wire.url import Target
 Progress = Callable[[Trial, Result], None]
 
 
+RESPITE = 0.3
+"""Seconds that a backend which cannot be reached has to come back before the next trial."""
+
+
 class Budget(Struct):
     """How many connections and seconds an experiment may use."""
 
@@ -129,7 +133,8 @@ class Lab:
                 edits=dict(trial.edits),
             )
         except BackendError as error:
-            return Result(Outcome.UNRESOLVED, None, conn, str(error))
+            await asyncio.sleep(RESPITE)
+            return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True)
         live = outcome.live
         result = Result(judge(live, self.failure, trial.otherwise), live.lifetime, conn, live.ending.sentence)
         spans = () if live.opened is None else ((live.opened, live.ended if manner(live) is not None else None),)

@@ -241,7 +241,9 @@ class LiveBisect:
             if outcome is Outcome.SURVIVED and (connection.ended is None or manner(connection) is None):
                 # It has not quite ended, or something here ended it before its time.
                 outcome = Outcome.UNRESOLVED
-            self._tell(running, Result(outcome, connection.lifetime, conn, connection.ending.sentence))
+            down = connection.refused and connection.status is None
+            said = connection.ending.sentence
+            self._tell(running, Result(outcome, connection.lifetime, conn, said, unreachable=down))
         elif self.phase is Phase.WATCHING:
             self._watch(connection)
 
