@@ -49,7 +49,7 @@ function Verdict({ store, found }) {
   return html`<div>
     <p class="verdict-name"><code>${visible(found.verdict.replace(/\/$/, ""))}</code>
       ${!found.verdict.startsWith("unknown") && html`<${Confidence} value=${found.confidence} />`}</p>
-    ${found.sentence && html`<p class="verdict-sentence"><bdi>${visible(found.sentence, 1000)}</bdi></p>`}
+    ${found.sentence && html`<p class="verdict-sentence"><bdi>${ticked(visible(found.sentence, 1000))}</bdi></p>`}
     ${found.hint && html`<p class="hint"><bdi>${ticked(visible(found.hint, 1500))}</bdi></p>`}
     <h3>Evidence</h3>
     <${Evidence} store=${store} signs=${found.evidence ?? []} />
@@ -64,7 +64,7 @@ function Verdict({ store, found }) {
           <${Evidence} store=${store} signs=${other.evidence ?? []} />
         </details>`,
       )}`}
-    ${(found.notes ?? []).map((/** @type {string} */ note) => html`<p class="note" key=${note}>${visible(note, 600)}</p>`)}
+    ${(found.notes ?? []).map((/** @type {string} */ note) => html`<p class="note" key=${note}>${ticked(visible(note, 600))}</p>`)}
   </div>`;
 }
 
@@ -85,7 +85,7 @@ function Evidence({ store, signs }) {
     ${signs.map(
       (sign, index) => html`<li key=${index} class=${(sign.weight ?? 0) < 0 ? "against" : "for"}>
         <span class="sign" aria-label=${(sign.weight ?? 0) < 0 ? "against" : "for"}>${(sign.weight ?? 0) < 0 ? "−" : "+"}</span>
-        <span><bdi>${visible(sign.text, 800)}</bdi> ${(sign.cites ?? []).map((/** @type {any} */ cite) => html`<${Cite} store=${store} cite=${cite} />`)}</span>
+        <span><bdi>${ticked(visible(sign.text, 800))}</bdi> ${(sign.cites ?? []).map((/** @type {any} */ cite) => html`<${Cite} store=${store} cite=${cite} />`)}</span>
       </li>`,
     )}
   </ul>`;
@@ -102,11 +102,12 @@ function Cite({ store, cite }) {
 /** @param {{store: import("./store.js").Store, step: {text: string, filter?: string, command?: string}}} props */
 function Step({ store, step }) {
   const readonly = useStore(store, (state) => state.readonly);
+  const on = useStore(store, (state) => state.filters.some((each) => each.on && each.filter === step.filter));
   const [answer, setAnswer] = useState("");
   const add = async () => {
     try {
       await postJson("filters/add", { filter: step.filter });
-      setAnswer("It is on.");
+      setAnswer("");
     } catch (error) {
       setAnswer(error instanceof Error ? error.message : String(error));
     }
@@ -115,6 +116,6 @@ function Step({ store, step }) {
   return html`<li>
     <span><bdi>${visible(step.text, 600)}</bdi></span>
     ${command && html`<code class="command"><bdi>${visible(readonly || !step.filter ? command : step.filter, 600)}</bdi></code>`}
-    ${step.filter && !readonly && html`<button onClick=${add}>Switch on</button>`} ${answer && html`<span class="note" role="status">${visible(answer, 300)}</span>`}
+    ${step.filter && !readonly && (on ? html`<span class="chip proxy">is on</span>` : html`<button onClick=${add}>Switch on</button>`)} ${answer && html`<span class="note" role="status">${visible(answer, 300)}</span>`}
   </li>`;
 }
