@@ -7,14 +7,14 @@ renew: none of them can be cured from the outside. But each can be asked whether
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 from msgspec import Struct
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.handshakes import CREDENTIALS
-from hangup.experiment.ladder import Rung, filters_of
+from hangup.experiment.ladder import BROKEN_PONG, Rung, broken, filters_of
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.experiment.verdict import PROOF
 
@@ -38,18 +38,6 @@ class Contrast(Struct, frozen=True):
     cause: Rung | None
     without: Rung
     guards: tuple[Rung, ...] = ()
-
-
-def _tracer(opcode: str) -> Callable[[Case], Trial | None]:
-    """A frame that breaks the rules: a server that gets it ends the connection there and then."""
-
-    def make(case: Case) -> Trial | None:
-        if case.lifetime < 0.3:
-            return None
-        word = f"inject from=client send='' as={opcode} rsv=2 at={round(case.lifetime / 4, 2):g}s"
-        return Trial(f"broken-{opcode}", (word,), otherwise=0.6 * case.lifetime)
-
-    return make
 
 
 def _removed(case: Case) -> Trial | None:
@@ -79,8 +67,8 @@ CONTRASTS = (
     Contrast(
         ("heartbeat/control-pong-missing",),
         ("with a pong that breaks the rules", "with such a ping"),
-        Rung("broken-pong", "the client sends a pong that breaks the rules", _tracer("pong")),
-        Rung("broken-ping", "the client sends a ping that breaks the rules", _tracer("ping")),
+        Rung(BROKEN_PONG, "the client sends a pong that breaks the rules", broken("pong")),
+        Rung("broken-ping", "the client sends a ping that breaks the rules", broken("ping")),
     ),
     # The credential is what the server looks at: without it the end is another, and with any other the same.
     Contrast(
@@ -115,7 +103,8 @@ def _compare(arms: Arms, contrast: Contrast) -> Search[None]:
     if contrast.cause is None:
         counts = arms.control
     else:
-        counts = arms.add(contrast.cause.name, contrast.cause.title, cause, Counts()).counts
+        known = arms.named.get(contrast.cause.name)
+        counts = (known or arms.add(contrast.cause.name, contrast.cause.title, cause, Counts())).counts
     yield from arms.attempt(without, tried.counts)
     if not tried.counts.survived or not (yield from _guarded(arms, contrast)):
         tried.outcome = Outcome.FAILED if tried.counts.failed else Outcome.UNRESOLVED

@@ -68,6 +68,21 @@ def filters_of(name: str, *filters: str, when: Callable[[Case], bool] = lambda c
     return lambda case: Trial(name, filters) if when(case) else None
 
 
+def broken(opcode: str, when: Callable[[Case], bool] = lambda case: True) -> Make:
+    """A control frame that breaks the rules: a server that gets it ends the connection there and then."""
+
+    def make(case: Case) -> Trial | None:
+        if case.lifetime < 0.3 or not when(case):
+            return None
+        word = f"inject from=client send='' as={opcode} rsv=2 at={round(case.lifetime / 4, 2):g}s"
+        return Trial(f"broken-{opcode}", (word,), otherwise=0.6 * case.lifetime)
+
+    return make
+
+
+BROKEN_PONG = "broken-pong"
+"""A rung that nobody outlives: with it the connection ends as it was recorded only where pongs do not arrive."""
+
 GIVEN = "given"
 DONATED = "donated-"
 
@@ -105,6 +120,8 @@ class Explanation(Struct, frozen=True):
             return 1 - SURE if self._shown_by(rung, case) else SURE
         if rung in self.unsure:
             return 0.5
+        if rung == BROKEN_PONG:
+            return 1 - SURE
         if rung == "no-heartbeats" and rung not in self.survives and self.trigger == "frame":
             suspect = case.suspect
             return 1 - SURE if suspect is not None and suspect.beat is not None else SURE

@@ -6,7 +6,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hangup.experiment.handshakes import PARAMETER
-from hangup.experiment.ladder import Explanation, Make, Rung, explain, filters_of, is_json, selector
+from hangup.experiment.ladder import (
+    BROKEN_PONG,
+    Explanation,
+    Make,
+    Rung,
+    broken,
+    explain,
+    filters_of,
+    is_json,
+    selector,
+)
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.filters.library.target import Query
 
@@ -154,6 +164,7 @@ RUNGS: tuple[Rung, ...] = (
         "the server's control pings are answered by the proxy",
         filters_of("answer-control-pings", "answer-ping side=server level=control", when=lambda c: c.server_pings > 0),
     ),
+    Rung(BROKEN_PONG, "the client sends a pong that breaks the rules", broken("pong", lambda c: c.server_pings > 0)),
     Rung(
         "control-keepalive",
         "a control ping whenever it is quiet",
@@ -301,7 +312,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "heartbeat/control-pong-missing",
         "time",
         "answer-control-pings",
-        "control-keepalive",
+        "answer-control-pings control-keepalive broken-pong",  # pongs may get lost beyond us
         lambda c: 4.0 if "ping timeout" in c.reason else (_timed(0.7)(c) if c.server_pings else 0.02),
     ),
     explain(
