@@ -3,7 +3,7 @@
 import { ApiError, apiUrl, getJson, Latest } from "./api.js";
 import { Entries } from "./entries.js";
 import { EntryView } from "./entry.js";
-import { clock, duration, ending, lifetime, number, plural, size, visible } from "./format.js";
+import { account, clock, duration, lifetime, number, plural, size, visible } from "./format.js";
 import { HandshakeView } from "./handshake.js";
 import { useStore } from "./store.js";
 import { Tabs } from "./tabs.js";
@@ -59,7 +59,7 @@ export function ConnectionView({ store }) {
 
 /** @param {{store: import("./store.js").Store, connection: import("./store.js").Connection}} props */
 function Head({ store, connection }) {
-  useStore(store, (state) => (connection.ended === null ? state.now : 0));
+  useStore(store, (state) => (connection.ended === null ? state.now + state.indexed : 0));
   const lived = lifetime(connection, store.state.now);
   const { frames, bytes } = connection;
   const facts = [
@@ -72,7 +72,7 @@ function Head({ store, connection }) {
     connection.filtered && `filters acted ${plural(connection.filtered, "time")}`,
   ].filter(Boolean);
   return html`<header class=${`verdict ${connection.class}`}>
-    <h2><span class="conn-number">#${connection.conn}</span> <bdi>${visible(sentence(connection), 1200)}</bdi></h2>
+    <h2><span class="conn-number">#${connection.conn}</span> <bdi>${visible(sentence(account(connection, store.state)), 1200)}</bdi></h2>
     <p class="dim"><code><bdi>${visible(connection.path, 300)}</bdi></code>
       ${connection.browser_code ? html`<span class="chip" title="What a browser's CloseEvent says">browser: ${connection.browser_code}, ${connection.clean ? "clean" : "not clean"}</span>` : ""}
       ${facts.map((fact) => html`<span class="fact" key=${fact}>${fact}</span>`)}
@@ -82,22 +82,19 @@ function Head({ store, connection }) {
   </header>`;
 }
 
-/** @param {import("./store.js").Connection} connection */
-function sentence(connection) {
-  const text = connection.sentence || ending(connection);
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
+/** @param {string} text */
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const STEPS = { fin: "FIN", rst: "RST", close: "close frame", timeout: "timeout", error: "error", half: "half a frame", open: "open" };
 
 /** The account of the ending, in order. @param {{store: import("./store.js").Store, detail: any}} props */
 function Ending({ store, detail }) {
-  const account = detail.ending?.account ?? [];
-  if (!account.length) return html`<p class="pane note">It has not ended in this recording.</p>`;
-  const first = account[0].at;
+  const steps = detail.ending?.account ?? [];
+  if (!steps.length) return html`<p class="pane note">It has not ended in this recording.</p>`;
+  const first = steps[0].at;
   return html`<div class="pane" tabindex="0" role="region" aria-label="Ending">
     <ol class="steps">
-      ${account.map(
+      ${steps.map(
         (/** @type {any} */ step, /** @type {number} */ index) => html`<li key=${index} class=${step.side}>
           <span class="row-time">${index ? `+${duration(step.at - first)}` : `${clock(first)} s`}</span>
           <span class="row-side">${step.side === "client" ? "→" : "←"}</span>

@@ -68,7 +68,6 @@ export const plural = (count, noun) => `${number(count)} ${noun}${count === 1 ? 
 // What is not shown by a browser, or turns the direction of what follows: C0 and C1, bidirectional controls,
 // zero-width characters, lone surrogates, tags, noncharacters.
 const HIDDEN =
-  // eslint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff]|\p{Cs}|[\u{e0000}-\u{e0fff}]/gu;
 
 /** @param {string} char */
@@ -118,6 +117,17 @@ export function ending(connection) {
   const how = connection.how ?? "";
   const what = how === "close" && connection.code ? `${connection.code}` : HOWS[how] ?? how;
   return [connection.by, what].filter(Boolean).join(" ") || "ended";
+}
+
+/**
+ * The account of its ending in a sentence; what is open is not judged while it goes on, or while the file is being read.
+ * @param {import("./store.js").Connection} connection
+ * @param {import("./store.js").State} state
+ */
+export function account(connection, { live, indexed, size }) {
+  if (connection.ended === null && live) return connection.opened === null ? "waiting for the handshake's answer" : "open";
+  if (connection.ended === null && indexed < size) return "not read to its end yet";
+  return connection.sentence || ending(connection);
 }
 
 /** How long it lived in seconds; null when it never opened. @param {import("./store.js").Connection} c @param {number} now */

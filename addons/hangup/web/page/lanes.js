@@ -111,7 +111,7 @@ function said(connection, life) {
   const parts = [
     `Connection ${connection.conn}${kinds[connection.kind] ?? ""}, ${visible(connection.path, 200)}`,
     life && `${connection.ended === null ? "open for" : "lived"} ${life}`,
-    visible(connection.sentence, 400),
+    connection.ended === null ? "" : visible(connection.sentence, 400),
     `${plural(connection.frames.client, "frame")} of the client, ${connection.frames.server} of the server`,
     connection.heartbeats && plural(connection.heartbeats, "heartbeat"),
     connection.problems && plural(connection.problems, "problem"),
