@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -33,12 +34,15 @@ from hangup.recording.formats import open_recording
 from hangup.recording.units import printable
 from hangup.wire.url import Target
 
+logger = logging.getLogger(__name__)
+
 
 class Shown(live_bisect.Watcher):
-    """Says how it goes. ``bisect`` is set once there is one."""
+    """Says how it goes, in lines with ``plain``, as others print there too. ``bisect`` is set once there is one."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, plain: bool = False) -> None:
         self.console = console
+        self.plain = plain
         self.bisect: LiveBisect | None = None
         self.trials: list[tuple[Trial, Result]] = []
         self._stack = ExitStack()
@@ -50,7 +54,8 @@ class Shown(live_bisect.Watcher):
         self.console.print(Text("every reconnect is the next trial\n", "dim"))
         self.console.file.flush()
         growing = self.bisect.progress if self.bisect is not None else Verdict()
-        self._lines = self._stack.enter_context(showing(self.console, growing))
+        lines = Lines(self.console, growing) if self.plain else showing(self.console, growing)
+        self._lines = self._stack.enter_context(lines)
 
     def tried(self, trial: Trial, result: Result) -> None:
         """A trial is over."""
@@ -117,6 +122,9 @@ class Experiment:
             )
         except HangupError as error:
             tell(str(error))
+        except Exception as error:  # a fault of ours: the proof holds without it
+            logger.exception("looking for the smallest exchange failed")
+            tell(f"the smallest exchange was not found: {error!r} (please report it)")
         finally:
             self.shown.close()
             on_done()
