@@ -66,10 +66,13 @@ def _write_exchange(document: Document, reading: Reading, runs: Sequence[tuple[S
         what = "minimal" if verdict.minimal is not None else "failing"
         document.recording = _excerpt(recording, found, beside, what, f"fails: {verdict.verdict}")
         document.files[what] = document.recording
-        near = nearest(reading.case, verdict, run.trials)
-        if near is not None:
-            document.neighbour = _excerpt(recording, near, beside, "survives", "the nearest that does not fail")
-            document.files["survives"] = document.neighbour
+        # Of a search that was interrupted the neighbour may be among the page's own trials.
+        for other, theirs in ((run, recording), *runs):
+            near = nearest(reading.case, verdict, other.trials)
+            if near is not None and theirs is not None:
+                document.neighbour = _excerpt(theirs, near, beside, "survives", "the nearest that does not fail")
+                document.files["survives"] = document.neighbour
+                break
         return
 
 
