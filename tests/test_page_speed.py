@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ SCRIPTING = 3.0
 RATE = 5000
 """Frames a second, live."""
 SECONDS = 5
+KEPT = 0.8
+"""Of the rate at which the backend sends, what the client must receive while the page is open."""
 LONGEST = 200
 """Milliseconds that the page may be busy without a pause."""
 
@@ -124,8 +127,16 @@ FIRST_IN_SIGHT = """() => {
 }"""
 
 
+@dataclass
+class Took:
+    """Seconds from the first to the last frame, at either end."""
+
+    sent: float = 0.0
+    received: float = 0.0
+
+
 @contextmanager
-def talkative(begin: threading.Event) -> Iterator[int]:
+def talkative(begin: threading.Event, took: Took) -> Iterator[int]:
     """The port of a backend that sends ``RATE`` frames a second, for ``SECONDS``, once it may begin."""
     chunk = b"".join(frames.frame(frames.TEXT, b'{"type":"tick","n":%d}' % n) for n in range(RATE // 50))
 
@@ -143,6 +154,7 @@ def talkative(begin: threading.Event) -> Iterator[int]:
             for number in range(SECONDS * 50):
                 upstream.sendall(chunk)
                 time.sleep(max(0.0, begun + (number + 1) / 50 - time.monotonic()))
+            took.sent = time.monotonic() - begun
             upstream.recv(1)  # until the client goes
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -154,13 +166,18 @@ def talkative(begin: threading.Event) -> Iterator[int]:
 
 
 @contextmanager
-def listening(port: int) -> Iterator[None]:
+def listening(port: int, took: Took) -> Iterator[None]:
     """A client that reads."""
 
     def read(client: socket.socket) -> None:
         with suppress(OSError):
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += client.recv(1)
+            begun = 0.0
             while client.recv(1 << 16):
-                pass
+                begun = begun or time.monotonic()
+                took.received = time.monotonic() - begun
 
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(ASK)
@@ -185,12 +202,12 @@ ANSWER = (
 
 def test_live(seen: Browser) -> None:
     page = seen.page
-    begin = threading.Event()
+    begin, took = threading.Event(), Took()
     with ExitStack() as stack:
-        port = stack.enter_context(talkative(begin))
+        port = stack.enter_context(talkative(begin, took))
         proxy = stack.enter_context(HangupProxy(f"ws://127.0.0.1:{port}", "--quiet"))
         seen.open(proxy.wait_for(r"page: (?P<link>http://\S+)")["link"])
-        stack.enter_context(listening(proxy.port))
+        stack.enter_context(listening(proxy.port, took))
         page.wait_for_selector(".lane.open")
         page.locator(".lane").click()
         page.wait_for_selector(".list .row:not(.waiting)")
@@ -209,5 +226,6 @@ def test_live(seen: Browser) -> None:
         )
         longest = page.evaluate("() => Math.max(0, ...window.longest)")
         assert longest < LONGEST
+        assert took.sent and took.received * KEPT <= took.sent, "the page slows the proxy"
         assert seen.problems == []
         page.goto("about:blank")
