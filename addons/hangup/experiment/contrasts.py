@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.handshakes import CREDENTIALS
 from hangup.experiment.ladder import BROKEN_PONG, Rung, broken, filters_of
+from hangup.experiment.server_side import other_subprotocol
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.experiment.verdict import PROOF
 
@@ -50,6 +52,11 @@ def _false(case: Case) -> Trial | None:
     return Trial("false-credential", filters) if filters else None
 
 
+def _past_subprotocol(case: Case) -> Trial | None:
+    trial = other_subprotocol(case)
+    return replace(trial, arm="past-subprotocol", otherwise=0.0) if trial is not None else None
+
+
 def _elsewhere(case: Case) -> Trial | None:
     return Trial("elsewhere", (f"path {NOWHERE}",), otherwise=0.0) if case.how != "refused" else None
 
@@ -69,6 +76,13 @@ CONTRASTS = (
         ("with a pong that breaks the rules", "with such a ping"),
         Rung(BROKEN_PONG, "the client sends a pong that breaks the rules", broken("pong")),
         Rung("broken-ping", "the client sends a ping that breaks the rules", broken("ping")),
+    ),
+    # With the other library's name for it the handshake is past, and what fails next is another thing.
+    Contrast(
+        ("handshake/subprotocol",),
+        ("with the subprotocol that was offered", "with the other one"),
+        None,
+        Rung("past-subprotocol", "the other GraphQL subprotocol: any other end will do", _past_subprotocol),
     ),
     # The credential is what the server looks at: without it the end is another, and with any other the same.
     Contrast(

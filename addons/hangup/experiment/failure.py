@@ -98,8 +98,11 @@ def judge(connection: Connection, failure: Failure, otherwise: float | None = No
     if outcome is Outcome.FAILED:
         lifetime = connection.lifetime
         return Outcome.SURVIVED if lifetime is not None and lifetime < otherwise else Outcome.FAILED
-    ended = manner(connection) is not None and not (connection.refused and connection.status is None)
-    return Outcome.SURVIVED if ended else Outcome.UNRESOLVED
+    if connection.refused:
+        return Outcome.SURVIVED if connection.status is not None else Outcome.UNRESOLVED
+    # What the other side does may be the trial's own doing.
+    theirs = not failure.by or connection.ending.by == failure.by
+    return Outcome.SURVIVED if theirs and manner(connection) is not None else Outcome.UNRESOLVED
 
 
 def _judge(connection: Connection, failure: Failure) -> Outcome:

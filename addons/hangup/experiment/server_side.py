@@ -83,7 +83,8 @@ GRAPHQL = {"graphql-ws": "graphql-transport-ws", "graphql-transport-ws": "graphq
 (enisdenjo/graphql-ws#3)."""
 
 
-def _other_subprotocol(case: Case) -> Trial | None:
+def other_subprotocol(case: Case) -> Trial | None:
+    """What the other of the two libraries would ask for."""
     other = [GRAPHQL[name] for name in case.subprotocols if name in GRAPHQL]
     return Trial("other-subprotocol", (f"subprotocol {other[0]}",)) if len(other) == 1 else None
 
@@ -175,7 +176,7 @@ RUNGS: tuple[Rung, ...] = (
         "no compression",
         filters_of("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
     ),
-    Rung("other-subprotocol", "the other GraphQL subprotocol", _other_subprotocol),
+    Rung("other-subprotocol", "the other GraphQL subprotocol", other_subprotocol),
     Rung(
         "no-subprotocol",
         "no subprotocol",
