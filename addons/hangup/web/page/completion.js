@@ -229,14 +229,16 @@ export function FilterField({ value, change, submit, cancel, label, placeholder,
   const accept = (item) => {
     if (!found) return;
     const [text, at] = accepted(value, found, item);
+    // At once, and not by the next drawing: what is typed before that must go in behind it.
+    const field = input.current;
+    if (field) {
+      field.value = text;
+      field.focus();
+      field.setSelectionRange(at, at);
+    }
     change(text);
     setCursor(at);
     setActive(-1);
-    // The value is set by the next drawing.
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(at, at);
-    });
   };
   /** @param {any} event */
   const key = (event) => {
