@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangup.recording.leaves import Path, get, kind, leaves, replaced, skeleton, values
+from hangup.recording.leaves import Path, get, leaves, replaced, values
+from hangup.recording.message_kinds import kind, skeleton
 
 PACKETS: list[tuple[bytes, dict[Path, Any]]] = [
     (

@@ -43,7 +43,7 @@ from hangup.peer.voice import Edit, Voice
 from hangup.recording.account import Connection
 from hangup.recording.events import Note, Request, Response
 from hangup.recording.handshake_values import response_values, with_values
-from hangup.recording.leaves import skeleton
+from hangup.recording.message_kinds import skeleton
 from hangup.recording.names import Names, Pairing
 from hangup.recording.transcript import Hear, Send, Transcript
 from hangup.recording.units import plural

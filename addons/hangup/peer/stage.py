@@ -12,7 +12,7 @@ from msgspec import Struct
 from hangup.peer.ear import Ear, Heard
 from hangup.peer.link import Link
 from hangup.peer.voice import Voice
-from hangup.recording.leaves import kind
+from hangup.recording.message_kinds import kind
 from hangup.recording.names import Names
 from hangup.recording.repertoire import Beat, Cue, Line, Matcher, Repertoire
 from hangup.wire.deflate import Params

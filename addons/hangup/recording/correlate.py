@@ -20,7 +20,8 @@ from msgspec import Struct, field
 
 from hangup.recording.events import Handshake, Side
 from hangup.recording.handshake_values import request_values, response_values
-from hangup.recording.leaves import KINDS, Path, Scalar, kind, values
+from hangup.recording.leaves import Path, Scalar, values
+from hangup.recording.message_kinds import KINDS, kind
 from hangup.recording.units import printable
 
 VALUES = 50_000

@@ -3,23 +3,17 @@
 A place is a path of keys and indexes (``("payload", "id")``, ``(1, "sid")``). JSON is found alone, behind a packet's
 prefix (Socket.IO, SockJS), before a terminator (SignalR), and within strings. Of any other text, ``key:value`` and
 ``key=value`` are found by their key and all other words by their number.
-
-:func:`kind` and :func:`skeleton` say what is the same in messages that differ only in their values: the kind is
-coarse (what the message calls itself), the skeleton has all keys and types.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
-
-from hangup.wire.heartbeats import recognise
 
 LONGEST = 1 << 18
 """Longer messages (bytes) are not looked into."""
@@ -27,16 +21,9 @@ MOST = 2000
 """So many values of a message are looked at."""
 NESTED = 4
 """How deep JSON may stand in strings within JSON."""
-REMEMBERED = 512
 
 Path = tuple[str | int, ...]
 Scalar = str | int | float
-
-KINDS = (
-    "type", "event", "action", "op", "kind", "method", "t", "cmd", "command", "msg_type", "messageType", "message_type",
-    "msgType", "eventType", "event_type", "operation", "e", "evt", "opcode", "topic",
-)  # fmt: skip
-"""Fields that may say what a message is, the likeliest first."""
 
 WITHIN = "$"
 """The step of a path into the JSON that a string holds."""
@@ -46,8 +33,6 @@ ACK = "ack"
 _SOCKET_IO = re.compile(r"(4[0-6])(?:\d+-)?(?:/[^,\[{]*,)?(\d*)(?=[\[{]|$)")
 _PAIR = re.compile(r"([A-Za-z_][\w.-]{0,63})\s?[:=]\s?\"?([^\s,;&\"]{1,4096})")
 _TOKEN = re.compile(r"[^\s,;&|\"'<>()]+")
-_WORD = re.compile(r"[A-Za-z][\w .:/$-]{0,39}")
-_DIGITS = re.compile(r"\d+")
 _JSON = json.JSONDecoder()
 _decode = msgspec.json.Decoder().decode
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -64,13 +49,15 @@ class Leaf(NamedTuple):
     quoted: bool
 
 
-class _Document(NamedTuple):
+class Document(NamedTuple):
+    """One JSON text in a message: ``start`` is its first character, ``path`` leads to its ``value``."""
+
     path: Path
     start: int
     value: Any
 
 
-def _documents(text: str) -> tuple[list[_Document], Leaf | None]:
+def find_documents(text: str) -> tuple[list[Document], Leaf | None]:
     """The JSON texts in a message, and a Socket.IO packet's acknowledgement number."""
     ack = None
     start = 0
@@ -86,25 +73,26 @@ def _documents(text: str) -> tuple[list[_Document], Leaf | None]:
                 return [], ack
     elif text[-1:] in ("}", "]"):
         try:
-            return [_Document((), 0, _decode(text))], None
+            return [Document((), 0, _decode(text))], None
         except _UNREADABLE:
             pass
-    found: list[_Document] = []
+    found: list[Document] = []
     while start < len(text) and text[start] in "{[":
         try:
             value, end = _JSON.raw_decode(text, start)
         except _UNREADABLE:
             break
-        found.append(_Document((), start, value))
+        found.append(Document((), start, value))
         start = end
         while start < len(text) and text[start] in "\x1e\r\n\t \x00":
             start += 1
     if len(found) > 1:
-        found = [_Document((i,), d.start, d.value) for i, d in enumerate(found)]
+        found = [Document((i,), d.start, d.value) for i, d in enumerate(found)]
     return found, ack
 
 
-def _decoded(data: bytes) -> str | None:
+def as_text(data: bytes) -> str | None:
+    """The text of a message that is looked into; None when it is too long, or not UTF-8."""
     if len(data) > LONGEST:
         return None
     try:
@@ -115,10 +103,10 @@ def _decoded(data: bytes) -> str | None:
 
 def values(data: bytes) -> list[tuple[Path, Scalar]]:
     """The values in a message with their places, without repeating it character by character."""
-    text = _decoded(data)
+    text = as_text(data)
     if not text:
         return []
-    documents, ack = _documents(text)
+    documents, ack = find_documents(text)
     if not documents:
         plain = [(leaf.path, leaf.value) for leaf in _plain(text)]
         return plain if ack is None else [(ack.path, ack.value)]
@@ -137,7 +125,7 @@ def _collect(value: Any, path: Path, found: list[tuple[Path, Scalar]], depth: in
         elif type(value) is list:
             stack += [(item, (*path, i)) for i, item in reversed(list(enumerate(value[:MOST])))]
         elif type(value) is str:
-            inner = _inner(value, depth)
+            inner = json_within(value, depth)
             if inner is not None:
                 _collect(inner, (*path, WITHIN), found, depth + 1)
             elif value:
@@ -146,8 +134,8 @@ def _collect(value: Any, path: Path, found: list[tuple[Path, Scalar]], depth: in
             found.append((path, value))
 
 
-def _inner(text: str, depth: int) -> Any:
-    """The JSON object or array that a string holds, else None."""
+def json_within(text: str, depth: int) -> Any:
+    """The JSON object or array that a string holds, else None; ``depth`` is how many strings it stands in already."""
     if len(text) < 2 or text[0] not in "{[" or text[-1] not in "}]" or depth >= NESTED:
         return None
     try:
@@ -158,10 +146,10 @@ def _inner(text: str, depth: int) -> Any:
 
 def get(data: bytes, path: Path) -> Scalar | None:
     """The value at a place of a message, or None."""
-    text = _decoded(data)
+    text = as_text(data)
     if not text:
         return None
-    documents, ack = _documents(text)
+    documents, ack = find_documents(text)
     if path == (ACK,) and ack is not None:
         return ack.value
     if not documents:
@@ -174,7 +162,7 @@ def get(data: bytes, path: Path) -> Scalar | None:
         value, rest = documents[0].value, path
     for depth, step in enumerate(rest):
         if step == WITHIN and type(value) is str:
-            value = _inner(value, depth)
+            value = json_within(value, depth)
         elif type(value) is dict:
             value = value.get(step)
         elif type(value) is list and type(step) is int and step < len(value):
@@ -186,7 +174,7 @@ def get(data: bytes, path: Path) -> Scalar | None:
 
 def leaves(text: str) -> list[Leaf]:
     """The values in a text with the characters where each stands (not those of JSON within strings)."""
-    documents, ack = _documents(text)
+    documents, ack = find_documents(text)
     if not documents:
         return _plain(text) if ack is None else [ack]
     found = [] if ack is None else [ack]
@@ -259,7 +247,7 @@ def replaced(data: bytes, wanted: Mapping[Path, Scalar]) -> bytes:
 
     A number stays a number and a string a string, whatever the new value is, where that is possible.
     """
-    text = _decoded(data)
+    text = as_text(data)
     if not text or not wanted:
         return data
     return _replaced(text, wanted, 0).encode(errors="surrogatepass")
@@ -301,113 +289,3 @@ def _literal(new: Scalar, leaf: Leaf) -> str:
             return json.dumps(new)
         return new
     return json.dumps(new)
-
-
-# What is the same in messages of one kind.
-
-
-@lru_cache(REMEMBERED)
-def _small_kind(opcode: str, data: bytes) -> str:
-    return _kind(opcode, data)
-
-
-def kind(opcode: str, data: bytes) -> str:
-    """What a message calls itself (``type=welcome``, ``42 news``), or what it looks like from afar."""
-    return _small_kind(opcode, data) if len(data) <= 1024 else _kind(opcode, data)
-
-
-def _kind(opcode: str, data: bytes) -> str:
-    text = _decoded(data)
-    if text is None:
-        return f"{opcode} {data[:1].hex()}"
-    documents, _ = _documents(text)
-    if not documents:
-        return _plain_kind(opcode, text)
-    prefix = _DIGITS.match(text)
-    words = [opcode] if opcode == "binary" else []
-    if prefix is not None:
-        words.append(prefix[0][:2])
-    words.append(_named(documents[0].value))
-    return " ".join(words)
-
-
-def _named(value: Any) -> str:
-    if type(value) is dict:
-        for key in KINDS:
-            named = value.get(key)
-            if type(named) is str and _WORD.fullmatch(named):
-                return f"{key}={named}"
-            if type(named) is int and key in ("op", "opcode", "t", "type", "e") and -1000 < named < 1000:
-                return f"{key}={named}"
-        if "jsonrpc" in value:
-            return "result" if "result" in value else "error" if "error" in value else "jsonrpc"
-        return "{" + ",".join(sorted(value)[:12]) + "}"
-    if type(value) is list:
-        if len(value) == 5 and type(value[2]) is str and type(value[3]) is str:  # Phoenix
-            return f"[{value[3]}]"
-        if value and type(value[0]) is str:
-            if value[0][:1] in ("{", "["):  # SockJS: an array of messages
-                inner = _inner(value[0], 0)
-                return f"[{_named(inner)}]"
-            if _WORD.fullmatch(value[0]):
-                return f"[{value[0]}]"
-        if value and type(value[0]) is dict:
-            return f"[{_named(value[0])}]"
-        return "[]"
-    return type(value).__name__
-
-
-def _plain_kind(opcode: str, text: str) -> str:
-    number = {"text": 1, "binary": 2}.get(opcode, 1)
-    beat = recognise(number, text.encode(errors="replace")) if len(text) <= 128 else None
-    if beat is not None:
-        return f"{opcode} {beat.kind} {beat.form}"
-    first = text[:64].split(None, 1)
-    if first and len(first[0]) <= 24:
-        return f"{opcode} {_DIGITS.sub('#', first[0])}" if len(first) == 1 or first[0].isupper() else opcode
-    return opcode
-
-
-@lru_cache(REMEMBERED)
-def _small_skeleton(opcode: str, data: bytes) -> str:
-    return _skeleton(opcode, data)
-
-
-def skeleton(opcode: str, data: bytes) -> str:
-    """The kind of a message together with all its keys and the types of its values."""
-    return _small_skeleton(opcode, data) if len(data) <= 1024 else _skeleton(opcode, data)
-
-
-def _skeleton(opcode: str, data: bytes) -> str:
-    text = _decoded(data)
-    name = _kind(opcode, data)
-    documents, _ = _documents(text) if text else ([], None)
-    if not documents:
-        return name
-    return name + " " + "".join(_bones(documents[0].value, 0))
-
-
-def _bones(value: Any, depth: int) -> Iterator[str]:
-    if type(value) is dict:
-        yield "{"
-        for key in sorted(value)[:100]:
-            yield key + ":"
-            yield from _bones(value[key], depth + 1) if depth < 8 else ()
-            yield ","
-        yield "}"
-    elif type(value) is list:
-        yield "["
-        if value and depth < 8:
-            seen: dict[str, None] = {}
-            for item in value[:8]:
-                seen["".join(_bones(item, depth + 1))] = None
-            yield "|".join(seen)
-        yield "]"
-    elif type(value) is str:
-        yield "s"
-    elif type(value) is bool:
-        yield "b"
-    elif value is None:
-        yield "0"
-    else:
-        yield "n"

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from hangup.recording.correlate import ELSEWHERE, HANDSHAKE, VALUES, Correlation, Place, parts
-from hangup.recording.leaves import Path, Scalar, get, kind, replaced, values
+from hangup.recording.leaves import Path, Scalar, get, replaced, values
+from hangup.recording.message_kinds import kind
 
 PENDING = 1000
 """So many messages of a kind wait for their counterpart."""

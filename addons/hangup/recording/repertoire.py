@@ -21,7 +21,8 @@ from msgspec import Struct, field
 
 from hangup.recording.correlate import Correlation
 from hangup.recording.formats import Recording
-from hangup.recording.leaves import Path, Scalar, get, kind, skeleton, values
+from hangup.recording.leaves import Path, Scalar, get, values
+from hangup.recording.message_kinds import kind, skeleton
 from hangup.recording.survey import Survey
 from hangup.recording.transcript import Hear, Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
