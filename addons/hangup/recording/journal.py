@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
@@ -27,7 +24,8 @@ from pybase64 import b64encode
 from hangup.errors import RecordingError
 from hangup.recording.cutting import Cutter
 from hangup.recording.events import Event, Frame, Header, Note, Part, Raw, encoder
-from hangup.recording.reader import Reader, follow, listing, newest, read, rotated
+from hangup.recording.folder import listing, new_path, newest, rotated
+from hangup.recording.reader import Reader, follow, read
 from hangup.recording.units import duration, plural, printable, size
 
 __all__ = ["Journal", "Reader", "follow", "listing", "new_path", "newest", "read", "rotated"]
@@ -397,30 +395,3 @@ def _large_line(event: Frame | Part | Raw) -> bytes:
 def _count(lines: bytes) -> int:
     """How many events: a newline ends each, and there is none within."""
     return lines.count(b"\n")
-
-
-def new_path(folder: str | os.PathLike[str], started: datetime, target: str) -> Path:
-    """A name that no file has yet, ``2026-11-22T21-08-00-localhost-8000.jsonl``; makes the folder.
-
-    Raises :class:`~hangup.errors.RecordingError` when there can be no such folder.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordingError(f"cannot make the folder {folder}: {error.strerror or error}") from None
-    name = f"{started:%Y-%m-%dT%H-%M-%S}-{_slug(target)}"
-    path = folder / f"{name}.jsonl"
-    number = 2
-    while path.exists():
-        path = folder / f"{name}-{number}.jsonl"
-        number += 1
-    return path
-
-
-def _slug(target: str) -> str:
-    """What stands for a target in a file's name: host and port, or else whatever letters there are."""
-    with suppress(ValueError):
-        if netloc := urlsplit(target).netloc:
-            target = netloc.rpartition("@")[2]
-    return re.sub(r"[^A-Za-z0-9.]+", "-", target).strip("-.")[:60].lower() or "recording"

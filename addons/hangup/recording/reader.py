@@ -7,7 +7,6 @@ at all. Only the last is an error; the rest is counted and told, as the evidence
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import msgspec
 from hangup.errors import ForeignRecording, RecordingError, VersionError
 from hangup.recording import events
 from hangup.recording.events import AnyEvent, Header, Stop
+from hangup.recording.folder import continuation
 from hangup.recording.units import printable
 
 LINE_LIMIT = 512 << 20
@@ -219,38 +219,3 @@ def follow(reader: Reader, wait: Callable[[], bool]) -> Iterator[AnyEvent]:
         if following is None:
             return
         reader = read(following)
-
-
-def rotated(path: Path, number: int) -> Path:
-    """The name of a rotated recording's file ``number`` (from 1): ``NAME.jsonl``, ``NAME.2.jsonl``, …"""
-    return path if number == 1 else path.with_name(f"{path.stem}.{number}{path.suffix}")
-
-
-def continuation(path: Path | None) -> Path | None:
-    """The file that a rotated recording goes on in after ``path``, if it is there already."""
-    if path is None:
-        return None
-    candidates = [rotated(path, 2)]
-    if found := re.fullmatch(r"(.+)\.(\d{1,9})", path.stem):
-        candidates.append(path.with_name(f"{found[1]}.{int(found[2]) + 1}{path.suffix}"))
-    return next((candidate for candidate in candidates if candidate.exists()), None)
-
-
-def listing(folder: str | os.PathLike[str]) -> list[Path]:
-    """The recordings (``*.jsonl``) of a folder, oldest first."""
-    try:
-        found = [path for path in Path(folder).iterdir() if path.suffix == ".jsonl" and path.is_file()]
-        return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
-    except FileNotFoundError:
-        raise RecordingError(f"there is no folder {folder}") from None
-    except OSError as error:
-        raise RecordingError(f"cannot read {folder}: {error.strerror}") from None
-
-
-def newest(folder: str | os.PathLike[str]) -> Path:
-    """The recording that was written to last. The user's own (named by date) come before all others."""
-    found = listing(folder) if Path(folder).is_dir() else []
-    if not found:
-        raise RecordingError(f"there is no recording in {folder} yet: `hangup proxy TARGET` makes one")
-    own = [path for path in found if path.name[:1].isdigit()]
-    return (own or found)[-1]

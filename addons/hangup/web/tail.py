@@ -15,7 +15,8 @@ from typing import BinaryIO
 from hangup.errors import RecordingError
 from hangup.recording import events, reader
 from hangup.recording.events import AnyEvent
-from hangup.recording.reader import LINE_LIMIT, continuation
+from hangup.recording.folder import continuation
+from hangup.recording.reader import LINE_LIMIT
 
 BLOCK = 1 << 18
 """Bytes that are read at once: some ten milliseconds' work."""

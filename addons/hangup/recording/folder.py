@@ -1,0 +1,80 @@
+"""Where recordings lie: how their files are named, which is the newest, and in which file a rotated one goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hangup.errors import RecordingError
+
+
+def new_path(folder: str | os.PathLike[str], started: datetime, target: str) -> Path:
+    """A name that no file has yet, ``2026-11-22T21-08-00-localhost-8000.jsonl``; makes the folder.
+
+    Raises :class:`~hangup.errors.RecordingError` when there can be no such folder.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"cannot make the folder {folder}: {error.strerror or error}") from None
+    name = f"{started:%Y-%m-%dT%H-%M-%S}-{_slug(target)}"
+    path = folder / f"{name}.jsonl"
+    number = 2
+    while path.exists():
+        path = folder / f"{name}-{number}.jsonl"
+        number += 1
+    return path
+
+
+def _slug(target: str) -> str:
+    """What stands for a target in a file's name: host and port, or else whatever letters there are."""
+    with suppress(ValueError):
+        if netloc := urlsplit(target).netloc:
+            target = netloc.rpartition("@")[2]
+    return re.sub(r"[^A-Za-z0-9.]+", "-", target).strip("-.")[:60].lower() or "recording"
+
+
+def rotated(path: Path, number: int) -> Path:
+    """The name of a rotated recording's file ``number`` (from 1): ``NAME.jsonl``, ``NAME.2.jsonl``, …"""
+    return path if number == 1 else path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+
+def continuation(path: Path | None) -> Path | None:
+    """The file that a rotated recording goes on in after ``path``, if it is there already."""
+    if path is None:
+        return None
+    candidates = [rotated(path, 2)]
+    if found := re.fullmatch(r"(.+)\.(\d{1,9})", path.stem):
+        candidates.append(path.with_name(f"{found[1]}.{int(found[2]) + 1}{path.suffix}"))
+    return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def listing(folder: str | os.PathLike[str]) -> list[Path]:
+    """The recordings (``*.jsonl``) of a folder, oldest first.
+
+    Raises :class:`~hangup.errors.RecordingError` when it cannot be read, or is not there.
+    """
+    try:
+        found = [path for path in Path(folder).iterdir() if path.suffix == ".jsonl" and path.is_file()]
+        return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    except FileNotFoundError:
+        raise RecordingError(f"there is no folder {folder}") from None
+    except OSError as error:
+        raise RecordingError(f"cannot read {folder}: {error.strerror}") from None
+
+
+def newest(folder: str | os.PathLike[str]) -> Path:
+    """The recording that was written to last. The user's own (named by date) come before all others.
+
+    Raises :class:`~hangup.errors.RecordingError` when there is none.
+    """
+    found = listing(folder) if Path(folder).is_dir() else []
+    if not found:
+        raise RecordingError(f"there is no recording in {folder} yet: `hangup proxy TARGET` makes one")
+    own = [path for path in found if path.name[:1].isdigit()]
+    return (own or found)[-1]
