@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from statistics import median
 
+from msgspec.structs import replace
+
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts
 from hangup.experiment.ladder import selector
-from hangup.experiment.timers import Clock, Timer, fitting
+from hangup.experiment.timers import SHORTEST, Clock, Timer, fitting
 from hangup.experiment.trial import Case, Trial
 from hangup.filters.library.inject import Inject
 
-SHORTEST = 0.3
-"""What is over within so many seconds of opening has no clock worth the name."""
-
 OFTEN = 3
 """How many times the client speaks in the time that a clock may run."""
+
+EVERY = 0.1
+"""No client speaks more often than every so many seconds, or it would be a load and no sign of life."""
 
 _SETS_BACK = {
     "silence": frozenset[Clock](),
@@ -48,10 +50,12 @@ def find_timers(arms: Arms) -> Search[None]:
         name = _next(timers, left)
         if seconds < SHORTEST or not name:
             return
-        trial = left.pop(name)(arms.case, seconds / OFTEN)
+        every = max(EVERY, min([seconds, *(t.at for t in timers if t.clock is not Clock.COUNT)]) / OFTEN)
+        trial = left.pop(name)(arms.case, every)
         assert trial is not None
         tried = arms.add(f"clock-{name}", _TITLES[name], trial, Counts())
-        yield from arms.attempt(_patient(trial, seconds), tried.counts)
+        last = max(timer.at * (every if timer.clock is Clock.COUNT else 1.0) for timer in timers)
+        yield from arms.attempt(replace(trial, patience=1.5 * last + 0.5), tried.counts)
         tried.outcome = arms.last.outcome
 
 
@@ -66,10 +70,6 @@ def _next(timers: list[Timer], left: Iterable[str]) -> str:
         if telling in split:
             return telling
     return ""
-
-
-def _patient(trial: Trial, seconds: float) -> Trial:
-    return Trial(trial.arm, trial.filters, patience=2.5 * seconds + 0.3)
 
 
 def _parts(timers: list[Timer], name: str) -> int:

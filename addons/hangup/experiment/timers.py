@@ -13,8 +13,13 @@ from statistics import median
 
 from msgspec import Struct
 
-PROMPT = 0.25
+PROMPT = 0.1
 """What a count ends is over within so many seconds of the last message."""
+
+OFTEN = 3
+
+SHORTEST = 0.3
+"""A clock of less than so many seconds cannot be told from the machine's own delays."""
 
 Moments = tuple[tuple[float, bool], ...]
 """When a side spoke (seconds from opening), and whether that was a message or a control frame."""
@@ -96,25 +101,24 @@ def _fit(clock: Clock, pulses: Sequence[Pulse]) -> float | None:
         (ends if pulse.ended else lived).append(last)
     at = median(ends)
     slack = tolerance(at)
-    if any(abs(end - at) > slack for end in ends) or any(gap > at + slack for gap in lived):
+    if at < SHORTEST or any(abs(end - at) > slack for end in ends) or any(gap > at + slack for gap in lived):
         return None
-    return at
+    # Who is silent for just so long again and again, and lives, keeps time and has no clock.
+    regular = sum(abs(gap - at) < 0.03 + 0.01 * at for gap in lived)
+    return None if regular >= max(OFTEN, sum(gap > at / 2 for gap in lived) / 2) else at
 
 
 def _count(pulses: Iterable[Pulse]) -> float | None:
-    ends, most = set(), 0
+    """The message after which it ends is one of those just before the end: some may have been under way already."""
+    least, most = 1, 1 << 62
     for pulse in pulses:
         said = [at for at, message in pulse.client if message]
-        if not pulse.ended:
-            most = max(most, len(said))
-            continue
-        if not said or pulse.age - said[-1] > PROMPT:
-            return None
-        ends.add(len(said))
-    if len(ends) != 1:
-        return None
-    count = ends.pop()
-    return float(count) if most < count else None
+        if pulse.ended:
+            most = min(most, len(said))
+            least = max(least, 1 + sum(at < pulse.age - PROMPT for at in said))
+        else:
+            least = max(least, 1 + len(said))
+    return float(least) if least <= most else None
 
 
 def _gaps(pulse: Pulse, clock: Clock) -> Iterator[float]:
