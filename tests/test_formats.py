@@ -455,11 +455,21 @@ def test_a_close_by_nobody_known_is_not_made_up(tmp_path: Path) -> None:
     (note,) = [event for event in events if isinstance(event, Note)]
     assert note.text == "closed with code 1000 and the reason 'bye'; by which side, the HAR does not say"
     assert (note.conn, note.at) == (1, 3.0)
-    assert endings(events)[1].by == "unknown"
+    assert endings(events)[1].by == "unknown" and endings(events)[1].sentence == note.text
     _, events = read(tmp_path / "file", har([], _webSocketClose="aborted"))
     assert [event.text for event in events if isinstance(event, Note)] == [
         "ended without a close frame; by which side, the HAR does not say"
     ]
+
+
+def test_a_har_that_does_not_tell_the_end_is_not_said_to_be_open(tmp_path: Path) -> None:
+    _, events = read(tmp_path / "file", har([]))
+    assert endings(events)[1].sentence == "the HAR does not say whether and how it ended"
+    again, _ = written("har", events)
+    _, events = read(tmp_path / "again", again)
+    assert endings(events)[1].sentence == "the HAR does not say whether and how it ended"
+    _, events = read(tmp_path / "own", har([], _webSocketEnd={"by": "unknown", "how": "none"}))
+    assert endings(events)[1].sentence == "still open when the recording ended"
 
 
 def test_a_refused_handshake(tmp_path: Path) -> None:

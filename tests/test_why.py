@@ -49,6 +49,28 @@ def test_a_page_with_sentence_evidence_timeline_and_next_step(run: CliRunner, tm
         assert word in result.output
 
 
+def test_a_har_that_does_not_tell_the_ends_is_no_sign_of_health(run: CliRunner, tmp_path: Path) -> None:
+    """Chrome writes no ending: a loop in its HAR must not be called healthy."""
+
+    def entry(second: int) -> dict[str, object]:
+        said = [{"type": "send", "time": 1795381680 + second + 0.5, "opcode": 1, "data": "{}"}]
+        return {
+            "startedDateTime": f"2026-11-22T21:08:0{second}.000Z",
+            "request": {"method": "GET", "url": "ws://localhost:8000/ws", "headers": []},
+            "response": {"status": 101, "headers": []},
+            "_webSocketMessages": said + [dict(said[0], type="receive")],
+        }
+
+    file = tmp_path / "run.har"
+    file.write_text(json.dumps({"log": {"entries": [entry(second) for second in range(4)]}}))
+    result = why(run, str(file))
+    assert result.exit_code == 3 and result.output.startswith("unknown/"), result.output
+    assert "does not tell how its connections ended" in result.output
+    assert "hangup proxy ws://localhost:8000" in result.output and "no connection was reopened" not in result.output
+    file.write_text(json.dumps({"log": {"entries": [entry(0)]}}))
+    assert "ended was not recorded" not in why(run, str(file)).output
+
+
 def test_the_newest_recording_by_default(run: CliRunner, tmp_path: Path) -> None:
     old = tmp_path / "recordings" / "2026-01-01T00-00-00-old.jsonl"
     write(old, "c1-idle-60")

@@ -114,7 +114,9 @@ def _sums(found: Comparison) -> Table:
 
 def _lifetime(of: Conversation) -> str:
     lifetime = of.connection.lifetime
-    return "open to the end" if lifetime is None else duration(lifetime)
+    if lifetime is None:
+        return "open to the end" if of.says_ending else "not told"
+    return duration(lifetime)
 
 
 def _sent(connection: Connection, side: str) -> str:
@@ -208,6 +210,5 @@ def _ending(console: Console, found: Comparison) -> None:
     console.print(Text.assemble("\n", ("Ending", "bold"), "  ", (word, style)))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     for letter, colour, of in (("A", ONLY_A, found.a), ("B", ONLY_B, found.b)):
-        sentence = of.connection.ending.sentence if of.says_ending else "the HAR does not say whether and how it ended"
-        table.add_row(Text(f"  {letter}", colour), safe(sentence))
+        table.add_row(Text(f"  {letter}", colour), safe(of.connection.ending.sentence))
     console.print(table)

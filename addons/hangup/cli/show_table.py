@@ -158,7 +158,7 @@ def _how(connection: Connection, ending: Ending) -> str:
     if connection.refused:
         return "down" if connection.status is None else f"HTTP {connection.status}"
     if ending.how == "none":
-        return "open"
+        return "not told" if connection.untold else "open"
     return ending.how.upper() if ending.how in ("fin", "rst") else ending.how
 
 
@@ -166,7 +166,8 @@ def _groups(connections: list[Connection], endings: list[Ending]) -> list[tuple[
     """Endings that are alike: the last connection of each kind stands for them."""
     groups: dict[tuple[object, ...], tuple[Connection, Ending, list[int]]] = {}
     for connection, ending in zip(connections, endings, strict=True):
-        key = (ending.by, ending.how, ending.code, ending.reason, ending.filter, connection.status, connection.error)
+        failure = connection.status, connection.error, connection.untold
+        key = (ending.by, ending.how, ending.code, ending.reason, ending.filter, failure)
         _, _, conns = groups.pop(key, (connection, ending, []))
         groups[key] = (connection, ending, [*conns, connection.conn] if len(conns) < 1000 else conns)
     return list(groups.values())

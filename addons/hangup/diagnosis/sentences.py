@@ -118,6 +118,8 @@ def _all(what: str) -> str:
 def _unknown(case: Case, report: Report) -> str:
     if not case.lives:
         return "There is no WebSocket connection in this recording."
+    if not case.victims and any(life.trace.account.untold for life in case.lives):
+        return "This file does not tell how its connections ended: a recording of `hangup proxy` does."
     if not case.victims:
         return "No connection dropped here, and none was open for long enough to call it healthy."
     if report.evidence and report.evidence[0].weight > 1:

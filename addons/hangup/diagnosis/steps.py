@@ -25,6 +25,9 @@ def after(
     """At most three steps, the most telling first. ``names`` are the verdict's and what else it is called."""
     if names[0].startswith("none/"):
         return [Step("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
+    if not case.victims and any(life.trace.account.untold for life in case.lives):
+        command = f"hangup proxy {shlex.quote(case.header.target or 'TARGET')}"
+        return [Step("record it here, to know who ends it and how", command=command)]
     life = case.by_conn.get(trigger.conn or 0) or (case.victims[0] if case.victims else None)
     if life is None:
         return []

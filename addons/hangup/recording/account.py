@@ -89,6 +89,8 @@ class Connection(Struct, kw_only=True):
     lost: int = 0
     stopped: bool = False
     """Whether the recording was ended in order while this was open."""
+    untold: str = ""
+    """Of an import that does not tell who ended it: all that is known of its ending."""
     steps: list[Step] = []
 
     @property
@@ -312,7 +314,9 @@ class Ledger:
         step.note = event.note[:TEXT_KEPT]
 
     def _note(self, event: Note) -> None:
-        self._connection(event)
+        connection = self._connection(event)
+        if connection is not None and event.ending:
+            connection.untold = printable(event.text, TEXT_KEPT)
         if event.lost <= 0:
             return
         self.lost += event.lost

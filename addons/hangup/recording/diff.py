@@ -106,8 +106,7 @@ def collect(recording: Iterable[AnyEvent], conn: int | None = None, *, source: s
     for conversation in found.values() if source.startswith(("har", "mitmproxy")) else ():
         conversation.only_messages = True
         connection = conversation.connection
-        if source.startswith("har") and not connection.refused and connection.ending.how == "none":
-            conversation.says_ending = False
+        conversation.says_ending = not connection.untold or connection.ending.how != "none"
     return found
 
 

@@ -213,6 +213,8 @@ def _refused(connection: Connection) -> Ending:
 
 
 def _still_open(connection: Connection) -> str:
+    if connection.untold:
+        return connection.untold + _losses(connection)
     if connection.stopped:
         return "still open when the recording ended" + _losses(connection)
     return "still open where the recording breaks off (it has no end: hangup was killed, or is still running)" + (

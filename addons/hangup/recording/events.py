@@ -221,10 +221,14 @@ class Log(Event, tag="log", kw_only=True):
 
 
 class Note(Event, tag="note", kw_only=True):
-    """A remark of the recorder's own; ``lost`` counts events that could not be written."""
+    """A remark of the recorder's own; ``lost`` counts events that could not be written.
+
+    ``ending`` says that the remark is all that is known of how the connection ended: another format did not tell.
+    """
 
     text: str
     lost: int = 0
+    ending: bool = False
 
 
 class Stop(Event, tag="stop", kw_only=True):

@@ -8,7 +8,7 @@ from hangup.diagnosis.case import SETTLED, Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.rules.siblings import ONE_EVENT, clusters
-from hangup.recording.units import duration, printable
+from hangup.recording.units import duration, plural, printable
 
 
 def nothing_wrong(case: Case) -> Iterator[Hypothesis]:
@@ -51,7 +51,10 @@ def signs(case: Case, opened: list[Life], hypothesis: Hypothesis) -> None:
     else:
         hypothesis.says(-1.2, f"no connection was open for {duration(SETTLED)}", [cite(life) for life in opened])
     reopened = [life for life in opened if life.successor is not None]
-    if reopened:
+    if again := untold(opened):
+        text = f"how {conns(again)} ended was not recorded, and the client opened the same again"
+        hypothesis.says(-3.0, text, [cite(life) for life in again])
+    elif reopened:
         hypothesis.says(-2.0, f"{conns(reopened)} reopened by the client", [cite(life) for life in reopened])
     else:
         hypothesis.says(1.0, "no connection was reopened")
@@ -70,6 +73,21 @@ def signs(case: Case, opened: list[Life], hypothesis: Hypothesis) -> None:
         hypothesis.says(1.0, f"messages in both directions ({conns(both)})", [cite(life) for life in both])
     else:
         hypothesis.says(-0.5, "no connection has messages in both directions")
+
+
+def untold(lives: list[Life]) -> list[Life]:
+    """Those of which an import does not tell how they ended, and whose client opened the same anew since."""
+    latest: dict[tuple[str, str], float] = {}
+    for life in lives:
+        key = (life.trace.account.client, life.route)
+        latest[key] = max(latest.get(key, life.asked), life.asked)
+    return [
+        life
+        for life in lives
+        if life.trace.account.untold
+        and life.end is None
+        and latest[life.trace.account.client, life.route] > life.trace.account.last_seen
+    ]
 
 
 def _doubtful(life: Life) -> bool:
@@ -104,7 +122,8 @@ def complaints(case: Case) -> Iterator[tuple[str, list[Cite]]]:
         json = sum(c.count for s, c in life.trace.client.shapes.items() if s.json)
         if odd and json:
             shape, count = odd[0]
-            yield f"{count.count} messages among JSON were none ({shape.text})", [Cite(life.conn, count.first_n)]
+            none = f"{plural(count.count, 'message')} among JSON {'was' if count.count == 1 else 'were'} none"
+            yield f"{none} ({shape.text})", [Cite(life.conn, count.first_n)]
 
 
 def _got_over(case: Case) -> Iterator[Hypothesis]:

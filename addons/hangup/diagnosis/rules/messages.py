@@ -9,7 +9,7 @@ from hangup.diagnosis.figures import middle, steadiness, surprise
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
 from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, replied
 from hangup.diagnosis.shapes import Shape
-from hangup.recording.units import printable, size
+from hangup.recording.units import plural, printable, size
 
 Make = Callable[[str, float], Hypothesis]
 
@@ -112,7 +112,7 @@ def _one_shape(contrast: Contrast, make: Make, cites: list[Cite], explained: boo
     same = contrast.trait(lambda s: s is shape)
     if missing := contrast.missing_keys():
         others = len({s for s in contrast.safe if s.json})
-        words = f"{shape.text} lacks {_fields(missing)}, which all harmless messages ({others} kinds) have"
+        words = f"{shape.text} lacks {_fields(missing)}, which all harmless messages ({plural(others, 'kind')}) have"
         hypothesis = _told(make("message/schema", 0.4), same, shape.text, cites)
         yield hypothesis.says(0.7 + 0.5 * min(others, 4), words, cites)
     elif shape.json:

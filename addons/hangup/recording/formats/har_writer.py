@@ -78,7 +78,8 @@ class HarWriter(MessageWriter):
                 tail["_webSocketClose"] = {**close, "timestamp": when}
             elif ending.how != "none":
                 tail["_webSocketClose"] = "aborted"
-            tail["_webSocketEnd"] = {"by": ending.by, "how": ending.how, "timestamp": when}
+            if ending.how != "none" or not connection.untold:
+                tail["_webSocketEnd"] = {"by": ending.by, "how": ending.how, "timestamp": when}
         self.out.write(b"]," + _encode(tail)[1:])
 
     def _time(self, at: float) -> float:

@@ -107,9 +107,9 @@ class Script:
         """One side ended."""
         return End(at=self.time(at), conn=self.conn, side=side, how=how, note=note)
 
-    def note(self, text: str, at: float | None = None) -> Note:
-        """A remark."""
-        return Note(at=self.time(at), conn=self.conn, text=text)
+    def note(self, text: str, at: float | None = None, *, ending: bool = False) -> Note:
+        """A remark; with ``ending`` all that is known of how it ended."""
+        return Note(at=self.time(at), conn=self.conn, text=text, ending=ending)
 
 
 def close_payload(code: int | None, reason: str) -> bytes:
