@@ -66,9 +66,10 @@ def _survivors(recording: Recording, ledger: Ledger, chosen: Connection, failure
     """The handshakes of connections to the same server that lived, and longer than those that failed."""
     lived = set()
     for c in ledger.connections.values():
-        span = c.lifetime if c.lifetime is not None else c.last_seen - (c.opened or c.last_seen)
-        long = span > max(failure.within or 0.0, 2 * (chosen.lifetime or 0.0), 0.3)
-        if c.opened is not None and c.kind == chosen.kind and long and judge(c, failure) is Outcome.SURVIVED:
+        if c.opened is None or c.kind != chosen.kind or judge(c, failure) is not Outcome.SURVIVED:
+            continue
+        lasted = c.lifetime if c.lifetime is not None else c.last_seen - c.opened
+        if lasted > max(failure.within or 0.0, 2 * (chosen.lifetime or 0.0), 0.3):
             lived.add(c.conn)
     if not lived:
         return []
