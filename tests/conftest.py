@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 # How long one example takes depends on what else the machine is doing.
 settings.register_profile("hangup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hangup")
+
+# The workers of pytest-xdist say that their terminal has 80 columns; they have none, nor have the programs they start.
+os.environ.pop("COLUMNS", None)
 
 LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "test_faults_direct")
 """The files that take longest, in the order in which they are begun: else one of them would run on alone at the end."""

