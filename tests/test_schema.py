@@ -16,6 +16,8 @@ from recorded import HEADER, close, control, end, handshake, text
 
 SCHEMA: dict[str, Any] = ev.schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+COMMON = {"kind", "at", "conn", "n", "side"}
+"""Fields that mean the same in every event."""
 RECORDINGS = Path(__file__).resolve().parent.parent / "recordings"
 
 SAMPLES: list[ev.Event] = [
@@ -84,7 +86,9 @@ def test_the_golden_recordings_are_valid() -> None:
             assert problems(json.loads(line)) == [], path
 
 
-def test_the_readme_tells_every_kind_of_line() -> None:
+def test_the_readme_tells_every_kind_of_line_and_each_of_its_fields() -> None:
     readme = (RECORDINGS / "README.md").read_text()
-    for kind in SCHEMA["anyOf"][1]["discriminator"]["mapping"]:
-        assert f"`{kind}`" in readme
+    for kind, reference in SCHEMA["anyOf"][1]["discriminator"]["mapping"].items():
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{kind}` |"))
+        for name in SCHEMA["$defs"][reference.rpartition("/")[2]]["properties"]:
+            assert f"`{name}`" in (readme if name in COMMON else row), (kind, name)
