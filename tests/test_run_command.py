@@ -23,6 +23,7 @@ from hangup.cli import run as command
 from hangup.cli.config import Config
 from hangup.cli.env_files import Environment
 from hangup.errors import CommandError, HangupError, UsageError
+from hangup.wire.url import parse_target
 from harness import DEADLINE, node
 from harness.peers import RawServer
 from harness.programs import Program
@@ -102,9 +103,13 @@ def test_the_first_port_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr(command, "FIRST_PORT", port)
-        assert command.free_port("127.0.0.1") > port
+        backend = parse_target("ws://localhost:1")
+        free = command.free_port("127.0.0.1", backend)
+        assert free > port
         monkeypatch.setattr(command, "PORTS_TRIED", 1)
-        assert command.free_port("127.0.0.1") == 0
+        assert command.free_port("127.0.0.1", backend) == 0
+    monkeypatch.setattr(command, "FIRST_PORT", free)
+    assert command.free_port("127.0.0.1", parse_target(f"ws://localhost:{free}")) == 0, "the backend is not up yet"
 
 
 @pytest.mark.parametrize(

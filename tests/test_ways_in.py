@@ -11,7 +11,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from hangup.cli import cli
+from hangup.errors import UsageError
 from hangup.recording import journal
 from hangup.recording.events import Stop
 from harness import DEADLINE, frames, namespaces
@@ -72,6 +75,23 @@ def test_certificates_of_both_sides() -> None:
             converse(client, upstream)
             proxy.stop()
             check(connections(proxy.events())["/safe"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["wss://localhost:1", "--listen", "0", "--ca", __file__], "holds no certificates"),
+        (["ws://localhost:9876", "--listen", "127.0.0.1:9876"], "ws://localhost:9876 is where hangup itself"),
+        (["ws://[::1]:9876/ws", "--listen", "0.0.0.0:9876"], "ws://[::1]:9876 is where hangup itself"),
+    ],
+)
+def test_what_could_never_work_is_said_at_once(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["proxy", *arguments, "--no-web"])
+    assert isinstance(done.exception, UsageError) and says in str(done.exception)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_certificate_that_nobody_vouches_for() -> None:

@@ -169,7 +169,7 @@ def run(
     environment = Environment(folder, os.environ, mode_of(command, folder))
     redirected = redirect(names or (NAME,), environment, target, config)
     address = listen or config.listen
-    host, port = parse_listen(address) if address else ("127.0.0.1", free_port("127.0.0.1"))
+    host, port = parse_listen(address) if address else ("127.0.0.1", free_port("127.0.0.1", redirected[0].target))
     shared, chosen_filters = presets(config, filters)
     live = RunLive(redirected, quiet=quiet)
     outcomes = [Bisected(stderr=True)] if bisecting else []
@@ -267,9 +267,12 @@ def _not_found(name: str, environment: Environment) -> str:
     return f"{text} (--env-var NAME for another name, --env-dir FOLDER for other files, --target URL for the backend)"
 
 
-def free_port(host: str) -> int:
-    """The first port from 9000 on that can be listened on; 0 when there is none."""
+def free_port(host: str, backend: Target) -> int:
+    """The first port from 9000 on that can be listened on, and is not that of a backend that may yet be started; 0
+    when there is none."""
     for port in range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
+        if backend.is_at(host, port):
+            continue
         with socket.socket() as probe:
             if os.name == "posix":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

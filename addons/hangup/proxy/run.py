@@ -19,6 +19,7 @@ from msgspec import Struct, field
 from hangup.errors import HangupError, ListenError, MissingExtra, UsageError
 from hangup.filters.filter_set import FilterSet
 from hangup.filters.gate import HOLD_LIMIT
+from hangup.peer.connect import tls_context
 from hangup.proxy.addon import Hangup
 from hangup.proxy.backend import Backends
 from hangup.proxy.bench import Bench
@@ -196,6 +197,10 @@ class Proxy:
 
     def _make_master(self) -> master.Master:
         s = self.settings
+        if s.target is not None and not s.modes and s.target.is_at(s.host, s.port):
+            raise UsageError(
+                f"{s.target.origin} is where hangup itself would listen: choose another port with --listen HOST:PORT"
+            )
         modes = s.modes or [_reverse(s.target)]
         for mode in modes:
             try:
@@ -226,6 +231,7 @@ class Proxy:
             "hangup_target": str(s.target) if s.target else "",
         }
         if s.ca is not None:
+            tls_context(ca=s.ca)  # mitmproxy would find out with the first connection
             settings["ssl_verify_upstream_trusted_ca"] = str(s.ca)
         if s.cert is not None:
             settings["certs"] = [str(s.cert)]

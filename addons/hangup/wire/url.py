@@ -31,6 +31,11 @@ class Target(Struct, frozen=True):
         """``host:port``, an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    def is_at(self, host: str, port: int) -> bool:
+        """Whether it is what listens on ``host`` (which may be 0.0.0.0, for all) and ``port`` of this machine."""
+        here = ("localhost",) if host in ("127.0.0.1", "::1") else ("localhost", "127.0.0.1", "::1")
+        return self.port == port and self.host in (host, *here)
+
     def __str__(self) -> str:
         return self.origin + self.path
 
