@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import layouts
@@ -114,6 +114,7 @@ class TestNumbers:
     def test_surprise_of_anything_is_a_number(self, hits: int, more: int, chance: float) -> None:
         assert surprise(hits, hits + more, chance) >= 0.0
 
+    @example([1.7e308, -1.7e308])
     @given(st.lists(st.floats()))
     def test_steadiness_of_anything_is_bounded(self, values: list[float]) -> None:
         assert -6.0 <= steadiness(values) <= 6.0

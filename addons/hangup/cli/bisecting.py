@@ -82,7 +82,9 @@ Examples:
     help="Follow the backend's log, so that the verdict has its words at the moment of the failure. Repeatable.",
 )
 @click.option("--wait", default=20.0, show_default=True, help="Seconds that a backend may take to start.")
-@click.option("--record", default="recordings", show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."
+)
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")
 @click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificate authority (PEM).")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
