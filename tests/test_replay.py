@@ -350,7 +350,7 @@ def test_by_the_clock_nothing_is_waited_for() -> None:
         peer.expect_frames(2)
 
     with serving(mute) as server:
-        outcome = run(exchange(), server, Settings(speed=inf, pace="clock", patience=30, survive=0.2)).outcome
+        outcome = run(exchange(), server, Settings(speed=inf, pace="clock", patience=30, survive=20)).outcome
     assert outcome.same and outcome.missing == 0
 
 

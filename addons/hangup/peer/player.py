@@ -38,36 +38,30 @@ from hangup.peer.line import Line, fast_mask
 from hangup.peer.link import Link
 from hangup.peer.opening import Opened, host_of, open_websocket, request_for
 from hangup.peer.outcome import Outcome, blank
+from hangup.peer.pace import PATIENCE, Pace, wait_for_end
 from hangup.peer.tape import Sink
 from hangup.peer.voice import Edit, Voice
 from hangup.recording.account import Connection
-from hangup.recording.events import Note, Request, Response
+from hangup.recording.events import Note, Request
 from hangup.recording.handshake_values import response_values, with_values
 from hangup.recording.message_kinds import skeleton
 from hangup.recording.names import Names, Pairing
+from hangup.recording.negotiation import compression, extensions
 from hangup.recording.transcript import Hear, Send, Transcript
 from hangup.recording.units import plural
 from hangup.session import Session
-from hangup.wire import deflate, handshake
+from hangup.wire import deflate
 from hangup.wire.header_lists import parse_extensions
 from hangup.wire.url import Target
 
-Pace = Literal["causal", "clock"]
-
-PATIENCE = 2.0
-"""Seconds that server messages may be late by, together, before they are given up."""
 CLOSE_WAIT = 2.0
 """Seconds to wait for the answer to a CLOSE, and for the end of the connection after it."""
-SOON = 0.0005
-"""What is due within so many seconds is due: timers are no finer."""
 AT_ONCE = 0.02
 """Who answered pings within so many seconds answered at once."""
 BREATH = 256
 """After so many steps without a wait, others get their turn."""
 COMPARED = 20_000
 """So many pairs of unequal messages are compared by their shape."""
-MARGIN = (1.0, 10.0)
-"""The margin by which the recorded end is outlived is a quarter of the time, and between these (seconds)."""
 
 
 class Settings(Struct, kw_only=True):
@@ -83,7 +77,7 @@ class Settings(Struct, kw_only=True):
     """
 
     headers: Sequence[tuple[str, str]] = ()
-    pace: Pace = "causal"
+    pace: Literal["causal", "clock"] = "causal"
     speed: float = 1.0
     patience: float = PATIENCE
     survive: float | None = None
@@ -157,18 +151,11 @@ class Player:
         self._server_close = b""
         self._pings = 0
         self._pongs: list[asyncio.TimerHandle] = []
-        # Pace: the step before this one was recorded at ``_then``, and due now at ``_base``. ``_late`` is how much of
-        # the patience is spent; ``_waived`` is set when what comes next may answer something that was not said.
-        self._then = survey.opened
-        self._base = 0.0
-        self._late = 0.0
-        self._waived = False
+        self._pace = Pace(survey.opened, settings.speed, settings.patience, causal=settings.pace == "causal")
         # The account.
         self._survived = False
         self._sent = 0
         self._stopped_at: int | None = None
-        self._missing = 0
-        self._first_missing: int | None = None
         self._unlike: int | None = None
         self._compared = 0
 
@@ -239,17 +226,16 @@ class Player:
         event, given = opened.event, opened.given
         assert given is not None and event.response is not None and opened.inbox is not None
         asked = event.original or event.request
-        answered = extensions(event.response)
         # What the server speaks, and what the client was told: filters may have made that differ.
-        params = deflate.parse(answered, extensions(event.request))
-        own = deflate.parse(extensions(given), extensions(asked))
+        params = compression(event.response, event.request)
+        own = compression(given, asked)
         self._chain.open(self.sink.now())
         session = Session(
             self.conn,
             self.sink.emit,
             deflate=params,
             given=own,
-            unknown_extension=any(each.name != deflate.NAME for each in parse_extensions(answered)),
+            unknown_extension=any(each.name != deflate.NAME for each in parse_extensions(extensions(event.response))),
             mask=fast_mask,
             emit_lines=self.sink.emit_lines if self.sink.takes_lines else None,
             chain=self._chain,
@@ -259,7 +245,7 @@ class Player:
         told = recorded.returned or recorded.response if recorded is not None else None
         self._voice = Voice(
             "client",
-            deflate.parse(extensions(told)) if told is not None else None,
+            compression(told) if told is not None else None,
             own,
             self._random,
             rewrite=self._names.rewrite if self._names else None,
@@ -268,7 +254,7 @@ class Player:
         )
         if told is not None:
             self._names.pair_values(response_values(told), response_values(given))
-        self._base = self._loop.time()
+        self._pace.begin(self._loop.time())
         ear = Ear("server", own, self._loop.time, self._on_ping, self._on_close, self._on_message)
         link = self._link = Link("client", line, session, self.sink, ear)
         link.start(opened.inbox.data)
@@ -304,19 +290,18 @@ class Player:
     # The script.
 
     async def _walk(self, link: Link) -> None:
-        causal = self.settings.pace == "causal"
         breath = 0
         for step in self.transcript.steps():
             if type(step) is Hear:
                 if not link.over:
-                    await self._hear(link, step, causal)
+                    await self._hear(link, step)
                 continue
             assert type(step) is Send
             if not link.over:
                 if self._voice.leaves_out(step):
-                    self._waived = True
+                    self._pace.waived = True
                     continue
-                await self._due(link, step.at)
+                await self._pace.due(link, step.at)
             if link.over:
                 self._stopped_at = step.n
                 break
@@ -330,13 +315,6 @@ class Player:
                     await link.line.drain()
         link.flush()
 
-    async def _due(self, link: Link, at: float) -> None:
-        """Waits until it is time for what was recorded at ``at``."""
-        self._base += max(0.0, at - self._then) / self.settings.speed
-        self._then = max(self._then, at)
-        if self._base > self._loop.time() + SOON:
-            await link.until(lambda: link.over, self._base)
-
     def _say(self, link: Link, step: Send) -> None:
         wire = self._voice.say(step)
         if step.opcode == "close":
@@ -345,34 +323,15 @@ class Player:
             self._sent += not link.closing
         before = link.said
         link.put(wire)
-        self._waived = link.said == before and not link.waiting  # kept back by a filter: nothing will answer it
+        self._pace.waived = link.said == before and not link.waiting  # kept back by a filter: nothing will answer it
 
-    async def _hear(self, link: Link, step: Hear, causal: bool) -> None:
+    async def _hear(self, link: Link, step: Hear) -> None:
         """The client had waited for a message of the server here; so do we."""
         if self._names and step.data is not None:
             self._pairing.recorded(step.opcode, step.data)
-        queue = link.ear.queue
-        gap = max(0.0, step.at - self._then)
-        own = gap / self.settings.speed
-        self._then = max(self._then, step.at)
-        if causal and not queue:
-            # The server's own time does not pass faster, but what answers something that was not said need not come.
-            due = max(self._base, link.said_at) + (own if self._waived else gap)
-            patience = 0.0 if self._waived else max(0.0, self.settings.patience - self._late)
-            if not await link.until(lambda: bool(queue) or link.over, due + patience):
-                self._base = due
-                if not self._waived:
-                    self._late += self._loop.time() - due
-                    self._missing += 1
-                    self._first_missing = self._first_missing or step.n
-                return
-        if not queue:
-            self._base += own
-            return
-        heard = queue.popleft()
-        # One that was there already tells nothing of when the client would have gone on: its clock does.
-        self._base = heard.at if causal and heard.at > self._base else self._base + own
-        self._compare(step, heard)
+        heard = await self._pace.hear(link, step)
+        if heard is not None:
+            self._compare(step, heard)
 
     def _compare(self, step: Hear, heard: Heard) -> None:
         if self._unlike is not None or step.data is None or heard.data is None or step.data == heard.data:
@@ -410,7 +369,7 @@ class Player:
             link.leave("fin")
             return
         if leave.at is not None:
-            await self._due(link, leave.at)
+            await self._pace.due(link, leave.at)
         link.leave("fin" if leave.how == "fin" or link.over else "rst")
         if not link.over:
             await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
@@ -421,23 +380,15 @@ class Player:
         await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
 
     def _deadline(self, link: Link) -> float:
-        """Until when the end has to come."""
-        survey, now = self.survey, self._loop.time()
         age = self.sink.now() - link.session.opened
-        if self.settings.survive is not None:
-            least = min(1.5 * survey.reaction + 0.25, self.settings.survive)
-            return now + max(self.settings.survive - age, least)
-        if survey.by == "nobody":
-            return now + min(survey.reaction, MARGIN[0])
-        wait = max(survey.reaction, survey.lifetime - age)
-        return now + wait + min(max(0.25 * max(survey.lifetime, wait), MARGIN[0]), MARGIN[1])
+        return self._loop.time() + wait_for_end(self.survey, age, self.settings.survive)
 
     def _outcome(self, seconds: float) -> Outcome:
         live = self.sink.ledger.connections.get(self.conn) or Connection(conn=self.conn)
         outcome = blank(self.survey, live, self.conn)
         outcome.survived, outcome.sent, outcome.seconds = self._survived, self._sent, seconds
         outcome.stopped_at = self._stopped_at
-        outcome.missing, outcome.first_missing = self._missing, self._first_missing
+        outcome.missing, outcome.first_missing = self._pace.missing, self._pace.first_missing
         outcome.unlike = self._unlike
         outcome.real_time = self.settings.speed == 1
         outcome.correlated = dict(self._names.used)
@@ -449,8 +400,3 @@ class Player:
         for name in sorted(self._names.missing - self._names.used.keys()):
             notes.append(f"{name}: the server did not say it in this run, so the recorded value was sent")
         return outcome
-
-
-def extensions(message: Request | Response) -> list[str]:
-    """The lines of a handshake's ``Sec-WebSocket-Extensions``."""
-    return handshake.get_all(message.headers, "Sec-WebSocket-Extensions")

@@ -32,6 +32,7 @@ from hangup.recording.events import Handshake, Note, Request, Response
 from hangup.recording.formats import Recording
 from hangup.recording.handshake_values import request_values
 from hangup.recording.names import Names
+from hangup.recording.negotiation import compression, extensions
 from hangup.recording.repertoire import Repertoire
 from hangup.recording.units import printable
 from hangup.session import Session
@@ -234,12 +235,12 @@ class Server:
         recorder, conn = self.recorder, event.conn
         assert event.response is not None
         asked = event.original or event.request
-        params = deflate.parse(extensions(event.response), extensions(event.request))
+        params = compression(event.response, event.request)
         session = Session(
             conn,
             recorder.emit,
             deflate=params,
-            given=deflate.parse(extensions(given), extensions(asked)),
+            given=compression(given, asked),
             mask=fast_mask,
             emit_lines=recorder.emit_lines if recorder.takes_lines else None,
             chain=chain,
@@ -250,7 +251,7 @@ class Server:
         if recorded is not None:
             names.pair_values(request_values(recorded.request), request_values(event.request))
         then = recorded.response if recorded is not None else None
-        voice = Voice("server", deflate.parse(extensions(then)) if then is not None else None, params, Random(conn))
+        voice = Voice("server", compression(then) if then is not None else None, params, Random(conn))
 
         def unknown(opcode: str, data: bytes | None) -> None:
             said = printable((data or b"")[:120].decode(errors="replace"), 100)
@@ -336,8 +337,3 @@ def _acceptable(recorded: Handshake, value: str, request: Request) -> bool:
     asked = {each.name for each in handshake.parse_extensions(extensions(recorded.request))}
     strange = {each.name for each in chosen} - asked
     return all(each.name in names or each.name in strange for each in chosen)
-
-
-def extensions(message: Request | Response) -> list[str]:
-    """The lines of a handshake's ``Sec-WebSocket-Extensions``."""
-    return handshake.get_all(message.headers, "Sec-WebSocket-Extensions")

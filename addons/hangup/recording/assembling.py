@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from hangup.recording.events import AnyEvent, End, Frame, Handshake, Part, Side
+from hangup.recording.negotiation import compression
 from hangup.wire import deflate
 from hangup.wire.frames import OPCODE_NUMBERS, Piece
 from hangup.wire.frames import Frame as WireFrame
@@ -79,8 +80,7 @@ class Messages:
     def _handshake(self, event: Handshake) -> None:
         self._deflate.pop(event.conn, None)
         if event.response is not None:
-            lines = [v for name, v in event.response.headers if name.lower() == "sec-websocket-extensions"]
-            params = deflate.parse(lines)
+            params = compression(event.response)
             if params is not None:
                 self._deflate[event.conn] = params
 
