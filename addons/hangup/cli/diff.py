@@ -13,10 +13,8 @@ from hangup.cli import diff_view
 from hangup.cli.screen import console
 from hangup.cli.sources import opened
 from hangup.errors import UsageError
-from hangup.recording.assembling import Message
 from hangup.recording.diff import Comparison, Conversation, collect, compare_conversations, pair
-from hangup.recording.diff_values import ValueDifference
-from hangup.recording.events import Header, payload_fields
+from hangup.recording.events import Header
 
 EXAMPLES = """\b
 Examples:
@@ -90,34 +88,13 @@ def _summary(found: Comparison) -> dict[str, Any]:
         "b": b.conn,
         "same": found.same,
         "handshake": [msgspec.to_builtins(each) for each in found.handshake],
-        "messages": [
-            {
-                "side": each.side,
-                "kind": each.kind,
-                "a": _message(each.a),
-                "b": _message(each.b),
-                "differences": [_difference(place) for place in each.differences],
-            }
-            for each in found.messages
-        ],
+        "messages": [each.summary() for each in found.messages],
         "equal": found.equal,
         "complete": found.complete,
         "notes": found.notes,
         "ending": {"same": found.same_ending, "a": a.ending.summary(), "b": b.ending.summary()},
         "timing": {"a": _timing(found.a), "b": _timing(found.b)},
     }
-
-
-def _message(message: Message | None) -> dict[str, Any] | None:
-    if message is None:
-        return None
-    text, data = payload_fields(message.data or b"")
-    said = {"text": text} if data is None else {"base64": msgspec.to_builtins(data)}
-    return {"n": message.n, "at": message.at, "opcode": message.opcode, "length": message.length, **said}
-
-
-def _difference(place: ValueDifference) -> dict[str, Any]:
-    return {"path": place.path, "a": place.a, "b": place.b}
 
 
 def _timing(of: Conversation) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from hangup.errors import RecordingError, UsageError
 from hangup.filters.filter_set import FilterSet
 from hangup.peer.ensemble import play_all
 from hangup.peer.outcome import Outcome
-from hangup.peer.player import PATIENCE, Settings
+from hangup.peer.pace import PATIENCE
+from hangup.peer.player import Settings
 from hangup.proxy.recorder import Recorder
 from hangup.recording.account import Ledger
 from hangup.recording.diff import collect, compare_messages
@@ -305,7 +306,7 @@ def _document(run: _Run, outcomes: Sequence[Outcome], said: dict[int, Said]) -> 
     for outcome in outcomes:
         summary = outcome.summary()
         messages = said[outcome.conn] if outcome.conn in said else Said([], 0, True)
-        summary["messages"] = [replay_view.as_data(each) for each in messages.different]
+        summary["messages"] = [each.summary() for each in messages.different]
         summary["correlations"] = [each.summary() for each in correlations[outcome.conn]]
         connections.append(summary)
     same = all(outcome.same for outcome in outcomes)

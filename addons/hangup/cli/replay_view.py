@@ -6,10 +6,9 @@ import json
 from collections.abc import Sequence
 from math import isinf
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,9 +17,7 @@ from hangup.cli import diff_view
 from hangup.cli.screen import safe
 from hangup.peer.outcome import Outcome
 from hangup.peer.player import Settings
-from hangup.recording.assembling import Message
 from hangup.recording.diff import MessageDifference
-from hangup.recording.events import payload_fields
 from hangup.recording.transcript import Transcript
 from hangup.recording.units import plural, printable
 from hangup.wire.url import Target
@@ -112,25 +109,6 @@ def _messages(console: Console, said: Said) -> None:
     console.print(diff_view.messages(said.different[:SHOWN]))
     if len(said.different) > SHOWN:
         console.print(f"  … and {plural(len(said.different) - SHOWN, 'more difference')} (--json has all)")
-
-
-def as_data(difference: MessageDifference) -> dict[str, Any]:
-    """A message that differs, for programs: ``a`` is the recorded one."""
-    return {
-        "side": difference.side,
-        "kind": difference.kind,
-        "a": _message(difference.a),
-        "b": _message(difference.b),
-        "differences": [{"path": each.path, "a": each.a, "b": each.b} for each in difference.differences],
-    }
-
-
-def _message(message: Message | None) -> dict[str, Any] | None:
-    if message is None:
-        return None
-    text, data = payload_fields(message.data or b"")
-    said = {"text": text} if data is None else {"base64": msgspec.to_builtins(data)}
-    return {"n": message.n, "at": message.at, "opcode": message.opcode, "length": message.length, **said}
 
 
 def correlations(console: Console, transcripts: Sequence[Transcript], *, as_json: bool) -> None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from itertools import zip_longest
-from typing import Literal
+from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct, field, to_builtins
 
 from hangup.recording.account import Connection, Ledger
 from hangup.recording.assembling import Message, Messages
 from hangup.recording.diff_handshake import HeaderDifference, compare_handshakes
 from hangup.recording.diff_values import ValueDifference, compare, normal
-from hangup.recording.events import AnyEvent, Handshake, Side
+from hangup.recording.events import AnyEvent, Handshake, Side, payload_fields
 from hangup.recording.message_kinds import skeleton
 
 KEPT_MESSAGES = 100_000
@@ -52,6 +52,24 @@ class MessageDifference(Struct):
     a: Message | None = None
     b: Message | None = None
     differences: list[ValueDifference] = []
+
+    def summary(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "side": self.side,
+            "kind": self.kind,
+            "a": _summary(self.a),
+            "b": _summary(self.b),
+            "differences": [{"path": place.path, "a": place.a, "b": place.b} for place in self.differences],
+        }
+
+
+def _summary(message: Message | None) -> dict[str, Any] | None:
+    if message is None:
+        return None
+    text, data = payload_fields(message.data or b"")
+    said = {"text": text} if data is None else {"base64": to_builtins(data)}
+    return {"n": message.n, "at": message.at, "opcode": message.opcode, "length": message.length, **said}
 
 
 class Comparison(Struct):
