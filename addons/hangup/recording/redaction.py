@@ -32,10 +32,9 @@ from hangup.recording.events import (
     Note,
     Part,
     Raw,
-    Request,
-    Response,
     Side,
 )
+from hangup.recording.redaction_alone import control_frame, filter_event, handshake, message_frame, with_message
 from hangup.recording.redaction_events import (
     Carrier,
     half_payload,
@@ -47,9 +46,6 @@ from hangup.recording.redaction_events import (
     without_payload,
 )
 from hangup.recording.redaction_text import Vault
-from hangup.wire import frames
-from hangup.wire.frames import FrameReader
-from hangup.wire.messages import parse_close
 
 HOLD_LIMIT = 16 << 20
 """Messages larger than this (bytes) cannot be looked at, and no more than this is held at a time."""
@@ -136,7 +132,7 @@ class Redactor:
         queue = self._queue
         for event in events:
             if not queue and type(event) is Frame and _is_simple(event) and (event.conn, event.side) not in self._open:
-                yield self._alone(event)
+                yield message_frame(self.vault, event)
                 continue
             slot = self._take(event)
             if slot.ready and not queue:
@@ -175,7 +171,7 @@ class Redactor:
         text = self.vault.text
         if isinstance(event, Handshake):
             self._messages.feed(event)
-            event = self._handshake(event)
+            event = handshake(self.vault, event)
         elif isinstance(event, End):
             key = event.conn, event.side
             self._settle(key, None)
@@ -183,7 +179,7 @@ class Redactor:
             self._messages.feed(event)
             event = replace(event, by=text(event.by), note=text(event.note))
         elif isinstance(event, FilterEvent):
-            event = self._filter(event)
+            event = filter_event(self.vault, event)
         elif isinstance(event, Log | Note):
             event = replace(event, text=text(event.text))
         return _Slot(event)
@@ -195,11 +191,11 @@ class Redactor:
         key = event.conn, event.side
         data = opcode == "text" or opcode == "binary"
         if _is_simple(event) and key not in self._open:
-            return _Slot(self._alone(event))
+            return _Slot(message_frame(self.vault, event))
         if not data and opcode != "continuation":
             if event.parts:
                 self._settle(key, None)
-            return _Slot(self._control(event))
+            return _Slot(control_frame(self.vault, event))
         if data and not event.parts and key in self._open:
             self._settle(key, None)  # a message begins within another: that one is over
         held = self._open.setdefault(key, _Held())
@@ -228,41 +224,6 @@ class Redactor:
             self._blank(held)
         return slot
 
-    def _alone(self, event: Frame) -> Frame:
-        if event.text is not None and event.base64 is None:
-            found = bool(self.vault.spans(event.text))
-        else:
-            found = event.base64 is not None
-        if found:
-            payload = event.payload
-            if places := self.vault.bytes(payload):
-                event = with_payload(event, replaced(payload, 0, places))
-        if event.message is None and event.message_base64 is None:
-            return event
-        return self._with_message(event)
-
-    def _control(self, event: Frame) -> Frame:
-        payload = event.payload
-        skip = 2 if event.opcode == "close" else 0
-        found = self.vault.bytes(payload[skip:])
-        if found:
-            event = with_payload(event, (payload[:skip] + replaced(payload[skip:], 0, found))[:125])
-        if event.opcode == "close":
-            code, reason, _ = parse_close(event.payload)
-            if event.length is None and (event.code, event.reason) != (code, reason):
-                event = replace(event, code=code, reason=reason)
-            elif event.reason:
-                event = replace(event, reason=self.vault.text(event.reason))
-        return event
-
-    def _with_message(self, event: Frame) -> Frame:
-        message, raw = event.message, event.message_base64
-        if message is not None:
-            message = self.vault.text(message)
-        if raw is not None and (found := self.vault.bytes(raw)):
-            raw = replaced(raw, 0, found)
-        return replace(event, message=message, message_base64=raw)
-
     def _settle(self, key: Key, message: Message | None) -> None:
         """A message is complete (or its side ended within it): what it says decides what is left of it."""
         held = self._open.pop(key, None)
@@ -285,7 +246,7 @@ class Redactor:
                 event = with_payload(event, replaced(payload, at, found))
                 at += len(payload)
             if isinstance(event, Frame) and (event.message is not None or event.message_base64 is not None):
-                event = self._with_message(event)
+                event = with_message(self.vault, event)
             changed.append(event)
         held.release(mended(changed) if found else changed)
 
@@ -318,8 +279,6 @@ class Redactor:
         held.release([without_payload(event) for event in held.events])
         held.slots.clear()
 
-    # Whatever else can hold a secret
-
     def _raw(self, event: Raw) -> _Slot:
         key = event.conn, event.side
         if "half-frame" not in event.problems:
@@ -340,56 +299,6 @@ class Redactor:
         if payload and (opaque or event.cut is not None or self.vault.bytes(payload)):
             return _Slot(without_payload(event))
         return _Slot(event)
-
-    def _handshake(self, event: Handshake) -> Handshake:
-        text = self.vault.text
-        return replace(
-            event,
-            request=self._request(event.request),
-            response=self._response(event.response),
-            original=None if event.original is None else self._request(event.original),
-            returned=self._response(event.returned),
-            error=text(event.error),
-            by=text(event.by),
-            problems=[text(problem) for problem in event.problems],
-        )
-
-    def _request(self, request: Request) -> Request:
-        target = self.vault.text(request.target, url=True)
-        headers = [(name, self.vault.header(name, value)) for name, value in request.headers]
-        return replace(request, target=target, headers=headers)
-
-    def _response(self, response: Response | None) -> Response | None:
-        if response is None:
-            return None
-        text = self.vault.text
-        headers = [(name, self.vault.header(name, value)) for name, value in response.headers]
-        return replace(response, reason=text(response.reason), headers=headers, text=text(response.text))
-
-    def _filter(self, event: FilterEvent) -> FilterEvent:
-        text = self.vault.text
-        note, wire = text(event.note), event.wire
-        if wire:
-            wire = self._wire(wire, event.side or "server")
-            if wire is None:
-                wire, note = b"", "; ".join(filter(None, [note, "what was sent is left out: it may hold a secret"]))
-        return replace(event, filter=text(event.filter), note=note, wire=wire)
-
-    def _wire(self, wire: bytes, side: Side) -> bytes | None:
-        """Frames as bytes, without secrets; None when they cannot be judged."""
-        result = b""
-        reader = FrameReader(side, rsv_any=True)
-        for item in [*reader.feed(wire), reader.finish()]:
-            if item is None:
-                continue
-            if not isinstance(item, frames.Frame) or item.rsv or not item.fin or item.opcode == frames.CONTINUATION:
-                return None
-            skip = 2 if item.opcode == frames.CLOSE else 0
-            if found := self.vault.bytes(item.payload[skip:]):
-                item.payload = item.payload[:skip] + replaced(item.payload[skip:], 0, found)
-                item.head = None
-            result += frames.serialize(item)
-        return result
 
 
 def _is_simple(event: Frame) -> bool:
