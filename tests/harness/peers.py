@@ -82,8 +82,6 @@ class Peer:
         self.head = Head(("", "", ""), [], b"")
         """What the other side's handshake was: the request for a server, the response for a client."""
         self.end: End | None = None
-        self.reset_later = False
-        """Whether a RST followed the FIN that ``end`` tells of."""
         self.chunks: list[tuple[float, bytes]] = []
         """What came since the handshake, with the time (``time.monotonic``) of each piece."""
         self.on_data: Callable[[], None] | None = None
@@ -217,7 +215,6 @@ class Peer:
         if self.end is None and events & (select.POLLIN | select.POLLHUP | select.POLLERR):
             self._read()
         elif events & (select.POLLERR | select.POLLHUP):
-            self.reset_later = bool(self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
             self._reactor.unregister(self._sock.fileno())
             return
         if self._sock.fileno() >= 0 and events & select.POLLOUT:

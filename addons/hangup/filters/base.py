@@ -149,7 +149,6 @@ class Response(Struct, gc=False):
     side: Side = "server"
 
 
-Traffic = Message | Control | Stray
 Item = Message | Control | Stray | Ended | Request | Response
 
 

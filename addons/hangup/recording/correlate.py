@@ -121,7 +121,6 @@ class Finder:
         self._seen: dict[tuple[Place, Place], _Seen] = {}
         self._latest: dict[str, int] = {}
         self._serial = 0
-        self._used_places: dict[Place, int] = {}
 
     def handshake(self, event: Handshake) -> None:
         """What was asked and answered."""

@@ -48,12 +48,10 @@ def collisions(case: Case) -> Iterator[Hypothesis]:
         return
     lives = [life for life in case.victims if life.end is not None and life.opened is not None]
     kicked: list[tuple[Life, Life]] = []
-    exposed = 0
     for life in lives:
         newcomers = [other for other in case.lives if _newcomer(other, life)]
         if newcomers:
             kicked.append((life, min(newcomers, key=lambda other: abs((other.opened or 0.0) - (life.end or 0.0)))))
-        exposed += bool(newcomers or _overlapped(case, life))
     # A client that comes back at once asks after the end, a newcomer before it. (Clocks may differ a little.)
     if not kicked or middle([(life.end or 0.0) - other.asked for life, other in kicked]) <= 0.0005:
         return
@@ -100,18 +98,6 @@ def _newcomer(other: Life, life: Life) -> bool:
         return False
     # The newcomer's 101 may be recorded just after the kick: the server kicks while it still accepts.
     return other.asked - 0.03 <= life.end <= other.opened + KICK
-
-
-def _overlapped(case: Case, life: Life) -> bool:
-    return any(
-        other is not life
-        and other.opened is not None
-        and life.opened is not None
-        and other.opened > life.opened
-        and other.opened < (life.end or 0.0)
-        and identity(other) == identity(life)
-        for other in case.lives
-    )
 
 
 def _kept(case: Case, life: Life) -> bool:

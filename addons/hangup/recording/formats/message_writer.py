@@ -43,7 +43,6 @@ class MessageWriter:
         self.ledger = Ledger()
         self._messages = Messages()
         self._closed: set[int] = set()
-        self._under_way: set[int] = set()
 
     def opening(self, event: Handshake) -> None:
         """Called with the handshake of each connection, before its messages."""
