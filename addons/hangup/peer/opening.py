@@ -18,7 +18,7 @@ from hangup.peer.connect import reason
 from hangup.peer.leave import spelled
 from hangup.peer.line import Line, dial
 from hangup.recording.events import Handshake, How, Request, Response
-from hangup.recording.units import duration
+from hangup.recording.units import duration, printable
 from hangup.wire import handshake
 from hangup.wire.http_head import parse_response, request_head, split_head
 from hangup.wire.url import PORTS, Target
@@ -117,7 +117,7 @@ def host_of(target: Target) -> str:
         try:
             host = host.encode("idna").decode()
         except UnicodeError:
-            raise BackendError(f"no such host: {target.host}") from None
+            raise BackendError(f"no such host: {printable(target.host)}") from None
     host = f"[{host.partition('%')[0]}]" if ":" in host else host
     return host if target.port == PORTS["wss" if target.secure else "ws"] else f"{host}:{target.port}"
 

@@ -20,12 +20,13 @@ from msgspec import Struct, field
 from hangup.errors import BackendError
 from hangup.peer.connect import connect, hang_up, reason, tls_context
 from hangup.peer.leave import Visit, spelled
+from hangup.peer.opening import host_of
 from hangup.recording.events import Request, Response
-from hangup.recording.units import duration, printable
+from hangup.recording.units import duration
 from hangup.wire import deflate, handshake
 from hangup.wire.handshake import Check
 from hangup.wire.http_head import parse_response, request_head, split_head
-from hangup.wire.url import PORTS, Target
+from hangup.wire.url import Target
 
 HEAD_LIMIT = 1 << 16
 BODY_LIMIT = 2048
@@ -39,8 +40,8 @@ class Settings(Struct, kw_only=True):
     """What to ask. ``headers`` take the place of ours of the same name, and an empty value removes one.
 
     ``origin`` is what is sent in the first of the two handshakes (None: the target's own; empty: no Origin, and
-    one handshake only). ``ca`` is a file of
-    trusted certificates (PEM), ``timeout`` the seconds from connecting to the end of the answer's head.
+    one handshake only). ``ca`` is a file of trusted certificates (PEM), ``timeout`` the seconds from connecting to the
+    end of the answer's head.
     """
 
     target: Target
@@ -132,7 +133,7 @@ def request_for(settings: Settings, origin: str | None) -> Request:
     """The request, with a fresh random key."""
     target = settings.target
     headers = [
-        ("Host", _host(target)),
+        ("Host", host_of(target)),
         ("Connection", "Upgrade"),
         ("Upgrade", "websocket"),
         ("Sec-WebSocket-Version", "13"),
@@ -153,20 +154,8 @@ def request_for(settings: Settings, origin: str | None) -> Request:
     )
 
 
-def _host(target: Target) -> str:
-    host = target.host
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode()
-        except UnicodeError:
-            raise BackendError(f"no such host: {printable(target.host)}") from None
-    host = f"[{host.partition('%')[0]}]" if ":" in host else host
-    default = PORTS["wss" if target.secure else "ws"]
-    return host if target.port == default else f"{host}:{target.port}"
-
-
 def _own_origin(target: Target) -> str:
-    return f"{'https' if target.secure else 'http'}://{_host(target)}"
+    return f"{'https' if target.secure else 'http'}://{host_of(target)}"
 
 
 async def _attempt(settings: Settings, context: ssl.SSLContext | None, origin: str | None, *, listen: bool) -> Attempt:
