@@ -25,10 +25,14 @@ class Edit(Protocol):
     """Another payload for a recorded message, and another opcode (``text``, ``binary``) unless it is empty."""
 
     @property
-    def payload(self) -> bytes: ...
+    def payload(self) -> bytes:
+        """What is said instead, uncompressed."""
+        ...
 
     @property
-    def opcode(self) -> str: ...
+    def opcode(self) -> str:
+        """As what it is said; empty for what it was recorded as."""
+        ...
 
 
 class Voice:

@@ -79,6 +79,7 @@ class Wire:
         self._offset = 0
 
     def bytes(self, event: Frame | Part | Raw) -> Iterator[bytes]:
+        """The bytes of the next event; raises :class:`~hangup.errors.RecordingError` when some are missing or odd."""
         if isinstance(event, Raw):
             if event.cut is not None:
                 raise _missing(event, event.cut)
