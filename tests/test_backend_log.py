@@ -44,6 +44,17 @@ def test_a_python_traceback_is_one_entry_with_the_line_that_logging_puts_before_
     assert entries[1].endswith("ValueError: bad message") and "direct cause" in entries[1]
 
 
+def test_the_fields_that_pydantic_names_are_part_of_its_traceback() -> None:
+    def raised(message: str) -> str:
+        return f'Traceback (most recent call last):\n  File "app.py", line 1, in f\n{message}'
+
+    told = "\n  Field required [type=missing]\n    For further information visit https://errors.pydantic.dev/"
+    two = raised(f"pydantic_core._pydantic_core.ValidationError: 2 validation errors for Msg\na{told}\nb.x{told}")
+    assert group(f"{two}\nINFO: closed") == [two, "INFO: closed"]
+    whole = raised(f"ValidationError: 1 validation error for Msg{told}")
+    assert group(f"{whole}\nINFO: closed") == [whole, "INFO: closed"], "one that concerns no field"
+
+
 def test_a_node_stack_is_one_entry() -> None:
     text = "ready\nError: boom\n    at handle (/srv/app.js:3:9)\n    at node:internal/main:1:1\nready"
     assert group(text) == [

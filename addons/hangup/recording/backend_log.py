@@ -1,7 +1,8 @@
 """Lines of a backend's log, with what belongs together kept together: a traceback is one event.
 
 What continues a line is indented: Python's frames, Node's ``    at …``. A Python traceback also has a last line that is
-not, which names the exception, and may go on after a blank line with the one that it caused. A :class:`Grouper` is
+not, which names the exception, and may go on after a blank line with the one that it caused; pydantic's goes on with
+a line for each field that is not indented either. A :class:`Grouper` is
 fed lines and the time, and gives back what is complete; the last group is once it was quiet for ``QUIET`` seconds.
 """
 
@@ -23,6 +24,7 @@ _CHAINED = (
     "During handling of the above exception, another exception occurred:",
     "The above exception was the direct cause of the following exception:",
 )
+_FIELDS = re.compile(r"^[\w.]*ValidationError: (\d+) validation errors? for ")
 
 
 class Entry(Struct):
@@ -43,6 +45,8 @@ class Grouper:
         self._traceback = False
         self._named = False
         """The traceback's last line, which names the exception, has come."""
+        self._fields = 0
+        """So many fields pydantic has yet to name."""
 
     @property
     def deadline(self) -> float | None:
@@ -62,7 +66,10 @@ class Grouper:
         if _TRACEBACK.match(line):
             self._traceback, self._named = True, False
         elif self._traceback and line and not line[0].isspace() and line not in _CHAINED:
+            self._fields = int(found[1]) if (found := _FIELDS.match(line)) else self._fields
             self._named = True
+        elif line.startswith("  ") and not line.startswith("   "):
+            self._fields -= 1
         if self._size < LONGEST:
             self._lines.append(line[: LONGEST - self._size])
             self._size += len(line) + 1
@@ -85,7 +92,8 @@ class Grouper:
         if self._traceback:
             if not self._named:
                 return True
-            return line in _CHAINED or line == "" or line[:1].isspace()
+            more = self._fields > 0 and (self._lines[-1].startswith("    ") or bool(_FIELDS.match(self._lines[-1])))
+            return more or line in _CHAINED or line == "" or line[:1].isspace()
         return bool(line) and line[0] in " \t|"
 
     def _take(self) -> list[Entry]:
@@ -93,4 +101,5 @@ class Grouper:
         entry = Entry(self._at, text)
         self._lines, self._size = [], 0
         self._traceback = self._named = False
+        self._fields = 0
         return [entry] if text else []

@@ -8,6 +8,7 @@ from hangup.diagnosis.case import SETTLED, Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.rules.siblings import ONE_EVENT, clusters
+from hangup.diagnosis.rules.words import last_line
 from hangup.recording.units import duration, plural, printable
 
 
@@ -111,8 +112,7 @@ def complaints(case: Case) -> Iterator[tuple[str, list[Cite]]]:
     for log in case.collector.logs:
         low = log.text[:2000].lower()
         if "error" in low or "traceback" in low or "exception" in low:
-            line = next((text for text in reversed(log.text[:5000].splitlines()) if text.strip()), "")
-            yield f'the backend logged "{printable(line.strip(), 80)}"', []
+            yield f'the backend logged "{printable(last_line(log.text), 80)}"', []
     for life in case.lives:
         odd = [
             (s, c)
