@@ -185,6 +185,7 @@ def test_gone_before_the_answer() -> None:
         server.accept("/server-leaves").close()
         client.take(b"HTTP/1.1 502")
         client.close()
-        proxy.stop()
+        printed = proxy.stop()
         by = {c["path"]: c["ending"]["by"] for c in proxy.show()["connections"]}
+    assert printed.count("the client went away before the answer") == 1
     assert by == {"/client-leaves": "client", "/server-leaves": "server"}

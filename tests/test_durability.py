@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -183,10 +184,11 @@ def test_terminated_under_load(tmp_path: Path) -> None:
             assert isinstance(events[-1], Stop)
             (shown,) = proxy.show()["connections"]
             assert shown["ending"]["by"] == "proxy"
+            assert shown["ending"]["sentence"].startswith("hangup itself ended it (it was stopped)")
 
 
 def test_recordings_are_private(tmp_path: Path) -> None:
-    with RawServer() as server, HangupProxy(server.url, record=tmp_path / "folder" / "run.jsonl") as proxy:
+    with RawServer() as server, HangupProxy(server.url, record=tmp_path / "my folder" / "run.jsonl") as proxy:
         talk(proxy, server, "/secret", 10)
         assert os.stat(proxy.recording).st_mode & 0o777 == 0o600
-        proxy.stop()
+        assert f"next: hangup show {shlex.quote(str(proxy.recording))}\n" in proxy.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
@@ -11,8 +13,9 @@ from hangup.proxy.run import Proxy
 from hangup.recording import events, loops
 from hangup.recording.events import Event
 from hangup.recording.kinds import DEV_SERVER, kind_of
-from hangup.recording.units import printable
+from hangup.recording.units import plural, printable
 from hangup.web.server import Server
+from hangup.web.wording import headline
 from hangup.wire.url import Target
 
 COLOURS = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "white"}
@@ -102,15 +105,18 @@ class Live:
             self._printed_end.add(event.conn)
             connection = recorder.ledger.connections[event.conn]
             ending = connection.ending
+            if connection.refused and connection.answered_by == "" and connection.error == ending.sentence:
+                return None  # the handshake's line has said it
             return stamp + name + Text(ending.sentence, style=COLOURS.get(ending.by, "white"))
         if isinstance(event, events.FilterEvent) and not event.conn:
             return stamp + Text(f"filter {_DONE.get(event.action, event.action)}: {event.filter}", style="bold yellow")
         if isinstance(event, events.Note):
             return stamp + Text(printable(event.text), style="yellow")
         if isinstance(event, events.Log):
-            lines = event.text.splitlines()
-            more = f"  (+{len(lines) - 1} lines)" if len(lines) > 1 else ""
-            return stamp + Text(f"      {printable(event.source, 20)} | {printable(lines[-1], 200)}{more}", style="dim")
+            lines = len(event.text.splitlines())
+            more = f"  (+{plural(lines - 1, 'line')})" if lines > 1 else ""
+            said = printable(headline(event.text), 200)
+            return stamp + Text(f"      {printable(event.source, 20)} | {said}{more}", style="dim")
         return None
 
     def _handshake(self, event: events.Handshake) -> Text:
@@ -147,5 +153,5 @@ class Live:
             self.console.file.flush()
             return
         say(f"recording: {escape(str(recorder.path))}")
-        say(f"next: hangup show {escape(str(recorder.path))}", style="bold")
+        say(f"next: hangup show {escape(shlex.quote(str(recorder.path)))}", style="bold")
         self.console.file.flush()

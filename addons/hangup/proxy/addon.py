@@ -116,7 +116,7 @@ class Hangup:
     def done(self) -> None:
         """mitmproxy: the program ends."""
         for relay in list(self.relays):
-            relay.close("proxy")
+            relay.close("proxy", "it was stopped")
         if self.recorder is not None and self.on_ready is None:  # else whoever started us has more to say
             self.recorder.close()
         layer.uninstall()
@@ -170,9 +170,7 @@ class Hangup:
         if gone:
             recorder.emit(events.End(at=recorder.now(), conn=flow.metadata["hangup_conn"], side="client", how="fin"))
 
-    def _record_handshake(
-        self, flow: http.HTTPFlow, error: str = "", returned: events.Response | None = None
-    ) -> None:
+    def _record_handshake(self, flow: http.HTTPFlow, error: str = "", returned: events.Response | None = None) -> None:
         recorder = self.recorder
         assert recorder is not None
         now = recorder.now()

@@ -178,13 +178,13 @@ class Relay:
             leg.release()
         self.on_done(self)
 
-    def close(self, by: str) -> None:
-        """Ends both legs ourselves; the recording says ``by`` whom."""
+    def close(self, by: str, note: str = "") -> None:
+        """Ends both legs ourselves; the recording says ``by`` whom, and why."""
         if self.done:
             return
         for leg in (self.client, self.server):
             if not leg.eof:
-                self._end(leg.side, "fin", by=by)
+                self._end(leg.side, "fin", by=by, note=note)
             leg.close()
         self._finish_if_over()
 

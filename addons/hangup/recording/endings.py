@@ -247,7 +247,7 @@ def _first(step: Step) -> str:
             how = "as it no longer answered (timeout), with no close frame"
         case _:
             how = "as its connection broke, with no close frame"
-    sees = "a browser shows 1006" if peer else "the server sees 1006"
+    sees = "both sides see 1006" if step.by == "proxy" else "a browser shows 1006" if peer else "the server sees 1006"
     note = f" ({printable(step.note, 120)})" if step.note else ""
     return f"{who} ended it{note}, {how} ({sees})"
 
