@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 
 import pytest
+from click.testing import CliRunner
 
+from hangup.cli import cli
 from hangup.peer.demo import HEARTBEAT, Backend, frontend
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake
 from harness import DEADLINE
@@ -100,3 +102,8 @@ def check(proxy: HangupProxy, stable: int | None) -> None:
     connections = {c["conn"]: c for c in proxy.show()["connections"]}
     assert all(connections[conn]["ending"]["by"] == "server" for conn in before | after)
     assert connections[stable]["lifetime"] > (PINGS - 1) * HEARTBEAT
+
+
+def test_the_demo_needs_some_time() -> None:
+    done = CliRunner().invoke(cli, ["demo", "--seconds", "-1"])
+    assert done.exit_code == 2 and "--seconds" in done.output

@@ -12,7 +12,14 @@ from hangup.cli.live import Live
 
 
 @click.command(epilog="Example:  hangup demo   (needs nothing but the extra: pip install 'hangup[demo]')")
-@click.option("--seconds", default=10.0, show_default=True, metavar="SECONDS", help="How long the loop runs.")
+@click.option(
+    "--seconds",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long the loop runs.",
+)
 @click.option(
     "--record",
     default="recordings",

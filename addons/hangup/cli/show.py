@@ -14,7 +14,7 @@ import msgspec
 
 from hangup.cli import show_frames, show_table
 from hangup.cli.screen import console, tell
-from hangup.errors import HangupError, UsageError
+from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.recording import events, loops
 from hangup.recording.account import Ledger
 from hangup.recording.events import AnyEvent, FilterEvent
@@ -155,7 +155,7 @@ def _show_folder(folder: str, as_json: bool) -> None:
     if as_json:
         _print_json({"folder": folder, "recordings": rows})
     elif not rows:
-        raise UsageError(f"there is no recording in {folder}")
+        raise RecordingError(f"there is no recording in {folder}")
     else:
         show_table.folder(console(), rows)
 
