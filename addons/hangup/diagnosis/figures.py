@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from statistics import median
 
@@ -39,7 +40,7 @@ def steadiness(values: Sequence[float], limit: float = 6.0) -> float:
     if len(values) < 2:
         return 0.0
     middle = max(median(values), 0.0)
-    scale = max(spread(values), 0.01 * middle) + GRAIN
+    scale = min(max(spread(values), 0.01 * middle) + GRAIN, sys.float_info.max)
     return max(-limit, min(limit, (min(len(values), 6) - 1) * math.log(LOOSE * (middle + GRAIN) / scale) * 0.8))
 
 
