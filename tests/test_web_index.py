@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import signal
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +22,7 @@ from hangup.recording import events as ev
 from hangup.recording import journal, loops
 from hangup.recording.account import Ledger
 from hangup.recording.events import AnyEvent
-from hangup.web import overview
+from hangup.web import guard, overview
 from hangup.web.index import Entries, Track, beats
 from hangup.web.queries import ask
 from hangup.web.query import QueryError
@@ -392,6 +394,18 @@ def test_a_search_comes_back_before_it_is_done(tmp_path: Path, monkeypatch: pyte
         start = answer["next"]
         asked += 1
     assert matches == list(range(1, 200)) and asked > 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
+def test_a_search_that_would_never_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "PATIENCE", 0.1)
+    said = json.dumps({"a": "a" * 64 + "!"})
+    recorded = opened(rec.write(tmp_path / "run.jsonl", [rec.handshake(), rec.text(0.1, "client", 1, said)]))
+    for path in ("$.a~^(a+)+$", "$[?search(@, '^(a+)+$')]"):
+        answer = query(recorded, "find", conn=1, path=path)
+        assert answer["matches"] == [] and answer["next"] is None and "too long" in answer["error"], path
+    assert found(recorded, path="$.a~a!$") == [1]
+    assert signal.getitimer(signal.ITIMER_VIRTUAL)[0] == 0
 
 
 def test_a_large_message_in_parts_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:

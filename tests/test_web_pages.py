@@ -510,7 +510,7 @@ def test_there_is_one_process_that_reads_and_it_is_not_in_the_way(running: Runni
     assert len(readers(os.getpid())) == 1
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed"])
+@pytest.mark.parametrize("how", ["stopped", "killed", "with a reader that is stuck"])
 def test_it_ends_with_the_proxy(how: str) -> None:
     with RawServer() as server, HangupProxy(server.url) as proxy:
         proxy.wait_for("control on")
@@ -519,6 +519,8 @@ def test_it_ends_with_the_proxy(how: str) -> None:
         assert Browser(link).json("overview")["live"]
         assert remote_of(proxy).get("overview")["connections"] == []
         (reader,) = readers(proxy.pid)
+        if "stuck" in how:
+            reader.suspend()
         if how == "killed":
             proxy.kill()
         else:

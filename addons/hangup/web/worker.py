@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,9 +94,14 @@ class Worker:
             await child.end(process)
 
     async def _end(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+        process = self._process
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
         if self._listener is not None:
+            done, _ = await asyncio.wait([self._listener], timeout=child.GOODBYE)
+            if not done and process is not None:  # it is stuck, and does not see that nobody is there any more
+                with suppress(ProcessLookupError):
+                    process.kill()
             await self._listener
 
     async def close(self) -> None:
