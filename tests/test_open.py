@@ -76,6 +76,19 @@ def test_nobody_gets_in_without_the_link(opened: Opened, path: str) -> None:
     assert browser.get(path, Origin="http://evil.example").status == 403
 
 
+def test_who_is_not_let_in_is_told_so_in_words(opened: Opened) -> None:
+    address = opened.browser.address
+    page = {"Accept": "text/html,application/xhtml+xml"}
+    shut = ask(address, "GET", "/hangup/", **page)
+    assert shut.status == 401 and shut.headers["content-type"].startswith("text/html")
+    assert b"opens by the link" in shut.body and b"unsafe" not in shut.headers["content-security-policy"].encode()
+    assert ask(address, "GET", "/hangup/api/overview", **page).json["error"]
+    rebound = ask(address, "GET", "/hangup/", **{**page, "Host": "evil.example"})
+    assert rebound.status == 403 and rebound.headers["content-type"] == "application/json"
+    used = ask(address, "GET", "/hangup/open?key=used", **page)
+    assert used.status == 401 and b"has been used" in used.body and b"hangup open" in used.body
+
+
 def test_a_download_has_no_secrets(tmp_path: Path) -> None:
     event = rec.handshake()
     event.request.headers.append(("Authorization", "Bearer s3cr3t-t0ken"))

@@ -167,11 +167,11 @@ class _Refused(httputil.HTTPMessageDelegate):
         if self._answered:
             return
         self._answered = True
-        status = self.refusal.status
+        status, kind = self.refusal.status, "application/json"
         body = msgspec.json.encode({"error": self.refusal.error})
-        headers = httputil.HTTPHeaders(
-            {**HEADERS, "Content-Type": "application/json", "Content-Length": str(len(body))}
-        )
+        if status == 401 and self.request.path == BASE and "text/html" in self.request.headers.get("Accept", ""):
+            kind, body = "text/html; charset=utf-8", f"{_HEAD}<p>{_SHUT}".encode()
+        headers = httputil.HTTPHeaders({**HEADERS, "Content-Type": kind, "Content-Length": str(len(body))})
         if status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         connection = self.request.connection
@@ -304,6 +304,13 @@ class _Link(JsonHandler):
 _HEAD = '<!doctype html><title>hangup</title><link rel="icon" href="data:,">'
 """Without an icon the browser would ask for one where nobody gets in."""
 
+_SHUT = "This page opens by the link that hangup has printed, which lets one browser in, once."
+_USED = (
+    "A link lets in once, and this one has been used. "
+    f'The browser that used it finds the page <a href="{BASE}">here</a>; in another one, <code>hangup open</code> '
+    "shows the recording, also while it is being written."
+)
+
 
 class _Open(Secured):
     """The one-time link: a cookie for its key, then on to the page.
@@ -319,7 +326,7 @@ class _Open(Secured):
             self.set_header("Set-Cookie", cookie)
         elif not self.access.knows(self.request.headers.get("Cookie", "")):
             self.set_status(401)
-            self.finish(f"{_HEAD}<p>A link lets in once, and this one has been used.")
+            self.finish(f"{_HEAD}<p>{_USED}")
             return
         self.finish(f'{_HEAD}<meta http-equiv="refresh" content="0; url={BASE}">')
 
