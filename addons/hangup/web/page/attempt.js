@@ -8,6 +8,7 @@
  * @property {string | null} beat  the heartbeat, or null for none
  * @property {number} every  seconds between two heartbeats
  * @property {number} hold  seconds after which the page closes what is still open
+ * @property {number} [patience]  seconds that the handshake may take
  *
  * @typedef {object} Outcome  Times are in seconds from the start.
  * @property {string} url
@@ -18,6 +19,7 @@
  * @property {boolean} clean
  * @property {boolean} held  whether it was the page that closed, having held so long
  * @property {boolean} stopped  whether it was a person
+ * @property {boolean} late  whether the page gave up waiting for the handshake's answer
  * @property {string} protocol  that was agreed on
  * @property {number} sent
  * @property {number} received
@@ -28,6 +30,8 @@
  */
 
 const SHOWN = 500;
+/** Seconds: a browser itself would wait for minutes. */
+const PATIENCE = 30;
 
 /**
  * @param {Plan} plan
@@ -41,7 +45,7 @@ export function attempt(plan, say, signal) {
   /** @type {Outcome} */
   const outcome = {
     url: plan.url, opened: null, ended: 0, code: null, reason: "", clean: false, held: false, stopped: false,
-    protocol: "", sent: 0, received: 0, error: "",
+    late: false, protocol: "", sent: 0, received: 0, error: "",
   };
   return new Promise((resolve) => {
     /** @type {WebSocket} */
@@ -72,6 +76,13 @@ export function attempt(plan, say, signal) {
     const forbidden = (/** @type {SecurityPolicyViolationEvent} */ event) => {
       if (event.blockedURI.startsWith(new URL(plan.url).origin)) outcome.error = "this page's policy lets it connect to the proxy and the target only";
     };
+    const { patience = PATIENCE } = plan;
+    const giveUp = () => {
+      if (socket.readyState !== WebSocket.CONNECTING) return;
+      outcome.late = true;
+      socket.close();
+    };
+    timers.push(setTimeout(giveUp, patience * 1000));
     signal.addEventListener("abort", stop);
     document.addEventListener("securitypolicyviolation", forbidden);
     socket.onopen = () => {
@@ -129,6 +140,7 @@ export function account(outcome, words) {
   const reason = outcome.reason ? ` “${outcome.reason}”` : "";
   const how = `${outcome.code}${reason}, ${outcome.clean ? "clean" : "not clean"}`;
   if (outcome.error) return outcome.error;
+  if (outcome.late) return `no answer to the handshake for ${words(outcome.ended)}: the page gave up`;
   if (life === null) return `${how}; it did not open (${words(outcome.ended)})`;
   if (outcome.held) return `it held for ${words(life)}, then the page closed it (${how})`;
   if (outcome.stopped) return `stopped by hand after ${words(life)} (${how})`;

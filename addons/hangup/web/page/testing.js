@@ -43,7 +43,9 @@ export function TestPanel({ store }) {
 
 /** @param {any} status @param {string} path @returns {[Route, string][]} */
 function urls(status, path) {
-  const whole = path.startsWith("/") ? path : `/${path}`;
+  // Somebody may have pasted a whole URL.
+  const rest = path.trim().replace(/^\w+:\/\/[^/?#]*/, "");
+  const whole = rest.startsWith("/") ? rest : `/${rest}`;
   /** @type {[Route, string][]} */
   const found = [["proxy", `ws://${status.listen.replace(/^(0\.0\.0\.0|\[::\]):/, `${location.hostname}:`)}${whole}`]];
   // The target's own path is for the proxy to say, not for who connects to it.
@@ -74,6 +76,8 @@ function beatOf(form, known) {
   return known?.forms.find(({ name }) => name === form.beat)?.ping ?? null;
 }
 
+/** Seconds; a browser's timers do not reach much further. */
+const LONGEST = 86_400;
 const COMMON = ["text", "json", "engine.io", "empty"];
 
 /** @param {{store: import("./store.js").Store, session: Session, status: any}} props */
@@ -104,8 +108,8 @@ function Ask({ store, session, status }) {
     const every = Number(form.every);
     const hold = Number(form.hold);
     const times = Number(form.times);
-    if (!(every >= 0.05 && hold >= 0.1 && times >= 1)) {
-      setProblem("the period is at least 0.05 s, the wait at least 0.1 s, and one attempt is the least");
+    if (!(every >= 0.05 && hold >= 0.1 && Math.max(every, hold) <= LONGEST && times >= 1)) {
+      setProblem("the period is at least 0.05 s, the wait at least 0.1 s, neither more than a day, and one attempt is the least");
       return;
     }
     setProblem("");
@@ -133,7 +137,7 @@ function Ask({ store, session, status }) {
         </optgroup>`}
       </select>
     </label>
-    <label>every <span class="unit"><input type="number" min="0.05" step="any" required disabled=${form.beat === "none"} ...${field("every")} /> s</span></label>
+    <label>every <span class="unit"><input type="number" min="0.05" max=${LONGEST} step="any" required disabled=${form.beat === "none"} ...${field("every")} /> s</span></label>
     ${form.beat === "json" &&
     html`<label>Key <input class="mono" type="text" required ...${field("key")} /></label> <label>Value <input class="mono" type="text" ...${field("word")} /></label>`}
     ${form.beat === "custom" && html`<label class="wide">It says <input class="mono" type="text" placeholder="ping, or hex:c000" ...${field("custom")} /></label>`}
@@ -142,7 +146,7 @@ function Ask({ store, session, status }) {
     </label>
     <label class="wide">Subprotocols, by comma <input class="mono" type="text" placeholder="none" spellcheck=${false} ...${field("protocols")} /></label>
     <label>Attempts <input type="number" min="1" max="1000" required ...${field("times")} /></label>
-    <label>Held for at most <span class="unit"><input type="number" min="0.1" step="any" required ...${field("hold")} /> s</span></label>
+    <label>Held for at most <span class="unit"><input type="number" min="0.1" max=${LONGEST} step="any" required ...${field("hold")} /> s</span></label>
     ${all.length > 1 &&
     html`<label class="wide check"><input type="checkbox" checked=${form.direct} onChange=${(/** @type {any} */ event) => setForm((now) => ({ ...now, direct: event.currentTarget.checked }))} />
       for comparison also direct to <code>${visible(all[1][1], 120)}</code></label>`}
