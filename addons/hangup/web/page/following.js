@@ -9,6 +9,7 @@ const POLL = 500;
 const RETRY = [500, 1000, 2000, 5000];
 /** Milliseconds that the notice of what was missed stays. */
 const NOTICE = 8000;
+const REPLACED = "another hangup runs here now: follow the link that it has printed";
 
 /**
  * @param {import("./store.js").Store} store
@@ -32,11 +33,16 @@ export function follow(store) {
         // Another process reads the file now, and counts anew.
         answer = await getJson("overview", { since: 0 });
       }
+      if (loaded && isAnother(answer)) {
+        // Nothing of what is shown, or kept by any part, is of this one.
+        location.reload();
+        return;
+      }
       store.merge(answer);
       if (store.state.problem) store.set({ problem: null });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      store.set({ problem: error.message });
+      store.set({ problem: error.status === 401 ? REPLACED : error.message });
     }
     choose(store);
     if (store.state.live && !socket) connect();
@@ -45,6 +51,9 @@ export function follow(store) {
       timer = setTimeout(() => overview.ask(), POLL);
     }
   }, PAUSE);
+
+  /** Whether it is of another recording: of a hangup that was started where this page's had been. @param {any} answer */
+  const isAnother = ({ path, header }) => path !== store.state.path || header.started !== store.state.header.started;
 
   // Without a socket: whether more is to be expected.
   const unfinished = () => {
@@ -113,5 +122,6 @@ function choose(store) {
   const loop = loops[loops.length - 1];
   const ended = order.find((conn) => !["open", "clean"].includes(connections.get(conn)?.class ?? ""));
   const conn = loop ? loop.conns[loop.conns.length - 1] : ended ?? (store.state.live ? null : order[0]);
-  if (conn) store.select(conn);
+  // Of what is live the newest stay in sight, whatever is looked at below.
+  if (conn) store.select(conn, { quietly: store.state.live });
 }

@@ -22,7 +22,7 @@ export function Lanes({ store, first, last, reveal, enter }) {
   const { connections, now } = store.state;
   const at = selected ? place(order, selected) : -1;
   useEffect(() => {
-    if (at >= 0) reveal(at);
+    if (at >= 0 && !store.state.selected?.quietly) reveal(at);
   }, [selected]);
 
   const [from, to] = [Math.max(0, first - SPARE), Math.min(order.length, last + SPARE)];

@@ -169,7 +169,7 @@ function lane(pen, scene, colours, connection, top) {
     pen.fillStyle = colour;
     pen.textAlign = "left";
     const shown = connection.browser_code && connection.how !== "close" ? ` · ${connection.browser_code}` : "";
-    if (finish < width - 20) pen.fillText(visible(ending(connection), 40) + shown, finish + 9, middle + 0.5);
+    if (finish > -9 && finish < width - 20) pen.fillText(visible(ending(connection), 40) + shown, finish + 9, middle + 0.5);
   }
   pen.globalAlpha = 1;
 }

@@ -47,7 +47,8 @@ import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
  *
  * @typedef {{at: number, action: string, filter: string}} Mark
  * @typedef {{id: number, name: string, filter: string, on: boolean, hits: number}} FilterState
- * @typedef {{conn: number, i: number | null, n: number | null}} Selection  `n` is a frame whose index is not known yet.
+ * @typedef {{conn: number, i: number | null, n: number | null, quietly: boolean}} Selection  `n` is a frame whose index is
+ *   not known yet; `quietly`: its lane need not be brought into sight.
  *
  * @typedef {object} State
  * @property {boolean} loaded  whether the first overview has come
@@ -166,10 +167,10 @@ export class Store {
   /**
    * Selects a connection, and in it an entry (by its index `i`, or as frame `n`).
    * @param {number | null} conn
-   * @param {{i?: number | null, n?: number | null}} [which]
+   * @param {{i?: number | null, n?: number | null, quietly?: boolean}} [which]
    */
-  select(conn, { i = null, n = null } = {}) {
-    this.set({ selected: conn === null ? null : { conn, i, n } });
+  select(conn, { i = null, n = null, quietly = false } = {}) {
+    this.set({ selected: conn === null ? null : { conn, i, n, quietly } });
   }
 
   /** The selected connection, if it is there. */

@@ -22,6 +22,7 @@ const LEGEND = [
 
 /** Loops that are told in words. */
 const TOLD = 2;
+const TOLD_ALL = 100;
 
 /** @param {{store: import("./store.js").Store, enter: () => void}} props */
 export function Timeline({ store, enter }) {
@@ -119,11 +120,12 @@ function countOpen(connections) {
 function Loops({ store, show }) {
   const loops = useStore(store, (state) => state.loops);
   useStore(store, (state) => (state.live ? state.rev : 0));
+  const [all, showAll] = useState(false);
   if (!loops.length) return null;
   const { connections, now } = store.state;
   const latest = [...loops].reverse();
   return html`<div class="loops">
-    ${latest.slice(0, TOLD).map((loop) => {
+    ${latest.slice(0, all ? TOLD_ALL : TOLD).map((loop) => {
       const { conns, sentence } = loop;
       const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
       return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
@@ -132,7 +134,8 @@ function Loops({ store, show }) {
         <span class="loop-words"><bdi>${said(loop, store.state)}</bdi></span>
       </button>`;
     })}
-    ${loops.length > TOLD && html`<span class="dim">and ${plural(loops.length - TOLD, "loop")} more</span>`}
+    ${loops.length > TOLD && html`<button class="more" aria-expanded=${all ? "true" : "false"} onClick=${() => showAll(!all)}>
+      ${all ? "fewer" : `and ${plural(loops.length - TOLD, "loop")} more`}</button>`}
   </div>`;
 }
 
@@ -155,7 +158,7 @@ function said(loop, state) {
  * @param {import("./store.js").Loop} loop
  * @param {import("./store.js").State} state
  */
-function standing(loop, { connections, order, now }) {
+function standing(loop, { live, connections, order, now }) {
   const last = connections.get(loop.conns[loop.conns.length - 1]);
   for (const conn of order) {
     const each = connections.get(conn);
@@ -165,7 +168,7 @@ function standing(loop, { connections, order, now }) {
       return `but #${conn} has been open for ${duration(lived)}`;
     }
   }
-  return "still going on";
+  return live ? "still going on" : "still going on at the end";
 }
 
 /** @param {{store: import("./store.js").Store}} props */

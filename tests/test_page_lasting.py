@@ -1,0 +1,125 @@
+"""The page of a running proxy as time goes on: connections that come in, and a proxy that ends and is started again."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness import DEADLINE
+from harness.peers import Peer, RawServer, open_websocket
+from harness.proxies import HangupProxy
+from harness.remotes import remote_of
+from opened import Browser, browser
+
+expect: Any = pytest.importorskip("playwright.sync_api").expect
+
+WAIT = DEADLINE * 1000
+"""Milliseconds, as Playwright has it."""
+
+
+@pytest.fixture(scope="module")
+def seen() -> Iterator[Browser]:
+    with browser() as made:
+        made.page.set_default_timeout(WAIT)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[RawServer]:
+    """It hangs up at once."""
+    with RawServer(script=Peer.close) as server:
+        yield server
+
+
+def dropped(proxy: HangupProxy, path: str, times: int = 1) -> None:
+    """Connections that the backend ends."""
+    for _ in range(times):
+        open_websocket(proxy.address, path).wait_end()
+
+
+def shown(proxy: HangupProxy) -> str:
+    link: str = remote_of(proxy).post("link")["link"]
+    return link
+
+
+def test_another_proxy_in_its_place_is_not_mixed_with_it(seen: Browser, backend: RawServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        web = f"127.0.0.1:{free.getsockname()[1]}"
+    with HangupProxy(backend.url, "--web", web) as first:
+        first.wait_for("control on")
+        dropped(first, "/first", 2)
+        page = seen.open(shown(first))
+        expect(page.locator(".lane")).to_have_count(2, timeout=WAIT)
+        first.stop()
+        expect(page.get_by_role("alert")).to_contain_text("does not answer", timeout=WAIT)
+    with HangupProxy(backend.url, "--web", web) as second:
+        second.wait_for("control on")
+        expect(page.get_by_role("alert")).to_contain_text("another hangup runs here now", timeout=WAIT)
+        dropped(second, "/second")
+        page.evaluate("link => fetch(link)", shown(second))  # as another tab does, with the same cookies
+        expect(page.locator(".lane")).to_have_text([re.compile("/second")], timeout=WAIT)
+        expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_what_is_new_stays_in_sight(seen: Browser, backend: RawServer) -> None:
+    """The page looks at a loop's last connection, wherever that stands, but does not scroll there while all is live."""
+    with HangupProxy(backend.url) as proxy:
+        proxy.wait_for("control on")
+        dropped(proxy, "/loop", 4)
+        for number in range(40):
+            dropped(proxy, f"/other/{number}")
+        page = seen.open(shown(proxy))
+        expect(page.locator(".verdict h2")).to_contain_text("#4 ", timeout=WAIT)
+        dropped(proxy, "/newest")
+        expect(page.locator(".lane").first).to_contain_text("/newest", timeout=WAIT)
+        expect(page.locator(".lane").first).to_be_in_viewport()
+        assert page.locator(".lanes-scroller").evaluate("each => each.scrollTop") == 0
+
+
+def test_all_loops_are_told(seen: Browser, backend: RawServer) -> None:
+    with HangupProxy(backend.url) as proxy:
+        proxy.wait_for("control on")
+        for number in range(4):
+            dropped(proxy, f"/loop/{number}", 3)
+        page = seen.open(shown(proxy))
+        more = page.get_by_role("button", name="and 2 loops more")
+        more.click()
+        expect(page.locator(".loop")).to_have_count(4)
+        expect(page.locator(".loop").last).to_contain_text("/loop/0")
+        page.get_by_role("button", name="fewer").click()
+        expect(more).to_be_visible()
+
+
+def test_a_handshake_without_an_answer_is_given_up(seen: Browser) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, HangupProxy(
+        f"ws://127.0.0.1:{silent.getsockname()[1]}"
+    ) as proxy:
+        proxy.wait_for("control on")
+        page = seen.open(shown(proxy))
+        said = page.evaluate(
+            """async url => {
+              const { account, attempt } = await import("./page/attempt.js");
+              const plan = { url, protocols: [], messages: [], beat: null, every: 1, hold: 1, patience: 0.2 };
+              return account(await attempt(plan, () => {}, new AbortController().signal), each => `${each > 0.19}`);
+            }""",
+            f"{proxy.url}/x",
+        )
+        assert said == "no answer to the handshake for true: the page gave up"
+
+
+def test_a_pasted_url_and_what_no_timer_can_wait_for(seen: Browser, backend: RawServer) -> None:
+    with HangupProxy(backend.url) as proxy:
+        proxy.wait_for("control on")
+        page = seen.open(shown(proxy))
+        page.get_by_role("tab", name="Test Connection").click()
+        page.get_by_label("Path").fill(" ws://localhost:8000/ws?a=b")
+        through = page.locator(".test-form .buttons code")
+        expect(through).to_have_text(f"{proxy.url}/ws?a=b")
+        page.get_by_label("Held for at most").fill("3000000")
+        page.get_by_role("button", name="Test Connection").click()
+        assert page.get_by_label("Held for at most").evaluate("each => each.validity.rangeOverflow")
+        expect(page.locator(".try")).to_have_count(0)
