@@ -24,21 +24,15 @@ from hangup.experiment.trial import Result, Trial
 from hangup.filters.filter_set import FilterSet
 from hangup.proxy.addon import Hangup
 from hangup.proxy.recorder import Recorder
-from hangup.recording import events, loops
+from hangup.proxy.sightings import Sightings
+from hangup.recording import events
 from hangup.recording.account import Connection
 from hangup.recording.formats import open_recording
-from hangup.wire.handshake import get_all
 
 logger = logging.getLogger(__name__)
 
-ALIKE = 2
-"""So many connections must fail alike before it begins."""
-
 ENDING = 1.0
 """Seconds that a connection has to be over altogether once it has begun to end."""
-
-GOING_AWAY = 1001
-"""With which a page that is left or reloaded closes: that is no failure."""
 
 
 class Phase(Enum):
@@ -112,10 +106,9 @@ class LiveBisect:
         self.began = self.ended = 0.0
         """When the trials began and ended, in seconds of the recording."""
         self._recorder: Recorder | None = None
-        self._seen: list[Connection] = []
-        """Connections that failed while watching: they are the control's first trials."""
+        self._sightings = Sightings(self.settings.failure)
         self._controls: list[Connection] = []
-        """Those of them that are still to be counted."""
+        """Those sighted that are still to be counted: they are the control's first trials."""
         self._search: Search[Verdict] | None = None
         self._pending: Trial | None = None
         self._running: _Running | None = None
@@ -154,7 +147,7 @@ class LiveBisect:
 
     async def _admit(self, conn: int, request: events.Request, client: str) -> FilterSet | None:
         """The filters of a new connection, or None where the proxy's own hold."""
-        if self.phase is Phase.DONE or not self._concerns(request, client):
+        if self.phase is Phase.DONE or not self._sightings.concerns(request, client):
             return None
         if not self._free.is_set():
             # The page has reconnected before its last connection was quite over, or while the recording is read.
@@ -176,15 +169,6 @@ class LiveBisect:
         self.trial = trial, conn
         self.watcher.starts(trial, conn)
         return filters
-
-    def _concerns(self, request: events.Request, client: str) -> bool:
-        """Whether a connection is of the page and path that are looked into; while watching, each is."""
-        if not self._seen:
-            return True
-        first = self._seen[0]
-        path = request.target.partition("?")[0]
-        origin = next(iter(get_all(request.headers, "origin")), None)
-        return path == first.path and origin == first.origin and loops.host(client) == loops.host(first.client)
 
     # What happens on them.
 
@@ -245,7 +229,7 @@ class LiveBisect:
             said = connection.ending.sentence
             self._tell(running, Result(outcome, connection.lifetime, conn, said, unreachable=down))
         elif self.phase is Phase.WATCHING:
-            self._watch(connection)
+            self._sighted(connection)
 
     def _outlived(self, running: _Running) -> None:
         """It has survived: it is ended, or goes on without the trial's filters."""
@@ -276,21 +260,8 @@ class LiveBisect:
 
     # The failure shows.
 
-    def _watch(self, connection: Connection) -> None:
-        ending = connection.ending
-        if manner(connection) is None or connection.conn in (c.conn for c in self._seen):
-            return
-        if connection.kind != "app":
-            return
-        if connection.refused and connection.status is None:
-            return  # the backend is down
-        if ending.by == "client" and ending.code == GOING_AWAY:
-            return
-        wanted = self.settings.failure
-        if wanted is not None and judge(connection, wanted) is not Outcome.FAILED:
-            return
-        self._seen = [c for c in self._seen if _alike(c, connection)] + [connection]
-        if len(self._seen) >= ALIKE:
+    def _sighted(self, connection: Connection) -> None:
+        if self._sightings.shows(connection):
             self.phase = Phase.READING
             self._free.clear()
             task = asyncio.get_running_loop().create_task(self._read())
@@ -300,8 +271,8 @@ class LiveBisect:
     async def _read(self) -> None:
         recorder = self._recorder
         assert recorder is not None
-        failure = self.settings.failure or derive(self._seen)
-        conn = self._seen[-1].conn
+        failure = self.settings.failure or derive(self._sightings.alike)
+        conn = self._sightings.alike[-1].conn
         try:
             for attempt in range(50):
                 recorder.journal.flush()
@@ -332,7 +303,7 @@ class LiveBisect:
             self._budget.cancel()
         self._budget = loop.call_later(self.settings.seconds, self._spent)
         self.watcher.begun(self.reading)
-        self._controls = list(self._seen)
+        self._controls = list(self._sightings.alike)
         self._search = search(
             self.reading.case,
             live=True,
@@ -418,15 +389,3 @@ class _Running:
         """Until it has survived."""
         self.ending: asyncio.TimerHandle | None = None
         """Until it is judged, having begun to end."""
-
-
-def _alike(one: Connection, other: Connection) -> bool:
-    return (
-        one.path == other.path
-        and one.origin == other.origin
-        and loops.host(one.client) == loops.host(other.client)
-        and one.ending.by == other.ending.by
-        and manner(one) == manner(other)
-        and one.ending.code == other.ending.code
-        and one.status == other.status
-    )
