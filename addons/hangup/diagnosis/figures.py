@@ -10,9 +10,6 @@ from statistics import median
 LOOSE = 0.4
 """The spread, as a share of the median, at which durations speak neither for a timer nor against one."""
 
-ENDLESS = 1e15
-"""No duration is so long (seconds); a broken recording may have some that are, or that are none at all."""
-
 GRAIN = 0.004
 """Seconds below which two times are alike: what a busy loop and a scheduler add."""
 
@@ -36,7 +33,7 @@ def steadiness(values: Sequence[float], limit: float = 6.0) -> float:
 
     Below 0 when they differ by more than two fifths of their size, as no timer's do.
     """
-    values = [v for v in values if abs(v) < ENDLESS]
+    values = [v for v in values if math.isfinite(v)]
     if len(values) < 2:
         return 0.0
     middle = max(median(values), 0.0)
