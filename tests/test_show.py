@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -64,6 +65,20 @@ def typical(tmp_path: Path) -> Path:
 
 
 # The table.
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [["show", "--schema"], ["filters"]])
+def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*HANGUP, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "hangup: the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="of a shell")
+def test_no_standard_input_is_one_line() -> None:
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *HANGUP, "show", "-"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "hangup: standard input is closed\n")
 
 
 def test_the_table(typical: Path) -> None:

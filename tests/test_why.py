@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,13 @@ def test_a_har_that_does_not_tell_the_ends_is_no_sign_of_health(run: CliRunner, 
     assert "hangup proxy ws://localhost:8000" in result.output and "no connection was reopened" not in result.output
     file.write_text(json.dumps({"log": {"entries": [entry(0)]}}))
     assert "ended was not recorded" not in why(run, str(file)).output
+
+
+def test_a_command_to_copy_is_on_one_line(run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    file = write(tmp_path / ("a long name " * 8) / "run.jsonl", "a3-text-ping")
+    (command,) = [line.strip() for line in why(run, file).output.splitlines() if "hangup bisect" in line]
+    assert shlex.split(command)[2] == file and shlex.split(command)[3].startswith("ws://")
 
 
 def test_the_newest_recording_by_default(run: CliRunner, tmp_path: Path) -> None:
@@ -151,7 +159,8 @@ def test_it_fits_the_terminal(run: CliRunner, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("COLUMNS", columns)
     result = why(run, write(tmp_path / "run.jsonl", "a3-text-ping"))
     assert result.exit_code == 0
-    assert all(len(line) <= int(columns) for line in result.output.splitlines())
+    text = [line for line in result.output.splitlines() if not line.startswith(("  hangup ", "  --filter "))]
+    assert all(len(line) <= int(columns) for line in text)
 
 
 def test_what_was_on_the_wire_cannot_command_the_terminal(run: CliRunner, tmp_path: Path) -> None:

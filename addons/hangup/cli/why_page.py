@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -33,7 +36,7 @@ def show(screen: Console, report: Report) -> None:
     if report.hint:
         screen.print(_titled("to mend it", [safe(report.hint)]))
     if report.next:
-        screen.print(_titled("next", [_step(step) for step in report.next]))
+        _next(screen, report.next)
     for note in notes(report):
         screen.print(Text("note: ", "dim") + safe(note, "dim"))
 
@@ -145,13 +148,18 @@ def _alternatives(report: Report) -> RenderableType:
     return Group(Text(title, "bold"), Padding(table, (0, 0, 1, 2), expand=False))
 
 
-def _step(step: Step) -> Text:
-    line = Text()
-    if step.filter:
-        line.append(printable(f"--filter '{step.filter}'"), "bold")
-    if step.command:
-        line.append(printable(step.command), "bold")
-    return line.append(f"  {step.text}", "dim")
+def _next(screen: Console, steps: Sequence[Step]) -> None:
+    """What to do next. No command is broken into lines: it is to be copied."""
+    screen.print(Text("next", "bold"))
+    for step in steps:
+        what = printable(f"--filter {shlex.quote(step.filter)}" if step.filter else step.command)
+        line = Text.assemble("  ", (what, "bold"), (f"  {step.text}", "dim"))
+        if line.cell_len <= screen.width:
+            screen.print(line)
+            continue
+        screen.print(Text(f"  {what}", "bold"), soft_wrap=True)
+        screen.print(Padding(Text(step.text, "dim"), (0, 0, 0, 4), expand=False))
+    screen.print()
 
 
 def markdown(report: Report) -> str:

@@ -136,6 +136,8 @@ def open_recording(source: str | os.PathLike[str], format: str | None = None, *,
     piped = os.fspath(source) == "-"
     name = name or ("standard input" if piped else os.fspath(source))
     path = None if piped else Path(source)
+    if path is None and sys.stdin is None:
+        raise RecordingError(f"{name} is closed")
     file: Any = sys.stdin.buffer if path is None else _open(path)
     try:
         found = format or detect(_peek(file))
