@@ -111,6 +111,25 @@ def test_a_handshake_without_an_answer_is_given_up(seen: Browser) -> None:
         assert said == "no answer to the handshake for true: the page gave up"
 
 
+def test_what_the_policy_does_not_allow_is_said_and_over(seen: Browser) -> None:
+    """Chromium fires no close event then. Where the target's address has no place in a policy, it is not tried."""
+    with HangupProxy("ws://[::1]:9") as proxy:
+        proxy.wait_for("control on")
+        page = seen.open(shown(proxy))
+        said = page.evaluate(
+            """async () => {
+              const { account, attempt } = await import("./page/attempt.js");
+              const plan = { url: "ws://[::1]:9/x", protocols: [], messages: [], beat: null, every: 1, hold: 1 };
+              const outcome = await attempt(plan, () => {}, new AbortController().signal);
+              return [outcome.code, account(outcome, String)];
+            }"""
+        )
+        assert said == [None, "this page's policy lets it connect to the proxy and the target only"]
+        page.get_by_role("tab", name="Test Connection").click()
+        expect(page.get_by_label("Path")).to_be_visible(timeout=WAIT)
+        expect(page.get_by_text("for comparison also direct")).to_have_count(0)
+
+
 def test_a_pasted_url_and_what_no_timer_can_wait_for(seen: Browser, backend: RawServer) -> None:
     with HangupProxy(backend.url) as proxy:
         proxy.wait_for("control on")

@@ -510,6 +510,10 @@ def test_there_is_one_process_that_reads_and_it_is_not_in_the_way(running: Runni
     assert len(readers(os.getpid())) == 1
 
 
+def test_a_name_longer_than_any_file_has(running: Running) -> None:
+    assert running.browser.get(f"page/{'a' * 20_000}").status == 404
+
+
 @pytest.mark.parametrize("how", ["stopped", "killed", "with a reader that is stuck"])
 def test_it_ends_with_the_proxy(how: str) -> None:
     with RawServer() as server, HangupProxy(server.url) as proxy:

@@ -33,6 +33,9 @@ TYPES = {
 }
 """The files that are sent, by suffix."""
 
+LONGEST = 200
+"""Characters of a file's name; what is much longer no system can even look for."""
+
 FILE = r"page/((?:\w[\w.-]*/)*\w[\w.-]*)"
 _SOURCE = re.compile(r"wss?://[A-Za-z0-9.-]+(?::\d{1,5})?")
 
@@ -48,7 +51,7 @@ class Page(Secured):
         """Sends it."""
         path = FOLDER / name
         kind = TYPES.get(path.suffix)
-        if kind is None or not path.is_file():
+        if kind is None or len(name) > LONGEST or not path.is_file():
             raise web.HTTPError(404)
         self.set_header("Content-Type", kind)
         if self._connect:

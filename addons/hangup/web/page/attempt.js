@@ -74,7 +74,16 @@ export function attempt(plan, say, signal) {
       socket.close();
     };
     const forbidden = (/** @type {SecurityPolicyViolationEvent} */ event) => {
-      if (event.blockedURI.startsWith(new URL(plan.url).origin)) outcome.error = "this page's policy lets it connect to the proxy and the target only";
+      if (!event.blockedURI.startsWith(new URL(plan.url).origin)) return;
+      outcome.error = "this page's policy lets it connect to the proxy and the target only";
+      over(); // in Chromium no close event follows
+    };
+    const over = () => {
+      for (const timer of timers) clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+      document.removeEventListener("securitypolicyviolation", forbidden);
+      outcome.ended = now();
+      resolve(outcome);
     };
     const { patience = PATIENCE } = plan;
     const giveUp = () => {
@@ -100,13 +109,11 @@ export function attempt(plan, say, signal) {
     };
     socket.onerror = () => say("error", outcome.opened === null ? "it did not open; a browser does not say why" : "the browser says no more", now());
     socket.onclose = (closed) => {
-      for (const timer of timers) clearTimeout(timer);
-      signal.removeEventListener("abort", stop);
-      document.removeEventListener("securitypolicyviolation", forbidden);
-      Object.assign(outcome, { ended: now(), code: closed.code, reason: closed.reason, clean: closed.wasClean });
+      if (outcome.error) return;
+      Object.assign(outcome, { code: closed.code, reason: closed.reason, clean: closed.wasClean });
       const reason = closed.reason ? ` “${closed.reason}”` : "";
-      say("close", `code ${closed.code}${reason}, wasClean ${closed.wasClean}`, outcome.ended);
-      resolve(outcome);
+      say("close", `code ${closed.code}${reason}, wasClean ${closed.wasClean}`, now());
+      over();
     };
     if (signal.aborted) stop();
   });
@@ -139,7 +146,6 @@ export function account(outcome, words) {
   const life = lived(outcome);
   const reason = outcome.reason ? ` “${outcome.reason}”` : "";
   const how = `${outcome.code}${reason}, ${outcome.clean ? "clean" : "not clean"}`;
-  if (outcome.error) return outcome.error;
   if (outcome.late) return `no answer to the handshake for ${words(outcome.ended)}: the page gave up`;
   if (life === null) return `${how}; it did not open (${words(outcome.ended)})`;
   if (outcome.held) return `it held for ${words(life)}, then the page closed it (${how})`;

@@ -49,7 +49,8 @@ function urls(status, path) {
   /** @type {[Route, string][]} */
   const found = [["proxy", `ws://${status.listen.replace(/^(0\.0\.0\.0|\[::\]):/, `${location.hostname}:`)}${whole}`]];
   // The target's own path is for the proxy to say, not for who connects to it.
-  const origin = /^wss?:\/\/[^/?#]+/.exec(status.target ?? "")?.[0];
+  // Nor can the page's policy name an address of IPv6, in brackets.
+  const origin = /^wss?:\/\/[^/?#[]+/.exec(status.target ?? "")?.[0];
   if (origin) found.push(["direct", `${origin}${whole}`]);
   return found;
 }
@@ -168,7 +169,7 @@ function sums(tries, route) {
   /** @type {Map<string, number>} */
   const ends = new Map();
   for (const { outcome } of over) {
-    const words = outcome?.error ? "not allowed" : outcome?.held ? "held" : `${outcome?.code}${outcome?.opened === null ? ", did not open" : ""}`;
+    const words = outcome?.held ? "held" : `${outcome?.code}${outcome?.opened === null ? ", did not open" : ""}`;
     ends.set(words, (ends.get(words) ?? 0) + 1);
   }
   return {
