@@ -168,6 +168,8 @@ async def bisect_live(fault: Fault, *, client: str = "", seconds: float = 60.0, 
             if "FAULTS_SHOW" in os.environ:
                 print((await told).decode())
             told.cancel()
+            if fault.control:  # nothing failed in its recording
+                return Result(fault, None, summary, summary["seconds"])
             reading = read_case(open_recording(str(RECORDINGS / f"{fault.name}.jsonl")))
             smaller = Cost(summary.get("replayed", 0), 0.0)
             turn = counted(summary, reading)
