@@ -123,6 +123,21 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
     run(scenario, "--bisect")
 
 
+def test_what_is_stopped_leaves_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped while a trial has made the connection live: it does not live on with that, and the next can begin."""
+
+    async def scenario(loop: Loop) -> None:
+        await loop.until(lambda s: any("drop-heartbeat" in text for rung in s["ladder"] for text in rung["filters"]))
+        stopped = await loop.post("bisect/stop")
+        assert stopped["phase"] == "done"
+        await loop.post("bisect/start")
+        await loop.until(lambda s: s["phase"] == "trying")
+
+    monkeypatch.setattr(demo, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(demo, "RECONNECT", 0.05)
+    run(scenario, "--bisect")
+
+
 @pytest.fixture(scope="module")
 def idle() -> Iterator[Loop]:
     with HangupProxy("ws://127.0.0.1:9") as proxy:

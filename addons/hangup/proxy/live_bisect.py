@@ -238,17 +238,22 @@ class LiveBisect:
         patience = self._patience(running.trial)
         assert self._recorder is not None
         self._recorder.note(f"bisect: it survived {running.trial.arm} for {patience:g} s", running.conn)
-        relay = next((r for r in self.addon.relays if r.session.conn == running.conn), None)
-        if relay is not None:
-            if self.settings.leave:
-                kept = {e.text for e in self.addon.filtering.filters}
-                for entry in running.filters:
-                    if entry.text not in kept:
-                        running.filters.remove(entry.id, self._recorder.now())
-                relay.refresh()
-            else:
-                relay.close("proxy")
+        self._relieve(running)
         self._tell(running, Result(Outcome.SURVIVED, patience, running.conn, "it outlived the failure"))
+
+    def _relieve(self, running: _Running) -> None:
+        """Ends the connection of a trial, or takes from it what the trial has changed."""
+        assert self._recorder is not None
+        relay = next((r for r in self.addon.relays if r.session.conn == running.conn), None)
+        if relay is not None and not self.settings.leave:
+            relay.close("proxy")
+            return
+        kept = {e.text for e in self.addon.filtering.filters}
+        for entry in list(running.filters):
+            if entry.text not in kept:
+                running.filters.remove(entry.id, self._recorder.now())
+        if relay is not None:
+            relay.refresh()
 
     def _patience(self, trial: Trial) -> float:
         """Until when a trial must live to have survived, in seconds from opening."""
@@ -367,7 +372,9 @@ class LiveBisect:
         self.addon.filtering.admit = None
         # A new list: this may be called while the old one is gone through.
         self._recorder.listeners = [each for each in self._recorder.listeners if each != self._event]
-        self._pending = self._running = self.trial = None
+        running, self._pending, self._running, self.trial = self._running, None, None, None
+        if running is not None and not self._recorder.closed:
+            self._relieve(running)  # else what was tried last would stay on for as long as it lives
         self._free.set()
         if self.verdict is not None and not self._recorder.closed:
             proved = "proved" if self.verdict.proved else "not proved"

@@ -243,7 +243,7 @@ function Verdict({ store, state }) {
     </dl>`}
     ${state.busy && html`<p class="note" role="status">${visible(state.busy, 200)}…</p>`}
     ${(state.problems ?? []).map((problem) => html`<p class="error" key=${problem}>${visible(problem, 300)}</p>`)}
-    ${found.stopped && html`<p class="note">stopped: ${visible(found.stopped, 200)}</p>`}
+    ${found.stopped && html`<p class="note">${visible(found.stopped === "stopped" ? "stopped by hand" : `stopped: ${found.stopped}`, 220)}</p>`}
     ${found.log?.length > 0 && html`<h3>The backend's log at that moment</h3>${found.log.map((/** @type {any} */ line, /** @type {number} */ index) => html`<pre key=${index} tabindex="0">${visible(line.text.split("\n").slice(-12).join("\n"), 2000)}</pre>`)}`}
     <${Take} state=${state} />
   </div>`;
