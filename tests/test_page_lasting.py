@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from harness import DEADLINE
 from harness.peers import Peer, RawServer, open_websocket
 from harness.proxies import HangupProxy
 from harness.remotes import remote_of
-from opened import Browser, browser
+from opened import Browser, browser, opened
 
 expect: Any = pytest.importorskip("playwright.sync_api").expect
 
@@ -142,3 +143,16 @@ def test_a_pasted_url_and_what_no_timer_can_wait_for(seen: Browser, backend: Raw
         page.get_by_role("button", name="Test Connection").click()
         assert page.get_by_label("Held for at most").evaluate("each => each.validity.rangeOverflow")
         expect(page.locator(".try")).to_have_count(0)
+
+
+def test_a_recording_that_breaks_off_has_been_read_all_the_same(seen: Browser, tmp_path: Path) -> None:
+    golden = (Path(__file__).parents[1] / "recordings" / "a3-text-ping-to-json-reader.jsonl").read_bytes()
+    torn = tmp_path / "torn.jsonl"
+    torn.write_bytes(golden[: golden.index(b'"kind":"frame"') + 400])
+    with opened(torn) as link:
+        page = seen.open(link)
+        page.locator("summary", has_text="1 note").click()
+        expect(page.get_by_text("the file breaks off within its last line")).to_be_visible()
+        expect(page.locator(".top")).not_to_contain_text("reading")
+        page.locator(".lane").first.click()
+        expect(page.locator(".verdict h2")).not_to_contain_text("not read to its end yet")

@@ -57,8 +57,8 @@ export function follow(store) {
 
   // Without a socket: whether more is to be expected.
   const unfinished = () => {
-    const { loaded, live, indexed, size, problem } = store.state;
-    return !loaded || live || indexed < size || problem !== null;
+    const { loaded, live, complete, indexed, size, problem } = store.state;
+    return !loaded || live || (!complete && indexed < size) || problem !== null;
   };
 
   const connect = () => {

@@ -124,9 +124,9 @@ export function ending(connection) {
  * @param {import("./store.js").Connection} connection
  * @param {import("./store.js").State} state
  */
-export function account(connection, { live, indexed, size }) {
+export function account(connection, { live, complete, indexed, size }) {
   if (connection.ended === null && live) return connection.opened === null ? "waiting for the handshake's answer" : "open";
-  if (connection.ended === null && indexed < size) return "not read to its end yet";
+  if (connection.ended === null && !complete && indexed < size) return "not read to its end yet";
   return connection.sentence || ending(connection);
 }
 

@@ -24,7 +24,7 @@ export function Header({ store }) {
   const problem = useStore(store, (state) => state.problem);
   const notes = useStore(store, (state) => state.notes);
   const tab = useStore(store, (state) => state.tab);
-  const reading = useStore(store, (state) => state.loaded && state.indexed < state.size && !(state.live && state.size - state.indexed < 1e6)
+  const reading = useStore(store, (state) => state.loaded && !state.complete && state.indexed < state.size && !(state.live && state.size - state.indexed < 1e6)
     ? Math.floor((100 * state.indexed) / state.size) : -1);
   const loops = useStore(store, (state) => state.loops);
   useEffect(() => {
