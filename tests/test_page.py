@@ -308,6 +308,16 @@ def test_thousands_of_lanes(page: Any) -> None:
     page.wait_for_selector("#lane-3000[aria-posinset='1']")
 
 
+@pytest.mark.parametrize("page", ["many"], indirect=True)
+def test_numbers_are_whole_however_long(page: Any, seen: Browser) -> None:
+    for width in (1440, 600):
+        page.set_viewport_size({"width": width, "height": 900})
+        seen.settle()
+        for each in page.locator(".lane-number").all()[:3]:
+            assert re.fullmatch(r"[23]\d{3}", each.inner_text())
+            assert each.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
 def test_dark_and_narrow(page: Any, seen: Browser) -> None:
     contrast = "(await import('./page/palette.js')).palette()"
     for scheme in ("light", "dark"):
