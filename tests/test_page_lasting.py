@@ -156,3 +156,25 @@ def test_a_recording_that_breaks_off_has_been_read_all_the_same(seen: Browser, t
         expect(page.locator(".top")).not_to_contain_text("reading")
         page.locator(".lane").first.click()
         expect(page.locator(".verdict h2")).not_to_contain_text("not read to its end yet")
+
+
+def test_nothing_is_wider_than_a_narrow_window(seen: Browser, backend: RawServer) -> None:
+    with HangupProxy(backend.url, "--filter", "drop-heartbeat side=client") as proxy:
+        proxy.wait_for("control on")
+        dropped(proxy, "/loop", 3)
+        page = seen.open(shown(proxy))
+        try:
+            page.set_viewport_size({"width": 320, "height": 740})
+            if not page.locator(".drawer").count():
+                page.get_by_role("button", name="Panels").click()
+            expect(page.get_by_role("tab", name="Filters")).to_contain_text("1 on", timeout=WAIT)
+            page.locator(".lane").first.click()
+            seen.settle()
+            assert page.evaluate("document.documentElement.scrollWidth") == 320
+            page.get_by_label("JSON path").fill("$.none==1")
+            nothing = page.get_by_text("Nothing matches.")
+            expect(nothing).to_be_visible(timeout=WAIT)
+            above, note = page.locator(".entries-count").bounding_box(), nothing.bounding_box()
+            assert above["y"] + above["height"] <= note["y"]
+        finally:
+            page.set_viewport_size({"width": 1280, "height": 720})
