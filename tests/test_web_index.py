@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 import recorded as rec
 from hangup.diagnosis.diagnose import diagnose
 from hangup.errors import ForeignRecording, RecordingError
+from hangup.filters import guard
 from hangup.recording import events as ev
 from hangup.recording import journal, loops
 from hangup.recording.account import Ledger
 from hangup.recording.events import AnyEvent
-from hangup.web import guard, overview
+from hangup.web import overview
 from hangup.web.index import Entries, Track, beats
 from hangup.web.queries import ask
 from hangup.web.query import QueryError

@@ -26,7 +26,7 @@ from wsproto.events import TextMessage
 from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy, Settings
 from hangup.recording import journal
-from hangup.recording.events import Note
+from hangup.recording.events import FilterEvent, Note
 from hangup.web.access import BASE
 from hangup.web.feed import LIMIT, Feed
 from hangup.web.pages import FILE, FOLDER, TYPES, sources
@@ -508,6 +508,24 @@ def test_there_is_one_process_that_reads_and_it_is_not_in_the_way(running: Runni
     while (answer := running.browser.get("api/overview")).status != 200 or readers(os.getpid()) == [reader]:
         assert answer.status in (200, 503) and time.monotonic() < until
     assert len(readers(os.getpid())) == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
+@pytest.mark.parametrize("match", ["regex=^(a+)+$", "json=$.a~^(a+)+$", "json=$[?search(@,'^(a+)+$')]"])
+def test_no_regular_expression_stops_the_traffic(match: str) -> None:
+    with RawServer() as server, HangupProxy(server.url) as proxy:
+        proxy.wait_for("control on")
+        client, upstream = open_websocket(proxy.address, "/ws"), server.accept("/ws")
+        remote_of(proxy).post("filters/add", filter=f"drop {match}")
+        said = b"a" * 64 + b"!" if match.startswith("regex") else b'{"a":"%s!"}' % (b"a" * 64)
+        for payload in (said, b"{}"):
+            there = frames.frame(TEXT, payload, mask=MASK)
+            client.send(there)
+            assert upstream.take(len(there)) == there
+        assert len(remote_of(proxy).get("filters")["filters"]) == 1
+        proxy.stop()
+        (failed,) = [each for each in proxy.events() if isinstance(each, FilterEvent) and each.action == "error"]
+        assert "still at it" in failed.note
 
 
 def test_a_name_longer_than_any_file_has(running: Running) -> None:

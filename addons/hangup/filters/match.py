@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Context, Filter, Kind
+from hangup.filters.guard import guarded, searches
 from hangup.filters.json_test import parse_screen, parse_test
 from hangup.filters.values import Range, Seconds
 from hangup.recording.events import Side
@@ -152,9 +153,10 @@ def _checks(match: Selecting, totals: tuple[tuple[Side, int], ...] | None) -> li
         checks.append(lambda item: contains in item.data)
     if match.regex is not None:
         search = re.compile(match.regex).search
-        checks.append(lambda item: search(_text(item)) is not None)
+        checks.append(guarded(lambda item: search(_text(item)) is not None))
     if match.json is not None:
-        checks.append(parse_test(match.json))
+        test = parse_test(match.json)
+        checks.append(guarded(test) if searches(match.json) else test)
     return checks
 
 
@@ -164,7 +166,7 @@ def _screen(match: Selecting) -> Screen | None:
         return lambda opcode, data: data == text
     if (contains := match.contains) is not None:
         return lambda opcode, data: contains in data
-    if match.json is not None:
+    if match.json is not None and not searches(match.json):
         return parse_screen(match.json)
     if (size := match.size) is not None:
         return lambda opcode, data: len(data) in size

@@ -11,10 +11,10 @@ from msgspec import Struct, field
 
 from hangup.errors import FilterError
 from hangup.filters.base import read_json
+from hangup.filters.guard import TooLong, guarded
 from hangup.filters.json_test import parse_test
 from hangup.recording.events import AnyEvent, FilterEvent, Frame, Handshake, Log, Note, Part, Raw
 from hangup.web import wording
-from hangup.web.guard import Guard, TooLong
 from hangup.web.index import HEARTBEAT, OTHER, PROBLEM, Lane
 from hangup.web.query import Answer, OfConnection, QueryError, describe, numbers
 from hangup.web.recorded import Recorded
@@ -174,11 +174,8 @@ class FindQuery(OfConnection):
     def answer(self, recorded: Recorded) -> Answer:
         lane = self.lane(recorded)
         total = len(recorded.index.entries(lane))
-        guard = Guard()
         try:
-            fits = self._fits(guard)
-            with guard:
-                return self._search(recorded, lane, fits)
+            return self._search(recorded, lane, self._fits())
         except FilterError as error:
             problem = str(error).removeprefix("json=")
         except TooLong:
@@ -209,9 +206,9 @@ class FindQuery(OfConnection):
             return False
         return not (self.side and tick) or (byte & 1) == (self.side == "server")
 
-    def _fits(self, guard: Guard) -> Callable[[AnyEvent], bool]:
+    def _fits(self) -> Callable[[AnyEvent], bool]:
         path = self.path.strip()
-        test = parse_test(path) if path else None
+        test = guarded(parse_test(path)) if path else None
         needle = self.text.lower()
         side, opcode = self.side, self.opcode
 
@@ -223,7 +220,7 @@ class FindQuery(OfConnection):
                     return False
             if self.problems and not getattr(event, "problems", None):
                 return False
-            if test is not None and not (isinstance(event, Frame) and guard(test, _Item(_data(event)))):
+            if test is not None and not (isinstance(event, Frame) and test(_Item(_data(event)))):
                 return False
             return not needle or any(needle in text.lower() for text in _texts(event))
 
