@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import websockets
 
+from hangup.cli.demo_bisect import cured
 from hangup.recording import events
 from hangup.recording.account import Connection, Ledger
 from hangup.recording.stability import failed_signs
@@ -200,3 +201,12 @@ def test_the_fixture(tmp_path: Path) -> None:
         timeout=120,
     )
     assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_what_was_open_when_the_cure_came_is_watched_too() -> None:
+    """It may be the only connection there is: the page reconnects no more."""
+    lives = ledger((0.0, 0.4), (0.9, 1.3), (1.8, None))
+    assert [c.conn for c in cured(lives, 2.0)] == [3] and failed_signs(cured(lives, 2.0), 6.0) == []
+    lives = ledger((0.9, 2.1), (2.6, None))
+    assert [c.conn for c in cured(lives, 2.0)] == [2], "the ping was under way already"
+    assert failed_signs(cured(ledger((0.9, 1.3)), 2.0), 6.0) == ["no connection came"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from hangup.experiment.reading import Reading
 from hangup.peer.demo import Backend, frontend
 from hangup.proxy.backend import Follower
 from hangup.proxy.run import Proxy, Settings
+from hangup.recording.account import Connection
 from hangup.recording.stability import failed_signs
 from hangup.wire.url import parse_target
 
@@ -83,12 +85,18 @@ async def _cured(proxy: Proxy, cure: list[str], serving: asyncio.Task[None], con
         proxy.filters.add(text, since)
     console.print(Text("\nthe cure is in force; does the page hold?", "bold"))
     await asyncio.wait([serving], timeout=HOLDS)
-    signs = failed_signs((c for c in recorder.sums() if c.first_seen >= since), recorder.now())
+    signs = failed_signs(cured(recorder.sums(), since), recorder.now())
     for sign in signs:
         console.print(Text(f"  no: {sign}", "red"))
     if not signs:
         console.print(Text("  yes: one connection, open and talking", "green"))
     return signs
+
+
+def cured(connections: Iterable[Connection], since: float) -> list[Connection]:
+    """Those that lived under a cure that is in force ``since`` then (seconds): what was opened later, and what was open
+    already and is still. What ended may have had from before what it died of."""
+    return [c for c in connections if c.first_seen >= since or (c.opened is not None and c.ended is None)]
 
 
 async def _either(serving: asyncio.Task[None], event: asyncio.Event, timeout: float | None) -> None:
