@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import recorded
+from hangup.recording import events as ev
 from harness import DEADLINE
 from harness.peers import Peer, RawServer, open_websocket
 from harness.proxies import HangupProxy
@@ -178,3 +180,13 @@ def test_nothing_is_wider_than_a_narrow_window(seen: Browser, backend: RawServer
             assert above["y"] + above["height"] <= note["y"]
         finally:
             page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_of_a_message_too_large_to_be_kept_it_is_said_that_these_are_the_bytes_on_the_wire(
+    seen: Browser, tmp_path: Path
+) -> None:
+    frame = ev.Frame(at=0.1, conn=1, n=1, side="server", rsv=4, base64=b"\xec\xc2", message_length=4_000_000)
+    with opened(recorded.write(tmp_path / "large.jsonl", [recorded.handshake(), frame])) as link:
+        page = seen.open(link)
+        page.locator(".list .row", has_text="text").click()
+        expect(page.locator(".entry")).to_contain_text("The whole message has 3.8 MiB, too much to be kept inflated")

@@ -85,6 +85,8 @@ function Body({ entry, connection }) {
     <dl class="facts">
       ${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd><bdi>${visible(String(value), 2000)}</bdi></dd></div>`)}
     </dl>
+    ${entry.message_length && html`<p class="note">The whole message has ${size(entry.message_length)}, too much to be kept${
+      entry.rsv & 4 ? " inflated" : ""}: this is what the frame has on the wire.</p>`}
     ${entry.truncated && html`<p class="note">Only the beginning is shown; the recording has it all.</p>`}
     ${SAYS.has(entry.kind) && html`<${Payload} text=${entry.text ?? null} base64=${entry.base64 ?? null} />`}
   </div>`;
