@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -90,8 +91,10 @@ def test_what_the_server_said_otherwise_is_shown(tmp_path: Path) -> None:
         peer.expect_frames(1)
 
     with serving(other) as server:
-        done = hangup("replay", path, server.url, "--record", str(tmp_path / "out"), "--speed", "max")
+        done = hangup("replay", path, server.url, "--record", str(tmp_path / "my runs"), "--speed", "max")
         _, report = replay(path, server)
+    command = shlex.split(done.stdout.partition("every frame: hangup ")[2])
+    assert hangup(*command).stdout.count("welcome") == 1, "it can be pasted"
     assert "room:" in done.stdout and "lobby" in done.stdout and "attic" in done.stdout
     assert "2026-12-01" not in done.stdout, "times differ by nature"
     (message,) = report["messages"]

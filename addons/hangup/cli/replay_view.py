@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from math import isinf
 from pathlib import Path
@@ -70,7 +71,8 @@ def show(
         console.print(f"\n{same} of {plural(len(outcomes), 'connection')} ended as recorded")
     console.print()
     conn = outcomes[-1].live_conn
-    console.print(Text(f"every frame: hangup show {printable(str(path))} --conn {conn}", "dim"), soft_wrap=True)
+    command = f"hangup show {shlex.quote(str(path))} --conn {conn}"
+    console.print(Text(f"every frame: {printable(command)}", "dim"), soft_wrap=True)
 
 
 def _outcome(console: Console, outcome: Outcome) -> None:
