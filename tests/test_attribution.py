@@ -126,7 +126,7 @@ def test_silence_ends_nothing() -> None:
         proxy.stop()
         (silent,) = proxy.show()["connections"]
     assert (silent["ending"]["by"], silent["ending"]["how"]) == ("server", "fin")
-    assert silent["lifetime"] > 1
+    assert silent["lifetime"] > 2
 
 
 # Endings before there was a connection ----------------------------------------------------------------------

@@ -101,8 +101,11 @@ class Running:
 
     def caught_up(self) -> dict[str, Any]:
         """The overview, once all that was written so far is in it."""
-        size = self.within(lambda: (self.recorder.journal.flush(), self.recorder.path.stat().st_size))[1]
         until = time.monotonic() + DEADLINE
+        self.within(self.recorder.journal.flush)
+        while self.within(lambda: self.recorder.journal.behind):  # a thread of its own writes
+            assert time.monotonic() < until
+        size = self.recorder.path.stat().st_size
         while True:
             overview: dict[str, Any] = self.browser.json("overview")
             if overview["indexed"] >= size:

@@ -99,7 +99,7 @@ def measure() -> list[Row]:
 
 
 def measure_silence() -> Row:
-    """Nobody says anything for longer than mitmproxy's ``tcp_timeout``, here a second instead of ten minutes."""
+    """Nobody says anything for longer than mitmproxy's ``tcp_timeout``, here two seconds instead of ten minutes."""
     with RawServer() as server:
         direct = play_silence(server.address, server)
         with stock_proxy(server, IMPATIENT_MITMDUMP) as (mitmdump, verdicts):
@@ -114,12 +114,12 @@ def measure_silence() -> Row:
 
 
 def play_silence(address: Address, server: RawServer) -> Played:
-    """Open a connection and wait for more than the second that the impatient proxies wait."""
+    """Open a connection and wait for longer than the two seconds that the impatient proxies wait."""
     client = open_websocket(address, "/")
     upstream = server.accept("/")
     try:
-        for peer in (client, upstream):
-            peer.wait_end(1.5)
+        client.wait_end(3)
+        upstream.wait_end(0.5)
     except AssertionError:
         pass
     played = Played(describe(client), describe(upstream))

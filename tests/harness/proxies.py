@@ -30,13 +30,13 @@ from mitmproxy.proxy import server
 
 class Impatient(server.TimeoutWatchdog):
     def __init__(self, timeout, callback):
-        super().__init__(1, callback)
+        super().__init__(2, callback)
 
 server.TimeoutWatchdog = Impatient
 """
 IMPATIENT_HANGUP = [*HANGUP[:-1], _IMPATIENCE + HANGUP[-1]]
 IMPATIENT_MITMDUMP = [*MITMDUMP[:-1], _IMPATIENCE + MITMDUMP[-1]]
-"""The same on a mitmproxy that closes what is silent for a second, instead of ten minutes."""
+"""The same on a mitmproxy that closes what is silent for two seconds, instead of ten minutes."""
 
 
 @functools.cache
