@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, spread, steadiness
@@ -71,6 +72,12 @@ def _odd(shape: Shape) -> bool:
     return not shape.json and shape.opcode == "text"
 
 
+def _speaks_json(lives: list[Life]) -> bool:
+    """Whether some client says something in JSON, or nothing at all: else text that is none is what the two speak."""
+    said = [shape for life in lives for shape in life.trace.client.shapes]
+    return not said or any(shape.json for shape in said)
+
+
 def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     """The client closes right after a message of the server."""
     found = reaction(case, "server")
@@ -90,7 +97,7 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         if nan.fatal >= 0.7 * nan.hits:
             throws.says(3.5, "the last message holds NaN or Infinity, which JSON.parse refuses", cites)
             churn.says(-2.5, "the last message is no JSON that a browser can read")
-        elif odd.fatal >= 0.7 * odd.hits and (contrast.mostly_json or not odd.safe_all):
+        elif odd.fatal >= 0.7 * odd.hits and (contrast.mostly_json or not odd.safe_all and _speaks_json(lives)):
             throws.says(
                 2.6 + max(odd.weight, 0.0) * 0.4,
                 f"the last message is not JSON ({shape.text})" + (", all others are" if odd.safe_all else ""),
@@ -123,11 +130,18 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         else:
             churn.says(-2.5, f"the client waited {words} before it opened the next one")
             throws.says(0.4, f"the client waited {words} before it tried again, as after an error")
+    if case.mode == "close" and all(life.code == 1000 and not life.reason for life in lives):
+        for hypothesis in (throws, churn):
+            hypothesis.says(-2.5, "the client itself closed with code 1000, as one that is done", cite_all(lives))
     if case.mode == "close" and all(life.code in (None, 1000, 1001, 1005) for life in lives):
         churn.says(0.6, "the client closed in order, without an error")
     elif case.mode == "cut":
         churn.says(-1.0, "the client cut the connection without a close frame")
-    if len(lives) >= 3:
+    at_once = _at_once(lives)
+    if at_once > 2 and len(lives) <= 2 * at_once:
+        for hypothesis in (throws, churn):
+            hypothesis.says(-2.5, f"{at_once} were open at once: so many clients, and none that comes again and again")
+    elif len(lives) >= 3:
         churn.says(0.3, "again and again")
     else:
         churn.says(-0.8, "so far it happened only once or twice")
@@ -136,6 +150,13 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         churn.says(-2.0, "the close code names an error")
     yield throws
     yield churn
+
+
+def _at_once(lives: list[Life]) -> int:
+    """How many of them were open at the same time, at most."""
+    changes = [(life.opened, 1) for life in lives if life.opened is not None]
+    changes += [(life.end, -1) for life in lives if life.opened is not None and life.end is not None]
+    return max(accumulate(change for _, change in sorted(changes)), default=0)
 
 
 def _waiting(life: Life) -> float:
