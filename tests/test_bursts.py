@@ -35,4 +35,7 @@ def test_many_that_close_with_1000_are_blamed_for_nothing(said: str, at_once: bo
     for conn in range(1, 61):
         events += visit(conn, 1.0 + (random.uniform(0, 0.05) if at_once else conn * 0.15), said, random)
     report = diagnose(recorded.HEADER, sorted(events, key=lambda event: event.at))
-    assert report.category in ("unknown", "none") or report.confidence < 0.5, (report.verdict, report.confidence)
+    if at_once:
+        assert report.category in ("unknown", "none"), (report.verdict, report.confidence)
+    else:  # an effect that runs again looks just so
+        assert report.category in ("unknown", "none") or report.confidence <= 0.7, (report.verdict, report.confidence)

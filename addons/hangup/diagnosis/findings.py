@@ -95,6 +95,8 @@ class Hypothesis:
         self.adds = adds
         """Whether this is only evidence for what other rules came up with: its score is added to theirs."""
         self.evidence: list[Evidence] = []
+        self.most = 1.0
+        """As sure as one can be of it from a recording, whatever the rivals."""
 
     @property
     def category(self) -> str:
@@ -111,6 +113,7 @@ class Hypothesis:
 
     def merge(self, other: Hypothesis) -> None:
         """Takes over what another rule found for the same verdict: the better case counts, evidence is added."""
+        self.most = min(self.most, other.most)
         if other.adds:
             self.score += other.score
         elif other.score > self.score:

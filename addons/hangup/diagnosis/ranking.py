@@ -98,6 +98,7 @@ class Ranking:
         # Two names of one thing do not compete.
         pairs = zip(self.ranked, self.shares, strict=True)
         sure = worth(min(1.0, sum(share for h, share in pairs if h is first or h.verdict in first.also)))
+        sure = min(sure, first.most)
         # Whether it is the ping or its form that kills, only an experiment can tell: dropped or rewritten?
         return min(sure, UNTRIED) if first.verdict == "message/not-json" and BEAT in first.also else sure
 

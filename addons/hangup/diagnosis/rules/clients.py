@@ -19,6 +19,12 @@ from hangup.recording.units import duration
 AT_ONCE = 0.05
 """Seconds within which a new connection is part of the same step as the end of the old one."""
 
+DONE = 0.7
+"""As sure as one can be that a client fails which closes with 1000: it may just have got what it wanted."""
+
+CROWD = 0.15
+"""The same of many clients that come once each."""
+
 SOON = 0.12
 """The same on a busy machine."""
 
@@ -133,6 +139,7 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     if case.mode == "close" and all(life.code == 1000 and not life.reason for life in lives):
         for hypothesis in (throws, churn):
             hypothesis.says(-2.5, "the client itself closed with code 1000, as one that is done", cite_all(lives))
+            hypothesis.most = DONE
     if case.mode == "close" and all(life.code in (None, 1000, 1001, 1005) for life in lives):
         churn.says(0.6, "the client closed in order, without an error")
     elif case.mode == "cut":
@@ -141,6 +148,7 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     if at_once > 2 and len(lives) <= 2 * at_once:
         for hypothesis in (throws, churn):
             hypothesis.says(-2.5, f"{at_once} were open at once: so many clients, and none that comes again and again")
+            hypothesis.most = CROWD
     elif len(lives) >= 3:
         churn.says(0.3, "again and again")
     else:
