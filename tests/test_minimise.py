@@ -87,6 +87,22 @@ def test_a_payload_shrinks_to_what_matters() -> None:
     assert found == b'{"client":{"tags":[]}}' and tried <= 120
 
 
+def test_what_a_message_says_is_found_among_messages_that_are_well_formed() -> None:
+    """Where a key that is missing kills, so would text that is no JSON; but that is another cause."""
+
+    def fails(data: bytes) -> bool:
+        try:
+            return "page" not in json.loads(data)
+        except ValueError:
+            return True
+
+    message = json.dumps({"type": "ping", "data": {"at": [1, 2, 3]}}).encode()
+    assert search(minimise_payload(message, text=True), fails)[0] == b""
+    assert search(minimise_payload(message, text=True, well_formed=True), fails)[0] == b"{}"
+    assert search(minimise_payload(b"no JSON", text=True, well_formed=True), lambda d: b"J" in d)[0] == b"J"
+
+
+
 def test_a_payload_that_is_no_json_shrinks_as_text_and_stays_text() -> None:
     def fails(data: bytes) -> bool:
         return "é" in data.decode()

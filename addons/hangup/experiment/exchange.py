@@ -127,7 +127,7 @@ def _smaller(arms: Arms, verdict: Verdict) -> Search[None]:
     else:
         # What is in a message matters where a message may be the cause.
         contents = verdict.trigger == "frame" or verdict.verdict.startswith("unknown")
-        yield from shrinking.shrink(arms, size=verdict.verdict == "message/oversize", count=not contents)
+        yield from shrinking.shrink(arms, verdict.verdict, count=not contents)
     minimal = arms.verdict.minimal
     if minimal is not None and not minimal.frames and verdict.cure:
         minimal.neighbour = f"with {verdict.cure} it survives"

@@ -100,8 +100,7 @@ class _Search:
         if explanation.trigger in ("time", "count"):
             yield from find_timers(self.arms)
         if self.minimise and explanation.trigger in ("frame", "count"):
-            size = explanation.verdict == "message/oversize"
-            yield from shrink(self.arms, size=size, count=explanation.trigger == "count")
+            yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
 
     # The control.
 

@@ -17,9 +17,13 @@ R = TypeVar("R")
 PAYLOAD_TRIES = 40
 
 
-def shrink(arms: Arms, *, size: bool, count: bool) -> Search[None]:
-    """Finds the smallest failing exchange. With ``size`` it is the size of a message that matters, with ``count`` how
-    many there are."""
+WELL_FORMED = ("message/schema", "message/unknown-type", "message/vocabulary-mismatch", "message/init-missing")
+"""Verdicts on what a message says: what is no JSON any more would fail for another cause."""
+
+
+def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[None]:
+    """Finds the smallest exchange that fails for what ``verdict`` says; with ``count`` what matters is how many
+    messages there are."""
     case = arms.case
     guesses = [f.n for f in ([case.suspect] if case.suspect else []) + case.beats[-1:]]
     asking = minimise_frames([f.n for f in case.frames], dict.fromkeys(guesses))
@@ -32,10 +36,10 @@ def shrink(arms: Arms, *, size: bool, count: bool) -> Search[None]:
     frame = next(f for f in case.frames if f.n == frames[0])
     minimal.payload, minimal.opcode = frame.payload, frame.opcode
     minimal.neighbour = "without this frame it survives"
-    if size:
+    if verdict == "message/oversize":
         yield from _limit(arms, frame, minimal)
     else:
-        yield from _payload(arms, frame, minimal)
+        yield from _payload(arms, frame, minimal, verdict in WELL_FORMED)
 
 
 def fewest(arms: Arms, trial: Trial) -> Search[Trial]:
@@ -57,11 +61,11 @@ def fewest(arms: Arms, trial: Trial) -> Search[Trial]:
         return make(stop.value)
 
 
-def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
+def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal, well_formed: bool) -> Search[None]:
     def trial(payload: bytes) -> Trial:
         return Trial("payload", frames=(frame.n,), edits=((frame.n, Edit(payload)),))
 
-    asking = minimise_payload(frame.payload, text=frame.text, most=PAYLOAD_TRIES)
+    asking = minimise_payload(frame.payload, text=frame.text, well_formed=well_formed, most=PAYLOAD_TRIES)
     survivors: list[bytes] = []
     payload = yield from _ask(arms, asking, trial, survivors)
     minimal.payload = payload
