@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from hangup.recording import journal
 from harness import DEADLINE
 from harness.asking import Browser, ask
 from harness.programs import Program
-from harness.proxies import HANGUP, hangup
+from harness.proxies import HANGUP, HangupProxy, hangup
 
 GOLDEN = Path(__file__).parents[1] / "recordings" / "a3-text-ping-to-json-reader.jsonl"
 
@@ -174,6 +175,18 @@ def test_what_cannot_be_opened(tmp_path: Path, words: list[str], said: str) -> N
     done = hangup("open", *words, "--no-browser", check=False, cwd=tmp_path)
     assert done.returncode in (1, 2) and said in done.stderr and done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_another_link_to_the_page_of_the_running_proxy() -> None:
+    with HangupProxy("ws://127.0.0.1:9") as proxy:
+        proxy.wait_for(r"page: http")
+        link = re.search(r"page: (http://\S+)", hangup("open", "--live", "--no-browser").stdout)
+        assert link is not None and Browser(link[1]).json("overview")["live"]
+        done = hangup("open", "--live", GOLDEN, check=False)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1
+        proxy.stop()
+    done = hangup("open", "--live", "--no-browser", check=False)
+    assert done.returncode == 1 and "no proxy runs" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_help_has_examples() -> None:

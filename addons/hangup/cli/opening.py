@@ -15,7 +15,7 @@ import click
 
 from hangup.cli.screen import console, tell
 from hangup.cli.sources import Source, opened
-from hangup.errors import RecordingError
+from hangup.errors import RecordingError, UsageError
 from hangup.recording import events
 from hangup.recording.journal import newest
 from hangup.recording.reader import Reader
@@ -28,6 +28,7 @@ Examples:
   hangup open                                 the newest in recordings/
   hangup open run.har                         what a browser has exported
   hangup open run.jsonl --web 127.0.0.1:8100 --no-browser
+  hangup open --live                          the page of the running proxy, in another browser
 """
 
 
@@ -37,7 +38,8 @@ Examples:
     "--web", metavar="HOST:PORT", show_default="127.0.0.1:9001, or the next free", help="Where; on loopback only."
 )
 @click.option("--no-browser", is_flag=True, help="Only print the link.")
-def open_(recording: str | None, web: str | None, no_browser: bool) -> None:
+@click.option("--live", is_flag=True, help="Another link to the page of the running proxy, instead of a recording.")
+def open_(recording: str | None, web: str | None, no_browser: bool, live: bool) -> None:
     """Show a recording in the browser: its timeline, every frame, and why it ended.
 
     RECORDING is a file of any format that hangup reads, or - for standard input. Nothing can be changed there, and
@@ -45,6 +47,11 @@ def open_(recording: str | None, web: str | None, no_browser: bool) -> None:
     """
     from hangup.web.server import bind
 
+    if live:
+        if recording is not None or web is not None:
+            raise UsageError("--live opens the page that is there: it takes no recording and no --web")
+        _open_live(browse=not no_browser)
+        return
     if recording is None:
         recording = str(newest(FOLDER))
     with ExitStack() as stack:
@@ -55,6 +62,15 @@ def open_(recording: str | None, web: str | None, no_browser: bool) -> None:
         for each in sockets:
             stack.callback(each.close)
         asyncio.run(_serve(sockets, path, source.name, browse=not no_browser))
+
+
+def _open_live(*, browse: bool) -> None:
+    from hangup.web.client import find
+
+    link = str(find().post("link")["link"])
+    console().print(f"page: {link}", soft_wrap=True, markup=False)
+    if browse and not webbrowser.open(link):
+        tell("no browser could be started: open the link yourself")
 
 
 @contextmanager

@@ -307,8 +307,8 @@ _HEAD = '<!doctype html><title>hangup</title><link rel="icon" href="data:,">'
 _SHUT = "This page opens by the link that hangup has printed, which lets one browser in, once."
 _USED = (
     "A link lets in once, and this one has been used. "
-    f'The browser that used it finds the page <a href="{BASE}">here</a>; in another one, <code>hangup open</code> '
-    "shows the recording, also while it is being written."
+    f'The browser that used it finds the page <a href="{BASE}">here</a>; <code>hangup open --live</code> '
+    "lets another one in, <code>hangup open RECORDING</code> shows what is recorded."
 )
 
 
