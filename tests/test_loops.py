@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ import recorded
 from hangup.recording import events as ev
 from hangup.recording import loops
 from hangup.recording.account import Ledger
+from hangup.recording.journal import read
 from hangup.recording.loops import Loop, find
 from recorded import end, handshake
 
@@ -216,3 +218,12 @@ def test_every_run_of_short_ones_is_one_loop(lifetimes: list[float], gaps: list[
     assert loop.count == len(lifetimes) and len(loop.gaps) == loop.count - 1
     assert loop.gaps == pytest.approx(gaps[: loop.count - 1], abs=1e-5)
     assert loop.lifetimes == pytest.approx(lifetimes, abs=1e-5)
+
+
+def test_what_was_open_when_hangup_was_stopped_is_not_one_that_dropped() -> None:
+    """One restart of the backend: two connections that it ends, or refuses, and one that lives on, are no loop."""
+    golden = Path(__file__).parents[1] / "recordings" / "healthy-one-restart.jsonl"
+    ledger = Ledger()
+    for event in read(golden):
+        ledger.feed(event)
+    assert loops.find(ledger.connections.values()) == []

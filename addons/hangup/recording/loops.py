@@ -78,7 +78,7 @@ class Loop(Struct):
         else:
             fate = f"each lived {duration(self.median_lifetime)}"
             if self.how != "none":
-                mostly = "" if self.alike == self.count else f"{self.alike} times "
+                mostly = "" if self.alike == self.count else "once " if self.alike == 1 else f"{self.alike} times "
                 fate += f", ended {mostly}by the {self.ended_by} ({_HOWS[self.how]})"
             if self.failed:
                 fate += f" ({plural(self.failed, 'handshake')} failed)"
@@ -186,15 +186,23 @@ def _runs(chain: list[Connection], client: str, path: str, now: float, short: fl
     loops = []
     run: list[Connection] = []
     for connection in [*chain, None]:
-        if connection is not None and _short(connection, short):
+        # That hangup was stopped says nothing of the one that was open then.
+        stopped = connection is not None and connection is chain[-1] and _stopped(connection)
+        if connection is not None and not stopped and _short(connection, short):
             run.append(connection)
             continue
         # Still open, but not long enough to tell: the run is neither continued nor over.
-        open_yet = connection is not None and connection.ended is None and now - _asked(connection) <= short
+        open_yet = connection is not None and (
+            _short(connection, short) if stopped else connection.ended is None and now - _asked(connection) <= short
+        )
         if len(run) >= minimum:
             loops.append(_loop(run, client, path, now, short, None if open_yet else connection, open_yet))
         run = []
     return loops
+
+
+def _stopped(connection: Connection) -> bool:
+    return not connection.refused and connection.ending.by == "proxy" and not connection.ending.filter
 
 
 def _short(connection: Connection, short: float) -> bool:
