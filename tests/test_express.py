@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangup.recording import events
-from hangup.recording.express import Lane
+from hangup.recording.express import Lane, Simple
 from hangup.session import Session
 from hangup.wire.deflate import Params
 from hangup.wire.frames import header
@@ -82,9 +82,11 @@ def test_what_looks_like_a_frame_after_what_is_none_is_none() -> None:
 def test_simple_frames_are_taken_and_the_rest_is_left() -> None:
     key = b"\x01\x02\x03\x04"
     simple = [frame(0x81, b'{"a": "\\u00e9"}', key), frame(0x82, b"\x00\xff", key), frame(0x81, b"x" * 126, key)]
-    pos, n, size, lines = Lane(3, "client", mask).run(b"".join([*simple, frame(0x89, b"", key)]), 0, 10, 1.5)
-    assert (pos, n, size) == (sum(map(len, simple)), 13, 15 + 2 + 126)
-    taken = [events.decode(line) for line in lines.splitlines()]
+    lane = Lane(3, "client", mask)
+    frames, passed = list[Simple](), list[int]()
+    pos, size = lane.scan(b"".join([*simple, frame(0x89, b"", key)]), 0, frames, None, passed)
+    assert (pos, size, passed) == (sum(map(len, simple)), 15 + 2 + 126, [0, 1, 2])
+    taken = [events.decode(line) for line in lane.lines(frames, 10, 1.5).splitlines()]
     assert [(e.n, e.opcode, e.payload) for e in taken if isinstance(e, events.Frame)] == [
         (11, "text", b'{"a": "\\u00e9"}'),
         (12, "binary", b"\x00\xff"),

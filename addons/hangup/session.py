@@ -92,14 +92,10 @@ class Direction:
 
     def _express(self, data: bytes, pos: int, at: float) -> int:
         """Takes the simple frames at ``pos``; returns where something else begins."""
-        session, lane = self.session, self.lane
-        assert lane is not None and session.emit_lines is not None
-        before = session.n
-        pos, session.n, size, lines = lane.run(data, pos, before, at)
-        if lines:
-            self._took(session.n - before, size, lane.last_opcode, at)
-            session.emit_lines(lines)
-        return pos
+        scanned = self.scan(data, pos, at, None)
+        if scanned.frames:
+            self.session.write(self, scanned.frames, scanned.n, at)
+        return scanned.stop
 
     def scan(self, data: bytes, pos: int, at: float, screen: Screen | None) -> Scanned:
         """Takes the simple frames at ``pos`` and counts them; they are still to be written down."""

@@ -18,8 +18,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -89,7 +89,8 @@ class Proxy:
     def assert_stable(self, seconds: float = 3.0) -> None:
         """Waits ``seconds``; then a connection must have been open longer than two seconds and be open still, with
         messages in both directions, and none may have reconnected."""
-        time.sleep(seconds)
+        with suppress(subprocess.TimeoutExpired):  # its end would be the end of the waiting, too
+            self._process.wait(seconds)
         signs = self.failed_signs()
         assert not signs, f"not stable: {'; '.join(signs)} (hangup why {self.recording})"
 

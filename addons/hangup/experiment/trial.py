@@ -23,7 +23,7 @@ class Trial(Struct, frozen=True):
     """One connection, or ``clients`` of them at once, or with ``stagger`` so many seconds one after the other.
 
     ``filters`` are text forms. ``frames`` are the numbers of the client's data frames that are sent, None for all.
-    ``edits`` change some of them. ``direct`` leaves the proxy out. ``patience`` is for how long (seconds from
+    ``edits`` change some of them. ``patience`` is for how long (seconds from
     opening) it must live to have survived, None for the usual. With ``otherwise`` it is only asked whether it ends as
     it was recorded: any other end will do to have survived, and one sooner than so many seconds after opening.
     """
@@ -33,7 +33,6 @@ class Trial(Struct, frozen=True):
     frames: tuple[int, ...] | None = None
     edits: tuple[tuple[int, Edit], ...] = ()
     clients: int = 1
-    direct: bool = False
     patience: float | None = None
     otherwise: float | None = None
     stagger: float = 0.0

@@ -67,84 +67,14 @@ class Lane:
         self._conn = conn
         self._client = side == "client"
         self._mask = mask
-        self.last_opcode = ""
-
-    def run(self, data: bytes, pos: int, n: int, at: float) -> tuple[int, int, int, bytes]:
-        """Takes frames from ``data`` at ``pos`` on, as long as they are of the simple kind and whole.
-
-        The last frame before had the number ``n``. Returns where it stopped, the number of the last frame, the payload
-        bytes that it saw, and the lines, each with its newline.
-        """
-        end = len(data)
-        client, mask, conn = self._client, self._mask, self._conn
-        taken: list[Struct] = []
-        append = taken.append
-        size = 0
-        opcode = 0
-        marked = 0x80 if client else 0
-        while end - pos > 2:
-            first = data[pos]
-            if first != _TEXT and first != _BINARY:
-                break
-            length = data[pos + 1] - marked
-            body = pos + 2
-            if 125 < length < 127:
-                body += 2
-                if body > end:
-                    break
-                length = int.from_bytes(data[pos + 2 : body], "big")
-                if length < 126:
-                    break
-            elif not 0 < length < 126:
-                break  # empty, very long, or the mask bit is not as it should be
-            key: bytes | None = None
-            if client:
-                body += 4
-                stop = body + length
-                if stop > end:
-                    break
-                key = data[body - 4 : body]
-                payload = mask(key, data[body:stop])
-            else:
-                stop = body + length
-                if stop > end:
-                    break
-                payload = data[body:stop]
-            if first == _TEXT:
-                try:
-                    text = payload.decode()
-                except UnicodeDecodeError:
-                    break
-                n += 1
-                if key is not None:
-                    append(_ClientText(at, conn, n, "client", key.hex(), text))
-                else:
-                    append(_ServerText(at, conn, n, "server", text))
-            else:
-                n += 1
-                append(self._binary(at, n, key, payload))
-            size += length
-            opcode = first
-            pos = stop
-        if opcode:
-            self.last_opcode = "text" if opcode == _TEXT else "binary"
-        return pos, n, size, _encode_lines(taken)
-
-    def _binary(self, at: float, n: int, key: bytes | None, payload: bytes) -> _Binary:
-        side = "client" if self._client else "server"
-        hexed = key.hex() if key is not None else None
-        try:
-            return _Binary(at, self._conn, n, side, "binary", hexed, payload.decode())
-        except UnicodeDecodeError:
-            return _Binary(at, self._conn, n, side, "binary", hexed, None, payload)
 
     def scan(
         self, data: bytes, pos: int, frames: list[Simple], screen: Screen | None, passed: list[int]
     ) -> tuple[int, int]:
-        """The first half of :meth:`run`, for when what is read is to be sent on before it is written down.
+        """Takes frames from ``data`` at ``pos`` on, as long as they are of the simple kind and whole.
 
-        Appends what it takes to ``frames``, and to ``passed`` the index of each that passes the ``screen`` (None: all);
-        returns where it stopped, and the payload bytes that it saw.
+        Appends them to ``frames``, and to ``passed`` the index of each that passes the ``screen`` (None: all); returns
+        where it stopped, and the payload bytes that it saw. They are written down by :meth:`lines`.
         """
         end = len(data)
         client, mask, append = self._client, self._mask, frames.append
@@ -165,7 +95,7 @@ class Lane:
                 if length < 126:
                     break
             elif not 0 < length < 126:
-                break
+                break  # empty, very long, or the mask bit is not as it should be
             if client:
                 body += 4
                 stop = body + length
@@ -194,7 +124,7 @@ class Lane:
         return pos, size
 
     def lines(self, frames: list[Simple], n: int, at: float) -> bytes:
-        """The second half: the lines of frames, of which the one before had the number ``n``."""
+        """The lines of frames, of which the one before had the number ``n``; each with its newline."""
         conn = self._conn
         taken: list[Struct] = []
         for first, key, payload, text, _, _ in frames:
@@ -206,3 +136,11 @@ class Lane:
             else:
                 taken.append(_ServerText(at, conn, n, "server", text))
         return _encode_lines(taken)
+
+    def _binary(self, at: float, n: int, key: bytes | None, payload: bytes) -> _Binary:
+        side = "client" if self._client else "server"
+        hexed = key.hex() if key is not None else None
+        try:
+            return _Binary(at, self._conn, n, side, "binary", hexed, payload.decode())
+        except UnicodeDecodeError:
+            return _Binary(at, self._conn, n, side, "binary", hexed, None, payload)
