@@ -13,6 +13,9 @@ settings.load_profile("hangup")
 
 # The workers of pytest-xdist say that their terminal has 80 columns; they have none, nor have the programs they start.
 os.environ.pop("COLUMNS", None)
+# Tests read what programs print. Where `CI` or `FORCE_COLOR` is set, Vite and others colour it without a terminal, too.
+os.environ.pop("FORCE_COLOR", None)
+os.environ["NO_COLOR"] = "1"
 
 LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "test_faults_direct")
 """The files that take longest, in the order in which they are begun: else one of them would run on alone at the end."""

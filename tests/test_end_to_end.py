@@ -112,7 +112,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         words = [*HANGUP, "run", *options, "--backend-log", str(log), "--", "npm", "run", "dev"]
         run = stack.enter_context(Program(words, environment=environment, cwd=node.WEB))
         link = run.wait_for(r"page: (http://\S+)")[1]
-        url = run.wait_for(r"Local:\s+(http://\S+?)(\x1b|\s)")[1]
+        url = run.wait_for(r"Local:\s+(http://\S+)")[1]
         there = frontend.context.browser
         assert there is not None
         page = there.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light").new_page()
