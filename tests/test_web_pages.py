@@ -525,9 +525,15 @@ def test_no_regular_expression_stops_the_traffic(match: str) -> None:
             there = frames.frame(TEXT, payload, mask=MASK)
             client.send(there)
             assert upstream.take(len(there)) == there
-        assert len(remote_of(proxy).get("filters")["filters"]) == 1
+        (filter,) = remote_of(proxy).get("filters")["filters"]
+        assert not filter["on"]
+        proxy.wait_for("failed and was passed over")
+        proxy.wait_for("filter off")
+        client.send(frames.frame(TEXT, said, mask=MASK))  # it is asked no more
+        assert upstream.take(len(said))
         proxy.stop()
-        (failed,) = [each for each in proxy.events() if isinstance(each, FilterEvent) and each.action == "error"]
+        added, failed, off = [each for each in proxy.events() if isinstance(each, FilterEvent)]
+        assert (added.action, failed.action, off.action) == ("add", "error", "off")
         assert "still at it" in failed.note
 
 

@@ -39,6 +39,7 @@ class Live:
         self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
         self.proxy: Proxy | None = None
         self._printed_end: set[int] = set()
+        self._printed_error: set[str] = set()
 
     def ready(self, proxy: Proxy, web: Server | None = None) -> None:
         """The proxy listens, and ``web`` beside it: says where, and what to paste."""
@@ -108,6 +109,12 @@ class Live:
             if connection.refused and connection.answered_by == "" and connection.error == ending.sentence:
                 return None  # the handshake's line has said it
             return stamp + name + Text(ending.sentence, style=COLOURS.get(ending.by, "white"))
+        if isinstance(event, events.FilterEvent) and event.action == "error":
+            if event.filter in self._printed_error:
+                return None
+            self._printed_error.add(event.filter)
+            what = f"{event.filter} failed and was passed over: {printable(event.note, 200)} (told once)"
+            return stamp + name + Text(what, style="red")
         if isinstance(event, events.FilterEvent) and not event.conn:
             return stamp + Text(f"filter {_DONE.get(event.action, event.action)}: {event.filter}", style="bold yellow")
         if isinstance(event, events.Note):

@@ -33,6 +33,7 @@ from hangup.filters.base import (
     Response,
 )
 from hangup.filters.filter_set import Entry, FilterSet
+from hangup.filters.guard import TooLong
 from hangup.recording import events
 from hangup.recording.events import FilterEvent, Side
 from hangup.recording.express import Screen
@@ -143,6 +144,7 @@ class Chain:
         random: Random | None = None,
         totals: dict[Side, int] | None = None,
         emit: Callable[[FilterEvent], None] = lambda event: None,
+        stuck: Callable[[FilterSet, Entry], None] = lambda filters, entry: None,
     ) -> None:
         self.filters = filters
         self.conn = conn
@@ -152,6 +154,8 @@ class Chain:
         self.random = random or Random(conn)
         self.totals = totals
         self.emit = emit
+        self.stuck = stuck
+        """Told of a filter that takes without end; this chain asks it no more."""
         self.quiet_since: Callable[[Side], float] = lambda side: self.opened
         self.version = -1
         self._bound: dict[int, Bound] = {}
@@ -238,6 +242,9 @@ class Chain:
                 taken = list(actions)
             except Exception as error:
                 self._failed(bound.entry, error, item.at, item.side, getattr(item, "n", None))
+                if isinstance(error, TooLong):
+                    bound.act = lambda item: None
+                    self.stuck(self.filters, bound.entry)
                 continue
             if not taken:
                 continue

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from hangup.errors import FilterError
 from hangup.filters.chain import Chain, Verdict
-from hangup.filters.filter_set import Change, FilterSet
+from hangup.filters.filter_set import Change, Entry, FilterSet
 from hangup.recording import events
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ class Filtering:
         for relay in list(self._relays):
             relay.refresh()
 
+    def _stuck(self, filters: FilterSet, entry: Entry) -> None:
+        # Later: a chain of this set is at work on a frame.
+        asyncio.get_running_loop().call_soon(self._give_up, filters, entry)
+
+    def _give_up(self, filters: FilterSet, entry: Entry) -> None:
+        if entry in filters:
+            filters.off(entry.id, self.recorder.now() if self.recorder is not None else 0.0)
+
     # Handshakes.
 
     def shaken(self, conn: int, target: str = "", client: str = "", own: FilterSet | None = None) -> Shaken:
@@ -73,6 +81,7 @@ class Filtering:
                 client=client,
                 random=Random(),
                 emit=recorder.emit,
+                stuck=self._stuck,
             )
             shaken = self._shaken[conn] = Shaken(chain)
         return shaken
