@@ -65,6 +65,7 @@ def describe(recorded: Recorded, lane: Lane) -> Answer:
         "at": connection.first_seen if connection.asked is None else connection.asked,
         "opened": connection.opened,
         "ended": connection.ended,
+        "until": connection.last_seen if connection.ended is None and connection.untold else None,
         "lifetime": connection.lifetime,
         "client": connection.client,
         "path": connection.target or connection.path,

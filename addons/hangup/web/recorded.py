@@ -109,9 +109,10 @@ def clean(connection: Connection) -> bool:
 
 
 def fate(connection: Connection) -> str:
-    """How it ended, in one word: ``open``, ``refused``, ``proxy`` (by hangup or a filter), ``clean``, ``abnormal``."""
+    """How it ended, in one word: ``open``, ``untold`` (by an imported format), ``refused``, ``proxy`` (by hangup or a
+    filter), ``clean``, ``abnormal``."""
     if connection.ended is None:
-        return "open"
+        return "untold" if connection.untold else "open"
     ending = connection.ending
     if ending.by == "proxy":
         return "proxy"

@@ -171,7 +171,7 @@ function Shown({ store, state, going, stop, again }) {
     ${going && state.why && html`<p class="note">reading alone says <code>${visible(state.why.verdict, 80)}</code>, ${Math.round(100 * state.why.confidence)}% sure</p>`}
     ${state.phase !== "watching" && html`<${Budget} state=${state} />`}
     ${state.ladder.length > 0 && html`<${Ladder} store=${store} state=${state} />`}
-    ${state.standing.length > 0 && html`<${Standing} state=${state} />`}
+    ${state.standing.length > 0 && !proved && html`<${Standing} state=${state} />`}
     ${state.verdict && Object.keys(state.verdict.ruled_out).length > 0 && html`<${RuledOut} found=${state.verdict.ruled_out} />`}
     ${state.trials.length > 0 && html`<${Trials} store=${store} trials=${state.trials} />`}
   </div>`;

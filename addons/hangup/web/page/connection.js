@@ -3,7 +3,7 @@
 import { ApiError, apiUrl, getJson, Latest } from "./api.js";
 import { Entries } from "./entries.js";
 import { EntryView } from "./entry.js";
-import { account, clock, duration, lifetime, number, plural, size, visible } from "./format.js";
+import { account, clock, duration, lifetime, living, number, plural, size, visible } from "./format.js";
 import { HandshakeView } from "./handshake.js";
 import { useStore } from "./store.js";
 import { Tabs } from "./tabs.js";
@@ -64,7 +64,7 @@ function Head({ store, connection }) {
   const { frames, bytes } = connection;
   const facts = [
     connection.status && `HTTP ${connection.status}`,
-    lived !== null && `${connection.ended === null ? "open for" : "lived"} ${duration(lived)}`,
+    lived !== null && `${living(connection)} ${duration(lived)}`,
     `${plural(frames.client, "frame")} → ${size(bytes.client)}`,
     `${plural(frames.server, "frame")} ← ${size(bytes.server)}`,
     connection.heartbeats && plural(connection.heartbeats, "heartbeat"),

@@ -113,6 +113,7 @@ const HOWS = { close: "close", fin: "FIN", rst: "RST", timeout: "timeout", error
  */
 export function ending(connection) {
   if (connection.class === "open") return connection.opened === null ? "connecting" : "open";
+  if (connection.class === "untold") return "not told";
   if (connection.class === "refused") return connection.status ? `HTTP ${connection.status}` : "no answer";
   const how = connection.how ?? "";
   const what = how === "close" && connection.code ? `${connection.code}` : HOWS[how] ?? how;
@@ -130,7 +131,21 @@ export function account(connection, { live, complete, indexed, size }) {
   return connection.sentence || ending(connection);
 }
 
+/**
+ * When it ended, or what is known of it does; now, when it is open.
+ * @param {import("./store.js").Connection} connection
+ * @param {number} now
+ */
+export function until(connection, now) {
+  return connection.ended ?? connection.until ?? now;
+}
+
 /** How long it lived in seconds; null when it never opened. @param {import("./store.js").Connection} c @param {number} now */
 export function lifetime(c, now) {
-  return c.opened === null ? null : Math.max(0, (c.ended ?? now) - c.opened);
+  return c.opened === null ? null : Math.max(0, until(c, now) - c.opened);
+}
+
+/** The words before its lifetime. @param {import("./store.js").Connection} connection */
+export function living(connection) {
+  return connection.class === "open" ? "open for" : connection.class === "untold" ? "seen for" : "lived";
 }

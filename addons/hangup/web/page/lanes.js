@@ -1,6 +1,6 @@
 // The connections beside the timeline: a listbox, of which only what is in sight exists.
 
-import { duration, ending, lifetime, plural, visible } from "./format.js";
+import { duration, ending, lifetime, living, plural, visible } from "./format.js";
 import { LANE } from "./paint.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useMemo } from "./vendor/preact-htm.js";
@@ -110,8 +110,8 @@ function said(connection, life) {
   const kinds = { app: "", hmr: " of the dev server's hot reload", test: " of Test Connection" };
   const parts = [
     `Connection ${connection.conn}${kinds[connection.kind] ?? ""}, ${visible(connection.path, 200)}`,
-    life && `${connection.ended === null ? "open for" : "lived"} ${life}`,
-    connection.ended === null ? "" : visible(connection.sentence, 400),
+    life && `${living(connection)} ${life}`,
+    connection.class === "open" ? "" : visible(connection.sentence, 400),
     `${plural(connection.frames.client, "frame")} of the client, ${connection.frames.server} of the server`,
     connection.heartbeats && plural(connection.heartbeats, "heartbeat"),
     connection.problems && plural(connection.problems, "problem"),

@@ -1,6 +1,6 @@
 // Draws the lanes of the timeline on a canvas. It is given everything, and decides nothing.
 
-import { duration, ending, visible } from "./format.js";
+import { duration, ending, until, visible } from "./format.js";
 import { colourOf, KINDS, STROKED, trace } from "./glyphs.js";
 import { CLASS_COLOUR } from "./palette.js";
 
@@ -138,7 +138,7 @@ function lane(pen, scene, colours, connection, top) {
   const { view, width, now } = scene;
   const middle = top + LANE / 2;
   const colour = colours[CLASS_COLOUR[connection.class]] ?? colours.dim;
-  const end = connection.ended ?? now;
+  const end = until(connection, now);
   const [asked, finish] = [view.x(connection.at, width), view.x(end, width)];
   if (finish < -200 || asked > width) return;
   const faint = connection.kind === "hmr";
@@ -175,7 +175,8 @@ function lane(pen, scene, colours, connection, top) {
 }
 
 /**
- * How it ended: a wall for what was torn off, a rounded end for a clean close, a cross for a refusal.
+ * How it ended: a wall for what was torn off, a rounded end for a clean close, a cross for a refusal,
+ * nothing where it is not told.
  * @param {CanvasRenderingContext2D} pen
  * @param {Connection} connection
  * @param {string} colour
@@ -196,7 +197,7 @@ function cap(pen, connection, colour, x, middle) {
   } else if (connection.class === "clean") {
     pen.arc(x, middle, 4, 0, 2 * Math.PI);
     pen.fill();
-  } else {
+  } else if (connection.class !== "untold") {
     pen.fillRect(x - 1, middle - 12, 3, 24);
   }
 }

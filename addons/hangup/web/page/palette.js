@@ -14,7 +14,7 @@ export function palette() {
 }
 
 /** The variable for how a connection ended. @type {Record<import("./store.js").Class, string>} */
-export const CLASS_COLOUR = { open: "accent", clean: "ok", abnormal: "bad", refused: "warn", proxy: "proxy" };
+export const CLASS_COLOUR = { open: "accent", clean: "ok", abnormal: "bad", refused: "warn", proxy: "proxy", untold: "dim" };
 
 /**
  * @param {() => void} changed

@@ -1,7 +1,7 @@
 // The picture of the timeline: keeps its window, its scroll and its canvases, and draws at most once a frame.
 
 import { AXIS, paintAxis, underAxis, whenFiltered } from "./axis.js";
-import { clock, duration, ending, lifetime, plural, visible } from "./format.js";
+import { clock, duration, ending, lifetime, living, plural, until, visible } from "./format.js";
 import { gestures } from "./gestures.js";
 import { LANE, paint } from "./paint.js";
 import { onThemeChange, palette } from "./palette.js";
@@ -187,7 +187,7 @@ export class Plot {
   get anchor() {
     if (this.pointer) return this.pointer.x;
     const { connection } = this.store;
-    const end = connection ? this.view.x(connection.ended ?? this.now, this.width) : -1;
+    const end = connection ? this.view.x(until(connection, this.now), this.width) : -1;
     return end >= 0 && end <= this.width ? end : this.width / 2;
   }
 
@@ -226,7 +226,7 @@ export class Plot {
   /** Shows the whole of the selected connection. */
   showSelected() {
     const { connection } = this.store;
-    if (connection) this.show(connection.at, connection.ended ?? this.now);
+    if (connection) this.show(connection.at, until(connection, this.now));
   }
 
   /** Scrolls a lane into sight. @param {number} index */
@@ -318,7 +318,7 @@ export class Plot {
       return `#${connection.conn} ${who} ${tick[2]} at ${clock(tick[0])} s${since(tick[0])}${acted}`;
     }
     const lived = lifetime(connection, this.now);
-    const life = lived === null ? "" : `, ${connection.ended === null ? "open for" : "lived"} ${duration(lived)}`;
+    const life = lived === null ? "" : `, ${living(connection)} ${duration(lived)}`;
     return `${time}${at > connection.at ? since(at) : ""}\n#${connection.conn} ${ending(connection)}${life}, ${plural(connection.frames.client + connection.frames.server, "frame")}`;
   }
 }

@@ -4,13 +4,14 @@ import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
 
 /**
  * @typedef {"client" | "server"} Side
- * @typedef {"open" | "clean" | "abnormal" | "refused" | "proxy"} Class
+ * @typedef {"open" | "clean" | "abnormal" | "refused" | "proxy" | "untold"} Class
  *
  * @typedef {object} Connection  A connection as `api/overview` tells it. Times are seconds from the recording's start.
  * @property {number} conn
  * @property {number} at  when it was asked for
  * @property {number | null} opened
  * @property {number | null} ended
+ * @property {number | null} until  of one whose ending is not told: when it was last seen
  * @property {string} client
  * @property {string} path
  * @property {number | null} status

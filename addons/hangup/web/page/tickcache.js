@@ -1,6 +1,7 @@
 // What stands in the lanes, asked for by window of time and only for the lanes that are seen.
 
 import { getJson, Latest } from "./api.js";
+import { until } from "./format.js";
 
 /** Milliseconds between two questions, so that a busy live recording is not asked about all the time. */
 const PAUSE = 150;
@@ -63,7 +64,7 @@ export class TickCache {
     const perPixel = (to - from) / width;
     const missing = conns.filter((conn) => {
       const connection = connections.get(conn);
-      if (!connection || connection.at > to || (connection.ended ?? now) < from) return false;
+      if (!connection || connection.at > to || until(connection, now) < from) return false;
       return !this.covers(this.lanes.get(conn), connection, from, to, perPixel);
     });
     const flags = this.logs.count !== logs || this.logs.from > Math.max(0, from) || (this.logs.to < to && this.logs.to < now);
@@ -83,7 +84,7 @@ export class TickCache {
    */
   covers(lane, connection, from, to, perPixel) {
     if (!lane || lane.of !== connection) return false;
-    const end = Math.min(to, connection.ended ?? Infinity, this.store.state.now);
+    const end = Math.min(to, connection.ended ?? connection.until ?? Infinity, this.store.state.now);
     if (lane.from > Math.max(from, connection.at) || lane.to < end) return false;
     if (lane.ticks) return true;
     const scale = (lane.to - lane.from) / lane.px / perPixel;

@@ -1,6 +1,6 @@
 // The timeline: what loops there are, the tools, the lanes and their picture.
 
-import { duration, lifetime, number, plural, visible } from "./format.js";
+import { duration, lifetime, number, plural, until, visible } from "./format.js";
 import { FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
 import { Lanes } from "./lanes.js";
 import { LANE } from "./paint.js";
@@ -129,7 +129,7 @@ function Loops({ store, show }) {
       const { conns, sentence } = loop;
       const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
       return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
-        onClick=${() => first && last && show(first.at, last.ended ?? now)}>
+        onClick=${() => first && last && show(first.at, until(last, now))}>
         <${LoopIcon} /><b>Loop of ${number(conns.length)}</b>
         <span class="loop-words"><bdi>${said(loop, store.state)}</bdi></span>
       </button>`;
