@@ -488,7 +488,8 @@ def test_a_refused_handshake_is_1006_in_a_browser(tmp_path: Path) -> None:
 
 def test_an_ending_that_an_import_does_not_tell_is_not_open(tmp_path: Path) -> None:
     said = ev.Note(at=0.8, conn=1, text="not told", ending=True)
-    recorded = opened(rec.write(tmp_path / "run.jsonl", [rec.handshake(), said, rec.handshake(5.0, 2), ev.Stop(at=9.0)]))
+    events = [rec.handshake(), said, rec.handshake(5.0, 2), ev.Stop(at=9.0)]
+    recorded = opened(rec.write(tmp_path / "run.jsonl", events))
     told, open_ = query(recorded, "overview")["connections"]
     assert (told["class"], told["ended"], told["until"]) == ("untold", None, 0.8)
     assert (open_["class"], open_["ended"], open_["until"]) == ("open", None, None)
