@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,10 @@ os.environ.pop("COLUMNS", None)
 # Tests read what programs print. Where `CI` or `FORCE_COLOR` is set, Vite and others colour it without a terminal, too.
 os.environ.pop("FORCE_COLOR", None)
 os.environ["NO_COLOR"] = "1"
+
+# Under `nohup` programs would be born deaf to it.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "test_faults_direct")
 """The files that take longest, in the order in which they are begun: else one of them would run on alone at the end."""

@@ -224,6 +224,7 @@ async def backend(
 ) -> AsyncIterator[tuple[Recorder, Target]]:
     """A recorder, and the backend that is tried: started if that was asked for, its log in the recording."""
     from hangup.peer.check import started
+    from hangup.peer.process import words_of
     from hangup.proxy.backend import Backends, Follower
     from hangup.proxy.recorder import Recorder
 
@@ -233,7 +234,7 @@ async def backend(
         logs = Backends(recorder, list(options.backend_logs), "")
         stack.push_async_callback(logs.stop)
         if options.start:
-            follower = Follower(recorder, Path(options.start.split()[0]).name)
+            follower = Follower(recorder, Path(words_of(options.start, "--start")[0]).name)
             stack.callback(follower.close)
             target = await stack.enter_async_context(started(options.start, target, options.wait, follower.line))
         assert target is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import PurePath
 
 from rich.console import Console
 from rich.markup import escape
@@ -123,7 +124,7 @@ class Live:
             lines = len(event.text.splitlines())
             more = f"  (+{plural(lines - 1, 'line')})" if lines > 1 else ""
             said = printable(headline(event.text), 200)
-            return stamp + Text(f"      {printable(event.source, 20)} | {said}{more}", style="dim")
+            return stamp + Text(f"      {printable(PurePath(event.source).name, 20)} | {said}{more}", style="dim")
         return None
 
     def _handshake(self, event: events.Handshake) -> Text:

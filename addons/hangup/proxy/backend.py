@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from hangup.errors import BackendError, UsageError
+from hangup.peer.process import Beside, words_of
 from hangup.proxy.recorder import Recorder
 from hangup.recording import events
 from hangup.recording.backend_log import QUIET, Entry, Grouper
@@ -21,7 +19,7 @@ POLL = 0.05
 """Seconds between two looks at a log file: there is no portable way to be told."""
 
 LINE = 1 << 16
-STOP_WITHIN = 5.0
+CHUNK = 1 << 20
 
 Echo = Callable[[str], None]
 
@@ -63,36 +61,57 @@ class Follower:
             self.recorder.emit(events.Log(at=entry.at, source=self.source, text=entry.text))
 
 
-async def follow_file(path: Path, follower: Follower) -> None:
-    """Follows a file from its present end, also when it is cut or replaced; until cancelled."""
-    position = path.stat().st_size if path.exists() else 0
-    identity = _identity(path)
-    rest = b""
-    while True:
-        with suppress(OSError):
-            now = _identity(path)
-            size = path.stat().st_size
-            if now != identity or size < position:
-                identity, position, rest = now, 0, b""
-            if size > position:
-                with path.open("rb") as file:
-                    file.seek(position)
-                    data = file.read(1 << 20)
-                position += len(data)
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    follower.line(line.decode(errors="replace"))
-                rest = rest[-LINE:]
-                if len(data) == 1 << 20:
-                    continue
-        await asyncio.sleep(POLL)
+class LogFile:
+    """A file that is followed from its present end, also when it is cut or replaced."""
 
+    def __init__(self, path: Path, follower: Follower) -> None:
+        self.path = path
+        self.follower = follower
+        self._rest = b""
+        self._identity, self._position = self._stat()
 
-def _identity(path: Path) -> int:
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return -1
+    async def follow(self) -> None:
+        """Until cancelled. That there is no such file (yet) is a remark: a backend may make it that starts later."""
+        if not self.path.is_file():
+            what = "is not a file" if self.path.exists() else "does not exist yet; it is waited for"
+            self.follower.recorder.note(f"the backend's log {self.path} {what}")
+        while True:
+            if not self._look():
+                await asyncio.sleep(POLL)
+
+    def finish(self) -> None:
+        """Takes what was written last, a line without an end too."""
+        while self._look():
+            pass
+        if self._rest:
+            self.follower.line(self._rest.decode(errors="replace"))
+
+    def _stat(self) -> tuple[int, int]:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return -1, 0
+        return found.st_ino, found.st_size
+
+    def _look(self) -> bool:
+        """Whether there may be more."""
+        identity, size = self._stat()
+        if identity != self._identity or size < self._position:
+            self._identity, self._position, self._rest = identity, 0, b""
+        if size <= self._position or not self.path.is_file():
+            return False
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._position)
+                data = file.read(CHUNK)
+        except OSError:
+            return False
+        self._position += len(data)
+        *lines, rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self.follower.line(line.decode(errors="replace"))
+        self._rest = rest[-LINE:]
+        return len(data) == CHUNK
 
 
 def follow_stdin(follower: Follower) -> None:
@@ -108,70 +127,30 @@ def follow_stdin(follower: Follower) -> None:
 
 
 class Command:
-    """A backend that runs as long as the proxy does; its output is its log."""
+    """A backend that runs as long as the proxy does; its output is its log. Raises :class:`UsageError` for none."""
 
-    def __init__(self, command: str, follower: Follower) -> None:
-        self.words = shlex.split(command, posix=os.name == "posix")
-        if not self.words:
-            raise UsageError("--backend-cmd needs a command")
-        self.follower = follower
-        self.process: asyncio.subprocess.Process | None = None
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, command: str, follow: Callable[[str], Follower]) -> None:
+        self.words = words_of(command, "--backend-cmd")
+        self.follower = follow(Path(self.words[0]).name)
+        self._backend: Beside | None = None
+        self._waiting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Starts it; raises :class:`BackendError` when that is not possible."""
-        try:
-            self.process = await asyncio.create_subprocess_exec(
-                *self.words,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                limit=LINE,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                start_new_session=sys.platform != "win32",
-            )
-        except OSError as error:
-            raise BackendError(f"cannot start {self.words[0]!r}: {error.strerror or error}") from None
-        self._task = asyncio.create_task(self._read())
+        self._backend = await Beside.start(self.words, self.follower.line)
+        self._waiting = asyncio.create_task(self._wait(self._backend))
 
-    async def _read(self) -> None:
-        assert self.process is not None and self.process.stdout is not None
-        while True:
-            try:
-                line = await self.process.stdout.readline()
-            except ValueError:  # a line longer than anybody reads
-                continue
-            if not line:
-                break
-            self.follower.line(line.decode(errors="replace").rstrip("\n"))
-        code = await self.process.wait()
+    async def _wait(self, backend: Beside) -> None:
+        code = await backend.wait()
         self.follower.close()
-        if not self.follower.recorder.closed:
-            self.follower.recorder.note(f"the backend ended by itself, with exit code {code}: {' '.join(self.words)}")
+        self.follower.recorder.note(f"the backend ended by itself, with exit code {code}: {shlex.join(self.words)}")
 
     async def stop(self) -> None:
         """Ends it, and all that it started."""
-        process = self.process
-        if process is None:
-            return
-        if self._task is not None:
-            self._task.cancel()
-        if process.returncode is None:
-            self._signal(int(signal.SIGTERM))
-            try:
-                async with asyncio.timeout(STOP_WITHIN):
-                    await process.wait()
-            except TimeoutError:
-                self._signal(int(getattr(signal, "SIGKILL", signal.SIGTERM)))
-                await process.wait()
-
-    def _signal(self, number: int) -> None:
-        assert self.process is not None
-        with suppress(ProcessLookupError, PermissionError):
-            if sys.platform != "win32":
-                os.killpg(self.process.pid, number)
-            else:
-                self.process.terminate()
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self._backend is not None:
+            await self._backend.end()
 
 
 class Backends:
@@ -180,6 +159,7 @@ class Backends:
     def __init__(self, recorder: Recorder, logs: list[str], command: str, echo: Echo = lambda text: None) -> None:
         self.recorder = recorder
         self._followers: list[Follower] = []
+        self._files: list[LogFile] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.command: Command | None = None
         for name in logs:
@@ -187,10 +167,10 @@ class Backends:
             if name == "-":
                 follow_stdin(follower)
             else:
-                self._tasks.append(asyncio.create_task(follow_file(Path(name), follower)))
+                self._files.append(LogFile(Path(name), follower))
+                self._tasks.append(asyncio.create_task(self._files[-1].follow()))
         if command:
-            words = shlex.split(command)
-            self.command = Command(command, self._follower(Path(words[0]).name if words else "", echo))
+            self.command = Command(command, lambda source: self._follower(source, echo))
 
     def _follower(self, source: str, echo: Echo) -> Follower:
         follower = Follower(self.recorder, source, echo)
@@ -208,5 +188,7 @@ class Backends:
             task.cancel()
         if self.command is not None:
             await self.command.stop()
+        for file in self._files:
+            file.finish()
         for follower in self._followers:
             follower.close()

@@ -20,6 +20,7 @@ from hangup.errors import HangupError, ListenError, MissingExtra, UsageError
 from hangup.filters.filter_set import FilterSet
 from hangup.filters.gate import HOLD_LIMIT
 from hangup.peer.connect import tls_context
+from hangup.peer.process import words_of
 from hangup.proxy.addon import Hangup
 from hangup.proxy.backend import Backends
 from hangup.proxy.bench import Bench
@@ -201,6 +202,8 @@ class Proxy:
             raise UsageError(
                 f"{s.target.origin} is where hangup itself would listen: choose another port with --listen HOST:PORT"
             )
+        if s.backend_command:
+            words_of(s.backend_command, "--backend-cmd")  # before anything is started
         modes = s.modes or [_reverse(s.target)]
         for mode in modes:
             try:
