@@ -18,9 +18,11 @@ os.environ.pop("COLUMNS", None)
 os.environ.pop("FORCE_COLOR", None)
 os.environ["NO_COLOR"] = "1"
 
-# Under `nohup` programs would be born deaf to it.
+# Under `nohup`, or in the background of a script, programs would be born deaf to these.
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "test_faults_direct")
 """The files that take longest, in the order in which they are begun: else one of them would run on alone at the end."""
