@@ -25,6 +25,7 @@ from harness.proxies import HANGUP, HangupProxy, hangup, home
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 A3, F4 = RECORDINGS / "a3-text-ping-to-json-reader.jsonl", RECORDINGS / "f4-client-throws-on-text.jsonl"
 START = f"{sys.executable} -m uvicorn --factory {BACKEND} --host 127.0.0.1 --port {{port}}"
+MINE = "set-header User-Agent mine"
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 Said = tuple[int, dict[str, Any]]
 
@@ -98,7 +99,7 @@ def found(recorded: Path, backend: str, tmp_path_factory: pytest.TempPathFactory
 
     async def main() -> list[Said]:
         return await asyncio.gather(
-            bisect(recorded, "--start", START, "--record", folder / "proved.jsonl"),
+            bisect(recorded, "--start", START, "--record", folder / "proved.jsonl", "--try", MINE),
             nowhere(),
             bisect(recorded, backend, "--connections", "3", "--record", folder),
         )
@@ -116,6 +117,7 @@ def test_the_cause_is_proved(found: dict[str, Said]) -> None:
     assert said["cure"] == "drop-heartbeat side=client"
     assert len(said["minimal"]["frames"]) == 1 and len(said["minimal"]["payload"]) <= 4
     assert {"arm", "filters", "failed", "outcome"} <= set(said["ladder"][0])
+    assert [MINE] in [rung["filters"] for rung in said["ladder"]]
     assert said["connections"] > 0 and said["seconds"] > 0
     # Every trial is in the recording, which is complete.
     trials = list(journal.read(Path(said["files"]["trials"])))

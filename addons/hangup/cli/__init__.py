@@ -34,6 +34,10 @@ COMMANDS: dict[str, str] = {
 """Name of a command -> ``module:attribute``, in the order in which help lists them."""
 
 
+MISUSED = {"check": 125}
+"""Exit code of a command that was called wrongly, where that is not 2: for `git bisect run` 2 is a bad commit."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called, so that ``--help`` stays quick."""
 
@@ -58,9 +62,11 @@ def cli() -> None:
 
 
 def main(args: list[str] | None = None) -> Any:
-    """The entry point: a :class:`HangupError` becomes one line on stderr and its exit code."""
+    """The entry point: what a user can mend becomes one line on stderr and an exit code."""
     try:
-        return cli.main(args=args, prog_name="hangup")
+        sys.exit(cli.main(args=args, prog_name="hangup", standalone_mode=False))
+    except (click.ClickException, click.Abort) as error:
+        sys.exit(_misused(error))
     except HangupError as error:
         click.echo(f"hangup: {error}", err=True)
         sys.exit(error.exit_code)
@@ -72,6 +78,22 @@ def main(args: list[str] | None = None) -> Any:
             raise
         click.echo(f"hangup: the output cannot be written: {error.strerror}", err=True)
         _give_up_stdout()
+
+
+def _misused(error: click.ClickException | click.Abort) -> int:
+    if isinstance(error, click.Abort):
+        click.echo("Aborted!", err=True)
+        return 1
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    said = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None:
+        click.echo(f"hangup: {said}", err=True)
+        return error.exit_code
+    click.echo(f"hangup: {said} ({context.command_path} --help tells more)", err=True)
+    return MISUSED.get(context.info_name or "", error.exit_code)
 
 
 def _give_up_stdout() -> NoReturn:

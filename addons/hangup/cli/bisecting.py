@@ -15,6 +15,7 @@ from rich.console import Console
 from hangup.cli import bisecting_page
 from hangup.cli.bisect_options import Options, interruptible
 from hangup.cli.bisect_progress import showing
+from hangup.cli.params import CONN, TIME
 from hangup.cli.screen import console, tell
 from hangup.errors import UsageError
 from hangup.experiment import failure as failures
@@ -52,7 +53,7 @@ Examples:
     "--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="With --live, --serve."
 )
 @click.option("--leave", is_flag=True, help="With --live: do not end what survives; take its filters away.")
-@click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
+@click.option("--conn", type=CONN, metavar="N", help="The connection to study; by default the last that failed.")
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
 @click.option(
     "--try",
@@ -61,10 +62,10 @@ Examples:
     metavar="FILTER",
     help="A cure that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
 )
-@click.option("--survive", type=float, metavar="SECONDS", help="By how much the failure must be outlived.")
-@click.option("--connections", type=int, help="Budget: connections (400; with --live 60).")
-@click.option("--seconds", default=600.0, show_default=True, help="Budget: seconds.")
-@click.option("--seed", default=0, show_default=True, help="For a run that can be repeated.")
+@click.option("--survive", type=TIME, metavar="TIME", help="By how much the failure must be outlived.")
+@click.option("--connections", type=CONN, metavar="N", help="Budget: connections (400; with --live 60).")
+@click.option("--seconds", type=TIME, default=600.0, show_default=True, metavar="TIME", help="Budget: time.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="For a run that can be repeated.")
 @click.option(
     "--start",
     "--backend-cmd",
@@ -81,7 +82,7 @@ Examples:
     metavar="FILE",
     help="Follow the backend's log, so that the verdict has its words at the moment of the failure. Repeatable.",
 )
-@click.option("--wait", default=20.0, show_default=True, help="Seconds that a backend may take to start.")
+@click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help="For a backend to start.")
 @click.option(
     "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from hangup.cli.live import Live
+from hangup.cli.params import TIME
 
 
 @click.command(epilog="Example:  hangup demo   (needs nothing but the extra: pip install 'hangup[demo]')")
@@ -16,8 +17,8 @@ from hangup.cli.live import Live
     "--seconds",
     default=10.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
+    type=TIME,
+    metavar="TIME",
     help="How long the loop runs.",
 )
 @click.option(

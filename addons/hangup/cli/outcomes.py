@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Protocol
 
 from hangup.cli import bisecting_page
@@ -76,17 +75,10 @@ class Bisected:
         return self._document.exit_code
 
 
-def chosen(bisecting: bool, expect_stable: str | None) -> list[Outcome]:
+def chosen(bisecting: bool, expect_stable: float | None) -> list[Outcome]:
     """What was asked for; raises :class:`UsageError` for what does not go together."""
     if bisecting and expect_stable:
         raise UsageError("--bisect and --expect-stable: one of the two")
     if bisecting:
         return [Bisected()]
-    return [Stable(_seconds(expect_stable))] if expect_stable else []
-
-
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|min)?", text.strip())
-    if not found:
-        raise UsageError(f"--expect-stable {text}: not a time, such as 30s")
-    return float(found[1]) * {"ms": 0.001, "m": 60.0, "min": 60.0}.get(found[2], 1.0)
+    return [Stable(expect_stable)] if expect_stable else []

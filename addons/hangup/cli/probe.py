@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hangup.cli.params import TIME
 from hangup.errors import UsageError
 from hangup.peer.probe import Attempt, Report, Settings
 from hangup.peer.probe import probe as run
@@ -42,10 +43,10 @@ Examples:
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=TIME,
     default=10.0,
     show_default=True,
-    metavar="SECONDS",
+    metavar="TIME",
     help="How long to wait for the answer.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")

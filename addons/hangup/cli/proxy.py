@@ -12,6 +12,7 @@ import click
 
 from hangup.cli.config import Config, load, presets
 from hangup.cli.live import Live
+from hangup.cli.params import SIZE, TIME
 from hangup.errors import UsageError
 from hangup.filters.gate import HOLD_LIMIT
 from hangup.wire.url import parse_listen, parse_target
@@ -50,8 +51,8 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Certificate with its key (PEM) to show to clients that come by TLS.",
 )
-@click.option("--max-size", default=0, metavar="BYTES", help="Begin a new recording after so many bytes.")
-@click.option("--max-payload", default=0, metavar="BYTES", help="Keep only so many bytes of each payload.")
+@click.option("--max-size", type=SIZE, default=0, metavar="BYTES", help="Begin a new recording after so many bytes.")
+@click.option("--max-payload", type=SIZE, default=0, metavar="BYTES", help="Keep only so many bytes of each payload.")
 @click.option(
     "--filter",
     "filters",
@@ -68,7 +69,13 @@ if TYPE_CHECKING:
 )
 @click.option("--no-web", is_flag=True, help="Nowhere: no `hangup filter`, no page.")
 @click.option(
-    "--hold-limit", default=HOLD_LIMIT, show_default=True, metavar="BYTES", help="What filters may hold of each side."
+    "--hold-limit",
+    type=SIZE,
+    default=HOLD_LIMIT,
+    show_default="64M",
+    metavar="BYTES",
+    help="What filters may hold of each side; a message that is larger passes unfiltered. A frame of up to 1M is held "
+    "in any case.",
 )
 @click.option(
     "--backend-log",
@@ -92,6 +99,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--expect-stable",
+    type=TIME,
     metavar="TIME",
     help="Wait so long (30s) from the first handshake: exit code 0 if the page's connection holds, 1 if not.",
 )
@@ -115,7 +123,7 @@ def proxy(
     backend_logs: tuple[str, ...],
     backend_command: str,
     bisecting: bool,
-    expect_stable: str | None,
+    expect_stable: float | None,
     hooks: bool,
     uvloop: bool,
 ) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from hangup.cli import replay_view
+from hangup.cli.params import CONN, TIME, Time
 from hangup.cli.probe import parse_header
 from hangup.cli.replay_view import Said
 from hangup.cli.screen import console, tell
@@ -67,7 +68,7 @@ speed_option = click.option(
 @click.command(epilog=EXAMPLES)
 @click.argument("recording")
 @click.argument("target", required=False)
-@click.option("--conn", type=int, metavar="N", help="Which connection; the last one that failed by default.")
+@click.option("--conn", type=CONN, metavar="N", help="Which connection; the last one that failed by default.")
 @click.option("--all", "everything", is_flag=True, help="All connections, each begun as it was in the recording.")
 @click.option(
     "--header",
@@ -99,24 +100,24 @@ speed_option = click.option(
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=TIME,
     default=10.0,
     show_default=True,
-    metavar="SECONDS",
+    metavar="TIME",
     help="For the handshake.",
 )
 @click.option(
     "--patience",
-    type=click.FloatRange(min=0),
+    type=Time(zero=True),
     default=PATIENCE,
     show_default=True,
-    metavar="SECONDS",
+    metavar="TIME",
     help="How long server messages may be late by, together.",
 )
 @click.option(
     "--survive",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
+    type=Time(zero=True),
+    metavar="TIME",
     help="It has survived when it is still open so long after opening; by default as long as recorded, and a margin.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")

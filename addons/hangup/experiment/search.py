@@ -13,7 +13,7 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.client_side import CLIENT_EXPLANATIONS, CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
-from hangup.experiment.ladder import Explanation, Rung, Standing, donated_rungs, given_rungs
+from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs
 from hangup.experiment.server_side import EXPLANATIONS, RUNGS
 from hangup.experiment.shrinking import fewest, shrink
 from hangup.experiment.trial import Case, Trial
@@ -135,15 +135,19 @@ class _Search:
     def _climb(self) -> Search[None]:
         tried = self.arms.named
         left = {rung.name: rung for rung in self.rungs if rung.name not in tried and rung.make(self.case) is not None}
+        for name in [name for name in left if name.startswith(GIVEN)]:  # what a person asked for is tried in any case
+            yield from self._step(left.pop(name))
         while left and self.standing.best()[1] < SETTLED:
             gains = {name: self.standing.gain(name) for name in left}
             name = max(gains, key=lambda n: gains[n])
             if gains[name] < (WORTH_WAITING if self.live else WORTH_IT):
                 return
-            rung = left.pop(name)
-            trial = rung.make(self.case)
-            assert trial is not None
-            yield from self._rung(rung, trial)
+            yield from self._step(left.pop(name))
+
+    def _step(self, rung: Rung) -> Search[None]:
+        trial = rung.make(self.case)
+        assert trial is not None
+        yield from self._rung(rung, trial)
 
     def _rung(self, rung: Rung, trial: Trial) -> Search[None]:
         tried = self.arms.add(rung.name, rung.title, trial, Counts())
