@@ -26,6 +26,8 @@ RECORDINGS = Path(__file__).parent.parent / "recordings"
 A3, F4 = RECORDINGS / "a3-text-ping-to-json-reader.jsonl", RECORDINGS / "f4-client-throws-on-text.jsonl"
 START = f"{sys.executable} -m uvicorn --factory {BACKEND} --host 127.0.0.1 --port {{port}}"
 MINE = "set-header User-Agent mine"
+OURS = ("_hangup", "_webSocketEnd", "_webSocketClose")
+"""What only hangup writes into a HAR."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 Said = tuple[int, dict[str, Any]]
 
@@ -102,9 +104,23 @@ def found(recorded: Path, backend: str, tmp_path_factory: pytest.TempPathFactory
             bisect(recorded, "--start", START, "--record", folder / "proved.jsonl", "--try", MINE),
             nowhere(),
             bisect(recorded, backend, "--connections", "3", "--record", folder),
+            bisect(of_a_browser(recorded, folder / "page.har"), backend, "--record", folder / "har.jsonl"),
         )
 
-    return dict(zip(("proved", "nowhere", "budget"), asyncio.run(main()), strict=True))
+    return dict(zip(("proved", "nowhere", "budget", "har"), asyncio.run(main()), strict=True))
+
+
+def of_a_browser(recorded: Path, har: Path) -> Path:
+    """The recording as a browser would have exported it: who ended a connection, and how, a browser does not know."""
+
+    def known(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: known(v) for k, v in value.items() if not k.startswith(OURS)}
+        return [known(each) for each in value] if isinstance(value, list) else value
+
+    hangup("convert", recorded, har)
+    har.write_text(json.dumps(known(json.loads(har.read_text()))))
+    return har
 
 
 def test_the_cause_is_proved(found: dict[str, Said]) -> None:
@@ -150,6 +166,15 @@ def test_the_smallest_exchange_fails_again(found: dict[str, Said], backend: str,
     assert "it hung up" in done.stdout, done.stdout + done.stderr
     for path in (minimal["recording"], minimal["neighbour_recording"], said["files"]["reproducer"]):
         assert Path(path).stat().st_mode & 0o077 == 0, "it may hold secrets"
+
+
+def test_what_a_browser_exported_is_enough(found: dict[str, Said], recorded: Path, tmp_path: Path) -> None:
+    code, said = found["har"]
+    assert code == 0 and said["proved"], said
+    assert (said["verdict"], said["closer"]) == ("heartbeat/app-ping-kills", "server")
+    why = hangup("why", of_a_browser(recorded, tmp_path / "page.har"), "--json", check=False)
+    commands = [step["command"] for step in json.loads(why.stdout)["next"]]
+    assert why.returncode == 3 and any(command.startswith("hangup bisect") for command in commands)
 
 
 def test_a_failure_that_does_not_happen_here(found: dict[str, Said]) -> None:

@@ -52,7 +52,7 @@ def test_what_is_no_size_and_no_time_is_a_usage_error(text: str) -> None:
         ("proxy ws://h --max-size -1", "'-1' is not a size, such as 65536, 64K or 10M", 2),
         ("proxy ws://h --hold-limit many", "'many' is not a size", 2),
         ("proxy ws://h --expect-stable soon", "'soon' is not a time such as 20s", 2),
-        ("show --conn 0", "0 is not in the range x>=1", 2),
+        ("show --conn x", "'x' is not a valid integer", 2),
         ("bisect a b --connections 0", "0 is not in the range x>=1", 2),
         ("bisect a b --seconds nan", "'nan' is not a time", 2),
         ("bisect a b --survive -1", "'-1' is not a time", 2),

@@ -128,6 +128,43 @@ def test_a_filter_of_the_persons_own_may_be_the_proof() -> None:
     assert found.proved and found.verdict == "identity/token-expired-retry" and found.cure == fresh
 
 
+SAVE = '{"type":"save","doc":1}'
+OTHER = '{"type":"save","doc":2}'
+
+
+@pytest.mark.parametrize(
+    ("payloads", "fails", "verdict", "frames"),
+    [
+        # It is their number, and it is not: as many harmless ones do no harm.
+        ([HELLO, CHAT, SAVE, CHAT, CHAT], lambda m, t: len(m) >= 5, "process/message-count-limit", 5),
+        ([HELLO, CHAT, CHAT, SAVE, CHAT], lambda m, t: len(m) >= 4, "process/message-count-limit", 4),
+        ([SAVE, CHAT, CHAT, OTHER], lambda m, t: sum(b"save" in p for _, p in m) > 1, "server-handler/", 2),
+        ([HELLO, CHAT, PING], lambda m, t: m[:1] == [("text", HELLO.encode())] and missing_field(m), "message/", 2),
+        # The same message did no harm before: it cannot be its form alone.
+        ([PING, CHAT, HELLO, PING], lambda m, t: sum(b"ping" in p for _, p in m) > 1, "server-handler/", 2),
+    ],
+)
+def test_the_number_of_messages_is_told_from_what_they_say(
+    payloads: list[str], fails: Fails, verdict: str, frames: int
+) -> None:
+    made = case(*payloads)
+    found = run(search(made), made, fails)
+    assert found.verdict.startswith(verdict) and found.proved, (found.verdict, found.standing)
+    assert found.minimal is not None and len(found.minimal.frames) == frames
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_messages_that_are_both_needed_are_no_count(seed: int) -> None:
+    random = Random(seed)
+    first, second = sorted(random.sample(range(12), 2))
+    said = [{"type": "chat", "text": "x" * random.randrange(64)} for _ in range(12)]
+    said[first]["first"] = said[second]["second"] = "1"
+    made = case(*map(json.dumps, said), lifetime=3.0, reaction=random.choice((0.005, 1.0)))
+    both = (b"first", b"second")
+    found = run(search(made), made, lambda m, t: all(any(w in p for _, p in m) for w in both), most=900)
+    assert found.verdict != "process/message-count-limit" or not found.proved, found.standing
+
+
 def test_the_cure_and_the_smallest_exchange() -> None:
     noisy = case(HELLO, *[json.dumps({"type": "chat", "text": f"message {i}"}) for i in range(40)], "ping")
     found = run(search(noisy), noisy, lambda m, t: not_json(m))

@@ -15,7 +15,7 @@ from rich.console import Console
 from hangup.cli import bisecting_page
 from hangup.cli.bisect_options import Options, interruptible
 from hangup.cli.bisect_progress import showing
-from hangup.cli.params import CONN, TIME
+from hangup.cli.params import AT_LEAST_ONE, TIME
 from hangup.cli.screen import console, tell
 from hangup.errors import UsageError
 from hangup.experiment import failure as failures
@@ -53,7 +53,7 @@ Examples:
     "--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="With --live, --serve."
 )
 @click.option("--leave", is_flag=True, help="With --live: do not end what survives; take its filters away.")
-@click.option("--conn", type=CONN, metavar="N", help="The connection to study; by default the last that failed.")
+@click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
 @click.option(
     "--try",
@@ -63,7 +63,7 @@ Examples:
     help="A cure that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
 )
 @click.option("--survive", type=TIME, metavar="TIME", help="By how much the failure must be outlived.")
-@click.option("--connections", type=CONN, metavar="N", help="Budget: connections (400; with --live 60).")
+@click.option("--connections", type=AT_LEAST_ONE, metavar="N", help="Budget: connections (400; with --live 60).")
 @click.option("--seconds", type=TIME, default=600.0, show_default=True, metavar="TIME", help="Budget: time.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="For a run that can be repeated.")
 @click.option(

@@ -10,7 +10,7 @@ import traceback
 import click
 
 from hangup.cli.bisect_options import interruptible
-from hangup.cli.params import CONN, TIME
+from hangup.cli.params import TIME
 from hangup.cli.screen import tell
 from hangup.errors import BackendError, HangupError, UsageError
 from hangup.experiment import failure as failures
@@ -58,7 +58,7 @@ class _Check(click.Command):
 @click.argument("recording", required=False)
 @click.argument("target", required=False)
 @click.option("--start", metavar="COMMAND", help="Start this backend for the check; {port} stands for a free port.")
-@click.option("--conn", type=CONN, metavar="N", help="The connection to study; by default the last that failed.")
+@click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
 @click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help="For a backend to start.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")

@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 import click
 
-from hangup.cli.params import CONN
 from hangup.cli.screen import tell
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
@@ -41,7 +40,7 @@ READ = [name for name, each in FORMATS.items() if each.reads and name != "playwr
 @click.argument("target", metavar="OUT")
 @click.option("--to", type=click.Choice(list(FORMATS)), help="The format to write; by default OUT's suffix says it.")
 @click.option("--from", "given", type=click.Choice(READ), help="The format to read; by default IN's contents say it.")
-@click.option("--conn", type=CONN, metavar="N", help="Only connection N.")
+@click.option("--conn", type=int, metavar="N", help="Only connection N.")
 @click.option("--redact", "patterns", multiple=True, metavar="PATTERN", help="Hide this, too: a regular expression.")
 @click.option("--no-redact", is_flag=True, help="Leave passwords, tokens and cookies in.")
 def convert(

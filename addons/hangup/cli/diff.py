@@ -10,7 +10,6 @@ import click
 import msgspec
 
 from hangup.cli import diff_view
-from hangup.cli.params import CONN
 from hangup.cli.screen import console
 from hangup.cli.sources import opened
 from hangup.errors import UsageError
@@ -31,8 +30,8 @@ Pair = tuple[Conversation | None, Conversation | None]
 @click.command(epilog=EXAMPLES)
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="[B]", required=False)
-@click.option("--conn", type=CONN, metavar="N", help="Only connection N of A (and of B).")
-@click.option("--conn-b", type=CONN, metavar="M", help="Only connection M of B.")
+@click.option("--conn", type=int, metavar="N", help="Only connection N of A (and of B).")
+@click.option("--conn-b", type=int, metavar="M", help="Only connection M of B.")
 @click.option("--strict", is_flag=True, help="Count what changes by nature, too: times, ids, tokens.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def diff(a: str, b: str | None, conn: int | None, conn_b: int | None, strict: bool, as_json: bool) -> None:

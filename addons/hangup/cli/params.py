@@ -1,4 +1,4 @@
-"""The kinds of values that several options take: sizes, times, numbers of connections."""
+"""The kinds of values that several options take: sizes and times."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import click
 from hangup.filters.values import Seconds as FilterSeconds
 from hangup.filters.values import codec
 
-CONN = click.IntRange(min=1)
-"""The number of a connection, or a number of connections."""
+AT_LEAST_ONE = click.IntRange(min=1)
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SIZE = re.compile(r"(\d{1,18})\s*([KMG]?)(?:i?B)?", re.IGNORECASE)

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from hangup.cli import replay_view
-from hangup.cli.params import CONN, TIME, Time
+from hangup.cli.params import TIME, Time
 from hangup.cli.probe import parse_header
 from hangup.cli.replay_view import Said
 from hangup.cli.screen import console, tell
@@ -68,7 +68,7 @@ speed_option = click.option(
 @click.command(epilog=EXAMPLES)
 @click.argument("recording")
 @click.argument("target", required=False)
-@click.option("--conn", type=CONN, metavar="N", help="Which connection; the last one that failed by default.")
+@click.option("--conn", type=int, metavar="N", help="Which connection; the last one that failed by default.")
 @click.option("--all", "everything", is_flag=True, help="All connections, each begun as it was in the recording.")
 @click.option(
     "--header",

@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from hangup.cli.params import CONN
 from hangup.cli.replay import speed_option
 from hangup.cli.screen import COLOURS, console, safe, tell
 from hangup.cli.sources import Source, opened
@@ -35,7 +34,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("recording")
-@click.option("--conn", type=CONN, metavar="N", help="Always play connection N; else each in its turn, then the last.")
+@click.option("--conn", type=int, metavar="N", help="Always play connection N; else each in its turn, then the last.")
 @click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="Port 0 picks one.")
 @click.option("--stay-open", is_flag=True, help="Never end a connection as the recorded server did; heartbeats go on.")
 @speed_option

@@ -13,7 +13,6 @@ import click
 import msgspec
 
 from hangup.cli import show_frames, show_table
-from hangup.cli.params import CONN
 from hangup.cli.screen import console, tell
 from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.recording import events, loops
@@ -37,7 +36,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("recording", required=False)
-@click.option("--conn", type=CONN, metavar="N", help="The handshake and every frame of connection N.")
+@click.option("--conn", type=int, metavar="N", help="The handshake and every frame of connection N.")
 @click.option("--follow", "following", is_flag=True, help="Go on while the recording is being written.")
 @click.option("--json", "as_json", is_flag=True, help="For programs; with --conn also its events.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a recording's lines.")

@@ -8,7 +8,6 @@ import sys
 import click
 
 from hangup.cli import why_page
-from hangup.cli.params import CONN
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened
 from hangup.diagnosis.collector import Collector
@@ -32,7 +31,7 @@ Exit code: 0 when a cause is named or nothing is wrong, 3 when it is unknown.
 
 @click.command(epilog=EXAMPLES)
 @click.argument("recording", required=False)
-@click.option("--conn", type=CONN, metavar="N", help="Ask about the ending of connection N.")
+@click.option("--conn", type=click.IntRange(min=1), metavar="N", help="Ask about the ending of connection N.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an issue.")
 def why(recording: str | None, conn: int | None, as_json: bool, as_markdown: bool) -> None:

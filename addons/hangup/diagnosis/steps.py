@@ -26,8 +26,12 @@ def after(
     if names[0].startswith("none/"):
         return [Step("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
     if not case.victims and any(life.trace.account.untold for life in case.lives):
-        command = f"hangup proxy {shlex.quote(case.header.target or 'TARGET')}"
-        return [Step("record it here, to know who ends it and how", command=command)]
+        target = shlex.quote(case.header.target or "TARGET")
+        source = shlex.quote(recording or "RECORDING")
+        return [
+            Step("record it here, to know who ends it and how", command=f"hangup proxy {target}"),
+            Step("or let it find the proof with what the client said", command=f"hangup bisect {source} {target}"),
+        ]
     life = case.by_conn.get(trigger.conn or 0) or (case.victims[0] if case.victims else None)
     if life is None:
         return []

@@ -46,7 +46,7 @@ def is_json(frame: ClientFrame) -> bool:
     """Whether a message's payload is JSON (a bare word is not)."""
     try:
         json.loads(frame.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

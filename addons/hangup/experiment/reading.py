@@ -53,6 +53,8 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
         if c.path == chosen.path and c.origin == chosen.origin and loops.host(c.client) == loops.host(chosen.client)
     ]
     found = failure or derive([chosen] if conn is not None else alike) or derive([chosen])
+    if found is None and chosen.untold and chosen.opened is not None:
+        found = _any_end(alike)
     if found is None:
         raise RecordingError(f"connection {chosen.conn} did not fail: {chosen.ending.sentence}")
     transcript = Transcript(recording, chosen.conn)
@@ -90,7 +92,18 @@ def _chosen(ledger: Ledger, conn: int | None) -> Connection:
             return connection
     if failed:
         return failed[-1]
+    # An import may not tell of ends; but what was opened anew had one.
+    untold = [c for c in connections.values() if c.untold and c.opened is not None and c.kind == "app"]
+    again = [c for c in untold if any(other.path == c.path and other.first_seen > c.last_seen for other in untold)]
+    if untold:
+        return (again or untold)[-1]
     raise RecordingError("no connection in this recording failed: there is nothing to find")
+
+
+def _any_end(connections: Sequence[Connection]) -> Failure:
+    """Of connections whose ends were not told: any end, about when they were last heard of."""
+    seen = [c.last_seen - c.opened for c in connections if c.opened is not None]
+    return Failure(within=round(1.5 * max(seen) + 0.5, 3))
 
 
 def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection], report: Report) -> Case:

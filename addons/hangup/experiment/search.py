@@ -16,7 +16,7 @@ from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs
 from hangup.experiment.server_side import EXPLANATIONS, RUNGS
 from hangup.experiment.shrinking import fewest, shrink
-from hangup.experiment.trial import Case, Trial
+from hangup.experiment.trial import Case, Edit, Trial
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
 
 __all__ = ["PROOF", "SETTLED", "BudgetSpent", "Minimal", "Search", "Tried", "Verdict", "Watch", "search"]
@@ -32,6 +32,10 @@ WORTH_WAITING = 0.02
 
 TRIES = 5
 """So many survivals of the unchanged exchange, and no failure: it is not reproduced here."""
+
+COUNTED = "process/message-count-limit"
+DOUBTFUL = 0.05
+"""Probability from which on it is worth asking whether it is the number of messages or what they say."""
 
 BLUNT = ("silence", "suspect-dropped", "server-silence")
 """Cures that say little: whatever is wrong with a message, it does no harm when it is not sent."""
@@ -101,6 +105,27 @@ class _Search:
             yield from find_timers(self.arms)
         if self.minimise and explanation.trigger in ("frame", "count"):
             yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
+        if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL:
+            yield from self._as_many()
+
+    def _as_many(self) -> Search[None]:
+        """Is it really their number? As many messages at the same times, but of the smallest exchange only the first
+        stays as it was: where that is survived, it is what they say."""
+        minimal, case = self.verdict.minimal, self.case
+        if minimal is None or len(minimal.frames) < 2:
+            return
+        first, *others = (f for f in case.frames if f.n in minimal.frames)
+        other = next((f for f in case.frames if f.n not in minimal.frames and not f.problems), first)
+        edits = tuple((f.n, Edit(other.payload, other.opcode)) for f in others)
+        trial = Trial("as-many", frames=minimal.frames, edits=edits)
+        tried = self.arms.add("as-many", "as many messages, but one and the same", trial, Counts())
+        tried.outcome = yield from self.arms.decide(trial, tried.counts)
+        self.standing.update("as-many", tried.outcome)
+        self.watch(list(self.standing.ranked()))
+        self.shown = self.standing.best()[0].verdict
+        if tried.outcome is Outcome.SURVIVED:
+            self.verdict.timers = []
+            self.verdict.ruled_out[COUNTED] = f"{tried.title}: failed {tried.counts}"
 
     # The control.
 
@@ -123,6 +148,8 @@ class _Search:
             if c.failed >= (2 if not c.survived else 4) or (c.failed >= 2 and c.n >= 12):
                 tried.outcome = Outcome.FAILED
                 self.verdict.reproduced = True
+                if not self.live and self.verdict.closer == "unknown":
+                    self.verdict.closer = "server"  # the client is played, and ends nothing
                 return
             tries = 2 if self.case.overlaps and self.arms.clients == 1 else TRIES
             if (c.survived >= tries and c.failed == 0) or c.n >= 20 or c.unresolved >= 4:

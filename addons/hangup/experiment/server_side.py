@@ -3,6 +3,7 @@ explanation predicts."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from hangup.experiment.handshakes import PARAMETER
@@ -208,11 +209,42 @@ RUNGS: tuple[Rung, ...] = (
 
 # The explanations.
 
-_FRAME = "silence suspect-dropped first-only benign-instead"
+_FRAME = "silence suspect-dropped first-only benign-instead as-many"
 
 
 def _suspect(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
     return lambda case: test(case, case.suspect) if case.suspect is not None else 0.0
+
+
+def _form(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
+    """The form of a message is at fault: hardly, if one of the same form had done no harm before."""
+
+    def prior(case: Case, frame: ClientFrame) -> float:
+        before = frame.at - 3 * max(case.reaction or 0.0, 0.05)
+        harmless = any(other.at < before and same_form(other, frame) for other in case.frames)
+        return test(case, frame) * (0.05 if harmless else 1.0)
+
+    return _suspect(prior)
+
+
+def same_form(one: ClientFrame, other: ClientFrame) -> bool:
+    """Whether two messages are of the same kind, with the same fields of the same types, or say the very same."""
+    if one.opcode != other.opcode or one.problems != other.problems:
+        return False
+    if one.payload == other.payload:
+        return True
+    if not (one.text and is_json(one) and is_json(other)) or selector(one) != selector(other):
+        return False
+    return form(json.loads(one.payload)) == form(json.loads(other.payload))
+
+
+def form(value: object, depth: int = 8) -> object:
+    """The fields of a JSON value and their types, so many levels deep."""
+    if depth and isinstance(value, dict):
+        return {key: form(each, depth - 1) for key, each in value.items()}
+    if depth and isinstance(value, list):
+        return [form(each, depth - 1) for each in value]
+    return type(value).__name__
 
 
 def _well_formed(case: Case, frame: ClientFrame) -> float:
@@ -261,19 +293,19 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "frame",
         f"{_FRAME} no-heartbeats",
         "as-json",
-        _suspect(lambda c, f: (3.0 if not is_json(f) else 0.25) if f.beat is not None else 0.01),
+        _form(lambda c, f: (3.0 if not is_json(f) else 0.25) if f.beat is not None else 0.01),
     ),
     explain(
         "message/not-json",
         "frame",
         f"{_FRAME} as-json",
         "flipped",
-        _suspect(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),
+        _form(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),
     ),
-    explain("message/schema", "frame", _FRAME, "flipped", _suspect(lambda c, f: _well_formed(c, f))),
-    explain("message/unknown-type", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.4 if is_json(f) else 0.05)),
+    explain("message/schema", "frame", _FRAME, "flipped", _form(_well_formed)),
+    explain("message/unknown-type", "frame", _FRAME, "flipped", _form(lambda c, f: 0.4 if is_json(f) else 0.05)),
     explain("server-handler/crash-on-message", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.3)),
-    explain("message/wrong-opcode", "frame", f"{_FRAME} flipped", "", _suspect(lambda c, f: 0.4 if f.text else 2.0)),
+    explain("message/wrong-opcode", "frame", f"{_FRAME} flipped", "", _form(lambda c, f: 0.4 if f.text else 2.0)),
     explain(
         "message/oversize",
         "frame",

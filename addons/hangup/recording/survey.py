@@ -255,6 +255,8 @@ def survey(recording: Recording, conn: int, side: Side = "client", *, correlate:
         raise RecordingError(f"{recording.name} has no connection {conn}")
     if ends.by is not None:
         seen = ends.at
+    elif connection.untold:  # it may have been over long before the file was
+        seen = connection.last_seen
     pongs.end(seen)
     leave.first = ends.by == side
     if not other_closed:
