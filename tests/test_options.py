@@ -59,6 +59,8 @@ def test_what_is_no_size_and_no_time_is_a_usage_error(text: str) -> None:
         ("replay a b --pace slow", "'slow' is not one of 'causal', 'clock'", 2),
         ("diff", "Missing argument 'A'", 2),
         ("filter on x --path", "'--path' requires an argument", 2),
+        ("proxy ws://h --no-web --listen 192.0.2.1:9000", "192.0.2.1:9000 is no address of this machine", 1),
+        ("proxy ws://h --no-web --listen no-host.invalid:9000", "cannot listen on no-host.invalid:9000: ", 1),
         # For `git bisect run` 2 would be a bad commit.
         ("check --nope", "No such option '--nope'", 125),
     ],
