@@ -31,7 +31,7 @@ SCRIPTING = 3.0
 
 RATE = 5000
 """Frames a second, live."""
-SECONDS = 5
+SECONDS = 20
 KEPT = 0.8
 """Of the rate at which the backend sends, what the client must receive while the page is open."""
 LONGEST = 200
