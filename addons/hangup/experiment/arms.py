@@ -34,6 +34,7 @@ class Arms:
         self.live = live
         self.verdict = verdict
         self.control = Counts()
+        self._alike = Counts()
         self.clients = 1
         self.last = Result(Outcome.UNRESOLVED)
         self.pulses: list[Pulse] = []
@@ -70,7 +71,7 @@ class Arms:
 
     def decide(self, trial: Trial, counts: Counts) -> Search[Outcome]:
         """Repeats a trial until its outcomes speak; when they disagree, or come to nothing, it is unresolved."""
-        most = most_trials(self.control, error=self._error)
+        most = most_trials(self.known, error=self._error)
         while counts.n < most and counts.unresolved < 3:
             yield from self.attempt(trial, counts)
             outcome = self.says(counts)
@@ -80,11 +81,21 @@ class Arms:
 
     def says(self, counts: Counts) -> Outcome | None:
         """What these outcomes say, None when they are too few."""
-        return decide(counts, self.control, error=self._error)
+        return decide(counts, self.known, error=self._error)
+
+    @property
+    def known(self) -> Counts:
+        """How often the failure comes: by the control, and by what was found to fail as it does."""
+        return Counts(self.control.failed + self._alike.failed, self.control.survived + self._alike.survived)
+
+    def learn(self, counts: Counts) -> None:
+        """An arm fails as the control does: its outcomes tell how often that is, too."""
+        self._alike.failed += counts.failed
+        self._alike.survived += counts.survived
 
     @property
     def _error(self) -> float:
         """A ladder has many rungs, and where outcomes flicker each may mislead: there more is asked of them."""
         if self.live and not self.control.survived:
             return HASTY
-        return 0.002 if self.control.survived else ERROR
+        return 0.002 if self.known.survived else ERROR

@@ -26,8 +26,12 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[None]:
     messages there are."""
     case = arms.case
     guesses = [f.n for f in ([case.suspect] if case.suspect else []) + case.beats[-1:]]
-    asking = minimise_frames([f.n for f in case.frames], dict.fromkeys(guesses))
-    frames = yield from _ask(arms, asking, lambda kept: Trial("frames", frames=tuple(kept)))
+    frames = yield from _least(
+        arms,
+        lambda frames: minimise_frames(frames, dict.fromkeys(guesses)),
+        tuple(f.n for f in case.frames),
+        lambda kept: Trial("frames", frames=kept),
+    )
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1:
         minimal.neighbour = "without any one of these frames it survives"
@@ -65,9 +69,11 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal, well_formed: bool
     def trial(payload: bytes) -> Trial:
         return Trial("payload", frames=(frame.n,), edits=((frame.n, Edit(payload)),))
 
-    asking = minimise_payload(frame.payload, text=frame.text, well_formed=well_formed, most=PAYLOAD_TRIES)
+    def begin(payload: bytes) -> Generator[bytes, bool, bytes]:
+        return minimise_payload(payload, text=frame.text, well_formed=well_formed, most=PAYLOAD_TRIES)
+
     survivors: list[bytes] = []
-    payload = yield from _ask(arms, asking, trial, survivors)
+    payload = yield from _least(arms, begin, frame.payload, trial, survivors)
     minimal.payload = payload
     near = min(survivors, key=lambda s: abs(len(s) - len(payload)), default=None)
     if near is not None:
@@ -84,14 +90,34 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
     minimal.neighbour = f"with {low} bytes it survives"
 
 
+def _least(
+    arms: Arms,
+    begin: Callable[[T], Generator[T, bool, T]],
+    whole: T,
+    make: Callable[[T], Trial],
+    survivors: list[T] | None = None,
+) -> Search[T]:
+    steady = not arms.known.survived
+    found = yield from _ask(arms, begin(whole), make, survivors)
+    if steady and arms.known.survived:
+        # It flickers, as was not known before: what was survived may have been by luck.
+        if survivors is not None:
+            survivors.clear()
+        found = yield from _ask(arms, begin(found), make, survivors)
+    return found
+
+
 def _ask(
     arms: Arms, asking: Generator[T, bool, R], make: Callable[[T], Trial], survivors: list[T] | None = None
 ) -> Generator[Trial, Result, R]:
     try:
         candidate = next(asking)
         while True:
-            outcome = yield from arms.decide(make(candidate), Counts())
-            if outcome is Outcome.SURVIVED and survivors is not None:
+            counts = Counts()
+            outcome = yield from arms.decide(make(candidate), counts)
+            if outcome is Outcome.FAILED:
+                arms.learn(counts)
+            elif outcome is Outcome.SURVIVED and survivors is not None:
                 survivors.append(candidate)
             candidate = asking.send(outcome is Outcome.FAILED)
     except StopIteration as stop:
