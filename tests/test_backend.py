@@ -81,9 +81,11 @@ def test_a_log_that_is_not_there_yet_is_said_and_waited_for(tmp_path: Path, nobo
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 def test_a_log_on_standard_input(tmp_path: Path, nobody: str) -> None:
     words = [*HANGUP, "proxy", nobody, "--listen", "127.0.0.1:0", "--no-web", "--record", str(tmp_path / "run.jsonl")]
-    line = f"printf '%s' {shlex.quote(TRACEBACK)} | exec {shlex.join(words)} --backend-log -"
+    (tmp_path / "log").write_text(TRACEBACK)
+    line = f"exec {shlex.join(words)} --backend-log - < {shlex.quote(str(tmp_path / 'log'))}"
     with Program(["sh", "-c", line]) as piped:
         piped.wait_for(r"stdin \| .*JSONDecodeError")
+        piped.stop()
 
 
 def backend(tmp_path: Path, source: str) -> str:
