@@ -72,6 +72,7 @@ class LogFile:
 
     async def follow(self) -> None:
         """Until cancelled. That there is no such file (yet) is a remark: a backend may make it that starts later."""
+        await asyncio.sleep(0)  # tasks may be eager, and this is to be told after the proxy's own first words
         if not self.path.is_file():
             what = "is not a file" if self.path.exists() else "does not exist yet; it is waited for"
             self.follower.recorder.note(f"the backend's log {self.path} {what}")
