@@ -25,6 +25,11 @@ GONE = 6
 """When the backend cannot be reached so many times in a row, something has brought it down for good."""
 
 
+def _says_otherwise(trial: Trial) -> bool:
+    """Whether a trial changes what the client says: that may end a connection for reasons of its own."""
+    return bool(trial.edits) or any(filter.startswith(("flip-opcode", "rewrite")) for filter in trial.filters)
+
+
 class Arms:
     """Tries, and keeps count in ``verdict``. ``control`` is the unchanged exchange, ``clients`` how many play it at
     once; ``pulses`` are of all trials with one client that had one."""
@@ -65,7 +70,7 @@ class Arms:
             if self._unreachable >= GONE:
                 after = f" since the trial {self._before}" if self._before else ""
                 raise BudgetSpent(f"the backend cannot be reached{after}")
-        if result.pulse is not None and clients == 1 and trial.otherwise is None:
+        if result.pulse is not None and clients == 1 and trial.otherwise is None and not _says_otherwise(trial):
             self.pulses.append(result.pulse)
         return result.outcome
 

@@ -20,6 +20,9 @@ OFTEN = 3
 EVERY = 0.1
 """No client speaks more often than every so many seconds, or it would be a load and no sign of life."""
 
+SPARE = 3
+"""So many messages more than any trial had must be lived through, before a count is out of the question."""
+
 _SETS_BACK = {
     "silence": frozenset[Clock](),
     "pongs": frozenset((Clock.CLIENT, Clock.EITHER)),
@@ -54,7 +57,8 @@ def find_timers(arms: Arms) -> Search[None]:
         trial = left.pop(name)(arms.case, every)
         assert trial is not None
         tried = arms.add(f"clock-{name}", _TITLES[name], trial, Counts())
-        last = max(timer.at * (every if timer.clock is Clock.COUNT else 1.0) for timer in timers)
+        most = SPARE + max(sum(message for _, message in pulse.client) for pulse in arms.pulses)
+        last = max(most * every if timer.clock is Clock.COUNT else timer.at for timer in timers)
         yield from arms.attempt(replace(trial, patience=1.5 * last + 0.5), tried.counts)
         tried.outcome = arms.last.outcome
 

@@ -173,6 +173,10 @@ class Standing:
             self.weights[verdict] *= chance if failed else 1 - chance
         self.weights = _normal(self.weights)
 
+    def doubt(self, verdict: str) -> None:
+        """Something that a verdict predicts was seen not to be so."""
+        self.weights = _normal({v: w * (1 - SURE) if v == verdict else w for v, w in self.weights.items()})
+
     def gain(self, rung: str) -> float:
         """The information (in nats) that a rung's outcome is expected to bring, for what it is expected to cost."""
         chances = {v: e.fails(rung, self.case) for v, e in self.explanations.items()}

@@ -7,6 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from statistics import median
+
+from msgspec.structs import replace
 
 from hangup.experiment import contrasts
 from hangup.experiment.arms import Arms, Search
@@ -16,6 +19,7 @@ from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs
 from hangup.experiment.server_side import EXPLANATIONS, RUNGS
 from hangup.experiment.shrinking import fewest, shrink
+from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import Case, Edit, Trial
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
 
@@ -34,6 +38,8 @@ TRIES = 5
 """So many survivals of the unchanged exchange, and no failure: it is not reproduced here."""
 
 COUNTED = "process/message-count-limit"
+RIVALS = 0.35
+"""Probability of other categories that predict the same of the cure, up to which the counts speak for the one."""
 DOUBTFUL = 0.05
 """Probability from which on it is worth asking whether it is the number of messages or what they say."""
 
@@ -79,6 +85,8 @@ class _Search:
         self.arms = Arms(case, live, verdict)
         self.shown = ""
         """The verdict that the counts are about."""
+        self.counted = False
+        """Whether a number of messages was held against all trials."""
 
     def run(self) -> Search[Verdict]:
         try:
@@ -105,8 +113,44 @@ class _Search:
             yield from find_timers(self.arms)
         if self.minimise and explanation.trigger in ("frame", "count"):
             yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
+            yield from self._earlier()
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL:
             yield from self._as_many()
+            if not self.live and self.shown == COUNTED:
+                self._check_count()
+
+    def _earlier(self) -> Search[None]:
+        """Where one message is enough, and it is not the last, of which all was asked so far: the end came late, and
+        other messages went on. It is asked again of the one that matters."""
+        minimal, suspect, old = self.verdict.minimal, self.case.suspect, self.case
+        if minimal is None or len(minimal.frames) != 1 or suspect is None or minimal.frames == (suspect.n,):
+            return
+        alone = [p for p in self.arms.pulses if p.ended and sum(message for _, message in p.client) == 1]
+        delays = [p.age - next(at for at, message in p.client if message) for p in alone]
+        self.case = self.arms.case = replace(
+            old, culprit=minimal.frames[0], reaction=median(delays) if delays else old.reaction, priors={}
+        )
+        for rung in self.rungs:
+            tried = self.arms.named.get(rung.name)
+            if tried is not None and rung.make(old) != rung.make(self.case):
+                del self.arms.named[rung.name]
+                tried.arm += "-before"
+        self._reckon()
+        yield from self._climb()
+        explanation, _ = self.standing.best()
+        yield from self._reverse(explanation)
+        yield from self._settle()
+        self.shown = explanation.verdict
+        self.verdict.timers = []
+        yield from shrink(self.arms, explanation.verdict, count=False)
+
+    def _check_count(self) -> None:
+        """A number of messages must agree with all that was tried: else it is how fast they come, or something else."""
+        self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in fitting(self.arms.pulses))
+        if not self.counted:
+            self.standing.doubt(COUNTED)
+            self.verdict.timers = []
+            self.verdict.ruled_out[COUNTED] = "it ends after different numbers of messages, or outlives as many"
 
     def _as_many(self) -> Search[None]:
         """Is it really their number? As many messages at the same times, but of the smallest exchange only the first
@@ -195,6 +239,9 @@ class _Search:
             assert trial is not None
             if self.arms.says(tried.counts) is None:
                 tried.outcome = yield from self.arms.decide(trial, tried.counts)
+        self._reckon()
+
+    def _reckon(self) -> None:
         self.standing = Standing(self.case, self.explanations)
         for tried in self._climbed():
             self.standing.update(tried.arm, tried.outcome)
@@ -260,6 +307,16 @@ class _Search:
         order = telling or [t for t in able if t.arm == "suspect-dropped"] or able
         return order[0] if order else None
 
+    def _rivals(self, category: str) -> float:
+        """How probable explanations of other categories are together that what cured it would bear out as well."""
+        cures = [t.arm for t in self.arms.named.values() if t.filters and " + ".join(t.filters) == self.verdict.cure]
+        return sum(
+            weight
+            for name, weight in self.standing.weights.items()
+            if name.partition("/")[0] != category
+            and any(self.standing.explanations[name].cured_by(arm, self.case) for arm in cures)
+        )
+
     def _conclude(self) -> None:
         verdict = self.verdict
         verdict.standing = list(self.standing.ranked())
@@ -278,4 +335,6 @@ class _Search:
             verdict.frame = minimal.frames[-1]
         elif self.case.suspect is not None and explanation.trigger == "frame":
             verdict.frame = self.case.suspect.n
-        verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF
+        verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and self._rivals(category) <= RIVALS
+        if explanation.verdict == COUNTED and not self.counted:
+            verdict.proved = False

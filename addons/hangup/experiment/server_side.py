@@ -21,6 +21,9 @@ from hangup.experiment.ladder import (
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.filters.library.target import Query
 
+LATE = 0.5
+"""Seconds from a message to the end, from which on something was waited for in between."""
+
 
 def benign(case: Case, suspect: ClientFrame) -> ClientFrame | None:
     """An earlier message of another kind that did no harm."""
@@ -222,9 +225,14 @@ def _form(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]
     def prior(case: Case, frame: ClientFrame) -> float:
         before = frame.at - 3 * max(case.reaction or 0.0, 0.05)
         harmless = any(other.at < before and same_form(other, frame) for other in case.frames)
-        return test(case, frame) * (0.05 if harmless else 1.0)
+        return test(case, frame) * (0.05 if harmless else 1.0) * (0.3 if _late(case) else 1.0)
 
     return _suspect(prior)
+
+
+def _late(case: Case) -> bool:
+    """Whether the message that is enough ends the connection only after some time."""
+    return case.culprit is not None and (case.reaction or 0.0) >= LATE
 
 
 def same_form(one: ClientFrame, other: ClientFrame) -> bool:
@@ -305,6 +313,9 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     explain("message/schema", "frame", _FRAME, "flipped", _form(_well_formed)),
     explain("message/unknown-type", "frame", _FRAME, "flipped", _form(lambda c, f: 0.4 if is_json(f) else 0.05)),
     explain("server-handler/crash-on-message", "frame", _FRAME, "flipped", _suspect(lambda c, f: 0.3)),
+    explain(
+        "server-handler/dependency-timeout", "frame", _FRAME, "flipped", _suspect(lambda c, f: 1.5 if _late(c) else 0.0)
+    ),
     explain("message/wrong-opcode", "frame", f"{_FRAME} flipped", "", _form(lambda c, f: 0.4 if f.text else 2.0)),
     explain(
         "message/oversize",

@@ -113,10 +113,14 @@ class Case(Struct):
     donated: tuple[Donated, ...] = ()
     """What connections of the same recording that lived had in their handshakes."""
     priors: Mapping[str, float] = field(default_factory=dict)
+    culprit: int | None = None
+    """The number of the message that was found to be enough, though it was not the last."""
 
     @property
     def suspect(self) -> ClientFrame | None:
-        """The client's last message, when the end followed it closely."""
+        """The client's last message, when the end followed it closely; or the one that was found to be enough."""
+        if self.culprit is not None:
+            return next((frame for frame in self.frames if frame.n == self.culprit), None)
         if not self.frames or self.reaction is None or self.reaction > max(0.25, 0.2 * self.lifetime):
             return None
         return self.frames[-1]
