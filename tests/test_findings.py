@@ -137,7 +137,8 @@ class TestAmbiguity:
         tape.loop(lambda line, n: line.end("server", after=20.0), response=[])
         alike = report_of(tape)
         tape = Tape()
-        tape.loop(lambda line, n: tape.talk(greet(line), tape.some(1, 20)).end("server", after=20.0), response=[])
+        via = [("via", "1.1 Caddy")]
+        tape.loop(lambda line, n: tape.talk(greet(line), tape.some(1, 20)).end("server", after=20.0), response=via)
         told_apart = report_of(tape)
         assert told_apart.verdict == "intermediary/idle-timeout"
         assert alike.confidence < 0.8 or alike.category == "unknown"

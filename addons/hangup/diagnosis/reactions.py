@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.figures import WINDOWS, surprise
+from hangup.diagnosis.figures import WINDOWS, spread, surprise
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.shapes import OTHER, Shape
 from hangup.diagnosis.traces import Message
@@ -64,7 +64,15 @@ def reaction(case: Case, side: Side) -> Reaction | None:
         more = best is not None and len(hits) > len(best.hits) and weight >= best.weight - 0.5
         if best is None or more or weight > best.weight + 0.3:
             best = Reaction(side, window, chance, weight, len(lives), hits)
+    if best is not None and _by_age(best):
+        best.weight *= 0.2
     return best
+
+
+def _by_age(found: Reaction) -> bool:
+    """Whether the ends keep a time of their own, and the messages fall before them as it happens."""
+    delays = spread([life.since(message.at) for life, message in found.hits])
+    return len(found.hits) > 2 and delays > 0.02 and spread([life.lasted for life, _ in found.hits]) < 0.25 * delays
 
 
 def case_delays(lives: list[Life], side: Side) -> list[tuple[Life, Message, float]]:
@@ -167,6 +175,8 @@ class Contrast:
         weight = surprise(fatal, hits, (safe + 0.5) / (self.safe_all + 1))
         # What kills does so each time: every such message that did no harm speaks against it.
         weight = min(weight, 5.0) - 5.0 * min(safe / fatal, 2.0)
+        # And what ended without it had another cause.
+        weight -= 5.0 * (hits - fatal) / hits
         return Trait(fatal, hits, safe, self.safe_all, max(-5.0, weight))
 
     def larger(self) -> Trait:

@@ -11,6 +11,12 @@ from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, repl
 from hangup.diagnosis.shapes import Shape
 from hangup.recording.units import plural, printable, size
 
+FEW = 5
+"""So many messages a handler may serve before it returns."""
+
+ONE_KIND = 0.75
+"""As sure as one can be that the number of a message matters, and not what it says, if it is of one kind each time."""
+
 Make = Callable[[str, float], Hypothesis]
 
 
@@ -221,8 +227,12 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
         hypothesis.says(0.9 if most <= 1 else -1.5, text, cites)
         if most > 1:
             hypothesis.says(-1.5, f"another connection got {most} messages through", [])
-    elif constant and hits > 1 and first <= 5 and most <= first:
-        hypothesis.says(0.4, f"it ended after message {first} of the client each time", cites)
+    elif constant and hits > 1 and most <= first:
+        # Nobody writes a handler that serves so many by hand: that is a limit.
+        text = f"it ended after message {first} of the client each time"
+        hypothesis.says(0.4 if first <= FEW else -4.0, text, cites)
+    elif constant:
+        hypothesis.says(-5.0, f"another connection got {most} messages through" if most > first else "", cites)
     else:
         hypothesis.says(-5.0, f"the number of messages before the end varies ({first} to {max(indexes)})", cites)
     kinds = len(contrast.by_shape)
@@ -243,6 +253,15 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
         limit = make("process/message-count-limit", -0.5)
         limit.trigger = Trigger("count", found.hits[0][0].conn, found.hits[0][1].n)
         steady = steadiness([life.lasted for life, _ in found.hits])
-        limit.says(-max(steady, 0.0), "the age is the same each time too")
+        # A client that keeps a pace reaches a number and an age together; that the kind does not matter tells more.
+        limit.says((-0.3 if kinds > 1 else -1.0) * max(steady, 0.0), "the age is the same each time too")
         weight = min(0.9 * (hits - 1), 3.0)
+        if most > first:
+            limit.says(-3.0, f"another connection got {most} messages through")
+        if kinds > 1:
+            limit.says(min(1.2 * (kinds - 1), 3.0), f"the last messages are of {kinds} kinds", cites)
+        else:
+            limit.most = ONE_KIND
+        if answered >= 0.8 * hits:
+            limit.says(1.2, "the server answered that message and then ended it", cites)
         yield limit.says(weight, f"it ended after exactly {first} messages of the client each time", cites)

@@ -11,6 +11,7 @@ from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
 from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.rules import silence
+from hangup.diagnosis.traces import Message
 from hangup.recording.events import Side
 from hangup.recording.units import duration
 
@@ -19,6 +20,9 @@ IDLE_DEFAULTS = {
     350.0: "AWS NLB", 600.0: "mitmproxy", 240.0: "Azure", 55.0: "Heroku", 120.0: "Fly and others",
     300.0: "Envoy", 50.0: "HAProxy", 10.0: "uWebSockets and others", 90.0: "several", 3600.0: "several",
 }  # fmt: skip
+UNSEEN = 0.7
+"""As sure as one can be of an intermediary that nothing shows: a server may count such seconds as well."""
+
 AGE_DEFAULTS = {
     30.0: "gunicorn's worker timeout, Heroku", 60.0: "a request timeout of a proxy",
     3600.0: "Google Cloud Run and others", 7200.0: "AWS API Gateway", 900.0: "several", 300.0: "Cloud Run",
@@ -82,6 +86,7 @@ def by_the_clock(case: Case) -> Iterator[Hypothesis]:
     for hypothesis in [
         *_idle(case, clocks),
         *_age(case, clocks),
+        *_awaited(case, clocks),
         *_no_app_pong(case, clocks),
         *_no_control_pong(case, clocks),
         *_no_hello(case, clocks),
@@ -126,23 +131,29 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     elif several and age > weight + 0.5:
         hypothesis.says(max(0.9 * (weight - age), -4.0), f"the age is steadier than the idle time: {clocks.age[2]}")
     silence.weigh(hypothesis, case, side, value)
+    if _unanswered(clocks):
+        hypothesis.says(-1.2, "the client's last message got no answer, as earlier ones did", _cites(clocks, "client"))
     quiet = middle(clocks.idle) / max(_pause(case), 0.001)
     if quiet > 2:
         hypothesis.says(min(0.5 * math.log(quiet), 1.5), "nothing at all was sent for longer than is usual here")
     elif who == "either side" or quiet < 1.0:
         hypothesis.says(-1.5, "there was traffic until the end")
+    proxy = case.stack.proxy
     if case.mode == "cut":
-        hypothesis.says(1.0, "no close frame: a proxy that gives up just cuts the connection")
+        # A handler that returns or raises ends just so on many a server.
+        hypothesis.says(1.0 if proxy else 0.4, "no close frame: a proxy that gives up just cuts the connection")
     elif case.code in (1001, 1006, None):
         hypothesis.says(-1.5, "a close frame was sent, which few intermediaries do")
     else:
         weight = -5.0 if (case.code or 0) >= 3000 else -3.0
         hypothesis.says(weight, f"a close frame with code {case.code} was sent, which an intermediary hardly does")
-    if proxy := case.stack.proxy:
+    if proxy:
         hypothesis.says(1.5, f"{proxy} stands in between (it says so in the response)")
     default = next((names for seconds, names in IDLE_DEFAULTS.items() if near(value, seconds, 0.02)), "")
     if default and value >= 5:
         hypothesis.says(1.2, f"{duration(value)} is the default of {default}")
+    elif not proxy:
+        hypothesis.most = UNSEEN
     _pings_say(hypothesis, clocks)
     yield hypothesis
 
@@ -201,6 +212,39 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
             hypothesis.says(2.0, "the server is gunicorn")
         _pings_say(hypothesis, clocks)
         yield hypothesis
+
+
+def _unanswered(clocks: Clocks) -> list[tuple[Life, Message]]:
+    """The clients' last messages, if the server answered something before them each time, but nothing after."""
+    found = []
+    for life in clocks.lives:
+        last, answer = life.last("client"), life.last("server")
+        if last is None or answer is None or answer.n > last.n:
+            return []
+        first = life.trace.client.first
+        if first is None or first.n > answer.n:
+            return []  # what the server said was no answer
+        found.append((life, last))
+    return found
+
+
+def _awaited(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
+    """A request that stays without an answer until the server gives up, though others are answered at once."""
+    lives = clocks.lives
+    last = _unanswered(clocks)
+    if len(lives) < 2 or case.mode != "cut" or len({m.shape for _, m in last}) != 1:
+        return
+    weight, value, words = clocks.of([life.since(m.at) for life, m in last])
+    shape = last[0][1].shape
+    total = case.client_shapes.get(shape)
+    if value < 0.3 or shape.beat is not None or (total is not None and total.count > 1.5 * len(lives)):
+        return
+    trigger = Trigger("frame", last[0][0].conn, last[0][1].n)
+    hypothesis = Hypothesis("server-handler/dependency-timeout", -0.6, closer="server", trigger=trigger)
+    hypothesis.most = UNSEEN
+    cites = _cites(clocks, "client")
+    hypothesis.says(0.8 * weight, f"every end came {words} after {shape.text}", cites)
+    yield hypothesis.says(1.6, "the server had answered before, but not this one: it waits for something", cites)
 
 
 def _beats_by(clocks: Clocks, side: Side, level: str) -> int:
