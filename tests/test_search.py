@@ -28,7 +28,7 @@ FAULTS: list[tuple[str, Case, Fails]] = [
     ("message/schema", case(HELLO, CHAT, PING), lambda m, t: missing_field(m)),
     ("server-handler/returns-immediately", case(lifetime=0.01), lambda m, t: not elsewhere(t)),
     ("server-handler/returns-immediately", case(HELLO, lifetime=0.01), lambda m, t: not elsewhere(t)),
-    ("server-handler/returns-after-message", case(HELLO), lambda m, t: len(m) > 0),
+    ("server-handler/returns-after-message", case(HELLO, replied=True), lambda m, t: len(m) > 0),
     ("message/wrong-opcode", case(HELLO, CHAT, b"\x01\x02"), lambda m, t: any(o == "binary" for o, _ in m)),
     (
         "message/oversize",
@@ -44,6 +44,11 @@ FAULTS: list[tuple[str, Case, Fails]] = [
         "heartbeat/app-pong-missing-from-client",
         case(HELLO, lifetime=2.0, reaction=1.8, server_beats=3, how="close", code=1000),
         lambda m, t: "answer-ping side=server level=message" not in t.filters,
+    ),
+    (  # the client's own heartbeats have stopped, and the server asks for none
+        "heartbeat/app-pong-missing-from-client",
+        case('{"type":"ping"}', CHAT, lifetime=2.0, reaction=1.2),
+        lambda m, t: not any(f.startswith("inject from=client") for f in t.filters),
     ),
     (
         "handshake/origin",
@@ -176,6 +181,29 @@ def test_the_cure_and_the_smallest_exchange() -> None:
 
 def json_like(payload: bytes) -> bool:
     return not not_json([("text", payload)])
+
+
+def test_who_does_not_answer_may_not_have_liked_what_was_said() -> None:
+    """The only message, and no answer: to return after it and to stumble over it look alike in every trial."""
+    found = run(search(case(HELLO)), case(HELLO), lambda m, t: len(m) > 0)
+    assert found.reproduced and not found.proved, found.standing
+
+
+def test_what_reading_alone_is_sure_of_and_no_rung_can_try_is_not_overruled() -> None:
+    made = case(HELLO, replied=True, priors={"identity/stale-resume": 0.95})
+    assert not run(search(made), made, lambda m, t: len(m) > 0).proved
+
+
+def test_a_message_that_kills_late_is_told_from_a_count() -> None:
+    """The end comes with the third message after it."""
+
+    def late(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        return any(b'"save"' in payload for _, payload in messages)
+
+    made = case(HELLO, CHAT, SAVE, CHAT, CHAT, CHAT)
+    found = run(search(made), made, late)
+    assert found.proved and found.verdict.partition("/")[0] in ("message", "server-handler"), found.standing
+    assert found.minimal is not None and found.minimal.frames == (5,)
 
 
 def test_a_size_limit_is_found_exactly() -> None:

@@ -197,7 +197,7 @@ async def _bisect(
         given=options.given,
         connections=options.connections or 60,
         seconds=options.seconds,
-        watch=watch,
+        watch=watch or options.seconds,
         survive=options.survive,
         leave=leave,
     )

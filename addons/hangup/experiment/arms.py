@@ -40,6 +40,8 @@ class Arms:
         self.verdict = verdict
         self.control = Counts()
         self._alike = Counts()
+        self.unsure = False
+        """Whether something smaller came to nothing: then the smallest need not be."""
         self.clients = 1
         self.last = Result(Outcome.UNRESOLVED)
         self.pulses: list[Pulse] = []

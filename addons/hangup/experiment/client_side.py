@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hangup.experiment.ladder import Explanation, Rung, explain, filters_of, is_json, selector
+from hangup.experiment.ladder import UNKNOWN, Explanation, Rung, explain, filters_of, is_json, selector
 from hangup.experiment.trial import Case, ClientFrame, Trial
 
 NOTHING_SPECIAL = '{"type":"noop"}'
@@ -153,6 +153,8 @@ CLIENT_EXPLANATIONS: tuple[Explanation, ...] = (
         _WORDS,
         lambda c: 0.1 if "extensions" in c.features else 0.0,
     ),
-    # The page hangs up whatever it hears: nothing on the wire cures that.
-    explain("client-lifecycle/stale-close-handler", "none", prior=lambda c: 0.15),
+    # The page hangs up whatever it hears: nothing on the wire cures that. Where no two of its connections were open at
+    # once it may as well be anything.
+    explain("client-lifecycle/stale-close-handler", "none", prior=lambda c: 0.15 if c.overlaps else 0.02),
+    explain(UNKNOWN, "none", prior=lambda c: 0.02 if c.overlaps else 0.15),
 )

@@ -66,6 +66,8 @@ def manner(connection: Connection) -> Manner | None:
 def derive(connections: Sequence[Connection]) -> Failure | None:
     """The failure that most of these connections share, or None when none of them ended by itself."""
     ended = [(c, how) for c in connections if (how := manner(c)) is not None]
+    # That nobody listens is what the failure may lead to, and is not the failure.
+    ended = [(c, how) for c, how in ended if not (c.refused and c.status is None)] or ended
     if not ended:
         return None
     kinds = Counter((c.ending.by, how, c.ending.code if how == "close" else None, _status(c, how)) for c, how in ended)
@@ -116,6 +118,8 @@ def _judge(connection: Connection, failure: Failure) -> Outcome:
             return Outcome.UNRESOLVED
         same_status = failure.status is None or connection.status == failure.status
         return Outcome.FAILED if failure.how in ("", "refused") and same_status else Outcome.UNRESOLVED
+    if failure.within is not None and connection.lifetime is not None and connection.lifetime > failure.within:
+        return Outcome.SURVIVED  # however it ended then: it has outlived the failure
     ending = connection.ending
     if failure.by and ending.by != failure.by:
         return Outcome.UNRESOLVED
@@ -123,8 +127,6 @@ def _judge(connection: Connection, failure: Failure) -> Outcome:
         return Outcome.UNRESOLVED
     if failure.code is not None and ending.code != failure.code:
         return Outcome.UNRESOLVED
-    if failure.within is not None and connection.lifetime is not None and connection.lifetime > failure.within:
-        return Outcome.SURVIVED
     return Outcome.FAILED
 
 

@@ -83,7 +83,10 @@ def broken(opcode: str, when: Callable[[Case], bool] = lambda case: True) -> Mak
 BROKEN_PONG = "broken-pong"
 """A rung that nobody outlives: with it the connection ends as it was recorded only where pongs do not arrive."""
 
+CLIENT_KEEPALIVE = "client-keepalive"
 GIVEN = "given"
+UNKNOWN = "unknown/"
+"""What is none of the explanations: it predicts nothing in particular."""
 DONATED = "donated-"
 
 
@@ -131,7 +134,9 @@ class Explanation(Struct, frozen=True):
         """Whether a survival of this rung shows the cause taken away."""
         if rung.startswith(DONATED):
             return self._shown_by(rung, case)
-        return rung in self.survives or rung.startswith(GIVEN) or (self.trigger == "header" and rung in self.unsure)
+        if rung in self.unsure and (self.trigger == "header" or (self.trigger == "time" and rung == CLIENT_KEEPALIVE)):
+            return True
+        return rung in self.survives or rung.startswith(GIVEN)
 
     def _shown_by(self, rung: str, case: Case) -> bool:
         return self.verdict in case.donated[int(rung.removeprefix(DONATED))].verdicts

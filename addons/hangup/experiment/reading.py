@@ -85,6 +85,7 @@ def _chosen(ledger: Ledger, conn: int | None) -> Connection:
             raise RecordingError(f"there is no connection {conn} (there are {len(connections)})")
         return connections[conn]
     failed = [c for c in connections.values() if manner(c) is not None and c.kind == "app"]
+    failed = [c for c in failed if not (c.refused and c.status is None)] or failed
     # A person who closes the page ends the last connection too: what the others share is the failure.
     usual = derive(failed)
     for connection in reversed(failed):
@@ -154,6 +155,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         client_pings=chosen.pings["client"],
         server_frames=server_frames,
         overlaps=_overlap(alike),
+        passed=_passed(chosen, alike),
         replied=last_server_at > last_client_at,
         answer=answer,
         answer_kinds=len(kinds),
@@ -196,6 +198,14 @@ def _overlap(connections: Sequence[Connection]) -> bool:
     """Whether one client asked for another of these while one was open."""
     spans = sorted((c.asked, c.ended) for c in connections if c.asked is not None and c.ended is not None)
     return any(later[0] < earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
+
+
+def _passed(chosen: Connection, alike: Sequence[Connection]) -> bool:
+    """Whether another of these said more than this one, and lived: its messages alone end nothing."""
+    lived = 2 * (chosen.lifetime or 0.0) + 0.3
+    return any(
+        c.lifetime is not None and c.lifetime > lived and c.frames["client"] > chosen.frames["client"] for c in alike
+    )
 
 
 def _priors(report: Report) -> dict[str, float]:

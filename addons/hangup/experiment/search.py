@@ -40,6 +40,9 @@ TRIES = 5
 COUNTED = "process/message-count-limit"
 RIVALS = 0.35
 """Probability of other categories that predict the same of the cure, up to which the counts speak for the one."""
+UNANSWERED = 0.1
+"""The same, where the server ends after a message that it has not answered: it may as well not have liked it."""
+SURELY_READ = 0.8
 DOUBTFUL = 0.05
 """Probability from which on it is worth asking whether it is the number of messages or what they say."""
 
@@ -268,9 +271,11 @@ class _Search:
         verdict.cure = " + ".join(cure.filters)
         verdict.without = cure.counts
         most = 2 * most_trials(control) + 8
+        turns = [(Trial("control"), control), (Trial(cure.arm, cure.filters), cure.counts)]
         while fisher(control, cure.counts) >= PROOF and cure.counts.n < most:
-            yield from self.arms.attempt(Trial("control"), control)
-            yield from self.arms.attempt(Trial(cure.arm, cure.filters), cure.counts)
+            for trial, counts in turns:
+                yield from self.arms.attempt(trial, counts)
+            turns.reverse()  # a page that fails every other time of its own accord must not keep step
 
     def _narrow(self, cure: Tried) -> Search[Tried]:
         """Of several filters those that are needed; they are an arm of their own."""
@@ -317,6 +322,15 @@ class _Search:
             and any(self.standing.explanations[name].cured_by(arm, self.case) for arm in cures)
         )
 
+    def _bearable(self, category: str) -> float:
+        """How probable rivals may be. Silence cures whatever is said: it needs more to go on."""
+        read = max(self.case.priors, key=lambda v: self.case.priors[v], default="")
+        if read not in self.standing.explanations and self.case.priors.get(read, 0.0) > SURELY_READ:
+            if read.partition("/")[0] != category:
+                return -1.0  # what reading alone is sure of cannot be tried here
+        answered = self.shown != "server-handler/returns-after-message" or self.case.replied
+        return RIVALS if answered else UNANSWERED
+
     def _conclude(self) -> None:
         verdict = self.verdict
         verdict.standing = list(self.standing.ranked())
@@ -335,6 +349,6 @@ class _Search:
             verdict.frame = minimal.frames[-1]
         elif self.case.suspect is not None and explanation.trigger == "frame":
             verdict.frame = self.case.suspect.n
-        verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and self._rivals(category) <= RIVALS
-        if explanation.verdict == COUNTED and not self.counted:
-            verdict.proved = False
+        alone = category != "unknown" and self._rivals(category) <= self._bearable(category)
+        checked = explanation.verdict != COUNTED or self.counted
+        verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked

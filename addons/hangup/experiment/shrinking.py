@@ -33,7 +33,7 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[None]:
         lambda kept: Trial("frames", frames=kept),
     )
     minimal = arms.verdict.minimal = Minimal(frames)
-    if len(frames) > 1:
+    if len(frames) > 1 and not arms.unsure:
         minimal.neighbour = "without any one of these frames it survives"
     if len(frames) != 1 or count:
         return
@@ -117,6 +117,8 @@ def _ask(
             outcome = yield from arms.decide(make(candidate), counts)
             if outcome is Outcome.FAILED:
                 arms.learn(counts)
+            elif outcome is Outcome.UNRESOLVED:
+                arms.unsure = True
             elif outcome is Outcome.SURVIVED and survivors is not None:
                 survivors.append(candidate)
             candidate = asking.send(outcome is Outcome.FAILED)

@@ -95,6 +95,8 @@ class Case(Struct):
     client_pings: int = 0
     server_frames: int = 0
     overlaps: bool = False
+    passed: bool = False
+    """Whether another connection of the recording said more than this one and lived on."""
     replied: bool = False
     """Whether the server answered the client's last message before the end."""
     answer: ClientFrame | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -25,7 +26,10 @@ Progress = Callable[[Trial, Result], None]
 
 
 RESPITE = 0.3
-"""Seconds that a backend which cannot be reached has to come back before the next trial."""
+"""Seconds that a backend which was never reached has to come up before the next trial."""
+
+RETURN = 3.0
+"""Seconds that one has to come back that was there: what the trial before it did may have ended its process."""
 
 
 class Budget(Struct):
@@ -71,6 +75,7 @@ class Lab:
         self.trials: list[tuple[Trial, Result]] = []
         """What was tried so far, and what came of it."""
         self._started = asyncio.get_running_loop().time()
+        self._reached = False
 
     @property
     def seconds(self) -> float:
@@ -114,6 +119,24 @@ class Lab:
 
     async def _play(self, trial: Trial, client: int) -> Result:
         await asyncio.sleep(client * trial.stagger)
+        result = await self._play_once(trial)
+        if result.unreachable and self._reached and await self._returned():
+            return await self._play_once(trial)
+        self._reached = self._reached or not result.unreachable
+        return result
+
+    async def _returned(self) -> bool:
+        """Waits until the backend takes connections again; whether it does."""
+        deadline = asyncio.get_running_loop().time() + RETURN
+        while asyncio.get_running_loop().time() < deadline:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection(self.target.host, self.target.port)
+                writer.close()
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    async def _play_once(self, trial: Trial) -> Result:
         self.connections += 1
         conn = self.connections
         sink = PulseSink(self.sink)
@@ -133,7 +156,8 @@ class Lab:
                 edits=dict(trial.edits),
             )
         except BackendError as error:
-            await asyncio.sleep(RESPITE)
+            if not self._reached:
+                await asyncio.sleep(RESPITE)
             return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True)
         live = outcome.live
         result = Result(judge(live, self.failure, trial.otherwise), live.lifetime, conn, live.ending.sentence)

@@ -308,7 +308,7 @@ class LiveBisect:
             self._budget.cancel()
         self._budget = loop.call_later(self.settings.seconds, self._spent)
         self.watcher.begun(self.reading)
-        self._controls = list(self._sightings.alike)
+        self._controls = self._sightings.watched(self.reading.failure)
         self._search = search(
             self.reading.case,
             live=True,

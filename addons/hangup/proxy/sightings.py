@@ -12,6 +12,8 @@ from hangup.wire.handshake import get_all
 ALIKE = 2
 """So many connections must fail alike before a failure has shown."""
 
+SEEN = 20
+
 GOING_AWAY = 1001
 """With which a page that is left or reloaded closes: that is no failure."""
 
@@ -23,6 +25,8 @@ class Sightings:
         self.failure = failure
         self.alike: list[Connection] = []
         """In order; each has failed as the last one did, from the same page on the same path."""
+        self._seen: list[Connection] = []
+        """What that page had on that path, lately, whatever became of it."""
 
     def shows(self, connection: Connection) -> bool:
         """Takes a connection that is over; says whether a failure has shown with it."""
@@ -31,6 +35,8 @@ class Sightings:
             return False
         if connection.kind != "app":
             return False
+        self._seen = [c for c in self._seen if c.conn != connection.conn and same_page(c, connection)][1 - SEEN :]
+        self._seen.append(connection)
         if connection.refused and connection.status is None:
             return False  # the backend is down
         if ending.by == "client" and ending.code == GOING_AWAY:
@@ -39,6 +45,10 @@ class Sightings:
             return False
         self.alike = [c for c in self.alike if _alike(c, connection)] + [connection]
         return len(self.alike) >= ALIKE
+
+    def watched(self, failure: Failure) -> list[Connection]:
+        """What was seen of that page and says something: not only what failed."""
+        return [c for c in self._seen if judge(c, failure) is not Outcome.UNRESOLVED]
 
     def concerns(self, request: Request, client: str) -> bool:
         """Whether a new connection (``client`` is its address) is of the page and path of those; at first, each is."""
@@ -50,11 +60,15 @@ class Sightings:
         return path == first.path and origin == first.origin and loops.host(client) == loops.host(first.client)
 
 
+def same_page(one: Connection, other: Connection) -> bool:
+    """Whether both are of one page, on one path."""
+    where = one.path == other.path and one.origin == other.origin
+    return where and loops.host(one.client) == loops.host(other.client)
+
+
 def _alike(one: Connection, other: Connection) -> bool:
     return (
-        one.path == other.path
-        and one.origin == other.origin
-        and loops.host(one.client) == loops.host(other.client)
+        same_page(one, other)
         and one.ending.by == other.ending.by
         and manner(one) == manner(other)
         and one.ending.code == other.ending.code
