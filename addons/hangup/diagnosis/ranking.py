@@ -14,6 +14,16 @@ from hangup.recording.events import Side
 
 BEAT = "heartbeat/app-ping-kills"
 
+NOT_OF_A_MESSAGE = (
+    "intermediary/idle-timeout", "intermediary/lifetime-cap", "intermediary/non-sticky", "process/restart", "process/worker-timeout", "identity/id-collision", "identity/ghost-session",
+    "heartbeat/control-pong-missing", "heartbeat/app-pong-missing", "heartbeat/throttled", "heartbeat/interval-race",
+    "message/init-missing", "server-handler/dependency-timeout", "client-lifecycle/connect-deadline",
+)  # fmt: skip
+"""How causes begin that an end right after a message does not speak for."""
+
+ALONE = 0.6
+"""As sure as one can be of two connections with one identity where a second one was not seen."""
+
 UNTRIED = 0.79
 """As sure as one can be of a bare ping that a JSON reader dies of, before it was dropped or rewritten."""
 
@@ -48,6 +58,8 @@ def hypotheses(case: Case) -> list[Hypothesis]:
             named = _named_only(case, hypothesis)
             if known is None:
                 known = found[hypothesis.verdict] = named
+                if hypothesis.verdict == "identity/id-collision":
+                    known.most = ALONE
             elif hypothesis.score >= words.FIRM:
                 known.merge(named)
         if known is not None:
@@ -62,7 +74,8 @@ def _named_only(case: Case, said: Hypothesis) -> Hypothesis:
     """A cause that only words speak for. Others get a weight for the timing; this one a part of that."""
     side: Side = "server" if case.closer == "client" else "client"
     found = reaction(case, side) if case.mode in ("cut", "close") else None
-    prior = 0.5 * found.weight if found is not None else 0.0
+    timed = said.verdict.startswith(NOT_OF_A_MESSAGE)
+    prior = 0.5 * found.weight if found is not None and not timed else 0.0
     return Hypothesis(said.verdict, prior, closer=said.closer, trigger=said.trigger)
 
 

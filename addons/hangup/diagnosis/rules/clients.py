@@ -19,6 +19,9 @@ from hangup.recording.units import duration
 AT_ONCE = 0.05
 """Seconds within which a new connection is part of the same step as the end of the old one."""
 
+UNTOLD = 0.75
+"""The same that it is the server which breaks its frames, and nothing on the way."""
+
 DONE = 0.7
 """As sure as one can be that a client fails which closes with 1000: it may just have got what it wanted."""
 
@@ -144,6 +147,9 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         churn.says(0.6, "the client closed in order, without an error")
     elif case.mode == "cut":
         churn.says(-1.0, "the client cut the connection without a close frame")
+    if (broken := _broken(lives)) and len(broken) >= 0.5 * len(lives):
+        for hypothesis in (throws, churn):
+            hypothesis.says(-5.0, "the server's frames are malformed: its message is not what the client minds")
     at_once = _at_once(lives)
     if at_once > 2 and len(lives) <= 2 * at_once:
         for hypothesis in (throws, churn):
@@ -373,11 +379,18 @@ def _stale_timer(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
 _FRAME_FAULTS = re.compile(r"too-long|reserved|rsv|masked|invalid-utf8|fragment|not-a-frame|deflate|close-")
 
 
+def _broken(lives: list[Life]) -> list[Life]:
+    """Those whose server sent what is no frame, or a malformed one."""
+    return [
+        life
+        for life in lives
+        if any(_FRAME_FAULTS.search(p) for p in life.trace.account.problems) or life.trace.junk.startswith("server")
+    ]
+
+
 def _protocol_error(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     """The server sent a frame that breaks the protocol, and the client minds."""
-    broken = [
-        life for life in lives if any(_FRAME_FAULTS.search(p) for p in life.trace.account.problems) or life.trace.junk
-    ]
+    broken = _broken(lives)
     if not broken:
         return
     problems = sorted({p for life in broken for p in life.trace.account.problems})
@@ -385,6 +398,7 @@ def _protocol_error(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis("message/framing", 0.3, closer="client", trigger=Trigger("frame", broken[0].conn))
     last = broken[0].trace.recent[-1].n if broken[0].trace.recent else None
     hypothesis.trigger = Trigger("frame", broken[0].conn, last)
+    hypothesis.most = UNTOLD
     text = f"malformed frames: {', '.join(problems)}" if problems else f"bytes that are no frame ({junk[:60]})"
     hypothesis.says(3.0 * len(broken) / len(lives), text, cite_all(broken))
     if any(life.code in (1002, 1007) for life in lives):

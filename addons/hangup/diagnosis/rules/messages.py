@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from hangup.diagnosis.case import Case
@@ -17,6 +18,8 @@ FEW = 5
 ONE_KIND = 0.75
 """As sure as one can be that the number of a message matters, and not what it says, if it is of one kind each time."""
 
+_OF_NUMBERS = re.compile(r"limit|quota|max|count|too many|number|rate|\d+ messages|exceed", re.I)
+
 Make = Callable[[str, float], Hypothesis]
 
 
@@ -25,9 +28,14 @@ def after_a_message(case: Case) -> Iterator[Hypothesis]:
     if case.closer != "server" or case.mode not in ("cut", "close"):
         return
     found = reaction(case, "client")
-    if found is None or found.weight < 0.2:
+    if found is None:
         return
     contrast = Contrast(case, found)
+    if found.weight < 0.2 and case.mode == "cut" and middle(case.lived) < 0.15 and not contrast.safe_all:
+        # So soon after opening any end follows a message; it may be that one's doing all the same.
+        found.weight = 0.8
+    if found.weight < 0.2:
+        return
     life, message = found.hits[0]
     cites = [cite(life, message) for life, message in found.hits]
 
@@ -256,6 +264,8 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
         # A client that keeps a pace reaches a number and an age together; that the kind does not matter tells more.
         limit.says((-0.3 if kinds > 1 else -1.0) * max(steady, 0.0), "the age is the same each time too")
         weight = min(0.9 * (hits - 1), 3.0)
+        if case.reasons and not _OF_NUMBERS.search(case.reasons):
+            limit.says(-2.0, "the reason that it gave speaks of no number")
         if most > first:
             limit.says(-3.0, f"another connection got {most} messages through")
         if kinds > 1:

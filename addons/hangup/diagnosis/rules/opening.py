@@ -19,6 +19,12 @@ from hangup.recording.units import duration
 SOON = 0.4
 """Seconds after opening within which an end needs no cause from the conversation."""
 
+SPOKEN = 0.6
+"""As sure as one can be that a handler returns at once if the client had spoken: it may have minded what was said."""
+
+UNTOLD = 0.75
+"""The same of a limit of which the server says nothing."""
+
 AUTH_CODES = frozenset((1008, 3000, 3003, 4001, 4003, 4401, 4403, 4004, 4010))
 _SECRET = re.compile(r"token|jwt|auth|key|sid|session|ticket|secret|credential|bearer", re.I)
 _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
@@ -85,8 +91,21 @@ def _returns(case: Case, lives: list[Life], spoken: list[Life], followed: float)
         hypothesis.says(-1.5, f'it gave a reason: "{case.reasons[:60]}"')
     longer = [life for life in case.others if life.opened is not None and life.lasted > 5 * max(age, 0.1)]
     if longer:
-        hypothesis.says(-2.0, "other connections on the same route lived on", cite_all(longer))
+        beside = _open_then(longer, lives)
+        text = "others were open on the same route at that time, and lived on" if all(beside) else ""
+        text = text or "other connections on the same route lived on"
+        hypothesis.says(-3.5 if all(beside) else -2.0, text, cite_all(longer))
+        hypothesis.most = SPOKEN
+    if len(spoken) >= 0.7 * len(lives):
+        hypothesis.most = SPOKEN
     yield hypothesis
+
+
+def _open_then(others: list[Life], lives: list[Life]) -> list[int]:
+    """For each connection, how many of the others were open when it was opened."""
+    return [
+        sum(o.opened is not None and o.opened <= (v.opened or v.asked) < (o.end or 1e12) for o in others) for v in lives
+    ]
 
 
 def credentials(life: Life) -> list[str]:
@@ -102,6 +121,12 @@ def credentials(life: Life) -> list[str]:
     if re.search(r"bearer|token|jwt|auth", offered, re.I) or _JWT.search(offered):
         found.append("Sec-WebSocket-Protocol")
     return found
+
+
+def _secret(message: Message) -> bool:
+    """Whether a message carries something that looks like a credential."""
+    shape = message.shape
+    return bool(_SECRET.search(shape.kind)) or any(_SECRET.search(key) for key in shape.keys)
 
 
 def expiry(life: Life) -> float | None:
@@ -137,7 +162,10 @@ def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -
     )
     soon(hypothesis, lives)
     carried = credentials(lives[0])
-    if carried:
+    firsts = [m for life in spoken if (m := life.trace.client.first) is not None]
+    if not carried and len(firsts) >= 0.7 * len(lives) and all(map(_secret, firsts)):
+        hypothesis.says(2.0, f"the client begins with a credential ({firsts[0].shape.text})", cite_all(spoken, "client"))
+    elif carried:
         hypothesis.says(1.2, f"the request carries a credential ({', '.join(carried[:2])})", cite_all(lives[:3]))
         targets = {life.trace.account.target for life in lives}
         if len(lives) > 1 and len(targets) == 1:
@@ -196,18 +224,23 @@ def _subprotocol(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
 
 
 def _limit(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
-    if case.mode != "close" or case.code not in (1008, 1013, 4029, 4429, 4408, 1011, 4000):
+    lived = [life for life in case.others if life.opened is not None and life.lasted > 1.0]
+    open_then = _open_then(lived, lives)
+    full = min(open_then) == max(open_then) > 0
+    told = case.mode == "close" and case.code in (1008, 1013, 4029, 4429, 4408, 1011, 4000)
+    if not told and not (full and len(lives) > 2 and case.code in (None, 1000)):
         return
     hypothesis = Hypothesis("handshake/limit", -1.2, closer="server", trigger=Trigger("count", lives[0].conn))
     soon(hypothesis, lives)
     if case.code in (1013, 4429, 4029):
         hypothesis.says(3.0, f"close code {case.code}: too many", cite_all(lives))
-    lived = [life for life in case.others if life.opened is not None and life.lasted > 1.0]
     if lived:
         hypothesis.says(1.0, "connections before the limit were served", cite_all(lived))
-        open_then = [sum(o.opened <= life.asked < (o.end or 1e12) for o in lived if o.opened) for life in lives]
-        if min(open_then) == max(open_then) and open_then[0] > 0:
+        if full:
             hypothesis.says(1.0, f"{open_then[0]} were open each time that one was turned away")
+    if not told:
+        hypothesis.says(0.5 * min(len(lives) - 2, 3), f"it was turned away {len(lives)} times", cite_all(lives))
+        hypothesis.most = UNTOLD
     yield hypothesis
 
 

@@ -8,6 +8,7 @@ from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
+from hangup.diagnosis.rules.words import UNTRIED
 from hangup.diagnosis.shapes import Shape
 from hangup.diagnosis.traces import Message
 from hangup.recording.units import printable
@@ -146,9 +147,15 @@ def _not_a_frame(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis(
         "intermediary/frame-corruption", -0.8, closer=case.closer, trigger=Trigger("frame", junk[0].conn)
     )
-    yield hypothesis.says(
+    hypothesis.says(
         2.0, f"the {side}'s bytes are no frame: something on the way may have changed them", cite_all(junk)
     )
+    if side == "server" and case.stack.server:
+        hypothesis.says(3.0, f"{case.stack.server} writes frames that are sound", cite_all(junk))
+    if any(life.trace.halves[side].messages > 1 for life in junk if side in ("client", "server")):  # type: ignore[index]
+        hypothesis.says(1.0, "earlier frames were sound", cite_all(junk))
+    hypothesis.most = UNTRIED
+    yield hypothesis
 
 
 _HELLOS = frozenset(

@@ -34,7 +34,7 @@ REASONS: tuple[tuple[str, str, Says], ...] = (
     ),
     (
         "server",
-        r"utf-?8|invalid (text|payload) data|codec can't decode",
+        r"utf-?8|invalid (text|payload) data|codec can't decode|(continuation|start) byte",
         {"message/invalid-utf8": 4.5},
     ),
     (
@@ -44,7 +44,7 @@ REASONS: tuple[tuple[str, str, Says], ...] = (
     ),
     (
         "server",
-        r"\bmask|opcode|continuation|fragment|control frame|invalid frame",
+        r"\bmask|opcode|continuation(?! byte)|fragment|control frame|invalid frame",
         {"message/framing": 4.0},
     ),
     (
@@ -74,6 +74,11 @@ REASONS: tuple[tuple[str, str, Says], ...] = (
         r"too many (requests|messages|connections|sessions|clients)|\brate\b|limit|quota|throttl|capacity"
         r"|\bfull\b|overload|try again",
         {"handshake/limit": 3.5, "process/message-count-limit": 0.8},
+    ),
+    (  # of operations within one connection (graphql-ws), not of connections
+        "server",
+        r"subscriber for|subscription.{0,40}(already|duplicate)|duplicate subscri",
+        {"server-handler/crash-on-message": 2.0, "identity/id-collision": -2.0},
     ),
     (
         "server",
@@ -128,6 +133,16 @@ REASONS: tuple[tuple[str, str, Says], ...] = (
             "heartbeat/control-pong-missing": 0.5,
             "intermediary/idle-timeout": -1.5,
         },
+    ),
+    (
+        "client",
+        r"connect(ion|ing)?[ -]time(d)? ?-?out|(handshake|open|welcome|hello)[ -]time(d)? ?-?out",
+        {"client-lifecycle/connect-deadline": 4.0},
+    ),
+    (  # Python websockets' own
+        "client",
+        r"keepalive ping timeout|ping timed out",
+        {"heartbeat/control-pong-missing": 4.0},
     ),
     (
         "client",

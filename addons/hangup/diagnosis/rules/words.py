@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
+from hangup.diagnosis.lives import Life
 from hangup.diagnosis.rules.tables import BODIES, CODES, GRAPHQL, LIBRARIES, LOGS, REASONS
 from hangup.recording.units import printable
 
 LOGGED = "the backend logged"
+
+UNTRIED = 0.75
+"""As sure as one can be of bytes that were spoiled where nobody recorded them."""
 
 LOG_LOOKED_AT = 20_000
 """Characters of an event of the log."""
@@ -44,9 +48,7 @@ def _reasons(case: Case) -> Iterator[Hypothesis]:
         if side == case.closer and re.search(pattern, reasons, re.I):
             scale = 0.4 if matched else 1.0  # the first pattern is the more special one
             for verdict, weight in says.items():
-                yield _make(case, verdict).says(
-                    weight * scale, f'the close reason is "{shown}"', cite_all(case.victims)
-                )
+                yield _told(case, verdict, weight * scale, f'the close reason is "{shown}"')
             matched = True
 
 
@@ -57,8 +59,32 @@ def _codes(case: Case) -> Iterator[Hypothesis]:
     protocol = case.stack.protocol
     table = GRAPHQL if protocol == "graphql" and code in GRAPHQL else CODES
     for verdict, weight in table.get(code, {}).items():
+        if verdict == "heartbeat/control-pong-missing" and not any(_pinged(life) for life in case.victims):
+            continue
         whose = " (graphql-ws)" if table is GRAPHQL else ""
-        yield _make(case, verdict).says(weight, f"close code {code}{whose}", cite_all(case.victims))
+        yield _told(case, verdict, weight, f"close code {code}{whose}")
+
+
+def _told(case: Case, verdict: str, weight: float, text: str) -> Hypothesis:
+    """What a server's words speak for. It may call bytes spoiled that were sound when they passed here."""
+    if verdict != "message/invalid-utf8" or case.closer != "server" or not _sound(case.victims):
+        return _make(case, verdict).says(weight, text, cite_all(case.victims))
+    hypothesis = _make(case, "intermediary/frame-corruption")
+    hypothesis.most = UNTRIED
+    return hypothesis.says(0.8 * weight, f"{text}, and what the client sent is valid UTF-8", cite_all(case.victims))
+
+
+def _sound(lives: list[Life]) -> bool:
+    """Whether the clients' last messages are text and valid UTF-8 as recorded here."""
+    last = [m for life in lives if (m := life.last("client")) is not None]
+    bad = [m for m in last if m.opcode != "text" or "utf8" in m.shape.faults or "invalid-utf8" in m.problems]
+    return bool(last) and len(last) == len(lives) and not bad
+
+
+def _pinged(life: Life) -> bool:
+    """Whether the server sent control pings."""
+    beats = life.trace.beats.get(("server", "control"))
+    return beats is not None and beats.sent > 0
 
 
 def _bodies(case: Case) -> Iterator[Hypothesis]:
