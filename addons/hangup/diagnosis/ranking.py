@@ -15,7 +15,8 @@ from hangup.recording.events import Side
 BEAT = "heartbeat/app-ping-kills"
 
 NOT_OF_A_MESSAGE = (
-    "intermediary/idle-timeout", "intermediary/lifetime-cap", "intermediary/non-sticky", "process/restart", "process/worker-timeout", "identity/id-collision", "identity/ghost-session",
+    "intermediary/idle-timeout", "intermediary/lifetime-cap", "intermediary/non-sticky", "process/restart",
+    "process/worker-timeout", "identity/id-collision", "identity/ghost-session",
     "heartbeat/control-pong-missing", "heartbeat/app-pong-missing", "heartbeat/throttled", "heartbeat/interval-race",
     "message/init-missing", "server-handler/dependency-timeout", "client-lifecycle/connect-deadline",
 )  # fmt: skip

@@ -149,7 +149,7 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         churn.says(-1.0, "the client cut the connection without a close frame")
     if (broken := _broken(lives)) and len(broken) >= 0.5 * len(lives):
         for hypothesis in (throws, churn):
-            hypothesis.says(-5.0, "the server's frames are malformed: its message is not what the client minds")
+            hypothesis.says(-7.0, "the server's frames are malformed: its message is not what the client minds")
     at_once = _at_once(lives)
     if at_once > 2 and len(lives) <= 2 * at_once:
         for hypothesis in (throws, churn):
@@ -215,6 +215,7 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         (steadiness(heard), f"the end came {duration(middle(heard))} after the server's last message"),
     ]
     steady, words = max(clocks)
+    instead = _instead(lives)
     if beats and len(beats) >= 0.7 * len(lives):
         shape = beats[0][1].shape
         words_of = shape.text if shape is not None else "a ping"
@@ -226,7 +227,6 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             blocked.says(1.0, "the server answered at first, and then no more", pings)
         else:
             pong.says(-2.5, f"the server answered {answered} of {sent} pings", pings)
-        instead = _instead(lives)
         if instead is not None and not answered:
             other.says(2.6, f"each ping is followed by {instead.text}, which is no pong that the client knows", pings)
             pong.says(-0.4, f"each ping is followed by {instead.text}")
@@ -235,7 +235,7 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         text = f"the client sends {regular.text} like clockwork, and nothing looks like an answer to it"
         pong.says(1.0, text, cite_all(lives, "client"))
     else:
-        pong.says(-1.0, "no ping of the client is to be seen")
+        pong.says(-2.5, "no ping of the client is to be seen")
         silence.weigh(pong, case, "server", middle(heard))
     if len(lives) > 1:
         for hypothesis in (pong, other, blocked, mute):
@@ -247,13 +247,17 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         blocked.says(0.5, "the server had not said anything")
         mute.says(0.8, "the server had not said anything", cite_all(unheard))
     else:
-        connect.says(-2.5, "the server had sent messages before")
+        # A word of welcome may not be the one that the client waits for.
+        few = max(life.trace.server.messages for life in lives) <= 2 and min(heard) > 0.7 * middle(ages)
+        connect.says(-1.0 if few else -2.5, "the server had sent messages before")
+    shown = mute.score > -0.8 + max(0.7 * steady, 0.0) + 0.5
     silent = middle([life.since(f.at if (f := life.trace.server.frame) is not None else life.opened) for life in lives])
     asked = [life for life in lives if _unanswered(life) >= 2]
     if len(asked) >= 0.7 * len(lives) and silent > 0.3:
         text = f"the server fell silent for {duration(silent)}, though the client went on sending"
         blocked.says(1.2, text, cite_all(asked, "client"))
         mute.says(0.5, text)
+        shown = True
     else:
         blocked.says(-1.5, "the server went on sending")
     if (shape := _choked_on(case, lives)) is not None:
@@ -263,10 +267,14 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         first = min(case.same_route, key=lambda life: life.conn)
         if first not in unheard and first.trace.server.messages and len(unheard) >= 0.6 * len(case.victims):
             mute.says(2.4, "the first connection was served, its successors heard nothing", [cite(first)])
+            shown = True
             connect.says(-1.2, "the first connection was served at once", [cite(first)])
             pong.says(-0.8, "the first connection was served at once", [cite(first)])
         elif unheard and first in unheard:
             mute.says(-1.5, "the first connection was mute too")
+    if not shown:
+        mute.says(-1.5, "the server did not fall silent")
+    yield from _control(lives)
     code = case.victims[0].code
     if code is not None and code >= 3000:
         pong.says(0.3, f"close code {code}")
@@ -275,8 +283,31 @@ def _deadlines(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             hypothesis.says(
                 -0.7 * pushed, "the end follows a message of the server more often than chance would have it"
             )
-        if hypothesis.evidence and hypothesis.score > -4:
+        asked_for = hypothesis is not other or instead is not None or beats
+        if hypothesis.evidence and hypothesis.score > -4 and asked_for:
             yield hypothesis
+
+
+def _control(lives: list[Life]) -> Iterator[Hypothesis]:
+    """Control pings of the client that the server does not answer."""
+    beats = [(life, b) for life in lives if (b := life.trace.beats.get(("client", "control"))) is not None and b.sent]
+    if len(beats) < 0.7 * len(lives):
+        return
+    pings = [Cite(life.conn, b.waiting_n or b.last_n) for life, b in beats]
+    sent, answered = sum(b.sent for _, b in beats), sum(b.answered for _, b in beats)
+    waiting = [life.since(b.waiting) for life, b in beats if b.waiting is not None]
+    hypothesis = Hypothesis(
+        "heartbeat/control-pong-missing", -0.1, closer="client", trigger=Trigger("time", lives[0].conn, pings[0].frame)
+    )
+    if len(waiting) >= 0.7 * len(beats):
+        text = f"{sent - answered} of the client's {sent} control pings got no pong"
+        hypothesis.says(1.8 if answered else 2.8, text, pings)
+        if len(waiting) > 1:
+            text = f"the end came {duration(middle(waiting))} after the first ping without an answer"
+            hypothesis.says(0.7 * steadiness(waiting), text, pings)
+    else:
+        hypothesis.says(-2.5, f"the server answered {answered} of {sent} control pings", pings)
+    yield hypothesis
 
 
 def _choked_on(case: Case, lives: list[Life]) -> Shape | None:

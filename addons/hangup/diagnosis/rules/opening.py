@@ -23,7 +23,7 @@ SPOKEN = 0.6
 """As sure as one can be that a handler returns at once if the client had spoken: it may have minded what was said."""
 
 UNTOLD = 0.75
-"""The same of a limit of which the server says nothing."""
+"""The same of a limit, or a refused credential, of which the server says nothing."""
 
 AUTH_CODES = frozenset((1008, 3000, 3003, 4001, 4003, 4401, 4403, 4004, 4010))
 _SECRET = re.compile(r"token|jwt|auth|key|sid|session|ticket|secret|credential|bearer", re.I)
@@ -164,7 +164,10 @@ def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -
     carried = credentials(lives[0])
     firsts = [m for life in spoken if (m := life.trace.client.first) is not None]
     if not carried and len(firsts) >= 0.7 * len(lives) and all(map(_secret, firsts)):
-        hypothesis.says(2.0, f"the client begins with a credential ({firsts[0].shape.text})", cite_all(spoken, "client"))
+        text = f"the client begins with a credential ({firsts[0].shape.text})"
+        hypothesis.says(2.0, text, cite_all(spoken, "client"))
+        if case.code not in AUTH_CODES - {1008}:
+            hypothesis.most = UNTOLD
     elif carried:
         hypothesis.says(1.2, f"the request carries a credential ({', '.join(carried[:2])})", cite_all(lives[:3]))
         targets = {life.trace.account.target for life in lives}

@@ -151,7 +151,9 @@ def _not_a_frame(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         2.0, f"the {side}'s bytes are no frame: something on the way may have changed them", cite_all(junk)
     )
     if side == "server" and case.stack.server:
-        hypothesis.says(3.0, f"{case.stack.server} writes frames that are sound", cite_all(junk))
+        sound = f"{case.stack.server} writes frames that are sound"
+        hypothesis.says(3.0, sound, cite_all(junk))
+        yield Hypothesis("message/framing", closer=case.closer, adds=True).says(-2.5, sound, cite_all(junk))
     if any(life.trace.halves[side].messages > 1 for life in junk if side in ("client", "server")):  # type: ignore[index]
         hypothesis.says(1.0, "earlier frames were sound", cite_all(junk))
     hypothesis.most = UNTRIED

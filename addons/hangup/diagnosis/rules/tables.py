@@ -167,7 +167,7 @@ REASONS: tuple[tuple[str, str, Says], ...] = (
     (
         "client",
         r"rsv|opcode|mask|control frame|utf-?8|invalid frame",
-        {"message/framing": 3.0},
+        {"message/framing": 3.0, "intermediary/frame-corruption": 1.5},
     ),
 )
 """Who says it, a pattern of the close reason, and what it speaks for."""
