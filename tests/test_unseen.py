@@ -7,6 +7,7 @@ import pytest
 import layouts
 from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.report import Report
+from hangup.recording import events as ev
 from layouts import Line, Tape, greet
 
 SURE = 0.8
@@ -79,6 +80,168 @@ class TestCounts:
             for number in range(9):
                 line.client({"type": "chat", "text": f"{number}"}, tape.some(0.1, 0.6))
             line.end("server", after=0.001)
+
+        tape.loop(play, response=[])
+        assert report_of(tape).confidence < SURE
+
+
+class TestWords:
+    def test_a_repeated_subscription_is_no_second_connection(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            for number in range(3 + n):
+                line.client({"type": "subscribe", "id": number}, tape.some(0.2, 0.5)).server({"type": "next"}, 0.001)
+            line.client({"type": "subscribe", "id": 1}, 0.2)
+            line.close("server", 4409, "Subscriber for 1 already exists", 0.001)
+
+        tape.loop(play, response=[])
+        assert report_of(tape).confidence < SURE
+
+    @pytest.mark.parametrize("reason", ["duplicate session", "already connected"])
+    def test_no_second_connection_was_seen(self, reason: str) -> None:
+        tape = Tape()
+        tape.loop(lambda line, n: tape.talk(greet(line), tape.some(1, 9)).close("server", 4000, reason, 0.7))
+        assert report_of(tape).confidence < SURE
+
+    def test_code_1011_without_a_ping_is_no_missing_pong(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            for number in range(3 + n):
+                line.client({"type": ["chat", "move"][number % 2]}, 0.3).server({"type": "ok"}, 0.001)
+            line.client({"type": "chat"}, 0.3).close("server", 1011, "", 0.001)
+
+        tape.loop(play, response=[])
+        assert report_of(tape).verdict != "heartbeat/control-pong-missing"
+
+    def test_valid_text_that_the_server_calls_invalid_was_spoiled_on_the_way(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            tape.talk(greet(line), 1.0 + n)
+            line.client({"type": "draft", "text": "wörd " * 60}, 0.4)
+            line.close("server", 1007, "invalid continuation byte at position 52", 0.002)
+
+        tape.loop(play)
+        report = report_of(tape)
+        assert report.verdict == "intermediary/frame-corruption" and report.confidence < SURE
+
+    def test_a_client_that_says_connect_timeout(self) -> None:
+        tape = Tape()
+        tape.loop(lambda line, n: line.server({"type": "hi"}, 0.01).close("client", 4001, "connect timeout", 2.0))
+        assert report_of(tape).verdict == "client-lifecycle/connect-deadline"
+
+
+class TestOpenings:
+    def test_a_number_that_is_always_open_is_a_limit(self) -> None:
+        tape = Tape()
+        older = [tape.open(0.1 + 0.01 * n, "/ws", response=[]) for n in range(3)]
+        for n in range(6):
+            tape.open(0.5 + 0.7 * n, "/ws", response=[]).end("server", after=0.002)
+        for line in older:
+            for _ in range(9):
+                line.client({"type": "ping"}, 0.6).server({"type": "pong"}, 0.001)
+        report = report_of(tape)
+        assert report.verdict == "handshake/limit" and report.confidence < SURE
+
+    def test_a_handler_that_was_spoken_to_may_mind_what_was_said(self) -> None:
+        tape = Tape()
+        tape.loop(lambda line, n: line.client({"type": "auth", "token": "x"}, 0.002).end("server", after=0.001))
+        report = report_of(tape)
+        assert report.confidence <= 0.6
+        assert any(a.verdict == "server-handler/crash-on-message" for a in report.alternatives)
+
+    def test_a_backend_that_was_there_later(self) -> None:
+        tape = Tape()
+        for n in range(5):
+            tape.open(0.5 + 0.5 * n, error="connection refused")
+        tape.talk(greet(tape.open(3.5)), 9.0)
+        report = report_of(tape)
+        assert report.category == "none" and "never reached" not in report.sentence
+
+    def test_a_limit_of_messages_turns_no_connection_away(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            for number in range(6 + n):
+                line.client({"type": "cursor", "x": number}, tape.some(0.1, 0.6)).server({"type": "ack"}, 0.001)
+            line.client({"type": "cursor", "x": 1}, 0.02).close("server", 1008, "rate limit", 0.001)
+
+        tape.loop(play, response=[])
+        report = report_of(tape)
+        assert report.verdict == "handshake/limit" and "turns connections away" not in report.sentence
+        assert not any(step.filter.startswith("slow-reconnect") for step in report.next)
+
+
+class TestClients:
+    def test_frames_that_arrive_spoiled_are_not_the_clients_failing(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            tape.talk(greet(line), 2.0 + n)
+            line.server('{"type": "feed", "text": "item1 ite', 0.3)
+            tape.events.append(ev.Raw(at=line.at, conn=line.conn, side="server", text='m2"}', problems=["not-a-frame"]))
+            line.close("client", 1002, "invalid opcode", 0.002)
+
+        tape.loop(play, response=[("server", "Python/3.13 websockets/17.4")])
+        report = report_of(tape)
+        assert report.category in ("intermediary", "message") and report.confidence < SURE
+
+    def test_control_pings_of_the_client(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            greet(line)
+            for _ in range(n):
+                line.ping("client", 1.0).pong("server")
+            line.ping("client", 1.0).server({"type": "tick"}, 0.5).close("client", 1011, "", 0.5)
+
+        tape.loop(play)
+        assert report_of(tape).verdict == "heartbeat/control-pong-missing"
+
+    def test_a_page_that_mounts_twice_at_each_load_is_no_churn(self) -> None:
+        tape = Tape()
+        at = 0.5
+        for _ in range(5):
+            line = tape.open(at).server({"type": "welcome"}, 0.002).close("client", 1000, "", 0.001)
+            line = greet(tape.open(line.at + 0.006)).wait(4.0).close("client", 1001)
+            at = line.at + 0.6
+        report = report_of(tape)
+        assert doubted(report, "client-lifecycle/effect-churn")
+        assert report.verdict == "client-lifecycle/double-mount"
+
+    def test_a_stream_that_ends_when_it_is_done_is_no_failing(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            line.client({"type": "prompt", "text": "why"}, 0.01)
+            for _ in range(10 + 4 * n):
+                line.server({"type": "token", "t": "lorem"}, 0.03)
+            line.server({"type": "done"}, 0.03).end("server", after=0.002)
+
+        tape.loop(play, response=[])
+        assert doubted(report_of(tape), "server-handler/crash-on-own-event")
+
+    def test_a_steady_clock_alone_names_no_clean_up_and_no_form(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            line.server({"type": "welcome"}, 0.01).client({"type": "hi"}, 0.5)
+            line.server({"type": "ok"}, 0.01).close("client", 1000, "", 3.5)
+
+        tape.loop(play, response=[])
+        assert report_of(tape).verdict not in ("identity/stale-cleanup", "heartbeat/pong-mismatch")
+
+
+class TestMessages:
+    def test_another_kind_has_other_fields(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            for _ in range(3 + n):
+                line.client({"type": "chat", "text": "a"}, 0.3).server({"type": "ok"}, 0.001)
+            line.client({"type": "move", "x": 1}, 0.3).end("server", after=0.002)
 
         tape.loop(play, response=[])
         assert report_of(tape).confidence < SURE

@@ -85,7 +85,14 @@ def sentence(case: Case, report: Report) -> str:
     if report.category == "none":
         best = next((sign.text for sign in report.evidence if sign.weight > 0), "")
         return f"{text}: {best}." if best else f"{text}."
+    if report.verdict == "handshake/limit" and of_messages(case):
+        text = "The server closes connections over a limit, of messages or of time rather than of connections"
     return f"{text}: {_ends(case)}."
+
+
+def of_messages(case: Case) -> bool:
+    """Whether a limit is of what the connections do: they were let in, and spoke."""
+    return middle(case.lived) > 1.0 and all(life.trace.client.messages > 1 for life in case.victims)
 
 
 def _ends(case: Case) -> str:

@@ -10,6 +10,7 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.report import Alternative, Step
+from hangup.diagnosis.sentences import of_messages
 from hangup.diagnosis.traces import Message
 
 LIMIT = 3
@@ -143,7 +144,15 @@ def _larger(case: Case, life: Life, message: Message | None) -> Step | None:
     )
 
 
+def _fewer(case: Case, life: Life, message: Message | None) -> Step:
+    """Fewer of what there may be too many of: messages, or connections."""
+    if of_messages(case):
+        return Step("a client that says less: if it lives, it was the number", filter="only side=client first=3")
+    return Step("a client that waits longer: if it lives, it was the rate", filter="slow-reconnect 10s")
+
+
 _MADE: dict[str, Make] = {
+    "handshake/limit": _fewer,
     "message/not-json": _as_json,
     "message/schema": _without,
     "message/unknown-type": _without,
@@ -215,7 +224,6 @@ _FIXED: dict[str, tuple[str, str]] = {
     ),
     "handshake/extension": ("strip-extensions", "no compression: if it lives, one side cannot do it"),
     "handshake/origin": ("origin", "from the server's own origin: if it opens, it was the Origin"),
-    "handshake/limit": ("slow-reconnect 10s", "a client that waits longer: if it lives, it was the rate"),
     "identity/id-collision": ("unique-id", "an id of its own for each connection: if both live, it was the id"),
     "identity/ghost-session": (
         "slow-reconnect 30s",

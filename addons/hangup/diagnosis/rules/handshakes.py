@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from hangup.diagnosis.case import Case
+from hangup.diagnosis.case import SETTLED, Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite_all
 from hangup.diagnosis.lives import Life, conns
@@ -91,7 +91,18 @@ def _unreachable(case: Case) -> Iterator[Hypothesis]:
         )
         yield hypothesis
         return
-    hypothesis = Hypothesis("unknown/", 2.5, closer="server", trigger=Trigger("none", lives[0].conn))
+    later = [life for life in case.lives if life.opened is not None]
+    trigger = Trigger("none", lives[0].conn)
+    if later:
+        text = f"the backend could not be reached at first ({error}), and was there later ({conns(later)})"
+        if all(life.lasted >= SETTLED for life in later) and not any(life.fate == "dropped" for life in later):
+            hypothesis = Hypothesis("none/harmless-errors", 1.5, closer="none", trigger=trigger, also=("none/healthy",))
+            yield hypothesis.says(3.0, text, cite_all([lives[0], *later]))
+        else:
+            hypothesis = Hypothesis("unknown/", 2.5, closer="server", trigger=trigger)
+            yield hypothesis.says(2.5, text, cite_all([lives[0], *later]))
+        return
+    hypothesis = Hypothesis("unknown/", 2.5, closer="server", trigger=trigger)
     yield hypothesis.says(
         2.5, f"the backend was never reached: {error}; is it running, and is it there?", cite_all(lives)
     )

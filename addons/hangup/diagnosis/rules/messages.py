@@ -126,8 +126,11 @@ def _one_shape(contrast: Contrast, make: Make, cites: list[Cite], explained: boo
     same = contrast.trait(lambda s: s is shape)
     if missing := contrast.missing_keys():
         others = len({s for s in contrast.safe if s.json})
+        kinds = {s.kind for s in contrast.safe if s.json}
         words = f"{shape.text} lacks {_fields(missing)}, which all harmless messages ({plural(others, 'kind')}) have"
         hypothesis = _told(make("message/schema", 0.4), same, shape.text, cites)
+        if len(kinds) == 1 and shape.kind not in kinds:
+            hypothesis.most = ONE_KIND  # another kind has other fields: its name, its fields, its place may be wrong
         yield hypothesis.says(0.7 + 0.5 * min(others, 4), words, cites)
     elif shape.json:
         hypothesis = _told(make("message/schema", 0.0), same, shape.text, cites)

@@ -18,6 +18,9 @@ TOGETHER = 0.12
 ONE_EVENT = 1.0
 """Seconds between ends that may be of one restart or crash: not every connection ends as soon as the server does."""
 
+_LAST_WORDS = frozenset("done end ended complete completed finish finished final eos close closed bye goodbye".split())
+"""Kinds of message after which a server may end in peace."""
+
 KICK = 0.15
 """Seconds after a newcomer's opening within which the older one is kicked."""
 
@@ -195,6 +198,8 @@ def _own_event(
         hypothesis.says(0.4, "no close frame, as after an exception")
     if steadiness([life.lasted for life in lives]) > 3 and len(joint) < 2:
         hypothesis.says(-1.0, "the age is the same each time")
+    if by_server is not None and sum(m.shape.kind.lower() in _LAST_WORDS for _, m in by_server.hits) > 0.7 * len(lives):
+        hypothesis.says(-2.5, "the server's last message says that it is done")
     if "gone" in after:
         hypothesis.says(-2.0, "afterwards the server could not be reached for a while")
     elif joint and "there" in after:

@@ -71,7 +71,7 @@ def _told(case: Case, verdict: str, weight: float, text: str) -> Hypothesis:
         return _make(case, verdict).says(weight, text, cite_all(case.victims))
     hypothesis = _make(case, "intermediary/frame-corruption")
     hypothesis.most = UNTRIED
-    return hypothesis.says(0.8 * weight, f"{text}, and what the client sent is valid UTF-8", cite_all(case.victims))
+    return hypothesis.says(weight, f"{text}, and what the client sent is valid UTF-8", cite_all(case.victims))
 
 
 def _sound(lives: list[Life]) -> bool:
