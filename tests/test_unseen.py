@@ -60,6 +60,56 @@ class TestClocks:
         assert report_of(tape).confidence < SURE
 
 
+NGINX = [("server", "nginx/1.22")]
+HOWS: list[int | None] = [None, 1000, 1011, 4000, 1001]
+
+
+def ended(line: Line, code: int | None, after: float) -> Line:
+    """An end by the server: without a close frame, or with a code."""
+    return line.end("server", after=after) if code is None else line.close("server", code, "", after)
+
+
+class TestServersOwnClocks:
+    """Timers of the server's handler, which look like those of other things; behind a proxy, too."""
+
+    @pytest.mark.parametrize("code", HOWS)
+    @pytest.mark.parametrize("response", [[], NGINX, layouts.UVICORN])
+    def test_none_is_taken_for_another_for_sure(self, response: layouts.Headers, code: int | None) -> None:
+        def request(line: Line, n: int) -> None:
+            line.client({"type": "hello"}, 0.01).server({"type": "ack"}, 0.001)
+            for _ in range(n):
+                line.client({"type": "chat"}, tape.some(0.2, 0.9)).server({"type": "ack"}, 0.001)
+            ended(line.client({"type": "report"}, 0.4), code, 2.0)
+
+        def event(line: Line, n: int) -> None:
+            ended(line.client({"type": "subscribe"}, 0.003).server({"type": "subscribed"}, 0.001), code, 1.2)
+
+        def tick(line: Line, n: int) -> None:
+            for number in range(4 + n):
+                line.server({"type": "tick", "n": number}, 0.5)
+            ended(line, code, 0.5)
+
+        def age(line: Line, n: int) -> None:
+            start = line.at
+            while line.at - start < 59:
+                line.client({"type": "chat"}, tape.some(0.5, 0.9)).server({"type": "ack"}, 0.001)
+            ended(line, code, start + 60.0 - line.at)
+
+        def receive(line: Line, n: int) -> None:
+            for _ in range(2 + n % 3):
+                line.server({"type": "quote"}, tape.some(0.4, 0.6)).client({"type": "ping"}, tape.some(0.8, 1.0))
+                line.server({"type": "pong"}, 0.001)
+            at = line.at
+            line.server({"type": "quote"}, tape.some(0.3, 0.5)).server({"type": "quote"}, tape.some(0.4, 0.6))
+            ended(line, code, at + 1.5 - line.at)
+
+        for play in (request, event, tick, age, receive):
+            tape = Tape()
+            tape.loop(play, response=response)
+            report = report_of(tape)
+            assert report.category == "unknown" or report.confidence < SURE, (play.__name__, report.verdict)
+
+
 class TestCounts:
     def test_a_constant_number_is_a_limit_not_a_handler_that_returns(self) -> None:
         tape = Tape()
@@ -72,6 +122,18 @@ class TestCounts:
 
         tape.loop(play, response=[])
         assert report_of(tape).verdict == "process/message-count-limit"
+
+    def test_a_script_reaches_a_number_and_an_age_together(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            kinds = ["chat", "move", "vote"]
+            for number in range(5):
+                line.client({"type": kinds[(number + n) % 3], "x": 1}, 0.5).server({"type": "ok"}, 0.001)
+            line.client({"type": kinds[n % 3], "x": None}, 0.5).end("server", after=0.002)
+
+        tape.loop(play, response=[])
+        assert report_of(tape).confidence < SURE
 
     def test_one_kind_of_message_may_be_what_kills(self) -> None:
         tape = Tape()

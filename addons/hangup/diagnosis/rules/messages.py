@@ -269,6 +269,8 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
         weight = min(0.9 * (hits - 1), 3.0)
         if case.reasons and not _OF_NUMBERS.search(case.reasons):
             limit.says(-2.0, "the reason that it gave speaks of no number")
+        if steady > 1.5:
+            limit.most = ONE_KIND  # a script, which says the same at the same time
         if most > first:
             limit.says(-3.0, f"another connection got {most} messages through")
         if kinds > 1:

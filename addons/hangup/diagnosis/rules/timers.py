@@ -131,7 +131,8 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     elif several and age > weight + 0.5:
         hypothesis.says(max(0.9 * (weight - age), -4.0), f"the age is steadier than the idle time: {clocks.age[2]}")
     silence.weigh(hypothesis, case, side, value)
-    if _unanswered(clocks):
+    unanswered = bool(_unanswered(clocks))
+    if unanswered:
         hypothesis.says(-1.2, "the client's last message got no answer, as earlier ones did", _cites(clocks, "client"))
     quiet = middle(clocks.idle) / max(_pause(case), 0.001)
     if quiet > 2:
@@ -145,14 +146,15 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     elif case.code in (1001, 1006, None):
         hypothesis.says(-1.5, "a close frame was sent, which few intermediaries do")
     else:
-        weight = -5.0 if (case.code or 0) >= 3000 else -3.0
-        hypothesis.says(weight, f"a close frame with code {case.code} was sent, which an intermediary hardly does")
+        against = -5.0 if (case.code or 0) >= 3000 else -3.0
+        hypothesis.says(against, f"a close frame with code {case.code} was sent, which an intermediary hardly does")
     if proxy:
         hypothesis.says(1.5, f"{proxy} stands in between (it says so in the response)")
     default = next((names for seconds, names in IDLE_DEFAULTS.items() if near(value, seconds, 0.02)), "")
     if default and value >= 5:
         hypothesis.says(1.2, f"{duration(value)} is the default of {default}")
-    elif not proxy:
+    told = bool(default and value >= 5) or (several and weight > age + 0.5)
+    if not (proxy and told) or case.mode != "cut" or side == "client" or unanswered or quiet < 1.5:
         hypothesis.most = UNSEEN
     _pings_say(hypothesis, clocks)
     yield hypothesis
@@ -210,6 +212,8 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
             hypothesis.says(1.0, f"{proxy} stands in between")
         if help == "gunicorn" and case.stack.server == "gunicorn":
             hypothesis.says(2.0, "the server is gunicorn")
+        else:
+            hypothesis.most = UNSEEN
         _pings_say(hypothesis, clocks)
         yield hypothesis
 
@@ -232,7 +236,7 @@ def _awaited(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     """A request that stays without an answer until the server gives up, though others are answered at once."""
     lives = clocks.lives
     last = _unanswered(clocks)
-    if len(lives) < 2 or case.mode != "cut" or len({m.shape for _, m in last}) != 1:
+    if len(lives) < 2 or len({m.shape for _, m in last}) != 1:
         return
     weight, value, words = clocks.of([life.since(m.at) for life, m in last])
     shape = last[0][1].shape
@@ -244,6 +248,8 @@ def _awaited(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     hypothesis.most = UNSEEN
     cites = _cites(clocks, "client")
     hypothesis.says(0.8 * weight, f"every end came {words} after {shape.text}", cites)
+    if case.mode == "close":
+        hypothesis.says(-0.5, "a close frame was sent")
     yield hypothesis.says(1.6, "the server had answered before, but not this one: it waits for something", cites)
 
 
@@ -294,6 +300,9 @@ def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     elif quiet[1] >= 0.3 and case.mode == "close":
         hypothesis.says(0.2, "the client was silent before the end, and the server closed with a close frame")
         candidates = candidates[1:2]
+        hypothesis.most = UNSEEN
+        if _unanswered(clocks):
+            hypothesis.says(-1.2, "the client's last message got no answer, as earlier ones did")
         silence.weigh(hypothesis, case, "client", quiet[1])
     else:
         return
