@@ -53,11 +53,12 @@ class TestClocks:
 
         def play(line: Line, n: int) -> None:
             start = line.at
-            line.client({"type": "move", "x": n}, 0.2).client("ping", 0.35 + 0.02 * n)
+            line.client({"type": "move", "x": n}, 0.2)
+            line.client("ping" if n % 3 else {"type": "move", "x": 1}, 0.35 + 0.02 * n)
             line.end("server", after=start + 0.7 - line.at)
 
         tape.loop(play, response=[])
-        assert report_of(tape).confidence < SURE
+        assert doubted(report_of(tape), "heartbeat/app-ping-kills")
 
 
 NGINX = [("server", "nginx/1.22")]
@@ -117,7 +118,7 @@ class TestCounts:
 
         def play(line: Line, n: int) -> None:
             for number in range(9):
-                line.client({"type": kinds[(n + number) % 3]}, tape.some(0.1, 0.6)).server({"type": "ok"}, 0.001)
+                line.client({"type": kinds[(n + number) % 3]}, 0.3).server({"type": "ok"}, 0.001)
             line.end("server", after=0.001)
 
         tape.loop(play, response=[])
@@ -214,6 +215,31 @@ class TestOpenings:
         assert report.confidence <= 0.6
         assert any(a.verdict == "server-handler/crash-on-message" for a in report.alternatives)
 
+    @pytest.mark.parametrize("code", [None, 1000, 1011, 4401])
+    def test_an_opening_that_fails_now_and_then(self, code: int | None) -> None:
+        tape = Tape()
+        at = 0.5
+        for n in range(10):
+            line = tape.open(at, "/ws?token=abc", response=[])
+            at = ended(tape.talk(greet(line), 5.0) if n % 3 == 1 else line, code, 0.003).at + 0.5
+        report = report_of(tape)
+        assert report.category == "unknown" or report.confidence < SURE
+
+    def test_a_code_that_says_later_does_not_say_why(self) -> None:
+        tape = Tape()
+        tape.loop(lambda line, n: line.close("server", 1013, "", 0.004), response=[])
+        assert doubted(report_of(tape), "handshake/limit")
+
+    def test_an_answer_that_is_an_error_is_no_service(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            line.client({"type": "hello", "room": "x"}, 0.2).server({"type": "error"}, 0.002)
+            line.end("server", after=0.003)
+
+        tape.loop(play, response=[])
+        assert doubted(report_of(tape), "server-handler/returns-after-message")
+
     def test_a_backend_that_was_there_later(self) -> None:
         tape = Tape()
         for n in range(5):
@@ -284,6 +310,16 @@ class TestClients:
 
         tape.loop(play, response=[])
         assert doubted(report_of(tape), "server-handler/crash-on-own-event")
+
+    @pytest.mark.parametrize("code", [1001, 1002, 4000])
+    def test_a_client_may_close_for_what_a_sound_message_says(self, code: int) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            greet(line).server({"type": "reload"}, tape.some(1, 5)).close("client", code, "", 0.01)
+
+        tape.loop(play)
+        assert report_of(tape).confidence < SURE
 
     def test_a_steady_clock_alone_names_no_clean_up_and_no_form(self) -> None:
         tape = Tape()

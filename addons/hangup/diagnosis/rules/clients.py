@@ -19,7 +19,7 @@ AT_ONCE = 0.05
 """Seconds within which a new connection is part of the same step as the end of the old one."""
 
 UNTOLD = 0.75
-"""The same that it is the server which breaks its frames, and nothing on the way."""
+"""The same where the messages do not show it: that the server breaks its frames, that a client fails on a good one."""
 
 DONE = 0.7
 """As sure as one can be that a client fails which closes with 1000: it may just have got what it wanted."""
@@ -114,6 +114,7 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             churn.says(-2.0, "the last message is not JSON")
         else:
             throws.says(-1.2, "the last message is as well-formed as the others")
+            throws.most = UNTOLD  # it may say that the client shall go, or be all that the client wanted
             same = contrast.trait(lambda s: s is shape)
             if not contrast.one_shape:
                 kinds = len(contrast.by_shape)

@@ -20,6 +20,8 @@ ONE_KIND = 0.75
 
 _OF_NUMBERS = re.compile(r"limit|quota|max|count|too many|number|rate|\d+ messages|exceed", re.I)
 
+_REFUSAL = re.compile(r"\berr(or|ors)?\b|fail|denied|reject|invalid|forbidden|unauth|refus|exception", re.I)
+
 Make = Callable[[str, float], Hypothesis]
 
 
@@ -259,6 +261,10 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
         hypothesis.says(2.2, "the server answered that message and then ended it", cites)
     else:
         hypothesis.says(-0.7, "the server did not answer before it ended", cites)
+    last = [m for life, _ in found.hits if (m := life.trace.server.last) is not None]
+    if len(last) == hits and all(_REFUSAL.search(" ".join((m.shape.kind, *m.shape.keys))) for m in last):
+        hypothesis.says(-2.5, f"the server's last word is {last[0].shape.text}: it minds what was said", cites)
+        hypothesis.most = ONE_KIND
     yield hypothesis
     if constant and hits >= 3 and first > 1:
         limit = make("process/message-count-limit", -0.5)

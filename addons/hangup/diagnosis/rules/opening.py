@@ -96,9 +96,17 @@ def _returns(case: Case, lives: list[Life], spoken: list[Life], followed: float)
         text = text or "other connections on the same route lived on"
         hypothesis.says(-3.5 if all(beside) else -2.0, text, cite_all(longer))
         hypothesis.most = SPOKEN
+    if any(_outlived(life, lives) for life in lives):
+        hypothesis.says(-1.5, "some that ended so had lived on for a while")
+        hypothesis.most = SPOKEN
     if len(spoken) >= 0.7 * len(lives):
         hypothesis.most = SPOKEN
     yield hypothesis
+
+
+def _outlived(life: Life, lives: list[Life]) -> bool:
+    """Whether one lived on, where most ended at once."""
+    return life.lasted > 5 * max(middle([other.lasted for other in lives]), 0.1)
 
 
 def _open_then(others: list[Life], lives: list[Life]) -> list[int]:
@@ -196,6 +204,9 @@ def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -
         lived = [life for life in case.others if life.opened is not None and life.lasted > 2.0]
         same = [life for life in lived if life.trace.account.target == lives[0].trace.account.target]
         hypothesis.says(-1.5 if same else 0.3, "the same request was served before" if same else "", cite_all(lived))
+    if any(_outlived(life, lives) for life in lives):
+        hypothesis.says(-1.0, "some that ended so had lived on for a while")
+        hypothesis.most = UNTOLD
     yield hypothesis
 
 
@@ -235,6 +246,8 @@ def _limit(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         return
     hypothesis = Hypothesis("handshake/limit", -1.2, closer="server", trigger=Trigger("count", lives[0].conn))
     soon(hypothesis, lives)
+    if case.code == 1013 and not case.reasons and not full:
+        hypothesis.most = UNTOLD  # "try again later", which may have many causes
     if case.code in (1013, 4429, 4029):
         hypothesis.says(3.0, f"close code {case.code}: too many", cite_all(lives))
     if lived:
