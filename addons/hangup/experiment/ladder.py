@@ -114,6 +114,8 @@ class Explanation(Struct, frozen=True):
     survives: frozenset[str]
     unsure: frozenset[str]
     prior: Callable[[Case], float]
+    cures: frozenset[str] = frozenset()
+    """Of the rungs of which it says nothing, those whose survival would show the cause taken away all the same."""
 
     def fails(self, rung: str, case: Case) -> float:
         """The probability that the connection fails at a rung, if this explanation is right."""
@@ -134,7 +136,7 @@ class Explanation(Struct, frozen=True):
         """Whether a survival of this rung shows the cause taken away."""
         if rung.startswith(DONATED):
             return self._shown_by(rung, case)
-        if rung in self.unsure and (self.trigger == "header" or (self.trigger == "time" and rung == CLIENT_KEEPALIVE)):
+        if rung in self.unsure and (self.trigger == "header" or rung in self.cures):
             return True
         return rung in self.survives or rung.startswith(GIVEN)
 
@@ -143,9 +145,15 @@ class Explanation(Struct, frozen=True):
 
 
 def explain(
-    verdict: str, trigger: str, survives: str = "", unsure: str = "", prior: Callable[[Case], float] = lambda c: 1.0
+    verdict: str,
+    trigger: str,
+    survives: str = "",
+    unsure: str = "",
+    prior: Callable[[Case], float] = lambda c: 1.0,
+    cures: str = "",
 ) -> Explanation:
-    return Explanation(verdict, trigger, frozenset(survives.split()), frozenset(unsure.split()), prior)
+    rungs = [frozenset(names.split()) for names in (survives, unsure, cures)]
+    return Explanation(verdict, trigger, rungs[0], rungs[1], prior, rungs[2])
 
 
 class Standing:

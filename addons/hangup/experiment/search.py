@@ -46,6 +46,15 @@ SURELY_READ = 0.8
 DOUBTFUL = 0.05
 """Probability from which on it is worth asking whether it is the number of messages or what they say."""
 
+CLOCKS = {
+    "process/worker-timeout": {Clock.AGE},
+    "intermediary/lifetime-cap": {Clock.AGE},
+    "message/init-missing": {Clock.AGE},
+    "intermediary/idle-timeout": {Clock.CLIENT, Clock.SERVER, Clock.EITHER},
+    "heartbeat/app-pong-missing-from-client": {Clock.CLIENT_MESSAGES, Clock.CLIENT},
+}
+"""What each of these goes by."""
+
 BLUNT = ("silence", "suspect-dropped", "server-silence")
 """Cures that say little: whatever is wrong with a message, it does no harm when it is not sent."""
 
@@ -114,6 +123,11 @@ class _Search:
         self.shown = explanation.verdict
         if explanation.trigger in ("time", "count"):
             yield from find_timers(self.arms)
+            self._hear_clocks()
+            if (heard := self.standing.best()[0]) is not explanation:
+                explanation = heard
+                yield from self._reverse(explanation)
+                self.shown = explanation.verdict
         if self.minimise and explanation.trigger in ("frame", "count"):
             yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
             yield from self._earlier()
@@ -146,6 +160,15 @@ class _Search:
         self.shown = explanation.verdict
         self.verdict.timers = []
         yield from shrink(self.arms, explanation.verdict, count=False)
+
+    def _hear_clocks(self) -> None:
+        """Which clocks agree with all that was tried speaks for and against what ends by one."""
+        clocks = {timer.clock for timer in self.verdict.timers}
+        if not clocks:
+            return
+        for verdict, needed in CLOCKS.items():
+            if not clocks & needed:
+                self.standing.doubt(verdict)
 
     def _check_count(self) -> None:
         """A number of messages must agree with all that was tried: else it is how fast they come, or something else."""

@@ -369,6 +369,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "answer-server-heartbeats",
         "control-keepalive client-keepalive",  # any word of the client may do, or only the right one
         lambda c: _timed(1.5 if c.server_beats else 0.3)(c),
+        cures=CLIENT_KEEPALIVE,
     ),
     explain(
         "heartbeat/control-pong-missing",
