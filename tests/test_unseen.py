@@ -111,6 +111,40 @@ class TestServersOwnClocks:
             assert report.category == "unknown" or report.confidence < SURE, (play.__name__, report.verdict)
 
 
+class TestPings:
+    def test_pings_that_nobody_need_answer(self) -> None:
+        """No number of them, or a very high one, is what ends it."""
+
+        def random(line: Line, n: int) -> None:
+            for _ in range(5 + n):
+                line.server({"type": "ping"}, 1.0).client({"type": "say"}, tape.some(0.1, 0.4))
+                line.server({"type": "ok"}, 0.001)
+            line.end("server", after=tape.some(0.1, 0.5))
+
+        def age(line: Line, n: int) -> None:
+            start = line.at
+            for _ in range(10):
+                line.server({"type": "ping"}, 1.0)
+            line.end("server", after=start + 10.4 - line.at)
+
+        for play in (random, age):
+            tape = Tape()
+            tape.loop(play, response=[])
+            assert doubted(report_of(tape), "heartbeat/app-pong-missing-from-client"), play.__name__
+
+    def test_a_message_that_was_answered_killed_hardly(self) -> None:
+        tape = Tape()
+
+        def play(line: Line, n: int) -> None:
+            for number in range(3 + n):
+                line.client({"type": ["chat", "move", "vote"][number % 3], "id": number}, 0.4)
+                line.server({"type": "ok"}, 0.001)
+            line.client({"type": "get"}, 0.3).server({"type": "file"}, 0.01).end("server", after=0.003)
+
+        tape.loop(play, response=[])
+        assert report_of(tape).confidence < SURE
+
+
 class TestCounts:
     def test_a_constant_number_is_a_limit_not_a_handler_that_returns(self) -> None:
         tape = Tape()

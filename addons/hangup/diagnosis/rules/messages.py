@@ -54,6 +54,8 @@ def after_a_message(case: Case) -> Iterator[Hypothesis]:
     for hypothesis in [*_by_trait(contrast, make, cites), *_any_message(case, contrast, make, cites)]:
         if hypothesis.verdict != "server-handler/returns-after-message" and answered >= 0.8 * len(found.hits):
             hypothesis.says(-1.8, "the server answered that message before it ended", cites)
+            if not _refused(found):
+                hypothesis.most = min(hypothesis.most, ONE_KIND)
         yield hypothesis
     yield from _returns(case, contrast, make, answered, cites)
 
@@ -225,6 +227,13 @@ def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) 
     yield hypothesis
 
 
+def _refused(found: Reaction) -> bool:
+    """Whether the server's last word each time is of an error."""
+    last = [m for life, _ in found.hits if (m := life.trace.server.last) is not None]
+    words = [" ".join((m.shape.kind, *m.shape.keys)) for m in last]
+    return len(last) == len(found.hits) and all(map(_REFUSAL.search, words))
+
+
 def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: list[Cite]) -> Iterator[Hypothesis]:
     """The handler ends after its first message, or after so many, whatever they say."""
     found: Reaction = contrast.found
@@ -261,9 +270,8 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
         hypothesis.says(2.2, "the server answered that message and then ended it", cites)
     else:
         hypothesis.says(-0.7, "the server did not answer before it ended", cites)
-    last = [m for life, _ in found.hits if (m := life.trace.server.last) is not None]
-    if len(last) == hits and all(_REFUSAL.search(" ".join((m.shape.kind, *m.shape.keys))) for m in last):
-        hypothesis.says(-2.5, f"the server's last word is {last[0].shape.text}: it minds what was said", cites)
+    if _refused(found):
+        hypothesis.says(-2.5, "the server's last word is of an error: it minds what was said", cites)
         hypothesis.most = ONE_KIND
     yield hypothesis
     if constant and hits >= 3 and first > 1:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, near, spread, steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
-from hangup.diagnosis.lives import Life, conns
+from hangup.diagnosis.lives import conns
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.rules import silence
-from hangup.diagnosis.traces import Message
+from hangup.diagnosis.rules.clocks import Clocks, by_time, cites_of, left_waiting, typical_pause
 from hangup.recording.events import Side
 from hangup.recording.units import duration
 
@@ -20,6 +20,9 @@ IDLE_DEFAULTS = {
     350.0: "AWS NLB", 600.0: "mitmproxy", 240.0: "Azure", 55.0: "Heroku", 120.0: "Fly and others",
     300.0: "Envoy", 50.0: "HAProxy", 10.0: "uWebSockets and others", 90.0: "several", 3600.0: "several",
 }  # fmt: skip
+MANY = 5
+"""Pings without an answer that hardly any server waits for."""
+
 UNSEEN = 0.7
 """As sure as one can be of an intermediary that nothing shows: a server may count such seconds as well."""
 
@@ -28,50 +31,6 @@ AGE_DEFAULTS = {
     3600.0: "Google Cloud Run and others", 7200.0: "AWS API Gateway", 900.0: "several", 300.0: "Cloud Run",
     15.0: "Traefik's or Envoy's request timeout",
 }  # fmt: skip
-
-
-def _steady(values: list[float]) -> tuple[float, float, str]:
-    """Steadiness, median, and both in words."""
-    weight, value = steadiness(values), middle(values)
-    wide = spread(values)
-    words = duration(value) if len(values) < 2 else f"{duration(value)} (spread {duration(wide)})"
-    return weight, value, words
-
-
-class Clocks:
-    """For each thing that a timer may count from, how steady the time from it to the end is."""
-
-    def __init__(self, case: Case) -> None:
-        self.lives = [life for life in case.victims if life.opened is not None and life.end is not None]
-        self.open = [life.lasted for life in self.lives]
-        self.client = [_since(life, "client") for life in self.lives]
-        self.server = [_since(life, "server") for life in self.lives]
-        self.idle = [min(pair) for pair in zip(self.client, self.server, strict=True)]
-        self.ping = [life.since(_last_ping(life)) for life in self.lives]
-        self.age = _steady(self.open)
-
-    def of(self, values: list[float]) -> tuple[float, float, str]:
-        """As for ``age``; steadiness 0 when some connection has no such frame."""
-        if not values or any(math.isinf(v) for v in values):
-            return 0.0, 0.0, ""
-        return _steady(values)
-
-
-def _since(life: Life, side: Side) -> float:
-    frame = life.trace.halves[side].frame
-    return life.since(frame.at if frame is not None else life.opened)
-
-
-def _last_ping(life: Life) -> float | None:
-    beats = life.trace.beats.get(("server", "control"))
-    return beats.last if beats is not None and beats.sent else None
-
-
-def _pause(case: Case) -> float:
-    """A typical pause between frames of the victims, so that silence can be told from it."""
-    total = sum(life.trace.client.messages + life.trace.server.messages for life in case.victims)
-    time = sum(life.lasted for life in case.victims)
-    return time / (total + len(case.victims)) if total else math.inf
 
 
 def by_the_clock(case: Case) -> Iterator[Hypothesis]:
@@ -99,10 +58,6 @@ def by_the_clock(case: Case) -> Iterator[Hypothesis]:
         yield hypothesis
 
 
-def _cites(clocks: Clocks, side: Side | None = None) -> list[Cite]:
-    return [cite(life, life.trace.halves[side].frame if side else None) for life in clocks.lives]
-
-
 def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     found = {
         "either side": clocks.of(clocks.idle),
@@ -114,9 +69,9 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         who, (weight, value, words) = "either side", found["either side"]
     if value < 0.25:
         return
-    hypothesis = Hypothesis("intermediary/idle-timeout", -0.3, closer="server", trigger=_time(clocks))
+    hypothesis = Hypothesis("intermediary/idle-timeout", -0.3, closer="server", trigger=by_time(clocks))
     side: Side | None = "server" if who == "the server" else "client" if who == "the client" else None
-    hypothesis.says(weight, f"{words} of silence of {who} before the end", _cites(clocks, side))
+    hypothesis.says(weight, f"{words} of silence of {who} before the end", cites_of(clocks, side))
     if side:
         hypothesis.says(-1.0, f"only {who} was silent: most intermediaries count either side's traffic")
     pongs = sum(f is not None and f.opcode == "pong" for f in (life.trace.client.frame for life in clocks.lives))
@@ -131,10 +86,11 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     elif several and age > weight + 0.5:
         hypothesis.says(max(0.9 * (weight - age), -4.0), f"the age is steadier than the idle time: {clocks.age[2]}")
     silence.weigh(hypothesis, case, side, value)
-    unanswered = bool(_unanswered(clocks))
+    unanswered = bool(left_waiting(clocks))
     if unanswered:
-        hypothesis.says(-1.2, "the client's last message got no answer, as earlier ones did", _cites(clocks, "client"))
-    quiet = middle(clocks.idle) / max(_pause(case), 0.001)
+        text = "the client's last message got no answer, as earlier ones did"
+        hypothesis.says(-1.2, text, cites_of(clocks, "client"))
+    quiet = middle(clocks.idle) / max(typical_pause(case), 0.001)
     if quiet > 2:
         hypothesis.says(min(0.5 * math.log(quiet), 1.5), "nothing at all was sent for longer than is usual here")
     elif who == "either side" or quiet < 1.0:
@@ -181,14 +137,14 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     idle = max(clocks.of(clocks.idle)[0], clocks.of(clocks.client)[0], clocks.of(clocks.server)[0])
     if value < 0.5:
         return
-    busy = middle(clocks.idle) <= 1.5 * _pause(case) and bool(_pause(case) < math.inf)
+    busy = middle(clocks.idle) <= 1.5 * typical_pause(case) and bool(typical_pause(case) < math.inf)
     proxy = case.stack.proxy
     for verdict, prior, help in (
         ("process/worker-timeout", -0.9, "gunicorn"),
         ("intermediary/lifetime-cap", -0.9, "proxy"),
         ("server-handler/dependency-timeout", -1.2, ""),
     ):
-        hypothesis = Hypothesis(verdict, prior, closer="server", trigger=_time(clocks))
+        hypothesis = Hypothesis(verdict, prior, closer="server", trigger=by_time(clocks))
         hypothesis.says(
             weight * 0.8, f"every connection got {words} old" if len(clocks.lives) > 1 else f"it got {words} old"
         )
@@ -218,24 +174,10 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         yield hypothesis
 
 
-def _unanswered(clocks: Clocks) -> list[tuple[Life, Message]]:
-    """The clients' last messages, if the server answered something before them each time, but nothing after."""
-    found = []
-    for life in clocks.lives:
-        last, answer = life.last("client"), life.last("server")
-        if last is None or answer is None or answer.n > last.n:
-            return []
-        first = life.trace.client.first
-        if first is None or first.n > answer.n:
-            return []  # what the server said was no answer
-        found.append((life, last))
-    return found
-
-
 def _awaited(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     """A request that stays without an answer until the server gives up, though others are answered at once."""
     lives = clocks.lives
-    last = _unanswered(clocks)
+    last = left_waiting(clocks)
     if len(lives) < 2 or len({m.shape for _, m in last}) != 1:
         return
     weight, value, words = clocks.of([life.since(m.at) for life, m in last])
@@ -246,7 +188,7 @@ def _awaited(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     trigger = Trigger("frame", last[0][0].conn, last[0][1].n)
     hypothesis = Hypothesis("server-handler/dependency-timeout", -0.6, closer="server", trigger=trigger)
     hypothesis.most = UNSEEN
-    cites = _cites(clocks, "client")
+    cites = cites_of(clocks, "client")
     hypothesis.says(0.8 * weight, f"every end came {words} after {shape.text}", cites)
     if case.mode == "close":
         hypothesis.says(-0.5, "a close frame was sent")
@@ -264,7 +206,7 @@ def _answered(clocks: Clocks, side: Side, level: str) -> int:
 
 def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis(
-        "heartbeat/app-pong-missing-from-client", -0.2, closer="server", trigger=_time(clocks, ("server", "app"))
+        "heartbeat/app-pong-missing-from-client", -0.2, closer="server", trigger=by_time(clocks, ("server", "app"))
     )
     sent, answered = _beats_by(clocks, "server", "app"), _answered(clocks, "server", "app")
     age, quiet = clocks.age[0], clocks.of(clocks.client)
@@ -297,18 +239,26 @@ def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
                 hypothesis.says(-2.0, f"the client answered {answered} of {sent} pings of the server", pings)
         else:
             hypothesis.says(-3.0, "the client answered every ping of the server", pings)
+        beats = [b for life in clocks.lives if (b := life.trace.beats.get(("server", "app")))]
+        ignored = [float(b.sent - b.answered) for b in beats]
+        if spread(ignored) > 1:
+            least, most = min(ignored), max(ignored)
+            text = f"{least:.0f} to {most:.0f} pings without an answer: no number of them is what ends it"
+            hypothesis.says(-3.0, text, pings)
+        if middle(ignored) > MANY:
+            hypothesis.most = UNSEEN
     elif quiet[1] >= 0.3 and case.mode == "close":
         hypothesis.says(0.2, "the client was silent before the end, and the server closed with a close frame")
         candidates = candidates[1:2]
         hypothesis.most = UNSEEN
-        if _unanswered(clocks):
+        if left_waiting(clocks):
             hypothesis.says(-1.2, "the client's last message got no answer, as earlier ones did")
         silence.weigh(hypothesis, case, "client", quiet[1])
     else:
         return
     weight, text = max(candidates)
     if len(clocks.lives) > 1:
-        hypothesis.says(0.7 * weight, text, _cites(clocks))
+        hypothesis.says(0.7 * weight, text, cites_of(clocks))
     if case.mode == "close":
         hypothesis.says(0.6, "a close frame was sent: the server decided it")
     yield hypothesis
@@ -325,10 +275,10 @@ def _no_control_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     ]
     pinged = len(pings)
     hypothesis = Hypothesis(
-        "heartbeat/control-pong-missing", -0.3, closer="server", trigger=_time(clocks, ("server", "control"))
+        "heartbeat/control-pong-missing", -0.3, closer="server", trigger=by_time(clocks, ("server", "control"))
     )
     killed = Hypothesis(
-        "heartbeat/control-ping-kills", -1.2, closer="server", trigger=_time(clocks, ("server", "control"))
+        "heartbeat/control-ping-kills", -1.2, closer="server", trigger=by_time(clocks, ("server", "control"))
     )
     weight, value, words = clocks.of(clocks.ping)
     if answered < sent and answered <= 0.5 * sent:
@@ -364,8 +314,8 @@ def _no_hello(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     silent = [life for life in clocks.lives if not life.trace.client.messages]
     if len(silent) < 0.7 * len(clocks.lives):
         return
-    hypothesis = Hypothesis("message/init-missing", -0.2, closer="server", trigger=_time(clocks))
-    hypothesis.says(1.2, "the client sent no message at all", _cites(clocks))
+    hypothesis = Hypothesis("message/init-missing", -0.2, closer="server", trigger=by_time(clocks))
+    hypothesis.says(1.2, "the client sent no message at all", cites_of(clocks))
     if len(clocks.lives) > 1:
         hypothesis.says(0.7 * clocks.age[0], f"every connection got {clocks.age[2]} old")
     if middle(clocks.open) < 1.0:
@@ -390,21 +340,8 @@ def _race(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     period, end = middle(periods), middle(ends)
     if period < 0.3 or not near(end, period, 0.12):
         return
-    hypothesis = Hypothesis("heartbeat/interval-race", -0.3, closer="server", trigger=_time(clocks))
+    hypothesis = Hypothesis("heartbeat/interval-race", -0.3, closer="server", trigger=by_time(clocks))
     due = f"just when the next was due ({duration(period)})"
     text = f"the end came {duration(end)} after the client's last heartbeat, {due}"
-    hypothesis.says(1.2 + 0.4 * max(steadiness(ends), 0.0), text, _cites(clocks, "client"))
+    hypothesis.says(1.2 + 0.4 * max(steadiness(ends), 0.0), text, cites_of(clocks, "client"))
     yield hypothesis
-
-
-def _time(clocks: Clocks, beats: tuple[Side, str] | None = None) -> Trigger:
-    life = clocks.lives[0]
-    frame = None
-    if beats is not None:
-        found = life.trace.beats.get(beats)
-        if found is not None and found.sent:
-            frame = found.waiting_n or found.last_n
-    if frame is None:
-        last = [half.frame for half in life.trace.halves.values() if half.frame is not None]
-        frame = max(last, key=lambda m: m.n).n if last else None
-    return Trigger("time", life.conn, frame)
