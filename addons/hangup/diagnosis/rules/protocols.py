@@ -59,6 +59,9 @@ def _engine_io(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             hypothesis.says(2.0, "the client asked for EIO=3, in which the client pings", cite_all(lives))
             against = Hypothesis("heartbeat/app-pong-missing-from-client", closer=case.closer, adds=True)
             yield against.says(-2.0, "by the version it asked for, the client need not answer")
+        else:  # in version 4 the two are one thing
+            also = ("heartbeat/direction",)
+            yield Hypothesis("heartbeat/app-pong-missing-from-client", closer=case.closer, adds=True, also=also)
         yield hypothesis
     elif client_pings and not server_pongs:
         hypothesis.says(
