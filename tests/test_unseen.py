@@ -249,6 +249,14 @@ class TestOpenings:
         assert report.confidence <= 0.6
         assert any(a.verdict == "server-handler/crash-on-message" for a in report.alternatives)
 
+    def test_three_that_end_together_soon_after_opening(self) -> None:
+        tape = Tape()
+        lines = [tape.open(0.5 + 0.005 * n, "/ws", response=[]) for n in range(3)]
+        for n, line in enumerate(lines):
+            line.client({"type": "hello"}, 0.01).server({"type": "welcome"}, 0.002)
+            line.end("server", after=0.62 + 0.001 * n - line.at)
+        assert report_of(tape).confidence < SURE or report_of(tape).category == "unknown"
+
     @pytest.mark.parametrize("code", [None, 1000, 1011, 4401])
     def test_an_opening_that_fails_now_and_then(self, code: int | None) -> None:
         tape = Tape()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.figures import middle, steadiness, surprise
+from hangup.diagnosis.figures import WINDOWS, middle, steadiness, surprise
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
 from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, replied
 from hangup.diagnosis.shapes import Shape
@@ -14,6 +14,9 @@ from hangup.recording.units import plural, printable, size
 
 FEW = 5
 """So many messages a handler may serve before it returns."""
+
+AT_ONCE = 0.6
+"""As sure as one can be of a message if the end came at once after opening, and so after any message."""
 
 ONE_KIND = 0.75
 """As sure as one can be that the number of a message matters, and not what it says, if it is of one kind each time."""
@@ -33,7 +36,9 @@ def after_a_message(case: Case) -> Iterator[Hypothesis]:
     if found is None:
         return
     contrast = Contrast(case, found)
-    if found.weight < 0.2 and case.mode == "cut" and middle(case.lived) < 0.15 and not contrast.safe_all:
+    at_once = found.weight < 0.2 and case.mode == "cut" and middle(case.lived) < 0.15 and not contrast.safe_all
+    at_once = at_once and len(found.hits) == found.tries and found.window <= WINDOWS[0]
+    if at_once:
         # So soon after opening any end follows a message; it may be that one's doing all the same.
         found.weight = 0.8
     if found.weight < 0.2:
@@ -48,6 +53,8 @@ def after_a_message(case: Case) -> Iterator[Hypothesis]:
         # What is wrong with a heartbeat is a matter of the message and of the heartbeat.
         also = ("heartbeat/app-ping-kills",) if beats and verdict.startswith("message/") else ()
         hypothesis = Hypothesis(verdict, prior, closer="server", trigger=trigger, also=also)
+        if at_once:
+            hypothesis.most = AT_ONCE
         return hypothesis.says(found.weight, found.text, cites)
 
     answered = replied(found)
@@ -134,7 +141,8 @@ def _one_shape(contrast: Contrast, make: Make, cites: list[Cite], explained: boo
         words = f"{shape.text} lacks {_fields(missing)}, which all harmless messages ({plural(others, 'kind')}) have"
         hypothesis = _told(make("message/schema", 0.4), same, shape.text, cites)
         if len(kinds) == 1 and shape.kind not in kinds:
-            hypothesis.most = ONE_KIND  # another kind has other fields: its name, its fields, its place may be wrong
+            # Another kind has other fields: its name, its fields, its place may be wrong.
+            hypothesis.most = min(hypothesis.most, ONE_KIND)
         yield hypothesis.says(0.7 + 0.5 * min(others, 4), words, cites)
     elif shape.json:
         hypothesis = _told(make("message/schema", 0.0), same, shape.text, cites)
@@ -272,7 +280,7 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
         hypothesis.says(-0.7, "the server did not answer before it ended", cites)
     if _refused(found):
         hypothesis.says(-2.5, "the server's last word is of an error: it minds what was said", cites)
-        hypothesis.most = ONE_KIND
+        hypothesis.most = min(hypothesis.most, ONE_KIND)
     yield hypothesis
     if constant and hits >= 3 and first > 1:
         limit = make("process/message-count-limit", -0.5)
@@ -284,13 +292,13 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
         if case.reasons and not _OF_NUMBERS.search(case.reasons):
             limit.says(-2.0, "the reason that it gave speaks of no number")
         if steady > 1.5:
-            limit.most = ONE_KIND  # a script, which says the same at the same time
+            limit.most = min(limit.most, ONE_KIND)  # a script, which says the same at the same time
         if most > first:
             limit.says(-3.0, f"another connection got {most} messages through")
         if kinds > 1:
             limit.says(min(1.2 * (kinds - 1), 3.0), f"the last messages are of {kinds} kinds", cites)
         else:
-            limit.most = ONE_KIND
+            limit.most = min(limit.most, ONE_KIND)
         if answered >= 0.8 * hits:
             limit.says(1.2, "the server answered that message and then ended it", cites)
         yield limit.says(weight, f"it ended after exactly {first} messages of the client each time", cites)
