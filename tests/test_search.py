@@ -7,8 +7,10 @@ from random import Random
 
 import pytest
 
+from hangup.experiment.evidence import Outcome
 from hangup.experiment.search import search
-from hangup.experiment.trial import Case, Trial
+from hangup.experiment.timers import Pulse
+from hangup.experiment.trial import Case, Result, Trial
 from simulated import Fails, case, frame, not_json, run
 
 HELLO, CHAT, PING = '{"type":"hello"}', '{"type":"chat","text":"hi"}', '{"type":"ping"}'
@@ -181,6 +183,31 @@ def test_the_cure_and_the_smallest_exchange() -> None:
 
 def json_like(payload: bytes) -> bool:
     return not not_json([("text", payload)])
+
+
+def test_a_rate_is_no_count() -> None:
+    """Six messages within a second, and not six of them."""
+
+    def result(trial: Trial) -> Result:
+        kept = [f for f in made.frames if trial.frames is None or f.n in trial.frames]
+        silent = any(form.startswith("drop side=client") and "=" not in form[17:] for form in trial.filters)
+        if any(form.startswith("inject") for form in trial.filters):
+            said = [0.9 * k for k in range(1, 20)]
+            return Result(Outcome.SURVIVED, pulse=Pulse(18.0, False, tuple((at, True) for at in said)))
+        moments = () if silent else tuple((f.at, True) for f in kept)
+        failed = len(moments) >= 6
+        return Result(Outcome.FAILED if failed else Outcome.SURVIVED, pulse=Pulse(1.2, failed, moments))
+
+    made = case(*[HELLO, CHAT, CHAT, SAVE, CHAT, CHAT], lifetime=1.2, how="close", code=1008, reason="rate limit")
+    searching = search(made)
+    trial = next(searching)
+    try:
+        while True:
+            trial = searching.send(result(trial))
+    except StopIteration as stop:
+        found = stop.value
+    assert found.verdict == "handshake/limit", found.standing
+    assert "process/message-count-limit" in found.ruled_out
 
 
 def test_who_does_not_answer_may_not_have_liked_what_was_said() -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from statistics import median
 
@@ -16,11 +17,11 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.client_side import CLIENT_EXPLANATIONS, CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
-from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs
+from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
 from hangup.experiment.server_side import EXPLANATIONS, RUNGS
 from hangup.experiment.shrinking import fewest, shrink
 from hangup.experiment.timers import Clock, fitting
-from hangup.experiment.trial import Case, Edit, Trial
+from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
 
 __all__ = ["PROOF", "SETTLED", "BudgetSpent", "Minimal", "Search", "Tried", "Verdict", "Watch", "search"]
@@ -128,13 +129,15 @@ class _Search:
                 explanation = heard
                 yield from self._reverse(explanation)
                 self.shown = explanation.verdict
+        if self.minimise and explanation.verdict == COUNTED:
+            # Before it is made smaller, which takes long where every message counts.
+            yield from self._as_many("as-many", tuple(frame.n for frame in self.case.frames))
+            explanation, _ = self.standing.best()
         if self.minimise and explanation.trigger in ("frame", "count"):
             yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
             yield from self._earlier()
-        if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL:
-            yield from self._as_many()
-            if not self.live and self.shown == COUNTED:
-                self._check_count()
+        if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
+            yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
 
     def _earlier(self) -> Search[None]:
         """Where one message is enough, and it is not the last, of which all was asked so far: the end came late, and
@@ -173,22 +176,24 @@ class _Search:
     def _check_count(self) -> None:
         """A number of messages must agree with all that was tried: else it is how fast they come, or something else."""
         self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in fitting(self.arms.pulses))
-        if not self.counted:
+        if self.counted:
+            self.standing.doubt("handshake/limit")
+        else:
             self.standing.doubt(COUNTED)
+            self.shown = self.standing.best()[0].verdict
             self.verdict.timers = []
             self.verdict.ruled_out[COUNTED] = "it ends after different numbers of messages, or outlives as many"
 
-    def _as_many(self) -> Search[None]:
-        """Is it really their number? As many messages at the same times, but of the smallest exchange only the first
-        stays as it was: where that is survived, it is what they say."""
-        minimal, case = self.verdict.minimal, self.case
-        if minimal is None or len(minimal.frames) < 2:
+    def _as_many(self, arm: str, frames: tuple[int, ...]) -> Search[None]:
+        """Is it really their number? As many messages at the same times, but only the first stays as it was: where that
+        is survived, it is what they say."""
+        if len(frames) < 2:
             return
-        first, *others = (f for f in case.frames if f.n in minimal.frames)
-        other = next((f for f in case.frames if f.n not in minimal.frames and not f.problems), first)
-        edits = tuple((f.n, Edit(other.payload, other.opcode)) for f in others)
-        trial = Trial("as-many", frames=minimal.frames, edits=edits)
-        tried = self.arms.add("as-many", "as many messages, but one and the same", trial, Counts())
+        first, *others = (frame for frame in self.case.frames if frame.n in frames)
+        other = self._harmless(frames) or first
+        edits = tuple((frame.n, Edit(other.payload, other.opcode)) for frame in others)
+        trial = Trial(arm, frames=frames, edits=edits)
+        tried = self.arms.add(arm, "as many messages, but one and the same", trial, Counts())
         tried.outcome = yield from self.arms.decide(trial, tried.counts)
         self.standing.update("as-many", tried.outcome)
         self.watch(list(self.standing.ranked()))
@@ -196,6 +201,19 @@ class _Search:
         if tried.outcome is Outcome.SURVIVED:
             self.verdict.timers = []
             self.verdict.ruled_out[COUNTED] = f"{tried.title}: failed {tried.counts}"
+        elif self.shown == COUNTED:
+            self._check_count()
+
+    def _harmless(self, frames: tuple[int, ...]) -> ClientFrame | None:
+        """A message that is none of these, if there is one, else one of the kind that is the most frequent but for the
+        last one's."""
+        kinds = Counter(selector(frame) for frame in self.case.frames if not frame.problems)
+        last = self.case.frames[-1]
+        kinds.pop(selector(last), None)
+        often = next((kind for kind, _ in kinds.most_common(1)), "")
+        spare = [frame for frame in self.case.frames if frame.n not in frames and not frame.problems]
+        alike = [frame for frame in self.case.frames[1:] if selector(frame) == often]
+        return next(iter([*spare, *alike]), None)
 
     # The control.
 

@@ -4,6 +4,7 @@ explanation predicts."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 from hangup.experiment.handshakes import PARAMETER
@@ -244,6 +245,11 @@ def _form(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]
     return _suspect(prior)
 
 
+def _limits(case: Case) -> bool:
+    """Whether the server says that something was too much."""
+    return bool(re.search(r"\brate|limit|too (many|fast|much)|throttl|quota|flood|slow down", case.reason, re.I))
+
+
 def _late(case: Case) -> bool:
     """Whether the message that is enough ends the connection only after some time."""
     return case.culprit is not None and (case.reaction or 0.0) >= LATE
@@ -313,6 +319,13 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "silence suspect-only first-only",
         "suspect-dropped no-heartbeats no-large",
         _suspect(lambda c, f: 0.3 if len(c.frames) > 2 else 0.0),
+    ),
+    explain(
+        "handshake/limit",
+        "count",
+        "silence suspect-only first-only",
+        "suspect-dropped no-heartbeats no-large",
+        _suspect(lambda c, f: 0.25 if len(c.frames) > 2 and _limits(c) else 0.0),
     ),
     explain(
         "heartbeat/app-ping-kills",
