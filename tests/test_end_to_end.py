@@ -202,6 +202,7 @@ def test_a_filter_that_is_switched_on_stops_the_loop(stage: Stage) -> None:
     stage.until_acted(8)
     assert stage.dropped() == dropped, "four heartbeats later it is still open"
     expect(stage.app.get_by_label("Connection", exact=True)).to_have_text("open")
+    stage.lanes.press("Home")  # to the newest: the one that is selected was scrolled to
     expect(stage.lanes.get_by_role("option").first).to_have_attribute(
         "aria-description", re.compile("open for .*filters acted"), timeout=WAIT
     )
