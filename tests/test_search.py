@@ -185,6 +185,13 @@ def json_like(payload: bytes) -> bool:
     return not not_json([("text", payload)])
 
 
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 50_000 + "1" + "}" * 50_000])
+def test_a_message_that_no_parser_bears_is_a_message(deep: str) -> None:
+    made = case(HELLO, CHAT, deep)
+    found = run(search(made), made, lambda m, t: any(len(p) > 1000 for _, p in m))
+    assert found.reproduced and found.minimal is not None and found.minimal.frames == (5,)
+
+
 def test_a_rate_is_no_count() -> None:
     """Six messages within a second, and not six of them."""
 

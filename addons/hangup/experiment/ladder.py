@@ -30,7 +30,7 @@ def selector(frame: ClientFrame) -> str:
         return "opcode=binary"
     try:
         value = json.loads(frame.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
         for key in ("type", "event", "op", "action", "kind", "cmd", "method", "t"):

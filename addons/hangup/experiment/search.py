@@ -44,6 +44,7 @@ RIVALS = 0.35
 UNANSWERED = 0.1
 """The same, where the server ends after a message that it has not answered: it may as well not have liked it."""
 SURELY_READ = 0.8
+"""Confidence of reading alone from which on no other category is proved, if what it names cannot be tried."""
 DOUBTFUL = 0.05
 """Probability from which on it is worth asking whether it is the number of messages or what they say."""
 
