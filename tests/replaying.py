@@ -13,7 +13,7 @@ from hangup.peer.outcome import Outcome
 from hangup.peer.player import Settings, play
 from hangup.peer.tape import Tape
 from hangup.recording.events import AnyEvent
-from hangup.recording.transcript import Transcript
+from hangup.replayable.client_script import Transcript
 from hangup.wire.url import parse_target
 from harness.peers import Answer, Head, Peer, RawServer
 from test_transcript import InMemory

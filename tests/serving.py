@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hangup.recording import journal
-from hangup.recording.account import Connection, Ledger
+from hangup.recording import reader
+from hangup.recording.connections import Connection, Ledger
 from hangup.recording.events import AnyEvent, Event, Header
 from harness import DEADLINE
 from harness.programs import Program
@@ -35,12 +35,12 @@ class Served:
 
     def header(self) -> Header:
         """The header of what it recorded."""
-        return journal.read(self.recording).header
+        return reader.read(self.recording).header
 
     def events(self) -> list[AnyEvent]:
         """What it recorded."""
         if self.recording.exists():
-            self._events = list(journal.read(self.recording))
+            self._events = list(reader.read(self.recording))
         return self._events
 
     def connection(self, conn: int) -> Connection:

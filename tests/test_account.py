@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recorded
-from hangup.recording import account, units
+from hangup import humanize
+from hangup.recording import connections
 from hangup.recording import events as ev
-from hangup.recording.account import Connection, Ledger
+from hangup.recording.connections import Connection, Ledger
 from recorded import close, control, end, handshake, text
 
 Events = list[ev.AnyEvent]
@@ -353,7 +354,7 @@ def test_sums() -> None:
     assert connection.bytes == {"client": 3, "server": 70000}
     assert connection.pings == {"client": 0, "server": 1} and connection.pongs == {"client": 1, "server": 0}
     assert connection.problems == {"rsv": 2, "masked": 1}
-    assert connection.last["client"] == account.Last(3, 0.4, "pong") and connection.last["server"].n == 5
+    assert connection.last["client"] == connections.Last(3, 0.4, "pong") and connection.last["server"].n == 5
 
 
 def test_close_code_is_read_from_the_payload_when_it_is_not_given() -> None:
@@ -460,7 +461,7 @@ def test_memory_of_a_connection_is_bounded() -> None:
             ev.FilterEvent(at=0.1, conn=1, filter="f" * 5000, action="close"),
         ]
     connection = one(*events)
-    assert len(connection.steps) == account.STEPS_KEPT and len(connection.problems) <= account.PROBLEMS_KEPT
+    assert len(connection.steps) == connections.STEPS_KEPT and len(connection.problems) <= connections.PROBLEMS_KEPT
     assert len(json.dumps(connection.summary())) < 200_000
     assert connection.frames["client"] == 2000
 
@@ -491,18 +492,18 @@ DURATIONS: dict[float, str] = {
 
 @pytest.mark.parametrize("seconds", DURATIONS)
 def test_durations(seconds: float) -> None:
-    assert units.duration(seconds) == DURATIONS[seconds]
+    assert humanize.duration(seconds) == DURATIONS[seconds]
 
 
 def test_sizes() -> None:
     expected = {0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 10240: "10 KiB", 1 << 26: "64 MiB"}
-    assert {count: units.size(count) for count in expected} == expected
-    assert units.size(1 << 50).endswith("TiB") and units.size(-5) == "-5 B"
+    assert {count: humanize.size(count) for count in expected} == expected
+    assert humanize.size(1 << 50).endswith("TiB") and humanize.size(-5) == "-5 B"
 
 
 @given(shown=recorded.texts | st.text(max_size=60), limit=st.integers(0, 30))
 def test_printable(shown: str, limit: int) -> None:
-    got: Any = units.printable(shown, limit)
+    got: Any = humanize.printable(shown, limit)
     assert got.isprintable()
     if limit:
         assert len(got) <= limit
@@ -511,7 +512,7 @@ def test_printable(shown: str, limit: int) -> None:
 
 
 def test_what_printable_spells_out() -> None:
-    assert units.printable("a\x1b[1m\n\u202eb\ud800") == "a\\x1b[1m\\n\\u202eb\\ud800"
-    assert units.printable("e" + "\u0301" * 3) == "e\\u0301\\u0301\\u0301"
-    assert units.printable("grün 漢字 🙂") == "grün 漢字 🙂"
-    assert units.printable("abcdef", 4) == "abc…"
+    assert humanize.printable("a\x1b[1m\n\u202eb\ud800") == "a\\x1b[1m\\n\\u202eb\\ud800"
+    assert humanize.printable("e" + "\u0301" * 3) == "e\\u0301\\u0301\\u0301"
+    assert humanize.printable("grün 漢字 🙂") == "grün 漢字 🙂"
+    assert humanize.printable("abcdef", 4) == "abc…"

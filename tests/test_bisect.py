@@ -19,7 +19,7 @@ import pytest
 import websockets
 
 from hangup.peer.demo import BACKEND, frontend
-from hangup.recording import events, journal
+from hangup.recording import events, reader
 from harness.proxies import HANGUP, HangupProxy, hangup, home
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
@@ -54,7 +54,7 @@ def recorded(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     async def run(url: str) -> None:
         page = asyncio.create_task(frontend(f"{url}/ws/client-1"))
-        while sum(isinstance(e, events.End) for e in journal.read(path)) < 6:
+        while sum(isinstance(e, events.End) for e in reader.read(path)) < 6:
             await asyncio.sleep(0.1)
         page.cancel()
         await asyncio.wait([page])
@@ -136,7 +136,7 @@ def test_the_cause_is_proved(found: dict[str, Said]) -> None:
     assert [MINE] in [rung["filters"] for rung in said["ladder"]]
     assert said["connections"] > 0 and said["seconds"] > 0
     # Every trial is in the recording, which is complete.
-    trials = list(journal.read(Path(said["files"]["trials"])))
+    trials = list(reader.read(Path(said["files"]["trials"])))
     assert isinstance(trials[-1], events.Stop)
     assert sum(isinstance(e, events.Handshake) for e in trials) == said["connections"]
 
@@ -152,7 +152,7 @@ def test_the_smallest_exchange_fails_again(found: dict[str, Said], backend: str,
     """As a recording that `hangup replay` plays, and as a program; its neighbour does not fail."""
     _, said = found["proved"]
     minimal = said["minimal"]
-    frames = [e for e in journal.read(Path(minimal["recording"])) if isinstance(e, events.Frame) and e.opcode == "text"]
+    frames = [e for e in reader.read(Path(minimal["recording"])) if isinstance(e, events.Frame) and e.opcode == "text"]
     assert sum(frame.side == "client" for frame in frames) == 1
     again = hangup("replay", minimal["recording"], backend, "--record", tmp_path, "--json", check=False)
     account = json.loads(again.stdout)
@@ -222,7 +222,7 @@ async def interrupted(folder: Path, recorded: Path, where: list[str], after: int
     if trials is None:
         assert not seen, context
         return
-    kept = list(journal.read(trials))
+    kept = list(reader.read(trials))
     assert isinstance(kept[-1], events.Stop), context
     asked = sum(isinstance(e, events.Handshake) for e in kept)
     tried = len(re.findall(r"^ +\d+  \S", said, re.MULTILINE))

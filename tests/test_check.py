@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import websockets
 
+from hangup.recorder.journal import Journal
 from hangup.recording import events
-from hangup.recording.journal import Journal
 from harness.proxies import HANGUP, hangup, home
 
 BACKEND = """

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hangup.errors import ListenError, UsageError
-from hangup.proxy.recorder import Recorder
+from hangup.recorder.recorder import Recorder
 from hangup.recording.events import FilterEvent, Note
 from hangup.web.access import BASE, Access
 from hangup.web.feed import Feed, Gap

@@ -19,7 +19,7 @@ from hangup.cli import cli
 from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.recording import events as ev
 from hangup.recording.formats import open_recording
-from hangup.recording.redaction import NOTE
+from hangup.recording.redaction.redactor import NOTE
 
 SECRET = "s3cr3t-s3cr3t"
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangup.recording.correlate import Correlation, Finder, telling
 from hangup.recording.events import Handshake, Request, Response, Side
-from hangup.recording.handshake_values import request_values, response_values, with_values
-from hangup.recording.names import Names, Pairing
+from hangup.replayable.dynamic_values import Correlation, Finder, telling
+from hangup.replayable.handshake_values import request_values, response_values, with_values
+from hangup.replayable.substitutions import Names, Pairing
 
 Said = tuple[Side, Any]
 

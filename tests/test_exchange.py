@@ -16,7 +16,7 @@ from hangup.experiment.failure import Failure
 from hangup.experiment.logged import logged
 from hangup.experiment.search import Minimal, Verdict
 from hangup.experiment.trial import Edit, Result, Trial
-from hangup.recording import events, journal
+from hangup.recording import events, reader
 from hangup.recording.excerpt import excerpt, write_excerpt
 from hangup.recording.formats import Recording, open_recording
 from recorded import HEADER, end, handshake, text
@@ -101,7 +101,7 @@ def test_a_connection_becomes_the_first_of_its_own_recording(tmp_path: Path) -> 
     kept = list(made)
     assert [type(e).__name__ for e in kept] == ["Handshake", "Frame", "Log", "End", "Stop"]
     assert {e.conn for e in kept} == {0, 1} and kept[0].at == 0.5 and kept[1].at == pytest.approx(0.6)
-    assert isinstance(list(journal.read(path))[-1], events.Stop)
+    assert isinstance(list(reader.read(path))[-1], events.Stop)
     assert path.stat().st_mode & 0o077 == 0
     again = write_excerpt(as_recording(*two_connections()), [2], tmp_path / "cut.jsonl")
     assert again.name == "cut-2.jsonl", "recordings are never overwritten"

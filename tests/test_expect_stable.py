@@ -15,7 +15,7 @@ import websockets
 
 from hangup.cli.demo_bisect import cured
 from hangup.recording import events
-from hangup.recording.account import Connection, Ledger
+from hangup.recording.connections import Connection, Ledger
 from hangup.recording.stability import failed_signs
 from harness.proxies import HANGUP, home
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangup.recording import events
-from hangup.recording.express import Lane, Simple
+from hangup.recording.fast_path import Lane, Simple
 from hangup.session import Session
 from hangup.wire.deflate import Params
 from hangup.wire.frames import header

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hangup.errors import FilterError, HangupError
 from hangup.filters.base import Filter, settings
 from hangup.filters.library import FILTERS
+from hangup.filters.setting_values import Range, Seconds, bare_type
 from hangup.filters.text import parse
-from hangup.filters.values import Range, Seconds, bare_type
-from hangup.filters.words import Word, quote, split
+from hangup.filters.tokenizer import Word, quote, split
 from hangup.wire.heartbeats import FORM
 
 _range = st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)).map(lambda r: Range(min(r), max(r)))

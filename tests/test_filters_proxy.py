@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hangup.proxy.run import Proxy, Settings
-from hangup.recording import journal
+from hangup.recording import reader
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake
 from hangup.recording.rebuild import sent_by, sent_to
 from hangup.wire.url import parse_target
@@ -97,7 +97,7 @@ def test_messages_are_dropped_and_rewritten_and_both_legs_can_be_rebuilt(running
 
 
 def test_the_recording_begins_with_the_filters(running: Running) -> None:
-    filters = journal.read(running.proxy.recording).header.filters
+    filters = reader.read(running.proxy.recording).header.filters
     assert filters[:2] == [f"{text} path=/changed*" for text in FILTERS["/changed"]]
 
 
@@ -311,7 +311,7 @@ def test_a_change_reaches_open_connections_and_is_recorded(tmp_path: Path) -> No
         backend.take(text("x3", MASK))
         client.close()
         backend.wait_end()
-    events = list(journal.read(file))
+    events = list(reader.read(file))
     changes = [(e.action, e.filter) for e in events if isinstance(e, FilterEvent) and not e.conn]
     assert changes == [
         ("add", "drop regex=^x"),

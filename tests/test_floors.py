@@ -10,22 +10,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent / "addons" / "hangup"
-FLOORS = {
-    "__main__": 6,
-    "errors": 0,
-    "wire": 0,
-    "recording": 1,
-    "filters": 2,
-    "session": 2,
-    "diagnosis": 3,
-    "experiment": 4,
-    "proxy": 5,
-    "peer": 5,
-    "web": 6,
-    "testing": 6,
-    "cli": 6,
+FLOORS = (
+    ("errors", "humanize", "wire", "messages"),
+    ("recording", "replayable"),
+    ("filters", "session"),
+    ("diagnosis",),
+    ("experiment",),
+    ("net", "recorder", "processes", "proxy", "peer", "trials"),
+    ("web", "testing", "cli", "__main__"),
+)
+"""Imports go down; within a floor, from a later room to an earlier one."""
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+ORDER = [room for rooms in FLOORS for room in rooms]
+APART = {("peer", "proxy")}
+"""Rooms of one floor that know nothing of one another."""
+NEVER_BELOW_5 = {
+    *("mitmproxy", "click", "tornado", "asyncio", "socket", "subprocess", "time", "random"),
+    *("threading", "signal", "multiprocessing", "concurrent"),
 }
-NEVER_BELOW_5 = {"mitmproxy", "click", "tornado", "asyncio", "socket", "subprocess", "time", "random"}
 SEEDED = {"random"}
 """May be imported below floor 5, but only for ``random.Random`` with a seed."""
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -36,31 +38,27 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Every imported module, and whether it is imported at run time (not only for type checking)."""
-    tree = ast.parse(path.read_text())
-    typing_only = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
-        for node in ast.walk(block)
-    }
-    for node in ast.walk(tree):
-        live = id(node) not in typing_only
+def imports(path: Path) -> Iterator[str]:
+    """Every imported module, also what is imported for type checking only: what it says is a dependency, too."""
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield alias.name, live
+                yield alias.name
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: relative import"
-            yield node.module, live
+            yield node.module
             for alias in node.names:
                 if (ROOT.parent / Path(*node.module.split("."), alias.name)).with_suffix(".py").exists():
-                    yield f"{node.module}.{alias.name}", live
+                    yield f"{node.module}.{alias.name}"
+
+
+def room_of(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
 
 
 def floor_of(module: str) -> int | None:
-    parts = module.split(".")
-    return FLOORS.get(parts[1]) if len(parts) > 1 else None
+    return FLOOR.get(room_of(module))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -70,24 +68,24 @@ def test_imports_go_down_only(path: Path) -> None:
     if mine is None:
         assert name == "hangup", f"{name} is in no floor of the table"
         return
-    package = name.split(".")[1]
-    for module, live in imports(path):
+    room = room_of(name)
+    for module in imports(path):
         top = module.split(".")[0]
-        if top == "hangup":
-            theirs = floor_of(module)
-            assert theirs is None or theirs <= mine or not live, f"{name} imports {module}, a floor above"
-            if package == "diagnosis":
-                assert module.split(".")[1:2] not in (["filters"], ["experiment"]), f"{name} imports {module}"
+        if top == "hangup" and (other := room_of(module)) in FLOOR:
+            assert ORDER.index(other) <= ORDER.index(room), f"{name} imports {module}, which comes after it"
+            assert tuple(sorted((room, other))) not in APART, f"{name} imports {module}"
+            if room == "diagnosis":
+                assert other not in ("filters", "experiment"), f"{name} imports {module}"
         elif mine < 5 and top in NEVER_BELOW_5 - SEEDED:
             pytest.fail(f"{name} (floor {mine}) imports {module}")
-        assert top != "mitmproxy" or package == "proxy", f"{name} imports mitmproxy"
-        assert top != "click" or package == "cli", f"{name} imports click"
+        assert top != "mitmproxy" or room == "proxy", f"{name} imports mitmproxy"
+        assert top != "click" or room == "cli", f"{name} imports click"
 
 
 def test_randomness_below_floor_5_is_seeded() -> None:
     for path in MODULES:
         mine = floor_of(name_of(path))
-        if mine is None or mine >= 5 or ("random", True) not in imports(path):
+        if mine is None or mine >= 5 or "random" not in imports(path):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random":
@@ -101,7 +99,7 @@ def test_no_module_hides_one_of_the_standard_library() -> None:
 
 def test_there_are_no_cycles() -> None:
     known = {name_of(p) for p in MODULES}
-    graph = {name_of(p): {m for m, live in imports(p) if live and m in known} - {name_of(p)} for p in MODULES}
+    graph = {name_of(p): {m for m in imports(p) if m in known} - {name_of(p)} for p in MODULES}
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:

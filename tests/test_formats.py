@@ -18,8 +18,8 @@ from conversing import HEADER, KEY, Said, Talk, conversations
 from hangup.errors import ForeignRecording, HangupError, RecordingError, UsageError
 from hangup.proxy.flows import FlowWriter
 from hangup.recording import events as ev
-from hangup.recording.account import Ledger
 from hangup.recording.assembling import Messages
+from hangup.recording.connections import Ledger
 from hangup.recording.events import AnyEvent, Frame, Handshake, Header, Note
 from hangup.recording.formats import FORMATS, detect, format_for, open_recording
 from hangup.recording.formats.json_elements import elements

@@ -22,10 +22,13 @@ from hypothesis import strategies as st
 
 import recorded
 from hangup.errors import ForeignRecording, RecordingError, VersionError
+from hangup.recorder import journal
+from hangup.recorder.journal import Journal
 from hangup.recording import events as ev
-from hangup.recording import journal, reader
+from hangup.recording import reader
 from hangup.recording.cutting import Cutter
-from hangup.recording.journal import Journal, follow, listing, new_path, newest, read
+from hangup.recording.folder import listing, new_path, newest
+from hangup.recording.reader import follow, read
 from recorded import HEADER, end, handshake, text
 
 DEADLINE = 30.0
@@ -327,7 +330,7 @@ import sys
 sys.path[:0] = [{addons!r}, {tests!r}]
 from pathlib import Path
 from hangup.recording import events as ev
-from hangup.recording.journal import Journal
+from hangup.recorder.journal import Journal
 from recorded import HEADER
 {body}
 """

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangup.recording.leaves import Path, get, leaves, replaced, values
 from hangup.recording.message_kinds import kind, skeleton
+from hangup.replayable.json_values import Path, get, leaves, replaced, values
 
 PACKETS: list[tuple[bytes, dict[Path, Any]]] = [
     (

@@ -15,7 +15,7 @@ import pytest
 from faults.bisected import bisect_live
 from faults.table import FAULTS
 from hangup.peer.demo import Backend, frontend
-from hangup.recording import events, journal
+from hangup.recording import events, reader
 from harness.proxies import HANGUP, home
 
 REAL = [
@@ -127,7 +127,7 @@ def test_interrupted_it_says_what_it_has_learned(tmp_path: Path, when: str) -> N
         assert not psutil.pid_exists(live.process.pid)
 
     asyncio.run(between(path, then))
-    assert isinstance(list(journal.read(path))[-1], events.Stop)
+    assert isinstance(list(reader.read(path))[-1], events.Stop)
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +166,10 @@ def test_each_trial_is_noted_in_the_recording(proved: Proved) -> None:
     said: dict[str, Any] = json.loads(output[output.index("{") :])
     assert code == 0 and said["verdict"] == "heartbeat/app-ping-kills" and said["proved"], said
     assert said["counts"]["without"] == [0, 4]
-    notes = [e for e in journal.read(path) if isinstance(e, events.Note) and e.text.startswith("bisect: trial")]
+    notes = [e for e in reader.read(path) if isinstance(e, events.Note) and e.text.startswith("bisect: trial")]
     assert len(notes) >= 6 and all(note.conn for note in notes)
     touched = {
-        e.conn for e in journal.read(path) if isinstance(e, events.FilterEvent) and e.action not in ("add", "on")
+        e.conn for e in reader.read(path) if isinstance(e, events.FilterEvent) and e.action not in ("add", "on")
     }
     trials = {note.conn for note in notes if not note.text.endswith("unchanged")}
     assert touched and touched <= trials, "filters act on their trial's connection only"
@@ -181,10 +181,10 @@ def test_the_smallest_exchange_is_found_by_replay(proved: Proved) -> None:
     said: dict[str, Any] = json.loads(output[output.index("{") :])
     minimal = said["minimal"]
     assert len(minimal["frames"]) == 1 and minimal["shrunk"] and len(minimal["payload"]) <= 4, minimal
-    fails = [e for e in journal.read(Path(minimal["recording"])) if isinstance(e, events.Frame) and e.side == "client"]
+    fails = [e for e in reader.read(Path(minimal["recording"])) if isinstance(e, events.Frame) and e.side == "client"]
     assert [frame.text if frame.message is None else frame.message for frame in fails] == [minimal["payload"]], fails
     near = Path(minimal["neighbour_recording"])
-    assert isinstance(list(journal.read(near))[-1], events.Stop)
+    assert isinstance(list(reader.read(near))[-1], events.Stop)
     assert said["replayed"] >= 6 and said["connections"] <= 12
 
 
@@ -192,7 +192,7 @@ def test_survivors_may_be_left(proved: Proved) -> None:
     """Their filters are taken away instead: the page fails by itself, and reconnects."""
     path, said, code = proved["leave"]
     assert code == 0 and "proved: heartbeat/app-ping-kills" in said, said
-    ends = [e for e in journal.read(path) if isinstance(e, events.End)]
+    ends = [e for e in reader.read(path) if isinstance(e, events.End)]
     assert not [e for e in ends[:-2] if e.by == "proxy"]
 
 

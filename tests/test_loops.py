@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import recorded
 from hangup.recording import events as ev
 from hangup.recording import loops
-from hangup.recording.account import Ledger
-from hangup.recording.journal import read
+from hangup.recording.connections import Ledger
 from hangup.recording.loops import Loop, find
+from hangup.recording.reader import read
 from recorded import end, handshake
 
 

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 import recorded as rec
+from hangup.recorder import journal
 from hangup.recording import events as ev
-from hangup.recording import journal
 from harness import DEADLINE
 from harness.asking import Browser, ask
 from harness.programs import Program

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import recorded as rec
 from hangup.cli.params import SIZE, TIME
 from hangup.recording import events as ev
-from hangup.recording import journal
+from hangup.recording import reader
 from hangup.wire.frames import TEXT
 from harness import frames
 from harness.peers import RawServer, open_websocket
@@ -86,7 +86,7 @@ def test_size_limits_of_a_recording(tmp_path: Path) -> None:
             assert upstream.take(len(sent)) == sent
         proxy.stop()
         files = list(proxy.recording.parent.glob("*.jsonl"))
-        found = [event for event in journal.read(proxy.recording) if isinstance(event, ev.Frame)]
+        found = [event for event in reader.read(proxy.recording) if isinstance(event, ev.Frame)]
         assert len(files) > 2 and all(file.stat().st_size < 12 << 10 for file in files)
         assert [len(frame.payload) for frame in found] == [1024] * len(found) and found[0].size == 5000
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import recorded
+from hangup import humanize
 from hangup.recording import events as ev
-from hangup.recording import units
 from opened import Browser, browser, opened
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -352,9 +352,9 @@ def _luminance(colour: str) -> float:
 def test_the_modules(page: Any) -> None:
     """What is only arithmetic and text, against the command line's own."""
     seconds = [0, 0.00003, 0.0003, 0.00994, 0.00996, 0.5, 0.9994, 0.9996, 4.021, 9.996, 59.94, 59.96, 61, 3599.6, 90061]
-    assert module(page, "format", "argument.map(m.duration)", seconds) == [units.duration(each) for each in seconds]
+    assert module(page, "format", "argument.map(m.duration)", seconds) == [humanize.duration(each) for each in seconds]
     sizes = [0, 15, 1023, 1024, 10_188, 10_240, 1 << 20, 1 << 26, 5 << 40]
-    assert module(page, "format", "argument.map(m.size)", sizes) == [units.size(each) for each in sizes]
+    assert module(page, "format", "argument.map(m.size)", sizes) == [humanize.size(each) for each in sizes]
     texts = ["a\nb", "\x00\x1b", "\u202e\u2066\u200b", "gr\u00fc\u00df dich \U0001f600", "\ud7ff\ufeff", "\U000e0041"]
     shown = module(page, "format", "argument.map(text => m.visible(text))", texts)
     assert shown == ["a\\nb", "\\x00\\x1b", "\\u202e\\u2066\\u200b", texts[3], "\ud7ff\\ufeff", "\\u{e0041}"]

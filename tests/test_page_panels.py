@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from hangup.errors import FilterError
-from hangup.filters.words import split
+from hangup.filters.tokenizer import split
 from hangup.peer import demo
 from hangup.web.client import Remote
 from harness import DEADLINE, browser, node

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import recorded
 from hangup.errors import RecordingError
+from hangup.recorder.journal import Journal
 from hangup.recording import events as ev
-from hangup.recording.journal import Journal, read
+from hangup.recording.reader import read
 from hangup.recording.rebuild import sent_by, sent_to
 from hangup.session import Session
 from recorded import HEADER, text

@@ -23,8 +23,8 @@ from hangup.recording.events import AnyEvent, Frame, Header, Part, Raw
 from hangup.recording.formats import FORMATS
 from hangup.recording.formats.writing import writer
 from hangup.recording.rebuild import sent_by
-from hangup.recording.redaction import HOLD_LIMIT, NOTE, Redactor
-from hangup.recording.redaction_finder import Finder
+from hangup.recording.redaction.finder import Finder
+from hangup.recording.redaction.redactor import HOLD_LIMIT, NOTE, Redactor
 from hangup.wire.frames import Frame as WireFrame
 from hangup.wire.frames import FrameReader, serialize
 from hangup.wire.masking import mask

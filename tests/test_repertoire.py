@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conversing import Talk, conversations
 from hangup.recording.events import Frame
 from hangup.recording.rebuild import sent_by
-from hangup.recording.repertoire import Cue, Line, Matcher, Repertoire
+from hangup.replayable.server_script import Cue, Line, Matcher, Repertoire
 from test_transcript import InMemory
 
 MS = 1000

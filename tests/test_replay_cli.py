@@ -15,9 +15,9 @@ import pytest
 
 from conversing import Talk
 from hangup.recording import events as ev
-from hangup.recording import journal
-from hangup.recording.account import Ledger
+from hangup.recording.connections import Ledger
 from hangup.recording.events import Event
+from hangup.recording.reader import read
 from harness import frames
 from harness.peers import Answer, Peer, RawServer
 from harness.programs import Program
@@ -47,7 +47,7 @@ def test_the_report_for_programs_and_its_recording(tmp_path: Path) -> None:
     assert code == 0 and report["same"] is report["same_ending"] is report["same_frame"] is True
     assert report["conn"] == 1 and report["diverged_at"] is None and report["differences"] == []
     assert report["recorded"]["ending"]["how"] == report["live"]["ending"]["how"] == "fin"
-    reader = journal.read(Path(report["recording"]))
+    reader = read(Path(report["recording"]))
     assert reader.header.source == f"replay of {path}" and reader.header.mode == "replay"
     assert reader.header.note == f"seed {report['seed']}"
     ledger = Ledger()
@@ -188,7 +188,7 @@ def test_interrupted_it_leaves_a_whole_recording(tmp_path: Path) -> None:
                 assert program.wait() != 0
                 assert "Traceback" not in program.errors
             peer.wait_end()
-        reader = journal.read(out)
+        reader = read(out)
         ledger = Ledger()
         for event in reader:
             ledger.feed(event)

@@ -18,8 +18,8 @@ from hangup.peer import demo
 from hangup.peer.outcome import Outcome
 from hangup.peer.player import Settings, play
 from hangup.peer.tape import Tape
-from hangup.recording import journal
-from hangup.recording.transcript import Transcript
+from hangup.recording import reader
+from hangup.replayable.client_script import Transcript
 from hangup.wire.url import parse_target
 from harness import node
 from harness.programs import TESTS, Program
@@ -39,7 +39,7 @@ def demo_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_demo_ends_the_same_at_the_same_frame_twenty_times(demo_recording: Path) -> None:
-    transcript = Transcript(journal.read(demo_recording), 1)
+    transcript = Transcript(reader.read(demo_recording), 1)
 
     async def main() -> list[Outcome]:
         async with demo.Backend() as port:

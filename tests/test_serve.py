@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from conversing import EXTENSION, Talk, conversations
 from hangup.recording import events as ev
-from hangup.recording.account import Ledger
+from hangup.recording.connections import Ledger
 from hangup.recording.events import AnyEvent, Event
 from hangup.recording.rebuild import sent_by
 from harness import frames

@@ -21,8 +21,8 @@ import recorded
 from hangup.cli import cli, screen
 from hangup.cli.show_table import ranges
 from hangup.errors import ForeignRecording, HangupError, RecordingError, UsageError, VersionError
+from hangup.recorder.journal import Journal
 from hangup.recording import events as ev
-from hangup.recording.journal import Journal
 from harness.programs import Program
 from harness.proxies import HANGUP
 from recorded import HEADER, close, control, end, handshake, text

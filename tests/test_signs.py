@@ -21,7 +21,7 @@ from hangup.diagnosis.rules import silence
 from hangup.diagnosis.shapes import SHAPES, Shapes
 from hangup.diagnosis.stack import stack_of
 from hangup.recording import events as ev
-from hangup.recording.account import Ledger
+from hangup.recording.connections import Ledger
 from layouts import HELLO, WELCOME, Tape, greet
 
 

@@ -21,8 +21,8 @@ from hangup.experiment.failure import Failure
 from hangup.experiment.timers import PROMPT, Clock, Moments, Pulse, Timer, fitting, tolerance
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Verdict
-from hangup.peer.lab import Lab
 from hangup.peer.tape import Tape
+from hangup.trials.lab import Lab
 from hangup.wire.url import parse_target
 from replaying import transcript_of
 from simulated import frame

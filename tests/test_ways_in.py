@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from hangup.cli import cli
 from hangup.errors import UsageError
-from hangup.recording import journal
+from hangup.recording import reader
 from hangup.recording.events import Stop
 from harness import DEADLINE, frames, namespaces
 from harness.certificates import authority, trusting_anyone
@@ -279,7 +279,7 @@ def test_addon_in(program: str, addon: str, tmp_path: Path) -> None:
             client = open_websocket(("127.0.0.1", port), "/stock")
             converse(client, server.accept("/stock"))
             stock.stop()
-    check(connections(journal.read(recording))["/stock"])
+    check(connections(reader.read(recording))["/stock"])
 
 
 def test_addon_without_a_recording(addon: str, tmp_path: Path) -> None:

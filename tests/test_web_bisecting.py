@@ -14,7 +14,7 @@ import pytest
 from hangup.errors import ControlError, UsageError
 from hangup.peer import demo
 from hangup.peer.demo import Backend, frontend
-from hangup.recording import journal
+from hangup.recording import reader
 from hangup.recording.events import Frame
 from hangup.web.client import Remote
 from harness import DEADLINE
@@ -116,7 +116,7 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
         name, text = loop.download("bisect/minimal")
         assert name.endswith('"minimal.jsonl"')
         (tmp_path / "minimal.jsonl").write_text(text)
-        assert [e.message for e in journal.read(tmp_path / "minimal.jsonl") if isinstance(e, Frame)][-1] == "ping"
+        assert [e.message for e in reader.read(tmp_path / "minimal.jsonl") if isinstance(e, Frame)][-1] == "ping"
 
     monkeypatch.setattr(demo, "HEARTBEAT", 0.1)
     monkeypatch.setattr(demo, "RECONNECT", 0.05)

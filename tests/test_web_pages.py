@@ -23,9 +23,9 @@ import pytest
 import wsproto
 from wsproto.events import TextMessage
 
-from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy, Settings
-from hangup.recording import journal
+from hangup.recorder.recorder import Recorder
+from hangup.recording import reader
 from hangup.recording.events import FilterEvent, Note
 from hangup.web.access import BASE
 from hangup.web.feed import LIMIT, Feed
@@ -464,7 +464,7 @@ def test_a_page_that_is_stuck_costs_nothing_and_is_told_what_it_missed(running: 
         assert "missed" not in page.until(lambda told: told["size"] > size)
     # All of it is in the file.
     running.caught_up()
-    notes = [event.text for event in journal.read(recorder.path) if isinstance(event, Note)]
+    notes = [event.text for event in reader.read(recorder.path) if isinstance(event, Note)]
     assert notes == [f"note {n}" for n in range(next(numbers))]
     for answer in ids:
         running.browser.post("api/filters/remove", {"filter": str(answer.json["changed"][0]["id"])})
@@ -514,7 +514,7 @@ def test_there_is_one_process_that_reads_and_it_is_not_in_the_way(running: Runni
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
-@pytest.mark.parametrize("match", ["regex=^(a+)+$", "json=$.a~^(a+)+$", "json=$[?search(@,'^(a+)+$')]"])
+@pytest.mark.parametrize("match", ["regex=^(a|aa)+$", "json=$.a~^(a|aa)+$", "json=$[?search(@,'^(a|aa)+$')]"])
 def test_no_regular_expression_stops_the_traffic(match: str) -> None:
     with RawServer() as server, HangupProxy(server.url) as proxy:
         proxy.wait_for("control on")

@@ -19,12 +19,12 @@ from hangup.filters.base import SIDES, Close, Cut, Ended, Inject, Kind
 from hangup.filters.chain import Bound, Chain
 from hangup.filters.encoder import Encoder
 from hangup.filters.filter_set import FilterSet
-from hangup.filters.gate import HOLD_LIMIT, Gate, perform
-from hangup.filters.outlet import Outlet
+from hangup.filters.output_queue import Outlet
+from hangup.filters.pipeline import HOLD_LIMIT, Gate, perform
 from hangup.filters.surroundings import Scanned
 from hangup.recording import events
 from hangup.recording.events import Event, How, Side
-from hangup.recording.express import Lane, Screen, Simple
+from hangup.recording.fast_path import Lane, Screen, Simple
 from hangup.recording.frame_events import frame_event, junk_event, last_part_event, part_event
 from hangup.wire.deflate import Inflater, Params
 from hangup.wire.frames import BINARY, CLOSE, OPCODE_NAMES, OPCODES, TEXT, Frame, FrameReader, Mask, Piece

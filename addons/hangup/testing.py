@@ -24,8 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hangup.errors import ListenError
-from hangup.recording import journal
-from hangup.recording.account import Ledger
+from hangup.recording.connections import Ledger
+from hangup.recording.reader import read
 from hangup.recording.stability import failed_signs
 
 try:
@@ -79,7 +79,7 @@ class Proxy:
 
     def failed_signs(self) -> list[str]:
         """Which signs of success are missing by now; see :func:`hangup.recording.stability.failed_signs`."""
-        reader = journal.read(self.recording)
+        reader = read(self.recording)
         ledger = Ledger()
         for event in reader:
             ledger.feed(event)

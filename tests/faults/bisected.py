@@ -37,9 +37,9 @@ from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.trial import Case, Trial
-from hangup.peer.lab import Budget, Lab
 from hangup.peer.tape import Tape
 from hangup.recording.formats import open_recording
+from hangup.trials.lab import Budget, Lab
 from hangup.wire.url import parse_target
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"

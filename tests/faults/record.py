@@ -14,9 +14,9 @@ import msgspec
 from faults.runner import Failed, Run, Skipped, run
 from faults.shape import Shape
 from faults.table import FAULTS, Fault
-from hangup.recording import journal
 from hangup.recording.events import dump
-from hangup.recording.redaction import Redactor
+from hangup.recording.reader import read
+from hangup.recording.redaction.redactor import Redactor
 
 GOLDEN_LIMIT = 60 * 1024
 """Bytes that a golden recording may have."""
@@ -220,10 +220,10 @@ async def gather(jobs: int, work: Iterable[Awaitable[str]]) -> list[str]:
 
 def redact(path: Path) -> None:
     """Redacts a recording in place, as an export would. The faults know no real secret; this is for the habit."""
-    reader = journal.read(path)
+    reader = read(path)
     redactor = Redactor()
     redactor.learn(reader, reader.header)
-    reader = journal.read(path)
+    reader = read(path)
     header = redactor.header(reader.header)
     path.write_bytes(dump([header, *redactor.events(reader)]))
 

@@ -8,15 +8,15 @@ import pytest
 
 from faults.record import GOLDEN_LIMIT
 from faults.table import FAULTS
-from hangup.recording import journal
-from hangup.recording.account import Connection, Ledger
+from hangup.recording import reader
+from hangup.recording.connections import Connection, Ledger
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 
 
 def connections(name: str) -> list[Connection]:
     ledger = Ledger()
-    for event in journal.read(RECORDINGS / f"{name}.jsonl"):
+    for event in reader.read(RECORDINGS / f"{name}.jsonl"):
         ledger.feed(event)
     assert ledger.stopped and not ledger.lost
     return list(ledger.connections.values())

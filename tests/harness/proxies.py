@@ -140,9 +140,9 @@ class HangupProxy(_Proxy):
 
     def events(self) -> list[AnyEvent]:
         """The recording's events so far."""
-        from hangup.recording import journal
+        from hangup.recording import reader
 
-        return list(journal.read(self.recording))
+        return list(reader.read(self.recording))
 
     def show(self) -> dict[str, Any]:
         """What ``hangup show --json`` says of the recording."""

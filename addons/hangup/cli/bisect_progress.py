@@ -15,7 +15,7 @@ from hangup.experiment.evidence import Outcome
 from hangup.experiment.search import PROOF, Tried, Verdict
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.trial import Result, Trial
-from hangup.recording.units import plural, printable
+from hangup.humanize import plural, printable
 
 COLOURS = {Outcome.FAILED: "red", Outcome.SURVIVED: "green", Outcome.UNRESOLVED: "yellow"}
 

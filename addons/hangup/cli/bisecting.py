@@ -29,8 +29,8 @@ from hangup.recording.formats import open_recording
 from hangup.wire.url import Target, parse_listen, parse_target
 
 if TYPE_CHECKING:
-    from hangup.peer.lab import Lab
-    from hangup.proxy.recorder import Recorder
+    from hangup.recorder.recorder import Recorder
+    from hangup.trials.lab import Lab
 
 INTERRUPTED = "interrupted"
 
@@ -169,7 +169,7 @@ def _replayed(recording: str, target: Target | None, conn: int | None, options: 
 
 
 async def _bisect(recording: str, reading: Reading, target: Target | None, options: Options) -> int:
-    from hangup.peer.lab import Budget, Lab
+    from hangup.trials.lab import Budget, Lab
 
     out = console()
     verdict = Verdict(reproduced=False, stopped=INTERRUPTED)
@@ -224,10 +224,10 @@ async def backend(
     target: Target | None, options: Options, *, mode: str, source: str
 ) -> AsyncIterator[tuple[Recorder, Target]]:
     """A recorder, and the backend that is tried: started if that was asked for, its log in the recording."""
-    from hangup.peer.check import started
-    from hangup.peer.process import words_of
-    from hangup.proxy.backend import Backends, Follower
-    from hangup.proxy.recorder import Recorder
+    from hangup.processes.backend import Backends, Follower
+    from hangup.processes.program import words_of
+    from hangup.recorder.recorder import Recorder
+    from hangup.trials.check import started
 
     async with AsyncExitStack() as stack:
         recorder = Recorder(options.record, target=str(target or ""), mode=mode, source=source, on_loss=_lost)

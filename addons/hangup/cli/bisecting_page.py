@@ -14,7 +14,7 @@ from hangup.cli.screen import safe
 from hangup.experiment.document import Document, telling_lines
 from hangup.experiment.reading import Reading
 from hangup.experiment.search import Minimal, Verdict
-from hangup.recording.units import plural, printable
+from hangup.humanize import plural, printable
 
 
 def unasked(reading: Reading) -> Verdict:

@@ -16,8 +16,8 @@ from hangup.errors import BackendError, HangupError, UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.reading import Reading, read_case
+from hangup.recording.folder import newest
 from hangup.recording.formats import open_recording
-from hangup.recording.journal import newest
 from hangup.wire.url import Target, parse_target
 
 CANNOT_TELL = 125
@@ -110,7 +110,7 @@ def _read(recording: str | None, conn: int | None, fails_when: str | None) -> Re
 async def _check(
     reading: Reading, target: Target | None, start: str | None, wait: float, insecure: bool
 ) -> tuple[Outcome, Counts, str]:
-    from hangup.peer.check import check_once, started
+    from hangup.trials.check import check_once, started
 
     with interruptible():
         if start is None:

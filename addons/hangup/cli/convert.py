@@ -15,12 +15,12 @@ import click
 from hangup.cli.screen import tell
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
+from hangup.humanize import plural
 from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats import FORMATS, Format, format_for
 from hangup.recording.formats.message_writer import Writer
 from hangup.recording.formats.writing import writer
-from hangup.recording.redaction import Redactor
-from hangup.recording.units import plural
+from hangup.recording.redaction.redactor import Redactor
 
 EXAMPLES = """\b
 Examples:

@@ -14,9 +14,9 @@ from hangup.cli.live import Live
 from hangup.cli.live_bisecting import Experiment, Shown
 from hangup.experiment.reading import Reading
 from hangup.peer.demo import Backend, frontend
-from hangup.proxy.backend import Follower
+from hangup.processes.backend import Follower
 from hangup.proxy.run import Proxy, Settings
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 from hangup.recording.stability import failed_signs
 from hangup.wire.url import parse_target
 

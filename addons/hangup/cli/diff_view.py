@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.screen import ARROWS, COLOURS, safe
-from hangup.recording.account import Connection
+from hangup.humanize import duration, plural, size
 from hangup.recording.assembling import Message
+from hangup.recording.connections import Connection
 from hangup.recording.diff import Comparison, Conversation, MessageDifference
 from hangup.recording.diff_handshake import HeaderDifference
-from hangup.recording.units import duration, plural, size
 
 DETAILED = 5
 """So many connections are shown in detail."""

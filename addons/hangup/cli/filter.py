@@ -14,7 +14,7 @@ from hangup.cli.screen import console, safe
 from hangup.errors import FilterError, UsageError
 from hangup.filters.text import find as find_filter
 from hangup.filters.text import parse
-from hangup.filters.words import quote, split
+from hangup.filters.tokenizer import quote, split
 from hangup.web.client import Remote, find
 
 EXAMPLES = """\b

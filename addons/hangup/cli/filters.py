@@ -15,8 +15,8 @@ from hangup.filters.catalogue import SHARED, describe, page, summary
 from hangup.filters.library import GROUPS
 from hangup.filters.library.heartbeats import Heartbeats
 from hangup.filters.match import Selecting
+from hangup.filters.setting_values import codec, description
 from hangup.filters.text import find
-from hangup.filters.values import codec, description
 from hangup.wire.heartbeats import FORMS
 
 

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from hangup.proxy.recorder import Recorder
+from hangup.humanize import plural, printable
 from hangup.proxy.run import Proxy
+from hangup.recorder.recorder import Recorder
 from hangup.recording import events, loops
+from hangup.recording.dev_server import DEV_SERVER, kind_of
 from hangup.recording.events import Event
-from hangup.recording.kinds import DEV_SERVER, kind_of
-from hangup.recording.units import plural, printable
 from hangup.web.server import Server
 from hangup.web.wording import headline
 from hangup.wire.url import Target

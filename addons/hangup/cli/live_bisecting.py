@@ -21,17 +21,17 @@ from hangup.experiment.keeping import Series
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
-from hangup.peer.aftermath import smaller, write
-from hangup.peer.check import free_port
+from hangup.humanize import printable
 from hangup.peer.server import Program, Server
 from hangup.peer.stage import Manner
-from hangup.proxy import live_bisect
-from hangup.proxy.bench import NEVER_FAILED
-from hangup.proxy.live_bisect import LiveBisect
-from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy, Settings
+from hangup.recorder.recorder import Recorder
 from hangup.recording.formats import open_recording
-from hangup.recording.units import printable
+from hangup.trials import live_bisect
+from hangup.trials.artifacts import smaller, write
+from hangup.trials.bench import NEVER_FAILED
+from hangup.trials.check import free_port
+from hangup.trials.live_bisect import LiveBisect
 from hangup.wire.url import Target
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from hangup.cli.screen import console, tell
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
 from hangup.recording import events
-from hangup.recording.journal import newest
+from hangup.recording.folder import newest
 from hangup.recording.reader import Reader
 from hangup.wire.url import parse_listen
 

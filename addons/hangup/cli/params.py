@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from hangup.filters.values import Seconds as FilterSeconds
-from hangup.filters.values import codec
+from hangup.filters.setting_values import Seconds as FilterSeconds
+from hangup.filters.setting_values import codec
 
 AT_LEAST_ONE = click.IntRange(min=1)
 

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from hangup.cli.params import TIME
 from hangup.errors import UsageError
+from hangup.humanize import duration, plural, printable
 from hangup.peer.probe import Attempt, Report, Settings
 from hangup.peer.probe import probe as run
-from hangup.recording.units import duration, plural, printable
 from hangup.wire.handshake import Check
 from hangup.wire.header_lists import is_token
 from hangup.wire.url import Target, parse_target

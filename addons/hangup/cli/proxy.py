@@ -14,7 +14,7 @@ from hangup.cli.config import Config, load, presets
 from hangup.cli.live import Live
 from hangup.cli.params import SIZE, TIME
 from hangup.errors import UsageError
-from hangup.filters.gate import HOLD_LIMIT
+from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.wire.url import parse_listen, parse_target
 
 if TYPE_CHECKING:

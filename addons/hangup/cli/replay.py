@@ -23,17 +23,17 @@ from hangup.cli.screen import console, tell
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
 from hangup.filters.filter_set import FilterSet
+from hangup.humanize import plural
 from hangup.peer.ensemble import play_all
 from hangup.peer.outcome import Outcome
 from hangup.peer.pace import PATIENCE
 from hangup.peer.player import Settings
-from hangup.proxy.recorder import Recorder
-from hangup.recording.account import Ledger
+from hangup.recorder.recorder import Recorder
+from hangup.recording.connections import Ledger
 from hangup.recording.diff import collect, compare_messages
 from hangup.recording.formats import open_recording
-from hangup.recording.survey import choose
-from hangup.recording.transcript import Transcript
-from hangup.recording.units import plural
+from hangup.replayable.client_script import Transcript
+from hangup.replayable.survey import choose
 from hangup.wire.url import Target, parse_target
 
 COMPARED = 5000

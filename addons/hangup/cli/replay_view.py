@@ -16,11 +16,11 @@ from rich.text import Text
 
 from hangup.cli import diff_view
 from hangup.cli.screen import safe
+from hangup.humanize import plural, printable
 from hangup.peer.outcome import Outcome
 from hangup.peer.player import Settings
 from hangup.recording.diff import MessageDifference
-from hangup.recording.transcript import Transcript
-from hangup.recording.units import plural, printable
+from hangup.replayable.client_script import Transcript
 from hangup.wire.url import Target
 
 SHOWN = 20

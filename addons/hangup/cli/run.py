@@ -21,7 +21,7 @@ from hangup.cli.env_files import Environment, Variable, mode_of
 from hangup.cli.live import Live, reached_at
 from hangup.cli.proxy import operate
 from hangup.errors import CommandError, HangupError, UsageError
-from hangup.recording.units import printable
+from hangup.humanize import printable
 from hangup.wire.url import Target, parse_listen, parse_target
 
 NAME = "VITE_WS_BASE"
@@ -153,7 +153,7 @@ def run(
     own.
     """
     from hangup.cli.outcomes import Bisected
-    from hangup.proxy.foreground import Foreground
+    from hangup.processes.foreground import Foreground
     from hangup.proxy.run import Proxy, Settings
 
     config = load()

@@ -1,6 +1,6 @@
 """The terminal: a console that fits it, and colours that mean the same everywhere.
 
-Everything that was on the wire goes through :func:`hangup.recording.units.printable` first, and into ``Text``, never
+Everything that was on the wire goes through :func:`hangup.humanize.printable` first, and into ``Text``, never
 into rich's markup: a recording must not be able to command the terminal that shows it.
 """
 
@@ -15,8 +15,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from hangup.humanize import printable
 from hangup.recording.events import Side
-from hangup.recording.units import printable
 
 COLOURS: dict[str, str] = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "dim"}
 """Whose doing it is."""

@@ -17,11 +17,11 @@ from hangup.cli.screen import COLOURS, console, safe, tell
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
 from hangup.filters.filter_set import FilterSet
+from hangup.humanize import plural, printable
 from hangup.peer.server import Program, Server
 from hangup.peer.stage import Manner
-from hangup.proxy.recorder import Recorder
-from hangup.recording.account import Connection
-from hangup.recording.units import plural, printable
+from hangup.recorder.recorder import Recorder
+from hangup.recording.connections import Connection
 from hangup.wire.url import parse_listen
 
 EXAMPLES = """\b

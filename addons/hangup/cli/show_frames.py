@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.text import Text
 
 from hangup.cli.screen import ARROWS, COLOURS
+from hangup.humanize import duration, printable, size
 from hangup.recording import events
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent
-from hangup.recording.units import duration, printable, size
 from hangup.wire import close_codes
 
 PREVIEW = 1000

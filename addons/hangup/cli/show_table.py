@@ -14,14 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.screen import COLOURS, safe
+from hangup.humanize import duration, plural, printable, size
 from hangup.recording import loops
-from hangup.recording.account import Connection, Ledger
+from hangup.recording.connections import Connection, Ledger
+from hangup.recording.dev_server import DEV_SERVER
 from hangup.recording.endings import Ending
 from hangup.recording.events import AnyEvent, End, FilterEvent, Handshake, Header, Note
 from hangup.recording.formats import Recording
-from hangup.recording.kinds import DEV_SERVER
 from hangup.recording.loops import Loop
-from hangup.recording.units import duration, plural, printable, size
 from hangup.wire import close_codes
 
 WIDE = 120

@@ -15,10 +15,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from hangup.cli.screen import tell
 from hangup.errors import RecordingError
+from hangup.humanize import plural, printable
 from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats import Recording, open_recording
 from hangup.recording.reader import Reader
-from hangup.recording.units import plural, printable
 
 WORTH_A_BAR = 32 << 20
 """Files smaller than this (bytes) are done before a bar is drawn."""

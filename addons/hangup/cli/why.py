@@ -13,8 +13,8 @@ from hangup.cli.sources import Source, opened
 from hangup.diagnosis.collector import Collector
 from hangup.diagnosis.diagnose import report
 from hangup.errors import UsageError
-from hangup.recording.journal import newest
-from hangup.recording.redaction import Redactor
+from hangup.recording.folder import newest
+from hangup.recording.redaction.redactor import Redactor
 
 FOLDER = "recordings"
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from hangup.cli.screen import COLOURS, safe
 from hangup.diagnosis.findings import Cite, Evidence
 from hangup.diagnosis.report import Alternative, Mark, Report, Step
-from hangup.recording.units import duration, printable
+from hangup.humanize import duration, printable
 
 SHOWN = 3
 """Pieces of evidence on the page; ``--json`` has them all."""

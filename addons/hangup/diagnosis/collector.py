@@ -10,7 +10,7 @@ import msgspec
 
 from hangup.diagnosis.shapes import OTHER, Shape, Shapes
 from hangup.diagnosis.traces import Beats, Count, Half, Message, Trace
-from hangup.recording.account import Ledger
+from hangup.recording.connections import Ledger
 from hangup.recording.events import End, Event, FilterEvent, Frame, Handshake, Header, Log, Raw, Side
 
 FIRST_KEPT, LAST_KEPT = 100, 300

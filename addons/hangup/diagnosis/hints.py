@@ -5,7 +5,7 @@ from __future__ import annotations
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.stack import Stack
-from hangup.recording.units import duration
+from hangup.humanize import duration
 
 _HINTS: dict[tuple[str, str], str] = {
     ("message/not-json", "uvicorn"): (

@@ -17,8 +17,8 @@ from hangup.diagnosis.figures import WINDOWS, spread, surprise
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.shapes import OTHER, Shape
 from hangup.diagnosis.traces import Message
+from hangup.humanize import duration
 from hangup.recording.events import Side
-from hangup.recording.units import duration
 
 
 @dataclass

@@ -7,7 +7,7 @@ from hangup.diagnosis.figures import middle, spread
 from hangup.diagnosis.findings import Evidence, cite
 from hangup.diagnosis.lives import conns
 from hangup.diagnosis.report import Report
-from hangup.recording.units import duration, plural, printable
+from hangup.humanize import duration, plural, printable
 
 VERDICTS: dict[str, str] = {
     "handshake/path": "The server has no WebSocket at the path that the client asks for",

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from hangup.recording.units import printable
+from hangup.humanize import printable
 from hangup.wire.frames import BINARY, TEXT
 from hangup.wire.heartbeats import Beat, recognise
 

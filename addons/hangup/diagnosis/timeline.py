@@ -9,7 +9,7 @@ from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.report import Mark
 from hangup.diagnosis.rules.words import last_line
-from hangup.recording.units import printable
+from hangup.humanize import printable
 
 BEFORE = 5
 """Messages shown before the end."""

@@ -1,7 +1,7 @@
 """What is kept of each connection for the diagnosis: bounded, whatever the connection's length.
 
-Its account (by the :class:`~hangup.recording.account.Ledger`), sums per message shape, both levels of heartbeats, and
-the few messages around its beginning and its end.
+Its account (by the :class:`~hangup.recording.connections.Ledger`), sums per message shape, both levels of
+heartbeats, and the few messages around its beginning and its end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from msgspec import Struct
 
 from hangup.diagnosis.shapes import Shape
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 from hangup.recording.events import Request, Response, Side
 
 RECENT = 24

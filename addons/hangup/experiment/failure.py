@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from hangup.errors import UsageError
 from hangup.experiment.evidence import Outcome
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 
 Manner = Literal["close", "abrupt", "refused"]
 """With a close frame, without one (FIN, RST, time-out), or a handshake that was not answered by 101."""

@@ -12,7 +12,7 @@ from hangup.errors import FilterError
 from hangup.filters.library.headers import Origin, SetHeader, StripHeader
 from hangup.filters.library.target import Path, Query
 from hangup.recording.events import Request
-from hangup.recording.redaction_finder import PLACEHOLDER, Finder
+from hangup.recording.redaction.finder import PLACEHOLDER, Finder
 
 WRONG = "hangup-wrong"
 """A credential that no server takes."""

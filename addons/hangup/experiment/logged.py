@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, judge
-from hangup.recording.account import Connection, Ledger
+from hangup.recording.connections import Connection, Ledger
 from hangup.recording.events import Log
 from hangup.recording.formats import Recording
 

@@ -23,11 +23,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hangup.errors import FilterError
-from hangup.filters.values import Seconds, bare_type, codec
-from hangup.filters.words import quote
+from hangup.filters.setting_values import Seconds, bare_type, codec
+from hangup.filters.tokenizer import quote
 from hangup.recording import events
 from hangup.recording.events import How, Side
-from hangup.recording.express import Screen
+from hangup.recording.fast_path import Screen
 
 SIDES: tuple[Side, Side] = ("client", "server")
 

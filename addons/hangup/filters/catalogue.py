@@ -8,7 +8,7 @@ from typing import Any
 
 from hangup.filters.base import Filter, settings
 from hangup.filters.match import Selecting
-from hangup.filters.values import choices, codec, description
+from hangup.filters.setting_values import choices, codec, description
 
 SHARED = frozenset(name for cls in (Filter, Selecting) for name in settings(cls))
 """The settings that say which connections, or which messages, a filter is for."""

@@ -33,10 +33,10 @@ from hangup.filters.base import (
     Response,
 )
 from hangup.filters.filter_set import Entry, FilterSet
-from hangup.filters.guard import TooLong
+from hangup.filters.patterns import TooLong
 from hangup.recording import events
 from hangup.recording.events import FilterEvent, Side
-from hangup.recording.express import Screen
+from hangup.recording.fast_path import Screen
 
 Act = Callable[[Any], Actions]
 

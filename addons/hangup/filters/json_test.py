@@ -17,7 +17,8 @@ from typing import Any
 
 from hangup.errors import FilterError
 from hangup.filters.base import NO_JSON, read_json
-from hangup.recording.express import Screen
+from hangup.filters.patterns import Pattern
+from hangup.recording.fast_path import Screen
 
 Test = Callable[[Any], bool]
 Find = Callable[[Any], Iterable[Any]]
@@ -55,10 +56,10 @@ def _parse(text: str) -> tuple[Test, Screen]:
         return _test(find, _equals(value), mark)
     if sign == "~":
         try:
-            search = re.compile(rest).search
-        except (re.error, RecursionError, OverflowError) as error:
-            raise FilterError(f"json={text}: {rest} is no regular expression: {error}") from None
-        return _test(find, lambda found: isinstance(found, str) and search(found) is not None, mark)
+            search = Pattern(rest).search
+        except FilterError as error:
+            raise FilterError(f"json={text}: {error}") from None
+        return _test(find, lambda found: isinstance(found, str) and search(found), mark)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise FilterError(f"json={text}: after {sign} there must be a number or a string")
     return _test(find, _compares(_ORDER[sign], value), mark)
@@ -126,11 +127,45 @@ def _first(steps: tuple[str | int, ...]) -> Find:
     return find
 
 
-def _library(path: str, text: str) -> Find:
+def searches(test: str) -> bool:
+    """Whether a test on JSON may have a regular expression in it, which may take its time."""
+    return any(sign in test for sign in ("~", "search(", "match("))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    """The library's, with our regular expressions in the place of its own."""
     import jsonpath  # takes a while to load, and plain paths do without
 
+    class Environment(jsonpath.JSONPathEnvironment):
+        def setup_function_extensions(self) -> None:
+            super().setup_function_extensions()
+            for name in ("match", "search"):
+                function: Any = self.function_extensions[name]
+                function.check_cache = _pattern
+
+        def compare(self, left: object, operator: str, right: object) -> bool:
+            if operator == "=~" and isinstance(right, re.Pattern):
+                pattern = _pattern(right.pattern, right.flags & ~re.UNICODE)
+                return isinstance(left, str) and pattern is not None and pattern.fullmatch(left)
+            return bool(super().compare(left, operator, right))
+
+    return Environment()
+
+
+@lru_cache(maxsize=512)
+def _pattern(text: str, flags: int = 0) -> Pattern | None:
     try:
-        query = jsonpath.compile(path)
+        return Pattern(text, flags)
+    except FilterError:
+        return None  # RFC 9535 2.4.6: what is no regular expression matches nothing
+
+
+def _library(path: str, text: str) -> Find:
+    import jsonpath
+
+    try:
+        query = _environment().compile(path)
     except (jsonpath.JSONPathError, RecursionError, ValueError) as error:
         raise FilterError(f"json={text}: {path} is no JSON path: {str(error).splitlines()[0]}") from None
 

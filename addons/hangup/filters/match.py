@@ -5,7 +5,6 @@ Every setting that is given must hold. Data messages are meant unless ``opcode``
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
@@ -14,11 +13,11 @@ from msgspec import Meta
 
 from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Context, Filter, Kind
-from hangup.filters.guard import guarded, searches
-from hangup.filters.json_test import parse_screen, parse_test
-from hangup.filters.values import Range, Seconds
+from hangup.filters.json_test import parse_screen, parse_test, searches
+from hangup.filters.patterns import Pattern
+from hangup.filters.setting_values import Range, Seconds
 from hangup.recording.events import Side
-from hangup.recording.express import Screen
+from hangup.recording.fast_path import Screen
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 Predicate = Callable[[Any], bool]
@@ -53,9 +52,9 @@ class Selecting(Filter, frozen=True, kw_only=True):
         super().__post_init__()
         if self.regex is not None:
             try:
-                re.compile(self.regex)
-            except (re.error, RecursionError, OverflowError) as error:
-                raise FilterError(f"regex={self.regex} is no regular expression: {error}") from None
+                Pattern(self.regex)
+            except FilterError as error:
+                raise FilterError(f"regex={error}") from None
         if self.json is not None:
             parse_test(self.json)
 
@@ -152,11 +151,10 @@ def _checks(match: Selecting, totals: tuple[tuple[Side, int], ...] | None) -> li
         contains = match.contains
         checks.append(lambda item: contains in item.data)
     if match.regex is not None:
-        search = re.compile(match.regex).search
-        checks.append(guarded(lambda item: search(_text(item)) is not None))
+        search = Pattern(match.regex).search
+        checks.append(lambda item: search(_text(item)))
     if match.json is not None:
-        test = parse_test(match.json)
-        checks.append(guarded(test) if searches(match.json) else test)
+        checks.append(parse_test(match.json))
     return checks
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from hangup.filters.base import Close, Cut, Inject
 from hangup.filters.chain import Bound, Chain
 from hangup.recording.events import Event, Side
-from hangup.recording.express import Lane, Screen, Simple
+from hangup.recording.fast_path import Lane, Screen, Simple
 from hangup.wire.frames import Frame, FrameReader, Piece
 from hangup.wire.messages import Assembler, Noted
 

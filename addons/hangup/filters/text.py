@@ -15,8 +15,8 @@ import msgspec
 from hangup.errors import FilterError
 from hangup.filters.base import Filter, settings
 from hangup.filters.library import FILTERS
-from hangup.filters.values import codec
-from hangup.filters.words import Word, split
+from hangup.filters.setting_values import codec
+from hangup.filters.tokenizer import Word, split
 
 
 def parse(text: str) -> Filter:

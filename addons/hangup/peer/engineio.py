@@ -18,10 +18,10 @@ import msgspec
 from msgspec import Struct
 
 from hangup.errors import BackendError
+from hangup.humanize import printable
 from hangup.peer.fetch import Fetched, fetch
 from hangup.recording.events import Request
-from hangup.recording.survey import query_of
-from hangup.recording.units import printable
+from hangup.replayable.survey import query_of
 from hangup.wire.url import Target
 
 SEPARATOR = "\x1e"

@@ -9,8 +9,8 @@ from hangup.filters.filter_set import FilterSet
 from hangup.peer.outcome import Outcome
 from hangup.peer.player import Settings, play
 from hangup.peer.tape import Sink
-from hangup.recording.survey import Survey
-from hangup.recording.transcript import Transcript
+from hangup.replayable.client_script import Transcript
+from hangup.replayable.survey import Survey
 from hangup.wire.url import Target
 
 AT_ONCE = 0.001

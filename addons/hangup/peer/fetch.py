@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hangup.errors import BackendError
-from hangup.peer.connect import connect, hang_up, reason
-from hangup.recording.units import duration, printable
+from hangup.humanize import duration, printable
+from hangup.net.connect import connect, hang_up, reason
 from hangup.wire.handshake import get_all
 from hangup.wire.http_head import parse_response, request_head, split_head
 from hangup.wire.url import Target

@@ -7,7 +7,7 @@ import secrets
 import time
 from typing import Literal
 
-from hangup.recording.units import duration, printable
+from hangup.humanize import duration, printable
 from hangup.wire.deflate import Inflater, Params
 from hangup.wire.frames import CLOSE, OPCODE_NAMES, TEXT, Frame, FrameReader, Item, Junk, header
 from hangup.wire.masking import mask

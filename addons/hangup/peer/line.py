@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import cast
 
 from hangup.errors import BackendError
-from hangup.peer.connect import explained
+from hangup.net.connect import explained
 from hangup.recording.events import How
 from hangup.wire.frames import Mask
 from hangup.wire.masking import mask

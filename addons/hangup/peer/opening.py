@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from hangup.errors import BackendError
 from hangup.filters.chain import Chain
-from hangup.peer.connect import reason
+from hangup.humanize import duration, printable
+from hangup.net.connect import reason
 from hangup.peer.leave import spelled
 from hangup.peer.line import Line, dial
 from hangup.recording.events import Handshake, How, Request, Response
-from hangup.recording.units import duration, printable
 from hangup.wire import handshake
 from hangup.wire.http_head import parse_response, request_head, split_head
 from hangup.wire.url import PORTS, Target

@@ -7,10 +7,10 @@ from typing import Any
 from msgspec import Struct, field
 
 from hangup.experiment.failure import manner
-from hangup.recording.account import Connection
+from hangup.humanize import duration, plural, span
+from hangup.recording.connections import Connection
 from hangup.recording.endings import Ending
-from hangup.recording.survey import Survey
-from hangup.recording.units import duration, plural, span
+from hangup.replayable.survey import Survey
 from hangup.wire import close_codes
 
 SAME_TIME = 0.1

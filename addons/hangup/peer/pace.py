@@ -6,8 +6,8 @@ import asyncio
 
 from hangup.peer.ear import Heard
 from hangup.peer.link import Link
-from hangup.recording.survey import Survey
-from hangup.recording.transcript import Hear
+from hangup.replayable.client_script import Hear
+from hangup.replayable.survey import Survey
 
 PATIENCE = 2.0
 """Seconds that server messages may be late by, together, before they are given up."""

@@ -31,8 +31,9 @@ from msgspec import Struct, field
 
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
+from hangup.humanize import plural
+from hangup.net.connect import tls_context
 from hangup.peer import engineio
-from hangup.peer.connect import tls_context
 from hangup.peer.ear import Ear, Heard
 from hangup.peer.line import Line, fast_mask
 from hangup.peer.link import Link
@@ -41,14 +42,13 @@ from hangup.peer.outcome import Outcome, blank
 from hangup.peer.pace import PATIENCE, Pace, wait_for_end
 from hangup.peer.tape import Sink
 from hangup.peer.voice import Edit, Voice
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 from hangup.recording.events import Note, Request
-from hangup.recording.handshake_values import response_values, with_values
 from hangup.recording.message_kinds import skeleton
-from hangup.recording.names import Names, Pairing
 from hangup.recording.negotiation import compression, extensions
-from hangup.recording.transcript import Hear, Send, Transcript
-from hangup.recording.units import plural
+from hangup.replayable.client_script import Hear, Send, Transcript
+from hangup.replayable.handshake_values import response_values, with_values
+from hangup.replayable.substitutions import Names, Pairing
 from hangup.session import Session
 from hangup.wire import deflate
 from hangup.wire.header_lists import parse_extensions

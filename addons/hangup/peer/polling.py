@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from hangup.peer.opening import Inbox
 from hangup.recording.events import Request
-from hangup.recording.survey import query_of
+from hangup.replayable.survey import query_of
 from hangup.wire import handshake
 from hangup.wire.http_head import response_head
 

@@ -18,11 +18,11 @@ from urllib.parse import quote
 from msgspec import Struct, field
 
 from hangup.errors import BackendError
-from hangup.peer.connect import connect, hang_up, reason, tls_context
+from hangup.humanize import duration
+from hangup.net.connect import connect, hang_up, reason, tls_context
 from hangup.peer.leave import Visit, spelled
 from hangup.peer.opening import host_of
 from hangup.recording.events import Request, Response
-from hangup.recording.units import duration
 from hangup.wire import deflate, handshake
 from hangup.wire.handshake import Check
 from hangup.wire.http_head import parse_response, request_head, split_head

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hangup.experiment.failure import Failure, manner
 from hangup.experiment.timers import Pulse
 from hangup.peer.tape import Sink
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 from hangup.recording.events import INSTEAD, Event, FilterEvent, Frame, Side
 from hangup.session import Session
 from hangup.wire.frames import OPCODE_NUMBERS

@@ -20,21 +20,21 @@ from random import Random
 from hangup.errors import ListenError
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
+from hangup.humanize import printable
 from hangup.peer.line import Line, fast_mask
 from hangup.peer.link import Link
 from hangup.peer.opening import Inbox
 from hangup.peer.polling import Polling
 from hangup.peer.stage import Manner, Stage, ear_for
 from hangup.peer.voice import Voice
-from hangup.proxy.recorder import Recorder
-from hangup.recording.account import Connection, Ledger
+from hangup.recorder.recorder import Recorder
+from hangup.recording.connections import Connection, Ledger
 from hangup.recording.events import Handshake, Note, Request, Response
 from hangup.recording.formats import Recording
-from hangup.recording.handshake_values import request_values
-from hangup.recording.names import Names
 from hangup.recording.negotiation import compression, extensions
-from hangup.recording.repertoire import Repertoire
-from hangup.recording.units import printable
+from hangup.replayable.handshake_values import request_values
+from hangup.replayable.server_script import Repertoire
+from hangup.replayable.substitutions import Names
 from hangup.session import Session
 from hangup.wire import deflate, handshake
 from hangup.wire.http_head import parse_request, response_head, split_head

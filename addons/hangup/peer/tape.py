@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from hangup.recording.account import Ledger
+from hangup.recording.connections import Ledger
 from hangup.recording.events import Event
 from hangup.session import Session
 
 
 class Sink(Protocol):
-    """What a player writes to; :class:`hangup.proxy.recorder.Recorder` is one.
+    """What a player writes to; :class:`hangup.recorder.recorder.Recorder` is one.
 
     ``takes_lines`` is whether :meth:`emit_lines` may be given data frames that are encoded already; then ``sessions``
     are asked for their sums.

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from hangup.peer.line import fast_mask
 from hangup.recording.events import Side
-from hangup.recording.transcript import Send
+from hangup.replayable.client_script import Send
 from hangup.wire.deflate import Deflater, Params
 from hangup.wire.frames import CLOSE, CONTINUATION, OPCODE_NUMBERS, PONG, header
 

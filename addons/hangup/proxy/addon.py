@@ -18,12 +18,12 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from hangup.errors import HangupError
-from hangup.filters.gate import HOLD_LIMIT
+from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.proxy import layer
 from hangup.proxy.filtering import Filtering
-from hangup.proxy.recorder import Recorder
 from hangup.proxy.relay import Relay
 from hangup.proxy.words import connect_error
+from hangup.recorder.recorder import Recorder
 from hangup.recording import events
 from hangup.session import Session
 from hangup.wire import handshake

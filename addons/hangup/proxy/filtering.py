@@ -17,8 +17,8 @@ from hangup.recording import events
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from hangup.proxy.recorder import Recorder
     from hangup.proxy.relay import Relay
+    from hangup.recorder.recorder import Recorder
 
 
 class Shaken(Struct):

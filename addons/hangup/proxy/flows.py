@@ -15,8 +15,8 @@ from mitmproxy import http, websocket
 from mitmproxy.io import tnetstring
 
 from hangup.recording import events
-from hangup.recording.account import Connection
 from hangup.recording.assembling import Message
+from hangup.recording.connections import Connection
 from hangup.recording.events import Handshake, Header, Request
 from hangup.recording.formats.har_writer import address
 from hangup.recording.formats.message_writer import MessageWriter

@@ -14,7 +14,7 @@ from hangup.recording.events import How, Side
 from hangup.session import Out, Session
 
 if TYPE_CHECKING:
-    from hangup.proxy.recorder import Recorder
+    from hangup.recorder.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 

@@ -19,13 +19,13 @@ from msgspec import Struct, field
 
 from hangup.errors import HangupError, ListenError, MissingExtra, UsageError
 from hangup.filters.filter_set import FilterSet
-from hangup.filters.gate import HOLD_LIMIT
-from hangup.peer.connect import tls_context
-from hangup.peer.process import words_of
+from hangup.filters.pipeline import HOLD_LIMIT
+from hangup.net.connect import tls_context
+from hangup.processes.backend import Backends
+from hangup.processes.program import words_of
 from hangup.proxy.addon import Hangup
-from hangup.proxy.backend import Backends
-from hangup.proxy.bench import Bench
-from hangup.proxy.recorder import Recorder
+from hangup.recorder.recorder import Recorder
+from hangup.trials.bench import Bench
 from hangup.wire.url import Target
 
 

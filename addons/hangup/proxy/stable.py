@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from hangup.proxy.recorder import Recorder
+from hangup.recorder.recorder import Recorder
 from hangup.recording import events
 from hangup.recording.stability import failed_signs
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from hangup.recording.redaction_finder import PLACEHOLDER
+from hangup.recording.redaction.finder import PLACEHOLDER
 
 LONGEST = 1 << 18
 """Longer messages (bytes) are compared as a whole."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from hangup.humanize import duration, plural, printable
 from hangup.recording.events import Side
-from hangup.recording.units import duration, plural, printable
 from hangup.wire import close_codes
 
 if TYPE_CHECKING:
-    from hangup.recording.account import Connection
+    from hangup.recording.connections import Connection
 
 By = Literal["client", "server", "proxy", "unknown"]
 EndingHow = Literal["close", "fin", "rst", "timeout", "none"]

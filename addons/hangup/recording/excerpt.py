@@ -7,10 +7,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from hangup.errors import RecordingError
 from hangup.recording.events import AnyEvent, Handshake, Log, Stop
 from hangup.recording.formats import Recording
-from hangup.recording.journal import Journal
+from hangup.recording.writer import write
 
 AFTERWARDS = 0.5
 """What the backend logs so many seconds after the last of the connections belongs to them, too."""
@@ -41,13 +40,7 @@ def write_excerpt(recording: Recording, conns: Collection[int], path: Path, note
         taken = path.with_name(f"{path.stem}-{number}{path.suffix}")
         number += 1
     header = replace(recording.header, filters=[], note=note or recording.header.note)
-    losses: list[str] = []
-    journal = Journal(taken, header, on_loss=lambda message, count: losses.append(message))
-    for event in excerpt(recording, conns):
-        journal.write(event)
-    journal.close()
-    if losses:
-        raise RecordingError(losses[-1])
+    write(taken, header, excerpt(recording, conns))
     return taken
 
 

@@ -16,8 +16,8 @@ from statistics import median
 
 from msgspec import Struct
 
-from hangup.recording.account import Connection
-from hangup.recording.units import duration, plural, printable, span
+from hangup.humanize import duration, plural, printable, span
+from hangup.recording.connections import Connection
 
 SHORT = 10.0
 """A connection that ends within so many seconds of opening is short-lived."""

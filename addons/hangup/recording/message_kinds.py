@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from hangup.recording.leaves import as_text, find_documents, json_within
+from hangup.replayable.json_values import as_text, find_documents, json_within
 from hangup.wire.heartbeats import recognise
 
 KINDS = (

@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 import msgspec
 
 from hangup.errors import ForeignRecording, RecordingError, VersionError
+from hangup.humanize import printable
 from hangup.recording import events
 from hangup.recording.events import AnyEvent, Header, Stop
 from hangup.recording.folder import continuation
-from hangup.recording.units import printable
 
 LINE_LIMIT = 512 << 20
 """Lines longer than this (bytes) are skipped. The recorder's own are far shorter."""

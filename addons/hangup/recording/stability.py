@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hangup.humanize import duration
 from hangup.recording import loops
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 from hangup.recording.events import Side
-from hangup.recording.units import duration
 
 SIDES: tuple[Side, Side] = ("client", "server")
 

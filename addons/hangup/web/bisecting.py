@@ -29,10 +29,10 @@ from hangup.experiment.document import Document
 from hangup.experiment.search import Tried
 from hangup.experiment.trial import Result, Trial
 from hangup.filters.text import parse as parse_filter
-from hangup.peer.aftermath import smaller, write
-from hangup.proxy.bench import Bench, Run
-from hangup.proxy.live_bisect import Settings
 from hangup.proxy.run import Proxy
+from hangup.trials.artifacts import smaller, write
+from hangup.trials.bench import Bench, Run
+from hangup.trials.live_bisect import Settings
 from hangup.web.control import refuse_code
 from hangup.web.server import JsonHandler, Route
 
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class Start(Struct, forbid_unknown_fields=True):
-    """What is asked for; see :class:`~hangup.proxy.live_bisect.Settings`."""
+    """What is asked for; see :class:`~hangup.trials.live_bisect.Settings`."""
 
     fails_when: str = ""
     filters: list[str] = []

@@ -11,8 +11,8 @@ from hangup import __version__
 from hangup.errors import ControlError, FilterError
 from hangup.filters.filter_set import Entry, FilterSet
 from hangup.filters.library.script import Script
-from hangup.filters.words import split
-from hangup.proxy.recorder import Recorder
+from hangup.filters.tokenizer import split
+from hangup.recorder.recorder import Recorder
 
 Action = Literal["add", "on", "off", "remove", "clear"]
 

@@ -11,8 +11,8 @@ from msgspec import Struct, field
 
 from hangup.errors import FilterError
 from hangup.filters.base import read_json
-from hangup.filters.guard import TooLong, guarded
 from hangup.filters.json_test import parse_test
+from hangup.filters.patterns import TooLong
 from hangup.recording.events import AnyEvent, FilterEvent, Frame, Handshake, Log, Note, Part, Raw
 from hangup.web import wording
 from hangup.web.index import HEARTBEAT, OTHER, PROBLEM, Lane
@@ -208,7 +208,7 @@ class FindQuery(OfConnection):
 
     def _fits(self) -> Callable[[AnyEvent], bool]:
         path = self.path.strip()
-        test = guarded(parse_test(path)) if path else None
+        test = parse_test(path) if path else None
         needle = self.text.lower()
         side, opcode = self.side, self.opcode
 

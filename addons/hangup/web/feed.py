@@ -8,7 +8,7 @@ from types import TracebackType
 
 from msgspec import Struct
 
-from hangup.proxy.recorder import Recorder
+from hangup.recorder.recorder import Recorder
 from hangup.recording.events import Event
 
 LIMIT = 4096

@@ -19,7 +19,7 @@ from hangup.filters.catalogue import describe
 from hangup.filters.library import GROUPS
 from hangup.filters.library.script import Script
 from hangup.filters.text import parse
-from hangup.filters.words import split
+from hangup.filters.tokenizer import split
 from hangup.web.server import JsonHandler, Route
 from hangup.wire.heartbeats import FORMS
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from hangup.recording.account import Connection, Ledger
+from hangup.recording.connections import Connection, Ledger
 from hangup.recording.events import (
     AnyEvent,
     End,

@@ -18,7 +18,7 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from hangup.filters.filter_set import FilterSet
-from hangup.proxy.recorder import Recorder
+from hangup.recorder.recorder import Recorder
 from hangup.web.feed import LIMIT, Feed, Gap
 from hangup.web.server import Route, Secured
 

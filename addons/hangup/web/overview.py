@@ -7,8 +7,8 @@ import math
 import msgspec
 from msgspec import field
 
+from hangup.humanize import plural, printable
 from hangup.recording.events import AnyEvent
-from hangup.recording.units import plural, printable
 from hangup.web.index import CLASSES, Lane
 from hangup.web.query import Answer, Query, describe, numbers
 from hangup.web.recorded import Recorded

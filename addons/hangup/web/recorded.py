@@ -9,7 +9,7 @@ from typing import Any
 
 from hangup.errors import HangupError
 from hangup.recording import loops
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent
 from hangup.recording.loops import Loop
 from hangup.web.index import Index

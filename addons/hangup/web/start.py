@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from hangup.errors import HangupError
-from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy
+from hangup.recorder.recorder import Recorder
 from hangup.recording.events import Event, Handshake
 from hangup.web import bisecting, filter_routes
 from hangup.web.access import Access

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hangup.diagnosis.rules.words import last_line
+from hangup.humanize import plural, printable, size
 from hangup.recording.endings import Step, What
 from hangup.recording.events import (
     AnyEvent,
@@ -20,7 +21,6 @@ from hangup.recording.events import (
     Part,
     Raw,
 )
-from hangup.recording.units import plural, printable, size
 from hangup.web.index import HEARTBEAT
 from hangup.wire.handshake import review
 from hangup.wire.problems import explain

@@ -13,7 +13,7 @@ from hangup.diagnosis.lives import Life
 from hangup.diagnosis.reactions import Contrast, reaction
 from hangup.diagnosis.rules import deadlines, mounts
 from hangup.diagnosis.shapes import Shape
-from hangup.recording.units import duration
+from hangup.humanize import duration
 
 AT_ONCE = 0.05
 """Seconds within which a new connection is part of the same step as the end of the old one."""

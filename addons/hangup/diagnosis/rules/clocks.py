@@ -9,8 +9,8 @@ from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.findings import Cite, Trigger, cite
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.traces import Message
+from hangup.humanize import duration
 from hangup.recording.events import Side
-from hangup.recording.units import duration
 
 
 def _steady(values: list[float]) -> tuple[float, float, str]:

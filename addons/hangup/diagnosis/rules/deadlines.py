@@ -12,7 +12,7 @@ from hangup.diagnosis.lives import Life
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.rules import silence
 from hangup.diagnosis.shapes import Shape
-from hangup.recording.units import duration
+from hangup.humanize import duration
 
 
 def _waiting(life: Life) -> float:

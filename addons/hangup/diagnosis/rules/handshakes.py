@@ -11,7 +11,7 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite_all
 from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.rules.opening import credentials, expiry, started
-from hangup.recording.units import duration, printable
+from hangup.humanize import duration, printable
 from hangup.wire.statuses import explain_status
 
 _PRIORS: dict[int, dict[str, float]] = {

@@ -9,7 +9,7 @@ from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.rules.siblings import ONE_EVENT, clusters
 from hangup.diagnosis.rules.words import last_line
-from hangup.recording.units import duration, plural, printable
+from hangup.humanize import duration, plural, printable
 
 
 def nothing_wrong(case: Case) -> Iterator[Hypothesis]:

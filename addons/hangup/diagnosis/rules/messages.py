@@ -10,7 +10,7 @@ from hangup.diagnosis.figures import WINDOWS, middle, steadiness, surprise
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
 from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, replied
 from hangup.diagnosis.shapes import Shape
-from hangup.recording.units import plural, printable, size
+from hangup.humanize import plural, printable, size
 
 FEW = 5
 """So many messages a handler may serve before it returns."""

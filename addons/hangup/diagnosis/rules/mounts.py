@@ -8,7 +8,7 @@ from hangup.diagnosis.case import SETTLED, Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
-from hangup.recording.units import duration
+from hangup.humanize import duration
 
 BRIEF = 0.5
 """Seconds within which a first connection is given up."""

@@ -14,7 +14,7 @@ from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.traces import Message
-from hangup.recording.units import duration
+from hangup.humanize import duration
 
 SOON = 0.4
 """Seconds after opening within which an end needs no cause from the conversation."""

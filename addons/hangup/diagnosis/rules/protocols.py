@@ -11,7 +11,7 @@ from hangup.diagnosis.lives import Life
 from hangup.diagnosis.rules.words import UNTRIED
 from hangup.diagnosis.shapes import Shape
 from hangup.diagnosis.traces import Message
-from hangup.recording.units import printable
+from hangup.humanize import printable
 
 
 def by_protocol(case: Case) -> Iterator[Hypothesis]:

@@ -10,7 +10,7 @@ from hangup.diagnosis.figures import middle, steadiness, surprise, within
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.reactions import reaction
-from hangup.recording.units import duration
+from hangup.humanize import duration
 
 TOGETHER = 0.12
 """Seconds within which ends count as one event."""

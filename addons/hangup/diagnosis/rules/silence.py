@@ -6,8 +6,8 @@ from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import clip
 from hangup.diagnosis.findings import Hypothesis
 from hangup.diagnosis.lives import FOREVER
+from hangup.humanize import duration
 from hangup.recording.events import Side
-from hangup.recording.units import duration
 
 
 def longest(case: Case, side: Side | None) -> float:

@@ -12,8 +12,8 @@ from hangup.diagnosis.lives import conns
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.rules import silence
 from hangup.diagnosis.rules.clocks import Clocks, by_time, cites_of, left_waiting, typical_pause
+from hangup.humanize import duration
 from hangup.recording.events import Side
-from hangup.recording.units import duration
 
 IDLE_DEFAULTS = {
     60.0: "nginx, AWS ALB, HAProxy", 100.0: "Cloudflare", 30.0: "Google Cloud load balancer",

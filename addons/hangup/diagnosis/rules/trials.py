@@ -8,7 +8,7 @@ from hangup.diagnosis.case import SETTLED, Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, cite_all
 from hangup.diagnosis.lives import Life, conns
-from hangup.recording.units import printable
+from hangup.humanize import printable
 
 _MESSAGE = ("message/not-json", "message/schema", "message/unknown-type", "message/wrong-opcode", "message/oversize")
 _PING = ("heartbeat/app-ping-kills", *_MESSAGE)

@@ -14,7 +14,7 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.lives import Life
 from hangup.diagnosis.rules.tables import BODIES, CODES, GRAPHQL, LIBRARIES, LOGS, REASONS
-from hangup.recording.units import printable
+from hangup.humanize import printable
 
 LOGGED = "the backend logged"
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from hangup.filters.base import NONE, Actions, Control, Drop, Filter, Inject, Kind, Message
 from hangup.filters.library.heartbeats import is_heartbeat
 from hangup.recording.events import Side
-from hangup.recording.express import Screen
+from hangup.recording.fast_path import Screen
 from hangup.wire.frames import PING, PONG
 from hangup.wire.heartbeats import answer, recognise
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 from hangup.filters.base import DROP, NONE, TRAFFIC, Actions, Context, Control, Filter, Kind
 from hangup.filters.match import Selecting, opcode_is
 from hangup.recording.events import Side
-from hangup.recording.express import Screen
+from hangup.recording.fast_path import Screen
 from hangup.wire.frames import CLOSE
 
 

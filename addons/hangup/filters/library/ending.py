@@ -13,10 +13,10 @@ from hangup.filters.base import DROP, NONE, SIDES, Action, Actions, Context, Cut
 from hangup.filters.base import Close as CloseAction
 from hangup.filters.base import Refuse as RefuseAction
 from hangup.filters.match import Predicate, Selecting
-from hangup.filters.values import Seconds
+from hangup.filters.setting_values import Seconds
 from hangup.recording import events
 from hangup.recording.events import Side
-from hangup.recording.express import Screen
+from hangup.recording.fast_path import Screen
 
 
 class _State(Struct):

@@ -11,7 +11,7 @@ from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Change, Control, Filter, Kind, Message, Reframe, Request
 from hangup.filters.match import Selecting
 from hangup.recording.events import Side
-from hangup.recording.express import Screen
+from hangup.recording.fast_path import Screen
 
 
 def _none(opcode: int, data: bytes) -> bool:

@@ -10,8 +10,8 @@ from msgspec import Meta
 from hangup.errors import FilterError
 from hangup.filters.base import DROP, Actions, Context, Control, Message, Replace
 from hangup.filters.match import Predicate, Selecting
-from hangup.filters.rhythm import Rhythm
-from hangup.recording.express import Screen
+from hangup.filters.periodicity import Rhythm
+from hangup.recording.fast_path import Screen
 from hangup.wire.heartbeats import FORM, LONGEST, recognise
 
 

@@ -12,7 +12,7 @@ from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Context, Kind
 from hangup.filters.base import Inject as InjectAction
 from hangup.filters.match import Predicate, Selecting
-from hangup.filters.values import Seconds
+from hangup.filters.setting_values import Seconds
 from hangup.recording.events import Side
 from hangup.wire.frames import OPCODE_NUMBERS
 

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from hangup.errors import FilterError
 from hangup.filters.base import DROP, NONE, SIDES, Actions, Context, Control, Filter, Inject, Kind
-from hangup.filters.values import Seconds
+from hangup.filters.setting_values import Seconds
 from hangup.recording.events import Side
 from hangup.wire.frames import PING, PONG, TEXT
 

@@ -12,7 +12,7 @@ from msgspec import Meta
 from hangup.errors import FilterError
 from hangup.filters.base import DROP, NONE, TRAFFIC, Action, Actions, Control, Filter, Kind, Message, Reframe, Replace
 from hangup.recording.events import Side
-from hangup.recording.express import Screen
+from hangup.recording.fast_path import Screen
 from hangup.wire.frames import CLOSE, TEXT
 
 FRAMING = (

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Context, Ended, Filter, Hold, Kind, Request, Response
 from hangup.filters.match import Predicate, Selecting
-from hangup.filters.values import Seconds
+from hangup.filters.setting_values import Seconds
 from hangup.recording.events import Side
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from hangup.errors import ForeignRecording
+from hangup.humanize import plural
 from hangup.recording.events import FORMAT, AnyEvent, Handshake, Header, Request, Response, Side
 from hangup.recording.formats import tnetstring
 from hangup.recording.formats.imported import SKIPS_KEPT, Imported, Script, close_payload, iso
 from hangup.recording.formats.tnetstring import Broken, Item
-from hangup.recording.units import plural
 
 OLDEST = 12
 """The first version of mitmproxy's format in which a WebSocket belongs to its handshake's flow."""

@@ -28,6 +28,7 @@ import msgspec
 from msgspec import Raw
 
 from hangup.errors import ForeignRecording
+from hangup.humanize import plural, printable, size
 from hangup.recording.events import FORMAT, AnyEvent, Handshake, Header, Request, Response, Side
 from hangup.recording.formats.har_fields import (
     DAY,
@@ -53,7 +54,6 @@ from hangup.recording.formats.har_fields import (
 )
 from hangup.recording.formats.imported import SKIPS_KEPT, Imported, Script, close_payload, epoch, iso
 from hangup.recording.formats.json_elements import elements
-from hangup.recording.units import plural, printable, size
 
 LIMIT = 2 << 30
 """The largest HAR that is read, in bytes. It is looked through from one end to the other before anything is known."""

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from hangup import __version__
-from hangup.recording.account import Connection
 from hangup.recording.assembling import Message
+from hangup.recording.connections import Connection
 from hangup.recording.events import Handshake, Header, Request, Response
 from hangup.recording.formats.imported import FARTHEST, iso
 from hangup.recording.formats.message_writer import MessageWriter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hangup.recording.units import plural
+from hangup.humanize import plural
 
 
 class Losses:

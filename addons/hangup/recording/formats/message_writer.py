@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO, Protocol
 
-from hangup.recording.account import Connection, Ledger
 from hangup.recording.assembling import Message, Messages
+from hangup.recording.connections import Connection, Ledger
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Part, Raw
 from hangup.recording.formats.imported import UNKNOWN_KEY, microseconds, moment
 from hangup.recording.formats.losses import Losses

@@ -11,8 +11,8 @@ from hangup.experiment.reading import Reading
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
 from hangup.proxy.addon import Hangup
-from hangup.proxy.live_bisect import LiveBisect, Phase, Settings, Watcher
-from hangup.proxy.recorder import Recorder
+from hangup.recorder.recorder import Recorder
+from hangup.trials.live_bisect import LiveBisect, Phase, Settings, Watcher
 
 NEVER_FAILED = "no two connections failed alike while the proxy was watching"
 

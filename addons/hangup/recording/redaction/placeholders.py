@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from urllib.parse import quote, unquote
 
-from hangup.recording.redaction_finder import Finder, Span, is_a_name, merged
+from hangup.recording.redaction.finder import Finder, Span, is_a_name, merged
 
 PLACEHOLDERS = 100_000
 """So many different secrets get a number of their own; later ones are all ``[redacted]``."""

@@ -19,7 +19,7 @@ from hangup.filters.filter_set import FilterSet
 from hangup.peer.player import Settings, play
 from hangup.peer.pulse import PulseSink
 from hangup.peer.tape import Sink
-from hangup.recording.transcript import Transcript
+from hangup.replayable.client_script import Transcript
 from hangup.wire.url import Target
 
 Progress = Callable[[Trial, Result], None]

@@ -11,9 +11,9 @@ from hangup.errors import BackendError
 from hangup.experiment.evidence import Counts, Outcome, decide
 from hangup.experiment.reading import Reading
 from hangup.experiment.trial import Trial
-from hangup.peer.lab import Lab
-from hangup.peer.process import Beside, Heard, words_of
 from hangup.peer.tape import Tape
+from hangup.processes.program import Beside, Heard, words_of
+from hangup.trials.lab import Lab
 from hangup.wire.url import Target
 
 MOST = 7

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, judge, manner
 from hangup.recording import loops
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 from hangup.recording.events import Request
 from hangup.wire.handshake import get_all
 

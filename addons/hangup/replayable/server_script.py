@@ -19,12 +19,12 @@ from statistics import median
 
 from msgspec import Struct, field
 
-from hangup.recording.correlate import Correlation
 from hangup.recording.formats import Recording
-from hangup.recording.leaves import Path, Scalar, get, values
 from hangup.recording.message_kinds import kind, skeleton
-from hangup.recording.survey import Survey
-from hangup.recording.transcript import Hear, Send, Transcript
+from hangup.replayable.client_script import Hear, Send, Transcript
+from hangup.replayable.dynamic_values import Correlation
+from hangup.replayable.json_values import Path, Scalar, get, values
+from hangup.replayable.survey import Survey
 from hangup.wire.frames import OPCODE_NUMBERS
 from hangup.wire.heartbeats import recognise
 

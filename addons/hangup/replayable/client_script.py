@@ -1,7 +1,7 @@
 """What one side of a recorded connection did, as a script: mostly the client, to be played against another server.
 
 A :class:`Transcript` goes over the recording once to learn what a player must know beforehand
-(:class:`~hangup.recording.survey.Survey`); its :meth:`~Transcript.steps` then go over it again as a stream, so that a
+(:class:`~hangup.replayable.survey.Survey`); its :meth:`~Transcript.steps` then go over it again as a stream, so that a
 recording of a million frames needs no more memory than one of ten. The script ends where the connection ended. What
 it did by itself and at its own time is in it: messages, pings, malformed bytes, its CLOSE. What it did in answer to
 the other side's timers is not: the survey describes its pongs, its answer to a CLOSE, and how it left.
@@ -18,7 +18,7 @@ from hangup.recording.assembling import Messages
 from hangup.recording.events import End, Frame, Handshake, Part, Raw, Side
 from hangup.recording.formats import Recording
 from hangup.recording.rebuild import Wire
-from hangup.recording.survey import MESSAGE_LIMIT, Ends, Pongs, Survey, survey
+from hangup.replayable.survey import MESSAGE_LIMIT, Ends, Pongs, Survey, survey
 
 KEPT_FRAMES = 20_000
 KEPT_BYTES = 8 << 20

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from hangup.peer.process import Beside, words_of
-from hangup.proxy.recorder import Recorder
+from hangup.processes.program import Beside, words_of
+from hangup.recorder.recorder import Recorder
 from hangup.recording import events
 from hangup.recording.backend_log import QUIET, Entry, Grouper
 

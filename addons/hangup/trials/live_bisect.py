@@ -23,11 +23,11 @@ from hangup.experiment.search import BudgetSpent, Search, Verdict, search
 from hangup.experiment.trial import Result, Trial
 from hangup.filters.filter_set import FilterSet
 from hangup.proxy.addon import Hangup
-from hangup.proxy.recorder import Recorder
-from hangup.proxy.sightings import Sightings
+from hangup.recorder.recorder import Recorder
 from hangup.recording import events
-from hangup.recording.account import Connection
+from hangup.recording.connections import Connection
 from hangup.recording.formats import open_recording
+from hangup.trials.sightings import Sightings
 
 logger = logging.getLogger(__name__)
 

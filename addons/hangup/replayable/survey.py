@@ -8,9 +8,8 @@ from typing import Literal
 from msgspec import Struct, field
 
 from hangup.errors import RecordingError
-from hangup.recording.account import Connection, Ledger
 from hangup.recording.assembling import Messages
-from hangup.recording.correlate import Correlation, Finder
+from hangup.recording.connections import Connection, Ledger
 from hangup.recording.events import (
     AnyEvent,
     End,
@@ -26,7 +25,8 @@ from hangup.recording.events import (
     Stop,
 )
 from hangup.recording.formats import Recording
-from hangup.recording.handshake_values import request_values
+from hangup.replayable.dynamic_values import Correlation, Finder
+from hangup.replayable.handshake_values import request_values
 
 MESSAGE_LIMIT = 16 << 20
 """Larger messages (bytes) are played as they were, without a look at what they say."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from msgspec import Meta, Struct
 
 from hangup.errors import FilterError
-from hangup.filters.words import quote
+from hangup.filters.tokenizer import quote
 
 
 class Range(Struct, frozen=True):

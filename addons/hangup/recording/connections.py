@@ -12,6 +12,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from hangup.humanize import printable, size, span
+from hangup.recording.dev_server import Kind, is_webpack, kind_of
 from hangup.recording.endings import Ending, Last, Step, ended_at, judge
 from hangup.recording.events import (
     End,
@@ -26,8 +28,6 @@ from hangup.recording.events import (
     Side,
     Stop,
 )
-from hangup.recording.kinds import Kind, is_webpack, kind_of
-from hangup.recording.units import printable, size, span
 
 STEPS_KEPT = 24
 """How many steps of an ending are kept; what matters is among the first."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from hangup.filters.base import NONE, TRAFFIC, Close, Control, Inject, Kind, Message, Stray
 from hangup.filters.chain import Bound, Verdict
 from hangup.filters.encoder import RSV1, Held, close_payload
-from hangup.filters.outlet import Outlet, Unit
+from hangup.filters.output_queue import Outlet, Unit
 from hangup.filters.surroundings import Connection, Direction
-from hangup.recording.express import Screen, Simple
+from hangup.recording.fast_path import Screen, Simple
 from hangup.recording.frame_events import junk_event
 from hangup.wire.deflate import EFFORT
 from hangup.wire.frames import BINARY, CLOSE, CONTINUATION, OPCODES, TEXT, Frame, Junk, Piece

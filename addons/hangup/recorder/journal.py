@@ -22,13 +22,10 @@ from msgspec.structs import replace
 from pybase64 import b64encode
 
 from hangup.errors import RecordingError
+from hangup.humanize import duration, plural, printable, size
 from hangup.recording.cutting import Cutter
 from hangup.recording.events import Event, Frame, Header, Note, Part, Raw, encoder
-from hangup.recording.folder import listing, new_path, newest, rotated
-from hangup.recording.reader import Reader, follow, read
-from hangup.recording.units import duration, plural, printable, size
-
-__all__ = ["Journal", "Reader", "follow", "listing", "new_path", "newest", "read", "rotated"]
+from hangup.recording.folder import rotated
 
 RETRY = 0.25
 """Seconds between two attempts to write while the disk refuses."""

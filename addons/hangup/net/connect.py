@@ -10,7 +10,7 @@ import ssl
 from pathlib import Path
 
 from hangup.errors import BackendError, UsageError
-from hangup.recording.units import duration, printable
+from hangup.humanize import duration, printable
 from hangup.wire.url import Target
 
 

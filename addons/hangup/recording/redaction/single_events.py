@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from hangup.recording.events import FilterEvent, Frame, Handshake, Request, Response, Side
-from hangup.recording.redaction_events import replaced, with_payload
-from hangup.recording.redaction_text import Vault
+from hangup.recording.redaction.payloads import replaced, with_payload
+from hangup.recording.redaction.placeholders import Vault
 from hangup.wire import frames
 from hangup.wire.frames import FrameReader
 from hangup.wire.messages import parse_close

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hangup import __version__
+from hangup.recorder.journal import Journal
 from hangup.recording import events
-from hangup.recording.account import Connection, Ledger
+from hangup.recording.connections import Connection, Ledger
 from hangup.recording.events import End, Event, Frame, Part, Side
-from hangup.recording.journal import Journal, new_path
+from hangup.recording.folder import new_path
 from hangup.session import Session
 
 BEHIND = 4 << 20

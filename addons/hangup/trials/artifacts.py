@@ -9,10 +9,10 @@ from hangup.experiment.exchange import Trials, shrink
 from hangup.experiment.keeping import Series, keep
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
-from hangup.peer.lab import Budget, Lab
-from hangup.proxy.live_bisect import LiveBisect
-from hangup.proxy.recorder import Recorder
 from hangup.proxy.run import Proxy
+from hangup.recorder.recorder import Recorder
+from hangup.trials.lab import Budget, Lab
+from hangup.trials.live_bisect import LiveBisect
 
 SHRINKING = Budget(connections=80, seconds=30.0)
 """What may be used, after a live proof, to find the smallest exchange by replay."""

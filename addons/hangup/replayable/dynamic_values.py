@@ -2,7 +2,7 @@
 
 A session id, a token, a sequence number: the server makes it, the client repeats it. In a new run the server makes
 another, and a client that plays a recording must say that one instead. :class:`Finder` finds such values in a
-recording by themselves; :mod:`hangup.recording.names` knows in a new run what became of each.
+recording by themselves; :mod:`hangup.replayable.substitutions` knows in a new run what became of each.
 
 It works in either direction: ``maker`` is the server when a client is replayed, and the client when a server is. A
 value is the maker's own only if the other side did not say it first. What is equal by chance must not be taken for
@@ -18,11 +18,11 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field
 
+from hangup.humanize import printable
 from hangup.recording.events import Handshake, Side
-from hangup.recording.handshake_values import request_values, response_values
-from hangup.recording.leaves import Path, Scalar, values
 from hangup.recording.message_kinds import KINDS, kind
-from hangup.recording.units import printable
+from hangup.replayable.handshake_values import request_values, response_values
+from hangup.replayable.json_values import Path, Scalar, values
 
 VALUES = 50_000
 """So many values of each side are remembered."""

@@ -34,8 +34,7 @@ from hangup.recording.events import (
     Raw,
     Side,
 )
-from hangup.recording.redaction_alone import control_frame, filter_event, handshake, message_frame, with_message
-from hangup.recording.redaction_events import (
+from hangup.recording.redaction.payloads import (
     Carrier,
     half_payload,
     head_of,
@@ -45,7 +44,14 @@ from hangup.recording.redaction_events import (
     with_payload,
     without_payload,
 )
-from hangup.recording.redaction_text import Vault
+from hangup.recording.redaction.placeholders import Vault
+from hangup.recording.redaction.single_events import (
+    control_frame,
+    filter_event,
+    handshake,
+    message_frame,
+    with_message,
+)
 
 HOLD_LIMIT = 16 << 20
 """Messages larger than this (bytes) cannot be looked at, and no more than this is held at a time."""

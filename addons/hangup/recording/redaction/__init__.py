@@ -1,0 +1,1 @@
+"""A recording without its secrets."""
