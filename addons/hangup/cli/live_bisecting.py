@@ -29,7 +29,7 @@ from hangup.recorder.recorder import Recorder
 from hangup.recording.formats import open_recording
 from hangup.trials import live_bisect
 from hangup.trials.artifacts import smaller, write
-from hangup.trials.bench import NEVER_FAILED
+from hangup.trials.bench import NEVER_FAILED, bench_of
 from hangup.trials.check import free_port
 from hangup.trials.live_bisect import LiveBisect
 from hangup.wire.url import Target
@@ -102,7 +102,7 @@ class Experiment:
             self._task = asyncio.get_running_loop().create_task(self._shrink(on_done))
 
         self._proxy = proxy
-        self.shown.bisect = proxy.bench.start(proxy.recorder, self.settings, self.shown, done).bisect
+        self.shown.bisect = bench_of(proxy.addon).start(proxy.recorder, self.settings, self.shown, done).bisect
 
     @property
     def bisect(self) -> LiveBisect:
@@ -149,7 +149,7 @@ class Experiment:
         """What came of it, written down beside the proxy's recording."""
         assert self._proxy is not None
         document = write(self.bisect, self._proxy, self.verdict(), self.shown.trials, self.replayed)
-        if (run := self._proxy.bench.run) is not None and run.bisect is self.bisect:
+        if (run := bench_of(self._proxy.addon).run) is not None and run.bisect is self.bisect:
             run.keep(document)
         return document
 

@@ -53,6 +53,8 @@ class Hangup:
         self.failure: HangupError | None = None
         """Why recording could not begin, when we were started by ourselves."""
         self.relays: set[Relay] = set()
+        self.experiments: object | None = None
+        """Who carries out experiments on its connections, if anybody does (:func:`hangup.trials.bench.bench_of`)."""
         self.filtering = Filtering(self.relays)
         self._flows: dict[int, http.HTTPFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -25,7 +25,6 @@ from hangup.processes.backend import Backends
 from hangup.processes.program import words_of
 from hangup.proxy.addon import Hangup
 from hangup.recorder.recorder import Recorder
-from hangup.trials.bench import Bench
 from hangup.wire.url import Target
 
 
@@ -104,7 +103,6 @@ class Proxy:
         self.recorder: Recorder | None = None
         self.exits = AsyncExitStack()
         self.addon = Hangup(self._ready)
-        self.bench = Bench(self.addon)
         self.echo: Callable[[str], None] = lambda text: None
         """Is given the backend's output, line by line."""
         self._failure: HangupError | None = None

@@ -131,3 +131,12 @@ class Bench:
         """Ends the one that goes on, if any; what it has learned is its verdict."""
         if self.run is not None:
             self.run.bisect.end("stopped")
+
+
+def bench_of(addon: Hangup) -> Bench:
+    """The one bench of a running proxy, whoever asks first."""
+    if addon.experiments is None:
+        addon.experiments = Bench(addon)
+    bench = addon.experiments
+    assert isinstance(bench, Bench)
+    return bench

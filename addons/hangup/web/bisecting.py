@@ -31,7 +31,7 @@ from hangup.experiment.trial import Result, Trial
 from hangup.filters.text import parse as parse_filter
 from hangup.proxy.run import Proxy
 from hangup.trials.artifacts import smaller, write
-from hangup.trials.bench import Bench, Run
+from hangup.trials.bench import Bench, Run, bench_of
 from hangup.trials.live_bisect import Settings
 from hangup.web.control import refuse_code
 from hangup.web.server import JsonHandler, Route
@@ -149,7 +149,7 @@ class Bisects:
     """The bisects of one proxy, and what follows each."""
 
     def __init__(self, proxy: Proxy) -> None:
-        self.bench = proxy.bench
+        self.bench = bench_of(proxy.addon)
         self._proxy = proxy
         self._tasks: set[asyncio.Task[None]] = set()
 

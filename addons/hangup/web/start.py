@@ -12,6 +12,7 @@ from hangup.errors import HangupError
 from hangup.proxy.run import Proxy
 from hangup.recorder.recorder import Recorder
 from hangup.recording.events import Event, Handshake
+from hangup.trials.bench import bench_of
 from hangup.web import bisecting, filter_routes
 from hangup.web.access import Access
 from hangup.web.control import Control
@@ -71,7 +72,7 @@ def start(
     proxy.exits.push_async_callback(worker.close)
     exporter = Exporter(worker)
     proxy.exits.push_async_callback(exporter.close)
-    live = Live(recorder, proxy.filters, lambda: proxy.bench.phase)
+    live = Live(recorder, proxy.filters, lambda: bench_of(proxy.addon).phase)
     proxy.exits.callback(live.close)
     pages = [*page(worker, sources(listen, settings.target)), *exporter.routes(), *live.routes()]
     server = Server(sockets, access, control, [*pages, *filter_routes.ROUTES, *bisecting.routes(proxy), *routes])
