@@ -234,7 +234,7 @@ def test_ways_to_say_the_same(text: str, filter: str) -> None:
         ("drop first=-1", "it must be a whole number"),
         ("drop after=soon", "a time such as 20s"),
         ("drop text=hex:c", "an even number of hexadecimal digits"),
-        ("drop regex='('", "no regular expression"),
+        ("drop regex='('", "not a regular expression"),
         ("drop json=type==ping", "begins with $"),
         ("drop json=$.[", "there is no ']'"),
         ("drop json='$.['", "is no JSON path"),
