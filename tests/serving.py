@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hangup.recording import reader
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, Event, Header
+from hangup.recording.ledger import Ledger
 from harness import DEADLINE
 from harness.programs import Program
 from harness.proxies import HANGUP

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 import recorded
 from hangup import humanize
-from hangup.recording import connections
+from hangup.recording import endings
 from hangup.recording import events as ev
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording import ledger as ledgers
+from hangup.recording.connections import Connection
+from hangup.recording.ledger import Ledger
 from recorded import close, control, end, handshake, text
 
 Events = list[ev.AnyEvent]
@@ -193,7 +195,7 @@ def test_bytes_that_are_no_frame_are_told() -> None:
     junk = ev.Raw(at=0.2, conn=1, side="server", text="HTTP/1.1 400 Bad\r\n", problems=("not-a-frame",))
     connection = one(*opened("server"), junk, junk, end(0.2, "server"))
     assert connection.ending.sentence.endswith(
-        "; it had sent bytes that are no WebSocket frame: `HTTP/1.1 400 Bad\\r\\n`"
+        "; it had sent bytes that are not a WebSocket frame: `HTTP/1.1 400 Bad\\r\\n`"
     )
     assert [step.what for step in connection.ending.account] == ["not-a-frame", "fin"]
     assert connection.problems == {"not-a-frame": 2}
@@ -354,7 +356,7 @@ def test_sums() -> None:
     assert connection.bytes == {"client": 3, "server": 70000}
     assert connection.pings == {"client": 0, "server": 1} and connection.pongs == {"client": 1, "server": 0}
     assert connection.problems == {"rsv": 2, "masked": 1}
-    assert connection.last["client"] == connections.Last(3, 0.4, "pong") and connection.last["server"].n == 5
+    assert connection.last["client"] == endings.Last(3, 0.4, "pong") and connection.last["server"].n == 5
 
 
 def test_close_code_is_read_from_the_payload_when_it_is_not_given() -> None:
@@ -461,7 +463,7 @@ def test_memory_of_a_connection_is_bounded() -> None:
             ev.FilterEvent(at=0.1, conn=1, filter="f" * 5000, action="close"),
         ]
     connection = one(*events)
-    assert len(connection.steps) == connections.STEPS_KEPT and len(connection.problems) <= connections.PROBLEMS_KEPT
+    assert len(connection.steps) == ledgers.STEPS_KEPT and len(connection.problems) <= ledgers.PROBLEMS_KEPT
     assert len(json.dumps(connection.summary())) < 200_000
     assert connection.frames["client"] == 2000
 

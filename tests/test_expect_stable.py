@@ -15,7 +15,8 @@ import websockets
 
 from hangup.cli.demo_bisect import cured
 from hangup.recording import events
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
+from hangup.recording.ledger import Ledger
 from hangup.recording.stability import failed_signs
 from harness.proxies import HANGUP, home
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 import layouts
 import recorded
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.collector import collect
 from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.findings import CATEGORIES
 from hangup.diagnosis.hints import _HINTS
@@ -26,6 +25,7 @@ from hangup.diagnosis.steps import _FIXED, _MADE
 from hangup.filters import text as filter_text
 from hangup.recording import events as ev
 from hangup.recording.events import Header
+from hangup.recording.traffic_ledger import look_into
 from layouts import HELLO, LAYOUTS, Line, Tape, greet
 
 VOCABULARY = {f"{category}/{name}" for category, names in CATEGORIES.items() for name in names}
@@ -66,7 +66,7 @@ class TestCatalogue:
 
     def test_verdicts_are_of_the_vocabulary(self) -> None:
         for name in LAYOUTS:
-            for hypothesis in hypotheses(Case(collect(layouts.header(), layouts.build(name)))):
+            for hypothesis in hypotheses(Case(look_into(layouts.header(), layouts.build(name)))):
                 assert hypothesis.verdict in VOCABULARY
                 assert set(hypothesis.also) <= VOCABULARY
 

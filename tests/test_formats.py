@@ -19,12 +19,12 @@ from hangup.errors import ForeignRecording, HangupError, RecordingError, UsageEr
 from hangup.proxy.flows import FlowWriter
 from hangup.recording import events as ev
 from hangup.recording.assembling import Messages
-from hangup.recording.connections import Ledger
 from hangup.recording.events import AnyEvent, Frame, Handshake, Header, Note
 from hangup.recording.formats import FORMATS, detect, format_for, open_recording
 from hangup.recording.formats.json_elements import elements
 from hangup.recording.formats.spool import CHUNK, Spool
 from hangup.recording.formats.writing import writer
+from hangup.recording.ledger import Ledger
 
 BOTH_WAYS = ["har", "playwright", "mitmproxy"]
 WRITTEN = [name for name in FORMATS if name != "hangup"]

@@ -12,8 +12,8 @@ import recorded
 from hangup.diagnosis.diagnose import diagnose
 from hangup.recording import events as ev
 from hangup.recording import loops
-from hangup.recording.connections import Ledger
 from hangup.recording.dev_server import Kind, is_webpack, kind_of
+from hangup.recording.ledger import Ledger
 from hangup.recording.stability import failed_signs
 from recorded import end, handshake
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import recorded
 from hangup.recording import events as ev
 from hangup.recording import loops
-from hangup.recording.connections import Ledger
+from hangup.recording.ledger import Ledger
 from hangup.recording.loops import Loop, find
 from hangup.recording.reader import read
 from recorded import end, handshake

@@ -15,8 +15,8 @@ import pytest
 
 from conversing import Talk
 from hangup.recording import events as ev
-from hangup.recording.connections import Ledger
 from hangup.recording.events import Event
+from hangup.recording.ledger import Ledger
 from hangup.recording.reader import read
 from harness import frames
 from harness.peers import Answer, Peer, RawServer

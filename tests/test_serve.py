@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 
 from conversing import EXTENSION, Talk, conversations
 from hangup.recording import events as ev
-from hangup.recording.connections import Ledger
 from hangup.recording.events import AnyEvent, Event
+from hangup.recording.ledger import Ledger
 from hangup.recording.rebuild import sent_by
 from harness import frames
 from harness.peers import Peer, dial, open_websocket, request_head

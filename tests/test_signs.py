@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
-from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
@@ -13,20 +11,18 @@ from hypothesis import strategies as st
 
 import layouts
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.collector import FIRST_KEPT, LAST_KEPT, Collector, collect
 from hangup.diagnosis.figures import spread, steadiness, surprise, within
-from hangup.diagnosis.lives import route_of
 from hangup.diagnosis.reactions import Contrast, reaction
 from hangup.diagnosis.rules import silence
-from hangup.diagnosis.shapes import SHAPES, Shapes
-from hangup.diagnosis.stack import stack_of
+from hangup.messages.shapes import SHAPES, Shapes
 from hangup.recording import events as ev
-from hangup.recording.connections import Ledger
+from hangup.recording.connections import route_of
+from hangup.recording.traffic_ledger import FIRST_KEPT, LAST_KEPT, TrafficLedger, look_into
 from layouts import HELLO, WELCOME, Tape, greet
 
 
 def case_of(tape: Tape, only: int | None = None) -> Case:
-    return Case(collect(layouts.header(), tape.done()), only)
+    return Case(look_into(layouts.header(), tape.done()), only)
 
 
 class TestShapes:
@@ -131,7 +127,7 @@ class TestTraces:
         line.client("before", 0.1)
         line.end("server", after=0.01)
         line.client("after, on the way already", 0.001)
-        trace = collect(layouts.header(), tape.done()).finish()[0]
+        trace = look_into(layouts.header(), tape.done()).connections[1].traffic
         assert trace.client.last is not None and trace.client.last.text == "before"
         assert trace.late == 1
 
@@ -139,7 +135,7 @@ class TestTraces:
         tape = Tape()
         line = tape.open(0.5)
         line.client('{"a":', fin=False).client("1}", opcode="continuation", message='{"a":1}')
-        trace = collect(layouts.header(), tape.done()).finish()[0]
+        trace = look_into(layouts.header(), tape.done()).connections[1].traffic
         assert trace.client.messages == 1
         assert trace.client.last is not None
         assert (trace.client.last.fragments, trace.client.last.shape.text, trace.client.last.n) == (2, "{a}", 2)
@@ -147,7 +143,7 @@ class TestTraces:
     def test_compressed_messages_are_seen_inflated(self) -> None:
         tape = Tape()
         tape.open(0.5).client({"type": "x"}, rsv=4)
-        trace = collect(layouts.header(), tape.done()).finish()[0]
+        trace = look_into(layouts.header(), tape.done()).connections[1].traffic
         assert trace.client.compressed == 1
         assert trace.client.last is not None and trace.client.last.shape.kind == "x"
 
@@ -158,7 +154,7 @@ class TestTraces:
             line.client({"type": "ping"}, 1.0).server({"type": "pong"}, 0.02)
         line.client({"type": "ping"}, 1.0)
         line.ping("server", 0.1, payload=b"a").pong("client", payload=b"a").ping("server", 0.1, payload=b"b")
-        beats = collect(layouts.header(), tape.done()).finish()[0].beats
+        beats = look_into(layouts.header(), tape.done()).connections[1].traffic.beats
         mine = beats["client", "app"]
         assert (mine.sent, mine.answered) == (4, 3)
         assert mine.waiting_n == 7 and math.isclose(mine.period, 1.02, abs_tol=0.01)
@@ -169,13 +165,13 @@ class TestTraces:
     def test_a_pong_with_another_payload_is_no_answer(self) -> None:
         tape = Tape()
         tape.open(0.5).ping("server", payload=b"a").pong("client", payload=b"z")
-        beats = collect(layouts.header(), tape.done()).finish()[0].beats["server", "control"]
+        beats = look_into(layouts.header(), tape.done()).connections[1].traffic.beats["server", "control"]
         assert (beats.answered, beats.mismatched) == (0, 1)
 
     def test_a_heartbeat_may_be_answered_by_itself(self) -> None:
         tape = Tape()
         tape.open(0.5).client({"type": "heartbeat"}, 1.0).server({"type": "heartbeat"}, 0.01)
-        beats = collect(layouts.header(), tape.done()).finish()[0].beats
+        beats = look_into(layouts.header(), tape.done()).connections[1].traffic.beats
         assert beats["client", "app"].answered == 1
         assert ("server", "app") not in beats
 
@@ -184,27 +180,27 @@ class TestTraces:
         line = tape.open(0.5)
         for _ in range(5):
             line.client("♥", 2.0)
-        count = next(iter(collect(layouts.header(), tape.done()).finish()[0].client.shapes.values()))
+        count = next(iter(look_into(layouts.header(), tape.done()).connections[1].traffic.client.shapes.values()))
         assert count.regular and 1.9 < count.period < 2.1
 
     def test_many_connections_take_no_more_memory(self) -> None:
         tape = Tape()
         for number in range(FIRST_KEPT + LAST_KEPT + 300):
             tape.open(0.1 * number).client(HELLO, 0.01).end("server", after=0.01)
-        collector = collect(layouts.header(), tape.done())
-        traces = collector.finish()
+        collector = look_into(layouts.header(), tape.done())
+        traces = collector.looked_into
         assert len(traces) == FIRST_KEPT + LAST_KEPT
         assert collector.passed_over == 300
         assert traces[0].conn == 1 and traces[-1].conn == FIRST_KEPT + LAST_KEPT + 300
 
     def test_a_long_connection_takes_no_more_memory(self) -> None:
-        collector = Collector(layouts.header())
+        collector = TrafficLedger(layouts.header())
         for event in layouts.build("healthy", 1)[:1]:
             collector.feed(event)
         for n in range(20_000):
             message = json.dumps({f"key{n}": n, "type": f"t{n}"})
             collector.feed(ev.Frame(at=0.5 + n / 1000, conn=1, n=n + 1, side="client", text=message))
-        trace = collector.finish()[0]
+        trace = collector.connections[1].traffic
         assert trace.client.messages == 20_000
         assert len(trace.client.shapes) <= 25 and len(trace.recent) <= 24 and len(trace.opening) <= 8
 
@@ -215,7 +211,7 @@ class TestFates:
         tape.loop(lambda line, n: line.client(HELLO, 0.1).end("server", after=0.1))
         case = case_of(tape)
         assert [life.fate for life in case.lives] == ["dropped"] * 6
-        assert case.lives[0].successor is case.lives[1]
+        assert case.successor(case.lives[0]) is case.lives[1]
         assert case.gaps and all(0.4 < gap < 0.6 for gap in case.gaps)
 
     def test_a_client_that_leaves_for_good_did_not_drop(self) -> None:
@@ -230,7 +226,7 @@ class TestFates:
             line.at = 6.0
             line.end("server")
         events = [event for event in tape.done() if not isinstance(event, ev.Stop)] + [ev.Stop(at=6.1)]
-        case = Case(collect(layouts.header(), events))
+        case = Case(look_into(layouts.header(), events))
         assert not case.groups
 
     def test_the_largest_kind_of_ending_is_the_case(self) -> None:
@@ -238,7 +234,7 @@ class TestFates:
         at = tape.loop(lambda line, n: line.client("ping", 0.3).end("server", after=0.01), "/ws/1")
         tape.open(at, "/other").close("server", 1012, after=3.0)
         case = case_of(tape)
-        assert case.count == 6 and case.closer == "server" and case.mode == "cut"
+        assert case.count == 6 and case.closer == "server" and case.mode == "abrupt"
         assert len(case.groups) == 2
 
     def test_only_narrows_to_one_ending(self) -> None:
@@ -323,23 +319,5 @@ def test_a_silence_that_did_no_harm_is_remembered() -> None:
 def test_stacks_by_their_headers(headers: list[tuple[str, str]], server: str, proxy: str) -> None:
     tape = Tape()
     tape.loop(lambda line, n: line.client(HELLO, 0.1).server(WELCOME, 0.01).end("server", after=0.01), response=headers)
-    found = stack_of(case_of(tape))
+    found = case_of(tape).stack
     assert (found.server, found.proxy) == (server, proxy)
-
-
-def test_judging_costs_little_more_than_showing() -> None:
-    """The bar is five times what `hangup show` takes; both in processor time, the best of several turns."""
-    tape = Tape(1)
-    line = tape.open(0.5)
-    tape.talk(line, 3_000.0, 0.6)
-    lines = [ev.encode(event) for event in tape.done()]
-
-    def cost(feed: Callable[[ev.Event], None]) -> float:
-        began = time.process_time()
-        for data in lines:
-            feed(ev.decode(data))
-        return time.process_time() - began
-
-    turns = [(cost(Ledger().feed), cost(Collector(layouts.header()).feed)) for _ in range(5)]
-    assert len(lines) > 8_000
-    assert min(why for _, why in turns) < 5 * min(show for show, _ in turns)

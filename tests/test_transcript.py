@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from conversing import Talk, conversations
 from hangup.errors import RecordingError
 from hangup.recording import events as ev
-from hangup.recording.connections import Ledger
 from hangup.recording.events import AnyEvent, Event, Header, Side
+from hangup.recording.ledger import Ledger
 from hangup.recording.rebuild import sent_by
 from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.survey import choose, failed

@@ -21,8 +21,8 @@ from hangup.filters import patterns
 from hangup.recorder import journal
 from hangup.recording import events as ev
 from hangup.recording import loops, reader
-from hangup.recording.connections import Ledger
 from hangup.recording.events import AnyEvent
+from hangup.recording.ledger import Ledger
 from hangup.web import overview
 from hangup.web.index import Entries, Track, beats
 from hangup.web.queries import ask

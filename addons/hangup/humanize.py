@@ -35,6 +35,11 @@ def span(start: float, end: float) -> float:
     return round(seconds, 6) if math.isfinite(seconds) else 0.0
 
 
+def clip(value: float, low: float, high: float) -> float:
+    """``value`` kept between two bounds; not-a-number becomes the lower one."""
+    return min(max(value, low), high) if value == value else low
+
+
 def _pair(whole: int, big: int, big_name: str, small: int, small_name: str) -> str:
     first, rest = divmod(whole, big)
     return f"{first} {big_name} {rest // small} {small_name}" if rest // small else f"{first} {big_name}"

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hangup.errors import ListenError
-from hangup.recording.connections import Ledger
+from hangup.recording.ledger import Ledger
 from hangup.recording.reader import read
 from hangup.recording.stability import failed_signs
 

@@ -9,7 +9,8 @@ import pytest
 from faults.record import GOLDEN_LIMIT
 from faults.table import FAULTS
 from hangup.recording import reader
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
+from hangup.recording.ledger import Ledger
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 

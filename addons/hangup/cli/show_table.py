@@ -16,11 +16,12 @@ from rich.text import Text
 from hangup.cli.screen import COLOURS, safe
 from hangup.humanize import duration, plural, printable, size
 from hangup.recording import loops
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.dev_server import DEV_SERVER
-from hangup.recording.endings import Ending
+from hangup.recording.ending_words import Ending
 from hangup.recording.events import AnyEvent, End, FilterEvent, Handshake, Header, Note
 from hangup.recording.formats import Recording
+from hangup.recording.ledger import Ledger
 from hangup.recording.loops import Loop
 from hangup.wire import close_codes
 

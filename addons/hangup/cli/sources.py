@@ -46,15 +46,20 @@ class Source:
 
     def events(self, doing: str) -> Iterator[AnyEvent]:
         """All events; ``doing`` is what the bar says."""
+        for batch in self.batches(doing):
+            yield from batch
+
+    def batches(self, doing: str) -> Iterator[list[AnyEvent]]:
+        """The same, many at a time."""
         screen = Console(stderr=True)
         if not isinstance(self.recording, Reader) or self._size < WORTH_A_BAR or not screen.is_terminal:
-            yield from self.recording
+            yield from self.recording.batches()
             return
         columns = (TextColumn(doing), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         with Progress(*columns, console=screen, transient=True) as progress, open(self._path, "rb") as file:
             counting = _Counting(file, progress, progress.add_task(doing, total=self._size))
             self.recording = Reader(counting, self.name)  # type: ignore[arg-type]
-            yield from self.recording
+            yield from self.recording.batches()
 
     def confess(self) -> None:
         """Says on stderr what could not be read."""
@@ -77,12 +82,17 @@ class _Counting:
         self._read = 0
 
     def readline(self, limit: int = -1) -> bytes:
-        line = self._file.readline(limit)
-        self._read += len(line)
-        if self._read >= STEP or not line:
+        return self._count(self._file.readline(limit))
+
+    def read(self, size: int = -1) -> bytes:
+        return self._count(self._file.read(size))
+
+    def _count(self, data: bytes) -> bytes:
+        self._read += len(data)
+        if self._read >= STEP or not data:
             self._progress.advance(self._task, self._read)
             self._read = 0
-        return line
+        return data
 
 
 @contextmanager

@@ -10,11 +10,11 @@ import click
 from hangup.cli import why_page
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened
-from hangup.diagnosis.collector import Collector
 from hangup.diagnosis.diagnose import report
 from hangup.errors import UsageError
 from hangup.recording.folder import newest
 from hangup.recording.redaction.redactor import Redactor
+from hangup.recording.traffic_ledger import TrafficLedger
 
 FOLDER = "recordings"
 
@@ -44,33 +44,31 @@ def why(recording: str | None, conn: int | None, as_json: bool, as_markdown: boo
     if recording is None:
         recording = str(newest(FOLDER))
     with opened(recording) as source:
-        collector = Collector(source.header)
-        feed = collector.feed
-        for event in source.events("reading"):
-            feed(event)
-        if conn is not None and conn not in collector.ledger.connections:
+        ledger = TrafficLedger(source.header)
+        for events in source.batches("reading"):
+            ledger.feed_all(events)
+        if conn is not None and conn not in ledger.connections:
             raise UsageError(f"{source.name} has no connection {conn}: `hangup show` lists them")
-        found = report(collector, conn, source.name)
+        found = report(ledger, conn, source.name)
         if as_json:
             click.echo(json.dumps(found.summary(), indent=2))
         elif as_markdown:
-            click.echo(_redacted(source, conn, collector))
+            click.echo(_redacted(source, conn, ledger))
         else:
             why_page.show(console(), found)
         source.confess()
     sys.exit(found.exit_code)
 
 
-def _redacted(source: Source, conn: int | None, collector: Collector) -> str:
+def _redacted(source: Source, conn: int | None, ledger: TrafficLedger) -> str:
     """The page as Markdown without the recording's secrets: it is meant for others.
 
     The verdict is that of the recording as it is (a token's date tells something); what is quoted is redacted.
     """
     redactor = Redactor()
     redactor.learn(source.events("looking for secrets"), source.header)
-    hidden = Collector(redactor.header(source.header))
-    for event in redactor.events(source.events("redacting")):
-        hidden.feed(event)
-    found = report(collector, conn, source.name, hidden)
+    hidden = TrafficLedger(redactor.header(source.header))
+    hidden.feed_all(redactor.events(source.events("redacting")))
+    found = report(ledger, conn, source.name, hidden)
     found.censor(redactor.vault.text)
     return why_page.markdown(found)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from hangup.diagnosis.figures import clip
 from hangup.diagnosis.findings import Hypothesis
+from hangup.humanize import clip
 
 UNKNOWN = 2.2
 """The score of the cause that no rule knows."""

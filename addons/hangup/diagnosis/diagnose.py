@@ -6,26 +6,26 @@ from collections.abc import Iterable
 
 from hangup.diagnosis import hints, sentences, steps, timeline
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.collector import Collector, collect
 from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.ranking import Ranking
 from hangup.diagnosis.report import Report
 from hangup.recording import loops
-from hangup.recording.events import Event, Header
+from hangup.recording.events import AnyEvent, Header
+from hangup.recording.traffic_ledger import TrafficLedger, look_into
 
 CLOSERS = ("client", "server", "proxy")
 
 
-def diagnose(header: Header, events: Iterable[Event], only: int | None = None, recording: str = "") -> Report:
+def diagnose(header: Header, events: Iterable[AnyEvent], only: int | None = None, recording: str = "") -> Report:
     """The report on a recording. ``only`` asks about the ending of one connection; ``recording`` is its name."""
-    return report(collect(header, events), only, recording)
+    return report(look_into(header, events), only, recording)
 
 
 def report(
-    collector: Collector, only: int | None = None, recording: str = "", shown: Collector | None = None
+    ledger: TrafficLedger, only: int | None = None, recording: str = "", shown: TrafficLedger | None = None
 ) -> Report:
-    """The report on what was collected. ``shown`` may be the same recording redacted, to quote messages from."""
-    case = Case(collector, only)
+    """The report on what is known. ``shown`` may be the same recording redacted, to quote messages from."""
+    case = Case(ledger, only)
     quoted = case if shown is None else Case(shown, only)
     ranking = Ranking(case)
     first = ranking.first
@@ -65,7 +65,7 @@ def report(
 
 def _counts(case: Case) -> dict[str, int]:
     return {
-        "all": len(case.collector.ledger.connections),
+        "all": len(case.ledger.connections),
         "dropped": sum(len(group.lives) for group in case.groups),
         "alike": case.count,
         "lived": len(case.survivors),
@@ -73,7 +73,7 @@ def _counts(case: Case) -> dict[str, int]:
 
 
 def _loop(case: Case) -> str:
-    found = loops.find(case.collector.ledger.connections.values(), now=case.last_at)
+    found = loops.find(case.ledger.connections.values(), now=case.last_at)
     mine = {life.conn for life in case.victims}
     best = max(found, key=lambda loop: len(mine.intersection(loop.conns)), default=None)
     return best.sentence if best is not None and mine.intersection(best.conns) else ""

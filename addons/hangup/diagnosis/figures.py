@@ -70,8 +70,3 @@ def middle(values: Sequence[float]) -> float:
     """The median, 0 for none."""
     finite = [v for v in values if math.isfinite(v)]
     return median(finite) if finite else 0.0
-
-
-def clip(value: float, low: float, high: float) -> float:
-    """``value`` kept between two bounds; not-a-number becomes the lower one."""
-    return min(max(value, low), high) if value == value else low

@@ -12,9 +12,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hangup.diagnosis.figures import clip
-from hangup.diagnosis.lives import Life
-from hangup.diagnosis.traces import Message
+from hangup.humanize import clip
+from hangup.recording.connections import Connection
+from hangup.recording.traffic import MessageSummary
 
 TriggerKind = Literal["frame", "header", "time", "count", "peer", "none"]
 
@@ -124,13 +124,13 @@ class Hypothesis:
         self.also = tuple(dict.fromkeys(self.also + other.also))
 
 
-def cite(life: Life, message: Message | None = None) -> Cite:
+def cite(life: Connection, message: MessageSummary | None = None) -> Cite:
     """A connection, and a frame of it."""
     return Cite(life.conn, message.n if message is not None else None)
 
 
-def cite_all(lives: Iterable[Life], side: str = "") -> Iterator[Cite]:
+def cite_all(lives: Iterable[Connection], side: str = "") -> Iterator[Cite]:
     """Connections, each with the last message of a side if one is named."""
     for life in lives:
-        message = life.trace.halves[side].last if side in ("client", "server") else None  # type: ignore[index]
+        message = life.traffic.halves[side].last if side in ("client", "server") else None  # type: ignore[index]
         yield cite(life, message)

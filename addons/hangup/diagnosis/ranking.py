@@ -74,7 +74,7 @@ def hypotheses(case: Case) -> list[Hypothesis]:
 def _named_only(case: Case, said: Hypothesis) -> Hypothesis:
     """A cause that only words speak for. Others get a weight for the timing; this one a part of that."""
     side: Side = "server" if case.closer == "client" else "client"
-    found = reaction(case, side) if case.mode in ("cut", "close") else None
+    found = reaction(case, side) if case.mode in ("abrupt", "close") else None
     timed = said.verdict.startswith(NOT_OF_A_MESSAGE)
     prior = 0.5 * found.weight if found is not None and not timed else 0.0
     return Hypothesis(said.verdict, prior, closer=said.closer, trigger=said.trigger)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import WINDOWS, spread, surprise
-from hangup.diagnosis.lives import Life
-from hangup.diagnosis.shapes import OTHER, Shape
-from hangup.diagnosis.traces import Message
 from hangup.humanize import duration
+from hangup.messages.shapes import OTHER, Shape
+from hangup.recording.connections import Connection
 from hangup.recording.events import Side
+from hangup.recording.traffic import MessageSummary
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Reaction:
     chance: float
     weight: float
     tries: int
-    hits: list[tuple[Life, Message]]
+    hits: list[tuple[Connection, MessageSummary]]
 
     @property
     def text(self) -> str:
@@ -52,7 +52,7 @@ _MOST = (6.0, 6.0, 5.0, 3.5, 2.5)
 
 def reaction(case: Case, side: Side) -> Reaction | None:
     """The window after messages of ``side`` into which surprisingly many ends fall, or None."""
-    lives = [life for life in case.victims if life.opened is not None]
+    lives = [life for life in case.victims if life.open_since is not None]
     delays = case_delays(lives, side)
     best: Reaction | None = None
     for number, window in enumerate(WINDOWS):
@@ -75,11 +75,11 @@ def _by_age(found: Reaction) -> bool:
     return len(found.hits) > 2 and delays > 0.02 and spread([life.lasted for life, _ in found.hits]) < 0.25 * delays
 
 
-def case_delays(lives: list[Life], side: Side) -> list[tuple[Life, Message, float]]:
+def case_delays(lives: list[Connection], side: Side) -> list[tuple[Connection, MessageSummary, float]]:
     """Each connection's last message of a side with the seconds from it to the end."""
     found = []
     for life in lives:
-        message = life.last(side)
+        message = life.last_message(side)
         if message is not None:
             delay = life.since(message.at)
             if math.isfinite(delay):
@@ -96,7 +96,7 @@ def _align(found: Reaction) -> None:
     for at, (life, last) in enumerate(found.hits):
         if last.shape is common:
             continue
-        for message in reversed(life.trace.recent):
+        for message in reversed(life.traffic.recent):
             if message.side == found.side and message.data and message.shape is common:
                 if life.since(message.at) <= found.window + 0.1:
                     found.hits[at] = (life, message)
@@ -134,12 +134,12 @@ class Contrast:
         doubtful = Counter(
             message.shape
             for life in case.victims
-            if life.conn not in hit and (message := life.last(found.side)) is not None
+            if life.conn not in hit and (message := life.last_message(found.side)) is not None
         )
         # What never arrived can do no harm.
         kept: Counter[Shape] = Counter()
         for life in case.same_route:
-            kept.update(life.trace.halves[found.side].kept)
+            kept.update(life.traffic.halves[found.side].kept)
         self.safe: dict[Shape, int] = {}
         for shape, count in totals.items():
             left = count.count - self.by_shape.get(shape, 0) - doubtful.get(shape, 0) - kept.get(shape, 0)
@@ -148,7 +148,7 @@ class Contrast:
         self.safe_all = sum(self.safe.values())
         self.largest_safe = max((c.largest for shape, c in totals.items() if shape not in self.by_shape), default=0)
         for life in case.same_route:  # the same shape, in other sizes
-            for message in life.trace.recent:
+            for message in life.traffic.recent:
                 if message.side == found.side and message.data and message not in self.fatal:
                     self.largest_safe = max(self.largest_safe, message.size)
 
@@ -220,6 +220,6 @@ class Contrast:
 def replied(found: Reaction) -> int:
     """After how many of the last messages the other side still said something before the end."""
     return sum(
-        any(m.data and m.side != found.side and m.n > message.n for m in life.trace.recent)
+        any(m.data and m.side != found.side and m.n > message.n for m in life.traffic.recent)
         for life, message in found.hits
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, spread
 from hangup.diagnosis.findings import Evidence, cite
-from hangup.diagnosis.lives import conns
 from hangup.diagnosis.report import Report
 from hangup.humanize import duration, plural, printable
+from hangup.recording.connections import numbered
 
 VERDICTS: dict[str, str] = {
     "handshake/path": "The server has no WebSocket at the path that the client asks for",
@@ -92,7 +92,7 @@ def sentence(case: Case, report: Report) -> str:
 
 def of_messages(case: Case) -> bool:
     """Whether a limit is of what the connections do: they were let in, and spoke."""
-    return middle(case.lived) > 1.0 and all(life.trace.client.messages > 1 for life in case.victims)
+    return middle(case.lived) > 1.0 and all(life.traffic.client.messages > 1 for life in case.victims)
 
 
 def _ends(case: Case) -> str:
@@ -101,8 +101,8 @@ def _ends(case: Case) -> str:
     if not lives:
         return "nothing ended"
     first = lives[0]
-    if first.opened is None:
-        status = first.trace.account.status
+    if first.open_since is None:
+        status = first.status
         what = f"was refused with HTTP {status}" if status is not None else "got no answer"
         return f"the one handshake {what}" if len(lives) == 1 else f"{plural(len(lives), 'handshake')} {_all(what)}"
     how = {"fin": "with a bare FIN", "rst": "with a reset", "timeout": "by a timeout"}.get(first.ending.how, "")
@@ -125,7 +125,7 @@ def _all(what: str) -> str:
 def _unknown(case: Case, report: Report) -> str:
     if not case.lives:
         return "There is no WebSocket connection in this recording."
-    if not case.victims and any(life.trace.account.untold for life in case.lives):
+    if not case.victims and any(life.untold for life in case.lives):
         return "This file does not tell how its connections ended: a recording of `hangup proxy` does."
     if not case.victims:
         return "No connection dropped here, and none was open for long enough to call it healthy."
@@ -141,12 +141,12 @@ def what_happened(case: Case) -> list[Evidence]:
     """How the connections ended, for want of a cause."""
     found = []
     for life in case.victims[:3]:
-        last = life.last("client") or life.last("server")
+        last = life.last_message("client") or life.last_message("server")
         found.append(Evidence(life.ending.sentence, 0.0, [cite(life, last)]))
     if len(case.victims) > 1:
         ages = [life.lasted for life in case.victims]
         found.append(
-            Evidence(f"{conns(case.victims)} lived {duration(middle(ages))} (spread {duration(spread(ages))})", 0.0)
+            Evidence(f"{numbered(case.victims)} lived {duration(middle(ages))} (spread {duration(spread(ages))})", 0.0)
         )
     if not case.victims:
         for life in [life for life in case.lives if life.fate in ("left", "stopped", "filtered", "open", "finished")][
@@ -159,7 +159,7 @@ def what_happened(case: Case) -> list[Evidence]:
 def amplifier(case: Case) -> str:
     """``amplifier/backoff-reset`` when a client that opens each time never waits longer before it tries again."""
     gaps = case.gaps
-    opened = [life for life in case.victims if life.opened is not None]
+    opened = [life for life in case.victims if life.open_since is not None]
     if len(gaps) < 5 or len(opened) < 0.8 * case.count or middle(gaps) < 0.05:
         return ""
     steady = spread(gaps) <= max(0.35 * middle(gaps), 0.08)
@@ -169,19 +169,19 @@ def amplifier(case: Case) -> str:
 def notes(case: Case) -> list[str]:
     """What a reader should know about the recording itself."""
     found = []
-    ledger = case.collector.ledger
-    if case.collector.filters:
-        names = list(dict.fromkeys(f"`{printable(f.filter, 60)}` {f.action}" for f in case.collector.filters))
+    ledger = case.ledger
+    if case.ledger.filters:
+        names = list(dict.fromkeys(f"`{printable(f.filter, 60)}` {f.action}" for f in case.ledger.filters))
         found.append(f"filters were changed while this was recorded: {', '.join(names[:4])}")
     elif case.header.filters:
         found.append(f"recorded with filters: {', '.join(printable(f, 60) for f in case.header.filters[:4])}")
-    acted = [life for life in case.lives if life.trace.acted]
+    acted = [life for life in case.lives if life.traffic.acted]
     if acted:
-        found.append(f"filters acted on {conns(acted)}")
+        found.append(f"filters acted on {numbered(acted)}")
     if ledger.lost:
         found.append(f"{plural(ledger.lost, 'event')} could not be recorded: this may not be the whole story")
-    if case.collector.passed_over:
-        found.append(f"{plural(case.collector.passed_over, 'connection')} in the middle were counted, not looked into")
+    if case.ledger.passed_over:
+        found.append(f"{plural(case.ledger.passed_over, 'connection')} in the middle were counted, not looked into")
     others = len(case.groups) - 1
     if others > 0:
         rest = sum(len(g.lives) for g in case.groups if g is not case.group)

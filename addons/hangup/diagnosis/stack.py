@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from hangup.diagnosis.case import Case
-from hangup.diagnosis.lives import Life
+from hangup.recording.connections import Connection
 
 
 class Stack(Struct, omit_defaults=True):
@@ -75,14 +73,14 @@ def _match(table: tuple[tuple[str, str], ...], text: str) -> str:
     return next((name for pattern, name in table if re.search(pattern, text, re.I)), "")
 
 
-def _one(life: Life) -> Stack:
+def _one(life: Connection) -> Stack:
     server = life.header("server", response=True)
     via = life.header("via", response=True)
     found = Stack(server=_match(_SERVERS, server), proxy=_match(_PROXIES, f"{server} {via}"))
     if server:
         found.because.append(f"Server: {server[:60]}")
-    trace = life.trace
-    for name, value in trace.response.headers[:64] if trace.response else []:
+    response = life.traffic.response
+    for name, value in response.headers[:64] if response else []:
         if name.lower() in _MARKS and not found.proxy:
             found.proxy = _MARKS[name.lower()]
             found.because.append(name)
@@ -94,42 +92,41 @@ def _one(life: Life) -> Stack:
         found.because.append("the extension parameters are those of Python websockets")
     agent = life.header("user-agent")
     found.client = _match(_CLIENTS, agent) or ("browser" if life.header("sec-fetch-mode") else "")
-    if not found.client and life.trace.request is not None and not agent:
+    if not found.client and life.traffic.request is not None and not agent:
         found.client = "ws"
-    if "socket.io" in life.trace.account.path or "EIO" in life.query:
+    if "socket.io" in life.path or "EIO" in life.query:
         found.protocol = "engine.io"
-    chosen = life.trace.account.subprotocol or life.header("sec-websocket-protocol")
+    chosen = life.subprotocol or life.header("sec-websocket-protocol")
     for word, protocol in (
         ("graphql", "graphql"), ("stomp", "stomp"), ("mqtt", "mqtt"), ("actioncable", "actioncable"),
         ("vite", "vite"), ("wamp", "wamp"), ("ocpp", "ocpp"),
     ):  # fmt: skip
         if word in chosen.lower():
             found.protocol = found.protocol or protocol
-    for half in trace.halves.values():
+    for half in life.traffic.halves.values():
         for shape in half.shapes:
             if shape.protocol and not found.protocol:
                 found.protocol = shape.protocol
-    refused = trace.response is not None and trace.response.status != 101
-    if refused and not server and not via and trace.response is not None:
+    refused = response is not None and response.status != 101
+    if refused and not server and not via and response is not None:
         # uvicorn answers a refused handshake without a Server header, and with these lines only.
-        names = {name.lower() for name, _ in trace.response.headers}
-        if names <= {"date", "content-length", "connection", "content-type"} and trace.response.status in (403, 500):
+        names = {name.lower() for name, _ in response.headers}
+        if names <= {"date", "content-length", "connection", "content-type"} and response.status in (403, 500):
             found.server = "uvicorn"
             found.because.append("a refusal without a Server header, as uvicorn sends it")
     return found
 
 
-def stack_of(case: Case) -> Stack:
-    """The stack of the connections that the case is about; of all when there is none."""
-    lives = (case.victims or case.lives)[:40]
-    each = [_one(life) for life in lives]
+def stack_of(connections: Sequence[Connection], others: Sequence[Connection] = ()) -> Stack:
+    """The stack of these connections. Where none of them was opened, ``others`` to the same target may tell."""
+    each = [_one(connection) for connection in connections[:40]]
     whole = Stack()
     for name in ("server", "proxy", "protocol", "client"):
         values = Counter(value for stack in each if (value := getattr(stack, name)))
         if values:
             setattr(whole, name, values.most_common(1)[0][0])
     whole.because = list(dict.fromkeys(text for stack in each for text in stack.because))[:4]
-    if not whole.server and case.mode in ("refused", "unreachable"):
-        others = [_one(life).server for life in case.lives if life.opened is not None][:40]
-        whole.server = next((server for server in others if server), "")
+    if not whole.server:
+        servers = (_one(other).server for other in others[:40])
+        whole.server = next((server for server in servers if server), "")
     return whole

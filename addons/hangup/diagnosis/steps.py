@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Trigger
-from hangup.diagnosis.lives import Life
 from hangup.diagnosis.report import Alternative, Step
 from hangup.diagnosis.sentences import of_messages
-from hangup.diagnosis.traces import Message
+from hangup.recording.connections import Connection
+from hangup.recording.traffic import MessageSummary
 
 LIMIT = 3
 LIKELY = 0.05
 """Confidence from which on a runner-up is worth an experiment."""
 
-Make = Callable[[Case, Life, Message | None], Step | None]
+Make = Callable[[Case, Connection, MessageSummary | None], Step | None]
 
 
 def after(
@@ -26,7 +26,7 @@ def after(
     """At most three steps, the most telling first. ``names`` are the verdict's and what else it is called."""
     if names[0].startswith("none/"):
         return [Step("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
-    if not case.victims and any(life.trace.account.untold for life in case.lives):
+    if not case.victims and any(life.untold for life in case.lives):
         target = shlex.quote(case.header.target or "TARGET")
         source = shlex.quote(recording or "RECORDING")
         return [
@@ -36,7 +36,7 @@ def after(
     life = case.by_conn.get(trigger.conn or 0) or (case.victims[0] if case.victims else None)
     if life is None:
         return []
-    message = next((m for m in life.trace.recent if m.n == trigger.frame), None)
+    message = next((m for m in life.traffic.recent if m.n == trigger.frame), None)
     steps: list[Step] = []
     likely = [alternative.verdict for alternative in alternatives[:2] if alternative.confidence >= LIKELY]
     for name in (*names, *likely):
@@ -54,7 +54,7 @@ def after(
         command = f"hangup bisect {shlex.quote(source)} {shlex.quote(target)}"
         steps.append(Step("let it find the proof", command=command))
     if case.mode in ("refused", "unreachable"):
-        url = target.rstrip("/") + life.trace.account.target if "://" in target else target
+        url = target.rstrip("/") + life.target if "://" in target else target
         steps.insert(
             0,
             Step("ask for the handshake alone, checked line by line", command=f"hangup probe {shlex.quote(url[:300])}"),
@@ -66,7 +66,7 @@ def _stable(case: Case) -> str:
     return f"hangup proxy {shlex.quote(case.header.target or 'TARGET')} --expect-stable 30s"
 
 
-def _step(verdict: str, case: Case, life: Life, message: Message | None) -> Step | None:
+def _step(verdict: str, case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
     if verdict in _MADE:
         return _MADE[verdict](case, life, message)
     if verdict in _FIXED:
@@ -75,7 +75,7 @@ def _step(verdict: str, case: Case, life: Life, message: Message | None) -> Step
     return None
 
 
-def _without(case: Case, life: Life, message: Message | None) -> Step | None:
+def _without(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
     """Drop the message in question."""
     if message is None:
         return None
@@ -96,7 +96,7 @@ def _without(case: Case, life: Life, message: Message | None) -> Step | None:
     )
 
 
-def _match(message: Message) -> str:
+def _match(message: MessageSummary) -> str:
     for key in ("type", "event", "action", "op", "kind", "method", "t", "cmd", "command"):
         kind = message.shape.kind
         if kind and key in message.shape.keys and kind.replace("_", "").replace("-", "").replace(":", "").isalnum():
@@ -104,7 +104,7 @@ def _match(message: Message) -> str:
     return ""
 
 
-def _as_json(case: Case, life: Life, message: Message | None) -> Step | None:
+def _as_json(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
     if message is not None and message.shape.beat is not None and message.shape.beat.kind == "ping":
         return Step(
             "rewritten as JSON: if it lives, it is not the ping but its form",
@@ -116,7 +116,7 @@ def _as_json(case: Case, life: Life, message: Message | None) -> Step | None:
 def _kept_alive(text: str, *, idle: bool = True) -> Make:
     """A ping often enough: three times in the silence that ended it, or five in its age."""
 
-    def make(case: Case, life: Life, message: Message | None) -> Step | None:
+    def make(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
         silences = [min(pair) for pair in zip(case.since_frame("client"), case.since_frame("server"), strict=True)]
         every = middle(silences) / 3 if idle and 0.1 < middle(silences) < 1e5 else max(middle(case.lived) / 5, 0.2)
         shown = f"{every * 1000:.0f}ms" if every < 1 else f"{every:.0f}s"
@@ -125,9 +125,9 @@ def _kept_alive(text: str, *, idle: bool = True) -> Make:
     return make
 
 
-def _other_path(case: Case, life: Life, message: Message | None) -> Step | None:
+def _other_path(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
     """The path without what stands there twice."""
-    parts = life.trace.account.path.split("/")
+    parts = life.path.split("/")
     for at, (first, second) in enumerate(zip(parts[1:], parts[2:], strict=False), 1):
         if first and first == second and first.replace("-", "").replace("_", "").isalnum():
             del parts[at]
@@ -135,7 +135,7 @@ def _other_path(case: Case, life: Life, message: Message | None) -> Step | None:
     return None
 
 
-def _larger(case: Case, life: Life, message: Message | None) -> Step | None:
+def _larger(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
     if message is None:
         return None
     return Step(
@@ -144,7 +144,7 @@ def _larger(case: Case, life: Life, message: Message | None) -> Step | None:
     )
 
 
-def _fewer(case: Case, life: Life, message: Message | None) -> Step:
+def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> Step:
     """Fewer of what there may be too many of: messages, or connections."""
     if of_messages(case):
         return Step("a client that says less: if it lives, it was the number", filter="only side=client first=3")

@@ -6,10 +6,10 @@ import re
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger
-from hangup.diagnosis.lives import Life
 from hangup.diagnosis.report import Mark
 from hangup.diagnosis.rules.words import last_line
 from hangup.humanize import printable
+from hangup.recording.connections import Connection
 
 BEFORE = 5
 """Messages shown before the end."""
@@ -31,25 +31,25 @@ def around(case: Case, trigger: Trigger) -> tuple[int | None, list[Mark]]:
         return None, []
     end = life.end
     if end is None:
-        end = life.trace.account.last_seen
+        end = life.last_seen
     marks = [*_frames(life, end, trigger), *_end(life), *_others(case, life, end), *_logs(case, end)]
     order = {"open": 0, "message": 1, "ping": 1, "pong": 1, "log": 2, "other": 3, "close": 4, "end": 5}
     marks.sort(key=lambda mark: (round(mark.at, 4), order.get(mark.kind, 1)))
     return life.conn, marks
 
 
-def _frames(life: Life, end: float, trigger: Trigger) -> list[Mark]:
-    recent = list(life.trace.recent)
+def _frames(life: Connection, end: float, trigger: Trigger) -> list[Mark]:
+    recent = list(life.traffic.recent)
     shown = recent[-BEFORE - 1 :]
     if trigger.conn == life.conn and trigger.frame is not None:
         named = [m for m in recent if m.n == trigger.frame]
         shown = [m for m in named if m not in shown] + shown
     marks = []
-    if life.opened is not None and (len(recent) < BEFORE + 2 or end - life.opened < 1.0):
-        marks.append(Mark(life.opened - end, "server", "101, open", kind="open"))
-    elif life.opened is None and life.trace.request is not None:
-        target = printable(life.trace.account.target, 60)
-        marks.append(Mark(life.asked - end, "client", f"GET {target}", kind="open"))
+    if life.open_since is not None and (len(recent) < BEFORE + 2 or end - life.open_since < 1.0):
+        marks.append(Mark(life.open_since - end, "server", "101, open", kind="open"))
+    elif life.open_since is None and life.traffic.request is not None:
+        target = printable(life.target, 60)
+        marks.append(Mark(life.began - end, "client", f"GET {target}", kind="open"))
     for message in shown:
         if message.opcode == "close":
             marks.append(
@@ -63,15 +63,15 @@ def _frames(life: Life, end: float, trigger: Trigger) -> list[Mark]:
     return marks
 
 
-def _end(life: Life) -> list[Mark]:
+def _end(life: Connection) -> list[Mark]:
     steps = [step for step in life.ending.account if step.what in ("fin", "rst", "timeout", "error")]
-    if life.opened is None:
-        status = life.trace.account.status
+    if life.open_since is None:
+        status = life.status
         return [
             Mark(
                 0.0,
                 "server",
-                f"HTTP {status}" if status else printable(life.trace.error, 60) or "no answer",
+                f"HTTP {status}" if status else printable(life.error, 60) or "no answer",
                 kind="end",
             )
         ]
@@ -81,22 +81,22 @@ def _end(life: Life) -> list[Mark]:
     return [Mark(step.at - life.end, step.side, step.text.partition(" ")[2], kind="end")]
 
 
-def _others(case: Case, life: Life, end: float) -> list[Mark]:
+def _others(case: Case, life: Connection, end: float) -> list[Mark]:
     marks = []
     for other in case.lives:
         if other is life:
             continue
-        if other.opened is not None and abs(other.opened - end) <= NEARBY:
-            marks.append(Mark(other.opened - end, "client", f"connection {other.conn} opens", kind="other"))
-        elif other.opened is None and 0 <= other.asked - end <= NEARBY:
-            marks.append(Mark(other.asked - end, "client", f"connection {other.conn} asks", kind="other"))
-        if other.end is not None and other.opened is not None and abs(other.end - end) <= NEARBY:
+        if other.open_since is not None and abs(other.open_since - end) <= NEARBY:
+            marks.append(Mark(other.open_since - end, "client", f"connection {other.conn} opens", kind="other"))
+        elif other.open_since is None and 0 <= other.began - end <= NEARBY:
+            marks.append(Mark(other.began - end, "client", f"connection {other.conn} asks", kind="other"))
+        if other.end is not None and other.open_since is not None and abs(other.end - end) <= NEARBY:
             marks.append(Mark(other.end - end, other.ending.by, f"connection {other.conn} ends", kind="other"))
     return sorted(marks, key=lambda mark: abs(mark.at))[:4]
 
 
 def _logs(case: Case, end: float) -> list[Mark]:
-    near = [log for log in case.collector.logs if abs(log.at - end) <= NEARBY]
+    near = [log for log in case.ledger.logs if abs(log.at - end) <= NEARBY]
     if failures := [log for log in near if _FAILURE.search(log.text[:20_000])]:
         near = failures
     marks = [Mark(log.at - end, "server", printable(last_line(log.text), 80), kind="log") for log in near]

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, judge
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import Log
 from hangup.recording.formats import Recording
+from hangup.recording.ledger import Ledger
 
 BEFORE = 1.2
 """Seconds: some servers take as long from the exception to the end (Daphne does)."""

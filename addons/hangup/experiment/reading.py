@@ -16,9 +16,10 @@ from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.ladder import selector
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.recording import loops
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import Handshake, Request
 from hangup.recording.formats import Recording
+from hangup.recording.ledger import Ledger
 from hangup.replayable.client_script import Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
 from hangup.wire.heartbeats import recognise

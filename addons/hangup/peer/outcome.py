@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from hangup.experiment.failure import manner
 from hangup.humanize import duration, plural, span
 from hangup.recording.connections import Connection
-from hangup.recording.endings import Ending
+from hangup.recording.ending_words import Ending
 from hangup.replayable.survey import Survey
 from hangup.wire import close_codes
 

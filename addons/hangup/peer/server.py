@@ -28,9 +28,10 @@ from hangup.peer.polling import Polling
 from hangup.peer.stage import Manner, Stage, ear_for
 from hangup.peer.voice import Voice
 from hangup.recorder.recorder import Recorder
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import Handshake, Note, Request, Response
 from hangup.recording.formats import Recording
+from hangup.recording.ledger import Ledger
 from hangup.recording.negotiation import compression, extensions
 from hangup.replayable.handshake_values import request_values
 from hangup.replayable.server_script import Repertoire

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from hangup.recording.connections import Ledger
 from hangup.recording.events import Event
+from hangup.recording.ledger import Ledger
 from hangup.session import Session
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from hangup import __version__
 from hangup.recorder.journal import Journal
 from hangup.recording import events
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import End, Event, Frame, Part, Side
 from hangup.recording.folder import new_path
+from hangup.recording.ledger import Ledger
 from hangup.session import Session
 
 BEHIND = 4 << 20

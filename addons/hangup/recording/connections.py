@@ -1,48 +1,56 @@
-"""Events in, sums and endings out: what is known of each connection.
+"""A connection: all that is known of it, in the one summary that there is.
 
-A :class:`Ledger` is fed events in file order, one at a time, and keeps for each connection only sums, the
-last frame of each side and the few steps that lead to its end. It takes any events in any order without
-raising.
+A :class:`Connection` is built in one pass over the events, by a :class:`~hangup.recording.ledger.Ledger`. It has sums,
+the last frame of each side and the few steps that lead to its end, whoever asks; what went over it
+(:attr:`Connection.traffic`) where the ledger was asked to look into that. The rest is worked out from these when it is
+asked for: how it ended, what became of it, how long it lasted, and what its request said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import math
+import re
+from collections.abc import Iterable
+from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from msgspec import Struct, field
 
-from hangup.humanize import printable, size, span
-from hangup.recording.dev_server import Kind, is_webpack, kind_of
-from hangup.recording.endings import Ending, Last, Step, ended_at, judge
-from hangup.recording.events import (
-    End,
-    Event,
-    FilterEvent,
-    Frame,
-    Handshake,
-    Log,
-    Note,
-    Part,
-    Raw,
-    Side,
-    Stop,
+from hangup.humanize import clip, span
+from hangup.messages.shapes import Shapes
+from hangup.recording.dev_server import Kind
+from hangup.recording.ending_words import Ending, ending_of
+from hangup.recording.endings import FAILED, SETTLED, Course, Fate, Last, Step, course
+from hangup.recording.events import Frame, Side
+from hangup.recording.traffic import MessageSummary, Traffic
+
+Manner = Literal["close", "abrupt", "refused"]
+"""With a close frame, without one (FIN, RST, time-out), or a handshake that was not answered by 101."""
+
+FOREVER = 1e9
+"""Seconds; a longer time is a broken clock's."""
+
+_VOLATILE = re.compile(r".*\d.*|[A-Za-z0-9_-]{20,}")
+_VERSION = re.compile(r"v\d{1,2}|\d{1,2}(?:\.\d+)?|socket\.io|ws\d?|mqtt\d?", re.I)
+_NO_SERVER = re.compile(
+    r"refused|no such host|no answer in time|unreachable|does not speak TLS|could not be reached|certificate", re.I
 )
 
-STEPS_KEPT = 24
-"""How many steps of an ending are kept; what matters is among the first."""
 
-PROBLEMS_KEPT = 32
-TEXT_KEPT = 2048
-
-_DATA = ("text", "binary", "continuation")
+def route_of(target: str) -> str:
+    """The path of a target with its volatile parts (``/ws/client-7`` is ``/ws/{}``)."""
+    path = target.partition("?")[0]
+    parts = [
+        "{}" if _VOLATILE.fullmatch(part) and not _VERSION.fullmatch(part) else part for part in path.split("/")[:12]
+    ]
+    return "/".join(parts)
 
 
 def _sides() -> dict[Side, int]:
     return {"client": 0, "server": 0}
 
 
-class Connection(Struct, kw_only=True):
+class Connection(Struct, kw_only=True, eq=False):
     """One connection, as far as it was seen. Times are in seconds from the recording's start.
 
     ``client`` and ``server`` are addresses, ``path`` the target without its query. ``status`` is the HTTP
@@ -79,7 +87,7 @@ class Connection(Struct, kw_only=True):
     bytes: dict[Side, int] = field(default_factory=_sides)
     pings: dict[Side, int] = field(default_factory=_sides)
     pongs: dict[Side, int] = field(default_factory=_sides)
-    last: dict[Side, Last] = {}
+    last: dict[Side, Last | Frame] = {}
     problems: dict[str, int] = {}
     half: dict[Side, str] = {}
     """Of a side that ended within a frame: the frame in words."""
@@ -92,6 +100,21 @@ class Connection(Struct, kw_only=True):
     untold: str = ""
     """Of an import that does not tell who ended it: all that is known of its ending."""
     steps: list[Step] = []
+    looked_into: Traffic | None = None
+    successor: int | None = None
+    """The number of what its client opened next, once that was found out (:func:`hangup.recording.loops.follow`)."""
+    predecessor: int | None = None
+    reopened: float | None = None
+    """When its client asked for that one."""
+    read: tuple[Any, Course] | None = None
+    """The course, and from what it was read."""
+    context: Fate | None = None
+    """What the other connections make of its fate, where that is another than by itself."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Connection):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name != "read")
 
     @property
     def refused(self) -> bool:
@@ -99,20 +122,173 @@ class Connection(Struct, kw_only=True):
         return self.answered is not None and self.opened is None
 
     @property
+    def traffic(self) -> Traffic:
+        """What went over it; nothing where nobody looked into that."""
+        if self.looked_into is None:
+            self.looked_into = Traffic(Shapes())
+        return self.looked_into
+
+    # How it ended.
+
+    @property
+    def course(self) -> Course:
+        """Its steps, read by the theory of endings."""
+        state = len(self.steps), self.frames["client"], self.frames["server"], self.answered, self.opened
+        if self.read is None or self.read[0] != state:
+            self.read = state, course(self)
+        return self.read[1]
+
+    @property
     def ending(self) -> Ending:
         """Who ended it and how, as far as is known."""
-        return judge(self)
+        return ending_of(self, self.course)
 
     @property
     def ended(self) -> float | None:
         """When it was over, or the handshake refused; None while it is open."""
-        return ended_at(self)
+        return self.course.over
+
+    @property
+    def end(self) -> float | None:
+        """When it began to end (seconds): the first step, which may be a half-close. None while there is none."""
+        read = self.course
+        at = read.over if read.first is None else read.first.at
+        return at if at is not None and math.isfinite(at) else None
 
     @property
     def lifetime(self) -> float | None:
         """Seconds from opening to the end; None while it is open, or when it never was."""
         ended = self.ended
         return None if ended is None or self.opened is None else span(self.opened, ended)
+
+    @property
+    def fate(self) -> Fate:
+        """What became of it, by itself and by what its client did next."""
+        if self.context is not None:
+            return self.context
+        fate = self._fate()
+        # Whoever comes again at once had not done what they came for.
+        return "dropped" if fate in ("left", "finished") and self.successor is not None else fate
+
+    def _fate(self) -> Fate:
+        read = self.course
+        if read.state == "refused":
+            return self._refusal()
+        first = read.first
+        if first is None or read.state == "half-closed":
+            return "open"
+        if first.by:
+            return "stopped" if first.by == "proxy" else "filtered"
+        if first.side == "server":
+            mild = first.what == "close" and first.code in (None, 1000) and not first.reason
+            return "finished" if mild and self.lasted >= SETTLED else "dropped"
+        odd = first.what == "close" and first.code not in (None, 1000, 1001)
+        balked = self.lasted < SETTLED and any("subprotocol" in c or "extension" in c for c in self.checks)
+        return "dropped" if odd or balked else "left"
+
+    def _refusal(self) -> Fate:
+        ending = self.ending
+        if ending.by == "proxy":
+            return "filtered"
+        left = next((step for step in self.steps if step.what in ("fin", "rst", "close")), None)
+        if ending.by == "client" or (self.status is None and left is not None and left.side == "client"):
+            return "abandoned"
+        return "unreachable" if self.status is None and _NO_SERVER.search(self.error) else "refused"
+
+    @property
+    def failed(self) -> bool:
+        """Whether that was a failure. A client that gives up waiting for the answer and comes again failed, too."""
+        fate = self.fate
+        return fate in FAILED or (fate == "abandoned" and self.successor is not None)
+
+    @property
+    def manner(self) -> Manner | None:
+        """How it ended; None while it is open, and when hangup ended it."""
+        if self.refused:
+            return "refused"
+        read = self.course
+        if read.first is None or read.first.by or read.over is None:
+            return None
+        return "close" if read.first.what == "close" else "abrupt"
+
+    @property
+    def code(self) -> int | None:
+        """The close code, or the status that refused the handshake."""
+        return self.status if self.refused else self.ending.code
+
+    @property
+    def reason(self) -> str:
+        """The reason in the first close frame."""
+        return self.ending.reason or ""
+
+    # Times, in seconds.
+
+    @property
+    def began(self) -> float:
+        """When its client asked for it."""
+        return self.first_seen if self.asked is None else self.asked
+
+    @property
+    def open_since(self) -> float | None:
+        """When it was opened; where the handshake is missing from the file, when it was first seen."""
+        if self.opened is None and self.answered is None and (any(self.frames.values()) or self.steps):
+            return self.first_seen
+        return self.opened
+
+    @property
+    def waited(self) -> float:
+        """For how long its client waited for the answer to the handshake."""
+        return 0.0 if self.answered is None or self.asked is None else span(self.asked, self.answered)
+
+    @property
+    def lasted(self) -> float:
+        """From opening to where it began to end, or to the last event while it is open."""
+        opened = self.open_since
+        if opened is None:
+            return 0.0
+        end = self.end
+        return clip((self.last_seen if end is None else end) - opened, 0.0, FOREVER)
+
+    @property
+    def gap(self) -> float | None:
+        """From the end to the client's next request."""
+        end = self.end
+        if self.reopened is None or end is None:
+            return None
+        return clip(self.reopened - end, -60.0, FOREVER)
+
+    def since(self, at: float | None) -> float:
+        """From a moment to where it began to end; infinite when there was no such moment."""
+        end = self.end
+        if at is None or end is None:
+            return math.inf
+        return clip(end - at, 0.0, FOREVER)
+
+    # What its request and its messages said.
+
+    @property
+    def route(self) -> str:
+        """Its path without what is another each time."""
+        return route_of(self.target)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters."""
+        try:
+            return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True, max_num_fields=100))
+        except ValueError:
+            return {}
+
+    def header(self, name: str, *, response: bool = False) -> str:
+        """A header of the request, or of the response; empty when it is not there."""
+        message = self.traffic.response if response else self.traffic.request
+        if message is None:
+            return ""
+        return next((value for key, value in message.headers if key.lower() == name), "")
+
+    def last_message(self, side: Side) -> MessageSummary | None:
+        """The side's last message before the end."""
+        return self.traffic.halves[side].last
 
     def summary(self) -> dict[str, Any]:
         """For JSON."""
@@ -127,6 +303,8 @@ class Connection(Struct, kw_only=True):
             "subprotocol": self.subprotocol,
             "opened": self.opened,
             "lifetime": self.lifetime,
+            "fate": self.fate,
+            "failed": self.failed,
             "frames": self.frames,
             "bytes": self.bytes,
             "pings": self.pings,
@@ -140,224 +318,11 @@ class Connection(Struct, kw_only=True):
         }
 
 
-class Ledger:
-    """The account of a recording: ``connections`` by number, and what concerns the whole.
-
-    Memory grows with the number of connections, never with that of events.
-    """
-
-    def __init__(self) -> None:
-        self.connections: dict[int, Connection] = {}
-        self.last_at = 0.0
-        """The time of the latest event, in seconds."""
-        self.events = 0
-        self.lost = 0
-        self.http = 0
-        self.stopped = False
-        self._feed: dict[type[Event], Callable[[Any], None]] = {
-            Handshake: self._handshake,
-            Frame: self._frame,
-            Part: self._seen,
-            Log: self._seen,
-            Raw: self._raw,
-            FilterEvent: self._filter,
-            End: self._end,
-            Note: self._note,
-            Stop: self._stop,
-        }
-
-    def feed(self, event: Event) -> None:
-        """Takes the next event."""
-        self.events += 1
-        if event.at > self.last_at:
-            self.last_at = event.at
-        feed = self._feed.get(type(event))
-        if feed is not None:
-            feed(event)
-
-    def tally(
-        self,
-        conn: int,
-        side: Side,
-        frames: int,
-        bytes: int,
-        last_n: int,
-        last_at: float,
-        last_opcode: str,
-    ) -> None:
-        """Sets the sums of what ``side`` sent so far, for who does not feed every data frame.
-
-        Such a feeder feeds everything else, and calls this for both sides before each CLOSE frame and each
-        ``end`` event: then the account is the same as if all had been fed. All numbers are totals, control
-        frames included.
-        """
-        connection = self.connections.get(conn)
-        if connection is None or side not in connection.frames:
-            return
-        connection.frames[side] = frames
-        connection.bytes[side] = bytes
-        if frames:
-            connection.last[side] = Last(last_n, last_at, last_opcode)
-            connection.last_seen = max(connection.last_seen, last_at)
-
-    def _connection(self, event: Event) -> Connection | None:
-        if not event.conn:
-            return None
-        connection = self.connections.get(event.conn)
-        if connection is None:
-            connection = Connection(conn=event.conn, first_seen=event.at)
-            self.connections[event.conn] = connection
-        connection.last_seen = event.at
-        return connection
-
-    def _handshake(self, event: Handshake) -> None:
-        connection = self._connection(event)
-        if connection is None:
-            return
-        target = event.request.target[:TEXT_KEPT]
-        response = event.response
-        connection.client = event.client[:TEXT_KEPT]
-        connection.server = event.server[:TEXT_KEPT]
-        connection.target = target
-        connection.path = target.partition("?")[0]
-        connection.kind = kind_of(event.original or event.request)
-        connection.origin = _header((event.original or event.request).headers, "origin")
-        connection.asked = span(event.waited, event.at)
-        connection.answered = event.at
-        connection.answered_by = event.by[:TEXT_KEPT]
-        connection.error = event.error[:TEXT_KEPT]
-        connection.checks = tuple(problem[:TEXT_KEPT] for problem in event.problems[:PROBLEMS_KEPT])
-        if response is not None:
-            connection.status = response.status
-            connection.phrase = response.reason[:TEXT_KEPT]
-            if 300 <= response.status < 400:
-                connection.location = _header(response.headers, "location") or ""
-            connection.subprotocol = _header(response.headers, "sec-websocket-protocol")
-        given = event.returned or response  # what the client saw
-        connection.opened = event.at if given is not None and given.status == 101 else None
-
-    def _frame(self, event: Frame) -> None:
-        connection = self._connection(event)
-        side = event.side
-        if connection is None or side not in connection.frames:
-            return
-        opcode = event.opcode
-        connection.frames[side] += 1
-        connection.bytes[side] += event.size
-        connection.last[side] = Last(event.n, event.at, opcode)
-        if event.problems:
-            self._problems(connection, event.problems)
-        if opcode in _DATA:
-            if event.n == 1 and side == "server" and is_webpack(connection.path, event):
-                connection.kind = "hmr"
-            return
-        if opcode == "ping":
-            connection.pings[side] += 1
-        elif opcode == "pong":
-            connection.pongs[side] += 1
-        elif opcode == "close":
-            code = event.code
-            payload = event.payload
-            reason = event.reason
-            if code is None and len(payload) >= 2:
-                code = int.from_bytes(payload[:2], "big")
-                reason = payload[2:].decode(errors="replace")
-            step = self._step(connection, event, side, "close")
-            step.code, step.reason, step.n = code, (reason or "")[:TEXT_KEPT], event.n
-
-    def _seen(self, event: Event) -> None:
-        self._connection(event)
-
-    def _raw(self, event: Raw) -> None:
-        connection = self._connection(event)
-        side = event.side
-        if connection is None or side not in connection.frames:
-            return
-        self._problems(connection, event.problems)
-        if "half-frame" in event.problems:
-            announced = f" of {size(event.length)}" if event.length is not None else ""
-            kind = f"{event.opcode} " if event.opcode else ""
-            connection.half[side] = f"a {printable(kind, 20)}frame{announced}"
-            self._step(connection, event, side, "half-frame")
-        elif side not in connection.junk:
-            connection.junk[side] = printable(event.payload[:60].decode(errors="replace"), 60)
-            self._step(connection, event, side, "not-a-frame")
-
-    def _filter(self, event: FilterEvent) -> None:
-        connection = self._connection(event)
-        side = event.side
-        if connection is None:
-            return
-        connection.actions += 1
-        name = event.filter[:TEXT_KEPT]
-        if event.n is not None and event.action in ("drop", "replace"):
-            for step in connection.steps:
-                if step.what == "close" and step.side == side and step.n == event.n:
-                    verb = "kept back" if event.action == "drop" else "changed"
-                    step.note = f"{verb} by the filter `{name}`"
-            return
-        code = _close_in(event.wire)
-        if event.action != "close" and code is None:
-            return
-        step = self._step(connection, event, side or "server", "close")
-        step.by = name or "proxy"
-        if code is not None:
-            step.code, step.reason = code
-        step.note = event.note[:TEXT_KEPT]
-
-    def _end(self, event: End) -> None:
-        connection = self._connection(event)
-        if connection is None or event.side not in connection.frames:
-            return
-        step = self._step(connection, event, event.side, event.how)
-        step.by = event.by[:TEXT_KEPT]
-        step.note = event.note[:TEXT_KEPT]
-
-    def _note(self, event: Note) -> None:
-        connection = self._connection(event)
-        if connection is not None and event.ending:
-            connection.untold = printable(event.text, TEXT_KEPT)
-        if event.lost <= 0:
-            return
-        self.lost += event.lost
-        for connection in self.connections.values():
-            if event.conn in (0, connection.conn) and (event.conn or connection.ended is None):
-                connection.lost += event.lost
-
-    def _stop(self, event: Stop) -> None:
-        self.stopped = True
-        self.http = event.http
-        self._connection(event)
-        for connection in self.connections.values():
-            connection.stopped = True
-
-    def _step(self, connection: Connection, event: Event, side: Side, what: Any) -> Step:
-        other: Side = "server" if side == "client" else "client"
-        after = connection.last.get(other)
-        step = Step(at=event.at, side=side, what=what, after=after, before=connection.frames[other])
-        if len(connection.steps) < STEPS_KEPT:
-            connection.steps.append(step)
-        return step
-
-    def _problems(self, connection: Connection, problems: tuple[str, ...]) -> None:
-        known = connection.problems
-        for problem in problems:
-            if problem in known or len(known) < PROBLEMS_KEPT:
-                known[problem] = known.get(problem, 0) + 1
-
-
-def _header(headers: list[tuple[str, str]], name: str) -> str | None:
-    return next((value[:TEXT_KEPT] for key, value in headers if key.lower() == name), None)
-
-
-def _close_in(wire: bytes | None) -> tuple[int | None, str] | None:
-    """Code and reason of the close frame that a filter's bytes begin with, or None."""
-    if not wire or len(wire) < 2 or wire[0] & 15 != 8:
-        return None
-    masked, length = wire[1] & 0x80, wire[1] & 0x7F
-    payload = wire[2 + (4 if masked else 0) :][:length]
-    if masked:
-        payload = bytes(byte ^ wire[2 + i % 4] for i, byte in enumerate(payload) if len(wire) >= 6)
-    if len(payload) < 2:
-        return None, ""
-    return int.from_bytes(payload[:2], "big"), payload[2:].decode(errors="replace")
+def numbered(connections: Iterable[Connection]) -> str:
+    """``connection 3``, ``connections 1, 2 and 5``, ``12 connections``."""
+    numbers = [connection.conn for connection in connections]
+    if len(numbers) == 1:
+        return f"connection {numbers[0]}"
+    if len(numbers) <= 4:
+        return f"connections {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+    return f"{len(numbers)} connections"

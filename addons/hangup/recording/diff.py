@@ -15,10 +15,11 @@ from typing import Any, Literal
 from msgspec import Struct, field, to_builtins
 
 from hangup.recording.assembling import Message, Messages
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.diff_handshake import HeaderDifference, compare_handshakes
 from hangup.recording.diff_values import ValueDifference, compare, normal
 from hangup.recording.events import AnyEvent, Handshake, Side, payload_fields
+from hangup.recording.ledger import Ledger
 from hangup.recording.message_kinds import skeleton
 
 KEPT_MESSAGES = 100_000

@@ -1,37 +1,99 @@
-"""How a connection ended: the steps in their order, who took the first, and one sentence that says so.
+"""How a connection ended: the steps in their order, who took the first, and what that makes of the connection.
 
-The side whose CLOSE, FIN or RST is the first in the recording ended the connection. What follows is an answer
-(the second CLOSE), a consequence (the FIN after it), or coincidence (two CLOSEs that crossed on the way).
+The state theory, in the manner of h11's. A *leg* is the TCP connection of one side; it is
+
+=============  ====================================================  ================================================
+state          entered from ``open`` by                              left by
+=============  ====================================================  ================================================
+open
+half-closed    its FIN, and the other side sends more than a CLOSE   the other side's end, or its own: to ``fin``
+fin            its FIN, and the other side sends no more, or a CLOSE,
+               or its host answers what is sent with a RST:
+               nobody reads there
+rst            its RST
+timeout        its silence: TCP gave up
+error          any other error of its socket
+ours           hangup, or one of its filters, ends it
+=============  ====================================================  ================================================
+
+and the *connection*, of which both legs are, is
+
+=============  ======================================================================================================
+refused        the handshake was not answered with 101
+open           neither leg has ended and nobody has sent a CLOSE
+half-closed    one leg is half-closed and the other is open: the other side may go on for as long as it likes
+over           anything else: since the first CLOSE, RST, timeout or error; since a FIN that was no half-close; after a
+               half-close, since the other side's end
+=============  ======================================================================================================
+
+The side whose CLOSE, FIN or RST is the first in the recording ended the connection, also where that was a half-close.
+What follows is an answer (the second CLOSE), a consequence (the FIN after it, the RST that answers what a client sent
+into a closed socket), or coincidence (two CLOSEs that crossed on the way). Everything that asks whether a connection is
+over, since when, by whom, how, and whether that was a failure asks here.
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from hangup.humanize import duration, plural, printable
+from hangup.humanize import printable
 from hangup.recording.events import Side
 from hangup.wire import close_codes
-
-if TYPE_CHECKING:
-    from hangup.recording.connections import Connection
 
 By = Literal["client", "server", "proxy", "unknown"]
 EndingHow = Literal["close", "fin", "rst", "timeout", "none"]
 What = Literal["close", "fin", "rst", "timeout", "error", "open", "half-frame", "not-a-frame"]
+State = Literal["refused", "open", "half-closed", "over"]
+Leg = Literal["open", "half-closed", "fin", "rst", "timeout", "error", "ours"]
+
+Fate = Literal[
+    "open", "stopped", "filtered", "dropped", "refused", "unreachable", "abandoned", "left", "finished"
+]
+"""What became of a connection: it is ``open``; hangup ended it (``stopped``) or a filter (``filtered``); it was
+``dropped``; its handshake was ``refused``, its backend ``unreachable``, or its client gave up waiting for the answer
+(``abandoned``); its client ``left`` in order, or its server had ``finished``."""
+
+FAILED: frozenset[Fate] = frozenset(("dropped", "refused", "unreachable"))
+"""The fates that are failures by themselves."""
+
+UNHEARD = 2
+REFUSAL = 1.0
+"""The host of a side that has closed, and not only half-closed, answers the first data with a RST: after so many frames
+at the most, or within so many seconds of the FIN."""
 
 CROSSING = 0.1
 """Seconds within which a CLOSE that differs from the other side's is taken for no answer to it."""
 
-_ENDS: dict[What, EndingHow] = {
+SETTLED = 2.0
+"""Seconds after which an open connection counts as a success: what a server closes in order before that was of no use
+to anybody."""
+
+ENDS: dict[What, EndingHow] = {
     "close": "close",
     "fin": "fin",
     "rst": "rst",
     "timeout": "timeout",
     "error": "rst",
 }
+"""The steps that end a connection."""
+
+_GONE = frozenset(("rst", "timeout", "error"))
+
+
+def in_words(code: int | None) -> str:
+    """A close code with its name."""
+    if code is None:
+        return "without a code"
+    name = close_codes.name(code)
+    return f"{code} ({name.lower()})" if name else str(code)
+
+
+def quoted(reason: str) -> str:
+    """A close reason, as it goes on after the code; nothing where there is none."""
+    return f' and the reason "{printable(reason, 123)}"' if reason else ""
 
 
 class Last(Struct, frozen=True):
@@ -67,7 +129,7 @@ class Step(Struct, omit_defaults=True):
         who = self.side
         match self.what:
             case "close":
-                text = f"{who} CLOSE {_code(self.code)}{_reason(self.reason)}"
+                text = f"{who} CLOSE {in_words(self.code)}{quoted(self.reason)}"
             case "half-frame":
                 text = f"{who} left a frame half sent"
             case "not-a-frame":
@@ -85,255 +147,99 @@ class Step(Struct, omit_defaults=True):
         return f"{text} ({printable(self.note, 120)})" if self.note else text
 
 
-class Ending(Struct):
-    """Who ended a connection and how.
+class Known(Protocol):
+    """What the theory needs to know of a connection; a :class:`~hangup.recording.connections.Connection` has it."""
 
-    ``by`` is ``proxy`` only for what hangup did itself, by a ``filter`` if that is named. ``at`` is the time
-    of the first step in seconds, None while there is none; ``account`` are all steps. ``crossed`` says that
-    both sides sent a CLOSE without knowing of the other's, ``half_closed`` that the other side went on
-    sending after a FIN.
+    @property
+    def steps(self) -> list[Step]: ...
+    @property
+    def frames(self) -> dict[Side, int]: ...
+    @property
+    def answered(self) -> float | None: ...
+    @property
+    def opened(self) -> float | None: ...
+
+
+class Course(Struct, frozen=True):
+    """The steps of a connection, read by the theory.
+
+    ``first`` is the step that ended it, None while there is none, and ``over`` the time (seconds) since when it is
+    over. ``more`` is how many frames but CLOSEs the other side sent after the first step. ``answer`` is the other
+    side's CLOSE, and ``end`` what ended it altogether: mostly the other side's first step after that. ``broke`` is the
+    RST, timeout or error of the leg that had sent a FIN: what the other side sent after it reached nobody.
     """
 
-    by: By
-    how: EndingHow
-    code: int | None = None
-    reason: str | None = None
-    sentence: str = ""
-    at: float | None = None
-    filter: str = ""
-    crossed: bool = False
-    half_closed: bool = False
-    account: list[Step] = []
+    state: State
+    first: Step | None = None
+    over: float | None = None
+    more: int = 0
+    answer: Step | None = None
+    end: Step | None = None
+    broke: Step | None = None
 
-    def summary(self) -> dict[str, object]:
-        """For JSON."""
-        account = [
-            {"at": s.at, "side": s.side, "what": s.what, "by": s.by, "n": s.n, "text": s.text} for s in self.account
-        ]
-        return {
-            "by": self.by,
-            "how": self.how,
-            "code": self.code,
-            "reason": self.reason,
-            "sentence": self.sentence,
-            "at": self.at,
-            "filter": self.filter or None,
-            "crossed": self.crossed,
-            "half_closed": self.half_closed,
-            "account": account,
-        }
+    @property
+    def half_closed(self) -> bool:
+        """Whether the first step was a half-close, after which the other side went on."""
+        return self.first is not None and self.first.what == "fin" and self.more > 0 and self.broke is None
+
+    @property
+    def crossed(self) -> bool:
+        """Whether both sides sent a CLOSE without knowing of the other's."""
+        first, answer = self.first, self.answer
+        if first is None or answer is None or first.what != "close":
+            return False
+        differs = answer.code != first.code or (bool(answer.reason) and answer.reason != first.reason)
+        # RFC 6455 5.5.1: an answer typically echoes the code; an empty close has none to echo.
+        if first.code is None and answer.code in (None, 1000, 1005):
+            differs = False
+        return differs and not answer.by and answer.at - first.at < CROSSING
 
 
-def judge(connection: Connection) -> Ending:
-    """The ending of a connection, from its steps so far."""
-    if connection.refused:
-        return _refused(connection)
+def course(connection: Known) -> Course:
+    """Reads a connection's steps so far."""
+    if connection.answered is not None and connection.opened is None:
+        return Course("refused", over=connection.answered)
     steps = connection.steps
-    at = next((i for i, step in enumerate(steps) if step.what in _ENDS), None)
+    at = next((i for i, step in enumerate(steps) if step.what in ENDS), None)
     if at is None:
-        return Ending("unknown", "none", sentence=_still_open(connection), account=steps)
-    step, later = steps[at], steps[at + 1 :]
-    by: By = step.side if not step.by else "proxy"
-    answer = next((s for s in later if s.what == "close" and s.side != step.side), None)
-    crossed = step.what == "close" and answer is not None and _crossed(step, answer)
-    more = _went_on(connection, step, later)
-    half = step.what == "fin" and more > 0
-    ending = Ending(
-        by,
-        _ENDS[step.what],
-        code=step.code,
-        reason=step.reason if step.what == "close" else None,
-        at=step.at,
-        filter="" if step.by == "proxy" else step.by,
-        crossed=crossed,
-        half_closed=half,
-        account=steps,
-    )
-    parts = [_first(step), _frame_cut(connection, step), _latency(connection, step)]
-    if step.what == "close":
-        parts.append(_answered(step, answer, crossed, later))
-    elif step.what == "fin":
-        parts.append(_afterwards(step, answer, more, later))
-    if step.what != "close" and (junk := connection.junk.get(step.side)) is not None:
-        parts.append(f"; it had sent bytes that are no WebSocket frame: `{junk}`")
-    if connection.checks and not any(connection.frames.values()):
-        parts.append(f"; the handshake had failed checks ({printable(', '.join(connection.checks), 160)})")
-    ending.sentence = "".join(parts) + _losses(connection)
-    return ending
+        return Course("open")
+    first, later = steps[at], steps[at + 1 :]
+    ends = [step for step in later if step.what in ENDS]
+    answer = next((step for step in ends if step.what == "close" and step.side != first.side), None)
+    end = next((step for step in ends if step.side != first.side), None)
+    more = _went_on(connection, first, later)
+    state: State = "over"
+    over: float | None = first.at
+    broke = None
+    if first.what == "fin" and more:
+        own = next((step for step in ends if step.side == first.side and step.what in _GONE), None)
+        if own is not None and (end is None or own.at <= end.at or end.by):
+            if more <= UNHEARD or own.at - first.at <= REFUSAL:
+                broke = own
+            else:  # so much, for so long: somebody had read it
+                over, end = own.at, own
+        elif end is None:
+            state, over = "half-closed", None
+        else:
+            over = end.at
+    return Course(state, first, over, more, answer, end, broke)
 
 
-def ended_at(connection: Connection) -> float | None:
-    """When it was over, in seconds: at the first step, or after a half-close at the other side's first."""
-    if connection.refused:
-        return connection.answered
-    steps = [step for step in connection.steps if step.what in _ENDS]
-    if not steps:
-        return None
-    if steps[0].what == "fin" and _went_on(connection, steps[0], steps[1:]):
-        return next((step.at for step in steps[1:] if step.side != steps[0].side), None)
-    return steps[0].at
+def leg(connection: Known, side: Side) -> Leg:
+    """The state of a side's leg."""
+    read = course(connection)
+    step = next((s for s in connection.steps if s.side == side and s.what in ENDS and s.what != "close"), None)
+    if step is None:
+        return "open"
+    if step.by:
+        return "ours"
+    if step.what != "fin":
+        return step.what  # type: ignore[return-value]
+    return "half-closed" if step is read.first and read.half_closed else "fin"
 
 
-def _went_on(connection: Connection, step: Step, later: list[Step]) -> int:
+def _went_on(connection: Known, step: Step, later: Sequence[Step]) -> int:
     """How many frames but closes the other side sent after ``step``."""
     other: Side = "server" if step.side == "client" else "client"
     closes = sum(s.what == "close" and s.side == other and not s.by for s in later)
     return max(connection.frames[other] - step.before - closes, 0)
-
-
-def _refused(connection: Connection) -> Ending:
-    by: By = "server"
-    who = "the server"
-    if connection.answered_by == "client" or connection.error.startswith("the client "):
-        by, who = "client", "the client"
-    elif connection.answered_by:
-        by, who = "proxy", _who("proxy", connection.answered_by)
-    status = connection.status
-    if status is not None:
-        phrase = connection.phrase or _phrase(status)
-        to = f", to {printable(connection.location, 200)}" if connection.location else ""
-        words = f" ({printable(phrase, 80)}{to})" if phrase or to else ""
-        verb = "answered" if status < 400 else "refused"
-        sentence = f"{who} {verb} the handshake with HTTP {status}{words}"
-        if status < 400:
-            sentence += " instead of 101"
-    else:
-        error = printable(connection.error, 300) or "no answer"
-        # A whole sentence says itself what happened; all else completes this one.
-        whole = error.startswith(("the ", "hangup "))
-        sentence = error if whole else f"the backend could not be reached: {error}"
-    return Ending(
-        by,
-        "none",
-        sentence=sentence + _losses(connection),
-        at=connection.answered,
-        filter=connection.answered_by if by == "proxy" and connection.answered_by != "proxy" else "",
-        account=connection.steps,
-    )
-
-
-def _still_open(connection: Connection) -> str:
-    if connection.untold:
-        return connection.untold + _losses(connection)
-    if connection.stopped:
-        return "still open when the recording ended" + _losses(connection)
-    return "still open where the recording breaks off (it has no end: hangup was killed, or is still running)" + (
-        _losses(connection)
-    )
-
-
-def _losses(connection: Connection) -> str:
-    if not connection.lost:
-        return ""
-    return f"; {plural(connection.lost, 'event')} could not be recorded meanwhile: this may not be all"
-
-
-def _first(step: Step) -> str:
-    who = _who(step.side, step.by)
-    peer = step.side == "server"
-    match step.what:
-        case "close":
-            if step.code is not None:
-                text = f"{who} ended it with close code {_code(step.code)}{_reason(step.reason)}"
-            else:
-                sees = "a browser shows 1005" if peer else "the server sees 1005"
-                text = f"{who} ended it with a close frame that carries no code ({sees})"
-            return f"{text}, {printable(step.note, 120)}" if step.note else text
-        case "fin":
-            how = "with a bare FIN and no close frame"
-        case "rst":
-            how = "with a RST (connection reset) and no close frame"
-        case "timeout":
-            how = "as it no longer answered (timeout), with no close frame"
-        case _:
-            how = "as its connection broke, with no close frame"
-    sees = "both sides see 1006" if step.by == "proxy" else "a browser shows 1006" if peer else "the server sees 1006"
-    note = f" ({printable(step.note, 120)})" if step.note else ""
-    return f"{who} ended it{note}, {how} ({sees})"
-
-
-def _frame_cut(connection: Connection, step: Step) -> str:
-    half = connection.half.get(step.side)
-    return f", in the middle of {half}" if half is not None and step.what != "close" else ""
-
-
-def _latency(connection: Connection, step: Step) -> str:
-    other = "server" if step.side == "client" else "client"
-    if step.after is not None:
-        return f", {duration(step.at - step.after.at)} after {other} frame {step.after.n}"
-    if connection.opened is None:
-        return f", before any frame of the {other}"
-    return f", {duration(step.at - connection.opened)} after opening and before any frame of the {other}"
-
-
-def _answered(step: Step, answer: Step | None, crossed: bool, later: list[Step]) -> str:
-    other = "server" if step.side == "client" else "client"
-    if answer is not None:
-        gap = duration(answer.at - step.at)
-        if crossed:
-            own = f"{_code(answer.code)}{_reason(answer.reason)}"
-            return f"; the {other} closed at the same time, with {own}, {gap} later: the two crossed"
-        if answer.code == step.code or (step.code is None and answer.code in (1000, 1005)):
-            return f", which the {other} answered {gap} later"
-        return f", which the {other} answered {gap} later with {_code(answer.code)}{_reason(answer.reason)}"
-    for s in later:
-        if s.side != step.side and s.what in _ENDS and not s.by:
-            gap = duration(s.at - step.at)
-            return f"; the {other} did not answer the close, but {_END_WORDS[s.what]} {gap} later"
-    if any(s.side == step.side and s.what in _ENDS for s in later):
-        return f"; the {other} had not answered the close"
-    return ""
-
-
-_END_WORDS = {
-    "fin": "ended with a FIN",
-    "rst": "reset the connection",
-    "timeout": "timed out",
-    "error": "broke the connection",
-}
-
-
-def _afterwards(step: Step, answer: Step | None, more: int, later: list[Step]) -> str:
-    other = "server" if step.side == "client" else "client"
-    end = next((s for s in later if s.side != step.side and s.what in _ENDS), None)
-    if more:
-        text = f"; that was a half-close: the {other} went on and sent {plural(more, 'more frame')}"
-        if end is None:
-            return f"{text}, and had not ended yet"
-        how = f"closed with {_code(end.code)}" if end.what == "close" else _END_WORDS[end.what]
-        return f"{text}, and {how} {duration(end.at - step.at)} later"
-    if answer is not None and not answer.by:
-        return f"; the {other} then sent close {_code(answer.code)}{_reason(answer.reason)}"
-    return ""
-
-
-def _crossed(step: Step, answer: Step) -> bool:
-    differs = answer.code != step.code or (bool(answer.reason) and answer.reason != step.reason)
-    # RFC 6455 5.5.1: an answer typically echoes the code; an empty close has none to echo.
-    if step.code is None and answer.code in (None, 1000, 1005):
-        differs = False
-    return differs and not answer.by and answer.at - step.at < CROSSING
-
-
-def _who(side: str, by: str) -> str:
-    if not by:
-        return f"the {side}"
-    return "hangup itself" if by == "proxy" else f"the filter `{printable(by, 120)}`"
-
-
-def _code(code: int | None) -> str:
-    if code is None:
-        return "without a code"
-    name = close_codes.name(code)
-    return f"{code} ({name.lower()})" if name else str(code)
-
-
-def _reason(reason: str) -> str:
-    return f' and the reason "{printable(reason, 123)}"' if reason else ""
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

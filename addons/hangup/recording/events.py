@@ -90,7 +90,7 @@ class Handshake(Event, tag="handshake", kw_only=True, gc=True):
     returned: Response | None = None
 
 
-class Frame(Event, tag="frame", kw_only=True):
+class Frame(Event, tag="frame", kw_only=True, gc=False):
     """One frame as it was on the wire, unmasked and, in ``message``, inflated.
 
     ``text`` holds the payload when it is plain UTF-8 text, else ``base64``; neither stands there for an empty
@@ -255,6 +255,11 @@ def encode(event: Event | Header) -> bytes:
 def decode(line: bytes | str) -> AnyEvent:
     """The event of one line; raises ``msgspec.MsgspecError`` for anything else."""
     return _decoder.decode(line)
+
+
+def decode_lines(lines: bytes) -> list[AnyEvent]:
+    """The events of many lines at once; raises ``msgspec.MsgspecError`` where one of them is anything else."""
+    return _decoder.decode_lines(lines)
 
 
 def decode_header(line: bytes | str) -> Header:

@@ -24,6 +24,10 @@ from hangup.recording.folder import continuation
 LINE_LIMIT = 512 << 20
 """Lines longer than this (bytes) are skipped. The recorder's own are far shorter."""
 
+BATCH = 1 << 16
+BATCH_LINES = 2048
+"""So many bytes are decoded together, or so many events of another format given."""
+
 HEADER_LIMIT = 16 << 20
 """A first line longer than this (bytes) is not a header."""
 
@@ -70,6 +74,67 @@ class Reader:
     def __iter__(self) -> Iterator[AnyEvent]:
         return self._events(None)
 
+    def batches(self) -> Iterator[list[AnyEvent]]:
+        """The same events as by iterating, many at a time: decoded together, which takes half as long."""
+        if self._version != events.FORMAT:
+            yield from ([event] for event in self)
+            return
+        try:
+            with self._opened() as file:
+                left = b""
+                while block := file.read(BATCH):
+                    end = block.rfind(b"\n") + 1
+                    if end:
+                        yield self._decoded(left + block[:end])
+                        left = block[end:]
+                    else:
+                        left += block
+                        if len(left) > LINE_LIMIT:
+                            left = self._past_the_line(file)
+                if left:
+                    yield self._decoded(left)
+        except OSError as error:
+            raise RecordingError(f"cannot read {self.name}: {error.strerror or error}") from None
+
+    def _past_the_line(self, file: BinaryIO) -> bytes:
+        """What follows a line that is too long."""
+        self._line += 1
+        self._skip(f"longer than {LINE_LIMIT} bytes")
+        while block := file.read(BATCH):
+            end = block.find(b"\n") + 1
+            if end:
+                return block[end:]
+        return b""
+
+    def _decoded(self, lines: bytes) -> list[AnyEvent]:
+        try:
+            found = events.decode_lines(lines)
+            self._line += lines.count(b"\n")
+        except _UNREADABLE:
+            found = []
+            for line in _lines(lines):  # one of them is bad
+                self._line += 1
+                event = self._event(line)
+                if event is not None:
+                    found.append(event)
+        if found and type(found[-1]) is Stop:
+            self.complete = True
+        return found
+
+    def _event(self, line: bytes) -> AnyEvent | None:
+        """The event of a line; None, and a note of it, where there is none."""
+        try:
+            event = events.decode(line if self._version == events.FORMAT else _upgraded(line, self._version))
+        except _UNREADABLE as error:
+            if line[-1:] != b"\n":
+                self.torn = True
+            elif not line.isspace():
+                self._skip(printable(str(error), 200))
+            return None
+        if type(event) is Stop:
+            self.complete = True
+        return event
+
     def _read_header(self, file: BinaryIO) -> tuple[int, Header]:
         line = file.readline(HEADER_LIMIT).removeprefix(_BOM)
         if not line.strip():
@@ -111,21 +176,12 @@ class Reader:
             yield file
 
     def _events(self, wait: Callable[[], bool] | None) -> Iterator[AnyEvent]:
-        decode = events.decode
         try:
             with self._opened() as file:
                 for line in self._lines(file, wait):
-                    try:
-                        event = decode(line if self._version == events.FORMAT else _upgraded(line, self._version))
-                    except _UNREADABLE as error:
-                        if line[-1:] != b"\n":
-                            self.torn = True
-                        elif not line.isspace():
-                            self._skip(printable(str(error), 200))
-                        continue
-                    if type(event) is Stop:
-                        self.complete = True
-                    yield event
+                    event = self._event(line)
+                    if event is not None:
+                        yield event
         except OSError as error:
             raise RecordingError(f"cannot read {self.name}: {error.strerror or error}") from None
 
@@ -158,6 +214,15 @@ class Reader:
         self.skipped += 1
         if len(self.skips) < SKIPS_KEPT:
             self.skips.append((self._line, why))
+
+
+def _lines(block: bytes) -> Iterator[bytes]:
+    """The lines of a block, each with its newline; the last may lack it."""
+    start = 0
+    while start < len(block):
+        end = block.find(b"\n", start) + 1 or len(block)
+        yield block[start:end]
+        start = end
 
 
 def _upgraded(line: bytes, version: int) -> bytes:

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from hangup.errors import RecordingError
 from hangup.recording.assembling import Messages
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import (
     AnyEvent,
     End,
@@ -25,6 +25,7 @@ from hangup.recording.events import (
     Stop,
 )
 from hangup.recording.formats import Recording
+from hangup.recording.ledger import Ledger
 from hangup.replayable.dynamic_values import Correlation, Finder
 from hangup.replayable.handshake_values import request_values
 

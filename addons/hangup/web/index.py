@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import (
     AnyEvent,
     End,
@@ -30,6 +30,7 @@ from hangup.recording.events import (
     Raw,
     Stop,
 )
+from hangup.recording.ledger import Ledger
 from hangup.wire.frames import BINARY, TEXT
 from hangup.wire.heartbeats import LONGEST, recognise
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from hangup.diagnosis.collector import Collector
 from hangup.diagnosis.diagnose import report
+from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.web.entries import ConnectionQuery, EntriesQuery, EntryQuery, FindQuery
 from hangup.web.overview import Overview, Ticks
 from hangup.web.query import Answer, Query, QueryError, Slices
@@ -35,7 +35,7 @@ class Reasons:
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
-        self._collector = Collector(recorded.tail.header)
+        self._ledger = TrafficLedger(recorded.tail.header)
         self._upto = 0
         self._answers: dict[int | None, Answer] = {}
 
@@ -47,8 +47,7 @@ class Reasons:
             return False
         self._answers.clear()
         for place, lines in recorded.tail.lines(self._upto, end):
-            for event in recorded.index.decode(lines):
-                self._collector.feed(event)
+            self._ledger.feed_all(recorded.index.decode(lines))
             self._upto = place + len(lines)
             return True
         self._upto = end
@@ -58,9 +57,9 @@ class Reasons:
         """The report."""
         found = self._answers.get(conn)
         if found is None:
-            for known, connection in self._collector.ledger.connections.items():
+            for known, connection in self._ledger.connections.items():
                 connection.kind = self._recorded.index.connection(known).kind
-            found = self._answers[conn] = report(self._collector, conn, self._recorded.name).summary()
+            found = self._answers[conn] = report(self._ledger, conn, self._recorded.name).summary()
         return found
 
 

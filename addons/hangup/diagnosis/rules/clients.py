@@ -9,11 +9,11 @@ from itertools import accumulate
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.lives import Life
 from hangup.diagnosis.reactions import Contrast, reaction
 from hangup.diagnosis.rules import deadlines, mounts
-from hangup.diagnosis.shapes import Shape
 from hangup.humanize import duration
+from hangup.messages.shapes import Shape
+from hangup.recording.connections import Connection
 
 AT_ONCE = 0.05
 """Seconds within which a new connection is part of the same step as the end of the old one."""
@@ -33,9 +33,9 @@ SOON = 0.12
 
 def by_the_client(case: Case) -> Iterator[Hypothesis]:
     """Everything that clients do."""
-    if case.closer != "client" or case.mode not in ("cut", "close"):
+    if case.closer != "client" or case.mode not in ("abrupt", "close"):
         return
-    lives = [life for life in case.victims if life.opened is not None]
+    lives = [life for life in case.victims if life.open_since is not None]
     if not lives:
         return
     yield from _handshake(case, lives)
@@ -45,16 +45,16 @@ def by_the_client(case: Case) -> Iterator[Hypothesis]:
     yield from _protocol_error(case, lives)
 
 
-def _handshake(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _handshake(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """What the client does not like about the 101."""
-    unheard = [life for life in lives if not life.trace.server.messages]
+    unheard = [life for life in lives if not life.traffic.server.messages]
     soon = [life for life in lives if life.lasted < 1.0]
     for word, verdict in (("subprotocol", "handshake/subprotocol"), ("extension", "handshake/extension")):
-        failed = [life for life in lives if any(word in check for check in life.trace.account.checks)]
+        failed = [life for life in lives if any(word in check for check in life.checks)]
         if len(failed) < 0.7 * len(lives):
             continue
         hypothesis = Hypothesis(verdict, 0.0, closer="client", trigger=Trigger("header", lives[0].conn))
-        check = next(c for c in failed[0].trace.account.checks if word in c)
+        check = next(c for c in failed[0].checks if word in c)
         offered = lives[0].header("sec-websocket-protocol") if word == "subprotocol" else ""
         says = f": {offered[:60]} was offered" if offered and "echo" in check else ""
         hypothesis.says(3.0, f"the response breaks the handshake ({check}{says})", cite_all(failed))
@@ -68,7 +68,7 @@ def _handshake(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         else:
             hypothesis.says(-2.5, "it lived too long for that")
         yield hypothesis
-    accept = [life for life in lives if "accept-key" in life.trace.account.checks]
+    accept = [life for life in lives if "accept-key" in life.checks]
     if accept and len(unheard) >= 0.7 * len(lives):
         hypothesis = Hypothesis(
             "handshake/http-version", -1.0, closer="client", trigger=Trigger("header", lives[0].conn)
@@ -80,13 +80,13 @@ def _odd(shape: Shape) -> bool:
     return not shape.json and shape.opcode == "text"
 
 
-def _speaks_json(lives: list[Life]) -> bool:
+def _speaks_json(lives: list[Connection]) -> bool:
     """Whether some client says something in JSON, or nothing at all: else text that is none is what the two speak."""
-    said = [shape for life in lives for shape in life.trace.client.shapes]
+    said = [shape for life in lives for shape in life.traffic.client.shapes]
     return not said or any(shape.json for shape in said)
 
 
-def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _after_a_message(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """The client closes right after a message of the server."""
     found = reaction(case, "server")
     throws = Hypothesis("client-lifecycle/throws-on-frame", 0.2, closer="client")
@@ -145,7 +145,7 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             hypothesis.most = DONE
     if case.mode == "close" and all(life.code in (None, 1000, 1001, 1005) for life in lives):
         churn.says(0.6, "the client closed in order, without an error")
-    elif case.mode == "cut":
+    elif case.mode == "abrupt":
         churn.says(-1.0, "the client cut the connection without a close frame")
     if (broken := _broken(lives)) and len(broken) >= 0.5 * len(lives):
         for hypothesis in (throws, churn):
@@ -170,22 +170,22 @@ def _after_a_message(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     yield churn
 
 
-def _at_once(lives: list[Life]) -> int:
+def _at_once(lives: list[Connection]) -> int:
     """How many of them were open at the same time, at most."""
-    changes = [(life.opened, 1) for life in lives if life.opened is not None]
-    changes += [(life.end, -1) for life in lives if life.opened is not None and life.end is not None]
+    changes = [(life.open_since, 1) for life in lives if life.open_since is not None]
+    changes += [(life.end, -1) for life in lives if life.open_since is not None and life.end is not None]
     return max(accumulate(change for _, change in sorted(changes)), default=0)
 
 
 def throttled(case: Case) -> Iterator[Hypothesis]:
     """Heartbeats that suddenly come much more seldom, as the timers of a hidden tab do."""
     slow = []
-    lives = [life for life in case.victims if life.opened is not None]
-    if not lives or case.mode not in ("cut", "close"):
+    lives = [life for life in case.victims if life.open_since is not None]
+    if not lives or case.mode not in ("abrupt", "close"):
         return
     for life in lives:
         for level in ("app", "control"):
-            beats = life.trace.beats.get(("client", level))
+            beats = life.traffic.beats.get(("client", level))
             if beats is None or beats.sent < 4:
                 continue
             last = life.since(beats.last)
@@ -206,9 +206,9 @@ def throttled(case: Case) -> Iterator[Hypothesis]:
     yield hypothesis
 
 
-def _stale_timer(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _stale_timer(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """The first connection lives a while, every later one dies young: something was not reset."""
-    ordered = sorted((life for life in case.same_route if life.opened is not None), key=lambda life: life.conn)
+    ordered = sorted((life for life in case.same_route if life.open_since is not None), key=lambda life: life.conn)
     if len(ordered) < 3:
         return
     first, rest = ordered[0], [life for life in ordered[1:] if life in lives]
@@ -220,7 +220,7 @@ def _stale_timer(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis("heartbeat/stale-timer", 0.2, closer="client", trigger=Trigger("time", rest[0].conn))
     text = f"the first connection lived {duration(first.lasted)}, each later one at most {duration(max(later))}"
     hypothesis.says(2.0 + min(0.4 * len(rest), 1.5), text, cite_all([first, *rest[:4]]))
-    if any(b.sent for life in [first] for (side, _), b in life.trace.beats.items() if side == "client"):
+    if any(b.sent for life in [first] for (side, _), b in life.traffic.beats.items() if side == "client"):
         hypothesis.says(1.0, "the client sends heartbeats: a timer that was not reset would do that", [cite(first)])
     yield hypothesis
 
@@ -228,24 +228,24 @@ def _stale_timer(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
 _FRAME_FAULTS = re.compile(r"too-long|reserved|rsv|masked|invalid-utf8|fragment|not-a-frame|deflate|close-")
 
 
-def _broken(lives: list[Life]) -> list[Life]:
+def _broken(lives: list[Connection]) -> list[Connection]:
     """Those whose server sent what is no frame, or a malformed one."""
     return [
         life
         for life in lives
-        if any(_FRAME_FAULTS.search(p) for p in life.trace.account.problems) or life.trace.junk.startswith("server")
+        if any(_FRAME_FAULTS.search(p) for p in life.problems) or life.traffic.junk.startswith("server")
     ]
 
 
-def _protocol_error(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _protocol_error(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """The server sent a frame that breaks the protocol, and the client minds."""
     broken = _broken(lives)
     if not broken:
         return
-    problems = sorted({p for life in broken for p in life.trace.account.problems})
-    junk = next((life.trace.junk for life in broken if life.trace.junk), "")
+    problems = sorted({p for life in broken for p in life.problems})
+    junk = next((life.traffic.junk for life in broken if life.traffic.junk), "")
     hypothesis = Hypothesis("message/framing", 0.3, closer="client", trigger=Trigger("frame", broken[0].conn))
-    last = broken[0].trace.recent[-1].n if broken[0].trace.recent else None
+    last = broken[0].traffic.recent[-1].n if broken[0].traffic.recent else None
     hypothesis.trigger = Trigger("frame", broken[0].conn, last)
     hypothesis.most = UNTOLD
     text = f"malformed frames: {', '.join(problems)}" if problems else f"bytes that are no frame ({junk[:60]})"

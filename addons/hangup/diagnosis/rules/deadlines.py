@@ -8,30 +8,30 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.lives import Life
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.rules import silence
-from hangup.diagnosis.shapes import Shape
 from hangup.humanize import duration
+from hangup.messages.shapes import Shape
+from hangup.recording.connections import Connection
 
 
-def _waiting(life: Life) -> float:
-    beats = life.trace.beats.get(("client", "app"))
+def _waiting(life: Connection) -> float:
+    beats = life.traffic.beats.get(("client", "app"))
     return life.since(beats.waiting) if beats is not None and beats.waiting is not None else math.inf
 
 
-def _looks_like_pings(case: Case, lives: list[Life]) -> Shape | None:
+def _looks_like_pings(case: Case, lives: list[Connection]) -> Shape | None:
     """A small message of the client that comes like clockwork, though its form is no known heartbeat."""
     regular: dict[Shape, int] = {}
     for life in lives:
-        for shape, count in life.trace.client.shapes.items():
+        for shape, count in life.traffic.client.shapes.items():
             if shape.beat is None and count.regular and count.largest <= 128:
                 regular[shape] = regular.get(shape, 0) + 1
     found = [shape for shape, n in regular.items() if n >= 0.5 * len(lives)]
     return found[0] if found else None
 
 
-def by_time(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def by_time(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """Deadlines that a client may have."""
     ages = [life.lasted for life in lives]
     if middle(ages) < 0.3:
@@ -44,11 +44,11 @@ def by_time(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     blocked = Hypothesis("server-handler/blocked", -1.3, closer="client", trigger=_at(lives))
     connect = Hypothesis("client-lifecycle/connect-deadline", -0.4, closer="client", trigger=_at(lives))
     mute = Hypothesis("identity/stale-cleanup", -0.8, closer="client", trigger=_at(lives))
-    beats = [(life, b) for life in lives if (b := life.trace.beats.get(("client", "app"))) is not None and b.sent]
+    beats = [(life, b) for life in lives if (b := life.traffic.beats.get(("client", "app"))) is not None and b.sent]
     pings = [Cite(life.conn, b.waiting_n or b.first_n) for life, b in beats]
     sent, answered = sum(b.sent for _, b in beats), sum(b.answered for _, b in beats)
     waits = [_waiting(life) for life in lives]
-    heard = [life.since(m.at if (m := life.last("server")) is not None else life.opened) for life in lives]
+    heard = [life.since(m.at if (m := life.last_message("server")) is not None else life.open_since) for life in lives]
     clocks = [
         (age, f"every connection got {duration(middle(ages))} old (spread {duration(spread(ages))})"),
         (
@@ -89,17 +89,19 @@ def by_time(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         for hypothesis in (pong, other, blocked, mute):
             hypothesis.says(0.7 * steady, words, cite_all(lives, "client"))
         connect.says(0.7 * age, clocks[0][1], cite_all(lives))
-    unheard = [life for life in lives if not life.trace.server.messages]
+    unheard = [life for life in lives if not life.traffic.server.messages]
     if len(unheard) >= 0.7 * len(lives):
         connect.says(2.2, "the server had not said anything yet", cite_all(unheard))
         blocked.says(0.5, "the server had not said anything")
         mute.says(0.8, "the server had not said anything", cite_all(unheard))
     else:
         # A word of welcome may not be the one that the client waits for.
-        few = max(life.trace.server.messages for life in lives) <= 2 and min(heard) > 0.7 * middle(ages)
+        few = max(life.traffic.server.messages for life in lives) <= 2 and min(heard) > 0.7 * middle(ages)
         connect.says(-1.0 if few else -2.5, "the server had sent messages before")
     shown = mute.score > -0.8 + max(0.7 * steady, 0.0) + 0.5
-    silent = middle([life.since(f.at if (f := life.trace.server.frame) is not None else life.opened) for life in lives])
+    silent = middle(
+        [life.since(f.at if (f := life.traffic.server.frame) is not None else life.open_since) for life in lives]
+    )
     asked = [life for life in lives if _unanswered(life) >= 2]
     if len(asked) >= 0.7 * len(lives) and silent > 0.3:
         text = f"the server fell silent for {duration(silent)}, though the client went on sending"
@@ -113,7 +115,7 @@ def by_time(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         pong.says(-1.5, f"the server answered nothing at all any more, from {shape.text} on")
     if len(lives) > 1 or case.others:
         first = min(case.same_route, key=lambda life: life.conn)
-        if first not in unheard and first.trace.server.messages and len(unheard) >= 0.6 * len(case.victims):
+        if first not in unheard and first.traffic.server.messages and len(unheard) >= 0.6 * len(case.victims):
             mute.says(2.4, "the first connection was served, its successors heard nothing", [cite(first)])
             shown = True
             connect.says(-1.2, "the first connection was served at once", [cite(first)])
@@ -136,9 +138,9 @@ def by_time(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             yield hypothesis
 
 
-def _control(lives: list[Life]) -> Iterator[Hypothesis]:
+def _control(lives: list[Connection]) -> Iterator[Hypothesis]:
     """Control pings of the client that the server does not answer."""
-    beats = [(life, b) for life in lives if (b := life.trace.beats.get(("client", "control"))) is not None and b.sent]
+    beats = [(life, b) for life in lives if (b := life.traffic.beats.get(("client", "control"))) is not None and b.sent]
     if len(beats) < 0.7 * len(lives):
         return
     pings = [Cite(life.conn, b.waiting_n or b.last_n) for life, b in beats]
@@ -158,12 +160,12 @@ def _control(lives: list[Life]) -> Iterator[Hypothesis]:
     yield hypothesis
 
 
-def _choked_on(case: Case, lives: list[Life]) -> Shape | None:
+def _choked_on(case: Case, lives: list[Connection]) -> Shape | None:
     """The message after which the server said nothing more, if it is the same each time, and no heartbeat."""
     firsts: list[Shape] = []
     for life in lives:
-        last = life.trace.server.frame
-        after = [m for m in life.trace.recent if m.side == "client" and m.data and last is not None and m.n > last.n]
+        last = life.traffic.server.frame
+        after = [m for m in life.traffic.recent if m.side == "client" and m.data and last is not None and m.n > last.n]
         if len(after) >= 2:
             firsts.append(after[0].shape)
     if len(firsts) < 0.7 * len(lives):
@@ -171,26 +173,26 @@ def _choked_on(case: Case, lives: list[Life]) -> Shape | None:
     shape = max(firsts, key=firsts.count)
     total = case.client_shapes.get(shape)
     often = total is not None and total.count > 1.2 * len(firsts)
-    answered = sum(b.answered > 0 for life in lives for (side, _), b in life.trace.beats.items() if side == "client")
+    answered = sum(b.answered > 0 for life in lives for (side, _), b in life.traffic.beats.items() if side == "client")
     if shape.beat is not None or often or firsts.count(shape) < 0.7 * len(firsts) or answered < 0.7 * len(lives):
         return None
     return shape
 
 
-def _unanswered(life: Life) -> int:
+def _unanswered(life: Connection) -> int:
     """Messages of the client after the server's last one."""
-    last = life.trace.server.frame
+    last = life.traffic.server.frame
     after = last.n if last is not None else 0
-    return sum(m.side == "client" and m.data and m.n > after for m in life.trace.recent)
+    return sum(m.side == "client" and m.data and m.n > after for m in life.traffic.recent)
 
 
-def _instead(lives: list[Life]) -> Shape | None:
+def _instead(lives: list[Connection]) -> Shape | None:
     """The one shape that follows nearly every ping of the client, if there is one."""
     following: dict[Shape, int] = {}
     pings = 0
     elsewhere: dict[Shape, int] = {}
     for life in lives:
-        frames = [m for m in life.trace.recent if m.data]
+        frames = [m for m in life.traffic.recent if m.data]
         for at, message in enumerate(frames):
             if message.side == "client" and message.shape.beat is not None and message.shape.beat.kind == "ping":
                 pings += 1
@@ -207,10 +209,10 @@ def _instead(lives: list[Life]) -> Shape | None:
     return best
 
 
-def _at(lives: list[Life]) -> Trigger:
+def _at(lives: list[Connection]) -> Trigger:
     life = lives[0]
-    beats = life.trace.beats.get(("client", "app"))
+    beats = life.traffic.beats.get(("client", "app"))
     if beats is not None and beats.sent:
         return Trigger("time", life.conn, beats.waiting_n or beats.last_n)
-    last = life.trace.server.frame or life.trace.client.frame
+    last = life.traffic.server.frame or life.traffic.client.frame
     return Trigger("time", life.conn, last.n if last is not None else None)

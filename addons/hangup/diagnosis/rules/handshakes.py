@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from hangup.diagnosis.case import SETTLED, Case
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite_all
-from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.rules.opening import credentials, expiry, started
 from hangup.humanize import duration, printable
+from hangup.recording.connections import Connection, numbered
+from hangup.recording.endings import SETTLED
 from hangup.wire.statuses import explain_status
 
 _PRIORS: dict[int, dict[str, float]] = {
@@ -55,8 +56,8 @@ def refused(case: Case) -> Iterator[Hypothesis]:
         return  # the client went away before the answer
     found: dict[str, Hypothesis] = {}
     if status is None:
-        error = printable(lives[0].trace.error, 120) or "no answer"
-        waited = middle([life.trace.waited for life in lives])
+        error = printable(lives[0].error, 120) or "no answer"
+        waited = middle([life.waited for life in lives])
         hypothesis = Hypothesis("handshake/never-accepted", 0.8, closer="server", trigger=_header(lives))
         hypothesis.says(2.0, f"the handshake was not answered ({error})", cite_all(lives))
         if waited >= 1:
@@ -76,25 +77,25 @@ def refused(case: Case) -> Iterator[Hypothesis]:
     yield from _sticky(case, lives)
 
 
-def _header(lives: list[Life]) -> Trigger:
+def _header(lives: list[Connection]) -> Trigger:
     return Trigger("header", lives[0].conn)
 
 
 def _unreachable(case: Case) -> Iterator[Hypothesis]:
     lives = case.victims
-    error = printable(lives[0].trace.error, 120) or "no answer"
-    before = [life for life in case.lives if life.opened is not None and life.asked < lives[0].asked]
+    error = printable(lives[0].error, 120) or "no answer"
+    before = [life for life in case.lives if life.open_since is not None and life.began < lives[0].began]
     if before:
         hypothesis = Hypothesis("process/crash", 0.5, closer="server", trigger=Trigger("time", before[-1].conn))
         hypothesis.says(
-            1.2, f"the server was there before ({conns(before)}) and then was not: {error}", cite_all(lives)
+            1.2, f"the server was there before ({numbered(before)}) and then was not: {error}", cite_all(lives)
         )
         yield hypothesis
         return
-    later = [life for life in case.lives if life.opened is not None]
+    later = [life for life in case.lives if life.open_since is not None]
     trigger = Trigger("none", lives[0].conn)
     if later:
-        text = f"the backend could not be reached at first ({error}), and was there later ({conns(later)})"
+        text = f"the backend could not be reached at first ({error}), and was there later ({numbered(later)})"
         if all(life.lasted >= SETTLED for life in later) and not any(life.fate == "dropped" for life in later):
             hypothesis = Hypothesis("none/harmless-errors", 1.5, closer="none", trigger=trigger, also=("none/healthy",))
             yield hypothesis.says(3.0, text, cite_all([lives[0], *later]))
@@ -108,11 +109,11 @@ def _unreachable(case: Case) -> Iterator[Hypothesis]:
     )
 
 
-def _path(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+def _path(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
     hypothesis = found.get("path")
     if hypothesis is None:
         return
-    path = lives[0].trace.account.path
+    path = lives[0].path
     parts = [part for part in path.split("/") if part]
     doubled = next((a for a, b in zip(parts, parts[1:], strict=False) if a == b), "")
     if doubled:
@@ -126,11 +127,11 @@ def _path(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
         hypothesis.says(1.0, "the path ends with a slash, which many routes do not", cite_all(lives))
     if not hypothesis.evidence[1:] and lives[0].code == 403:
         hypothesis.says(-0.8, "nothing is odd about the path")
-    served = {life.trace.account.path for life in case.lives if life.opened is not None}
+    served = {life.path for life in case.lives if life.open_since is not None}
     close = next((other for other in served if _related(other, path)), "")
     if close:
         hypothesis.says(2.0, f"{printable(close, 80)} is served, {printable(path, 80)} is not")
-    location = lives[0].trace.account.location
+    location = lives[0].location
     if location and _LOGIN.search(location):
         hypothesis.says(-2.0, "")
         if "auth-rejected" in found:
@@ -148,7 +149,7 @@ def _related(served: str, asked: str) -> bool:
     return a[-1] == b[-1] or a == b or (len(b) > len(a) and b[-len(a) :] == a)
 
 
-def _credentials(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+def _credentials(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
     hypothesis = found.get("auth-rejected")
     if hypothesis is None:
         return
@@ -161,12 +162,12 @@ def _credentials(case: Case, lives: list[Life], found: dict[str, Hypothesis]) ->
         hypothesis.says(-0.5, "no credential is to be seen in the request")
 
 
-def _origin(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+def _origin(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
     hypothesis = found.get("origin")
     if hypothesis is None:
         return
     origin, host = lives[0].header("origin"), lives[0].header("host")
-    served = {life.header("origin") for life in case.lives if life.opened is not None}
+    served = {life.header("origin") for life in case.lives if life.open_since is not None}
     if not origin:
         hypothesis.says(-1.8, "the request has no Origin")
     else:
@@ -189,16 +190,16 @@ def _origin(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
         hypothesis.says(1.5, f"{case.stack.server} answers so to an Origin that it does not know")
 
 
-def _parameter(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+def _parameter(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
     hypothesis = found.get("parameter")
     if hypothesis is None:
         return
-    target = lives[0].trace.account.target
+    target = lives[0].target
     if empty := _NOT_VALUES.search(target):
         hypothesis.says(
             3.0, f"the target holds `{empty[0]}` where a value should be: {printable(target, 80)}", cite_all(lives)
         )
-    served = [life for life in case.lives if life.opened is not None]
+    served = [life for life in case.lives if life.open_since is not None]
     if lives[0].code in (400, 403, 422) and (differ := _differences(lives, served)):
         mine, theirs = [a for a, _ in differ], [b for _, b in differ]
         if mine and theirs and all(i.isdigit() for i in theirs) and not any(i.isdigit() for i in mine):
@@ -213,20 +214,20 @@ def _parameter(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> N
         )
 
 
-def _differences(lives: list[Life], served: list[Life]) -> list[tuple[str, str]]:
+def _differences(lives: list[Connection], served: list[Connection]) -> list[tuple[str, str]]:
     """The one part in which refused and served paths differ, where they differ in one."""
     found = []
     for life in lives[:20]:
-        mine = life.trace.account.path.split("/")
+        mine = life.path.split("/")
         for other in served[:20]:
-            theirs = other.trace.account.path.split("/")
+            theirs = other.path.split("/")
             pairs = [(a, b) for a, b in zip(mine, theirs, strict=False) if a != b]
             if len(mine) == len(theirs) and len(pairs) == 1 and len(mine) > 2:
                 found.append(pairs[0])
     return found
 
 
-def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+def _server(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
     stack = case.stack
     status = lives[0].code
     if status == 403 and stack.server in ("aiohttp", "tornado", "websockets", "node") and "path" in found:
@@ -238,7 +239,7 @@ def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
         found["path"].says(-2.5, "uvicorn answers 403 to an unknown path")
     if status == 500 and stack.server == "daphne" and "path" in found:
         found["path"].says(1.8, "daphne answers 500 when no route fits")
-    version = lives[0].trace.request.version if lives[0].trace.request is not None else ""
+    version = lives[0].traffic.request.version if lives[0].traffic.request is not None else ""
     if "http-version" in found and version not in ("HTTP/1.1", ""):
         found["http-version"].says(3.0, f"the request is {printable(version, 20)}", cite_all(lives))
     offered = lives[0].header("sec-websocket-protocol")
@@ -248,8 +249,8 @@ def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
             4.8, f"the dev server's own socket ({printable(offered, 40)}) was sent to the backend", cite_all(lives)
         )
         found["upgrade-conflict"] = hypothesis
-    size = sum(len(k) + len(v) for k, v in lives[0].trace.request.headers) if lives[0].trace.request else 0
-    size += len(lives[0].trace.account.target)
+    size = sum(len(k) + len(v) for k, v in lives[0].traffic.request.headers) if lives[0].traffic.request else 0
+    size += len(lives[0].target)
     if size > 7000 and status in (400, 413, 414, 431, 494):
         hypothesis = found.setdefault(
             "header-size", Hypothesis("handshake/header-size", -0.5, closer="server", trigger=_header(lives))
@@ -257,10 +258,10 @@ def _server(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
         hypothesis.says(2.5, f"the request's head has {size} bytes", cite_all(lives))
 
 
-def _before(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None:
+def _before(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
     """Whether the very same request was served at another time."""
-    target = lives[0].trace.account.target
-    same = [life for life in case.lives if life.opened is not None and life.trace.account.target == target]
+    target = lives[0].target
+    same = [life for life in case.lives if life.open_since is not None and life.target == target]
     if not same:
         return
     for name, hypothesis in found.items():
@@ -274,33 +275,33 @@ def _before(case: Case, lives: list[Life], found: dict[str, Hypothesis]) -> None
             hypothesis.says(1.0, "the same request was served at another time", cite_all(same))
 
 
-def _expired(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _expired(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     begin, exp = started(case), expiry(lives[0])
-    served = [life for life in case.lives if life.opened is not None and life.asked < lives[0].asked]
+    served = [life for life in case.lives if life.open_since is not None and life.began < lives[0].began]
     if case.code not in (400, 401, 403):
         return
     hypothesis = Hypothesis(
         "identity/token-expired-retry", -1.2, closer="server", trigger=_header(lives), also=("handshake/auth-rejected",)
     )
-    if exp is not None and begin is not None and exp < begin + lives[0].asked:
-        age = duration(begin + lives[0].asked - exp)
+    if exp is not None and begin is not None and exp < begin + lives[0].began:
+        age = duration(begin + lives[0].began - exp)
         hypothesis.says(5.0, f"the token in the request expired {age} before", cite_all(lives))
-    targets = {life.trace.account.target for life in lives}
+    targets = {life.target for life in lives}
     carried = credentials(lives[0])
-    if carried and served and served[0].trace.account.target in targets and case.code in (401, 403):
+    if carried and served and served[0].target in targets and case.code in (401, 403):
         hypothesis.says(2.5, "the same credential was served at first", cite_all(served))
     if hypothesis.evidence:
         yield hypothesis
 
 
-def _sticky(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _sticky(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """Some get through and some do not, with one and the same request."""
-    if case.code not in (400, 404) or ("sid" not in lives[0].query and "socket.io" not in lives[0].trace.account.path):
+    if case.code not in (400, 404) or ("sid" not in lives[0].query and "socket.io" not in lives[0].path):
         return
     hypothesis = Hypothesis("intermediary/non-sticky", -0.6, closer="server", trigger=_header(lives))
     if "sid" in lives[0].query:
         hypothesis.says(1.2, "the request names a session (`sid`) that was made by an earlier request", cite_all(lives))
-    served = [life for life in case.lives if life.opened is not None]
+    served = [life for life in case.lives if life.open_since is not None]
     if served:
         hypothesis.says(1.0, f"{len(served)} of {len(served) + len(lives)} such requests were served", cite_all(served))
     yield hypothesis

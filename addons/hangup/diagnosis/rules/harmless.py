@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hangup.diagnosis.case import SETTLED, Case
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.rules.siblings import ONE_EVENT, clusters
 from hangup.diagnosis.rules.words import last_line
 from hangup.humanize import duration, plural, printable
+from hangup.recording.connections import Connection, numbered
+from hangup.recording.endings import SETTLED
 
 
 def nothing_wrong(case: Case) -> Iterator[Hypothesis]:
@@ -21,14 +22,14 @@ def nothing_wrong(case: Case) -> Iterator[Hypothesis]:
 
 
 def _healthy(case: Case) -> Iterator[Hypothesis]:
-    opened = [life for life in case.lives if life.opened is not None]
+    opened = [life for life in case.lives if life.open_since is not None]
     if not opened:
         return
     hypothesis = Hypothesis("none/healthy", 1.0, closer="none", trigger=Trigger("none", opened[0].conn))
     signs(case, opened, hypothesis)
     filtered = [life for life in case.lives if life.fate == "filtered"]
     if filtered:
-        hypothesis.says(-3.0, f"{conns(filtered)} ended by a filter", cite_all(filtered))
+        hypothesis.says(-3.0, f"{numbered(filtered)} ended by a filter", cite_all(filtered))
     yield hypothesis
     errors = list(complaints(case))
     if errors:
@@ -41,22 +42,22 @@ def _healthy(case: Case) -> Iterator[Hypothesis]:
         yield harmless
 
 
-def signs(case: Case, opened: list[Life], hypothesis: Hypothesis) -> None:
+def signs(case: Case, opened: list[Connection], hypothesis: Hypothesis) -> None:
     """The signs of success: open for long enough, not reopened, messages in both directions."""
     settled = [life for life in opened if life.lasted >= SETTLED]
     if settled:
         longest = max(settled, key=lambda life: life.lasted)
-        text = f"{conns(settled)} open for more than {duration(SETTLED)} (up to {duration(longest.lasted)})"
+        text = f"{numbered(settled)} open for more than {duration(SETTLED)} (up to {duration(longest.lasted)})"
         hypothesis.says(1.5, text,
                         [cite(life) for life in settled])  # fmt: skip
     else:
         hypothesis.says(-1.2, f"no connection was open for {duration(SETTLED)}", [cite(life) for life in opened])
     reopened = [life for life in opened if life.successor is not None]
     if again := untold(opened):
-        text = f"how {conns(again)} ended was not recorded, and the client opened the same again"
+        text = f"how {numbered(again)} ended was not recorded, and the client opened the same again"
         hypothesis.says(-3.0, text, [cite(life) for life in again])
     elif reopened:
-        hypothesis.says(-2.0, f"{conns(reopened)} reopened by the client", [cite(life) for life in reopened])
+        hypothesis.says(-2.0, f"{numbered(reopened)} reopened by the client", [cite(life) for life in reopened])
     else:
         hypothesis.says(1.0, "no connection was reopened")
     for fate, weight, text in (
@@ -65,40 +66,40 @@ def signs(case: Case, opened: list[Life], hypothesis: Hypothesis) -> None:
     ):
         gone = [life for life in opened if life.fate == fate]
         if gone and len(gone) == len(opened):
-            hypothesis.says(weight, f"{conns(gone)} {text}", [cite(life) for life in gone])
+            hypothesis.says(weight, f"{numbered(gone)} {text}", [cite(life) for life in gone])
     doubtful = [life for life in opened if life.fate == "left" and _doubtful(life)]
     if doubtful:
-        hypothesis.says(-2.0, f"the client left in the middle of something ({conns(doubtful)})", cite_all(doubtful))
-    both = [life for life in opened if life.trace.client.messages and life.trace.server.messages]
+        hypothesis.says(-2.0, f"the client left in the middle of something ({numbered(doubtful)})", cite_all(doubtful))
+    both = [life for life in opened if life.traffic.client.messages and life.traffic.server.messages]
     if both:
-        hypothesis.says(1.0, f"messages in both directions ({conns(both)})", [cite(life) for life in both])
+        hypothesis.says(1.0, f"messages in both directions ({numbered(both)})", [cite(life) for life in both])
     else:
         hypothesis.says(-0.5, "no connection has messages in both directions")
 
 
-def untold(lives: list[Life]) -> list[Life]:
+def untold(lives: list[Connection]) -> list[Connection]:
     """Those of which an import does not tell how they ended, and whose client opened the same anew since."""
     latest: dict[tuple[str, str], float] = {}
     for life in lives:
-        key = (life.trace.account.client, life.route)
-        latest[key] = max(latest.get(key, life.asked), life.asked)
+        key = (life.client, life.route)
+        latest[key] = max(latest.get(key, life.began), life.began)
     return [
         life
         for life in lives
-        if life.trace.account.untold
+        if life.untold
         and life.end is None
-        and latest[life.trace.account.client, life.route] > life.trace.account.last_seen
+        and latest[life.client, life.route] > life.last_seen
     ]
 
 
-def _doubtful(life: Life) -> bool:
+def _doubtful(life: Connection) -> bool:
     """Whether a client that left for good may have had a reason to: no answer to its ping, or something odd to read."""
-    beats = life.trace.beats.get(("client", "app")) or life.trace.beats.get(("client", "control"))
+    beats = life.traffic.beats.get(("client", "app")) or life.traffic.beats.get(("client", "control"))
     if beats is not None and beats.waiting is not None and life.since(beats.waiting) > 0.5:
         return True
-    last = life.last("server")
+    last = life.last_message("server")
     if last is not None and last.opcode == "text" and life.since(last.at) < 0.1:
-        json = sum(count.count for shape, count in life.trace.server.shapes.items() if shape.json)
+        json = sum(count.count for shape, count in life.traffic.server.shapes.items() if shape.json)
         return not last.shape.json and json > 0
     return False
 
@@ -106,20 +107,20 @@ def _doubtful(life: Life) -> bool:
 def complaints(case: Case) -> Iterator[tuple[str, list[Cite]]]:
     """Errors that were told over the socket or in the log."""
     for life in case.lives:
-        for shape, count in life.trace.server.shapes.items():
+        for shape, count in life.traffic.server.shapes.items():
             if "error" in shape.kind.lower() or "error" in {key.lower() for key in shape.keys}:
                 yield f"the server sent {count.count} {shape.text}", [Cite(life.conn, count.first_n)]
-    for log in case.collector.logs:
+    for log in case.ledger.logs:
         low = log.text[:2000].lower()
         if "error" in low or "traceback" in low or "exception" in low:
             yield f'the backend logged "{printable(last_line(log.text), 80)}"', []
     for life in case.lives:
         odd = [
             (s, c)
-            for s, c in life.trace.client.shapes.items()
+            for s, c in life.traffic.client.shapes.items()
             if s.opcode == "text" and not s.json and s.faults != {"utf8"}
         ]
-        json = sum(c.count for s, c in life.trace.client.shapes.items() if s.json)
+        json = sum(c.count for s, c in life.traffic.client.shapes.items() if s.json)
         if odd and json:
             shape, count = odd[0]
             none = f"{plural(count.count, 'message')} among JSON {'was' if count.count == 1 else 'were'} none"
@@ -129,16 +130,16 @@ def complaints(case: Case) -> Iterator[tuple[str, list[Cite]]]:
 def _got_over(case: Case) -> Iterator[Hypothesis]:
     """Every client that was cut off came back and stayed."""
     dropped = [life for group in case.groups for life in group.lives]
-    ends = [life for life in dropped if life.opened is not None or life.fate == "abandoned"]
+    ends = [life for life in dropped if life.open_since is not None or life.fate == "abandoned"]
     if not ends:
         return
-    heirs: list[Life] = []
+    heirs: list[Connection] = []
     losses: dict[int, int] = {}
     for life in ends:
         heir = life
-        while heir.successor is not None:
-            heir = heir.successor
-        if heir is life or heir.opened is None or heir.fate not in ("open", "stopped", "left", "finished"):
+        while (following := case.successor(heir)) is not None:
+            heir = following
+        if heir is life or heir.open_since is None or heir.fate not in ("open", "stopped", "left", "finished"):
             yield from _one_farewell(ends)  # somebody did not come back, as far as it was recorded
             return
         heirs.append(heir)
@@ -151,7 +152,7 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
         "none/harmless-errors", 0.0, closer="none", trigger=Trigger("none", ends[0].conn), also=("none/healthy",)
     )
     hypothesis.says(
-        2.2, f"{conns(ends)} ended once, and the client's next one stayed open",
+        2.2, f"{numbered(ends)} ended once, and the client's next one stayed open",
         [cite(life) for life in ends] + [cite(heir) for heir in heirs],
     )  # fmt: skip
     ratio = stayed / max(longest, 0.05)
@@ -167,18 +168,18 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
         )
     if stayed < SETTLED:
         hypothesis.says(-1.0, "it is too soon to tell")
-    code = {life.code for life in ends if life.mode == "close"}
+    code = {life.code for life in ends if life.manner == "close"}
     if code and code <= {1012, 1001}:
         hypothesis.says(3.0, f"close code {', '.join(str(c) for c in code)}: the server said that it was leaving")
     if all(life.ending.by == "client" and life.lasted < 0.3 for life in ends):
         hypothesis.says(1.5, "the client gave up a connection that it had just asked for, as React's StrictMode does")
-    both = [heir for heir in heirs if heir.trace.client.messages and heir.trace.server.messages]
+    both = [heir for heir in heirs if heir.traffic.client.messages and heir.traffic.server.messages]
     if both:
         hypothesis.says(0.4, "messages went in both directions again", [cite(heir) for heir in both])
     yield hypothesis
 
 
-def _one_farewell(ends: list[Life]) -> Iterator[Hypothesis]:
+def _one_farewell(ends: list[Connection]) -> Iterator[Hypothesis]:
     """A server that said once that it was leaving; what came of it was not recorded."""
     if (
         any(life.code not in (1012, 1001) or life.ending.by != "server" for life in ends)

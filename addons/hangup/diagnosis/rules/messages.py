@@ -9,8 +9,8 @@ from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import WINDOWS, middle, steadiness, surprise
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
 from hangup.diagnosis.reactions import Contrast, Reaction, Trait, reaction, replied
-from hangup.diagnosis.shapes import Shape
 from hangup.humanize import plural, printable, size
+from hangup.messages.shapes import Shape
 
 FEW = 5
 """So many messages a handler may serve before it returns."""
@@ -30,13 +30,13 @@ Make = Callable[[str, float], Hypothesis]
 
 def after_a_message(case: Case) -> Iterator[Hypothesis]:
     """All that a message can be wrong about, and the handler that stops after any message."""
-    if case.closer != "server" or case.mode not in ("cut", "close"):
+    if case.closer != "server" or case.mode not in ("abrupt", "close"):
         return
     found = reaction(case, "client")
     if found is None:
         return
     contrast = Contrast(case, found)
-    at_once = found.weight < 0.2 and case.mode == "cut" and middle(case.lived) < 0.15 and not contrast.safe_all
+    at_once = found.weight < 0.2 and case.mode == "abrupt" and middle(case.lived) < 0.15 and not contrast.safe_all
     at_once = at_once and len(found.hits) == found.tries and found.window <= WINDOWS[0]
     if at_once:
         # So soon after opening any end follows a message; it may be that one's doing all the same.
@@ -201,7 +201,7 @@ def _wire(contrast: Contrast, make: Make, cites: list[Cite]) -> Iterator[Hypothe
         yield hypothesis.says(surprise(len(bad), hits, 0.05), "the last message is text that is not UTF-8", cites)
     split = [m for m in fatal if m.fragments > 1]
     if split and case_total:
-        seen = sum(m.fragments > 1 for life, _ in contrast.found.hits for m in life.trace.recent)
+        seen = sum(m.fragments > 1 for life, _ in contrast.found.hits for m in life.traffic.recent)
         weight = surprise(len(split), hits, (max(seen - len(split), 0) + 0.5) / (case_total + 1))
         if weight > 0.5:
             text = f"{len(split)} of {hits} last messages came in fragments, which hardly any other did"
@@ -214,8 +214,8 @@ def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) 
     packed = [m for m in contrast.fatal if m.compressed]
     if len(packed) < 0.7 * len(contrast.fatal):
         return
-    by_server = sum(life.trace.server.compressed for life in case.same_route)
-    survived = sum(life.trace.client.compressed for life in case.same_route) - len(packed)
+    by_server = sum(life.traffic.server.compressed for life in case.same_route)
+    survived = sum(life.traffic.client.compressed for life in case.same_route) - len(packed)
     hypothesis = make("handshake/extension", 0.0)
     hypothesis.trigger = Trigger("header", victims[0].conn)
     agreed = "permessage-deflate was agreed to, and the server ended it at the first compressed message"
@@ -225,7 +225,7 @@ def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) 
         hypothesis.says(-4.0, f"{survived} compressed messages did no harm", cites)
     if by_server:
         hypothesis.says(-3.0, f"the server itself sent {by_server} compressed messages", [])
-    plain = sum(life.trace.server.messages for life in case.same_route) - by_server
+    plain = sum(life.traffic.server.messages for life in case.same_route) - by_server
     if plain > 1 and not by_server:
         hypothesis.says(0.6, f"the server sent {plain} messages, none of them compressed", [])
     if any(not life.header("server", response=True) for life in victims):
@@ -237,7 +237,7 @@ def _any_message(case: Case, contrast: Contrast, make: Make, cites: list[Cite]) 
 
 def _refused(found: Reaction) -> bool:
     """Whether the server's last word each time is of an error."""
-    last = [m for life, _ in found.hits if (m := life.trace.server.last) is not None]
+    last = [m for life, _ in found.hits if (m := life.traffic.server.last) is not None]
     words = [" ".join((m.shape.kind, *m.shape.keys)) for m in last]
     return len(last) == len(found.hits) and all(map(_REFUSAL.search, words))
 
@@ -245,10 +245,10 @@ def _refused(found: Reaction) -> bool:
 def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: list[Cite]) -> Iterator[Hypothesis]:
     """The handler ends after its first message, or after so many, whatever they say."""
     found: Reaction = contrast.found
-    indexes = [life.trace.client.messages for life, _ in found.hits]
+    indexes = [life.traffic.client.messages for life, _ in found.hits]
     hits = len(found.hits)
     first = min(indexes)
-    most = max((life.trace.client.messages for life in case.same_route), default=0)
+    most = max((life.traffic.client.messages for life in case.same_route), default=0)
     hypothesis = make("server-handler/returns-after-message", 0.1)
     hypothesis.trigger = Trigger("count", found.hits[0][0].conn, found.hits[0][1].n)
     constant = max(indexes) == first
@@ -269,7 +269,7 @@ def _returns(case: Case, contrast: Contrast, make: Make, answered: int, cites: l
     if kinds > 1 and constant:
         hypothesis.says(min(1.2 * (kinds - 1), 3.0), f"the last messages are of {kinds} kinds", cites)
     after = [
-        sum(m.side == "server" and m.data and m.n > message.n for m in life.trace.recent)
+        sum(m.side == "server" and m.data and m.n > message.n for m in life.traffic.recent)
         for life, message in found.hits
     ]
     if middle(after) > 6:

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hangup.diagnosis.case import SETTLED, Case
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.lives import Life
 from hangup.humanize import duration
+from hangup.recording.connections import Connection
+from hangup.recording.endings import SETTLED
 
 BRIEF = 0.5
 """Seconds within which a first connection is given up."""
 
 
-def _settled(life: Life) -> bool:
+def _settled(life: Connection) -> bool:
     return life.end is None or life.fate in ("stopped", "left", "open") or life.lasted > SETTLED
 
 
-def twins(case: Case) -> list[Life]:
+def twins(case: Case) -> list[Connection]:
     """The brief ones, if each was given up for another that lived, and no such other was given up for a brief one."""
     if case.closer != "client":
         return []
-    brief = [life for life in case.victims if life.opened is not None and life.lasted <= BRIEF]
+    brief = [life for life in case.victims if life.open_since is not None and life.lasted <= BRIEF]
     for life in brief:
-        later = life.successor
-        if later is None or later.opened is None or (life.gap or 0.0) > 0.2 or not _settled(later):
+        later = case.successor(life)
+        if later is None or later.open_since is None or (life.gap or 0.0) > 0.2 or not _settled(later):
             return []
         again = later.gap
         if again is not None and again < 0.15 and later.fate == "dropped":
@@ -40,11 +41,11 @@ def at_page_load(case: Case) -> Iterator[Hypothesis]:
     again = twins(case)
     if case.count > 2:
         if again:
-            yield _again(again)
+            yield _again(case, again)
         return
     for life in case.victims:
-        later = life.successor
-        if later is None or later.opened is None or life.lasted > BRIEF:
+        later = case.successor(life)
+        if later is None or later.open_since is None or life.lasted > BRIEF:
             continue
         hypothesis = Hypothesis(
             "client-lifecycle/double-mount", -0.5, closer="client", trigger=Trigger("none", life.conn)
@@ -59,9 +60,9 @@ def at_page_load(case: Case) -> Iterator[Hypothesis]:
         yield hypothesis
 
 
-def _again(lives: list[Life]) -> Hypothesis:
+def _again(case: Case, lives: list[Connection]) -> Hypothesis:
     """The same at each load of the page."""
-    later = [life.successor for life in lives if life.successor is not None]
+    later = [heir for life in lives if (heir := case.successor(life)) is not None]
     trigger = Trigger("none", lives[0].conn)
     hypothesis = Hypothesis("client-lifecycle/double-mount", -0.5, closer="client", trigger=trigger)
     hypothesis.says(1.5, f"{len(lives)} times the client gave up a connection at once for another", cite_all(lives))

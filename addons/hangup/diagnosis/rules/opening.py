@@ -11,10 +11,10 @@ from datetime import datetime
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.lives import Life
 from hangup.diagnosis.reactions import reaction
-from hangup.diagnosis.traces import Message
 from hangup.humanize import duration
+from hangup.recording.connections import Connection
+from hangup.recording.traffic import MessageSummary
 
 SOON = 0.4
 """Seconds after opening within which an end needs no cause from the conversation."""
@@ -32,14 +32,14 @@ _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 
 def at_opening(case: Case) -> Iterator[Hypothesis]:
     """Causes that need no message."""
-    if case.closer != "server" or case.mode not in ("cut", "close"):
+    if case.closer != "server" or case.mode not in ("abrupt", "close"):
         return
-    lives = [life for life in case.victims if life.opened is not None]
+    lives = [life for life in case.victims if life.open_since is not None]
     if not lives or middle([life.lasted for life in lives]) > 1.5:
         return
     found = reaction(case, "client")
     # Ends that follow a message need no other cause; a message sent while opening is no such thing.
-    spoken = [life for life in lives if life.trace.client.messages]
+    spoken = [life for life in lives if life.traffic.client.messages]
     after_open = middle([life.lasted for life in lives])
     early = after_open <= SOON
     followed = found.weight if found is not None and len(spoken) >= 0.7 * len(lives) else 0.0
@@ -51,7 +51,7 @@ def at_opening(case: Case) -> Iterator[Hypothesis]:
     yield from _resume(case, lives, found.weight if found is not None else 0.0)
 
 
-def soon(hypothesis: Hypothesis, lives: list[Life]) -> None:
+def soon(hypothesis: Hypothesis, lives: list[Connection]) -> None:
     """That it ended at once, for causes that lie in the request."""
     ages = [life.lasted for life in lives]
     weight = 1.2 if middle(ages) < 0.1 else 0.6 if middle(ages) < SOON else -0.3
@@ -59,7 +59,7 @@ def soon(hypothesis: Hypothesis, lives: list[Life]) -> None:
     hypothesis.says(weight, f"it ended {duration(middle(ages))} after opening", cite_all(lives))
 
 
-def _returns(case: Case, lives: list[Life], spoken: list[Life], followed: float) -> Iterator[Hypothesis]:
+def _returns(case: Case, lives: list[Connection], spoken: list[Connection], followed: float) -> Iterator[Hypothesis]:
     ages = [life.lasted for life in lives]
     hypothesis = Hypothesis(
         "server-handler/returns-immediately", 0.3, closer="server", trigger=Trigger("none", lives[0].conn)
@@ -78,18 +78,18 @@ def _returns(case: Case, lives: list[Life], spoken: list[Life], followed: float)
         hypothesis.says(-0.8 - 0.6 * min(followed, 3.0), "the client had sent a message before")
     if len(lives) > 1 and spread(ages) < 0.1:
         hypothesis.says(0.5, "the lifetime is the same each time")
-    if case.mode == "cut":
+    if case.mode == "abrupt":
         hypothesis.says(0.6, "no close frame, as when a handler just returns or raises")
     elif case.code in (None, 1000, 1005, 1011):
         hypothesis.says(0.3, "closed as libraries do when a handler returns")
     else:
         hypothesis.says(-3.0, f"close code {case.code} was chosen: the server had a reason")
-    told = middle([life.trace.server.messages for life in lives])
+    told = middle([life.traffic.server.messages for life in lives])
     if told > 5:
         hypothesis.says(-2.0, f"the server had sent {told:.0f} messages")
     if case.reasons:
         hypothesis.says(-1.5, f'it gave a reason: "{case.reasons[:60]}"')
-    longer = [life for life in case.others if life.opened is not None and life.lasted > 5 * max(age, 0.1)]
+    longer = [life for life in case.others if life.open_since is not None and life.lasted > 5 * max(age, 0.1)]
     if longer:
         beside = _open_then(longer, lives)
         text = "others were open on the same route at that time, and lived on" if all(beside) else ""
@@ -104,26 +104,27 @@ def _returns(case: Case, lives: list[Life], spoken: list[Life], followed: float)
     yield hypothesis
 
 
-def _outlived(life: Life, lives: list[Life]) -> bool:
+def _outlived(life: Connection, lives: list[Connection]) -> bool:
     """Whether one lived on, where most ended at once."""
     return life.lasted > 5 * max(middle([other.lasted for other in lives]), 0.1)
 
 
-def _open_then(others: list[Life], lives: list[Life]) -> list[int]:
+def _open_then(others: list[Connection], lives: list[Connection]) -> list[int]:
     """For each connection, how many of the others were open when it was opened."""
     return [
-        sum(o.opened is not None and o.opened <= (v.opened or v.asked) < (o.end or 1e12) for o in others) for v in lives
+        sum(o.open_since is not None and o.open_since <= (v.open_since or v.began) < (o.end or 1e12) for o in others)
+        for v in lives
     ]
 
 
-def credentials(life: Life) -> list[str]:
+def credentials(life: Connection) -> list[str]:
     """Where the request carries something that looks like a credential."""
     found = [f"query `{name}`" for name in life.query if _SECRET.search(name)]
     if life.header("authorization"):
         found.append("Authorization")
     if life.header("cookie"):
         found.append("Cookie")
-    if _JWT.search(life.trace.account.target) and not found:
+    if _JWT.search(life.target) and not found:
         found.append("a JWT in the target")
     offered = life.header("sec-websocket-protocol")
     if re.search(r"bearer|token|jwt|auth", offered, re.I) or _JWT.search(offered):
@@ -131,16 +132,16 @@ def credentials(life: Life) -> list[str]:
     return found
 
 
-def _secret(message: Message) -> bool:
+def _secret(message: MessageSummary) -> bool:
     """Whether a message carries something that looks like a credential."""
     shape = message.shape
     return bool(_SECRET.search(shape.kind)) or any(_SECRET.search(key) for key in shape.keys)
 
 
-def expiry(life: Life) -> float | None:
+def expiry(life: Connection) -> float | None:
     """When the JWT in the target or a header expires, as a Unix time."""
-    request = life.trace.request
-    texts = [life.trace.account.target, *(value for _, value in request.headers[:64])] if request else []
+    request = life.traffic.request
+    texts = [life.target, *(value for _, value in request.headers[:64])] if request else []
     for text in texts:
         for token in _JWT.findall(text[:8192]):
             body = token.split(".")[1]
@@ -160,7 +161,7 @@ def started(case: Case) -> float | None:
         return None
 
 
-def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -> Iterator[Hypothesis]:
+def _token(case: Case, lives: list[Connection], spoken: list[Connection], followed: float) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis(
         "identity/token-expired-retry",
         -1.4,
@@ -170,7 +171,7 @@ def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -
     )
     soon(hypothesis, lives)
     carried = credentials(lives[0])
-    firsts = [m for life in spoken if (m := life.trace.client.first) is not None]
+    firsts = [m for life in spoken if (m := life.traffic.client.first) is not None]
     if not carried and len(firsts) >= 0.7 * len(lives) and all(map(_secret, firsts)):
         text = f"the client begins with a credential ({firsts[0].shape.text})"
         hypothesis.says(2.0, text, cite_all(spoken, "client"))
@@ -178,14 +179,14 @@ def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -
             hypothesis.most = UNTOLD
     elif carried:
         hypothesis.says(1.2, f"the request carries a credential ({', '.join(carried[:2])})", cite_all(lives[:3]))
-        targets = {life.trace.account.target for life in lives}
+        targets = {life.target for life in lives}
         if len(lives) > 1 and len(targets) == 1:
             hypothesis.says(0.4, "the same one each time")
     else:
         hypothesis.says(-0.8, "no credential is to be seen in the request")
     begin, exp = started(case), expiry(lives[0])
     if exp is not None and begin is not None:
-        when = begin + (lives[0].asked or 0.0)
+        when = begin + (lives[0].began or 0.0)
         if exp < when:
             hypothesis.says(5.0, f"the token expired {duration(when - exp)} before", cite_all(lives[:3]))
         else:
@@ -200,9 +201,9 @@ def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -
         hypothesis.says(-1.5, "no close frame")
     if spoken and len(spoken) >= 0.7 * len(lives):
         hypothesis.says(-0.5 * min(followed, 3.0), "the client had sent a message before")
-    if any(life.lasted > 2.0 for life in case.others if life.opened is not None):
-        lived = [life for life in case.others if life.opened is not None and life.lasted > 2.0]
-        same = [life for life in lived if life.trace.account.target == lives[0].trace.account.target]
+    if any(life.lasted > 2.0 for life in case.others if life.open_since is not None):
+        lived = [life for life in case.others if life.open_since is not None and life.lasted > 2.0]
+        same = [life for life in lived if life.target == lives[0].target]
         hypothesis.says(-1.5 if same else 0.3, "the same request was served before" if same else "", cite_all(lived))
     if any(_outlived(life, lives) for life in lives):
         hypothesis.says(-1.0, "some that ended so had lived on for a while")
@@ -210,10 +211,10 @@ def _token(case: Case, lives: list[Life], spoken: list[Life], followed: float) -
     yield hypothesis
 
 
-def _subprotocol(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _subprotocol(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     offered = lives[0].header("sec-websocket-protocol")
-    chosen = lives[0].trace.account.subprotocol
-    failed = [check for check in lives[0].trace.account.checks if "subprotocol" in check]
+    chosen = lives[0].subprotocol
+    failed = [check for check in lives[0].checks if "subprotocol" in check]
     if not offered and not chosen:
         return
     hypothesis = Hypothesis(
@@ -230,15 +231,15 @@ def _subprotocol(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     if case.code in (4406, 1002):
         weight = 4.0 if case.code == 4406 else 2.5
         hypothesis.says(weight, f"close code {case.code} right after the handshake", cite_all(lives))
-    elif case.mode == "cut":
+    elif case.mode == "abrupt":
         hypothesis.says(-0.5, "no close frame")
     if case.stack.protocol == "graphql" and case.mode == "close":
         hypothesis.says(1.5, "it speaks GraphQL, of which there are two incompatible protocols")
     yield hypothesis
 
 
-def _limit(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
-    lived = [life for life in case.others if life.opened is not None and life.lasted > 1.0]
+def _limit(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
+    lived = [life for life in case.others if life.open_since is not None and life.lasted > 1.0]
     open_then = _open_then(lived, lives)
     full = min(open_then) == max(open_then) > 0
     told = case.mode == "close" and case.code in (1008, 1013, 4029, 4429, 4408, 1011, 4000)
@@ -260,11 +261,11 @@ def _limit(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     yield hypothesis
 
 
-def _resume(case: Case, lives: list[Life], followed: float) -> Iterator[Hypothesis]:
+def _resume(case: Case, lives: list[Connection], followed: float) -> Iterator[Hypothesis]:
     """The first connection was fine, and all that resume it are not."""
-    resumed: list[tuple[Life, Message | None]] = []
+    resumed: list[tuple[Connection, MessageSummary | None]] = []
     for life in lives:
-        first = life.trace.client.first
+        first = life.traffic.client.first
         query = [name for name in life.query if re.search(r"resume|sid|session|last|since|cursor", name, re.I)]
         if first is not None and (
             re.search(r"resume|reconnect|restore", first.shape.kind, re.I)
@@ -282,11 +283,11 @@ def _resume(case: Case, lives: list[Life], followed: float) -> Iterator[Hypothes
         hypothesis.says(
             3.0, "the client begins by resuming an earlier session", [cite(life, m) for life, m in with_frame]
         )
-        if all(life.trace.client.messages == 1 for life, _ in with_frame):
+        if all(life.traffic.client.messages == 1 for life, _ in with_frame):
             hypothesis.says(followed, "and it ended right after that", [cite(life, m) for life, m in with_frame])
     else:
         hypothesis.says(0.7, "the request names an earlier session", cite_all(lives[:3]))
-    earliest = next((life for life in case.same_route if life.opened is not None), None)
+    earliest = next((life for life in case.same_route if life.open_since is not None), None)
     if earliest is not None and earliest not in [life for life, _ in resumed]:
         if earliest.lasted > 3 * middle([life.lasted for life in lives]) + 0.3:
             hypothesis.says(3.0, "the first connection, which resumed nothing, lived longer", [cite(earliest)])

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.lives import Life
 from hangup.diagnosis.rules.words import UNTRIED
-from hangup.diagnosis.shapes import Shape
-from hangup.diagnosis.traces import Message
 from hangup.humanize import printable
+from hangup.messages.shapes import Shape
+from hangup.recording.connections import Connection
+from hangup.recording.traffic import MessageSummary
 
 
 def by_protocol(case: Case) -> Iterator[Hypothesis]:
     """What each protocol's own rules say about these ends."""
-    lives = [life for life in case.victims if life.opened is not None]
+    lives = [life for life in case.victims if life.open_since is not None]
     if not lives:
         return
     protocol = case.stack.protocol
@@ -30,14 +30,14 @@ def by_protocol(case: Case) -> Iterator[Hypothesis]:
     yield from _hello(case, lives)
 
 
-def _sent(life: Life, side: str, kind: str) -> int:
-    shapes = life.trace.halves[side].shapes  # type: ignore[index]
+def _sent(life: Connection, side: str, kind: str) -> int:
+    shapes = life.traffic.halves[side].shapes  # type: ignore[index]
     return sum(count.count for shape, count in shapes.items() if shape.kind == kind and shape.protocol == "engine.io")
 
 
-def _engine_io(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _engine_io(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """Version 4: the server sends ``2``, the client answers ``3``. Version 3: the other way round."""
-    if case.closer not in ("server", "client") or case.mode not in ("close", "cut"):
+    if case.closer not in ("server", "client") or case.mode not in ("close", "abrupt"):
         return
     server_pings = sum(_sent(life, "server", "2") for life in lives)
     client_pings = sum(_sent(life, "client", "2") for life in lives)
@@ -47,7 +47,7 @@ def _engine_io(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis("heartbeat/direction", -0.3, closer=case.closer, trigger=Trigger("time", lives[0].conn))
     if len(lives) > 1:
         hypothesis.says(0.4 * max(steadiness([life.lasted for life in lives]), 0.0), "the age is the same each time")
-    pings = [Cite(life.conn, b.first_n) for life in lives for b in life.trace.beats.values() if b.sent]
+    pings = [Cite(life.conn, b.first_n) for life in lives for b in life.traffic.beats.values() if b.sent]
     if server_pings and not client_pongs:
         text = f"the server sent {server_pings} Engine.IO pings (`2`) and got no `3`"
         hypothesis.says(2.2, text, pings)
@@ -76,11 +76,11 @@ _OLD = frozenset(("start", "stop", "connection_terminate", "data", "ka"))
 _NEW = frozenset(("subscribe", "next", "complete", "ping", "pong"))
 
 
-def _graphql(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _graphql(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     if case.closer != "server" and case.closer != "client":
         return
-    chosen = (lives[0].trace.account.subprotocol or lives[0].header("sec-websocket-protocol")).lower()
-    last = [(life, m) for life in lives if (m := life.last("client")) is not None]
+    chosen = (lives[0].subprotocol or lives[0].header("sec-websocket-protocol")).lower()
+    last = [(life, m) for life in lives if (m := life.last_message("client")) is not None]
     kinds = {m.shape.kind for _, m in last}
     vocabulary = Hypothesis(
         "message/vocabulary-mismatch",
@@ -96,7 +96,7 @@ def _graphql(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         vocabulary.says(4.5, f"`{', '.join(sorted(kinds & _NEW))}` is not of the older subprotocol graphql-ws", cites)
     if vocabulary.evidence:
         yield vocabulary
-    silent = [life for life in lives if not life.trace.client.messages]
+    silent = [life for life in lives if not life.traffic.client.messages]
     if last and not silent and case.closer == "server":
         before = [m for life, m in last if not _said(life, "connection_init")]
         if len(before) >= 0.7 * len(last) and kinds & {"subscribe", "start"}:
@@ -107,18 +107,19 @@ def _graphql(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
             yield hypothesis.says(2.5, "the client subscribed before connection_init", cites)
 
 
-def _said(life: Life, kind: str) -> bool:
-    return any(shape.kind == kind for shape in life.trace.client.shapes)
+def _said(life: Connection, kind: str) -> bool:
+    return any(shape.kind == kind for shape in life.traffic.client.shapes)
 
 
-def _stomp(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
-    errors = [(life, m) for life in lives for m in life.trace.recent if m.side == "server" and m.shape.kind == "ERROR"]
-    heart = [m for life in lives for m in life.trace.opening if "heart-beat" in m.text.lower()]
+def _stomp(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
+    said = [(life, m) for life in lives for m in life.traffic.recent if m.side == "server"]
+    errors = [(life, m) for life, m in said if m.shape.kind == "ERROR"]
+    heart = [m for life in lives for m in life.traffic.opening if "heart-beat" in m.text.lower()]
     if not heart or "0,0" in heart[0].text:
         return
     hypothesis = Hypothesis("heartbeat/interval-race", -0.6, closer=case.closer, trigger=Trigger("time", lives[0].conn))
     hypothesis.says(1.0, "STOMP heart-beats were agreed to", [cite(lives[0], heart[0])])
-    beats = sum(b.sent for life in lives for b in life.trace.beats.values())
+    beats = sum(b.sent for life in lives for b in life.traffic.beats.values())
     if not beats:
         hypothesis.says(1.5, "and no heart-beat was ever sent")
     if errors:
@@ -126,12 +127,12 @@ def _stomp(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
     yield hypothesis
 
 
-def _not_a_frame(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _not_a_frame(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """Bytes in the stream that are no WebSocket: an HTTP error after the 101, or something spoiled on the way."""
-    junk = [life for life in lives if life.trace.junk]
+    junk = [life for life in lives if life.traffic.junk]
     if len(junk) < 0.5 * len(lives):
         return
-    text = junk[0].trace.junk
+    text = junk[0].traffic.junk
     side, _, content = text.partition(": ")
     shown = printable(content, 60)
     if content.startswith("HTTP/"):
@@ -157,7 +158,7 @@ def _not_a_frame(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
         sound = f"{case.stack.server} writes frames that are sound"
         hypothesis.says(3.0, sound, cite_all(junk))
         yield Hypothesis("message/framing", closer=case.closer, adds=True).says(-2.5, sound, cite_all(junk))
-    if any(life.trace.halves[side].messages > 1 for life in junk if side in ("client", "server")):  # type: ignore[index]
+    if any(life.traffic.halves[side].messages > 1 for life in junk if side in ("client", "server")):  # type: ignore[index]
         hypothesis.says(1.0, "earlier frames were sound", cite_all(junk))
     hypothesis.most = UNTRIED
     yield hypothesis
@@ -169,23 +170,23 @@ _HELLOS = frozenset(
 )
 
 
-def _hello(case: Case, lives: list[Life]) -> Iterator[Hypothesis]:
+def _hello(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """A message that came before the greeting which other connections began with."""
     if case.closer != "server" or not case.others:
         return
-    lived = [life for life in case.others if life.opened is not None and life.trace.client.first is not None]
+    lived = [life for life in case.others if life.open_since is not None and life.traffic.client.first is not None]
     greeted = [life for life in lived if life.lasted > 1.5 * max((v.lasted for v in lives), default=0.0)]
-    mine = [life for life in lives if life.trace.client.first is not None]
+    mine = [life for life in lives if life.traffic.client.first is not None]
     if not greeted or not mine:
         return
-    hellos: set[Shape] = {m.shape for life in greeted if (m := life.trace.client.first) is not None}
+    hellos: set[Shape] = {m.shape for life in greeted if (m := life.traffic.client.first) is not None}
     if len(hellos) != 1:
         return
     hello = next(iter(hellos))
-    other = [life for life in mine if (m := life.trace.client.first) is not None and m.shape is not hello]
+    other = [life for life in mine if (m := life.traffic.client.first) is not None and m.shape is not hello]
     if len(other) < 0.7 * len(lives) or hello.kind.lower() not in _HELLOS:
         return
-    first: Message | None = other[0].trace.client.first
+    first: MessageSummary | None = other[0].traffic.client.first
     hypothesis = Hypothesis(
         "message/order-before-hello", 0.0, closer="server",
         trigger=Trigger("frame", other[0].conn, first.n if first else None),

@@ -8,9 +8,9 @@ from typing import Literal
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, steadiness, surprise, within
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.lives import Life, conns
 from hangup.diagnosis.reactions import reaction
 from hangup.humanize import duration
+from hangup.recording.connections import Connection, numbered
 
 TOGETHER = 0.12
 """Seconds within which ends count as one event."""
@@ -25,9 +25,9 @@ KICK = 0.15
 """Seconds after a newcomer's opening within which the older one is kicked."""
 
 
-def clusters(lives: list[Life], within: float = TOGETHER) -> list[list[Life]]:
+def clusters(lives: list[Connection], within: float = TOGETHER) -> list[list[Connection]]:
     """Ends that came together (each within so many seconds of the one before), in order."""
-    found: list[list[Life]] = []
+    found: list[list[Connection]] = []
     for life in sorted((life for life in lives if life.end is not None), key=lambda life: life.end or 0.0):
         if found and (life.end or 0.0) - (found[-1][-1].end or 0.0) <= within:
             found[-1].append(life)
@@ -36,32 +36,32 @@ def clusters(lives: list[Life], within: float = TOGETHER) -> list[list[Life]]:
     return found
 
 
-def identity(life: Life) -> str:
+def identity(life: Connection) -> str:
     """What tells clients apart that ask for the same route."""
     query = {k: v for k, v in life.query.items() if not k.lower().startswith(("token", "access", "auth", "jwt", "t"))}
-    ids = sorted(f"{k}={v}" for k, v in life.trace.ids.items())
+    ids = sorted(f"{k}={v}" for k, v in life.traffic.ids.items())
     return (
-        f"{life.trace.account.path}?{sorted(query.items())} {ids[:4] if not query and '{}' not in life.route else ''}"
+        f"{life.path}?{sorted(query.items())} {ids[:4] if not query and '{}' not in life.route else ''}"
     )
 
 
 def collisions(case: Case) -> Iterator[Hypothesis]:
     """A newcomer with the same identity, and the server closes the older connection."""
-    if case.closer not in ("server", "client") or case.mode not in ("cut", "close"):
+    if case.closer not in ("server", "client") or case.mode not in ("abrupt", "close"):
         return
-    lives = [life for life in case.victims if life.end is not None and life.opened is not None]
-    kicked: list[tuple[Life, Life]] = []
+    lives = [life for life in case.victims if life.end is not None and life.open_since is not None]
+    kicked: list[tuple[Connection, Connection]] = []
     for life in lives:
         newcomers = [other for other in case.lives if _newcomer(other, life)]
         if newcomers:
-            kicked.append((life, min(newcomers, key=lambda other: abs((other.opened or 0.0) - (life.end or 0.0)))))
+            kicked.append((life, min(newcomers, key=lambda other: abs((other.open_since or 0.0) - (life.end or 0.0)))))
     # A client that comes back at once asks after the end, a newcomer before it. (Clocks may differ a little.)
-    if not kicked or middle([(life.end or 0.0) - other.asked for life, other in kicked]) <= 0.0005:
+    if not kicked or middle([(life.end or 0.0) - other.began for life, other in kicked]) <= 0.0005:
         return
-    opens = sum(1 for life in case.lives if life.opened is not None)
+    opens = sum(1 for life in case.lives if life.open_since is not None)
     rate = opens / max(case.last_at, 1.0)
     chance = within(rate, KICK + 0.1)
-    same_target = sum(life.trace.account.target == other.trace.account.target for life, other in kicked)
+    same_target = sum(life.target == other.target for life, other in kicked)
     by_client = case.closer == "client"
     verdict = "client-lifecycle/stale-close-handler" if by_client else "identity/id-collision"
     hypothesis = Hypothesis(
@@ -79,10 +79,10 @@ def collisions(case: Case) -> Iterator[Hypothesis]:
         yield hypothesis
         return
     if same_target == len(kicked):
-        hypothesis.says(0.8, f"both asked for {kicked[0][0].trace.account.path}")
+        hypothesis.says(0.8, f"both asked for {kicked[0][0].path}")
     if case.mode == "close" and (case.code or 0) not in (1001, 1011, 1012):
         hypothesis.says(0.6, "the server closed with a close frame, on purpose")
-    delays = [abs((life.end or 0.0) - (other.opened or 0.0)) for life, other in kicked]
+    delays = [abs((life.end or 0.0) - (other.open_since or 0.0)) for life, other in kicked]
     if len(delays) >= 3 and max(delays) < 0.06:
         hypothesis.says(0.5, f"within {duration(max(delays))} each time")
     alone = [life for life in lives if life not in [k for k, _ in kicked]]
@@ -94,23 +94,23 @@ def collisions(case: Case) -> Iterator[Hypothesis]:
     yield hypothesis
 
 
-def _newcomer(other: Life, life: Life) -> bool:
-    if other is life or other.opened is None or life.end is None or life.opened is None:
+def _newcomer(other: Connection, life: Connection) -> bool:
+    if other is life or other.open_since is None or life.end is None or life.open_since is None:
         return False
-    if other.opened <= life.opened or identity(other) != identity(life):
+    if other.open_since <= life.open_since or identity(other) != identity(life):
         return False
     # The newcomer's 101 may be recorded just after the kick: the server kicks while it still accepts.
-    return other.asked - 0.03 <= life.end <= other.opened + KICK
+    return other.began - 0.03 <= life.end <= other.open_since + KICK
 
 
-def _kept(case: Case, life: Life) -> bool:
+def _kept(case: Case, life: Connection) -> bool:
     """Whether a connection outlived the opening of another with its identity by a second."""
     end = life.end if life.end is not None else case.last_at
     return any(
         other is not life
-        and other.opened is not None
-        and life.opened is not None
-        and life.opened < other.opened < end - 1.0
+        and other.open_since is not None
+        and life.open_since is not None
+        and life.open_since < other.open_since < end - 1.0
         and identity(other) == identity(life)
         for other in case.lives
     )
@@ -118,12 +118,12 @@ def _kept(case: Case, life: Life) -> bool:
 
 def together(case: Case) -> Iterator[Hypothesis]:
     """Several connections die in the same moment: a failed broadcast, a crash, a restart."""
-    if case.closer != "server" or case.mode not in ("cut", "close", "unreachable"):
+    if case.closer != "server" or case.mode not in ("abrupt", "close", "unreachable"):
         return
-    lives = [life for life in case.victims if life.end is not None and life.opened is not None]
+    lives = [life for life in case.victims if life.end is not None and life.open_since is not None]
     if not lives:
         return
-    every = [life for life in case.lives if life.ending.by == "server" and life.opened is not None]
+    every = [life for life in case.lives if life.ending.by == "server" and life.open_since is not None]
     groups = clusters(every)
     joint = [group for group in groups if len(group) > 1 and any(life in lives for life in group)]
     kept = 0
@@ -132,7 +132,7 @@ def together(case: Case) -> Iterator[Hypothesis]:
         kept += sum(
             1
             for other in case.lives
-            if other not in group and other.opened is not None and other.opened < end - 0.2
+            if other not in group and other.open_since is not None and other.open_since < end - 0.2
             and (other.end is None or other.end > end + 0.3)
         )  # fmt: skip
     shared = sum(len(group) for group in joint)
@@ -148,13 +148,13 @@ def together(case: Case) -> Iterator[Hypothesis]:
 Aftermath = Literal["gone", "there", "unknown"]
 
 
-def _after(case: Case, group: list[Life]) -> Aftermath:
+def _after(case: Case, group: list[Connection]) -> Aftermath:
     """Whether the server could be reached right after these ends, as far as anybody tried."""
     end = group[-1].end or 0.0
-    soon = [life for life in case.lives if end <= life.asked <= end + 10.0]
+    soon = [life for life in case.lives if end <= life.began <= end + 10.0]
     if any(life.fate == "unreachable" for life in soon):
         return "gone"
-    return "there" if any(life.opened is not None for life in soon) else "unknown"
+    return "there" if any(life.open_since is not None for life in soon) else "unknown"
 
 
 def _times(count: int) -> str:
@@ -162,7 +162,7 @@ def _times(count: int) -> str:
 
 
 def _own_event(
-    case: Case, lives: list[Life], joint: list[list[Life]], weight: float, kept: int, after: list[Aftermath]
+    case: Case, lives: list[Connection], joint: list[list[Connection]], weight: float, kept: int, after: list[Aftermath]
 ) -> Iterator[Hypothesis]:
     by_server = reaction(case, "server")
     by_client = reaction(case, "client")
@@ -170,7 +170,7 @@ def _own_event(
         "server-handler/crash-on-own-event", -0.4, closer="server", trigger=Trigger("time", lives[0].conn)
     )
     if joint:
-        text = f"{_times(len(joint))} several connections ended together ({conns(joint[0])} first)"
+        text = f"{_times(len(joint))} several connections ended together ({numbered(joint[0])} first)"
         hypothesis.says(weight * 0.8, text, [cite(life) for group in joint for life in group])
         if kept:
             hypothesis.says(-0.4, f"{kept} other connections stayed open")
@@ -180,7 +180,7 @@ def _own_event(
         own = [
             (life, m)
             for life, m in by_server.hits
-            if life.last("client") is None or life.since(life.last("client").at) > by_server.window + 0.05  # type: ignore[union-attr]
+            if (said := life.last_message("client")) is None or life.since(said.at) > by_server.window + 0.05
         ]
         share = len(own) / len(by_server.hits)
         hypothesis.says(0.6 * by_server.weight * share, by_server.text, [cite(life, message) for life, message in own])
@@ -210,7 +210,7 @@ def _own_event(
 
 
 def _process(
-    case: Case, lives: list[Life], joint: list[list[Life]], weight: float, kept: int, after: list[Aftermath]
+    case: Case, lives: list[Connection], joint: list[list[Connection]], weight: float, kept: int, after: list[Aftermath]
 ) -> Iterator[Hypothesis]:
     restart = Hypothesis("process/restart", -0.8, closer="server", trigger=Trigger("time", lives[0].conn))
     crash = Hypothesis("process/crash", -1.0, closer="server", trigger=Trigger("frame", lives[0].conn))
@@ -255,20 +255,21 @@ def ghosts(case: Case) -> Iterator[Hypothesis]:
     quick = [
         life
         for life in case.victims
-        if case.closer == "server" and case.mode == "close" and life.opened is not None and life.lasted < 0.5
+        if case.closer == "server" and case.mode == "close" and life.open_since is not None and life.lasted < 0.5
     ]
     turned = refused or quick
     if len(turned) < 1:
         return
     waits = []
     for life in case.lives:
-        if life.opened is None or life.lasted < 1.0 or life in turned:
+        if life.open_since is None or life.lasted < 1.0 or life in turned:
             continue
-        before = [other for other in turned if other.asked < life.asked]
-        if before and life.asked - before[-1].asked < 15:
-            lost = [o for o in case.lives if o.opened is not None and o.end is not None and o.end <= before[0].asked]
+        before = [other for other in turned if other.began < life.began]
+        if before and life.began - before[-1].began < 15:
+            ended = [o for o in case.lives if o.open_since is not None and o.end is not None]
+            lost = [o for o in ended if o.end is not None and o.end <= before[0].began]
             if lost and (lost[-1].ending.how != "close"):
-                waits.append(life.asked - (lost[-1].end or 0.0))
+                waits.append(life.began - (lost[-1].end or 0.0))
     if not waits:
         return
     hypothesis = Hypothesis("identity/ghost-session", -0.8, closer="server", trigger=Trigger("time", turned[0].conn))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.figures import clip
 from hangup.diagnosis.findings import Hypothesis
-from hangup.diagnosis.lives import FOREVER
-from hangup.humanize import duration
+from hangup.humanize import clip, duration
+from hangup.recording.connections import FOREVER
 from hangup.recording.events import Side
 
 
@@ -14,12 +13,12 @@ def longest(case: Case, side: Side | None) -> float:
     """The longest time for which a side (None: both) was silent and nothing happened, in seconds."""
     found = 0.0
     for life in case.same_route:
-        if life.opened is None:
+        if life.open_since is None:
             continue
-        trace = life.trace
-        found = max(found, trace.halves[side].pause if side else trace.pause)
+        traffic = life.traffic
+        found = max(found, traffic.halves[side].pause if side else traffic.pause)
         if life.end is None:
-            last = trace.halves[side].at if side else trace.at
+            last = traffic.halves[side].at if side else traffic.at
             found = max(found, clip(case.last_at - last, 0.0, FOREVER) if last else 0.0)
     return found
 

@@ -360,10 +360,10 @@ LOGS: tuple[tuple[str, Says], ...] = (
 LIBRARIES: dict[tuple[str, str], Says] = {
     ("websockets", "1000"): {"server-handler/returns": 1.2, "crash": -2.0},
     ("websockets", "1011"): {"server-handler/returns": -3.0, "crash": 1.0},
-    ("websockets", "cut"): {"server-handler/returns": -1.5, "crash": -1.0},
+    ("websockets", "abrupt"): {"server-handler/returns": -1.5, "crash": -1.0},
     ("aiohttp", "1000"): {"server-handler/returns": 1.2, "crash": -2.5},
-    ("aiohttp", "cut"): {"server-handler/returns": -2.0, "crash": 0.6},
-    ("tornado", "cut"): {"server-handler/returns": -1.5, "crash": 0.6},
+    ("aiohttp", "abrupt"): {"server-handler/returns": -2.0, "crash": 0.6},
+    ("tornado", "abrupt"): {"server-handler/returns": -1.5, "crash": 0.6},
     ("tornado", "1000"): {"server-handler/returns": 0.5, "crash": -2.0},
     ("uvicorn", "1011"): {"server-handler/returns": -2.5},
     ("daphne", "1011"): {"crash": 1.0, "server-handler/returns": -1.0},

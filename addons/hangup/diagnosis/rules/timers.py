@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, near, spread, steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite
-from hangup.diagnosis.lives import conns
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.rules import silence
 from hangup.diagnosis.rules.clocks import Clocks, by_time, cites_of, left_waiting, typical_pause
 from hangup.humanize import duration
+from hangup.recording.connections import numbered
 from hangup.recording.events import Side
 
 IDLE_DEFAULTS = {
@@ -35,7 +35,7 @@ AGE_DEFAULTS = {
 
 def by_the_clock(case: Case) -> Iterator[Hypothesis]:
     """Causes that end a connection by a timer at the server or before it."""
-    if case.closer != "server" or case.mode not in ("cut", "close"):
+    if case.closer != "server" or case.mode not in ("abrupt", "close"):
         return
     clocks = Clocks(case)
     if not clocks.lives or middle(clocks.open) < 0.3:
@@ -74,7 +74,7 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     hypothesis.says(weight, f"{words} of silence of {who} before the end", cites_of(clocks, side))
     if side:
         hypothesis.says(-1.0, f"only {who} was silent: most intermediaries count either side's traffic")
-    pongs = sum(f is not None and f.opcode == "pong" for f in (life.trace.client.frame for life in clocks.lives))
+    pongs = sum(f is not None and f.opcode == "pong" for f in (life.traffic.client.frame for life in clocks.lives))
     if side == "client" and pongs >= 0.7 * len(clocks.lives):
         hypothesis.says(-1.5, "the client's last frame was a pong: the server's ping may be what counts")
     age = clocks.age[0]
@@ -96,7 +96,7 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     elif who == "either side" or quiet < 1.0:
         hypothesis.says(-1.5, "there was traffic until the end")
     proxy = case.stack.proxy
-    if case.mode == "cut":
+    if case.mode == "abrupt":
         # A handler that returns or raises ends just so on many a server.
         hypothesis.says(1.0 if proxy else 0.4, "no close frame: a proxy that gives up just cuts the connection")
     elif case.code in (1001, 1006, None):
@@ -110,7 +110,7 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     if default and value >= 5:
         hypothesis.says(1.2, f"{duration(value)} is the default of {default}")
     told = bool(default and value >= 5) or (several and weight > age + 0.5)
-    if not (proxy and told) or case.mode != "cut" or side == "client" or unanswered or quiet < 1.5:
+    if not (proxy and told) or case.mode != "abrupt" or side == "client" or unanswered or quiet < 1.5:
         hypothesis.most = UNSEEN
     _pings_say(hypothesis, clocks)
     yield hypothesis
@@ -128,7 +128,7 @@ def _pings_say(hypothesis: Hypothesis, clocks: Clocks) -> None:
 
 def _one_ping_each(clocks: Clocks) -> bool:
     """Whether every connection saw just one control ping of the server."""
-    found = [life.trace.beats.get(("server", "control")) for life in clocks.lives]
+    found = [life.traffic.beats.get(("server", "control")) for life in clocks.lives]
     return len(found) > 1 and all(beats is not None and beats.sent == 1 for beats in found)
 
 
@@ -150,14 +150,14 @@ def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         )
         if len(clocks.lives) > 1 and idle > weight:
             hypothesis.says(max(0.8 * (weight - idle), -3.0), "the idle time is as steady or steadier")
-        older = [life for life in case.others if life.opened is not None and life.lasted > 1.1 * value + 0.1]
+        older = [life for life in case.others if life.open_since is not None and life.lasted > 1.1 * value + 0.1]
         if older:
-            hypothesis.says(-3.5, f"{conns(older)} got older than that", [cite(life) for life in older])
+            hypothesis.says(-3.5, f"{numbered(older)} got older than that", [cite(life) for life in older])
         if value < 1.0:
             hypothesis.says(-1.5, "hardly an age that anybody sets as a limit")
         if busy:
             hypothesis.says(0.5, "there was traffic until the end: it was not idleness")
-        if case.mode == "cut":
+        if case.mode == "abrupt":
             hypothesis.says(0.5, "no close frame")
         else:
             hypothesis.says(-1.5, "a close frame was sent")
@@ -197,11 +197,11 @@ def _awaited(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
 
 def _beats_by(clocks: Clocks, side: Side, level: str) -> int:
     """How many pings of one level a side sent before all these ends."""
-    return sum(b.sent for life in clocks.lives if (b := life.trace.beats.get((side, level))) is not None)
+    return sum(b.sent for life in clocks.lives if (b := life.traffic.beats.get((side, level))) is not None)
 
 
 def _answered(clocks: Clocks, side: Side, level: str) -> int:
-    return sum(b.answered for life in clocks.lives if (b := life.trace.beats.get((side, level))) is not None)
+    return sum(b.answered for life in clocks.lives if (b := life.traffic.beats.get((side, level))) is not None)
 
 
 def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
@@ -211,7 +211,7 @@ def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     sent, answered = _beats_by(clocks, "server", "app"), _answered(clocks, "server", "app")
     age, quiet = clocks.age[0], clocks.of(clocks.client)
     by_ping = [
-        life.since(b.waiting if (b := life.trace.beats.get(("server", "app"))) and b.sent else None)
+        life.since(b.waiting if (b := life.traffic.beats.get(("server", "app"))) and b.sent else None)
         for life in clocks.lives
     ]
     candidates = [
@@ -220,18 +220,18 @@ def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         (clocks.of(by_ping)[0], f"every end came {clocks.of(by_ping)[2]} after a ping of the server without an answer"),
     ]
     if sent:
-        shapes = {b.shape.text for life in clocks.lives if (b := life.trace.beats.get(("server", "app"))) and b.shape}
+        shapes = {b.shape.text for life in clocks.lives if (b := life.traffic.beats.get(("server", "app"))) and b.shape}
         pings = [
             Cite(life.conn, b.waiting_n or b.first_n)
             for life in clocks.lives
-            if (b := life.trace.beats.get(("server", "app"))) is not None and b.sent
+            if (b := life.traffic.beats.get(("server", "app"))) is not None and b.sent
         ]
         if not answered:
             text = f"the server sent {sent} pings ({', '.join(sorted(shapes)[:2])}); the client answered none of them"
             hypothesis.says(2.6, text, pings)
         elif answered < sent:
             waiting = sum(
-                b.waiting is not None for life in clocks.lives if (b := life.trace.beats.get(("server", "app")))
+                b.waiting is not None for life in clocks.lives if (b := life.traffic.beats.get(("server", "app")))
             )
             if waiting >= 0.7 * len(clocks.lives):
                 hypothesis.says(1.0, f"{sent - answered} of the server's {sent} pings were not answered", pings)
@@ -239,7 +239,7 @@ def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
                 hypothesis.says(-2.0, f"the client answered {answered} of {sent} pings of the server", pings)
         else:
             hypothesis.says(-3.0, "the client answered every ping of the server", pings)
-        beats = [b for life in clocks.lives if (b := life.trace.beats.get(("server", "app")))]
+        beats = [b for life in clocks.lives if (b := life.traffic.beats.get(("server", "app")))]
         ignored = [float(b.sent - b.answered) for b in beats]
         if spread(ignored) > 1:
             least, most = min(ignored), max(ignored)
@@ -271,7 +271,7 @@ def _no_control_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     pings = [
         Cite(life.conn, b.last_n)
         for life in clocks.lives
-        if (b := life.trace.beats.get(("server", "control"))) is not None and b.sent
+        if (b := life.traffic.beats.get(("server", "control"))) is not None and b.sent
     ]
     pinged = len(pings)
     hypothesis = Hypothesis(
@@ -303,7 +303,7 @@ def _no_control_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
             hypothesis.says(-2.0, "no time was left for a pong")
     elif pinged < 0.7 * len(clocks.lives):
         hypothesis.says(-1.5, f"only {pinged} of {len(clocks.lives)} connections saw a control ping")
-    if case.mode == "cut" and case.stack.server == "aiohttp":
+    if case.mode == "abrupt" and case.stack.server == "aiohttp":
         hypothesis.says(1.2, "aiohttp cuts a connection without a close frame when a pong is missing")
     if case.mode == "close" and case.code not in (1000, 1001, 1011, None):
         hypothesis.says(-2.0, f"close code {case.code} is not what a missed pong is closed with")
@@ -311,7 +311,7 @@ def _no_control_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
 
 
 def _no_hello(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
-    silent = [life for life in clocks.lives if not life.trace.client.messages]
+    silent = [life for life in clocks.lives if not life.traffic.client.messages]
     if len(silent) < 0.7 * len(clocks.lives):
         return
     hypothesis = Hypothesis("message/init-missing", -0.2, closer="server", trigger=by_time(clocks))
@@ -321,8 +321,8 @@ def _no_hello(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     if middle(clocks.open) < 1.0:
         hypothesis.says(-1.5, "hardly a time that a server would wait")
     hypothesis.says(0.6 if case.mode == "close" else -0.5, "a close frame was sent" if case.mode == "close" else "")
-    others = [life for life in case.others if life.opened is not None and life.lasted > 1.5 * middle(clocks.open)]
-    if others and all(life.trace.client.messages for life in others):
+    others = [life for life in case.others if life.open_since is not None and life.lasted > 1.5 * middle(clocks.open)]
+    if others and all(life.traffic.client.messages for life in others):
         hypothesis.says(1.5, "connections on which the client spoke lived longer", [cite(life) for life in others])
     yield hypothesis
 
@@ -331,7 +331,7 @@ def _race(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     """Heartbeats whose interval is the other side's patience."""
     periods, ends = [], []
     for life in clocks.lives:
-        beats = life.trace.beats.get(("client", "app")) or life.trace.beats.get(("client", "control"))
+        beats = life.traffic.beats.get(("client", "app")) or life.traffic.beats.get(("client", "control"))
         if beats is not None and beats.sent >= 2:
             periods.append(beats.period)
             ends.append(life.since(beats.last))

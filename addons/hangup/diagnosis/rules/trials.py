@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hangup.diagnosis.case import SETTLED, Case
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, cite_all
-from hangup.diagnosis.lives import Life, conns
 from hangup.humanize import printable
+from hangup.recording.connections import Connection, numbered
+from hangup.recording.endings import SETTLED
 
 _MESSAGE = ("message/not-json", "message/schema", "message/unknown-type", "message/wrong-opcode", "message/oversize")
 _PING = ("heartbeat/app-ping-kills", *_MESSAGE)
@@ -62,7 +63,7 @@ def spans(case: Case) -> dict[str, list[tuple[float, float]]]:
     on: dict[str, float] = {name: 0.0 for name in case.header.filters}
     found: dict[str, list[tuple[float, float]]] = {}
     switched = False
-    for event in case.collector.filters:
+    for event in case.ledger.filters:
         switched = True
         if event.action in ("on", "add"):
             on.setdefault(event.filter, event.at)
@@ -73,16 +74,16 @@ def spans(case: Case) -> dict[str, list[tuple[float, float]]]:
     return found if switched else {}
 
 
-def _share(life: Life, on: list[tuple[float, float]]) -> float:
-    start = life.asked
+def _share(life: Connection, on: list[tuple[float, float]]) -> float:
+    start = life.began
     end = start + max(life.lasted, 0.01)
     covered = sum(max(0.0, min(end, stop) - max(start, begin)) for begin, stop in on)
     return covered / (end - start)
 
 
-def _at_the_end(life: Life, on: list[tuple[float, float]]) -> bool:
+def _at_the_end(life: Connection, on: list[tuple[float, float]]) -> bool:
     """Whether it was still on: one that was switched off in time to let the cause through has not failed."""
-    end = life.end if life.end is not None else life.asked
+    end = life.end if life.end is not None else life.began
     return any(begin <= end <= stop for begin, stop in on)
 
 
@@ -101,13 +102,13 @@ def trials(case: Case) -> Iterator[Hypothesis]:
         lived = [
             life
             for life in case.others
-            if life.opened is not None and _share(life, on) >= MOST and life.lasted > max(2 * usual, SETTLED)
+            if life.open_since is not None and _share(life, on) >= MOST and life.lasted > max(2 * usual, SETTLED)
         ]
         shown = printable(name, 60)
         for verdict in cures:
             hypothesis = Hypothesis(verdict, closer=case.closer, adds=True)
             if lived and not died and len(died_without) >= 2:
-                text = f"with the filter `{shown}` on, {conns(lived)} lived; without it {len(died_without)} ended"
+                text = f"with the filter `{shown}` on, {numbered(lived)} lived; without it {len(died_without)} ended"
                 yield hypothesis.says(2.0 + 0.5 * min(len(lived), 3), text, cite_all([*lived, *died_without]))
-            elif any(life.trace.acted for life in died):
+            elif any(life.traffic.acted for life in died):
                 yield hypothesis.says(-2.5, f"with the filter `{shown}` on it ended as well", cite_all(died))

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.lives import Life
 from hangup.diagnosis.rules.tables import BODIES, CODES, GRAPHQL, LIBRARIES, LOGS, REASONS
 from hangup.humanize import printable
+from hangup.recording.connections import Connection
 
 LOGGED = "the backend logged"
 
@@ -74,21 +74,21 @@ def _told(case: Case, verdict: str, weight: float, text: str) -> Hypothesis:
     return hypothesis.says(weight, f"{text}, and what the client sent is valid UTF-8", cite_all(case.victims))
 
 
-def _sound(lives: list[Life]) -> bool:
+def _sound(lives: list[Connection]) -> bool:
     """Whether the clients' last messages are text and valid UTF-8 as recorded here."""
-    last = [m for life in lives if (m := life.last("client")) is not None]
+    last = [m for life in lives if (m := life.last_message("client")) is not None]
     bad = [m for m in last if m.opcode != "text" or "utf8" in m.shape.faults or "invalid-utf8" in m.problems]
     return bool(last) and len(last) == len(lives) and not bad
 
 
-def _pinged(life: Life) -> bool:
+def _pinged(life: Connection) -> bool:
     """Whether the server sent control pings."""
-    beats = life.trace.beats.get(("server", "control"))
+    beats = life.traffic.beats.get(("server", "control"))
     return beats is not None and beats.sent > 0
 
 
 def _bodies(case: Case) -> Iterator[Hypothesis]:
-    response = case.victims[0].trace.response if case.mode == "refused" and case.victims else None
+    response = case.victims[0].traffic.response if case.mode == "refused" and case.victims else None
     if response is None:
         return
     body = response.text[:1000]
@@ -166,7 +166,7 @@ def by_stack(case: Case, hypotheses: list[Hypothesis]) -> None:
     if case.closer != "server" or not case.victims:
         return
     server = case.stack.server
-    how = "cut" if case.mode == "cut" else str(case.code or 1005)
+    how = "abrupt" if case.mode == "abrupt" else str(case.code or 1005)
     says = LIBRARIES.get((server, how), {})
     chosen = server == "uvicorn" and case.mode == "close" and case.code not in (1012, 1011, 1009, 1007, 1002)
     for hypothesis in hypotheses:
@@ -187,20 +187,20 @@ def by_stack(case: Case, hypotheses: list[Hypothesis]) -> None:
             )
         elif weight:
             word = "supports" if weight > 0 else "contradicts"
-            ending = "no close frame" if how == "cut" else f"code {how}"
+            ending = "no close frame" if how == "abrupt" else f"code {how}"
             hypothesis.says(weight, f"{ending} from {server} {word} it")
 
 
 def late_burst(case: Case) -> Iterator[Hypothesis]:
     """The server ends it while it was sending a burst that the client did not keep up with."""
-    if case.closer != "server" or case.mode not in ("cut", "close"):
+    if case.closer != "server" or case.mode not in ("abrupt", "close"):
         return
     bursts = []
     for life in case.victims:
-        if life.opened is None or life.lasted <= 0:
+        if life.open_since is None or life.lasted <= 0:
             continue
-        server, client = life.trace.server, life.trace.client
-        half = any("half" in step.what and step.side == "server" for step in life.trace.account.steps)
+        server, client = life.traffic.server, life.traffic.client
+        half = any("half" in step.what and step.side == "server" for step in life.steps)
         rate = server.messages / max(life.lasted, 0.05)
         if half or (server.messages >= 50 and rate > 50 and server.messages > 20 * max(client.messages, 1)):
             bursts.append((life, half))
@@ -210,13 +210,13 @@ def late_burst(case: Case) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis(
         "client-lifecycle/slow-consumer", -0.6, closer="server", trigger=Trigger("time", lives[0].conn)
     )
-    count = middle([life.trace.server.messages for life in lives])
+    count = middle([life.traffic.server.messages for life in lives])
     if count >= 100:
         hypothesis.says(1.0, "")
     if middle(case.since_message("server")) < 0.1:
         hypothesis.says(1.0, "the last message was sent just before", cite_all(lives, "server"))
     hypothesis.says(1.5, f"the server ended it in the middle of a burst of its own (about {count:.0f} messages)",
-                    [cite(life, life.last("server")) for life in lives])  # fmt: skip
+                    [cite(life, life.last_message("server")) for life in lives])  # fmt: skip
     if any(half for _, half in bursts):
         hypothesis.says(1.2, "a frame of the server was left half sent", cite_all(lives))
     yield hypothesis

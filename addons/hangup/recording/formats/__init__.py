@@ -44,6 +44,7 @@ class Recording(Protocol):
     skips: list[tuple[int, str]]
 
     def __iter__(self) -> Iterator[AnyEvent]: ...
+    def batches(self) -> Iterator[list[AnyEvent]]: ...
 
 
 class Format(msgspec.Struct, frozen=True):

@@ -6,11 +6,13 @@ import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 
 from hangup.recording import events
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Header, Note, Side, Stop, payload_fields
+from hangup.recording.reader import BATCH_LINES
 from hangup.wire.frames import CLOSE, OPCODE_NAMES, header
 from hangup.wire.messages import parse_close
 
@@ -58,6 +60,12 @@ class Imported:
             last = event.at
             yield event
         yield Stop(at=last)
+
+    def batches(self) -> Iterator[list[AnyEvent]]:
+        """The same events, many at a time."""
+        events = iter(self)
+        while batch := list(islice(events, BATCH_LINES)):
+            yield batch
 
 
 class Script:

@@ -14,9 +14,10 @@ from msgspec import Struct, field
 
 from hangup import __version__
 from hangup.humanize import duration, plural, printable, size
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Raw
 from hangup.recording.formats.losses import Losses
+from hangup.recording.ledger import Ledger
 
 FIRST, LAST = 30, 50
 """So many of a connection's rows are shown, from its beginning and from its end."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import BinaryIO, Protocol
 
 from hangup.recording.assembling import Message, Messages
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Part, Raw
 from hangup.recording.formats.imported import UNKNOWN_KEY, microseconds, moment
 from hangup.recording.formats.losses import Losses
 from hangup.recording.formats.spool import Spool
+from hangup.recording.ledger import Ledger
 
 
 class Writer(Protocol):

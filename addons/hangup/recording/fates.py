@@ -1,0 +1,76 @@
+"""What became of the connections of a recording, in the light of one another.
+
+A close in order is no failure, unless its client comes again at once; a client that leaves for good has failed, if it
+leaves just as it did each time before; and what ends together with the recording ends with it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from hangup.recording import loops
+from hangup.recording.connections import Connection
+from hangup.recording.endings import SETTLED
+from hangup.recording.ledger import Ledger
+
+LAST_MOMENT = 0.3
+"""Seconds before the recording's own end in which endings are part of the end."""
+
+OVERLAP = 0.1
+"""Seconds by which a client that closes may open the next one first."""
+
+
+def settle(ledger: Ledger) -> None:
+    """Finds which connection its client opened next, and what that and the others make of each. May be called again
+    when more has been read."""
+    connections = [c for c in ledger.connections.values() if c.conn > 0]
+    for connection in connections:
+        connection.successor = connection.predecessor = connection.reopened = connection.context = None
+    _follow(connections)
+    _as_before(connections)
+    if ledger.stopped and len(connections) > 1:
+        _with_the_recording(connections, ledger.last_at)
+
+
+def _follow(connections: Collection[Connection]) -> None:
+    clients: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+    for connection in connections:
+        if connection.answered is not None:
+            clients[loops.host(connection.client), connection.route].append(connection)
+    for alike in clients.values():
+        closers = [c.course.first for c in alike]
+        by_client = sum(first is not None and first.side == "client" and not first.by for first in closers)
+        # Where servers close, who comes first is another client.
+        overlap = OVERLAP if by_client * 2 > sum(first is not None for first in closers) else 0.0
+        for chain in loops.chains(alike, overlap=overlap):
+            for before, after in zip(chain, chain[1:], strict=False):
+                before.successor, before.reopened = after.conn, after.began
+                after.predecessor = before.conn
+
+
+def _as_before(connections: Collection[Connection]) -> None:
+    """A client that gave up for good, as its others were seen to drop."""
+    dropped: dict[tuple[str, str | None], list[Connection]] = defaultdict(list)
+    for connection in connections:
+        if connection.fate == "dropped" and connection.ending.by == "client":
+            dropped[connection.route, connection.manner].append(connection)
+    for connection in connections if dropped else ():
+        if connection.fate == "left" and (alike := dropped.get((connection.route, connection.manner))):
+            longest = max(other.lasted for other in alike)
+            if connection.ending.code == alike[0].ending.code and connection.lasted <= 2 * longest + 0.5:
+                connection.context = "dropped"
+
+
+def _with_the_recording(connections: Collection[Connection], last_at: float) -> None:
+    """What ended together with the recording, and in no other way than that, was not dropped."""
+    ways: dict[tuple[object, ...], list[Connection]] = defaultdict(list)
+    for connection in connections:
+        if connection.fate == "dropped":
+            ending = connection.ending
+            ways[connection.route, ending.by, connection.manner, ending.code].append(connection)
+    for alike in ways.values():
+        late = [c for c in alike if c.successor is None and c.lasted >= SETTLED]
+        if len(late) == len(alike) and all(last_at - (c.end or 0.0) <= LAST_MOMENT for c in late):
+            for connection in late:
+                connection.context = "stopped"
