@@ -30,7 +30,7 @@ def large(path: Path, frames: int, connections: int = 1) -> Path:
         at = 0.0
         for conn in range(1, connections + 1):
             file.write(ev.encode(recorded.handshake(at, conn)) + b"\n")
-                for n in range(1, frames // connections + 1):
+            for n in range(1, frames // connections + 1):
                 at += 0.001
                 said = {"type": "order", "id": n, "qty": n % 7, "note": "hello there"}
                 if n % 2 == 0:

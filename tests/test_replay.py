@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 
 from conversing import EXTENSION, KEY, Talk, conversations
 from hangup.errors import BackendError
-from hangup.experiment.failure import manner
 from hangup.peer.player import Settings, play
 from hangup.peer.tape import Tape
 from hangup.recording import events as ev
@@ -170,7 +169,7 @@ def test_it_survived() -> None:
     assert outcome.survived and not outcome.same and outcome.diverged_at == 4
     ending = outcome.live.ending
     assert ending.by == "proxy" and ending.filter == "" and "hangup itself" in ending.sentence, "nobody is to blame"
-    assert manner(outcome.live) is None
+    assert outcome.live.manner is None
     assert "survived" in outcome.fate
 
 

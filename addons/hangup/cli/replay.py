@@ -30,10 +30,10 @@ from hangup.peer.pace import PATIENCE
 from hangup.peer.player import Settings
 from hangup.recorder.recorder import Recorder
 from hangup.recording.diff import collect, compare_messages
+from hangup.recording.fates import choose
 from hangup.recording.formats import open_recording
 from hangup.recording.ledger import Ledger
 from hangup.replayable.client_script import Transcript
-from hangup.replayable.survey import choose
 from hangup.wire.url import Target, parse_target
 
 COMPARED = 5000

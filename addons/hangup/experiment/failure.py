@@ -10,18 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from statistics import median
-from typing import Literal
 
 from msgspec import Struct
 
 from hangup.errors import UsageError
 from hangup.experiment.evidence import Outcome
-from hangup.recording.connections import Connection
-
-Manner = Literal["close", "abrupt", "refused"]
-"""With a close frame, without one (FIN, RST, time-out), or a handshake that was not answered by 101."""
-
-ABRUPT = frozenset(("fin", "rst", "timeout", "error"))
+from hangup.recording.connections import Connection, Manner
 
 
 class Failure(Struct, frozen=True):
@@ -51,21 +45,9 @@ class Failure(Struct, frozen=True):
         return " ".join(words) or "any end"
 
 
-def manner(connection: Connection) -> Manner | None:
-    """How a connection ended, or None while it is open or when it was ended by the proxy or the player."""
-    if connection.refused:
-        return "refused"
-    ending = connection.ending
-    if ending.by == "proxy" or ending.at is None or connection.ended is None:
-        return None
-    if ending.how == "close":
-        return "close"
-    return "abrupt" if ending.how in ABRUPT else None
-
-
 def derive(connections: Sequence[Connection]) -> Failure | None:
     """The failure that most of these connections share, or None when none of them ended by itself."""
-    ended = [(c, how) for c in connections if (how := manner(c)) is not None]
+    ended = [(c, how) for c in connections if (how := c.manner) is not None]
     # That nobody listens is what the failure may lead to, and is not the failure.
     ended = [(c, how) for c, how in ended if not (c.refused and c.status is None)] or ended
     if not ended:
@@ -85,7 +67,7 @@ def _status(connection: Connection, how: Manner) -> int | None:
 
 def lifetime(connections: Sequence[Connection]) -> float:
     """The median lifetime in seconds of those that ended by themselves; 0 if none did."""
-    found = [c.lifetime for c in connections if c.lifetime is not None and manner(c) is not None]
+    found = [c.lifetime for c in connections if c.lifetime is not None and c.manner is not None]
     return float(median(found)) if found else 0.0
 
 
@@ -104,11 +86,11 @@ def judge(connection: Connection, failure: Failure, otherwise: float | None = No
         return Outcome.SURVIVED if connection.status is not None else Outcome.UNRESOLVED
     # What the other side does may be the trial's own doing.
     theirs = not failure.by or connection.ending.by == failure.by
-    return Outcome.SURVIVED if theirs and manner(connection) is not None else Outcome.UNRESOLVED
+    return Outcome.SURVIVED if theirs and connection.manner is not None else Outcome.UNRESOLVED
 
 
 def _judge(connection: Connection, failure: Failure) -> Outcome:
-    how = manner(connection)
+    how = connection.manner
     if how is None:
         opened = connection.opened is not None
         ours = connection.ending.by == "proxy"

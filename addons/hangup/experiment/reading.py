@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from hangup.diagnosis.diagnose import diagnose
+from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.report import Report
 from hangup.errors import RecordingError
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.failure import Failure, derive, judge, manner
+from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.ladder import selector
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.recording import loops
 from hangup.recording.connections import Connection
-from hangup.recording.events import Handshake, Request
+from hangup.recording.events import AnyEvent, Request
+from hangup.recording.fates import settle
 from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
-from hangup.replayable.client_script import Send, Transcript
+from hangup.recording.reader import batches
+from hangup.recording.traffic_ledger import TrafficLedger
+from hangup.replayable.client_script import ScriptReader, Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
 from hangup.wire.heartbeats import recognise
 
 FRAMES_KEPT = 20_000
 """Client messages that a case holds; a longer exchange is cut at its front, the end being what matters."""
+
+
+SCRIPTS_KEPT = 64
+"""Connections whose scripts are kept while the recording is read; one that is chosen of the others is read again."""
 
 
 class Reading(Struct):
@@ -40,17 +47,21 @@ class Reading(Struct):
 
 
 def read_case(recording: Recording, conn: int | None = None, failure: Failure | None = None) -> Reading:
-    """Reads a recording (several times). ``conn`` is the connection to study, by default the last that failed.
+    """Reads a recording, once. ``conn`` is the connection to study, by default the last that failed.
 
     Raises :class:`RecordingError` when there is none.
     """
-    ledger = Ledger()
-    for event in recording:
-        ledger.feed(event)
+    ledger = TrafficLedger(recording.header)
+    scripts = _Scripts(conn)
+    for events in batches(recording):
+        ledger.feed_all(events)
+        scripts.feed(events, ledger)
+    settle(ledger)
     chosen = _chosen(ledger, conn)
+    connections = list(ledger.connections.values())
     alike = [
         c
-        for c in ledger.connections.values()
+        for c in connections
         if c.path == chosen.path and c.origin == chosen.origin and loops.host(c.client) == loops.host(chosen.client)
     ]
     found = failure or derive([chosen] if conn is not None else alike) or derive([chosen])
@@ -58,25 +69,64 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
         found = _any_end(alike)
     if found is None:
         raise RecordingError(f"connection {chosen.conn} did not fail: {chosen.ending.sentence}")
-    transcript = Transcript(recording, chosen.conn)
-    report = diagnose(recording.header, recording)
+    stopped_at = ledger.last_at if ledger.stopped else None
+    read = scripts.readers.get(chosen.conn)
+    transcript = Transcript(recording, chosen.conn, read=read, connection=chosen, stopped_at=stopped_at)
+    report = report_on(ledger)
     case = _case(transcript, chosen, alike, report)
-    case.donated = donated(transcript.survey.request, _survivors(recording, ledger, chosen, found), chosen.refused)
+    survivors = _survivors(connections, chosen, found)
+    case.donated = donated(transcript.survey.request, survivors, chosen.refused)
     return Reading(case, found, transcript, report, alike)
 
 
-def _survivors(recording: Recording, ledger: Ledger, chosen: Connection, failure: Failure) -> list[tuple[int, Request]]:
+class _Scripts:
+    """The scripts of those connections that may be the one to study: of the open ones, and the last of each way to
+    end. ``only`` is that one, where somebody has said which."""
+
+    def __init__(self, only: int | None) -> None:
+        self.only = only
+        self.readers: dict[int, ScriptReader] = {}
+        self._ended: dict[tuple[object, ...], int] = {}
+        self._over: set[int] = set()
+
+    def feed(self, events: Iterable[AnyEvent], ledger: Ledger) -> None:
+        """Takes events, of which the ledger knows already."""
+        for event in events:
+            conn = event.conn
+            if conn <= 0 or (self.only is not None and conn != self.only):
+                continue
+            reader = self.readers.get(conn)
+            if reader is None:
+                if conn in self._over:
+                    continue
+                reader = self.readers[conn] = ScriptReader(conn)
+            reader.feed(event)
+        for conn in [conn for conn in self.readers if conn not in self._over]:
+            connection = ledger.connections[conn]
+            if connection.ended is None:
+                continue
+            self._over.add(conn)
+            ending = connection.ending
+            way = connection.route, ending.by, connection.manner, ending.code, connection.status
+            if (earlier := self._ended.get(way)) is not None:
+                self.readers.pop(earlier, None)
+            self._ended[way] = conn
+        while len(self.readers) > SCRIPTS_KEPT:
+            self.readers.pop(next(iter(self.readers)))
+
+
+def _survivors(
+    connections: Sequence[Connection], chosen: Connection, failure: Failure
+) -> list[tuple[int, Request]]:
     """The handshakes of connections to the same server that lived, and longer than those that failed."""
-    lived = set()
-    for c in ledger.connections.values():
+    lived = []
+    for c in connections:
         if c.opened is None or c.kind != chosen.kind or judge(c, failure) is not Outcome.SURVIVED:
             continue
         lasted = c.lifetime if c.lifetime is not None else c.last_seen - c.opened
-        if lasted > max(failure.within or 0.0, 2 * (chosen.lifetime or 0.0), 0.3):
-            lived.add(c.conn)
-    if not lived:
-        return []
-    return [(e.conn, e.request) for e in recording if isinstance(e, Handshake) and e.conn in lived and e.request]
+        if lasted > max(failure.within or 0.0, 2 * (chosen.lifetime or 0.0), 0.3) and c.traffic.sent is not None:
+            lived.append((c.conn, c.traffic.sent))
+    return lived
 
 
 def _chosen(ledger: Ledger, conn: int | None) -> Connection:
@@ -85,12 +135,12 @@ def _chosen(ledger: Ledger, conn: int | None) -> Connection:
         if conn not in connections:
             raise RecordingError(f"there is no connection {conn} (there are {len(connections)})")
         return connections[conn]
-    failed = [c for c in connections.values() if manner(c) is not None and c.kind == "app"]
+    failed = [c for c in connections.values() if c.failed and c.manner is not None and c.kind == "app"]
     failed = [c for c in failed if not (c.refused and c.status is None)] or failed
     # A person who closes the page ends the last connection too: what the others share is the failure.
     usual = derive(failed)
     for connection in reversed(failed):
-        if usual is not None and manner(connection) == usual.how and connection.ending.by in (usual.by, "unknown", ""):
+        if usual is not None and connection.manner == usual.how and connection.ending.by in (usual.by, "unknown", ""):
             return connection
     if failed:
         return failed[-1]
@@ -146,12 +196,12 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         lifetime=survey.lifetime,
         reaction=max(0.0, survey.over - last_client_at) if frames else None,
         by=ending.by,
-        how=manner(chosen) or "",
+        how=chosen.manner or "",
         code=ending.code,
         reason=ending.reason or "",
         status=chosen.status,
         features=frozenset(name for name, present in features.items() if present),
-        server_beats=_server_beats(transcript),
+        server_beats=_pings_of(chosen),
         server_pings=chosen.pings["server"],
         client_pings=chosen.pings["client"],
         server_frames=server_frames,
@@ -186,13 +236,10 @@ def _faults(step: Send) -> tuple[str, ...]:
     return ()
 
 
-def _server_beats(transcript: Transcript) -> int:
-    count = 0
-    for step in transcript.steps():
-        if not isinstance(step, Send) and step.data is not None and step.opcode in ("text", "binary"):
-            beat = recognise(OPCODE_NUMBERS[step.opcode], step.data)
-            count += beat is not None and beat.kind == "ping"
-    return count
+def _pings_of(connection: Connection) -> int:
+    """How many heartbeats of its own the server sent."""
+    beats = connection.traffic.beats.get(("server", "app"))
+    return 0 if beats is None else beats.sent
 
 
 def _overlap(connections: Sequence[Connection]) -> bool:

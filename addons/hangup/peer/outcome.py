@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from hangup.experiment.failure import manner
 from hangup.humanize import duration, plural, span
 from hangup.recording.connections import Connection
 from hangup.recording.ending_words import Ending
@@ -147,7 +146,7 @@ class Outcome(Struct, kw_only=True):
 
 
 def _signature(connection: Connection) -> tuple[object, ...]:
-    how = manner(connection)
+    how = connection.manner
     ending = connection.ending
     if how == "refused":
         return (how, ending.by, connection.status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hangup.experiment.failure import Failure, manner
+from hangup.experiment.failure import Failure
 from hangup.experiment.timers import Pulse
 from hangup.peer.tape import Sink
 from hangup.recording.connections import Connection
@@ -45,7 +45,7 @@ class PulseSink:
     def pulse(self, connection: Connection, failure: Failure) -> Pulse | None:
         """That of a trial which is over; None where it did not open, or ended in another manner than the failure."""
         opened, ended = connection.opened, connection.ended
-        how, ending = manner(connection), connection.ending
+        how, ending = connection.manner, connection.ending
         if opened is None or how == "refused":
             return None
         if how is not None and (

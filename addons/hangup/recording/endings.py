@@ -40,7 +40,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from hangup.humanize import printable
-from hangup.recording.events import Side
+from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Side
 from hangup.wire import close_codes
 
 By = Literal["client", "server", "proxy", "unknown"]
@@ -243,3 +243,17 @@ def _went_on(connection: Known, step: Step, later: Sequence[Step]) -> int:
     other: Side = "server" if step.side == "client" else "client"
     closes = sum(s.what == "close" and s.side == other and not s.by for s in later)
     return max(connection.frames[other] - step.before - closes, 0)
+
+
+def closer(event: AnyEvent) -> Literal["client", "server", "proxy"] | None:
+    """Who takes a step towards the end with this event, None where nobody does: for who follows a connection event by
+    event, and has no sums. The first such event is the connection's end, or its half-close."""
+    if isinstance(event, Frame):
+        return event.side if event.opcode == "close" else None
+    if isinstance(event, End):
+        return None if event.how == "open" else "proxy" if event.by else event.side
+    if isinstance(event, FilterEvent):
+        wire = event.wire
+        closes = event.action == "close" or (wire and event.action != "replace" and wire[0] & 15 == 8)
+        return "proxy" if closes else None
+    return None

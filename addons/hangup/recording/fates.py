@@ -33,6 +33,12 @@ def settle(ledger: Ledger) -> None:
         _with_the_recording(connections, ledger.last_at)
 
 
+def choose(ledger: Ledger) -> Connection | None:
+    """The connection that is meant when nobody says which: the last one that failed, else the last one."""
+    settle(ledger)
+    return max(ledger.connections.values(), key=lambda c: (c.failed, c.conn), default=None)
+
+
 def _follow(connections: Collection[Connection]) -> None:
     clients: dict[tuple[str, str], list[Connection]] = defaultdict(list)
     for connection in connections:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -284,3 +284,9 @@ def follow(reader: Reader, wait: Callable[[], bool]) -> Iterator[AnyEvent]:
         if following is None:
             return
         reader = read(following)
+
+
+def batches(events: Iterable[AnyEvent]) -> Iterable[Iterable[AnyEvent]]:
+    """A recording's events, many at a time where it can give them so."""
+    many: Callable[[], Iterable[list[AnyEvent]]] | None = getattr(events, "batches", None)
+    return (events,) if many is None else many()

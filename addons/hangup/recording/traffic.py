@@ -255,13 +255,16 @@ class Traffic:
     """
 
     __slots__ = (
-        "request", "response", "halves", "seen", "opened", "beats", "frozen", "late", "junk", "acted", "pause", "at",
-        "known", "_made", "_ids",
+        "request", "sent", "response", "halves", "seen", "opened", "beats", "frozen", "late", "junk", "acted", "pause",
+        "at", "known", "_made", "_ids",
     )  # fmt: skip
 
     def __init__(self, shapes: Shapes) -> None:
         self.known = shapes
         self.request: Request | None = None
+        """What the client asked."""
+        self.sent: Request | None = None
+        """What the server was asked."""
         self.response: Response | None = None
         self.halves: dict[Side, SideTraffic] = {"client": SideTraffic(self), "server": SideTraffic(self)}
         self.seen: deque[Seen] = deque(maxlen=RECENT)

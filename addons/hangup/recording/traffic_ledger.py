@@ -13,6 +13,7 @@ from hangup.recording.connections import Connection
 from hangup.recording.endings import Last
 from hangup.recording.events import AnyEvent, End, Event, FilterEvent, Frame, Handshake, Header, Log, Raw, Side
 from hangup.recording.ledger import Ledger
+from hangup.recording.reader import batches
 from hangup.recording.traffic import OPENING, PREVIEW, RECENT, KindCount, MessageSummary, SideTraffic, Traffic, octets
 
 FIRST_KEPT, LAST_KEPT = 100, 300
@@ -186,6 +187,7 @@ class TrafficLedger(Ledger):
         traffic = None if connection is None else connection.looked_into
         if traffic is not None:
             traffic.request = event.original or event.request
+            traffic.sent = event.request
             traffic.response = event.response
             traffic.at = traffic.client.at = traffic.server.at = event.at
 
@@ -361,7 +363,6 @@ def _passes(traffic: Traffic, half: SideTraffic, at: float) -> None:
 def look_into(header: Header, events: Iterable[AnyEvent]) -> TrafficLedger:
     """The one pass: all that is known of a recording."""
     ledger = TrafficLedger(header)
-    batches = getattr(events, "batches", None)
-    for batch in (events,) if batches is None else batches():
+    for batch in batches(events):
         ledger.feed_all(batch)
     return ledger

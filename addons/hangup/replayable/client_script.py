@@ -1,10 +1,11 @@
 """What one side of a recorded connection did, as a script: mostly the client, to be played against another server.
 
 A :class:`Transcript` goes over the recording once to learn what a player must know beforehand
-(:class:`~hangup.replayable.survey.Survey`); its :meth:`~Transcript.steps` then go over it again as a stream, so that a
-recording of a million frames needs no more memory than one of ten. The script ends where the connection ended. What
-it did by itself and at its own time is in it: messages, pings, malformed bytes, its CLOSE. What it did in answer to
-the other side's timers is not: the survey describes its pongs, its answer to a CLOSE, and how it left.
+(:class:`~hangup.replayable.survey.Survey`). A script of ordinary length is kept; a longer one is gone over again as a
+stream for each play, so that a recording of a million frames needs no more memory than one of ten. The script ends
+where the connection ended. What it did by itself and at its own time is in it: messages, pings, malformed bytes, its
+CLOSE. What it did in answer to the other side's timers is not: the survey describes its pongs, its answer to a CLOSE,
+and how it left.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from hangup.recording.assembling import Messages
-from hangup.recording.events import End, Frame, Handshake, Part, Raw, Side
+from hangup.errors import RecordingError
+from hangup.recording.assembling import Message, Messages
+from hangup.recording.connections import Connection
+from hangup.recording.endings import closer
+from hangup.recording.events import AnyEvent, End, Frame, Part, Raw, Side
 from hangup.recording.formats import Recording
+from hangup.recording.ledger import Ledger
 from hangup.recording.rebuild import Wire
-from hangup.replayable.survey import MESSAGE_LIMIT, Ends, Pongs, Survey, survey
+from hangup.replayable.survey import MESSAGE_LIMIT, By, Pongs, Survey, Surveyor
 
-KEPT_FRAMES = 20_000
+KEPT_FRAMES = 40_000
 KEPT_BYTES = 8 << 20
-"""A script of no more frames and bytes than these is remembered: it may be played hundreds of times."""
+"""A script of no more steps and bytes than these is remembered: it may be played hundreds of times."""
 RSV1 = 4
 AHEAD = 10_000
 """So many steps are looked ahead at most, for the end of a fragmented message."""
@@ -63,77 +68,47 @@ class Hear(Struct, gc=False):
 Step = Send | Hear
 
 
-class Transcript:
-    """The script of connection ``conn``'s client, or of its server: ``side`` is who is to be played.
+class Steps:
+    """The steps of one side, from the connection's events, one at a time. ``over`` is set when the script ends."""
 
-    With ``correlate``, values that it said back are found.
-    """
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.over = False
+        self._wire = Wire()
+        self._packed = 0
 
-    def __init__(self, recording: Recording, conn: int, side: Side = "client", *, correlate: bool = True) -> None:
-        self.recording = recording
-        self.conn = conn
-        self.side: Side = side
-        self.survey: Survey = survey(recording, conn, side, correlate=correlate)
-        self._kept: list[Step] | None = None
-
-    def steps(self) -> Iterator[Step]:
-        """The script, anew for each call. Raises :class:`~hangup.errors.RecordingError` where bytes are missing."""
-        if self._kept is None:
-            connection = self.survey.connection
-            steps = _ahead(self._steps())
-            if sum(connection.frames.values()) > KEPT_FRAMES or sum(connection.bytes.values()) > KEPT_BYTES:
-                return steps
-            self._kept = list(steps)
-        return iter(self._kept)
-
-    def _steps(self) -> Iterator[Step]:
+    def feed(self, event: AnyEvent, message: Message | None, closer: By | None, ended: bool) -> Step | None:
+        """The step that an event makes. ``ended`` is whether it is this event that ends the connection, ``closer`` who
+        did, if anybody has."""
         side = self.side
-        ends = Ends()
-        pongs = Pongs(side)
-        wire = Wire()
-        messages = Messages(MESSAGE_LIMIT)
-        packed = 0
-        for event in self.recording:
-            if event.conn != self.conn:
-                continue
-            ended = ends.see(event)
-            if isinstance(event, Frame):
-                if ended and event.side != side:
-                    return
-                if pongs.feed(event):
-                    continue
-                message = messages.feed(event)
-                if event.side != side:
-                    if ends.by is not None:
-                        continue
-                    if message is not None:
-                        yield Hear(event.at, event.n, message.opcode, message.data)
-                    elif event.opcode == "pong":
-                        yield Hear(event.at, event.n, "pong", event.payload)
-                    continue
-                if event.parts:
-                    continue  # its bytes were in the parts
-                send = self._send(event, wire, message.data if message is not None else None)
-                if send.begins and send.rsv & RSV1:
-                    send.packed = packed = packed + 1
-                yield send
-            elif isinstance(event, Part):
-                messages.feed(event)
-                if event.side == side:
-                    head = event.head
-                    begins = head is not None and int(head[1:2] or "0", 16) in (1, 2)
-                    yield Send(event.at, event.n, "", b"".join(wire.bytes(event)), data=True, begins=begins)
-            elif isinstance(event, Raw):
-                if event.side == side:
-                    yield Send(event.at, None, "", b"".join(wire.bytes(event)))
-            elif isinstance(event, End):
-                messages.feed(event)
-                if ended or event.side == side:
-                    return
-            elif isinstance(event, Handshake):
-                messages.feed(event)
-            elif ended:
-                return
+        if self.over:
+            return None
+        if isinstance(event, Frame):
+            if event.side == side:
+                return None if event.parts else self._sends(event, message)  # else its bytes were in the parts
+            if ended:
+                self.over = True
+            elif closer is None and message is not None:
+                return Hear(event.at, event.n, message.opcode, message.data)
+            elif closer is None and event.opcode == "pong":
+                return Hear(event.at, event.n, "pong", event.payload)
+        elif isinstance(event, Part):
+            if event.side == side:
+                head = event.head
+                begins = head is not None and int(head[1:2] or "0", 16) in (1, 2)
+                return Send(event.at, event.n, "", b"".join(self._wire.bytes(event)), data=True, begins=begins)
+        elif isinstance(event, Raw):
+            if event.side == side:
+                return Send(event.at, None, "", b"".join(self._wire.bytes(event)))
+        elif ended or (isinstance(event, End) and event.side == side):
+            self.over = True
+        return None
+
+    def _sends(self, event: Frame, message: Message | None) -> Send:
+        send = self._send(event, self._wire, message.data if message is not None else None)
+        if send.begins and send.rsv & RSV1:
+            send.packed = self._packed = self._packed + 1
+        return send
 
     @staticmethod
     def _send(event: Frame, wire: Wire, message: bytes | None) -> Send:
@@ -146,6 +121,121 @@ class Transcript:
             send.key = bytes.fromhex(event.mask) if event.mask else None
             send.message = message
         return send
+
+
+class ScriptReader:
+    """Reads the script of one connection as its events come by, and what a player must know of it beforehand.
+
+    Where the script is longer than :data:`KEPT_FRAMES` steps or :data:`KEPT_BYTES`, only its end is kept.
+    """
+
+    def __init__(self, conn: int, side: Side = "client", *, correlate: bool = True) -> None:
+        self.conn = conn
+        self.surveyor = Surveyor(conn, side, correlate=correlate)
+        self.complete = True
+        self.problem: RecordingError | None = None
+        """Why it cannot be played: bytes are missing."""
+        self._messages = Messages(MESSAGE_LIMIT)
+        self._steps = Steps(side)
+        self._kept: deque[Step] = deque(maxlen=KEPT_FRAMES)
+        self._bytes = 0
+
+    def feed(self, event: AnyEvent) -> None:
+        """Takes the connection's next event."""
+        before = self.surveyor.by
+        message = self._messages.feed(event)
+        ours = self.surveyor.feed(event, message)
+        by = self.surveyor.by
+        if not ours:
+            return
+        try:
+            step = self._steps.feed(event, message, by, before is None and by is not None)
+        except RecordingError as error:
+            self.problem = self.problem or error
+            return
+        if step is None:
+            return
+        self._bytes += _weight(step)
+        if len(self._kept) == KEPT_FRAMES:
+            self.complete = False
+        self._kept.append(step)
+        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+            self.complete = False
+            self._bytes -= _weight(self._kept.popleft())
+
+    def last_steps(self) -> list[Step]:
+        """The script, or the end of it that was kept."""
+        return list(_ahead(iter(self._kept)))
+
+
+class Transcript:
+    """The script of connection ``conn``'s client, or of its server: ``side`` is who is to be played.
+
+    With ``correlate``, values that it said back are found. Where ``read`` is given, and ``connection``, the recording
+    was gone over already. Raises :class:`~hangup.errors.RecordingError` when there is no such connection.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        conn: int,
+        side: Side = "client",
+        *,
+        correlate: bool = True,
+        read: ScriptReader | None = None,
+        connection: Connection | None = None,
+        stopped_at: float | None = None,
+    ) -> None:
+        self.recording = recording
+        self.conn = conn
+        self.side: Side = side
+        if read is None or connection is None:
+            read = ScriptReader(conn, side, correlate=correlate)
+            ledger = Ledger()
+            for event in recording:
+                if event.conn in (0, conn):
+                    ledger.feed(event)
+                if event.conn == conn:
+                    read.feed(event)
+            connection = ledger.connections.get(conn)
+            stopped_at = ledger.last_at if ledger.stopped else None
+        if connection is None:
+            raise RecordingError(f"{recording.name} has no connection {conn}")
+        self.survey: Survey = read.surveyor.finish(connection, stopped_at)
+        self._problem = read.problem
+        self._kept: list[Step] | None = read.last_steps() if read.complete else None
+
+    def steps(self) -> Iterator[Step]:
+        """The script, anew for each call. Raises :class:`~hangup.errors.RecordingError` where bytes are missing."""
+        if self._problem is not None:
+            raise self._problem
+        return _ahead(self._stream()) if self._kept is None else iter(self._kept)
+
+    def _stream(self) -> Iterator[Step]:
+        side = self.side
+        pongs = Pongs(side)
+        steps = Steps(side)
+        messages = Messages(MESSAGE_LIMIT)
+        by: By | None = None
+        for event in self.recording:
+            if event.conn != self.conn:
+                continue
+            closed = closer(event)
+            ended = by is None and closed is not None
+            if ended:
+                by = "nobody" if closed == "proxy" else closed
+            message = messages.feed(event)
+            if isinstance(event, Frame) and pongs.feed(event):
+                continue
+            step = steps.feed(event, message, by, ended)
+            if step is not None:
+                yield step
+            if steps.over:
+                return
+
+
+def _weight(step: Step) -> int:
+    return len(step.wire) if isinstance(step, Send) else len(step.data or b"")
 
 
 def _ahead(steps: Iterator[Step]) -> Iterator[Step]:

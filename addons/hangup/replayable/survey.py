@@ -7,9 +7,9 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from hangup.errors import RecordingError
-from hangup.recording.assembling import Messages
+from hangup.recording.assembling import Message
 from hangup.recording.connections import Connection
+from hangup.recording.endings import closer
 from hangup.recording.events import (
     AnyEvent,
     End,
@@ -17,15 +17,10 @@ from hangup.recording.events import (
     Frame,
     Handshake,
     How,
-    Note,
-    Part,
     Raw,
     Request,
     Side,
-    Stop,
 )
-from hangup.recording.formats import Recording
-from hangup.recording.ledger import Ledger
 from hangup.replayable.dynamic_values import Correlation, Finder
 from hangup.replayable.handshake_values import request_values
 
@@ -157,150 +152,110 @@ class Survey(Struct, kw_only=True):
         return max(0.0, self.over - self.opened)
 
 
-class Ends:
-    """Watches for the first thing that ended the connection."""
+class Surveyor:
+    """Learns what is known of a connection from its events, one at a time; ``side`` is who is to be played. Its account
+    is somebody else's, given in the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, conn: int, side: Side = "client", *, correlate: bool = True) -> None:
+        self.conn = conn
+        self.side: Side = side
+        self.other: Side = "server" if side == "client" else "client"
         self.by: By | None = None
-        self.at = 0.0
+        """Who ended it, once somebody has."""
+        self._finder = Finder(self.other) if correlate else None
+        self._pongs = Pongs(side)
+        self._leave = Leave(answers=False)
+        self._totals: dict[Side, int] = {"client": 0, "server": 0}
+        self._shake: Handshake | None = None
+        self._sent = self._filters = 0
+        self._last_n: int | None = None
+        self._last = self._seen = self._over = 0.0
+        self._other_closed = self._joins = False
 
-    def see(self, event: AnyEvent) -> bool:
-        """Whether the connection is over with this event."""
-        by: By | None = None
-        if isinstance(event, Frame):
-            if event.opcode == "close":
-                by = event.side
-        elif isinstance(event, End):
-            if event.how != "open":
-                by = "nobody" if event.by else event.side
-        elif isinstance(event, FilterEvent):
-            if event.action == "close" or (event.wire and event.action != "replace" and event.wire[0] & 15 == 8):
-                by = "nobody"
-        if by is not None and self.by is None:
-            self.by, self.at = by, event.at
-            return True
-        return False
-
-
-def survey(recording: Recording, conn: int, side: Side = "client", *, correlate: bool = True) -> Survey:
-    """Goes over a recording once; ``side`` is who is to be played.
-
-    Raises :class:`~hangup.errors.RecordingError` when there is no such connection.
-    """
-    ledger = Ledger()
-    ends = Ends()
-    pongs = Pongs(side)
-    messages = Messages(MESSAGE_LIMIT)
-    other: Side = "server" if side == "client" else "client"
-    finder = Finder(other) if correlate else None
-    leave = Leave(answers=False)
-    totals: dict[Side, int] = {"client": 0, "server": 0}
-    shake: Handshake | None = None
-    sent = filters = lost = 0
-    last_n: int | None = None
-    last = seen = 0.0
-    other_closed = joins = False
-    for event in recording:
-        if isinstance(event, Stop):
-            ledger.feed(event)
-            if ends.by is None:
-                seen = max(seen, event.at)
-        if isinstance(event, Note) and event.lost > 0 and event.conn in (0, conn):
-            lost += event.lost
-        if event.conn != conn:
-            continue
-        ledger.feed(event)
-        over = ends.by is not None
-        ends.see(event)
+    def feed(self, event: AnyEvent, message: Message | None) -> bool:
+        """Takes the connection's next event, with the message that it completes; whether the event is of the script,
+        and not a pong that answers a ping."""
+        over = self.by is not None
+        by = closer(event)
+        if by is not None and not over:
+            self.by, self._over = "nobody" if by == "proxy" else by, event.at
         if not over:
-            seen = event.at
+            self._seen = event.at
         if isinstance(event, Frame):
-            if event.opcode == "close" and event.side == other and not over:
-                other_closed = True
-            elif event.opcode == "close" and over and event.side == side and other_closed:
-                leave.answers = True
-            answer = pongs.feed(event)
-            message = messages.feed(event)
-            if over or answer:
-                continue
-            if message is not None:
-                totals[event.side] += 1
-                if event.side == "client" and message.data is not None and message.data.startswith(b"40"):
-                    joins = True
-                if finder is not None and message.data is not None:
-                    finder.message(event.side, message.opcode, message.data, event.n)
-            if event.side == side and ends.by is None:
-                last, last_n = event.at, event.n
-                sent += message is not None or event.opcode not in ("text", "binary", "continuation")
-        elif isinstance(event, Handshake):
-            shake = event
-            last = event.at
-            messages.feed(event)
-            query = query_of(event.request.target)
-            if finder is not None and side == "client" and "EIO" in query and "sid" in query:
-                finder.elsewhere = True
-            if finder is not None:
-                finder.handshake(event)
-        elif isinstance(event, Part):
-            messages.feed(event)
+            return self._frame(event, message, over)
+        if isinstance(event, Handshake):
+            self._handshake(event)
         elif isinstance(event, Raw):
-            if event.side == side and not over:
-                last = event.at
-                sent += 1
+            if event.side == self.side and not over:
+                self._last = event.at
+                self._sent += 1
         elif isinstance(event, FilterEvent):
-            filters += 1
-        elif isinstance(event, End) and event.side == side and leave.at is None and not event.by:
-            leave.how, leave.at = event.how, event.at
-    connection = ledger.connections.get(conn)
-    if connection is None:
-        raise RecordingError(f"{recording.name} has no connection {conn}")
-    if ends.by is not None:
-        seen = ends.at
-    elif connection.untold:  # it may have been over long before the file was
-        seen = connection.last_seen
-    pongs.end(seen)
-    leave.first = ends.by == side
-    if not other_closed:
-        leave.answers = True
-    return Survey(
-        handshake=shake,
-        connection=connection,
-        by=ends.by or "nobody",
-        over=seen,
-        last=last,
-        opened=connection.opened if connection.opened is not None else connection.first_seen,
-        leave=leave,
-        pongs=pongs,
-        sent=sent,
-        last_n=last_n,
-        totals=totals,
-        correlations=finder.found() if finder is not None else [],
-        filters=filters,
-        lost=lost,
-        joins=joins,
-    )
+            self._filters += 1
+        elif isinstance(event, End) and event.side == self.side and self._leave.at is None and not event.by:
+            self._leave.how, self._leave.at = event.how, event.at
+        return True
+
+    def _frame(self, event: Frame, message: Message | None, over: bool) -> bool:
+        if event.opcode == "close" and event.side == self.other and not over:
+            self._other_closed = True
+        elif event.opcode == "close" and over and event.side == self.side and self._other_closed:
+            self._leave.answers = True
+        if self._pongs.feed(event):
+            return False
+        if over:
+            return True
+        if message is not None:
+            self._totals[event.side] += 1
+            data = message.data
+            if event.side == "client" and data is not None and data.startswith(b"40"):
+                self._joins = True
+            if self._finder is not None and data is not None:
+                self._finder.message(event.side, message.opcode, data, event.n)
+        if event.side == self.side and self.by is None:
+            self._last, self._last_n = event.at, event.n
+            self._sent += message is not None or event.opcode not in ("text", "binary", "continuation")
+        return True
+
+    def _handshake(self, event: Handshake) -> None:
+        self._shake = event
+        self._last = event.at
+        query = query_of(event.request.target)
+        if self._finder is not None:
+            if self.side == "client" and "EIO" in query and "sid" in query:
+                self._finder.elsewhere = True
+            self._finder.handshake(event)
+
+    def finish(self, connection: Connection, stopped_at: float | None = None) -> Survey:
+        """What was learned. ``stopped_at`` is when the recording was ended, where it was."""
+        seen = self._seen if stopped_at is None else max(self._seen, stopped_at)
+        if self.by is not None:
+            seen = self._over
+        elif connection.untold:  # it may have been over long before the file was
+            seen = connection.last_seen
+        self._pongs.end(seen)
+        self._leave.first = self.by == self.side
+        if not self._other_closed:
+            self._leave.answers = True
+        return Survey(
+            handshake=self._shake,
+            connection=connection,
+            by=self.by or "nobody",
+            over=seen,
+            last=self._last,
+            opened=connection.opened if connection.opened is not None else connection.first_seen,
+            leave=self._leave,
+            pongs=self._pongs,
+            sent=self._sent,
+            last_n=self._last_n,
+            totals=self._totals,
+            correlations=self._finder.found() if self._finder is not None else [],
+            filters=self._filters,
+            lost=connection.lost,
+            joins=self._joins,
+        )
 
 
 def query_of(target: str) -> dict[str, str]:
     """The parameters of a request target's query, as they are spelled."""
     pairs = (pair.partition("=") for pair in target.partition("?")[2].split("&"))
     return {key: value for key, _, value in pairs}
-
-
-def failed(connection: Connection) -> int:
-    """How much a connection's ending looks like a failure: 2 when the server ended or refused it, 1 when the client
-    left without a proper CLOSE, 0 when nothing did."""
-    ending = connection.ending
-    if connection.refused:
-        return 2 if ending.by != "client" else 1
-    if ending.by == "server":
-        return 2
-    if ending.by == "client" and (ending.how != "close" or ending.code not in (1000, 1001, None)):
-        return 1
-    return 0
-
-
-def choose(ledger: Ledger) -> Connection | None:
-    """The connection to replay when nobody says which: the last one that failed, else the last one."""
-    connections = list(ledger.connections.values())
-    return max(connections, key=lambda c: (failed(c), c.conn), default=None)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hangup.errors import BackendError
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.failure import Failure, judge, manner
+from hangup.experiment.failure import Failure, judge
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
@@ -161,7 +161,7 @@ class Lab:
             return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True)
         live = outcome.live
         result = Result(judge(live, self.failure, trial.otherwise), live.lifetime, conn, live.ending.sentence)
-        spans = () if live.opened is None else ((live.opened, live.ended if manner(live) is not None else None),)
+        spans = () if live.opened is None else ((live.opened, live.ended if live.manner is not None else None),)
         return replace(result, spans=spans, pulse=sink.pulse(live, self.failure))
 
     def _patience(self, trial: Trial) -> float | None:

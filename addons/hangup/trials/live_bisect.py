@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from hangup.errors import HangupError, RecordingError
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.failure import Failure, derive, judge, manner
+from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import BudgetSpent, Search, Verdict, search
 from hangup.experiment.trial import Result, Trial
@@ -222,7 +222,7 @@ class LiveBisect:
         if running is not None and running.conn == conn:
             assert self.reading is not None
             outcome = judge(connection, self.reading.failure, running.trial.otherwise)
-            if outcome is Outcome.SURVIVED and (connection.ended is None or manner(connection) is None):
+            if outcome is Outcome.SURVIVED and (connection.ended is None or connection.manner is None):
                 # It has not quite ended, or something here ended it before its time.
                 outcome = Outcome.UNRESOLVED
             down = connection.refused and connection.status is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.failure import Failure, judge, manner
+from hangup.experiment.failure import Failure, judge
 from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.events import Request
@@ -31,7 +31,7 @@ class Sightings:
     def shows(self, connection: Connection) -> bool:
         """Takes a connection that is over; says whether a failure has shown with it."""
         ending = connection.ending
-        if manner(connection) is None or connection.conn in (c.conn for c in self.alike):
+        if connection.manner is None or connection.conn in (c.conn for c in self.alike):
             return False
         if connection.kind != "app":
             return False
@@ -70,7 +70,7 @@ def _alike(one: Connection, other: Connection) -> bool:
     return (
         same_page(one, other)
         and one.ending.by == other.ending.by
-        and manner(one) == manner(other)
+        and one.manner == other.manner
         and one.ending.code == other.ending.code
         and one.status == other.status
     )
