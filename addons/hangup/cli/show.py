@@ -18,6 +18,7 @@ from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.humanize import plural, printable
 from hangup.recording import events, loops
 from hangup.recording.events import AnyEvent, FilterEvent
+from hangup.recording.fates import settle
 from hangup.recording.folder import listing, newest
 from hangup.recording.formats import Recording, open_recording
 from hangup.recording.ledger import Ledger
@@ -90,6 +91,7 @@ def _show(source: Recording, recording: str, as_json: bool) -> None:
         ledger.feed(event)
         if type(event) is FilterEvent and not event.conn:
             changes.append(event)
+    settle(ledger)
     found = loops.find(ledger.connections.values(), now=ledger.last_at)
     if as_json:
         connections = [connection.summary() for connection in ledger.connections.values()]
@@ -141,6 +143,7 @@ def _show_conn(
     if not as_json:
         frames.end(connection)
     elif not following:
+        settle(ledger)
         found = [loop for loop in loops.find(ledger.connections.values(), now=ledger.last_at) if conn in loop.conns]
         rest = json.dumps(_document(source, recording, ledger, [connection.summary()], found), indent=2)
         click.echo(f"\n], {rest.removeprefix('{').lstrip()}")

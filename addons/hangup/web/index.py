@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from hangup.recording.connections import Connection
+from hangup.recording.endings import Fate
 from hangup.recording.events import (
     AnyEvent,
     End,
@@ -112,7 +113,7 @@ class Lane:
 
     __slots__ = (
         "conn", "places", "classes", "frames", "tracks", "actions", "acted", "handshake", "messages", "heartbeats",
-        "rev", "loop",
+        "rev", "loop", "fate",
     )  # fmt: skip
 
     def __init__(self, conn: int) -> None:
@@ -130,6 +131,8 @@ class Lane:
         self.heartbeats = 0
         self.rev = 0
         self.loop: int | None = None
+        self.fate: Fate = "open"
+        """What became of it, as it was last worked out in the light of the others."""
 
     def frame(self, n: int) -> int | None:
         """Which of the events is frame ``n``."""

@@ -80,6 +80,8 @@ def describe(recorded: Recorded, lane: Lane) -> Answer:
         "clean": clean(connection),
         "browser_code": browser_code(connection),
         "class": fate(connection),
+        "fate": connection.fate,
+        "failed": connection.failed,
         "sentence": ending.sentence,
         "frames": connection.frames,
         "messages": {"client": lane.messages[0], "server": lane.messages[1]},

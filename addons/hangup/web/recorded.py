@@ -11,6 +11,7 @@ from hangup.errors import HangupError
 from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent
+from hangup.recording.fates import settle
 from hangup.recording.loops import Loop
 from hangup.web.index import Index
 from hangup.web.tail import Tail
@@ -72,14 +73,16 @@ class Recorded:
         now = index.turns, index.ledger.stopped, index.ledger.last_at // 1
         begun = time.monotonic()
         if known != now and (self.complete or begun >= self._pause):
+            settle(index.ledger)
             found = loops.find(index.ledger.connections.values(), now=index.ledger.last_at)
             self._loops = now, found
             took = time.monotonic() - begun
             self._pause = begun + (LEISURE * took if took > 0.02 else 0.0)
             member = {conn: number for number, loop in enumerate(found) for conn in loop.conns}
             for lane in index.lanes.values():
-                if lane.loop != member.get(lane.conn):
-                    lane.loop = member.get(lane.conn)
+                fate = index.connection(lane.conn).fate
+                if lane.loop != member.get(lane.conn) or lane.fate != fate:
+                    lane.loop, lane.fate = member.get(lane.conn), fate
                     lane.rev = index.rev
         return found
 
