@@ -40,6 +40,8 @@ class Arms:
         self.verdict = verdict
         self.control = Counts()
         self._alike = Counts()
+        self.idle = False
+        """Whether the last trial's filters acted on nothing."""
         self.unsure = False
         """Whether something smaller came to nothing: then the smallest need not be."""
         self.clients = 1
@@ -64,6 +66,13 @@ class Arms:
             trial = replace(trial, clients=clients)
         self.verdict.connections += trial.clients
         result = self.last = yield trial
+        self.idle = bool(trial.filters) and result.acted == 0 and not (trial.edits or trial.frames is not None)
+        if self.idle and result.outcome is not Outcome.UNRESOLVED:
+            # It changed nothing, so that it was one more unchanged run: no evidence for what it should have changed.
+            if trial.otherwise is None:
+                self._alike.add(result.outcome)
+            counts.add(Outcome.UNRESOLVED)
+            return Outcome.UNRESOLVED
         counts.add(result.outcome)
         if not result.unreachable:
             self._before, self._unreachable = trial.arm, 0
@@ -84,6 +93,8 @@ class Arms:
             outcome = self.says(counts)
             if outcome is not None:
                 return outcome
+            if self.idle and counts.unresolved >= 2:
+                break
         return Outcome.UNRESOLVED
 
     def says(self, counts: Counts) -> Outcome | None:

@@ -42,7 +42,7 @@ class Result(Struct, frozen=True):
     """What came of a trial: ``lifetime`` in seconds from opening, ``conn`` where it is recorded, ``conns`` all of its
     connections where there were several. ``spans`` are of all that opened: when, and when each was over (seconds of one
     clock, None if it was not). ``pulse`` is when either side spoke, where that was seen. ``unreachable`` says that the
-    backend did not answer at all."""
+    backend did not answer at all. ``acted`` is how often its filters did something, None where there is nobody to tell."""
 
     outcome: Outcome
     lifetime: float | None = None
@@ -52,6 +52,7 @@ class Result(Struct, frozen=True):
     spans: tuple[tuple[float, float | None], ...] = ()
     pulse: Pulse | None = None
     unreachable: bool = False
+    acted: int | None = None
 
 
 class ClientFrame(Struct, frozen=True):

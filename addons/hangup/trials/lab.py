@@ -113,7 +113,8 @@ class Lab:
         if len(results) > 1:
             conns = tuple(each.conn for each in results if each.conn is not None)
             spans = tuple(span for each in results for span in each.spans)
-            result = replace(result, conns=conns, spans=spans, pulse=None)
+            acted = sum(each.acted or 0 for each in results)
+            result = replace(result, conns=conns, spans=spans, pulse=None, acted=acted)
         self.trials.append((trial, result))
         return result
 
@@ -144,6 +145,7 @@ class Lab:
             survive=self._patience(trial), seed=self.seed + conn, insecure=self.insecure, ca=self.ca, patience=1.0
         )
         frames = None if trial.frames is None else frozenset(trial.frames)
+        filters = FilterSet(trial.filters)
         try:
             outcome = await play(
                 self.transcript,
@@ -151,7 +153,7 @@ class Lab:
                 sink,
                 settings,
                 conn=conn,
-                filters=FilterSet(trial.filters),
+                filters=filters,
                 frames=frames,
                 edits=dict(trial.edits),
             )
@@ -162,7 +164,8 @@ class Lab:
         live = outcome.live
         result = Result(judge(live, self.failure, trial.otherwise), live.lifetime, conn, live.ending.sentence)
         spans = () if live.opened is None else ((live.opened, live.ended if live.manner is not None else None),)
-        return replace(result, spans=spans, pulse=sink.pulse(live, self.failure))
+        acted = sum(entry.hits for entry in filters)
+        return replace(result, spans=spans, pulse=sink.pulse(live, self.failure), acted=acted)
 
     def _patience(self, trial: Trial) -> float | None:
         """Until when a trial must live to have survived, in seconds from opening."""

@@ -227,7 +227,7 @@ class LiveBisect:
                 outcome = Outcome.UNRESOLVED
             down = connection.refused and connection.status is None
             said = connection.ending.sentence
-            self._tell(running, Result(outcome, connection.lifetime, conn, said, unreachable=down))
+            self._tell(running, Result(outcome, connection.lifetime, conn, said, unreachable=down, acted=running.acted))
         elif self.phase is Phase.WATCHING:
             self._sighted(connection)
 
@@ -238,8 +238,9 @@ class LiveBisect:
         patience = self._patience(running.trial)
         assert self._recorder is not None
         self._recorder.note(f"bisect: it survived {running.trial.arm} for {patience:g} s", running.conn)
+        acted = running.acted
         self._relieve(running)
-        self._tell(running, Result(Outcome.SURVIVED, patience, running.conn, "it outlived the failure"))
+        self._tell(running, Result(Outcome.SURVIVED, patience, running.conn, "it outlasted the failure", acted=acted))
 
     def _relieve(self, running: _Running) -> None:
         """Ends the connection of a trial, or takes from it what the trial has changed."""
@@ -396,3 +397,9 @@ class _Running:
         """Until it has survived."""
         self.ending: asyncio.TimerHandle | None = None
         """Until it is judged, having begun to end."""
+
+    @property
+    def acted(self) -> int:
+        """How often the trial's filters did something."""
+        own = [entry for entry in self.filters if entry.text in self.trial.filters]
+        return sum(entry.hits for entry in own)
