@@ -32,7 +32,8 @@ class Difference(NamedTuple):
             direct, proxied = getattr(self.direct, side), getattr(self.proxied, side)
             if direct != proxied:
                 lines.append(f"  the {side} saw {_words(proxied)}, and direct {_words(direct)}")
-        lines += [f"  {way}: {p.missing[:300]}" for way, p in (("direct", self.direct), ("proxied", self.proxied)) if p.missing]
+        ways = (("direct", self.direct), ("proxied", self.proxied))
+        lines += [f"  {way}: {played.missing[:300]}" for way, played in ways if played.missing]
         return "\n".join(lines)
 
 

@@ -22,6 +22,7 @@ from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.proxy import layer
 from hangup.proxy.filtering import Filtering
 from hangup.proxy.relay import Relay
+from hangup.proxy.resets import ResetWatch, reset_watch
 from hangup.proxy.words import connect_error
 from hangup.recorder.recorder import Recorder
 from hangup.recording import events
@@ -58,6 +59,7 @@ class Hangup:
         self.filtering = Filtering(self.relays)
         self._flows: dict[int, http.HTTPFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._resets: ResetWatch | None = None
 
     # mitmproxy's life cycle.
 
@@ -121,6 +123,9 @@ class Hangup:
             relay.close("proxy", "it was stopped")
         if self.recorder is not None and self.on_ready is None:  # else whoever started us has more to say
             self.recorder.close()
+        if self._resets is not None:
+            self._resets.close()
+            self._resets = None
         layer.uninstall()
 
     # Handshakes.
@@ -233,9 +238,14 @@ class Hangup:
         )
         self._flows[session.conn] = flow
         recorder.sessions[session.conn] = session
-        relay = Relay(session, recorder, handler, self._over)
+        relay = Relay(session, recorder, handler, self._watch_resets(), self._over)
         self.relays.add(relay)
         return relay
+
+    def _watch_resets(self) -> ResetWatch:
+        if self._resets is None:
+            self._resets = reset_watch(asyncio.get_running_loop())
+        return self._resets
 
     def _with_hooks(self, flow: http.HTTPFlow, recorder: Recorder) -> Callable[[events.Event], None]:
         def emit(event: events.Event) -> None:
