@@ -87,6 +87,7 @@ class Collector:
     def _handshake(self, event: Handshake) -> None:
         trace = self._trace(event)
         trace.request = event.original or event.request
+        trace.host = next((value for name, value in event.request.headers if name.lower() == "host"), "")
         trace.response = event.response
         trace.waited, trace.error, trace.by = event.waited, event.error, event.by
         trace.at = trace.client.at = trace.server.at = event.at

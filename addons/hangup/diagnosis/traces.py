@@ -175,13 +175,15 @@ class Trace:
     not knowing, is no cause of it."""
 
     __slots__ = (
-        "conn", "account", "request", "response", "waited", "error", "by", "halves", "recent", "opening", "beats",
-        "frozen", "late", "junk", "acted", "ids", "pause", "at",
+        "conn", "account", "host", "request", "response", "waited", "error", "by", "halves", "recent", "opening",
+        "beats", "frozen", "late", "junk", "acted", "ids", "pause", "at",
     )  # fmt: skip
 
     def __init__(self, conn: int) -> None:
         self.conn = conn
         self.account = Connection(conn=conn)
+        self.host = ""
+        """The Host that the server got."""
         self.request: Request | None = None
         self.response: Response | None = None
         self.waited = 0.0

@@ -14,6 +14,8 @@ from typing import Any
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.layers.websocket import WebsocketEndHook, WebsocketMessageHook
+from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
@@ -21,6 +23,7 @@ from hangup.errors import HangupError
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.proxy import layer
 from hangup.proxy.filtering import Filtering
+from hangup.proxy.hosts import rewrite_host
 from hangup.proxy.relay import Relay
 from hangup.proxy.resets import ResetWatch, reset_watch
 from hangup.proxy.words import connect_error
@@ -73,6 +76,12 @@ class Hangup:
             bool,
             False,
             "Fire websocket_message hooks, so that mitmweb shows messages (slower).",
+        )
+        loader.add_option(
+            "hangup_rewrite_host",
+            bool,
+            False,
+            "Where the client's Host is the proxy's own address, send the target's (needs keep_host_header).",
         )
         loader.add_option("hangup_target", str, "", "What the recording's header names as the target.")
         loader.add_option("hangup_filters", Sequence[str], [], "Filters in their text form (see `hangup filters`).")
@@ -130,11 +139,20 @@ class Hangup:
 
     # Handshakes.
 
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """mitmproxy: it is about to connect to a backend."""
+        ours = self.on_ready is not None  # and not another addon's or user's affair
+        if ours and data.server.sni is None and isinstance(data.client.proxy_mode, ReverseMode) and data.server.address:
+            # With keep_host_header mitmproxy takes the client's, which names the proxy.
+            data.server.sni = data.server.address[0]
+
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a request's head has arrived."""
         recorder = self.recorder
         if recorder is None:
             return
+        sent = _request(flow.request)
+        rewritten = ctx.options.hangup_rewrite_host and rewrite_host(flow)
         if not _asks_for_websocket(flow.request):
             recorder.http += 1
             flow.request.stream = True
@@ -142,7 +160,10 @@ class Hangup:
         flow.metadata["hangup_conn"] = recorder.next_conn()
         flow.metadata["hangup_asked"] = recorder.now()
         client = _address(flow.client_conn.peername)
-        await self.filtering.request(flow, flow.metadata["hangup_conn"], client, _request(flow.request))
+        conn, asked = flow.metadata["hangup_conn"], _request(flow.request) if rewritten else sent
+        await self.filtering.request(flow, conn, client, asked)
+        if rewritten:
+            self.filtering.shaken(conn).original = sent
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a response's head has arrived."""
