@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
@@ -22,6 +23,7 @@ from wsproto.frame_protocol import Opcode
 from hangup.errors import HangupError
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.proxy import layer
+from hangup.proxy.broken_handshake import Broken, Unread, asks_for_websocket
 from hangup.proxy.filtering import Filtering
 from hangup.proxy.hosts import rewrite_host
 from hangup.proxy.relay import Relay
@@ -153,7 +155,7 @@ class Hangup:
             return
         sent = _request(flow.request)
         rewritten = ctx.options.hangup_rewrite_host and rewrite_host(flow)
-        if not _asks_for_websocket(flow.request):
+        if not asks_for_websocket(flow.request):
             recorder.http += 1
             flow.request.stream = True
             return
@@ -192,6 +194,12 @@ class Hangup:
         if "hangup_conn" not in flow.metadata or recorder is None or flow.websocket is not None:
             return
         message = flow.error.msg if flow.error else ""
+        broken: Broken | None = flow.metadata.get("hangup_broken")
+        if broken is not None:
+            self._record_handshake(flow, message)
+            if broken.how is not None and broken.how != "fin":  # else its relay will tell of the ends
+                self._end_broken(flow, broken.side, broken.how)
+            return
         gone = "client disconnected" in message.lower()
         self._record_handshake(flow, "the client went away before the answer" if gone else connect_error(message))
         self.filtering.forget(flow.metadata["hangup_conn"])
@@ -263,6 +271,28 @@ class Hangup:
         self.relays.add(relay)
         return relay
 
+    def begin_broken(self, flow: http.HTTPFlow, handler: Any) -> Relay:
+        """Makes the relay of a handshake that was broken (:mod:`hangup.proxy.broken_handshake`)."""
+        recorder, conn = self.recorder, flow.metadata["hangup_conn"]
+        assert recorder is not None
+
+        def over(relay: Relay) -> None:
+            self.relays.discard(relay)
+            self.filtering.forget(conn)
+
+        relay = Relay(
+            cast(Session, Unread(conn, partial(self._end_broken, flow))), recorder, handler, self._watch_resets(), over
+        )
+        self.relays.add(relay)
+        return relay
+
+    def _end_broken(
+        self, flow: http.HTTPFlow, side: events.Side, how: events.How, by: str = "", note: str = ""
+    ) -> None:
+        assert self.recorder is not None
+        at, conn = self.recorder.now(), flow.metadata["hangup_conn"]
+        self.recorder.emit(events.End(at=at, conn=conn, side=side, how=how, by=by, note=note))
+
     def _watch_resets(self) -> ResetWatch:
         if self._resets is None:
             self._resets = reset_watch(asyncio.get_running_loop())
@@ -303,10 +333,6 @@ class Hangup:
         if isinstance(event, events.End) and self.recorder is not None:
             connection = self.recorder.ledger.connections[event.conn]
             logger.info("hangup: connection %d: %s", event.conn, connection.ending.sentence)
-
-
-def _asks_for_websocket(request: http.Request) -> bool:
-    return "websocket" in request.headers.get("Upgrade", "").lower()
 
 
 def _headers(headers: http.Headers) -> list[tuple[str, str]]:

@@ -38,6 +38,17 @@ def how_lost(error: BaseException | None) -> How:
     return "error"
 
 
+def reset(transport: asyncio.Transport) -> None:
+    """Closes a transport with a RST."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        except OSError:
+            pass
+    transport.abort()
+
+
 class Leg(asyncio.Protocol):
     """One leg. ``tls`` holds the OpenSSL connections around the stream, outermost first; often none."""
 
@@ -306,13 +317,7 @@ class Leg(asyncio.Protocol):
         if transport is None:
             self.writer.close()
             return
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            except OSError:
-                pass
-        transport.abort()
+        reset(transport)
 
     # Backpressure: who cannot send stops the other from reading.
 
