@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from endings.orders import Order, name, orders, some, whole
 from endings.play import DEADLINE, Played, play
+from endings.truth import disagreements, wrong
 from harness.certificates import authority
 from harness.peers import RawServer
 from harness.proxies import HangupProxy
@@ -75,6 +78,12 @@ def distinct(chosen: Sequence[Order], tls: bool) -> list[Order]:
     return list({whole(order, tls): order for order in chosen}.values())
 
 
+def _said(recording: Path) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="hangup-endings-") as folder:
+        told, agreed = list(wrong(recording)), list(disagreements(recording, Path(folder)))
+    return [*told, *agreed, f"{len(told)} things told wrongly, {len(agreed)} judged otherwise"]
+
+
 def main(words: Sequence[str]) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m endings.run", description=__doc__)
@@ -83,6 +92,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--tls", action="store_true", help="only TLS")
     parser.add_argument("--longest", type=int, default=4, help="steps of an order at most, with --all")
     parser.add_argument("--sample", type=int, default=200, help="how many of the longer ones, without --all")
+    parser.add_argument("--told", action="store_true", help="also what is said of them, and by whom wrongly")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--deadline", type=float, default=DEADLINE, help="seconds for one step")
     given = parser.parse_args(words)
@@ -96,8 +106,11 @@ def main(words: Sequence[str]) -> int:
         with between(tls) as (server, proxy):
             found = compare(chosen, server, proxy, tls, given.deadline)
             proxy.stop()
+            said = _said(proxy.recording) if given.told else []
         for difference in found:
             print(difference)
+        for line in said:
+            print(line)
         took = time.monotonic() - began
         print(f"{'TLS' if tls else 'TCP'}: {len(chosen)} orders, {len(found)} differ ({took:.0f} s)", flush=True)
         bad += len(found)
