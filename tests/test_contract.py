@@ -36,6 +36,24 @@ def test_installing_and_removing() -> None:
     assert websocket.WebsocketLayer is stock and _http1.Http1Connection.make_pipe is pipe
 
 
+def test_a_broken_handshake_comes_by_these_ways() -> None:
+    """What :mod:`hangup.proxy.broken_handshake` replaces, and what it expects of it."""
+    client, server, stream = _http1.Http1Client, _http1.Http1Server, http.HttpStream
+    before = client.read_headers, client.send, server.wait, server.send, stream.handle_protocol_error
+    assert "self.state = self.read_headers" in inspect.getsource(_http1.Http1Connection.start)
+    assert "self.state = self.wait" in inspect.getsource(server.mark_done)
+    assert "yield from self.send(event)" in inspect.getsource(_http1.Http1Connection._handle_event)
+    assert "self.handle_protocol_error(event)" in inspect.getsource(stream._handle_event)
+    for function in before:
+        assert list(inspect.signature(function).parameters) == ["self", "event"]
+    layer.install(object())  # type: ignore[arg-type]
+    after = client.read_headers, client.send, server.wait, server.send, stream.handle_protocol_error
+    assert not set(before) & set(after)
+    layer.uninstall()
+    again = client.read_headers, client.send, server.wait, server.send, stream.handle_protocol_error
+    assert again == before
+
+
 def test_an_unknown_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(version, "VERSION", "13.0.0")
     with pytest.raises(HangupError, match="13.0.0 is not supported"):

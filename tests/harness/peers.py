@@ -23,6 +23,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,6 +33,7 @@ from harness.reactor import reactor
 Address = tuple[str, int]
 How = Literal["fin", "rst"]
 Side = Literal["client", "server"]
+Sight = Literal["notify", "fin", "rst"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class Peer:
         self.head = Head(("", "", ""), [], b"")
         """What the other side's handshake was: the request for a server, the response for a client."""
         self.end: End | None = None
+        self.seen: list[tuple[Sight, int]] = []
+        """What came beside bytes, in order, and how many bytes had come before; a RST also after a FIN."""
         self.chunks: list[tuple[float, bytes]] = []
         """What came since the handshake, with the time (``time.monotonic``) of each piece."""
         self.on_data: Callable[[], None] | None = None
@@ -97,6 +101,7 @@ class Peer:
         self._tls_in, self._tls_out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls_ready = False
         self._close_notify = False
+        self._fin_sent = False
         self._reactor = reactor()
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -171,9 +176,19 @@ class Peer:
             deadline,
         )
 
+    def wait_seen(self, sight: Sight, deadline: float = DEADLINE) -> None:
+        """Wait until a close_notify, a FIN or a RST has come."""
+        self._reactor.wait(
+            lambda: any(each == sight for each, _ in self.seen), lambda: f"{sight} wanted: {self!r}", deadline
+        )
+
+    def notify(self) -> None:
+        """Over TLS: send a ``close_notify``, and no FIN."""
+        self._reactor.call(lambda: self._end(lambda: None, True))
+
     def half_close(self, *, notify: bool = True) -> None:
         """End our direction with a FIN (over TLS, a ``close_notify`` before it) and go on reading."""
-        self._reactor.call(lambda: self._end(lambda: self._sock.shutdown(socket.SHUT_WR), notify))
+        self._reactor.call(lambda: self._end(self._fin, notify))
 
     def close(self, *, notify: bool = True) -> None:
         """Close both directions, as a process does that ends; ``notify=False`` leaves TLS's goodbye out."""
@@ -216,6 +231,8 @@ class Peer:
             self._read()
         elif events & (select.POLLERR | select.POLLHUP):
             self._reactor.unregister(self._sock.fileno())
+            if events & select.POLLERR and not self._fin_sent:
+                self._saw("rst")
             return
         if self._sock.fileno() >= 0 and events & select.POLLOUT:
             self._flush()
@@ -240,9 +257,14 @@ class Peer:
         if error is not None and error.errno not in (errno.ECONNRESET, errno.EPIPE):
             self.tls_error = str(error)
         self.end = End(how, time.monotonic(), None if self._tls is None else self._close_notify)
+        self._saw(how)
         self._watch() if how == "fin" else self._shut()
         if self.on_end:
             self.on_end()
+
+    def _saw(self, sight: Sight) -> None:
+        if (sight, len(self._data)) not in self.seen:
+            self.seen.append((sight, len(self._data)))
 
     def _arrived(self, data: bytes) -> None:
         self._data += data
@@ -259,15 +281,20 @@ class Peer:
                 self._tls_ready = True
             while chunk := self._tls.read(1 << 18):
                 self._arrived(chunk)
-            self._close_notify = True  # read() gives nothing once the goodbye has come
+            self._said_goodbye()  # read() gives nothing once the goodbye has come
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self._close_notify = True
+            self._said_goodbye()
         except ssl.SSLError as error:
             self.tls_error = str(error)
         self._out += self._tls_out.read()
         self._flush()
+
+    def _said_goodbye(self) -> None:
+        self._close_notify = True
+        if not any(sight == "notify" for sight, _ in self.seen):
+            self._saw("notify")
 
     def _send(self, data: bytes) -> None:
         if self._sock.fileno() < 0:
@@ -289,6 +316,8 @@ class Peer:
                 self._read()
                 if self.end is None:
                     self._ended("rst", error)
+                else:
+                    self._saw("rst")
                 self._out.clear()
         if not self._out and self._after_out:
             after, self._after_out = self._after_out, None
@@ -307,6 +336,12 @@ class Peer:
             self._out += self._tls_out.read()
         self._after_out = then
         self._flush()
+
+    def _fin(self) -> None:
+        self._fin_sent = True
+        if self._sock.fileno() >= 0:
+            with suppress(OSError):  # it was reset meanwhile
+                self._sock.shutdown(socket.SHUT_WR)
 
     def _shut(self) -> None:
         if self._sock.fileno() >= 0:

@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="Wait so long (30s) from the first handshake: exit code 0 if the page's connection holds, 1 if not.",
 )
+@click.option("--keep-host", is_flag=True, help="Pass Host on as it is, also where it is the proxy's own address.")
 @click.option("--hooks", is_flag=True, help="Fire mitmproxy's websocket_message hooks (slower).")
 @click.option("--uvloop", is_flag=True, help="Run on uvloop (pip install 'hangup[uvloop]').")
 def proxy(
@@ -124,6 +125,7 @@ def proxy(
     backend_command: str,
     bisecting: bool,
     expect_stable: float | None,
+    keep_host: bool,
     hooks: bool,
     uvloop: bool,
 ) -> None:
@@ -172,6 +174,7 @@ def proxy(
         hold_limit=hold_limit,
         backend_logs=list(backend_logs),
         backend_command=backend_command,
+        keep_host=keep_host,
         hooks=hooks,
         uvloop=uvloop,
     )

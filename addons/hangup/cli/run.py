@@ -124,6 +124,7 @@ class RunLive(Live):
     metavar="COMMAND",
     help="Start the backend too, and stop it with the rest; its output is its log.",
 )
+@click.option("--keep-host", is_flag=True, help="Pass Host on as it is, also where it is the proxy's own address.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
     names: tuple[str, ...],
@@ -140,6 +141,7 @@ def run(
     ca: Path | None,
     backend_logs: tuple[str, ...],
     backend_command: str,
+    keep_host: bool,
     command: tuple[str, ...],
 ) -> None:
     """Run a frontend's COMMAND with the proxy between it and its backend.
@@ -184,6 +186,7 @@ def run(
         filters=chosen_filters,
         backend_logs=list(backend_logs),
         backend_command=backend_command,
+        keep_host=keep_host,
     )
     running: list[Foreground] = []
     problems: list[HangupError] = []

@@ -115,9 +115,13 @@ class Frames:
         waited = f", answered after {duration(event.waited)}" if event.waited else ""
         ends = f"{printable(event.client) or 'client'} → {printable(event.server) or 'server'}"
         self._row(event.at, [(ends + waited, "bold")])
-        if event.original is not None:
+        if event.original is not None and event.rewritten:
             self._request("as the client sent it:", event.original)
-        self._request("as a filter sent it on:" if event.original is not None else "", event.request)
+            self._request("as a filter sent it on:", event.request)
+        else:
+            self._request("", event.request)
+            if event.client_host:
+                self._line((f"the client sent Host: {printable(event.client_host)}", "yellow"))
         if event.response is not None:
             self._response("", event.response)
         else:

@@ -8,20 +8,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.layers.websocket import WebsocketEndHook, WebsocketMessageHook
+from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from hangup.errors import HangupError
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.proxy import layer
+from hangup.proxy.broken_handshake import Broken, Unread, asks_for_websocket
 from hangup.proxy.filtering import Filtering
+from hangup.proxy.hosts import rewrite_host
 from hangup.proxy.relay import Relay
+from hangup.proxy.resets import ResetWatch, reset_watch
 from hangup.proxy.words import connect_error
 from hangup.recorder.recorder import Recorder
 from hangup.recording import events
@@ -58,6 +64,7 @@ class Hangup:
         self.filtering = Filtering(self.relays)
         self._flows: dict[int, http.HTTPFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._resets: ResetWatch | None = None
 
     # mitmproxy's life cycle.
 
@@ -71,6 +78,12 @@ class Hangup:
             bool,
             False,
             "Fire websocket_message hooks, so that mitmweb shows messages (slower).",
+        )
+        loader.add_option(
+            "hangup_rewrite_host",
+            bool,
+            False,
+            "Where the client's Host is the proxy's own address, send the target's (needs keep_host_header).",
         )
         loader.add_option("hangup_target", str, "", "What the recording's header names as the target.")
         loader.add_option("hangup_filters", Sequence[str], [], "Filters in their text form (see `hangup filters`).")
@@ -121,23 +134,38 @@ class Hangup:
             relay.close("proxy", "it was stopped")
         if self.recorder is not None and self.on_ready is None:  # else whoever started us has more to say
             self.recorder.close()
+        if self._resets is not None:
+            self._resets.close()
+            self._resets = None
         layer.uninstall()
 
     # Handshakes.
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """mitmproxy: it is about to connect to a backend."""
+        ours = self.on_ready is not None  # and not another addon's or user's affair
+        if ours and data.server.sni is None and isinstance(data.client.proxy_mode, ReverseMode) and data.server.address:
+            # With keep_host_header mitmproxy takes the client's, which names the proxy.
+            data.server.sni = data.server.address[0]
 
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a request's head has arrived."""
         recorder = self.recorder
         if recorder is None:
             return
-        if not _asks_for_websocket(flow.request):
+        sent = _request(flow.request)
+        rewritten = ctx.options.hangup_rewrite_host and rewrite_host(flow)
+        if not asks_for_websocket(flow.request):
             recorder.http += 1
             flow.request.stream = True
             return
         flow.metadata["hangup_conn"] = recorder.next_conn()
         flow.metadata["hangup_asked"] = recorder.now()
         client = _address(flow.client_conn.peername)
-        await self.filtering.request(flow, flow.metadata["hangup_conn"], client, _request(flow.request))
+        conn, asked = flow.metadata["hangup_conn"], _request(flow.request) if rewritten else sent
+        await self.filtering.request(flow, conn, client, asked)
+        if rewritten:
+            self.filtering.shaken(conn).original = sent
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a response's head has arrived."""
@@ -166,6 +194,12 @@ class Hangup:
         if "hangup_conn" not in flow.metadata or recorder is None or flow.websocket is not None:
             return
         message = flow.error.msg if flow.error else ""
+        broken: Broken | None = flow.metadata.get("hangup_broken")
+        if broken is not None:
+            self._record_handshake(flow, message)
+            if broken.how is not None and broken.how != "fin":  # else its relay will tell of the ends
+                self._end_broken(flow, broken.side, broken.how)
+            return
         gone = "client disconnected" in message.lower()
         self._record_handshake(flow, "the client went away before the answer" if gone else connect_error(message))
         self.filtering.forget(flow.metadata["hangup_conn"])
@@ -233,9 +267,36 @@ class Hangup:
         )
         self._flows[session.conn] = flow
         recorder.sessions[session.conn] = session
-        relay = Relay(session, recorder, handler, self._over)
+        relay = Relay(session, recorder, handler, self._watch_resets(), self._over)
         self.relays.add(relay)
         return relay
+
+    def begin_broken(self, flow: http.HTTPFlow, handler: Any) -> Relay:
+        """Makes the relay of a handshake that was broken (:mod:`hangup.proxy.broken_handshake`)."""
+        recorder, conn = self.recorder, flow.metadata["hangup_conn"]
+        assert recorder is not None
+
+        def over(relay: Relay) -> None:
+            self.relays.discard(relay)
+            self.filtering.forget(conn)
+
+        relay = Relay(
+            cast(Session, Unread(conn, partial(self._end_broken, flow))), recorder, handler, self._watch_resets(), over
+        )
+        self.relays.add(relay)
+        return relay
+
+    def _end_broken(
+        self, flow: http.HTTPFlow, side: events.Side, how: events.How, by: str = "", note: str = ""
+    ) -> None:
+        assert self.recorder is not None
+        at, conn = self.recorder.now(), flow.metadata["hangup_conn"]
+        self.recorder.emit(events.End(at=at, conn=conn, side=side, how=how, by=by, note=note))
+
+    def _watch_resets(self) -> ResetWatch:
+        if self._resets is None:
+            self._resets = reset_watch(asyncio.get_running_loop())
+        return self._resets
 
     def _with_hooks(self, flow: http.HTTPFlow, recorder: Recorder) -> Callable[[events.Event], None]:
         def emit(event: events.Event) -> None:
@@ -272,10 +333,6 @@ class Hangup:
         if isinstance(event, events.End) and self.recorder is not None:
             connection = self.recorder.ledger.connections[event.conn]
             logger.info("hangup: connection %d: %s", event.conn, connection.ending.sentence)
-
-
-def _asks_for_websocket(request: http.Request) -> bool:
-    return "websocket" in request.headers.get("Upgrade", "").lower()
 
 
 def _headers(headers: http.Headers) -> list[tuple[str, str]]:

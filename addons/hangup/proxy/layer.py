@@ -21,7 +21,9 @@ from mitmproxy.proxy.tunnel import TunnelLayer
 from OpenSSL import SSL
 
 from hangup.errors import HangupError
-from hangup.proxy.relay import Relay
+from hangup.proxy import broken_handshake
+from hangup.proxy.relay import Relay, Wiring
+from hangup.recording.events import Side
 
 if TYPE_CHECKING:
     from hangup.proxy.addon import Hangup
@@ -53,19 +55,40 @@ class WebSocketLayer(layer.Layer):
                 self.relay.deliver(leg, event.data)
             elif isinstance(event, events.ConnectionClosed):
                 leg.closed_in_layer()
+        elif isinstance(event, broken_handshake.Broken):  # after all it was answered first
+            assert self.relay is not None
+            self.relay.leg(event.side).closed_in_layer()
         elif isinstance(event, stock.WebSocketMessageInjected):
             yield commands.Log("hangup forwards what was sent, and nothing else: message not injected.")
 
     def _start(self) -> None:
         assert _addon is not None
-        handler = _proxyserver().connections[self.context.client.id]
+        handler = _handler(self.context)
         self.relay = _addon.begin(self.flow, handler)
-        legs = []
-        for conn in (self.context.client, self.context.server):
-            outer, stack = _tls_stack(self.context, conn)
-            io = handler.transports[outer]
-            legs.append((outer, io.reader, io.writer, stack))
-        self.relay.attach(legs[0], legs[1])
+        client, server = _wiring(self.context, self.context.client), _wiring(self.context, self.context.server)
+        assert client is not None and server is not None
+        self.relay.attach(client, server)
+
+
+def _attach_broken(context: Context, flow: http.HTTPFlow, side: Side) -> Relay | None:
+    """The relay of a handshake that was broken, if its server was reached and it is one of ours."""
+    client, server = _wiring(context, context.client), _wiring(context, context.server)
+    if _addon is None or client is None or server is None or "hangup_conn" not in flow.metadata:
+        return None
+    relay = _addon.begin_broken(flow, _handler(context))
+    relay.attach(client, server)
+    return relay
+
+
+def _handler(context: Context) -> Any:
+    return _proxyserver().connections[context.client.id]
+
+
+def _wiring(context: Context, conn: Connection) -> Wiring | None:
+    """What a leg is made of, or None if it is not connected."""
+    outer, stack = _tls_stack(context, conn)
+    io = _handler(context).transports.get(outer)
+    return None if io is None or io.writer is None else (outer, io.reader, io.writer, stack)
 
 
 def _proxyserver() -> Any:
@@ -126,6 +149,7 @@ def install(addon: Hangup) -> None:
     _addon = addon
     stock.WebsocketLayer = WebSocketLayer  # type: ignore[misc,assignment]
     _http1.Http1Connection.make_pipe = _make_pipe  # type: ignore[method-assign]
+    broken_handshake.install(_attach_broken)
 
 
 def uninstall() -> None:
@@ -134,6 +158,7 @@ def uninstall() -> None:
     _addon = None
     stock.WebsocketLayer = _stock_layer  # type: ignore[misc]
     _http1.Http1Connection.make_pipe = _stock_make_pipe  # type: ignore[method-assign]
+    broken_handshake.uninstall()
 
 
 def finish_flow(flow: http.HTTPFlow, code: int | None, reason: str | None, by_client: bool | None) -> None:

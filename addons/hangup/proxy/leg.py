@@ -38,6 +38,17 @@ def how_lost(error: BaseException | None) -> How:
     return "error"
 
 
+def reset(transport: asyncio.Transport) -> None:
+    """Closes a transport with a RST."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        except OSError:
+            pass
+    transport.abort()
+
+
 class Leg(asyncio.Protocol):
     """One leg. ``tls`` holds the OpenSSL connections around the stream, outermost first; often none."""
 
@@ -54,18 +65,29 @@ class Leg(asyncio.Protocol):
         self.tls = tls
         self.inner: asyncio.BaseProtocol | None = None
         """mitmproxy's own protocol, once we have taken its place."""
+        self.notified = False
+        """The peer sent TLS's close_notify: no more data, although the TCP connection may still be whole."""
         self.eof = False
-        """The peer will send no more."""
-        self.cut = False
-        """It ended without TLS's close_notify, as a process does that crashes: the other leg must end so too."""
+        """The peer's FIN has come. Over TLS without a close_notify before it, as of a process that crashes, the other
+        leg must end so too."""
+        self.told = False
+        """The session has let the other leg know that this one's stream has ended."""
+        self.parted = False
+        """We sent a close_notify."""
         self.shut = False
-        """We will send no more."""
+        """We sent a FIN."""
         self.lost = False
         self.gone = False
         """We closed or reset it ourselves."""
         self.paused = False
         self.slowed = False
         self.error: Exception | None = None
+        self._watched: Any = None
+
+    @property
+    def ended(self) -> bool:
+        """The peer will send no more data."""
+        return self.notified or self.eof
 
     @property
     def over(self) -> bool:
@@ -83,17 +105,28 @@ class Leg(asyncio.Protocol):
 
     def take(self) -> bool:
         """Takes over reading, if nothing is in flight between the transport and mitmproxy's layers."""
-        if self.inner is not None or self.eof or self.lost or self.gone:
+        if self.inner is not None or self.lost or self.gone:
             return True
         transport, reader = self.transport, self.reader
         if transport is None or not isinstance(reader, asyncio.StreamReader):
             return True
-        # A parked reader with an empty buffer: whatever was read before has passed through the layers.
-        waiter = reader._waiter  # type: ignore[attr-defined]
-        if waiter is None or waiter.done() or reader._buffer or transport.is_closing():  # type: ignore[attr-defined]
+        if self.notified and not self.eof:  # what comes after it mitmproxy's TLS layer does not tell
+            if (error := reader.exception()) is not None:
+                self._lost_in_layer(error)
+                return True
+            if reader.at_eof():
+                self._finished()
+        if transport.is_closing():
             return False
+        if not self.eof:
+            # A parked reader with an empty buffer: whatever was read before has passed through the layers.
+            waiter = reader._waiter  # type: ignore[attr-defined]
+            if waiter is None or waiter.done() or reader._buffer:  # type: ignore[attr-defined]
+                return False
         self.inner = transport.get_protocol()
         transport.set_protocol(self)
+        if self.eof:
+            self._watch()
         self.pace()
         return True
 
@@ -108,35 +141,77 @@ class Leg(asyncio.Protocol):
             closed = closed or shut
         if data:
             self.relay.deliver(self, data)
-        if closed and not self.eof:
-            self.eof = True
-            self.relay.on_eof(self, note="TLS close_notify")
+        if closed and not self.ended:
+            self.notified = True
+            self.relay.on_end(self, note="TLS close_notify")
 
     def eof_received(self) -> bool:
         """asyncio: the peer half-closed. True keeps our half open."""
         if not self.eof:
-            self.eof = True
-            self.cut = bool(self.tls)
-            self.relay.on_eof(self, note="without TLS close_notify" if self.tls else "")
+            self._watch()
+            self._finished()
         return True
+
+    def _finished(self) -> None:
+        """A FIN has come."""
+        self.eof = True
+        if self.notified:
+            self.relay.on_fin(self)
+        else:
+            self.relay.on_end(self, note="without TLS close_notify" if self.tls else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone."""
+        self._unwatch()
+        if self.lost:
+            return
         self.lost = True
         self.error = exc
         self.relay.on_lost(self, how_lost(exc), exc)
 
     def closed_in_layer(self) -> None:
         """mitmproxy's layer was told that the peer closed, before we had taken over."""
-        if self.eof or self.lost or self.gone:
+        if self.ended or self.lost or self.gone:
             return
-        error = self.reader.exception() if isinstance(self.reader, asyncio.StreamReader) else None
+        reader = self.reader
+        if not isinstance(reader, asyncio.StreamReader):
+            self._finished()
+            return
+        error = reader.exception()
         if error is not None:
-            self.lost = True
-            self.relay.on_lost(self, how_lost(error), error)
+            self._lost_in_layer(error)
+        elif any(tls.get_shutdown() & SSL.RECEIVED_SHUTDOWN for tls in self.tls):
+            self.notified = True
+            self.relay.on_end(self, note="TLS close_notify")
         else:
-            self.eof = True
-            self.relay.on_eof(self)
+            self._finished()
+
+    def _lost_in_layer(self, error: Exception) -> None:
+        self.lost = True
+        self.error = error
+        self.relay.on_lost(self, how_lost(error), error)
+
+    def _watch(self) -> None:
+        """From now on asyncio would tell of a RST only with our next write."""
+        transport = self.transport
+        self._watched = transport.get_extra_info("socket") if transport is not None else None
+        if self._watched is not None:
+            self.relay.resets.add(self._watched, self._reset)
+
+    def _unwatch(self) -> None:
+        if self._watched is not None:
+            self.relay.resets.remove(self._watched)
+            self._watched = None
+
+    def _reset(self, error: OSError) -> None:
+        """A RST came after the FIN."""
+        transport = self.transport
+        if self.lost or transport is None:
+            return
+        self.lost = True
+        self.error = ConnectionResetError(*error.args)
+        transport.abort()
+        self.relay.on_lost(self, "rst", self.error)
 
     def _decrypt(self, tls: SSL.Connection, data: bytes) -> tuple[bytes, bool]:
         plain = []
@@ -162,7 +237,7 @@ class Leg(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Sends to the peer."""
-        if self.shut or self.lost:
+        if self.shut or self.parted or self.lost:
             return
         if self.tls:
             try:
@@ -190,16 +265,31 @@ class Leg(asyncio.Protocol):
         elif not self.writer.is_closing():
             self.writer.write(data)
 
-    def shutdown(self) -> None:
-        """Half-closes: we will send no more, and still read."""
-        if self.shut or self.lost:
-            return
-        if self.tls and not self.peer.cut:
+    def follow(self) -> None:
+        """Ends our direction as far as the other leg's peer has ended its own; we still read.
+
+        A close_notify and a FIN are told apart where both legs have TLS; where one has not, a FIN stands for both.
+        """
+        other = self.peer
+        if other.notified or (other.eof and not other.tls):
+            self._part()
+        if other.eof or not self.tls:
+            self._fin()
+
+    def _part(self) -> None:
+        """Sends a close_notify, if there is TLS."""
+        if self.tls and not (self.parted or self.shut or self.lost):
+            self.parted = True
             try:
                 self.tls[-1].shutdown()
             except SSL.Error:
                 pass
             self._flush(len(self.tls) - 1)
+
+    def _fin(self) -> None:
+        """Half-closes."""
+        if self.shut or self.lost:
+            return
         self.shut = True
         try:
             if not self.writer.is_closing():
@@ -209,27 +299,25 @@ class Leg(asyncio.Protocol):
 
     def close(self) -> None:
         """Closes in order, once what was written is sent."""
-        self.shutdown()
+        if not (self.peer.eof and self.peer.tls and not self.peer.notified):
+            self._part()
+        self._fin()
         self.gone = True
+        self._unwatch()
         if not self.lost:
             self.writer.close()
 
     def abort(self) -> None:
         """Resets the connection."""
         self.shut = self.gone = True
+        self._unwatch()
         transport = self.transport
         if self.lost:
             return
         if transport is None:
             self.writer.close()
             return
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            except OSError:
-                pass
-        transport.abort()
+        reset(transport)
 
     # Backpressure: who cannot send stops the other from reading.
 
@@ -264,6 +352,7 @@ class Leg(asyncio.Protocol):
 
     def release(self) -> None:
         """Tells mitmproxy that the connection is over, so that its bookkeeping ends."""
+        self._unwatch()
         inner, self.inner = self.inner, None
         if inner is not None:
             if self.paused:

@@ -10,6 +10,7 @@ from mitmproxy.connection import Connection
 from OpenSSL import SSL
 
 from hangup.proxy.leg import Leg
+from hangup.proxy.resets import ResetWatch
 from hangup.recording.events import How, Side
 from hangup.session import Out, Session
 
@@ -28,8 +29,11 @@ class Relay:
     ``handler`` is mitmproxy's connection handler; ``on_done`` is called once both legs are gone.
     """
 
-    def __init__(self, session: Session, recorder: Recorder, handler: Any, on_done: Any) -> None:
+    def __init__(
+        self, session: Session, recorder: Recorder, handler: Any, resets: ResetWatch, on_done: Any
+    ) -> None:
         self.session = session
+        self.resets = resets
         self.recorder = recorder
         self.handler = handler
         self.on_done = on_done
@@ -131,17 +135,23 @@ class Relay:
         """A leg has ended, and so is the other to end."""
         if how != "fin":
             leg.peer.abort()
+            self._finish_if_over()
         else:
-            leg.peer.shutdown()
-            if (leg.peer.eof or leg.peer.lost) and self.session.deadline() is None:
-                leg.close()
-                leg.peer.close()
+            leg.told = True
+            self._follow(leg)
+
+    def _follow(self, leg: Leg) -> None:
+        """The other leg ends as far as this one has; when the TCP connections have in both directions, both close."""
+        leg.peer.follow()
+        if (leg.eof or leg.lost) and (leg.peer.eof or leg.peer.lost) and self.session.deadline() is None:
+            leg.close()
+            leg.peer.close()
         self._finish_if_over()
 
     def _cut(self, side: Side, how: How, by: str) -> None:
         """Both legs end on account of a filter."""
         for leg in (self.leg(side), self.leg(side).peer):
-            if not leg.eof:
+            if not leg.ended:
                 self._end(leg.side, how, by=by)
             if how == "fin":
                 leg.close()
@@ -149,9 +159,14 @@ class Relay:
                 leg.abort()
         self._finish_if_over()
 
-    def on_eof(self, leg: Leg, note: str = "") -> None:
-        """A leg's peer half-closed: so does the other leg; both ended, both are closed."""
+    def on_end(self, leg: Leg, note: str = "") -> None:
+        """A leg's peer will send no more data: so does the other leg."""
         self._carry_out(self._end(leg.side, "fin", note=note))
+
+    def on_fin(self, leg: Leg) -> None:
+        """The FIN after a close_notify, of which the session knows: it follows where that has gone."""
+        if leg.told:
+            self._follow(leg)
 
     def on_lost(self, leg: Leg, how: How, error: Exception | None) -> None:
         """A leg is gone: unless that was an orderly end, the other is reset."""
@@ -183,7 +198,7 @@ class Relay:
         if self.done:
             return
         for leg in (self.client, self.server):
-            if not leg.eof:
+            if not leg.ended:
                 self._end(leg.side, "fin", by=by, note=note)
             leg.close()
         self._finish_if_over()

@@ -57,6 +57,7 @@ class Settings(Struct, kw_only=True):
     hold_limit: int = HOLD_LIMIT
     backend_logs: list[str] = field(default_factory=list)
     backend_command: str = ""
+    keep_host: bool = False
     hooks: bool = False
     uvloop: bool = False
 
@@ -227,6 +228,9 @@ class Proxy:
             "hangup_record": str(s.record),
             "hangup_max_size": s.max_size,
             "hangup_max_payload": s.max_payload,
+            # Ours is told apart from a foreign one (proxy/hosts.py), which mitmproxy does not do.
+            "keep_host_header": True,
+            "hangup_rewrite_host": not s.keep_host,
             "hangup_hooks": s.hooks,
             "hangup_filters": [*(preset.filter for preset in s.presets), *s.filters],
             "hangup_hold_limit": s.hold_limit,

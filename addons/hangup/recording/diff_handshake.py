@@ -39,13 +39,21 @@ def compare_handshakes(
     if a is None or b is None:
         return []
     found = _requests(a.request, b.request, strict)
-    found += _headers("request", a.request.headers, b.request.headers, strict, ordered)
+    for each in _headers("request", a.request.headers, b.request.headers, strict, ordered):
+        if each.what == "value" and each.name.lower() == "host":
+            each.a, each.b = _host(each.a, a), _host(each.b, b)
+        found.append(each)
     if a.response is None or b.response is None:
         if a.response is not b.response:
             found.append(HeaderDifference("response", "status", "status", _status(a), _status(b)))
         return found
     found += _responses(a.response, b.response)
     return found + _headers("response", a.response.headers, b.response.headers, strict, ordered)
+
+
+def _host(value: str | None, event: Handshake) -> str | None:
+    """What the server got, and where that differs what the client sent."""
+    return f"{value} (the client sent {event.client_host})" if value and event.client_host else value
 
 
 def _status(event: Handshake) -> str:

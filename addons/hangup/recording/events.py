@@ -74,8 +74,9 @@ class Handshake(Event, tag="handshake", kw_only=True, gc=True):
 
     ``waited`` is the time in seconds from request to answer. ``error`` says why there is no response, and
     ``by`` who produced the answer when it was not the server: ``proxy``, or a filter's text form.
-    ``original`` and ``returned`` are set when a filter changed the request (this is what the client sent) or
-    the response (this is what the client was given).
+    ``original`` is what the client sent, when it differs from the ``request`` that the server got: a filter changed
+    it, or its Host was the proxy's own address. ``returned`` is what the client was given, when a filter changed the
+    response.
     """
 
     client: str = ""
@@ -88,6 +89,29 @@ class Handshake(Event, tag="handshake", kw_only=True, gc=True):
     problems: list[str] = []
     original: Request | None = None
     returned: Response | None = None
+
+    @property
+    def client_host(self) -> str:
+        """The Host that the client sent, where the server got another; else an empty string."""
+        sent, got = _hosts(self.original or self.request), _hosts(self.request)
+        return ", ".join(sent) if sent != got else ""
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether the server got a request that differs from the client's in more than its Host."""
+        sent, got = self.original, self.request
+        if sent is None:
+            return False
+        same = (sent.method, sent.target, sent.version) == (got.method, got.target, got.version)
+        return not same or _without_host(sent) != _without_host(got)
+
+
+def _hosts(request: Request) -> list[str]:
+    return [value for name, value in request.headers if name.lower() == "host"]
+
+
+def _without_host(request: Request) -> list[tuple[str, str]]:
+    return [(name, "" if name.lower() == "host" else value) for name, value in request.headers]
 
 
 class Frame(Event, tag="frame", kw_only=True, gc=False):

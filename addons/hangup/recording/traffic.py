@@ -292,6 +292,12 @@ class Traffic:
         return self.halves["server"]
 
     @property
+    def host(self) -> str:
+        """The Host that the server got."""
+        headers = self.sent.headers if self.sent is not None else []
+        return next((value for name, value in headers if name.lower() == "host"), "")
+
+    @property
     def recent(self) -> list[MessageSummary]:
         """The last frames of both sides before the end, in order."""
         return [self.summary(seen) for seen in self.seen]

@@ -10,10 +10,12 @@ from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite_all
 from hangup.diagnosis.rules.opening import credentials, expiry, started
+from hangup.errors import TargetError
 from hangup.humanize import duration, printable
 from hangup.recording.connections import Connection, numbered
 from hangup.recording.endings import SETTLED
 from hangup.wire.statuses import explain_status
+from hangup.wire.url import parse_target
 
 _PRIORS: dict[int, dict[str, float]] = {
     200: {"path": 2.5},
@@ -70,7 +72,7 @@ def refused(case: Case) -> Iterator[Hypothesis]:
         hypothesis = Hypothesis(f"handshake/{name}", prior - 0.4, closer="server", trigger=_header(lives))
         # Whatever the server minds stands in the request: there is little room for a cause that nobody thought of.
         found[name] = hypothesis.says(2.4, words, cite_all(lives))
-    for look in (_path, _credentials, _origin, _parameter, _server, _before):
+    for look in (_path, _credentials, _origin, _host, _parameter, _server, _before):
         look(case, lives, found)
     yield from found.values()
     yield from _expired(case, lives)
@@ -166,7 +168,7 @@ def _origin(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -
     hypothesis = found.get("origin")
     if hypothesis is None:
         return
-    origin, host = lives[0].header("origin"), lives[0].header("host")
+    origin, host = lives[0].header("origin"), lives[0].traffic.host
     served = {life.header("origin") for life in case.lives if life.open_since is not None}
     if not origin:
         hypothesis.says(-1.8, "the request has no Origin")
@@ -188,6 +190,31 @@ def _origin(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -
         hypothesis.says(-3.0, "the same Origin was served")
     if case.stack.server in ("daphne", "tornado") and lives[0].code == 403:
         hypothesis.says(1.5, f"{case.stack.server} answers so to an Origin that it does not know")
+
+
+def _host(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
+    """The server got a Host that is not its own: many check it, against DNS rebinding."""
+    host, header = lives[0].traffic.host, case.header
+    if "origin" not in found or not host or header.source or header.mode != "reverse":
+        return
+    try:
+        target = parse_target(header.target)
+        asked = parse_target(f"{'wss' if target.secure else 'ws'}://{host}")
+    except TargetError:
+        return
+    if (asked.host, asked.port) == (target.host, target.port):
+        return
+    served = [life for life in case.lives if life.open_since is not None]
+    if any(life.traffic.host == host for life in served):
+        return
+    hypothesis = found["origin"].says(
+        2.0,
+        f"the server got Host {printable(host, 80)}, which is not its address ({target.authority}): it may check it "
+        "(allowed hosts, protection against DNS rebinding)",
+        cite_all(lives[:3]),
+    )
+    if own := [life for life in served if life.traffic.host]:
+        hypothesis.says(1.0, f"with Host {printable(own[0].traffic.host, 80)} it was served", cite_all(own[:3]))
 
 
 def _parameter(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:

@@ -65,7 +65,7 @@ class MessageWriter:
         """Takes the next event."""
         self.ledger.feed(event)
         if isinstance(event, Handshake):
-            if event.original is not None or event.returned is not None:
+            if event.rewritten or event.returned is not None:
                 self.losses.fact("what filters changed in handshakes")
             self.opening(event)
         self._lose(event)
