@@ -38,8 +38,8 @@ class Truth(NamedTuple):
 
 
 def truth(order: Order) -> Truth:
-    """Of an order that was played to its end. A server that ends what has just been opened fails whatever it says; a client
-    that leaves for good, and is not heard of again, fails only where its close code says so."""
+    """Of an order that was played to its end. A server that ends what has just been opened fails whatever it says; a
+    client that leaves for good, and is not heard of again, fails only where its close code says so."""
     first = next(step for step in order if step.act in _HOW)
     code = 4001 if first.act == "code" else None
     how = _HOW[first.act]
