@@ -14,6 +14,7 @@ FLOORS = {
     "__main__": 6,
     "errors": 0,
     "wire": 0,
+    "messages": 0,
     "recording": 1,
     "filters": 2,
     "session": 2,

@@ -15,13 +15,13 @@ from hangup.experiment.failure import Failure, derive, judge, manner
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.ladder import selector
 from hangup.experiment.trial import Case, ClientFrame
+from hangup.messages.heartbeats import recognise
 from hangup.recording import loops
 from hangup.recording.account import Connection, Ledger
 from hangup.recording.events import Handshake, Request
 from hangup.recording.formats import Recording
 from hangup.recording.transcript import Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
-from hangup.wire.heartbeats import recognise
 
 FRAMES_KEPT = 20_000
 """Client messages that a case holds; a longer exchange is cut at its front, the end being what matters."""

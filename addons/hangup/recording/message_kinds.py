@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from hangup.messages.heartbeats import recognise
 from hangup.recording.leaves import as_text, find_documents, json_within
-from hangup.wire.heartbeats import recognise
 
 KINDS = (
     "type", "event", "action", "op", "kind", "method", "t", "cmd", "command", "msg_type", "messageType", "message_type",

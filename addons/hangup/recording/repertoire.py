@@ -19,6 +19,7 @@ from statistics import median
 
 from msgspec import Struct, field
 
+from hangup.messages.heartbeats import recognise
 from hangup.recording.correlate import Correlation
 from hangup.recording.formats import Recording
 from hangup.recording.leaves import Path, Scalar, get, values
@@ -26,7 +27,6 @@ from hangup.recording.message_kinds import kind, skeleton
 from hangup.recording.survey import Survey
 from hangup.recording.transcript import Hear, Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
-from hangup.wire.heartbeats import recognise
 
 NEAR = 0.25
 """An answer that nothing but time gives away comes within so many seconds."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from hangup.messages.heartbeats import LONGEST, recognise
 from hangup.recording.account import Connection, Ledger
 from hangup.recording.events import (
     AnyEvent,
@@ -31,7 +32,6 @@ from hangup.recording.events import (
     Stop,
 )
 from hangup.wire.frames import BINARY, TEXT
-from hangup.wire.heartbeats import LONGEST, recognise
 
 CLASSES = ("data", "heartbeat", "ping", "pong", "close", "problem")
 """Of what a tick of the timeline stands for, by number. A heartbeat is one of the application."""

@@ -1,0 +1,1 @@
+"""What messages are made of and what kind each is: envelopes of known protocols, discriminators, heartbeats."""
