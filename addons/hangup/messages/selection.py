@@ -14,7 +14,7 @@ from typing import Any
 from hangup.messages.content import Content
 from hangup.messages.discriminator import Path, at, read_path
 from hangup.messages.names import keys_of, name_of, template_of
-from hangup.messages.protocols import PROTOCOLS
+from hangup.messages.protocols import GIVEN, PROTOCOLS
 from hangup.messages.reading import PREFIXES, Reading, possible_readings, read, values_in
 
 LONGEST = 400
@@ -67,6 +67,18 @@ def selects(text: str) -> Select:
 _EXAMPLES = {"text": "LOGIN #", "binary": "0a/1..15", "mqtt": "PUBLISH", "control": "ping"}
 
 
+def _marked(select: Select, name: str) -> Select:
+    """The same, for messages in which this name must stand as it is, unless escaped; that spares reading the others."""
+    if name in GIVEN or name == "pong":
+        return select
+    mark = max(name.split("#"), key=len).encode("utf-8", "surrogatepass")
+
+    def marked(opcode: int, data: bytes) -> bool:
+        return (mark in data or b"\\" in data) and select(opcode, data)
+
+    return marked
+
+
 def _any(test: Callable[[Reading], bool]) -> Select:
     def select(opcode: int, data: bytes) -> bool:
         reading = read(opcode, data)
@@ -97,7 +109,7 @@ def _by_name(name: str) -> Select:
             and kind.beat.kind == half
         )
 
-    return _any(test)
+    return _marked(_any(test), name)
 
 
 def _by_protocol(protocol: str, name: str) -> Select:
@@ -112,7 +124,7 @@ def _by_protocol(protocol: str, name: str) -> Select:
     def select(opcode: int, data: bytes) -> bool:
         return sure(opcode, data) or opcode < 3 and any(map(test, possible_readings(Content(opcode, data))))
 
-    return select
+    return select if ":" in name else _marked(select, name.rpartition(",")[2])
 
 
 def _by_field(path: Path, wanted: str) -> Select:
@@ -124,7 +136,8 @@ def _by_field(path: Path, wanted: str) -> Select:
             return said == wanted or "#" in wanted and name_of(said) == wanted
         return number and type(said) is int and str(said) == wanted
 
-    return _any_value(holds)
+    select = _any_value(holds)
+    return select if number else _marked(select, wanted)
 
 
 def _by_keys(text: str) -> Select:

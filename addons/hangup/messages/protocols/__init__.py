@@ -43,6 +43,14 @@ PROTOCOLS = frozenset(
 )
 """The names of the protocols that are known."""
 
+GIVEN = frozenset[str]().union(
+    *(
+        module.GIVEN
+        for module in (engineio, sockjs, signalr, socketcluster, rpc, phoenix, wamp, mqtt, yjs)
+    )
+)
+"""The names that a reader gives to what a message says with a number or by its form. Any other name stands in it."""
+
 
 def readers(content: Content) -> tuple[Reader, ...]:
     """The readers that a message of its form may concern."""

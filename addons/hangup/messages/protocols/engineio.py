@@ -25,6 +25,7 @@ _PACKETS = {
 }
 _SOCKET_IO = re.compile(r"4([0-6])(?:(\d+)-)?(?:(/[^,\[{]*)(?:,|$))?(\d*)(?=[\[{\"]|$)")
 _TYPES = ("CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "EVENT", "ACK")
+GIVEN = frozenset(_TYPES) | {packet.name for packet in _PACKETS.values()} | {"open", "message"}
 
 
 def in_text(content: Content) -> Envelopes:

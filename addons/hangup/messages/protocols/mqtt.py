@@ -15,6 +15,7 @@ _TYPES = (
     "", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE",
     "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
 )  # fmt: skip
+GIVEN = frozenset(_TYPES)
 _FLAGS = {6: 2, 8: 2, 10: 2}
 """The lower half of a first byte; 0 for the others, but PUBLISH's has a meaning."""
 _SHORTEST = (0, 12, 2, 2, 2, 2, 2, 2, 5, 3, 5, 2, 0, 0, 0, 0)

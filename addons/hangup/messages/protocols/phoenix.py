@@ -10,6 +10,7 @@ from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
 PHOENIX = "phoenix"
+GIVEN = frozenset(("phx_reply",))
 
 
 def in_object(content: Content) -> Envelopes:

@@ -12,6 +12,7 @@ JSON_RPC = "json-rpc"
 CDP = "cdp"
 OCPP = "ocpp"
 CLOUDEVENTS = "cloudevents"
+GIVEN = frozenset(("request", "CALL", "CALLRESULT", "CALLERROR"))
 
 _DOMAIN = re.compile(r"[A-Z][A-Za-z]{1,40}\.[a-z][A-Za-z]{1,60}")
 _CALL = frozenset(("id", "method", "params", "sessionId"))

@@ -24,6 +24,7 @@ _TYPES = {
     8: "Ack",
     9: "Sequence",
 }
+GIVEN = frozenset(_TYPES.values()) | {"Handshake", "HandshakeResponse"}
 
 
 def in_text(content: Content) -> Envelopes:

@@ -10,6 +10,7 @@ from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
 SOCKETCLUSTER = "socketcluster"
+GIVEN = frozenset(("response", "ping", "pong"))
 
 
 def in_object(content: Content) -> Envelopes:

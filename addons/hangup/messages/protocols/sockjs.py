@@ -9,6 +9,7 @@ from hangup.messages.content import Content, load, of_text
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 
 SOCKJS = "sockjs"
+GIVEN = frozenset(("open", "heartbeat", "close", "message"))
 
 
 def in_text(content: Content) -> Envelopes:

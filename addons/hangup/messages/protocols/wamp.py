@@ -38,6 +38,7 @@ _TYPES = {
     70: ("YIELD", "id"),
 }
 """Each type's name, and what follows its number: an id, a URI, a string, a dictionary."""
+GIVEN = frozenset(name for name, _ in _TYPES.values())
 _IS = {"i": int, "u": str, "s": str, "d": dict}
 
 

@@ -11,6 +11,7 @@ from hangup.messages.envelope import NONE, Envelope, Envelopes
 YJS = "y-websocket"
 
 _STEPS = ("sync-step-1", "sync-step-2", "update")
+GIVEN = frozenset(_STEPS) | {"awareness", "auth", "query-awareness"}
 
 
 def in_bytes(content: Content) -> Envelopes:
