@@ -44,7 +44,8 @@ class Selecting(Filter, frozen=True, kw_only=True):
         str | None,
         Meta(
             description="its kind: what it calls itself (order), where it says so (data.type=order), its protocol too"
-            " (socket.io:order), its fields ({id,price}), or ping and pong for heartbeats"
+            " (socket.io:order), its fields ({id,price}), or ping and pong for heartbeats",
+            examples=["ping", "pong"],
         ),
     ] = None
     size: Annotated[Range | None, Meta(description="payload (inflated) in bytes")] = None

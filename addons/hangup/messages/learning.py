@@ -36,7 +36,9 @@ class Discriminators:
 
     def __init__(self) -> None:
         self._fields = _Fields()
-        self._protocols: set[str] = set()
+        self._protocols: Counter[str] = Counter()
+        self._arrays = 0
+        self._in_arrays: Counter[str] = Counter()
         self._heads: Counter[str] = Counter()
         self._texts = 0
         self._bytes: Counter[int] = Counter()
@@ -45,8 +47,8 @@ class Discriminators:
         """Learns from one message."""
         kind = read(opcode, data).kind
         if kind.protocol:
-            self._protocols.add(kind.protocol)
-        elif kind.text.startswith("text:"):
+            self._protocols[kind.protocol] += 1
+        if kind.text.startswith("text:"):
             self._texts += 1
             head = head_of(data[:1024].decode(errors="replace"))
             if head and (head in self._heads or len(self._heads) < PATHS):
@@ -54,27 +56,37 @@ class Discriminators:
         elif kind.text.startswith("binary:"):
             self._bytes.update(data[:1])
         elif opcode < 3:
-            value = Content(opcode, data).value
-            if value is not NOTHING:
-                self._fields.feed(value)
+            content = Content(opcode, data)
+            if content.value is not NOTHING:
+                self._fields.feed(content.value)
+            if type(content.value) is list:
+                self._arrays += 1
+                self._in_arrays.update({reading.kind.protocol for reading in possible_readings(content)})
 
     def kind(self, opcode: int, data: bytes) -> MessageKind:
         """The kind of a message, by what has been learned."""
         reading = read(opcode, data)
         kind = reading.kind
-        if kind.protocol or reading.parts or opcode > 2:
+        if reading.parts or opcode > 2:
             return kind
+        content = Content(opcode, data)
+        if kind.protocol:
+            chance = type(content.value) is list and self._is_chance(kind.protocol)
+            return self._of_value(kind, content.value) if chance else kind
+        for other in possible_readings(content):
+            if other.kind.protocol in self._protocols and not self._is_chance(other.kind.protocol):
+                of = other.kind
+                return MessageKind(of.text, of.protocol, of.name, beat=kind.beat, detail=of.detail)
         if kind.text.startswith("text:"):
             return self._of_text(kind, data)
         if kind.text.startswith("binary:"):
             many = len(self._bytes) > max(16, self._bytes.total() // 4)
             return MessageKind(binary_form(data, head=False)) if many else kind
-        content = Content(opcode, data)
-        for other in possible_readings(content):
-            if other.kind.protocol in self._protocols:
-                of = other.kind
-                return MessageKind(of.text, of.protocol, of.name, beat=kind.beat, detail=of.detail)
         return kind if content.value is NOTHING else self._of_value(kind, content.value)
+
+    def _is_chance(self, protocol: str) -> bool:
+        """Whether a few arrays look like a protocol only because their numbers happen to."""
+        return self._in_arrays[protocol] * 4 < self._arrays and self._protocols[protocol] <= self._in_arrays[protocol]
 
     def _of_value(self, kind: MessageKind, value: Any) -> MessageKind:
         if kind.beat is not None and not kind.field:
@@ -92,9 +104,8 @@ class Discriminators:
             return MessageKind(keys_of(value), beat=kind.beat)
         return kind
 
-    @staticmethod
-    def _said(kind: MessageKind, field: str, name: str) -> MessageKind:
-        if field == kind.field:
+    def _said(self, kind: MessageKind, field: str, name: str) -> MessageKind:
+        if field == kind.field and not (field[0] == "[" and any(map(self._is_chance, self._protocols))):
             return kind
         return MessageKind(f"{field}={name}", name=name, field=field, beat=kind.beat)
 

@@ -114,7 +114,7 @@ def read_envelope(envelope: Envelope, depth: int, beat: Beat | None = None) -> R
         if within.kind.protocol:
             return within
         if within.kind.name:
-            name, raw = within.kind.name, within.raw
+            name, raw, detail = within.kind.name, within.raw, ""
     text = f"{protocol}:{name}:{detail}" if detail else f"{protocol}:{name}"
     return Reading(MessageKind(text, protocol, name, beat=beat, detail=detail), raw)
 

@@ -21,6 +21,7 @@ from hangup.messages.protocols import (
     wamp,
     yjs,
 )
+from hangup.wire.frames import BINARY
 
 Reader = Callable[[Content], Envelopes]
 
@@ -36,6 +37,7 @@ _OBJECTS: tuple[Reader, ...] = (
 _ARRAYS: tuple[Reader, ...] = (phoenix.in_array, wamp.in_array, rpc.in_array, sockjs.in_array)
 _TEXTS: tuple[Reader, ...] = (engineio.in_text, sockjs.in_text, stomp.in_text, signalr.in_text, socketcluster.in_text)
 _BYTES: tuple[Reader, ...] = (signalr.in_bytes, mqtt.in_bytes, phoenix.in_bytes, yjs.in_bytes)
+_TEXT_AS_BYTES: tuple[Reader, ...] = (*_BYTES, stomp.in_text, signalr.in_text)
 
 PROTOCOLS = frozenset(
     "engine.io socket.io sockjs stomp signalr socketcluster json-rpc cdp ocpp cloudevents phoenix actioncable"
@@ -59,8 +61,8 @@ def readers(content: Content) -> tuple[Reader, ...]:
         return _OBJECTS
     if type(value) is list:
         return _ARRAYS
-    if content.opcode == 2:
-        return _BYTES if content.text is None else (*_BYTES, *_TEXTS)
+    if content.opcode == BINARY:
+        return _BYTES if content.text is None else _TEXT_AS_BYTES
     return _TEXTS if content.text is not None else ()
 
 

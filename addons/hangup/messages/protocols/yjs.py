@@ -21,7 +21,8 @@ def in_bytes(content: Content) -> Envelopes:
         if len(data) > 2 and data[1] < 3 and _spans(data, 2):
             return (Envelope(YJS, _STEPS[data[1]]),)
     elif kind == 1:
-        if len(data) > 3 and _spans(data, 1):
+        # Clients, each with its state in JSON.
+        if len(data) > 5 and _spans(data, 1) and data.endswith((b"}", b"null")):
             return (Envelope(YJS, "awareness"),)
     elif kind == 2:
         if len(data) > 2 and data[1] == 0 and _spans(data, 2):
