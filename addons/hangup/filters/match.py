@@ -197,7 +197,8 @@ def kind_test(text: str) -> Screen:
     try:
         return selects(text)
     except ValueError as error:
-        raise FilterError(f"kind={text}: {error}") from None
+        shown = text if text.isprintable() else repr(text)
+        raise FilterError(f"kind={shown[:100]}: {error}") from None
 
 
 def _text(item: Any) -> str:

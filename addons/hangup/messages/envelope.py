@@ -13,7 +13,8 @@ class Envelope(NamedTuple):
     (the topic of a PUBLISH, the operation of a subscribe; may be empty).
 
     ``inner`` is the application's message within: where that has a name of its own, it is the better one. ``sure``
-    says that hardly anything but this protocol looks so; what is not sure counts once the protocol is known.
+    says that hardly anything but this protocol looks so; what is not sure counts once the protocol is known. ``scope``
+    is what the name is meant within (a namespace).
     """
 
     protocol: str
@@ -21,6 +22,7 @@ class Envelope(NamedTuple):
     detail: str = ""
     sure: bool = True
     inner: Content | None = None
+    scope: str = ""
 
 
 Envelopes = Sequence[Envelope]

@@ -107,7 +107,7 @@ def read_content(content: Content, depth: int = 0) -> Reading:
 
 def read_envelope(envelope: Envelope, depth: int, beat: Beat | None = None) -> Reading:
     """The reading of a message in its envelope, or of the one within where that says more."""
-    protocol, name, detail, _, inner = envelope
+    protocol, name, detail, _, inner, scope = envelope
     raw = name
     if inner is not None and depth < DEEPEST:
         within = read_content(inner, depth + 1)
@@ -115,7 +115,7 @@ def read_envelope(envelope: Envelope, depth: int, beat: Beat | None = None) -> R
             return within
         if within.kind.name:
             name, raw, detail = within.kind.name, within.raw, ""
-    text = f"{protocol}:{name}:{detail}" if detail else f"{protocol}:{name}"
+    text = f"{protocol}:{scope}{name}:{detail}" if detail else f"{protocol}:{scope}{name}"
     return Reading(MessageKind(text, protocol, name, beat=beat, detail=detail), raw)
 
 

@@ -117,7 +117,11 @@ def _by_protocol(protocol: str, name: str) -> Select:
         kind = reading.kind
         if kind.protocol != protocol:
             return False
-        return name == kind.name or name == reading.raw or bool(kind.detail) and name == f"{kind.name}:{kind.detail}"
+        said = kind.text[len(protocol) + 1 :]
+        if said == name:
+            return True
+        said = said.removesuffix(f":{kind.detail}") if kind.detail else said
+        return said == name or said.removesuffix(kind.name) + reading.raw == name
 
     sure = _any(test)
 

@@ -63,7 +63,7 @@ def _socket_io(found: re.Match[str], text: str) -> Envelopes:
             name = name_of(value[0]) or "EVENT"
         elif type(value[0]) is not int:  # an event's name is a string, or a number
             sure = False
-    return (Envelope(SOCKET, f"{namespace},{name}" if namespace else name, sure=sure),)
+    return (Envelope(SOCKET, name, sure=sure, scope=f"{namespace}," if namespace else ""),)
 
 
 def in_object(content: Content) -> Envelopes:
@@ -78,6 +78,6 @@ def in_object(content: Content) -> Envelopes:
     if name == "EVENT" and type(data) is list and data and type(data[0]) is str:
         name = name_of(data[0]) or name
     namespace = name_of(value["nsp"]) if value["nsp"] != "/" else ""
-    return (Envelope(SOCKET, f"{namespace},{name}" if namespace else name),)
+    return (Envelope(SOCKET, name, scope=f"{namespace}," if namespace else ""),)
 
 

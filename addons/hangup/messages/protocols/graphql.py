@@ -17,7 +17,9 @@ GRAPHQL = "graphql-ws"
 _OWN = frozenset("connection_init connection_ack connection_error connection_terminate ka".split())
 _SHARED = frozenset("subscribe start next data error complete stop ping pong".split())
 _FIELDS = frozenset(("id", "type", "payload"))
-_OPERATION = re.compile(r"(?:^\s*|(?:^|[}\s])(?:query|mutation|subscription)\s*([_A-Za-z]\w*)?[^{]*)\{\s*([_A-Za-z]\w*)")
+_OPERATION = re.compile(
+    r"(?:^\s*|(?:^|[}\s])(?:query|mutation|subscription)\s*([_A-Za-z]\w*)?[^{]*)\{\s*([_A-Za-z]\w*)"
+)
 
 
 def in_object(content: Content) -> Envelopes:
