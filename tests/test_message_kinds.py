@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from filtered import Filtered
@@ -446,6 +446,7 @@ FORMS: dict[str, Callable[[str, Values], Any]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=30)
 @given(name=names, other=names, data=st.data())
 def test_values_do_not_change_a_kind_and_the_discriminator_does(
     form: str, name: str, other: str, data: st.DataObject
@@ -463,6 +464,7 @@ def test_values_do_not_change_a_kind_and_the_discriminator_does(
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form not in ("in capitals", "with a bar", "xml")])
+@settings(max_examples=15)
 @given(said=st.lists(names, min_size=2, max_size=4, unique=True), data=st.data())
 def test_learning_keeps_to_that(form: str, said: list[str], data: st.DataObject) -> None:
     values = Values(data)

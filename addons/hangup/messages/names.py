@@ -83,9 +83,12 @@ def template_of(text: str) -> tuple[str, str]:
 
 
 def head_of(text: str) -> str:
-    """The first word of a plain text, its digits abstracted; empty when it does not begin with a word."""
-    head = _HEAD.match(text[:TEMPLATE].lstrip())
-    return _DIGITS.sub("#", head[0]) if head is not None else ""
+    """The first word of a plain text, its digits abstracted; empty when it does not begin with a word and a space."""
+    text = text[:TEMPLATE].lstrip()
+    head = _HEAD.match(text)
+    if head is None or not text[head.end() : head.end() + 1].isspace() and head.end() < len(text):
+        return ""
+    return _DIGITS.sub("#", head[0])
 
 
 _KEY = re.compile(r"[^\w$@#.-]+")

@@ -159,7 +159,8 @@ def _any_value(test: Callable[[Any], bool]) -> Select:
 def _by_template(wanted: str) -> Select:
     # A `*` stands for anything behind the first word; alone it is any text.
     head, star, _ = wanted.partition("*")
-    pattern = re.compile(re.escape(head).replace(r"\#", r"#"), re.S) if star and head else None
+    space = r"\s" if head[-1:] == " " else ""
+    pattern = re.compile(re.escape(head.rstrip()).replace(r"\#", "#") + space) if star and head else None
 
     def select(opcode: int, data: bytes) -> bool:
         if opcode > 2:

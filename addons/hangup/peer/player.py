@@ -44,9 +44,9 @@ from hangup.peer.voice import Edit, Voice
 from hangup.recording.account import Connection
 from hangup.recording.events import Note, Request
 from hangup.recording.handshake_values import response_values, with_values
-from hangup.recording.message_kinds import skeleton
 from hangup.recording.names import Names, Pairing
 from hangup.recording.negotiation import compression, extensions
+from hangup.recording.skeleton import skeleton
 from hangup.recording.transcript import Hear, Send, Transcript
 from hangup.recording.units import plural
 from hangup.session import Session

@@ -12,9 +12,9 @@ from msgspec import Struct
 from hangup.peer.ear import Ear, Heard
 from hangup.peer.link import Link
 from hangup.peer.voice import Voice
-from hangup.recording.message_kinds import kind
 from hangup.recording.names import Names
 from hangup.recording.repertoire import Beat, Cue, Line, Matcher, Repertoire
+from hangup.recording.skeleton import kind
 from hangup.wire.deflate import Params
 
 CLOSE_WAIT = 2.0

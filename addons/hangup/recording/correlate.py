@@ -18,10 +18,11 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field
 
+from hangup.messages.discriminator import SHORT, weight
 from hangup.recording.events import Handshake, Side
 from hangup.recording.handshake_values import request_values, response_values
 from hangup.recording.leaves import Path, Scalar, values
-from hangup.recording.message_kinds import KINDS, kind
+from hangup.recording.skeleton import kind
 from hangup.recording.units import printable
 
 VALUES = 50_000
@@ -272,7 +273,7 @@ def _words(key: str) -> list[str]:
 
 def _may_vary(path: Path, value: Scalar) -> bool:
     last = path[-1] if path else ""
-    if last in KINDS and not telling(value):
+    if type(last) is str and weight(last) >= SHORT and not telling(value):
         return False
     return not (isinstance(value, str) and (len(value) > 4096 or len(value) < 1))
 

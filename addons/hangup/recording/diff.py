@@ -19,7 +19,7 @@ from hangup.recording.assembling import Message, Messages
 from hangup.recording.diff_handshake import HeaderDifference, compare_handshakes
 from hangup.recording.diff_values import ValueDifference, compare, normal
 from hangup.recording.events import AnyEvent, Handshake, Side, payload_fields
-from hangup.recording.message_kinds import skeleton
+from hangup.recording.skeleton import skeleton
 
 KEPT_MESSAGES = 100_000
 KEPT_BYTES = 64 << 20

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from hangup.recording.correlate import ELSEWHERE, HANDSHAKE, VALUES, Correlation, Place, parts
 from hangup.recording.leaves import Path, Scalar, get, replaced, values
-from hangup.recording.message_kinds import kind
+from hangup.recording.skeleton import kind
 
 PENDING = 1000
 """So many messages of a kind wait for their counterpart."""

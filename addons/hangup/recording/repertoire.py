@@ -23,7 +23,7 @@ from hangup.messages.heartbeats import recognise
 from hangup.recording.correlate import Correlation
 from hangup.recording.formats import Recording
 from hangup.recording.leaves import Path, Scalar, get, values
-from hangup.recording.message_kinds import kind, skeleton
+from hangup.recording.skeleton import kind, skeleton
 from hangup.recording.survey import Survey
 from hangup.recording.transcript import Hear, Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
