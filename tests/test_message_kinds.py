@@ -521,6 +521,7 @@ def test_any_bytes_have_a_kind(opcode: int, data: bytes) -> None:
     kind = kind_of(opcode, data)
     assert kind == read_content(Content(opcode, data)).kind, "remembered or not"
     assert kind.text and kind.text.isprintable()
+    assert kind.beat == recognise(opcode, data) or "+" in kind.text
     assert selects(kind.text)(opcode, data), kind
     kinds = Discriminators()
     kinds.feed(opcode, data)

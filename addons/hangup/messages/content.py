@@ -57,17 +57,20 @@ class Content:
         if value is NOTHING:
             if text is None and len(data) <= LONGEST:
                 try:
-                    self.text = data.decode()
+                    self.text = text = data.decode()
                 except UnicodeDecodeError:
                     pass
-            self.value = _structure(opcode, data, self.text)
+            self.value = _structure(opcode, data, text)
 
 
 def _structure(opcode: int, data: bytes, text: str | None) -> Any:
     if text:
         head = text[0]
         if head == "{" or head == "[":
-            return load(data or text)
+            try:
+                return _decode(data or text)
+            except UNREADABLE:
+                return load(data or text)
         if head in "\ufeff \t\r\n":
             text = text.strip("\ufeff \t\r\n")
             if text[:1] in ("{", "["):

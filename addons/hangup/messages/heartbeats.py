@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from hangup.messages.content import load
+from hangup.messages.content import NOTHING, load
 from hangup.messages.discriminator import BODIES, Found, at, find, weight
 from hangup.wire.frames import BINARY, PING, PONG, TEXT
 
@@ -108,8 +108,10 @@ _TAIL = r"(?:(?:\s?[:|=,;]{1,2}\s?)\S{1,64}|\s\d{1,20})?"
 _TEXT = re.compile(rf'\s*"?(?:primus::)?(?:({_PING_WORDS})|({_PONG_WORDS}))[.!]?{_TAIL}"?\s*'.encode(), re.I)
 _EVENT = re.compile(rb'42(/[^,"]*,)?\d*\["')
 
-def recognise(opcode: int, data: bytes) -> Beat | None:
-    """The heartbeat that a whole message (or a control frame's payload) is, or None."""
+
+def recognise(opcode: int, data: bytes, value: Any = NOTHING) -> Beat | None:
+    """The heartbeat that a whole message (or a control frame's payload) is, or None. ``value`` is its JSON, for one
+    who has it already."""
     if opcode > BINARY:
         return _CONTROL.get(opcode)
     if len(data) > LONGEST:
@@ -130,7 +132,7 @@ def recognise(opcode: int, data: bytes) -> Beat | None:
         return _word(data) if len(data) <= _LONGEST_EXACT else None
     data = data.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\x00\x1e")
     if data[:1] == b"{" or data[:1] == b"[":
-        return _structure(load(data))
+        return _structure(load(data) if value is NOTHING else value)
     event = _EVENT.match(data)
     if event is not None:
         found = load(data[event.end() - 2 :])

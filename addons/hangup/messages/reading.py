@@ -90,12 +90,14 @@ def read_content(content: Content, depth: int = 0) -> Reading:
     """The reading of a message that has been decoded."""
     if content.opcode > BINARY:
         return _CONTROL.get(content.opcode) or Reading(MessageKind(f"control:{content.opcode}", "control"))
-    beat = recognise(content.opcode, content.data) if len(content.data) <= LONGEST_BEAT and not depth else None
+    value = content.value
+    small = not depth and len(content.data) <= LONGEST_BEAT
+    beat = recognise(content.opcode, content.data, value) if small else None
     envelopes = read_envelopes(content)
     if envelopes:
-        readings = [read_envelope(envelope, depth, beat if len(envelopes) == 1 else None) for envelope in envelopes]
-        return readings[0] if len(readings) == 1 else together(readings)
-    value = content.value
+        if len(envelopes) == 1:
+            return read_envelope(envelopes[0], depth, beat)
+        return together([read_envelope(envelope, depth) for envelope in envelopes])
     if value is not NOTHING:
         return read_value(value, beat, depth)
     if beat is not None:
