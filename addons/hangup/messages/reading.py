@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from hangup.messages.content import NOTHING, Content, load, of_value
-from hangup.messages.discriminator import find, path_text
+from hangup.messages.discriminator import Path, find, path_text
 from hangup.messages.envelope import Envelope
 from hangup.messages.heartbeats import LONGEST as LONGEST_BEAT
 from hangup.messages.heartbeats import Beat, recognise
@@ -117,17 +117,27 @@ def read_envelope(envelope: Envelope, depth: int, beat: Beat | None = None) -> R
             return within
         if within.kind.name:
             name, raw, detail = within.kind.name, within.raw, ""
+    return Reading(_kind_within(protocol, scope, name, detail, beat), raw)
+
+
+@lru_cache(REMEMBERED)
+def _kind_within(protocol: str, scope: str, name: str, detail: str, beat: Beat | None) -> MessageKind:
     text = f"{protocol}:{scope}{name}:{detail}" if detail else f"{protocol}:{scope}{name}"
-    return Reading(MessageKind(text, protocol, name, beat=beat, detail=detail), raw)
+    return MessageKind(text, protocol, name, beat=beat, detail=detail)
+
+
+@lru_cache(REMEMBERED)
+def _kind_at(path: Path, name: str, number: bool, beat: Beat | None) -> MessageKind:
+    field = path_text(path)
+    return MessageKind(f"{field}={name}" if number else name_text(name, field), name=name, field=field, beat=beat)
 
 
 def read_value(value: Any, beat: Beat | None, depth: int = 0) -> Reading:
     """The reading of an object or an array of no protocol."""
     found = find(value)
     if found is not None:
-        field = path_text(found.path)
-        text = name_text(found.name, field) if type(found.value) is str else f"{field}={found.name}"
-        return Reading(MessageKind(text, name=found.name, field=field, beat=beat), str(found.value))
+        number = type(found.value) is int
+        return Reading(_kind_at(found.path, found.name, number, beat), str(found.value))
     if beat is not None:
         return Reading(MessageKind(beat.kind, name=beat.kind, beat=beat))
     if type(value) is dict:
