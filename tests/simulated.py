@@ -12,8 +12,8 @@ from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, ClientFrame, Result, Trial
 from hangup.filters import text as filter_text
 from hangup.filters.base import Message
+from hangup.messages.heartbeats import recognise
 from hangup.wire.frames import OPCODE_NUMBERS
-from hangup.wire.heartbeats import recognise
 
 Fails = Callable[[list[tuple[str, bytes]], Trial], bool]
 """Given the messages (opcode, payload) that reach the server, in order, and the trial: does it hang up?"""

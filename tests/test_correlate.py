@@ -223,7 +223,7 @@ def test_the_other_way_round_ids_that_the_client_makes() -> None:
         ("server", {"jsonrpc": "2.0", "id": 1, "result": []}),
     ]
     names = Names(find(recorded, maker="client").found())
-    names.pair("method=list", encode(recorded[0][1]), b'{"jsonrpc":"2.0","id":57,"method":"list"}')
+    names.pair("json-rpc:list", encode(recorded[0][1]), b'{"jsonrpc":"2.0","id":57,"method":"list"}')
     assert json.loads(names.rewrite("text", encode(recorded[1][1])))["id"] == 57
 
 

@@ -15,7 +15,7 @@ from hangup.filters.library import FILTERS
 from hangup.filters.setting_values import Range, Seconds, bare_type
 from hangup.filters.text import parse
 from hangup.filters.tokenizer import Word, quote, split
-from hangup.wire.heartbeats import FORM
+from hangup.messages.heartbeats import FORM
 
 _range = st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)).map(lambda r: Range(min(r), max(r)))
 _text = st.text(max_size=20) | st.sampled_from(

@@ -141,6 +141,12 @@ CASES: list[tuple[str, list[Step]]] = [
         "drop json=$.a.b[1]==2",
         [client(b'{"a":{"b":[1,2]}}', GONE), client(b'{"a":{"b":[1]}}'), client(b'{"a":{"b":[1,"2"]}}'), client(b"[")],
     ),
+    ("drop kind=chat:order", [client(b'{"type":"chat:order","id":1}', GONE), client(b'{"type":"chat"}')]),
+    ("drop kind=data.type=order", [client(b'{"data":{"type":"order"}}', GONE), client(b'{"type":"order"}')]),
+    ("drop kind=socket.io:order", [client(b'42["order",1]', GONE), client(b'["order",1]'), client(b'42["a","order"]')]),
+    ("drop kind={id,price}", [client(b'{"price":1,"id":2}', GONE), client(b'{"id":2}')]),
+    ("drop kind='text:LOGIN #'", [client(b"LOGIN 17", GONE), client(b"LOGIN bob")]),
+    ("drop kind=ping", [client(b"2", GONE), client(b'{"type":"ping"}', GONE), client(b"3")]),
     ("drop json=$.ok==true", [client(b'{"ok":true}', GONE), client(b'{"ok":1}')]),
     ("drop json=$.n==1", [client(b'{"n":1}', GONE), client(b'{"n":1.0}', GONE), client(b'{"n":true}')]),
     (

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangup.wire import heartbeats
+from hangup.messages import heartbeats
+from hangup.messages.heartbeats import FORMS, Beat, Form, answer, recognise
 from hangup.wire.frames import BINARY, PING, PONG, TEXT
-from hangup.wire.heartbeats import FORMS, Beat, Form, answer, recognise
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda f: f.name)

@@ -17,7 +17,7 @@ from hangup.filters.library.heartbeats import Heartbeats
 from hangup.filters.match import Selecting
 from hangup.filters.setting_values import codec, description
 from hangup.filters.text import find
-from hangup.wire.heartbeats import FORMS
+from hangup.messages.heartbeats import FORMS
 
 
 @click.command(epilog="Example:  hangup filters drop-heartbeat")

@@ -15,6 +15,7 @@ from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.ladder import selector
 from hangup.experiment.trial import Case, ClientFrame
+from hangup.messages.heartbeats import recognise
 from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, Request
@@ -25,7 +26,6 @@ from hangup.recording.reader import batches
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.replayable.client_script import ScriptReader, Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
-from hangup.wire.heartbeats import recognise
 
 FRAMES_KEPT = 20_000
 """Client messages that a case holds; a longer exchange is cut at its front, the end being what matters."""

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshakes import Credential, Donated
 from hangup.experiment.timers import Pulse
-from hangup.wire.heartbeats import Beat
+from hangup.messages.heartbeats import Beat
 
 
 class Edit(Struct, frozen=True):

@@ -11,7 +11,6 @@ bytes of the wire, sockets or the clock: how an action is carried out exactly is
 from __future__ import annotations
 
 import enum
-import json
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -25,6 +24,7 @@ from msgspec import Meta, Struct
 from hangup.errors import FilterError
 from hangup.filters.setting_values import Seconds, bare_type, codec
 from hangup.filters.tokenizer import quote
+from hangup.messages.content import NOTHING, load
 from hangup.recording import events
 from hangup.recording.events import How, Side
 from hangup.recording.fast_path import Screen
@@ -50,7 +50,7 @@ TRAFFIC = Kind.MESSAGE | Kind.CONTROL | Kind.STRAY
 # Items.
 
 _UNREAD = object()
-NO_JSON = object()
+NO_JSON = NOTHING
 """What :attr:`Message.json` is for a message that is no JSON."""
 
 
@@ -78,7 +78,7 @@ class Message(Struct, gc=False):
     def json(self) -> Any:
         """The data as JSON (a byte order mark and NaN are tolerated), or :data:`NO_JSON`. Parsed once."""
         if self._json is _UNREAD:
-            self._json = read_json(self.data)
+            self._json = load(self.data)
         return self._json
 
 
@@ -102,7 +102,7 @@ class Control(Struct, gc=False):
     @property
     def json(self) -> Any:
         """As of a message."""
-        return read_json(self.data)
+        return load(self.data)
 
 
 class Stray(Struct, gc=False):
@@ -356,18 +356,3 @@ def _settings(filter: Filter) -> Iterable[str]:
         value = getattr(filter, name)
         if name not in filter.positional and (field.default is msgspec.NODEFAULT or value != field.default):
             yield f"{field.encode_name}={codec(field.type).write(value)}"
-
-
-_decode = msgspec.json.Decoder().decode
-
-
-def read_json(data: bytes) -> Any:
-    """``data`` as JSON, or :data:`NO_JSON`; a byte order mark and NaN are tolerated."""
-    try:
-        return _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return json.loads(data.removeprefix(b"\xef\xbb\xbf"))
-    except (ValueError, RecursionError):
-        return NO_JSON

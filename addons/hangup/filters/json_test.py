@@ -16,8 +16,9 @@ from functools import lru_cache
 from typing import Any
 
 from hangup.errors import FilterError
-from hangup.filters.base import NO_JSON, read_json
+from hangup.filters.base import NO_JSON
 from hangup.filters.patterns import Pattern
+from hangup.messages.content import load
 from hangup.recording.fast_path import Screen
 
 Test = Callable[[Any], bool]
@@ -214,7 +215,7 @@ def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> tuple[Test, 
         return (mark in item.data or b"\\" in item.data) and judge(item.json)
 
     def screen(opcode: int, data: bytes) -> bool:
-        return (mark in data or b"\\" in data) and judge(read_json(data))
+        return (mark in data or b"\\" in data) and judge(load(data))
 
     return test, screen
 
@@ -225,4 +226,4 @@ def _none_equal(find: Find, value: Any) -> tuple[Test, Screen]:
     def judge(found: Any) -> bool:
         return found is not NO_JSON and not any(map(equal, find(found)))
 
-    return lambda item: judge(item.json), lambda opcode, data: judge(read_json(data))
+    return lambda item: judge(item.json), lambda opcode, data: judge(load(data))

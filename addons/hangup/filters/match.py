@@ -16,6 +16,7 @@ from hangup.filters.base import NONE, Actions, Context, Filter, Kind
 from hangup.filters.json_test import parse_screen, parse_test, searches
 from hangup.filters.patterns import Pattern
 from hangup.filters.setting_values import Range, Seconds
+from hangup.messages.selection import selects
 from hangup.recording.events import Side
 from hangup.recording.fast_path import Screen
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
@@ -38,6 +39,14 @@ class Selecting(Filter, frozen=True, kw_only=True):
         str | None,
         Meta(description="a JSON path, and what must be there: $.type==ping, $.n>3, $.items[*].id!=null, $.error"),
     ] = None
+    kind: Annotated[
+        str | None,
+        Meta(
+            description="its kind: what it calls itself (order), where it says so (data.type=order), its protocol too"
+            " (socket.io:order), its fields ({id,price}), or ping and pong for heartbeats",
+            examples=["ping", "pong"],
+        ),
+    ] = None
     size: Annotated[Range | None, Meta(description="payload (inflated) in bytes")] = None
     index: Annotated[Range | None, Meta(description="which of its side's messages, counted from 1")] = None
     first: Annotated[int | None, Meta(description="only the first so many messages of its side")] = None
@@ -57,6 +66,8 @@ class Selecting(Filter, frozen=True, kw_only=True):
                 raise FilterError(f"regex={error}") from None
         if self.json is not None:
             parse_test(self.json)
+        if self.kind is not None:
+            kind_test(self.kind)
 
     def wants(self, side: Side) -> Kind:
         if self.side is not None and self.side != side:
@@ -155,6 +166,9 @@ def _checks(match: Selecting, totals: tuple[tuple[Side, int], ...] | None) -> li
         checks.append(lambda item: search(_text(item)))
     if match.json is not None:
         checks.append(parse_test(match.json))
+    if match.kind is not None:
+        of_kind = kind_test(match.kind)
+        checks.append(lambda item: of_kind(item.opcode, item.data))
     return checks
 
 
@@ -166,12 +180,23 @@ def _screen(match: Selecting) -> Screen | None:
         return lambda opcode, data: contains in data
     if match.json is not None and not searches(match.json):
         return parse_screen(match.json)
+    if match.kind is not None:
+        return kind_test(match.kind)
     if (size := match.size) is not None:
         return lambda opcode, data: len(data) in size
     if match.opcode in ("text", "binary"):
         number = OPCODE_NUMBERS[match.opcode]
         return lambda opcode, data: opcode == number
     return None
+
+
+def kind_test(text: str) -> Screen:
+    """The test of a message's opcode and payload that a ``kind`` setting describes; raises FilterError."""
+    try:
+        return selects(text)
+    except ValueError as error:
+        shown = text if text.isprintable() else repr(text)
+        raise FilterError(f"kind={shown[:100]}: {error}") from None
 
 
 def _text(item: Any) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from hangup.filters.base import NO_JSON, Message
-from hangup.wire.frames import TEXT
+from hangup.filters.base import Message
+from hangup.messages.kind import kind_of
 
 EVEN = 0.2
 """By how much of the interval the intervals may differ."""
@@ -16,19 +15,16 @@ TIMES = 3
 """So many even intervals must have passed."""
 LONGEST = 512
 
-_NUMBER = re.compile(r"\d+")
-_WORD = re.compile(r"[A-Za-z_][\w:./-]{0,31}")
-
 
 class Rhythm:
-    """What each side of a connection keeps saying. Messages that differ only in numbers are the same."""
+    """What each side of a connection keeps saying. Messages of one kind are the same."""
 
     def __init__(self) -> None:
         self._seen: dict[Any, tuple[float, float, int]] = {}
 
     def beats(self, item: Message) -> bool:
         """Takes the next message; whether it came when it was due by the rhythm so far."""
-        shape = _shape(item)
+        shape = _same(item)
         if shape is None:
             return False
         last, interval, times = self._seen.get((item.side, shape), (0.0, 0.0, -1))
@@ -38,22 +34,10 @@ class Rhythm:
         return even and times >= TIMES
 
 
-def _shape(item: Message) -> Any:
+def _same(item: Message) -> Any:
     """What is the same in messages of one kind; None for what is too long to be a heartbeat."""
-    data = item.data
-    if len(data) > LONGEST:
+    if len(item.data) > LONGEST:
         return None
-    if item.opcode != TEXT:
-        return len(data), data[:1]
-    found = item.json
-    if isinstance(found, dict):
-        return tuple(sorted((key, _kind(value)) for key, value in found.items()))
-    if isinstance(found, list) and found is not NO_JSON:
-        return tuple(_kind(value) for value in found)
-    return _NUMBER.sub("#", data.decode(errors="replace"))
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, str) and _WORD.fullmatch(value):
-        return _NUMBER.sub("#", value)
-    return type(value).__name__
+    kind = kind_of(item.opcode, item.data)
+    # Of a text or of bytes that nothing names, the length must be the same too.
+    return kind.text if kind.name or kind.text[0] == "{" else (kind.text, len(item.data))

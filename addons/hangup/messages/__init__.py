@@ -1,1 +1,1 @@
-"""Floor 0: what a message of an application is: its kind, its form, and whether it is a heartbeat."""
+"""Floor 0: what a message of an application is: its kind, by protocol or learned; its form; heartbeats."""

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from hangup.humanize import printable
+from hangup.messages.heartbeats import Beat, recognise
 from hangup.wire.frames import BINARY, TEXT
-from hangup.wire.heartbeats import Beat, recognise
 
 LONGEST = 64 * 1024
 """Characters of a message that are parsed; a longer one is judged by its beginning and its size."""

@@ -32,6 +32,7 @@ from msgspec import Struct, field
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
 from hangup.humanize import plural
+from hangup.messages.skeleton import skeleton
 from hangup.net.connect import tls_context
 from hangup.peer import engineio
 from hangup.peer.ear import Ear, Heard
@@ -44,7 +45,6 @@ from hangup.peer.tape import Sink
 from hangup.peer.voice import Edit, Voice
 from hangup.recording.connections import Connection
 from hangup.recording.events import Note, Request
-from hangup.recording.message_kinds import skeleton
 from hangup.recording.negotiation import compression, extensions
 from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.handshake_values import response_values, with_values

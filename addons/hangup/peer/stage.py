@@ -9,10 +9,10 @@ from itertools import count
 
 from msgspec import Struct
 
+from hangup.messages.skeleton import kind
 from hangup.peer.ear import Ear, Heard
 from hangup.peer.link import Link
 from hangup.peer.voice import Voice
-from hangup.recording.message_kinds import kind
 from hangup.replayable.server_script import Beat, Cue, Line, Matcher, Repertoire
 from hangup.replayable.substitutions import Names
 from hangup.wire.deflate import Params

@@ -14,13 +14,13 @@ from typing import Any, Literal
 
 from msgspec import Struct, field, to_builtins
 
+from hangup.messages.skeleton import skeleton
 from hangup.recording.assembling import Message, Messages
 from hangup.recording.connections import Connection
 from hangup.recording.diff_handshake import HeaderDifference, compare_handshakes
 from hangup.recording.diff_values import ValueDifference, compare, normal
 from hangup.recording.events import AnyEvent, Handshake, Side, payload_fields
 from hangup.recording.ledger import Ledger
-from hangup.recording.message_kinds import skeleton
 
 KEPT_MESSAGES = 100_000
 KEPT_BYTES = 64 << 20

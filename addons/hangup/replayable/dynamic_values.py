@@ -19,10 +19,11 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from hangup.humanize import printable
+from hangup.messages.discriminator import SHORT, weight
+from hangup.messages.json_values import Path, Scalar, values
+from hangup.messages.skeleton import kind
 from hangup.recording.events import Handshake, Side
-from hangup.recording.message_kinds import KINDS, kind
 from hangup.replayable.handshake_values import request_values, response_values
-from hangup.replayable.json_values import Path, Scalar, values
 
 VALUES = 50_000
 """So many values of each side are remembered."""
@@ -272,7 +273,7 @@ def _words(key: str) -> list[str]:
 
 def _may_vary(path: Path, value: Scalar) -> bool:
     last = path[-1] if path else ""
-    if last in KINDS and not telling(value):
+    if type(last) is str and weight(last) >= SHORT and not telling(value):
         return False
     return not (isinstance(value, str) and (len(value) > 4096 or len(value) < 1))
 

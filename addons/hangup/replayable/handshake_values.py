@@ -1,4 +1,4 @@
-"""What a handshake says, value by value, as :mod:`hangup.replayable.json_values` has it of messages."""
+"""What a handshake says, value by value, as :mod:`hangup.messages.json_values` has it of messages."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
 from msgspec.structs import replace
 
+from hangup.messages.json_values import Path, Scalar
 from hangup.recording.events import Request, Response
-from hangup.replayable.json_values import Path, Scalar
 
 _NOT_SAID_BACK = frozenset(
     "date server content-type content-length connection upgrade vary via access-control-allow-origin "

@@ -19,14 +19,14 @@ from statistics import median
 
 from msgspec import Struct, field
 
+from hangup.messages.heartbeats import recognise
+from hangup.messages.json_values import Path, Scalar, get, values
+from hangup.messages.skeleton import kind, skeleton
 from hangup.recording.formats import Recording
-from hangup.recording.message_kinds import kind, skeleton
 from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.dynamic_values import Correlation
-from hangup.replayable.json_values import Path, Scalar, get, values
 from hangup.replayable.survey import Survey
 from hangup.wire.frames import OPCODE_NUMBERS
-from hangup.wire.heartbeats import recognise
 
 NEAR = 0.25
 """An answer that nothing but time gives away comes within so many seconds."""

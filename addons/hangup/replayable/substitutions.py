@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from hangup.recording.message_kinds import kind
+from hangup.messages.json_values import Path, Scalar, get, replaced, values
+from hangup.messages.skeleton import kind
 from hangup.replayable.dynamic_values import ELSEWHERE, HANDSHAKE, VALUES, Correlation, Place, parts
-from hangup.replayable.json_values import Path, Scalar, get, replaced, values
 
 PENDING = 1000
 """So many messages of a kind wait for their counterpart."""

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct, field
 
 from hangup.errors import FilterError
-from hangup.filters.base import read_json
 from hangup.filters.json_test import parse_test
 from hangup.filters.patterns import TooLong
+from hangup.messages.content import load
 from hangup.recording.events import AnyEvent, FilterEvent, Frame, Handshake, Log, Note, Part, Raw
 from hangup.web import wording
 from hangup.web.index import HEARTBEAT, OTHER, PROBLEM, Lane
@@ -154,7 +154,7 @@ class _Item(Struct):
 
     @property
     def json(self) -> Any:
-        return read_json(self.data)
+        return load(self.data)
 
 
 class FindQuery(OfConnection):

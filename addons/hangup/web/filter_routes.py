@@ -20,8 +20,8 @@ from hangup.filters.library import GROUPS
 from hangup.filters.library.script import Script
 from hangup.filters.text import parse
 from hangup.filters.tokenizer import split
+from hangup.messages.heartbeats import FORMS
 from hangup.web.server import JsonHandler, Route
-from hangup.wire.heartbeats import FORMS
 
 
 class Text(Struct, forbid_unknown_fields=True):

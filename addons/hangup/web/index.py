@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from hangup.messages.heartbeats import LONGEST, recognise
 from hangup.recording.connections import Connection
 from hangup.recording.endings import Fate
 from hangup.recording.events import (
@@ -33,7 +34,6 @@ from hangup.recording.events import (
 )
 from hangup.recording.ledger import Ledger
 from hangup.wire.frames import BINARY, TEXT
-from hangup.wire.heartbeats import LONGEST, recognise
 
 CLASSES = ("data", "heartbeat", "ping", "pong", "close", "problem")
 """Of what a tick of the timeline stands for, by number. A heartbeat is one of the application."""

@@ -9,10 +9,10 @@ from msgspec import Meta
 
 from hangup.filters.base import NONE, Actions, Control, Drop, Filter, Inject, Kind, Message
 from hangup.filters.library.heartbeats import is_heartbeat
+from hangup.messages.heartbeats import answer, recognise
 from hangup.recording.events import Side
 from hangup.recording.fast_path import Screen
 from hangup.wire.frames import PING, PONG
-from hangup.wire.heartbeats import answer, recognise
 
 
 class AnswerPing(Filter, frozen=True, kw_only=True):

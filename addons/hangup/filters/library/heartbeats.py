@@ -11,8 +11,8 @@ from hangup.errors import FilterError
 from hangup.filters.base import DROP, Actions, Context, Control, Message, Replace
 from hangup.filters.match import Predicate, Selecting
 from hangup.filters.periodicity import Rhythm
+from hangup.messages.heartbeats import FORM, LONGEST, recognise
 from hangup.recording.fast_path import Screen
-from hangup.wire.heartbeats import FORM, LONGEST, recognise
 
 
 def is_heartbeat(opcode: int, data: bytes) -> bool:

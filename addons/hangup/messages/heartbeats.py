@@ -7,7 +7,6 @@ and ``3probe`` do not: they belong to an upgrade and come once.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
@@ -15,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from hangup.messages.content import NOTHING, load
+from hangup.messages.discriminator import BODIES, Found, at, find, weight
 from hangup.wire.frames import BINARY, PING, PONG, TEXT
 
 Kind = Literal["ping", "pong"]
@@ -107,18 +108,10 @@ _TAIL = r"(?:(?:\s?[:|=,;]{1,2}\s?)\S{1,64}|\s\d{1,20})?"
 _TEXT = re.compile(rf'\s*"?(?:primus::)?(?:({_PING_WORDS})|({_PONG_WORDS}))[.!]?{_TAIL}"?\s*'.encode(), re.I)
 _EVENT = re.compile(rb'42(/[^,"]*,)?\d*\["')
 
-_KEYS = (
-    "type", "event", "op", "action", "cmd", "command", "t", "msg", "kind", "method", "name", "messageType",
-    "message_type", "msgType", "msg_type", "msgtype", "eventType", "event_type", "evt", "e", "operation",
-    "request", "status", "message", "data", "channel", "topic",
-)  # fmt: skip
-"""Fields that may say what a message is; the first that holds a string decides."""
-_LAST_RESORT = frozenset({"status", "message", "data", "channel", "topic"})
-"""Fields that say it only when there is little else in the message."""
 
-
-def recognise(opcode: int, data: bytes) -> Beat | None:
-    """The heartbeat that a whole message (or a control frame's payload) is, or None."""
+def recognise(opcode: int, data: bytes, value: Any = NOTHING) -> Beat | None:
+    """The heartbeat that a whole message (or a control frame's payload) is, or None. ``value`` is its JSON, for one
+    who has it already."""
     if opcode > BINARY:
         return _CONTROL.get(opcode)
     if len(data) > LONGEST:
@@ -138,16 +131,12 @@ def recognise(opcode: int, data: bytes) -> Beat | None:
     ):  # fast, as every short message comes here
         return _word(data) if len(data) <= _LONGEST_EXACT else None
     data = data.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\x00\x1e")
-    if data[:1] == b"{":
-        found = _load(data)
-        return _object(found) if isinstance(found, dict) else None
-    if data[:1] == b"[":
-        found = _load(data)
-        return _array(found) if isinstance(found, list) else None
+    if data[:1] == b"{" or data[:1] == b"[":
+        return _structure(load(data) if value is NOTHING else value)
     event = _EVENT.match(data)
     if event is not None:
-        found = _load(data[event.end() - 2 :])
-        word = _WORD.fullmatch(found[0]) if isinstance(found, list) and isinstance(found[0], str) else None
+        found = load(data[event.end() - 2 :])
+        word = _WORD.fullmatch(found[0]) if type(found) is list and type(found[0]) is str else None
         return None if word is None else Beat("ping" if word[1] else "pong", "socket.io")
     return _word(data)
 
@@ -157,70 +146,61 @@ def _word(data: bytes) -> Beat | None:
     return None if text is None else Beat("ping" if text[1] else "pong", "text")
 
 
-def _load(data: bytes) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        pass
-    try:
-        return json.loads(data)  # allows NaN, as many writers do
-    except (ValueError, RecursionError):
-        return None
-
-
-def _object(found: dict[str, Any]) -> Beat | None:
-    if found.get("topic") == "phoenix":
-        event = found.get("event")
-        return Beat("ping" if event == "heartbeat" else "pong", "phoenix") if event in _PHOENIX else None
-    op = found.get("op")
-    if op == 1 or op == 11:  # OBS and others number their messages so too, but carry something in `d`
-        if (
-            type(op) is int
-            and not found.keys() - {"op", "d", "s", "t"}
-            and not isinstance(found.get("d"), dict | list)
-        ):
-            return Beat("ping" if op == 1 else "pong", "discord")
-        return None
-    if "jsonrpc" in found:
-        if found.get("method") == "ping":
-            return Beat("ping", "json-rpc")
-        return Beat("pong", "json-rpc") if found.get("result") == "pong" else None
-    key = _field(found)
-    if key is not None:
-        word = _WORD.fullmatch(found[key])
+def _structure(value: Any) -> Beat | None:
+    if type(value) is dict:
+        op = value.get("op")
+        special = _SPECIAL.get(op) if type(op) is int else None
+        if value.get("topic") == "phoenix":
+            return _phoenix(value.get("event"))
+        if special is not None:  # OBS and others number their messages so too, but carry something in `d`
+            plain = value.keys() <= {"op", "d", "s", "t"} and type(value.get("d")) not in (dict, list)
+            return special if plain else None
+        if "jsonrpc" in value:
+            if value.get("method") == "ping":
+                return Beat("ping", "json-rpc")
+            return Beat("pong", "json-rpc") if value.get("result") == "pong" else None
+    elif type(value) is list and len(value) == 5 and value[2] == "phoenix":
+        return _phoenix(value[3])
+    found = _where(value)
+    if found is not None:
+        word = _WORD.fullmatch(str(found.value))
         if word is None:
             return None
-        if key == "type" and word[0] == "ka":
+        if type(value) is dict and word[0] == "ka" and found.path == ("type",):
             return Beat("ping", "graphql-ka")
-        if found.keys() == {"type", "message"} and word[0] == "ping" and type(found["message"]) is int:
+        if type(value) is dict and value.keys() == {"type", "message"} and word[0] == "ping" and _is_time(value):
             return Beat("ping", "actioncable")
         return Beat("ping" if word[1] else "pong", "json")
-    if len(found) <= 2:
-        for key in found:
+    if type(value) is dict and len(value) <= 2:
+        for key in value:
             word = _WORD.fullmatch(key)
-            if word is not None and not isinstance(found[key], dict | list | str):
+            if word is not None and type(value[key]) not in (dict, list, str):
                 return Beat("ping" if word[1] else "pong", "json-key")
     return None
 
 
-_PHOENIX = ("heartbeat", "phx_reply")
+_SPECIAL = {1: Beat("ping", "discord"), 11: Beat("pong", "discord")}
 
 
-def _field(found: dict[str, Any]) -> str | None:
-    """The field that says what the message is."""
-    for key in _KEYS:
-        if isinstance(found.get(key), str) and (key not in _LAST_RESORT or len(found) <= 3):
-            return key
-    return None
+def _is_time(value: dict[str, Any]) -> bool:
+    return type(value["message"]) is int
 
 
-def _array(found: list[Any]) -> Beat | None:
-    if len(found) == 5 and found[2] == "phoenix" and found[3] in _PHOENIX:
-        return Beat("ping" if found[3] == "heartbeat" else "pong", "phoenix")
-    if found and isinstance(found[0], str) and len(found) <= 2:
-        word = _WORD.fullmatch(found[0])
-        if word is not None:
-            return Beat("ping" if word[1] else "pong", "json")
+def _phoenix(event: Any) -> Beat | None:
+    return Beat("ping" if event == "heartbeat" else "pong", "phoenix") if event in ("heartbeat", "phx_reply") else None
+
+
+def _where(value: Any) -> Found | None:
+    """The field that says what the message is. Where there is little else in the message it may be any that says
+    things, if what it says is a heartbeat."""
+    found = find(value)
+    if found is not None:
+        plain = type(value) is dict or found.path == (0,) and len(value) <= 2
+        return found if plain and type(found.value) is str else None
+    if type(value) is dict and len(value) <= 3:
+        for key, said in value.items():
+            if type(said) is str and (weight(key) or key in BODIES) and _WORD.fullmatch(said) is not None:
+                return Found((key,), said, said)
     return None
 
 
@@ -240,8 +220,8 @@ def answer(beat: Beat, data: bytes) -> bytes | None:
     return make(data) if make is not None else _ponged(data)
 
 
-def _phoenix(data: bytes) -> bytes:
-    found = _load(data)
+def _phoenix_reply(data: bytes) -> bytes:
+    found = load(data)
     reply = {"response": {}, "status": "ok"}
     if isinstance(found, list):
         return msgspec.json.encode([*found[:3], "phx_reply", reply])
@@ -249,11 +229,11 @@ def _phoenix(data: bytes) -> bytes:
 
 
 def _json_rpc(data: bytes) -> bytes:
-    found = _load(data)
+    found = load(data)
     return msgspec.json.encode({"jsonrpc": found["jsonrpc"], "id": found.get("id"), "result": "pong"})
 
 
-_ANSWERS: dict[str, Callable[[bytes], bytes]] = {"phoenix": _phoenix, "json-rpc": _json_rpc}
+_ANSWERS: dict[str, Callable[[bytes], bytes]] = {"phoenix": _phoenix_reply, "json-rpc": _json_rpc}
 
 _PING = re.compile(rb"(?<![a-z])(p)i(ng)(?:req(?:uest)?|_request)?(?![a-z])", re.I)
 
@@ -262,17 +242,20 @@ def _ponged(data: bytes) -> bytes:
     """``data`` with its ``ping`` turned into a ``pong`` of the same case, all else as it was."""
     event = _EVENT.match(data)
     prefix = data[: event.end() - 2] if event is not None else b""
-    found: Any = _load(data[len(prefix) :])
-    if type(found) not in (dict, list):
+    value: Any = load(data[len(prefix) :])
+    if type(value) not in (dict, list):
         return _turn(data)
-    key: Any = 0 if type(found) is list else _field(found)
-    if key is None:
-        found = {_turn(k.encode()).decode(): value for k, value in found.items()}
+    found = Found((0,), "", value[0]) if event is not None else _where(value)
+    if found is None:
+        value = {_turn(key.encode()).decode(): said for key, said in value.items()}
     else:
-        word, found[key] = found[key], _turn(found[key].encode()).decode()
-        if word == found[key]:
+        new = _turn(str(found.value).encode()).decode()
+        if new == found.value:
             return data
-    return _turn(data) if len(_PING.findall(data)) == 1 else prefix + msgspec.json.encode(found)
+        inner = at(value, found.path[:-1])
+        if type(inner) in (dict, list):
+            inner[found.path[-1]] = new
+    return _turn(data) if len(_PING.findall(data)) == 1 else prefix + msgspec.json.encode(value)
 
 
 def _turn(data: bytes) -> bytes:

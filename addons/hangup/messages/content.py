@@ -1,0 +1,96 @@
+"""The content of a message, decoded no more often than once: text, JSON, MessagePack, or bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from hangup.wire.frames import TEXT
+
+NOTHING: Any = object()
+"""What stands for a value where there is none (None is one)."""
+
+LONGEST = 16 << 20
+"""Longer messages (bytes) are not decoded."""
+
+_decode = msgspec.json.Decoder().decode
+_unpack = msgspec.msgpack.Decoder().decode
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoders raise (a UnicodeDecodeError is a ValueError)."""
+
+
+def load(data: bytes | str) -> Any:
+    """``data`` as JSON, or :data:`NOTHING`; a byte order mark and NaN are tolerated."""
+    try:
+        return _decode(data)
+    except UNREADABLE:
+        pass
+    try:
+        if isinstance(data, bytes):
+            data = data.decode()
+        return json.loads(data.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return NOTHING
+
+
+def unpack(data: bytes | memoryview) -> Any:
+    """``data`` as one value of MessagePack, or :data:`NOTHING`."""
+    try:
+        return _unpack(data)
+    except UNREADABLE:
+        return NOTHING
+
+
+class Content:
+    """One message, or one of those that a message holds. ``text`` is None for bytes that are no text."""
+
+    __slots__ = ("opcode", "data", "text", "value")
+
+    def __init__(self, opcode: int, data: bytes, text: str | None = None, value: Any = NOTHING) -> None:
+        self.opcode = opcode
+        self.data = data
+        self.text = text
+        self.value: Any = value
+        """The object or array that it is, or :data:`NOTHING`."""
+        if value is NOTHING:
+            if text is None and len(data) <= LONGEST:
+                try:
+                    self.text = text = data.decode()
+                except UnicodeDecodeError:
+                    pass
+            self.value = _structure(opcode, data, text)
+
+
+def _structure(opcode: int, data: bytes, text: str | None) -> Any:
+    if text:
+        head = text[0]
+        if head == "{" or head == "[":
+            try:
+                return _decode(data or text)
+            except UNREADABLE:
+                return load(data or text)
+        if head in "\ufeff \t\r\n":
+            text = text.strip("\ufeff \t\r\n")
+            if text[:1] in ("{", "["):
+                return load(text)
+        return NOTHING
+    if text is None and opcode != TEXT and len(data) <= LONGEST:
+        first = data[0]
+        # A map or an array with something in it, and nothing after it.
+        if 0x81 <= first <= 0x8F or 0x92 <= first <= 0x9F or first in (0xDC, 0xDE, 0xDF):
+            value = unpack(data)
+            if type(value) is list or (type(value) is dict and all(type(key) is str for key in value)):
+                return value
+    return NOTHING
+
+
+def of_text(text: str) -> Content:
+    """The content of a text message."""
+    return Content(TEXT, b"", text)
+
+
+def of_value(value: Any) -> Content:
+    """The content of a message that has been decoded already."""
+    return Content(TEXT, b"", "", value)
