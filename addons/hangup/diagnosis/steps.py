@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Callable, Sequence
 
@@ -12,6 +14,8 @@ from hangup.diagnosis.report import Alternative, Step
 from hangup.diagnosis.sentences import of_messages
 from hangup.recording.connections import Connection
 from hangup.recording.traffic import MessageSummary
+
+_SPECIAL = re.compile(r"[^\w:./#*+-]")
 
 LIMIT = 3
 LIKELY = 0.05
@@ -88,20 +92,18 @@ def _without(case: Case, life: Connection, message: MessageSummary | None) -> St
         return Step(
             "if it lives with this on, it dies of what is not JSON", filter=f"drop-malformed side={side} what=not-json"
         )
-    match = _match(message)
-    return (
-        Step("if it lives with this on, this message is what it dies of", filter=f"drop side={side} {match}")
-        if match
-        else None
+    kind = case.ledger.shapes.kinds.get(message.shape, "")
+    if not kind:
+        return None
+    return Step(
+        "if it stays open with this on, this kind of message is the cause",
+        filter=f"drop side={side} kind={_quoted(kind)}",
     )
 
 
-def _match(message: MessageSummary) -> str:
-    for key in ("type", "event", "action", "op", "kind", "method", "t", "cmd", "command"):
-        kind = message.shape.kind
-        if kind and key in message.shape.keys and kind.replace("_", "").replace("-", "").replace(":", "").isalnum():
-            return f"json=$.{key}=={kind}"
-    return ""
+def _quoted(kind: str) -> str:
+    """As a filter's text form has it."""
+    return json.dumps(kind, ensure_ascii=False) if _SPECIAL.search(kind) else kind
 
 
 def _as_json(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:

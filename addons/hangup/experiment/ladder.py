@@ -16,6 +16,9 @@ from msgspec import Struct
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshakes import CREDENTIALS
 from hangup.experiment.trial import Case, ClientFrame, Trial
+from hangup.filters.tokenizer import quote
+from hangup.messages.kind import kind_of
+from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 SURE = 0.97
 """How far an explanation's prediction is trusted."""
@@ -25,21 +28,9 @@ SURVIVAL_COSTS = 3.0
 
 
 def selector(frame: ClientFrame) -> str:
-    """Settings of a filter that select a message's kind: by its type where it has one, else by what it is."""
-    if not frame.text:
-        return "opcode=binary"
-    try:
-        value = json.loads(frame.payload)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
-        for key in ("type", "event", "op", "action", "kind", "cmd", "method", "t"):
-            name = value.get(key)
-            if isinstance(name, str) and name and name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-                return f"json=$.{key}=={name}"
-    if len(frame.payload) <= 64:
-        return f"text={json.dumps(frame.payload.decode(errors='replace'), ensure_ascii=False)}"
-    return f"size={len(frame.payload) // 2 + 1}.."
+    """The setting of a filter that selects a message's kind, and so the same message with other values."""
+    kind = frame.kind or kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).text
+    return f"kind={quote(kind)}"
 
 
 def is_json(frame: ClientFrame) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.report import Report
@@ -13,9 +14,9 @@ from hangup.errors import RecordingError
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
-from hangup.experiment.ladder import selector
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.messages.heartbeats import recognise
+from hangup.messages.kind import Discriminators
 from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, Request
@@ -160,28 +161,26 @@ def _any_end(connections: Sequence[Connection]) -> Failure:
 
 def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection], report: Report) -> Case:
     survey = transcript.survey
-    frames: list[ClientFrame] = []
+    said: dict[str, list[ClientFrame]] = {"client": [], "server": []}
     server_frames = 0
-    answer: ClientFrame | None = None
-    kinds: set[str] = set()
     last_server_at = last_client_at = survey.opened
     for step in transcript.steps():
+        at = round(step.at - survey.opened, 6)
         if not isinstance(step, Send):
             server_frames += 1
             last_server_at = step.at
             if step.data is not None and step.opcode in ("text", "binary"):
-                answer = ClientFrame(step.n or 0, step.opcode, step.data, round(step.at - survey.opened, 6))
-                kinds.add(selector(answer))
-            continue
-        if step.begins:
+                said["server"].append(ClientFrame(step.n, step.opcode, step.data, at))
+        elif step.begins:
             payload = step.message or b""
             beat = recognise(OPCODE_NUMBERS.get(step.opcode, 1), payload)
-            frames.append(
-                ClientFrame(step.n or 0, step.opcode, payload, round(step.at - survey.opened, 6), beat, _faults(step))
-            )
+            said["client"].append(ClientFrame(step.n or 0, step.opcode, payload, at, beat, _faults(step)))
             last_client_at = step.at
-            if len(frames) > FRAMES_KEPT:
-                del frames[0]
+        for each in said.values():
+            del each[:-FRAMES_KEPT]
+    frames = _with_kinds(said["client"])
+    answers = _with_kinds(said["server"])
+    answer = answers[-1] if answers else None
     headers = {name.lower(): value for name, value in survey.request.headers}
     features = {
         "extensions": "sec-websocket-extensions" in headers,
@@ -209,7 +208,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         passed=_passed(chosen, alike),
         replied=last_server_at > last_client_at,
         answer=answer,
-        answer_kinds=len(kinds),
+        answer_kinds=len({each.kind for each in answers}),
         answer_reaction=max(0.0, survey.over - answer.at - survey.opened) if answer is not None else None,
         subprotocols=tuple(w.strip() for w in headers.get("sec-websocket-protocol", "").split(",") if w.strip()),
         echoed=chosen.subprotocol or "",
@@ -217,6 +216,14 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         credentials=credentials(survey.request),
         priors=_priors(report),
     )
+
+
+def _with_kinds(frames: list[ClientFrame]) -> list[ClientFrame]:
+    """The same messages of one side, each with its kind, as the messages together tell it."""
+    learned = Discriminators()
+    for frame in frames:
+        learned.feed(OPCODE_NUMBERS.get(frame.opcode, 1), frame.payload)
+    return [replace(f, kind=learned.kind(OPCODE_NUMBERS.get(f.opcode, 1), f.payload).text) for f in frames]
 
 
 def _doubled(path: str) -> str:

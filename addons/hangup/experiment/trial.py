@@ -65,6 +65,8 @@ class ClientFrame(Struct, frozen=True):
     at: float
     beat: Beat | None = None
     problems: tuple[str, ...] = ()
+    kind: str = ""
+    """What a filter's ``kind=`` selects it by, where that was learned from more than this one message."""
 
     @property
     def text(self) -> bool:

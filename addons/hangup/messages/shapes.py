@@ -14,7 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from hangup.humanize import printable
+from hangup.messages.discriminator import find, path_text
 from hangup.messages.heartbeats import Beat, recognise
+from hangup.messages.kind import kind_of
 from hangup.wire.frames import BINARY, TEXT
 
 LONGEST = 64 * 1024
@@ -30,13 +32,6 @@ SHAPES = 256
 TEXTS = 96
 """How many different plain texts are shapes of their own."""
 
-KINDS = (
-    "type", "event", "action", "op", "kind", "method", "t", "cmd", "command", "msg_type", "messageType",
-    "message_type", "msgType", "eventType", "event_type", "msg", "operation", "e", "evt",
-)  # fmt: skip
-"""Fields that may say what a message is, the likeliest first."""
-
-_NUMBERED = frozenset(("op", "t", "type", "e"))
 _BODIES = ("data", "payload", "params", "d", "body", "args")
 _WORD = re.compile(r"[^\s\x00-\x1f]{1,40}")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -84,6 +79,8 @@ class Shapes:
     """Finds the shape of each message, and remembers short messages and forms; one per recording."""
 
     def __init__(self) -> None:
+        self.kinds: dict[Shape, str] = {}
+        """What a filter's ``kind=`` selects the messages of a shape by, learned from the first of them."""
         self._known: dict[str, Shape] = {}
         self._texts = 0
         self._seen: dict[str | bytes, Shape] = {}
@@ -94,6 +91,8 @@ class Shapes:
         shape = self._seen.get(text)
         if shape is None:
             shape = self._find(text)
+            if shape not in self.kinds:
+                self.kinds[shape] = kind_of(TEXT, text.encode(errors="replace")).text
             if len(text) <= CACHED:
                 self._remember(text, shape)
         return shape
@@ -103,6 +102,8 @@ class Shapes:
         shape = self._seen.get(data)
         if shape is None:
             shape = self._binary(data)
+            if shape not in self.kinds:
+                self.kinds[shape] = kind_of(BINARY, data).text
             if len(data) <= CACHED:
                 self._remember(data, shape)
         return shape
@@ -326,15 +327,8 @@ def _shown(text: str) -> str:
 
 def _kind(found: dict[str, Any]) -> tuple[str, str]:
     """The field that says what a message is, and what it says."""
-    for key in KINDS:
-        if key in found:
-            value = found[key]
-            if type(value) is str:
-                if _WORD.fullmatch(value):
-                    return key, value
-            elif type(value) is int and key in _NUMBERED and -1000 < value < 1000:
-                return key, str(value)
-    return "", ""
+    named = find(found)
+    return ("", "") if named is None else (path_text(named.path), named.name)
 
 
 def _scalar(text: str) -> str:

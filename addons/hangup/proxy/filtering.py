@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mitmproxy import exceptions, http
 from msgspec import Struct
@@ -12,13 +13,8 @@ from msgspec import Struct
 from hangup.errors import FilterError
 from hangup.filters.chain import Chain, Verdict
 from hangup.filters.filter_set import Change, Entry, FilterSet
+from hangup.recorder.recorder import Recorder
 from hangup.recording import events
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
-
-    from hangup.proxy.relay import Relay
-    from hangup.recorder.recorder import Recorder
 
 
 class Shaken(Struct):
@@ -31,10 +27,17 @@ class Shaken(Struct):
     by: str = ""
 
 
+class Refreshed(Protocol):
+    """What is to be told when filters have changed."""
+
+    def refresh(self) -> None:
+        """The filters have changed."""
+
+
 class Filtering:
     """The proxy's filters. Changes of ``filters`` are recorded and reach open connections at once."""
 
-    def __init__(self, relays: Iterable[Relay]) -> None:
+    def __init__(self, relays: Iterable[Refreshed]) -> None:
         self.filters = FilterSet()
         self.filters.listeners.append(self._changed)
         self.recorder: Recorder | None = None

@@ -8,7 +8,7 @@ from the first bytes after the handshake, which may be a frame's. Both are check
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from mitmproxy import ctx, http, version
 from mitmproxy.connection import Connection
@@ -25,15 +25,24 @@ from hangup.proxy import broken_handshake
 from hangup.proxy.relay import Relay, Wiring
 from hangup.recording.events import Side
 
-if TYPE_CHECKING:
-    from hangup.proxy.addon import Hangup
-
 SUPPORTED = ((11, 0, 2), (13,))
 """Versions of mitmproxy from the first up to, and without, the second."""
 
 _stock_layer = stock.WebsocketLayer
 _stock_make_pipe = _http1.Http1Connection.make_pipe
-_addon: Hangup | None = None
+
+
+class Relays(Protocol):
+    """Who makes the relays: our addon."""
+
+    def begin(self, flow: http.HTTPFlow, handler: Any) -> Relay:
+        """The relay of a WebSocket whose 101 has just passed."""
+
+    def begin_broken(self, flow: http.HTTPFlow, handler: Any) -> Relay:
+        """The relay of a handshake that was broken."""
+
+
+_addon: Relays | None = None
 
 
 class WebSocketLayer(layer.Layer):
@@ -140,7 +149,7 @@ def _version() -> tuple[int, ...]:
     return tuple(int(part) for part in version.VERSION.split(".")[:3] if part.isdigit())
 
 
-def install(addon: Hangup) -> None:
+def install(addon: Relays) -> None:
     """Puts our layer in place; raises :class:`HangupError` under a mitmproxy that we do not know."""
     global _addon
     low, high = SUPPORTED

@@ -12,15 +12,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from mitmproxy.connection import Connection
 from OpenSSL import SSL
 
+from hangup.proxy.resets import ResetWatch
 from hangup.recording.events import How, Side
-
-if TYPE_CHECKING:
-    from hangup.proxy.relay import Relay
 
 TLS_RECORD = 65535
 RESET = struct.pack("ii", 1, 0)
@@ -49,13 +47,35 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+class Owner(Protocol):
+    """What a leg needs of the relay that it belongs to."""
+
+    handler: Any
+    resets: ResetWatch
+
+    def deliver(self, leg: Leg, data: bytes) -> None:
+        """Bytes have come from its peer."""
+
+    def on_end(self, leg: Leg, note: str = "") -> None:
+        """Its peer will send no more."""
+
+    def on_fin(self, leg: Leg) -> None:
+        """The FIN has come of a peer that had said so before."""
+
+    def on_lost(self, leg: Leg, how: How, error: Exception | None) -> None:
+        """It is gone."""
+
+    def note(self, text: str) -> None:
+        """A remark for the recording."""
+
+
 class Leg(asyncio.Protocol):
     """One leg. ``tls`` holds the OpenSSL connections around the stream, outermost first; often none."""
 
     peer: Leg
 
     def __init__(
-        self, relay: Relay, side: Side, conn: Connection, reader: Any, writer: Any, tls: list[SSL.Connection]
+        self, relay: Owner, side: Side, conn: Connection, reader: Any, writer: Any, tls: list[SSL.Connection]
     ) -> None:
         self.relay = relay
         self.side = side

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mitmproxy.connection import Connection
 from OpenSSL import SSL
 
 from hangup.proxy.leg import Leg
 from hangup.proxy.resets import ResetWatch
+from hangup.recorder.recorder import Recorder
 from hangup.recording.events import How, Side
 from hangup.session import Out, Session
-
-if TYPE_CHECKING:
-    from hangup.recorder.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
