@@ -12,16 +12,14 @@ import asyncio
 import json
 import re
 import secrets
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from hangup.peer.opening import Inbox
 from hangup.recording.events import Request
+from hangup.replayable.server_script import Repertoire
 from hangup.replayable.survey import query_of
 from hangup.wire import handshake
 from hangup.wire.http_head import response_head
-
-if TYPE_CHECKING:
-    from hangup.peer.server import Program
 
 SEPARATOR = "\x1e"
 HOLD = 20.0
@@ -31,6 +29,16 @@ NOOP_AFTER = 0.05
 BODY_LIMIT = 1 << 20
 PING_INTERVAL, PING_TIMEOUT = 25.0, 20.0
 """Engine.IO's defaults, in seconds."""
+
+
+class Programme(Protocol):
+    """Which recorded server the next client is played."""
+
+    def next(self, target: str) -> int:
+        """The connection that is played to whoever asks for ``target``."""
+
+    def repertoire(self, conn: int) -> Repertoire:
+        """What the server of that connection can say."""
 
 
 class PollingSession:
@@ -52,7 +60,7 @@ class PollingSession:
 class Polling:
     """The sessions that are open. ``program`` says which recorded connection is next."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Programme) -> None:
         self._program = program
         self._sessions: dict[str, PollingSession] = {}
 
