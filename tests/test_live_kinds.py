@@ -15,9 +15,9 @@ from harness.browser import chromium
 
 PAGES = {
     "socket.io": ("kind=socket.io:order", ("socket.io", "socket.io-client", "ws")),
-    "json-rpc": ("kind=room/order", ("ws",)),
+    "json-rpc": ("kind=json-rpc:room/order", ("ws",)),
     "graphql-ws": ("kind=graphql-ws:complete", ("graphql-ws", "ws")),
-    "nested": ("kind=data.type=chat.order", ("ws",)),
+    "nested": ("kind=chat.order", ("ws",)),
 }
 
 

@@ -88,7 +88,7 @@ class Arms:
     def decide(self, trial: Trial, counts: Counts) -> Search[Outcome]:
         """Repeats a trial until its outcomes speak; when they disagree, or come to nothing, it is unresolved."""
         most = most_trials(self.known, error=self._error)
-        while counts.n < most and counts.unresolved < 3:
+        while counts.n < most and counts.unresolved < (2 if self.live else 3):
             yield from self.attempt(trial, counts)
             outcome = self.says(counts)
             if outcome is not None:

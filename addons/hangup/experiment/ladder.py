@@ -33,8 +33,15 @@ def selector(frame: ClientFrame) -> str:
     return f"kind={quote(kind)}"
 
 
+def has_envelope(frame: ClientFrame) -> bool:
+    """Whether a message is of a known protocol, whose envelope a server reads before all else."""
+    return bool(kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).protocol)
+
+
 def is_json(frame: ClientFrame) -> bool:
-    """Whether a message's payload is JSON (a bare word is not)."""
+    """Whether a message's payload is JSON (a bare word is not), or in the envelope of a protocol that carries it."""
+    if has_envelope(frame):
+        return True
     try:
         json.loads(frame.payload)
     except (ValueError, RecursionError):

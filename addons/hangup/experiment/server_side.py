@@ -17,6 +17,7 @@ from hangup.experiment.ladder import (
     broken,
     explain,
     filters_of,
+    has_envelope,
     is_json,
     selector,
 )
@@ -56,6 +57,11 @@ def _of_suspect(name: str, form: str, when: Callable[[Case, ClientFrame], bool] 
         return Trial(name, (form.format(selector(suspect)),))
 
     return make
+
+
+def _unframed(case: Case, suspect: ClientFrame) -> bool:
+    """Within a protocol's envelope another opcode says nothing of the application."""
+    return not has_envelope(suspect)
 
 
 def _suspect_only(case: Case) -> Trial | None:
@@ -156,7 +162,11 @@ RUNGS: tuple[Rung, ...] = (
         "the last message as JSON",
         _of_suspect("as-json", 'rewrite side=client {} to={{"type":"ping"}}', lambda c, f: f.text and not is_json(f)),
     ),
-    Rung("flipped", "text as binary and binary as text", _of_suspect("flipped", "flip-opcode side=client {}")),
+    Rung(
+        "flipped",
+        "text as binary and binary as text",
+        _of_suspect("flipped", "flip-opcode side=client {}", _unframed),
+    ),
     Rung(
         "no-large",
         "nothing large",
