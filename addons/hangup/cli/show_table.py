@@ -157,7 +157,7 @@ def _by(ending: Ending) -> str:
 def _how(connection: Connection, ending: Ending) -> str:
     if connection.refused:
         return "down" if connection.status is None else f"HTTP {connection.status}"
-    if ending.how == "none":
+    if ending.how in ("none", "unknown"):
         return "not told" if connection.untold else "open"
     return ending.how.upper() if ending.how in ("fin", "rst") else ending.how
 

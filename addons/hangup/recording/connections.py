@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from hangup.humanize import printable, size, span
 from hangup.recording.dev_server import Kind, is_webpack, kind_of
-from hangup.recording.endings import Ending, Last, Step, ended_at, judge
+from hangup.recording.endings import Ending, Last, Step, Told, ended_at, judge
 from hangup.recording.events import (
     End,
     Event,
@@ -90,7 +90,9 @@ class Connection(Struct, kw_only=True):
     stopped: bool = False
     """Whether the recording was ended in order while this was open."""
     untold: str = ""
-    """Of an import that does not tell who ended it: all that is known of its ending."""
+    """Of an import that does not tell how it ended: all that is known of its ending."""
+    told: Told | None = None
+    """Of an import that tells at least when it ended: what it tells."""
     steps: list[Step] = []
 
     @property
@@ -317,6 +319,10 @@ class Ledger:
         connection = self._connection(event)
         if connection is not None and event.ending:
             connection.untold = printable(event.text, TEXT_KEPT)
+            if connection.refused and connection.status is None and not connection.error:
+                connection.answered = None  # neither an answer nor a failure: what became of it was not told
+            if event.ended:
+                connection.told = Told(event.at, event.by or "unknown", event.code, event.reason[:TEXT_KEPT])
         if event.lost <= 0:
             return
         self.lost += event.lost

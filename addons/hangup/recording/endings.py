@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hangup.recording.connections import Connection
 
 By = Literal["client", "server", "proxy", "unknown"]
-EndingHow = Literal["close", "fin", "rst", "timeout", "none"]
+EndingHow = Literal["close", "fin", "rst", "timeout", "unknown", "none"]
 What = Literal["close", "fin", "rst", "timeout", "error", "open", "half-frame", "not-a-frame"]
 
 CROSSING = 0.1
@@ -85,8 +85,17 @@ class Step(Struct, omit_defaults=True):
         return f"{text} ({printable(self.note, 120)})" if self.note else text
 
 
+class Told(Struct, frozen=True):
+    """What an import tells of an ending without a step that is known: when (seconds), and perhaps more."""
+
+    at: float
+    by: By = "unknown"
+    code: int | None = None
+    reason: str = ""
+
+
 class Ending(Struct):
-    """Who ended a connection and how.
+    """Who ended a connection and how. ``how`` is ``unknown`` when an import tells that it ended, and no more.
 
     ``by`` is ``proxy`` only for what hangup did itself, by a ``filter`` if that is named. ``at`` is the time
     of the first step in seconds, None while there is none; ``account`` are all steps. ``crossed`` says that
@@ -131,7 +140,7 @@ def judge(connection: Connection) -> Ending:
     steps = connection.steps
     at = next((i for i, step in enumerate(steps) if step.what in _ENDS), None)
     if at is None:
-        return Ending("unknown", "none", sentence=_still_open(connection), account=steps)
+        return _by_hearsay(connection)
     step, later = steps[at], steps[at + 1 :]
     by: By = step.side if not step.by else "proxy"
     answer = next((s for s in later if s.what == "close" and s.side != step.side), None)
@@ -168,7 +177,7 @@ def ended_at(connection: Connection) -> float | None:
         return connection.answered
     steps = [step for step in connection.steps if step.what in _ENDS]
     if not steps:
-        return None
+        return connection.told.at if connection.told is not None else None
     if steps[0].what == "fin" and _went_on(connection, steps[0], steps[1:]):
         return next((step.at for step in steps[1:] if step.side != steps[0].side), None)
     return steps[0].at
@@ -210,6 +219,23 @@ def _refused(connection: Connection) -> Ending:
         filter=connection.answered_by if by == "proxy" and connection.answered_by != "proxy" else "",
         account=connection.steps,
     )
+
+
+def _by_hearsay(connection: Connection) -> Ending:
+    """The ending of a connection of which no step is known: what an import told, or none."""
+    sentence, steps = _still_open(connection), connection.steps
+    told = connection.told
+    if told is None:
+        return Ending("unknown", "none", sentence=sentence, account=steps)
+    last = max(connection.last.values(), key=lambda last: last.n, default=None)
+    if last is not None and last.at <= told.at:
+        side = next(side for side in connection.last if connection.last[side] is last)
+        sentence += f", {duration(told.at - last.at)} after {side} frame {last.n}"
+    elif connection.opened is not None and last is None:
+        sentence += f", {duration(told.at - connection.opened)} after opening and before any frame"
+    how: EndingHow = "unknown" if told.code is None else "close"
+    reason = told.reason if how == "close" else None
+    return Ending(told.by, how, code=told.code, reason=reason, sentence=sentence, at=told.at, account=steps)
 
 
 def _still_open(connection: Connection) -> str:
