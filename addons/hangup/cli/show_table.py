@@ -156,6 +156,8 @@ def _by(ending: Ending) -> str:
 
 def _how(connection: Connection, ending: Ending) -> str:
     if connection.refused:
+        if connection.status is None and ending.by == "client":
+            return "given up"
         return "down" if connection.status is None else f"HTTP {connection.status}"
     if ending.how in ("none", "unknown"):
         return "not told" if connection.untold else "open"

@@ -103,7 +103,7 @@ class Case:
         if ending.by == "proxy":
             return "filtered" if ending.filter else "stopped"
         if ending.by == "server":
-            mild = ending.how == "close" and ending.code in (None, 1000) and not ending.reason
+            mild = self.header.tells("payloads") and ending.how == "close" and ending.code in (None, 1000) and not ending.reason
             settled = life.lasted >= SETTLED and life.successor is None and life.predecessor is None
             return "finished" if mild and settled else "dropped"
         if life.successor is not None:
@@ -126,7 +126,7 @@ class Case:
         found = list(groups.values())
         for life in self.lives:  # a client that gave up for good, as its others were seen to drop
             if life.fate == "left":
-                same = [g for g in found if (g.route, g.side, g.mode) == (life.route, "client", life.mode)]
+                same = [g for g in found if (g.route, g.side, g.mode) == (life.route, life.ending.by, life.mode)]
                 if same and self._alike(life, same[0]):
                     life.fate = "dropped"
                     same[0].lives.append(life)
@@ -134,7 +134,7 @@ class Case:
             for life in self.lives:
                 if life.fate == "left" and self._odd(life):
                     life.fate = "dropped"
-                    found.append(Group(life.route, "client", life.mode, None, [life]))
+                    found.append(Group(life.route, life.ending.by, life.mode, None, [life]))
         return found
 
     @staticmethod
@@ -191,8 +191,12 @@ class Case:
 
     @property
     def closer(self) -> str:
-        """Who ended them."""
+        """Who ended them; ``unknown`` when a file does not tell."""
         return self.group.side if self.group else ""
+
+    def may_be(self, side: Side) -> bool:
+        """Whether they were ended by ``side``, as far as the recording tells."""
+        return self.closer == side or self.closer == "unknown"
 
     @property
     def mode(self) -> str:

@@ -266,6 +266,7 @@ class Ledger:
                 reason = payload[2:].decode(errors="replace")
             step = self._step(connection, event, side, "close")
             step.code, step.reason, step.n = code, (reason or "")[:TEXT_KEPT], event.n
+            step.unread = code is None and event.size >= 2 and not payload
 
     def _seen(self, event: Event) -> None:
         self._connection(event)

@@ -60,6 +60,8 @@ class Step(Struct, omit_defaults=True):
     note: str = ""
     after: Last | None = None
     before: int = 0
+    unread: bool = False
+    """Of a close frame: whether its payload was not kept, and with it the code."""
 
     @property
     def text(self) -> str:
@@ -259,7 +261,9 @@ def _first(step: Step) -> str:
     peer = step.side == "server"
     match step.what:
         case "close":
-            if step.code is not None:
+            if step.unread:
+                text = f"{who} ended it with a close frame, whose code is not in the recording"
+            elif step.code is not None:
                 text = f"{who} ended it with close code {_code(step.code)}{_reason(step.reason)}"
             else:
                 sees = "a browser shows 1005" if peer else "the server sees 1005"

@@ -28,6 +28,7 @@ _REASONS = (
     ("CERT_", "its certificate was not accepted"),
     ("SSL_", "it does not speak TLS as the browser does"),
 )
+_BROWSERS_OWN = ("UNSAFE_PORT", "BLOCKED_BY", "DISALLOWED")
 _CUT = ("CONNECTION_RESET", "CONNECTION_CLOSED", "CONNECTION_ABORTED", "EMPTY_RESPONSE", "SOCKET_NOT_CONNECTED")
 
 
@@ -58,6 +59,8 @@ def failure(words: str) -> Failure:
         return Failure(error=said, sentence=f"the client failed the connection: {said}", by="client")
     name = code[0].removeprefix("net::ERR_")
     sentence = f"the connection failed, by which side it does not say: {said}"
+    if name.startswith(_BROWSERS_OWN):
+        return Failure(error=f"the client did not connect: {said}", sentence=said, by="client")
     if name in _CUT:
         return Failure(error=f"the connection was cut before the handshake was answered: {said}", sentence=sentence)
     plain = next((plain for part, plain in _REASONS if part in name), "")

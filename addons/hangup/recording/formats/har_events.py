@@ -198,8 +198,11 @@ def closing(
         else:
             yield script.end(at, by, how)
     elif words:
-        failed = failure(words)
-        yield script.ended(failed.sentence, script.at if words_at is None else words_at, by=failed.by)
+        failed, when = failure(words), at if words_at is None else words_at
+        if when is None:
+            yield script.note(failed.sentence, ending=True)
+        else:
+            yield script.ended(failed.sentence, when, by=failed.by)
     elif close:
         said = f" and the reason {printable(reason, 123)!r}" if reason else ""
         told = f"closed with code {code or 1005}{said}; by which side, the HAR does not say"
