@@ -74,7 +74,8 @@ def _head(source: Recording, ledger: Ledger) -> Text:
         head.append("  ").append(safe(header.target))
     elif header.mode:
         head.append("  ").append(safe(header.mode))
-    head.append(f"\nfrom {_utc(header.started)} UTC, {duration(ledger.last_at)}, ", "dim")
+    when = f"from {_utc(header.started)} UTC" if header.started else "from an unknown day"
+    head.append(f"\n{when}, {duration(ledger.last_at)}, ", "dim")
     head.append(plural(len(ledger.connections), "connection"), "dim")
     if ledger.http:
         head.append(f", {plural(ledger.http, 'HTTP request')}", "dim")

@@ -103,7 +103,8 @@ class Case:
         if ending.by == "proxy":
             return "filtered" if ending.filter else "stopped"
         if ending.by == "server":
-            mild = self.header.tells("payloads") and ending.how == "close" and ending.code in (None, 1000) and not ending.reason
+            mild = ending.how == "close" and ending.code in (None, 1000) and not ending.reason
+            mild = mild and self.header.tells("payloads")
             settled = life.lasted >= SETTLED and life.successor is None and life.predecessor is None
             return "finished" if mild and settled else "dropped"
         if life.successor is not None:

@@ -167,8 +167,7 @@ def judge(connection: Connection) -> Ending:
         parts.append(_afterwards(step, answer, more, later))
     if step.what != "close" and (junk := connection.junk.get(step.side)) is not None:
         parts.append(f"; it had sent bytes that are no WebSocket frame: `{junk}`")
-    if connection.checks and not any(connection.frames.values()):
-        parts.append(f"; the handshake had failed checks ({printable(', '.join(connection.checks), 160)})")
+    parts.append(_failed_checks(connection))
     ending.sentence = "".join(parts) + _losses(connection)
     return ending
 
@@ -235,6 +234,7 @@ def _by_hearsay(connection: Connection) -> Ending:
         sentence += f", {duration(told.at - last.at)} after {side} frame {last.n}"
     elif connection.opened is not None and last is None:
         sentence += f", {duration(told.at - connection.opened)} after opening and before any frame"
+    sentence += _failed_checks(connection)
     how: EndingHow = "unknown" if told.code is None else "close"
     reason = told.reason if how == "close" else None
     return Ending(told.by, how, code=told.code, reason=reason, sentence=sentence, at=told.at, account=steps)
@@ -248,6 +248,12 @@ def _still_open(connection: Connection) -> str:
     return "still open where the recording breaks off (it has no end: hangup was killed, or is still running)" + (
         _losses(connection)
     )
+
+
+def _failed_checks(connection: Connection) -> str:
+    if not connection.checks or any(connection.frames.values()):
+        return ""
+    return f"; the handshake had failed checks ({printable(', '.join(connection.checks), 160)})"
 
 
 def _losses(connection: Connection) -> str:

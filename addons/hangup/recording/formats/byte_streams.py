@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hangup.humanize import printable
 from hangup.recording.events import AnyEvent, Handshake, Request, Response, Side
 from hangup.recording.formats.imported import Script
 from hangup.recording.frame_events import frame_event, junk_event, last_part_event, part_event
@@ -34,7 +35,8 @@ Happened = Literal["data", "fin", "rst", "gone", "gap"]
 
 class Chunk(Struct):
     """Something that ``side`` did, ``at`` seconds since 1970: it sent ``data``, ended with a FIN or RST, or went
-    (``gone``: closed, in which way is not known). A ``gap`` is ``data`` of it that the capture has not."""
+    (``gone``: closed, in which way is not known; ``data`` is then what it said of that). A ``gap`` is bytes of it that
+    the capture has not."""
 
     at: float
     side: Side
@@ -229,4 +231,6 @@ class Conversation:
                 yield script.end(at, side, chunk.what)
             case "gone":
                 yield from half.finish(at)
-                yield script.ended(f"the {side} closed the connection; how is not told", at, by=side)
+                words = printable(chunk.data.decode(errors="replace"), 300)
+                text = f"the {side} closed the connection{f': {words}' if words else ', how is not told'}"
+                yield script.ended(text, at, by=side)

@@ -30,6 +30,7 @@ import msgspec
 
 from hangup.errors import ForeignRecording
 from hangup.humanize import plural, printable, size
+from hangup.recording import untold
 from hangup.recording.events import FORMAT, AnyEvent, Fact, Header
 from hangup.recording.formats import har_events
 from hangup.recording.formats.har_events import Attached, Found, Reading
@@ -82,8 +83,11 @@ LACKS: dict[str, tuple[Fact, ...]] = {
 """By the first words of a HAR's creator what it has no place for; pings apart, of which the file itself tells."""
 
 
-def read(data: mmap.mmap | bytes, name: str, path: Path | None, attached: Attached | None = None) -> Imported:
-    """The WebSockets of a HAR, as a recording. Raises :class:`~hangup.errors.ForeignRecording` when there are none.
+def read(
+    data: mmap.mmap | bytes, name: str, path: Path | None, attached: Attached | None = None, known: bool = True
+) -> Imported:
+    """The WebSockets of a HAR, as a recording. Raises :class:`~hangup.errors.ForeignRecording` when there are none, and
+    calls it a HAR only when it is ``known`` to be one, or proves to be.
 
     ``attached`` opens the messages' own files; by default they are looked for beside ``path``, if that is known.
     """
@@ -94,14 +98,25 @@ def read(data: mmap.mmap | bytes, name: str, path: Path | None, attached: Attach
     except msgspec.ValidationError:
         raise ForeignRecording(f"{name} is JSON, but neither a hangup recording nor a HAR") from None
     except UNREADABLE as error:
+        if not known:
+            raise ForeignRecording(f"{name} begins as JSON, but is neither a hangup recording nor a HAR") from None
         raise ForeignRecording(f"{name} is not a whole HAR file: {printable(str(error), 160)}") from None
     if attached is None and path is not None:
         attached = partial(_beside, path)
-    return of_entries(elements(log.entries), _creator(log), name, path, attached)
+    recording = of_entries(elements(log.entries), _creator(log), name, path, attached)
+    given = value_of(log.lacks)  # of an import that hangup wrote as a HAR
+    lacks = recording.header.lacks
+    lacks += [fact for fact in (given if isinstance(given, list) else ()) if fact in untold.WORDS and fact not in lacks]
+    return recording
 
 
 def of_entries(
-    raws: Iterable[memoryview | bytes], creator: str, name: str, path: Path | None, attached: Attached | None
+    raws: Iterable[memoryview | bytes],
+    creator: str,
+    name: str,
+    path: Path | None,
+    attached: Attached | None,
+    kind: str = "a HAR file",
 ) -> Imported:
     """The WebSockets among a HAR's entries; raises :class:`~hangup.errors.ForeignRecording` when there are none."""
     scan = _Scan()
@@ -109,7 +124,7 @@ def of_entries(
         scan.entry(number, raw)
     if not scan.found:
         rest = f" ({plural(scan.http, 'HTTP request')})" if scan.http else ""
-        raise ForeignRecording(f"{name} is a HAR file without any WebSocket{rest}")
+        raise ForeignRecording(f"{name} is {kind} without any WebSocket{rest}")
     zero, note = scan.date()
     header = Header(hangup=FORMAT, started=iso(zero) if zero else "", target=scan.target, mode="import", note=note)
     header.source = f"har ({printable(creator, 80)})"

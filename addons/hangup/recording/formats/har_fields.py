@@ -31,6 +31,7 @@ class Log(Struct):
     entries: Raw
     creator: Raw = _NULL
     browser: Raw = _NULL
+    lacks: Raw = field(name="_lacks", default=_NULL)
 
 
 class Har(Struct):

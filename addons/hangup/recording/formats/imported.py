@@ -112,7 +112,7 @@ class Script:
         return Note(at=self.time(at), conn=self.conn, text=text, ending=ending)
 
     def ended(self, text: str, at: float, *, by: Side | None = None, code: int | None = None, reason: str = "") -> Note:
-        """It was over at ``at``; ``text`` says what else is known of that."""
+        """It was over at ``at`` (the recording's seconds); ``text`` says what else is known of that."""
         return Note(
             at=self.time(at), conn=self.conn, text=text, ending=True, ended=True, by=by, code=code, reason=reason
         )

@@ -138,7 +138,7 @@ def _decode(data: mmap.mmap | bytes, name: str) -> tuple[_Log, bool]:
         return _decode_log(view), False
     except UNREADABLE:
         # The events stand one a line: what is whole of a log that breaks off ends with a comma and a new line.
-        end = data.rfind(b"},")
+        end = data.rfind(b"},\n")
         try:
             return _decode_log(bytes(view[: end + 1]) + b"]}"), True
         except UNREADABLE as error:
@@ -252,8 +252,11 @@ def _chunks(request: _Request) -> Iterator[Chunk]:
     names = {name for _, name, _, _ in request.events}
     tls = "SSL_SOCKET_BYTES_SENT" in names or "SSL_CONNECT" in names
     over = False
+    words = ""
     for at, name, phase, params in request.events:
-        if name in _BYTES:
+        if name == "WEBSOCKET_UPGRADE_FAILURE" or name == "WEBSOCKET_INVALID_FRAME":
+            words = as_text(params.get("message") or params.get("internal_reason"))
+        elif name in _BYTES:
             empty = not as_number(params.get("byte_count"))
             if empty and name.endswith("RECEIVED") and not over:
                 over = True
@@ -265,7 +268,7 @@ def _chunks(request: _Request) -> Iterator[Chunk]:
             if what == "gone" and over:
                 continue  # what is left of a connection that the other side ended
             over = True
-            yield Chunk(at, side, what)
+            yield Chunk(at, side, what, words.encode(errors="replace") if what == "gone" else b"")
 
 
 def _gone(name: str, phase: int, params: dict[str, Any]) -> tuple[Side, Any] | None:
