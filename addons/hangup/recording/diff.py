@@ -124,7 +124,9 @@ def collect(
             weight -= message.length
         else:
             conversation.kept = False
-    for conversation in found.values() if header is not None and header.lacks else ():
+    for conversation in found.values():
+        if header is None or not header.lacks:
+            break
         conversation.only_messages = not (header.tells("pings") and header.tells("framing"))
         connection = conversation.connection
         conversation.says_ending = not connection.untold or connection.ending.by != "unknown"
