@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -58,7 +59,8 @@ class _Packets(Struct):
     first: str
     other: str
     client: str = ""
-    upgrade: bool = False
+    upgrades: dict[int, str] = {}
+    """The packets that carry a head with an Upgrade, with the address that each is from."""
     secure: bool = False
     began: float = 0.0
     ends: list[tuple[float, str, bool]] = []
@@ -84,8 +86,8 @@ def dissect(path: Path) -> Capture:
     if keys and Path(keys).is_file():
         command += ["-o", f"tls.keylog_file:{keys}"]
     streams, torn = _streams(command)
-    wanted = [each for each in streams.values() if each.upgrade]
-    sealed = sum(each.secure and not each.upgrade for each in streams.values())
+    wanted = [each for each in streams.values() if each.upgrades]
+    sealed = sum(each.secure and not each.upgrades for each in streams.values())
     spool = Spool()
     for secure in (False, True):
         followed = [each for each in wanted if each.secure is secure]
@@ -122,9 +124,9 @@ def _streams(command: list[str]) -> tuple[dict[int, _Packets], bool]:
 
 
 def _packet(streams: dict[int, _Packets], values: list[str]) -> None:
-    _, time, number, flag, *addresses, hello, method = values
+    packet, time, number, flag, *addresses, hello, method = values
     try:
-        at, flags = float(time), int(flag, 16)
+        at, flags, mark = float(time), int(flag, 16), int(packet)
     except ValueError:
         return
     source, target = _address(*addresses[:3]), _address(*addresses[3:])
@@ -136,10 +138,9 @@ def _packet(streams: dict[int, _Packets], values: list[str]) -> None:
         stream.secure = True
         stream.client = stream.client or source
     if method:
-        stream.upgrade = True
         stream.client = source
-    elif not flags & SYN and not ending and not hello:
-        stream.upgrade = True
+    if method or not (flags & SYN or ending or hello):
+        stream.upgrades[mark] = source
     if ending:
         end = source, bool(flags & RST)
         if end not in [each[1:] for each in stream.ends]:
@@ -153,33 +154,38 @@ def _address(ip: str, ip6: str, port: str) -> str:
 def _follow(command: list[str], what: str, streams: list[_Packets], spool: Spool) -> None:
     """Puts what was sent on these streams into the spool, by their numbers, with how they ended."""
     taps = [word for each in streams for word in ("-z", f"follow,{what},yaml,{each.number}")]
-    # The taps come out in an order of tshark's own: each is recognised by its addresses, and those that are alike
-    # (a port that was used again) by their times.
+    # The taps come out in an order of tshark's own, and not always with both addresses: each is recognised by a packet.
+    whose = {mark: each for each in streams for mark in each.upgrades}
     with _running([*command, "-q", *taps]) as run:
-        for peers, pieces in _follows(run.lines()):
-            stream = _whose(streams, peers, pieces)
-            if stream is not None:
-                streams = [each for each in streams if each is not stream]
-                for chunk in _ordered(stream, peers, pieces):
+        for pieces in _follows(run.lines()):
+            marked = next((piece for piece in pieces if piece.packet in whose), None)
+            if marked is not None:
+                stream = whose[marked.packet]
+                client = marked.peer if stream.upgrades[marked.packet] == _ends(stream)[0] else 1 - marked.peer
+                for chunk in _ordered(stream, client, pieces):
                     _keep(spool, stream.number, chunk)
 
 
-Piece = tuple[float, int, bytes]
-"""When a piece was sent (seconds since 1970), by which peer, and what."""
+class _Piece(NamedTuple):
+    """A piece of a stream: the packet that it came with, its time (seconds since 1970), which peer's (0 or 1) it is."""
+
+    packet: int
+    at: float
+    peer: int
+    data: bytes
 
 
-def _follows(lines: Iterator[bytes]) -> Iterator[tuple[list[str], list[Piece]]]:
-    """The taps' output: each time the peers' addresses, and the pieces in order."""
-    peers: list[str] = []
-    pieces: list[Piece] = []
-    host, peer, at = "", 0, 0.0
+def _follows(lines: Iterator[bytes]) -> Iterator[list[_Piece]]:
+    """The taps' output: the pieces of one stream each, in order."""
+    pieces: list[_Piece] = []
+    packet, peer, at = 0, 0, 0.0
     data: list[bytes] = []
     inside = False
 
     def flush() -> None:
         if data:
             try:
-                pieces.append((at, peer, base64.b64decode(b"".join(data))))
+                pieces.append(_Piece(packet, at, peer, base64.b64decode(b"".join(data))))
             except binascii.Error:
                 pass
             data.clear()
@@ -192,46 +198,35 @@ def _follows(lines: Iterator[bytes]) -> Iterator[tuple[list[str], list[Piece]]]:
         flush()
         inside = False
         if words == b"peers:":
-            if peers:
-                yield peers, pieces
-            peers, pieces = [], []
+            if pieces:
+                yield pieces
+            pieces = []
             continue
         name, _, value = words.removeprefix(b"- ").partition(b": ")
         text = value.decode(errors="replace").strip()
         match name:
-            case b"host":
-                host = text
-            case b"port":
-                peers.append(f"[{host}]:{text}" if ":" in host else f"{host}:{text}")
+            case b"packet":
+                packet = int(text) if text.isdecimal() else 0
             case b"peer":
-                peer = int(text) if text.isdecimal() else 0
+                peer = int(text == "1")
             case b"timestamp":
                 at = float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else at
             case b"data":
                 inside = True
     flush()
-    if peers:
-        yield peers, pieces
+    if pieces:
+        yield pieces
 
 
-def _whose(streams: list[_Packets], peers: list[str], pieces: list[Piece]) -> _Packets | None:
-    alike = [each for each in streams if {each.first, each.other} == set(peers)]
-    if not pieces:
-        return None
-    began = pieces[0][0]
-    earlier = [each for each in alike if each.began <= began + 1e-3]
-    return max(earlier or alike, key=lambda each: each.began, default=None)
-
-
-def _ordered(stream: _Packets, peers: list[str], pieces: list[Piece]) -> Iterator[Chunk]:
-    """What both sides did, in order. A FIN counts when all before it is there: what was sent again comes later."""
+def _ordered(stream: _Packets, client_peer: int, pieces: list[_Piece]) -> Iterator[Chunk]:
+    """What both sides did, in order: bytes as soon as all before them are there, a FIN when all that it ends is."""
     client, _ = _ends(stream)
-    sides: list[Side] = ["client" if peer == client else "server" for peer in peers]
     latest: dict[Side, float] = {}
     chunks: list[Chunk] = []
-    for at, peer, data in pieces:
-        side = sides[peer] if peer < len(sides) else "client"
-        latest[side] = max(latest.get(side, at), at)
+    now = 0.0
+    for _, at, peer, data in pieces:
+        side: Side = "client" if peer == client_peer else "server"
+        latest[side] = at = now = max(now, at)  # what was ahead of its time waited for what was sent again
         chunks.append(Chunk(at, side, "gap") if _MISSING.fullmatch(data) else Chunk(at, side, "data", data))
     for at, who, reset in stream.ends:
         side = "client" if who == client else "server"
