@@ -140,6 +140,14 @@ def test_messages_without_a_response_were_said_on_an_open_connection() -> None:
     assert why("no-response.har").verdict == "unknown/"
 
 
+def test_show_says_what_is_not_told() -> None:
+    shown = CliRunner().invoke(cli, ["show", str(IMPORTS / "devtools-loop.har")], catch_exceptions=False)
+    said = " ".join(shown.stdout.split())
+    assert "does not tell who ended it" in said and "ended by an unknown side (how is not told)" in said
+    shown = CliRunner().invoke(cli, ["show", str(IMPORTS / "devtools-loop-truth.jsonl")], catch_exceptions=False)
+    assert "does not tell" not in shown.stdout
+
+
 # HARs of other kinds.
 
 

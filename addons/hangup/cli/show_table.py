@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hangup.cli.screen import COLOURS, safe
 from hangup.humanize import duration, plural, printable, size
-from hangup.recording import loops
+from hangup.recording import loops, untold
 from hangup.recording.connections import Connection, Ledger
 from hangup.recording.dev_server import DEV_SERVER
 from hangup.recording.endings import Ending
@@ -83,6 +83,8 @@ def _head(source: Recording, ledger: Ledger) -> Text:
         head.append(f", from {printable(header.source, 80)}", "dim")
     if header.note:
         head.append(f", {printable(header.note, 200)}", "dim")
+    if lacks := untold.sentence(header):
+        head.append(f"\n{lacks}", "dim")
     return head
 
 
