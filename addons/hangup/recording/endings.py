@@ -142,7 +142,7 @@ def judge(connection: Connection) -> Ending:
     steps = connection.steps
     at = next((i for i, step in enumerate(steps) if step.what in _ENDS), None)
     if at is None:
-        return _by_hearsay(connection)
+        return _as_told(connection)
     step, later = steps[at], steps[at + 1 :]
     by: By = step.side if not step.by else "proxy"
     answer = next((s for s in later if s.what == "close" and s.side != step.side), None)
@@ -222,7 +222,7 @@ def _refused(connection: Connection) -> Ending:
     )
 
 
-def _by_hearsay(connection: Connection) -> Ending:
+def _as_told(connection: Connection) -> Ending:
     """The ending of a connection of which no step is known: what an import told, or none."""
     sentence, steps = _still_open(connection), connection.steps
     told = connection.told
