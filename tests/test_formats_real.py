@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from conversing import HEADER, Talk
 from hangup.cli import cli
 from hangup.proxy.flows import FlowWriter
 from hangup.recording import events as ev
+from hangup.recording.connections import Connection, Ledger
 from hangup.recording.events import AnyEvent, Frame, Handshake
 from hangup.recording.formats import open_recording
 from hangup.recording.formats.writing import writer
@@ -115,6 +118,113 @@ def _shown_and_converted(path: Path, target: Path) -> None:
     done = CliRunner().invoke(cli, ["convert", str(path), str(target)], catch_exceptions=False)
     assert done.exit_code == 0 and b"s3cr3t" not in target.read_bytes()
     assert len(list(open_recording(target))) == len(list(open_recording(path)))
+
+
+ENDINGS = """async ([base, closed]) => {
+    const outcome = (path, protocols) => new Promise(resolve => {
+        const socket = new WebSocket(base + path, protocols)
+        socket.onopen = () => socket.send(path)
+        socket.onclose = event => resolve([path, event.code, Date.now() / 1000])
+    })
+    const down = new Promise(resolve => {
+        const socket = new WebSocket(closed)
+        socket.onclose = event => resolve(["down", event.code, Date.now() / 1000])
+    })
+    const found = [await down]
+    for (const way of ["close", "fin", "rst", "junk"]) found.push(await outcome(`/chat/${way}`))
+    found.push(await outcome("/refused"))
+    found.push(await outcome("/chat/close?unspoken", ["v1"]))
+    return found
+}"""
+
+
+@contextmanager
+def ends() -> Iterator[tuple[int, int]]:
+    """A real server that ends connections in the way that their path says. Yields its port, and one where nobody is."""
+    from websockets.datastructures import Headers
+    from websockets.http11 import Request, Response
+    from websockets.sync.server import ServerConnection, serve
+
+    def page(connection: ServerConnection, request: Request) -> Response | None:
+        if request.path.startswith("/chat"):
+            return None
+        status = 403 if request.path == "/refused" else 200
+        return Response(status, "So", Headers({"Content-Type": "text/html"}), b"<p>page")
+
+    def handler(connection: ServerConnection) -> None:
+        connection.recv()
+        way = connection.request.path.rpartition("/")[2] if connection.request is not None else ""
+        if way == "close":
+            connection.close(4001, "over")
+        elif way == "junk":
+            connection.socket.sendall(b"\xf1\x02hi")
+            connection.socket.recv(1)
+        elif way in ("fin", "rst"):
+            if way == "rst":
+                connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.socket.close() if way == "rst" else connection.socket.shutdown(socket.SHUT_RDWR)
+
+    with serve(handler, "127.0.0.1", 0, process_request=page) as server, socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))  # and nobody listens
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.socket.getsockname()[1], unheard.getsockname()[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_what_playwright_and_chromium_tell_of_endings(tmp_path: Path) -> None:
+    """One run, told by Playwright's HAR and trace, and by Chromium's netlog, with the sockets' bytes and without."""
+    for mode in ("Everything", "IncludeSensitive"):
+        netlog = tmp_path / f"{mode}.json"
+        options = [f"--log-net-log={netlog}", f"--net-log-capture-mode={mode}"]
+        with ends() as (port, nobody), chromium(*options) as page:
+            assert page.context.browser is not None
+            har = tmp_path / f"{mode}.har.zip"
+            context = page.context.browser.new_context(record_har_path=har)
+            context.tracing.start(snapshots=True)
+            recorded = context.new_page()
+            recorded.goto(f"http://127.0.0.1:{port}/")
+            outcomes = recorded.evaluate(ENDINGS, [f"ws://127.0.0.1:{port}", f"ws://127.0.0.1:{nobody}/down"])
+            assert [code for _, code, _ in outcomes] == [1006, 4001, 1006, 1006, 1006, 1006, 1006]
+            context.tracing.stop(path=tmp_path / "trace.zip")
+            context.close()
+        truth = {path.partition("?")[0]: at for path, _, at in outcomes[1:5]}
+        for path in (har, tmp_path / "trace.zip"):
+            found = _accounts(path)
+            refused = [(each.path, each.status) for each in found.values() if each.refused]
+            assert ("/refused", 403) in refused and ("/down", None) in refused and len(refused) == 3
+            assert "connection refused" in next(each.error for each in found.values() if each.path == "/down")
+            opened = [each for each in found.values() if each.opened is not None]
+            assert [each.path for each in opened] == ["/chat/close", "/chat/fin", "/chat/rst", "/chat/junk"]
+            assert all(each.ended is None and each.untold for each in opened)
+            assert "Invalid frame header" in opened[-1].untold
+        recording = open_recording(netlog)
+        assert recording.header.source.startswith("netlog (") and recording.header.tells("payloads") is (
+            mode == "Everything"
+        )
+        found = _accounts(netlog)
+        told = {each.path: each for each in found.values() if each.target.count("?") == 0}
+        code = 4001 if mode == "Everything" else None
+        assert [(told[p].ending.by, told[p].ending.how, told[p].ending.code) for p in truth] == [
+            ("server", "close", code),
+            ("server", "fin", None),
+            ("server", "rst", None),
+            ("client", "close", 1002 if mode == "Everything" else None),
+        ]
+        for path, at in truth.items():
+            ended = told[path].ended
+            assert ended is not None and abs(_epoch(recording.header) + ended - at) < 0.25, "a busy page may be late"
+        assert told["/refused"].status == 403 and "connection refused" in told["/down"].error
+
+
+def _accounts(path: Path) -> dict[int, Connection]:
+    ledger = Ledger()
+    for event in open_recording(path):
+        ledger.feed(event)
+    return ledger.connections
 
 
 def example() -> list[AnyEvent]:

@@ -283,7 +283,7 @@ def test_a_planted_secret_is_nowhere_in_a_redacted_recording(planted: tuple[str,
         assert spelling not in everything(found)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.writes])
 @given(planted=with_secret())
 def test_a_planted_secret_is_nowhere_in_any_format(name: str, planted: tuple[str, Talk]) -> None:
     secret, talk = planted

@@ -19,15 +19,15 @@ OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "
 
 
 @contextmanager
-def chromium() -> Iterator[Page]:
-    """An empty page; skips the test where there is no browser."""
+def chromium(*options: str) -> Iterator[Page]:
+    """An empty page of a browser that is started with these ``options`` too; skips the test where there is none."""
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     if executable is None:
         pytest.skip("chromium is not installed")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path=executable, args=[*OPTIONS, *options])
         try:
             yield browser.new_page()
         finally:

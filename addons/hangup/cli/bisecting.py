@@ -25,7 +25,7 @@ from hangup.experiment.keeping import Series, keep
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.filters.text import parse as parse_filter
-from hangup.recording.formats import open_recording
+from hangup.processes.tshark import open_recording
 from hangup.wire.url import Target, parse_listen, parse_target
 
 if TYPE_CHECKING:

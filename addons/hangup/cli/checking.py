@@ -16,8 +16,8 @@ from hangup.errors import BackendError, HangupError, UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.reading import Reading, read_case
+from hangup.processes.tshark import open_recording
 from hangup.recording.folder import newest
-from hangup.recording.formats import open_recording
 from hangup.wire.url import Target, parse_target
 
 CANNOT_TELL = 125

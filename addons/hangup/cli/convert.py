@@ -33,12 +33,13 @@ Examples:
 """
 
 READ = [name for name, each in FORMATS.items() if each.reads and name != "playwright"]
+WRITTEN = [name for name, each in FORMATS.items() if each.writes]
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
-@click.option("--to", type=click.Choice(list(FORMATS)), help="The format to write; by default OUT's suffix says it.")
+@click.option("--to", type=click.Choice(WRITTEN), help="The format to write; by default OUT's suffix says it.")
 @click.option("--from", "given", type=click.Choice(READ), help="The format to read; by default IN's contents say it.")
 @click.option("--conn", type=int, metavar="N", help="Only connection N.")
 @click.option("--redact", "patterns", multiple=True, metavar="PATTERN", help="Hide this, too: a regular expression.")
@@ -54,8 +55,10 @@ def convert(
 ) -> None:
     """Write the recording IN to OUT in another format, without its secrets.
 
-    IN may be a hangup recording, a HAR (Chrome, Firefox, Playwright, HTTP Toolkit, mitmproxy) or a mitmproxy
-    flow file, and - for standard input. OUT may also be pcapng (for Wireshark) or Markdown (for an issue), and -
+    IN may be a hangup recording, a HAR (Chrome, Firefox, Playwright, HTTP Toolkit, Proxyman, mitmproxy), also packed
+    as .har.gz or .har.zip, Playwright's trace.zip, Chrome's netlog, a mitmproxy flow file or a packet capture
+    (pcap or pcapng, by tshark; the keys of TLS are taken from the file that SSLKEYLOGFILE names), and - for standard
+    input. OUT may also be pcapng (for Wireshark) or Markdown (for an issue), and -
     for standard output. What the format has no place for is said on stderr.
 
     Secrets become [redacted-1] and so on, equal ones the same: credentials and cookies in headers, tokens in

@@ -69,7 +69,7 @@ def diff(a: str, b: str | None, conn: int | None, conn_b: int | None, strict: bo
 
 def _read(name: str, conn: int | None) -> tuple[dict[int, Conversation], Header]:
     with opened(name) as source:
-        found = collect(source.events("reading"), conn, source=source.header.source)
+        found = collect(source.events("reading"), conn, header=source.header)
         source.confess()
         if conn is not None and conn not in found:
             raise UsageError(f"{source.name} has no connection {conn}")
@@ -78,7 +78,7 @@ def _read(name: str, conn: int | None) -> tuple[dict[int, Conversation], Header]
 
 def _unordered(header: Header) -> bool:
     """Whether the recording has lost the headers' order and case, as browsers' HARs have."""
-    return header.source.startswith("har")
+    return not header.tells("headers")
 
 
 def _summary(found: Comparison) -> dict[str, Any]:

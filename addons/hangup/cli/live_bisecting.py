@@ -24,9 +24,9 @@ from hangup.experiment.trial import Result, Trial
 from hangup.humanize import printable
 from hangup.peer.server import Program, Server
 from hangup.peer.stage import Manner
+from hangup.processes.tshark import open_recording
 from hangup.proxy.run import Proxy, Settings
 from hangup.recorder.recorder import Recorder
-from hangup.recording.formats import open_recording
 from hangup.trials import live_bisect
 from hangup.trials.artifacts import smaller, write
 from hangup.trials.bench import NEVER_FAILED, bench_of

@@ -28,10 +28,10 @@ from hangup.peer.ensemble import play_all
 from hangup.peer.outcome import Outcome
 from hangup.peer.pace import PATIENCE
 from hangup.peer.player import Settings
+from hangup.processes.tshark import open_recording
 from hangup.recorder.recorder import Recorder
 from hangup.recording.diff import collect, compare_messages
 from hangup.recording.fates import choose
-from hangup.recording.formats import open_recording
 from hangup.recording.ledger import Ledger
 from hangup.replayable.client_script import Transcript
 from hangup.wire.url import Target, parse_target

@@ -16,11 +16,12 @@ from hangup.cli import show_frames, show_table
 from hangup.cli.screen import console, tell
 from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.humanize import plural, printable
+from hangup.processes.tshark import open_recording
 from hangup.recording import events, loops
 from hangup.recording.events import AnyEvent, FilterEvent
 from hangup.recording.fates import settle
 from hangup.recording.folder import listing, newest
-from hangup.recording.formats import Recording, open_recording
+from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.reader import Reader, follow
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hangup.cli.screen import COLOURS, safe
 from hangup.humanize import duration, plural, printable, size
-from hangup.recording import loops
+from hangup.recording import loops, untold
 from hangup.recording.connections import Connection
 from hangup.recording.dev_server import DEV_SERVER
 from hangup.recording.ending_words import Ending
@@ -75,7 +75,8 @@ def _head(source: Recording, ledger: Ledger) -> Text:
         head.append("  ").append(safe(header.target))
     elif header.mode:
         head.append("  ").append(safe(header.mode))
-    head.append(f"\nfrom {_utc(header.started)} UTC, {duration(ledger.last_at)}, ", "dim")
+    when = f"from {_utc(header.started)} UTC" if header.started else "from an unknown day"
+    head.append(f"\n{when}, {duration(ledger.last_at)}, ", "dim")
     head.append(plural(len(ledger.connections), "connection"), "dim")
     if ledger.http:
         head.append(f", {plural(ledger.http, 'HTTP request')}", "dim")
@@ -83,6 +84,8 @@ def _head(source: Recording, ledger: Ledger) -> Text:
         head.append(f", from {printable(header.source, 80)}", "dim")
     if header.note:
         head.append(f", {printable(header.note, 200)}", "dim")
+    if lacks := untold.sentence(header):
+        head.append(f"\n{lacks}", "dim")
     return head
 
 
@@ -157,8 +160,10 @@ def _by(ending: Ending) -> str:
 
 def _how(connection: Connection, ending: Ending) -> str:
     if connection.refused:
+        if connection.status is None and ending.by == "client":
+            return "given up"
         return "down" if connection.status is None else f"HTTP {connection.status}"
-    if ending.how == "none":
+    if ending.how in ("none", "unknown"):
         return "not told" if connection.untold else "open"
     return ending.how.upper() if ending.how in ("fin", "rst") else ending.how
 

@@ -16,8 +16,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from hangup.cli.screen import tell
 from hangup.errors import RecordingError
 from hangup.humanize import plural, printable
+from hangup.processes.tshark import open_recording
 from hangup.recording.events import AnyEvent, Header
-from hangup.recording.formats import Recording, open_recording
+from hangup.recording.formats import Recording
 from hangup.recording.reader import Reader
 
 WORTH_A_BAR = 32 << 20

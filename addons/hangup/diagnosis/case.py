@@ -104,8 +104,12 @@ class Case:
 
     @property
     def closer(self) -> str:
-        """Who ended them."""
+        """Who ended them; ``unknown`` when a file does not tell."""
         return self.group.side if self.group else ""
+
+    def may_be(self, side: Side) -> bool:
+        """Whether they were ended by ``side``, as far as the recording tells."""
+        return self.closer == side or self.closer == "unknown"
 
     @property
     def mode(self) -> str:

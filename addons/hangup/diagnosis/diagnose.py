@@ -32,6 +32,8 @@ def report(
     verdict, also = ranking.names()
     if ranking.named and first is not None:
         closer, evidence, sure = first.closer, ranking.evidence(), ranking.sure
+        if case.closer == "unknown":
+            closer = case.closer  # what is named explains an end; it does not show whose it was
     else:
         closer, sure = case.closer, ranking.doubt()
         known = first is not None and first.category == "unknown"

@@ -66,6 +66,10 @@ def hypotheses(case: Case) -> list[Hypothesis]:
         if known is not None:
             known.merge(hypothesis)
     everything = list(found.values())
+    if case.closer == "unknown":
+        for hypothesis in everything:
+            hypothesis.says(-0.7, "which side ended it is not told")
+            hypothesis.most = min(hypothesis.most, UNTRIED)
     words.contradicted(said, everything)
     words.by_stack(case, everything)
     return sorted(everything, key=lambda h: (-h.score, h.verdict))

@@ -7,6 +7,7 @@ from hangup.diagnosis.figures import middle, spread
 from hangup.diagnosis.findings import Evidence, cite
 from hangup.diagnosis.report import Report
 from hangup.humanize import duration, plural, printable
+from hangup.recording import untold
 from hangup.recording.connections import numbered
 
 VERDICTS: dict[str, str] = {
@@ -112,7 +113,7 @@ def _ends(case: Case) -> str:
         if first.reason:
             how += f' ("{printable(first.reason, 60)}")'
     age = duration(middle([life.lasted for life in lives]))
-    who = f"the {case.closer} ended it {how}".rstrip()
+    who = f"{f'the {case.closer} ended it' if case.closer != 'unknown' else 'it ended'} {how}".rstrip()
     if len(lives) == 1:
         return f"{who} {age} after opening"
     return f"{who} in {len(lives)} connections, {age} after opening (median)"
@@ -188,6 +189,8 @@ def notes(case: Case) -> list[str]:
         found.append(
             f"{plural(rest, 'connection')} ended in {plural(others, 'other way')} (see `hangup show`, or --conn)"
         )
-    if case.header.source:
-        found.append(f"imported from {printable(case.header.source, 60)}: what that format lacks is no evidence")
+    if lacks := untold.sentence(case.header):
+        found.append(f"imported: {lacks}; what is missing shows nothing")
+    elif case.header.source:
+        found.append(f"imported from {printable(case.header.source, 60)}")
     return found

@@ -20,7 +20,7 @@ from hangup.humanize import clip, span
 from hangup.messages.shapes import Shapes
 from hangup.recording.dev_server import Kind
 from hangup.recording.ending_words import Ending, ending_of
-from hangup.recording.endings import FAILED, SETTLED, Course, Fate, Last, Step, course
+from hangup.recording.endings import FAILED, SETTLED, Course, Fate, Last, Step, Told, course
 from hangup.recording.events import Frame, Side
 from hangup.recording.traffic import MessageSummary, Traffic
 
@@ -98,7 +98,9 @@ class Connection(Struct, kw_only=True, eq=False):
     stopped: bool = False
     """Whether the recording was ended in order while this was open."""
     untold: str = ""
-    """Of an import that does not tell who ended it: all that is known of its ending."""
+    """Of an import that does not tell how it ended: all that is known of its ending."""
+    told: Told | None = None
+    """Of an import that tells at least when it ended: what it tells."""
     steps: list[Step] = []
     looked_into: Traffic | None = None
     successor: int | None = None
@@ -133,7 +135,7 @@ class Connection(Struct, kw_only=True, eq=False):
     @property
     def course(self) -> Course:
         """Its steps, read by the theory of endings."""
-        state = len(self.steps), self.frames["client"], self.frames["server"], self.answered, self.opened
+        state = self.told, len(self.steps), self.frames["client"], self.frames["server"], self.answered, self.opened
         if self.read is None or self.read[0] != state:
             self.read = state, course(self)
         return self.read[1]
@@ -175,14 +177,19 @@ class Connection(Struct, kw_only=True, eq=False):
         if read.state == "refused":
             return self._refusal()
         first = read.first
+        if first is None and self.told is not None:
+            return self._fate_by(self.told.by, self.told.code, self.told.reason, self.told.code is not None)
         if first is None or read.state == "half-closed":
             return "open"
         if first.by:
             return "stopped" if first.by == "proxy" else "filtered"
-        if first.side == "server":
-            mild = first.what == "close" and first.code in (None, 1000) and not first.reason
+        return self._fate_by(first.side, first.code, first.reason, first.what == "close" and not first.unread)
+
+    def _fate_by(self, by: str, code: int | None, reason: str, close: bool) -> Fate:
+        if by == "server":
+            mild = close and code in (None, 1000) and not reason
             return "finished" if mild and self.lasted >= SETTLED else "dropped"
-        odd = first.what == "close" and first.code not in (None, 1000, 1001)
+        odd = close and code not in (None, 1000, 1001)
         balked = self.lasted < SETTLED and any("subprotocol" in c or "extension" in c for c in self.checks)
         return "dropped" if odd or balked else "left"
 
@@ -207,6 +214,8 @@ class Connection(Struct, kw_only=True, eq=False):
         if self.refused:
             return "refused"
         read = self.course
+        if read.first is None and self.told is not None:
+            return None if self.told.code is None else "close"
         if read.first is None or read.first.by or read.over is None:
             return None
         return "close" if read.first.what == "close" else "abrupt"

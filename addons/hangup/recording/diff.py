@@ -19,7 +19,7 @@ from hangup.recording.assembling import Message, Messages
 from hangup.recording.connections import Connection
 from hangup.recording.diff_handshake import HeaderDifference, compare_handshakes
 from hangup.recording.diff_values import ValueDifference, compare, normal
-from hangup.recording.events import AnyEvent, Handshake, Side, payload_fields
+from hangup.recording.events import AnyEvent, Handshake, Header, Side, payload_fields
 from hangup.recording.ledger import Ledger
 
 KEPT_MESSAGES = 100_000
@@ -96,8 +96,11 @@ class Comparison(Struct):
         return not (self.handshake or self.messages or self.notes) and self.same_ending is not False
 
 
-def collect(recording: Iterable[AnyEvent], conn: int | None = None, *, source: str = "") -> dict[int, Conversation]:
-    """The conversations of a recording by connection, or of one of its connections. ``source`` is its header's."""
+def collect(
+    recording: Iterable[AnyEvent], conn: int | None = None, *, header: Header | None = None
+) -> dict[int, Conversation]:
+    """The conversations of a recording by connection, or of one of its connections. ``header`` is the recording's, and
+    says what it cannot tell."""
     ledger = Ledger()
     assembler = Messages()
     found: dict[int, Conversation] = {}
@@ -122,10 +125,12 @@ def collect(recording: Iterable[AnyEvent], conn: int | None = None, *, source: s
             weight -= message.length
         else:
             conversation.kept = False
-    for conversation in found.values() if source.startswith(("har", "mitmproxy")) else ():
-        conversation.only_messages = True
+    for conversation in found.values():
+        if header is None or not header.lacks:
+            break
+        conversation.only_messages = not (header.tells("pings") and header.tells("framing"))
         connection = conversation.connection
-        conversation.says_ending = not connection.untold or connection.ending.how != "none"
+        conversation.says_ending = not connection.untold or connection.ending.by != "unknown"
     return found
 
 

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import Protocol
 
 from hangup.humanize import duration, plural, printable
-from hangup.recording.endings import ENDS, By, Course, EndingHow, Known, Step, course, in_words, quoted
-from hangup.recording.events import Side
+from hangup.recording.endings import ENDS, By, Course, EndingHow, Known, Last, Step, Told, course, in_words, quoted
+from hangup.recording.events import Frame, Side
 
 
 class Account(Known, Protocol):
@@ -38,11 +38,13 @@ class Account(Known, Protocol):
     def untold(self) -> str: ...
     @property
     def stopped(self) -> bool: ...
+    @property
+    def last(self) -> dict[Side, Last | Frame]: ...
 
 
 @dataclass
 class Ending:
-    """Who ended a connection and how.
+    """Who ended a connection and how. ``how`` is ``unknown`` when an import tells that it ended, and no more.
 
     ``by`` is ``proxy`` only for what hangup did itself, by a ``filter`` if that is named. ``at`` is the time
     of the first step in seconds, None while there is none; ``account`` are all steps. ``crossed`` says that
@@ -95,6 +97,11 @@ def ending_of(connection: Account, read: Course) -> Ending:
         by, _, filter = _refuser(connection)
         return Ending(by, "none", connection, at=connection.answered, filter=filter)
     first = read.first
+    told = connection.told
+    if first is None and told is not None:
+        how: EndingHow = "unknown" if told.code is None else "close"
+        reason = told.reason if how == "close" else None
+        return Ending(told.by, how, connection, code=told.code, reason=reason, at=told.at)
     if first is None:
         return Ending("unknown", "none", connection)
     return Ending(
@@ -116,7 +123,7 @@ def _sentence(connection: Account) -> str:
         return _refused(connection)
     first = read.first
     if first is None:
-        return _still_open(connection)
+        return _still_open(connection) if connection.told is None else _as_told(connection, connection.told)
     parts = [_first(first), _frame_cut(connection, first), _latency(connection, first)]
     if first.what == "close":
         parts.append(_answered(read, connection.steps))
@@ -124,9 +131,26 @@ def _sentence(connection: Account) -> str:
         parts.append(_afterwards(read))
     if first.what != "close" and (junk := connection.junk.get(first.side)) is not None:
         parts.append(f"; it had sent bytes that are not a WebSocket frame: `{junk}`")
-    if connection.checks and not any(connection.frames.values()):
-        parts.append(f"; the handshake had failed checks ({printable(', '.join(connection.checks), 160)})")
+    parts.append(_failed_checks(connection))
     return "".join(parts)
+
+
+def _as_told(connection: Account, told: Told) -> str:
+    """Of a connection of which no step is known: what an import told."""
+    sentence = _still_open(connection)
+    last = max(connection.last.values(), key=lambda last: last.n, default=None)
+    if last is not None and last.at <= told.at:
+        side = next(side for side in connection.last if connection.last[side] is last)
+        sentence += f", {duration(told.at - last.at)} after {side} frame {last.n}"
+    elif connection.opened is not None and last is None:
+        sentence += f", {duration(told.at - connection.opened)} after opening and before any frame"
+    return sentence + _failed_checks(connection)
+
+
+def _failed_checks(connection: Account) -> str:
+    if not connection.checks or any(connection.frames.values()):
+        return ""
+    return f"; the handshake had failed checks ({printable(', '.join(connection.checks), 160)})"
 
 
 def _refuser(connection: Account) -> tuple[By, str, str]:
@@ -173,7 +197,9 @@ def _first(step: Step) -> str:
     peer = step.side == "server"
     match step.what:
         case "close":
-            if step.code is not None:
+            if step.unread:
+                text = f"{who} ended it with a close frame, whose code is not in the recording"
+            elif step.code is not None:
                 text = f"{who} ended it with close code {in_words(step.code)}{quoted(step.reason)}"
             else:
                 sees = "a browser shows 1005" if peer else "the server sees 1005"

@@ -44,7 +44,7 @@ from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Side
 from hangup.wire import close_codes
 
 By = Literal["client", "server", "proxy", "unknown"]
-EndingHow = Literal["close", "fin", "rst", "timeout", "none"]
+EndingHow = Literal["close", "fin", "rst", "timeout", "unknown", "none"]
 What = Literal["close", "fin", "rst", "timeout", "error", "open", "half-frame", "not-a-frame"]
 State = Literal["refused", "open", "half-closed", "over"]
 Leg = Literal["open", "half-closed", "fin", "rst", "timeout", "error", "ours"]
@@ -122,6 +122,8 @@ class Step(Struct, omit_defaults=True):
     note: str = ""
     after: Last | None = None
     before: int = 0
+    unread: bool = False
+    """Of a close frame: whether its payload was not kept, and with it the code."""
 
     @property
     def text(self) -> str:
@@ -158,6 +160,17 @@ class Known(Protocol):
     def answered(self) -> float | None: ...
     @property
     def opened(self) -> float | None: ...
+    @property
+    def told(self) -> Told | None: ...
+
+
+class Told(Struct, frozen=True):
+    """What an import tells of an ending without a step that is known: when (seconds), and perhaps more."""
+
+    at: float
+    by: By = "unknown"
+    code: int | None = None
+    reason: str = ""
 
 
 class Course(Struct, frozen=True):
@@ -202,7 +215,7 @@ def course(connection: Known) -> Course:
     steps = connection.steps
     at = next((i for i, step in enumerate(steps) if step.what in ENDS), None)
     if at is None:
-        return Course("open")
+        return Course("open") if connection.told is None else Course("over", over=connection.told.at)
     first, later = steps[at], steps[at + 1 :]
     ends = [step for step in later if step.what in ENDS]
     answer = next((step for step in ends if step.what == "close" and step.side != first.side), None)

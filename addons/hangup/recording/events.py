@@ -23,6 +23,8 @@ FORMAT = 1
 
 Side = Literal["client", "server"]
 How = Literal["fin", "rst", "timeout", "error", "open"]
+Fact = Literal["endings", "closer", "manner", "pings", "framing", "payloads", "headers", "times"]
+"""What a format may have no place for; :mod:`hangup.recording.untold` has the words."""
 
 
 class Header(Struct, omit_defaults=True, kw_only=True):
@@ -41,6 +43,12 @@ class Header(Struct, omit_defaults=True, kw_only=True):
     source: str = ""
     """Where an imported recording came from (``har``, ``mitmproxy``, ``replay of …``)."""
     note: str = ""
+    lacks: list[str] = []
+    """What the format that an import came from has no place for (:data:`Fact`): its absence here shows nothing."""
+
+    def tells(self, fact: Fact) -> bool:
+        """Whether something that is not in this recording did not happen either."""
+        return fact not in self.lacks
 
 
 class Event(Struct, omit_defaults=True, tag_field="kind", kw_only=True, gc=False):
@@ -248,11 +256,16 @@ class Note(Event, tag="note", kw_only=True):
     """A remark of the recorder's own; ``lost`` counts events that could not be written.
 
     ``ending`` says that the remark is all that is known of how the connection ended: another format did not tell.
+    With ``ended`` it is known that it was over then (``at``), and perhaps by which side and with what close code.
     """
 
     text: str
     lost: int = 0
     ending: bool = False
+    ended: bool = False
+    by: Side | None = None
+    code: int | None = None
+    reason: str = ""
 
 
 class Stop(Event, tag="stop", kw_only=True):

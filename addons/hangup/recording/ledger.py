@@ -12,7 +12,7 @@ from typing import Any
 from hangup.humanize import printable, size, span
 from hangup.recording.connections import Connection
 from hangup.recording.dev_server import is_webpack, kind_of
-from hangup.recording.endings import Last, Step
+from hangup.recording.endings import Last, Step, Told
 from hangup.recording.events import (
     End,
     Event,
@@ -160,6 +160,7 @@ class Ledger:
                 reason = payload[2:].decode(errors="replace")
             step = self._step(connection, event, side, "close")
             step.code, step.reason, step.n = code, (reason or "")[:TEXT_KEPT], event.n
+            step.unread = code is None and event.size >= 2 and not payload
 
     def _seen(self, event: Event) -> None:
         self._connection(event)
@@ -216,6 +217,10 @@ class Ledger:
         connection = self._connection(event)
         if connection is not None and event.ending:
             connection.untold = printable(event.text, TEXT_KEPT)
+            if connection.refused and connection.status is None and not connection.error:
+                connection.answered = None  # neither an answer nor a failure: what became of it was not told
+            if event.ended:
+                connection.told = Told(event.at, event.by or "unknown", event.code, event.reason[:TEXT_KEPT])
         if event.lost <= 0:
             return
         self.lost += event.lost

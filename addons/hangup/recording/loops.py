@@ -25,7 +25,7 @@ SHORT = 10.0
 REOPEN = 300.0
 """Seconds after which a new connection is not taken for a reopened one; back-off seldom waits so long."""
 
-_HOWS = {"close": "close", "fin": "FIN", "rst": "RST", "timeout": "timeout"}
+_HOWS = {"close": "close", "fin": "FIN", "rst": "RST", "timeout": "timeout", "unknown": "how is not told"}
 
 MINIMUM = 3
 """A loop has at least so many connections."""
@@ -79,7 +79,8 @@ class Loop(Struct):
             fate = f"each lived {duration(self.median_lifetime)}"
             if self.how != "none":
                 mostly = "" if self.alike == self.count else "once " if self.alike == 1 else f"{self.alike} times "
-                fate += f", ended {mostly}by the {self.ended_by} ({_HOWS[self.how]})"
+                by = f"by the {self.ended_by}" if self.ended_by != "unknown" else "by an unknown side"
+                fate += f", ended {mostly}{by} ({_HOWS[self.how]})"
             if self.failed:
                 fate += f" ({plural(self.failed, 'handshake')} failed)"
         pace = "backing off" if self.backing_off else "not backing off"

@@ -117,6 +117,8 @@ def fate(connection: Connection) -> str:
     if connection.ended is None:
         return "untold" if connection.untold else "open"
     ending = connection.ending
+    if ending.how == "unknown":
+        return "untold"
     if ending.by == "proxy":
         return "proxy"
     if connection.refused:

@@ -33,7 +33,7 @@ SOON = 0.12
 
 def by_the_client(case: Case) -> Iterator[Hypothesis]:
     """Everything that clients do."""
-    if case.closer != "client" or case.mode not in ("abrupt", "close"):
+    if not case.may_be("client") or case.mode not in ("abrupt", "close"):
         return
     lives = [life for life in case.victims if life.open_since is not None]
     if not lives:

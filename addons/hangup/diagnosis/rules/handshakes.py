@@ -160,13 +160,13 @@ def _credentials(case: Case, lives: list[Connection], found: dict[str, Hypothesi
         hypothesis.says(1.3, f"the request carries a credential ({', '.join(carried[:2])})", cite_all(lives[:3]))
         if "path" in found:
             found["path"].says(-0.3, "")
-    else:
+    elif case.header.tells("headers"):
         hypothesis.says(-0.5, "no credential is to be seen in the request")
 
 
 def _origin(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
     hypothesis = found.get("origin")
-    if hypothesis is None:
+    if hypothesis is None or not (lives[0].header("host") or case.header.tells("headers")):
         return
     origin, host = lives[0].header("origin"), lives[0].traffic.host
     served = {life.header("origin") for life in case.lives if life.open_since is not None}
@@ -296,7 +296,7 @@ def _before(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -
             continue
         if name in ("path", "parameter", "origin", "no-ws-support", "header-size"):
             hypothesis.says(-3.5, "the same request was served at another time", cite_all(same))
-        elif name == "auth-rejected" and not credentials(lives[0]):
+        elif name == "auth-rejected" and not credentials(lives[0]) and case.header.tells("headers"):
             hypothesis.says(-2.0, "the same request was served at another time", cite_all(same))
         elif name == "limit":
             hypothesis.says(1.0, "the same request was served at another time", cite_all(same))

@@ -56,6 +56,9 @@ def signs(case: Case, opened: list[Connection], hypothesis: Hypothesis) -> None:
     if again := untold(opened):
         text = f"how {numbered(again)} ended was not recorded, and the client opened the same again"
         hypothesis.says(-3.0, text, [cite(life) for life in again])
+    elif unknown := [life for life in opened if life.untold and life.end is None]:
+        text = f"whether and how {numbered(unknown)} ended is not told"
+        hypothesis.says(-2.0, text, [cite(life) for life in unknown])
     elif reopened:
         hypothesis.says(-2.0, f"{numbered(reopened)} reopened by the client", [cite(life) for life in reopened])
     else:
@@ -63,8 +66,10 @@ def signs(case: Case, opened: list[Connection], hypothesis: Hypothesis) -> None:
     for fate, weight, text in (
         ("finished", -2.0, "ended by the server"),
         ("left", -0.6, "ended by the client for good"),
+        ("left", -0.6, "ended for good, and by which side is not told"),
     ):
-        gone = [life for life in opened if life.fate == fate]
+        told = "not told" not in text
+        gone = [life for life in opened if life.fate == fate and (life.ending.by != "unknown") == told]
         if gone and len(gone) == len(opened):
             hypothesis.says(weight, f"{numbered(gone)} {text}", [cite(life) for life in gone])
     doubtful = [life for life in opened if life.fate == "left" and _doubtful(life)]

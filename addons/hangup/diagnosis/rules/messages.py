@@ -30,7 +30,7 @@ Make = Callable[[str, float], Hypothesis]
 
 def after_a_message(case: Case) -> Iterator[Hypothesis]:
     """All that a message can be wrong about, and the handler that stops after any message."""
-    if case.closer != "server" or case.mode not in ("abrupt", "close"):
+    if not case.may_be("server") or case.mode not in ("abrupt", "close"):
         return
     found = reaction(case, "client")
     if found is None:

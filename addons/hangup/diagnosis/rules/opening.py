@@ -32,7 +32,7 @@ _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 
 def at_opening(case: Case) -> Iterator[Hypothesis]:
     """Causes that need no message."""
-    if case.closer != "server" or case.mode not in ("abrupt", "close"):
+    if not case.may_be("server") or case.mode not in ("abrupt", "close"):
         return
     lives = [life for life in case.victims if life.open_since is not None]
     if not lives or middle([life.lasted for life in lives]) > 1.5:
@@ -182,7 +182,7 @@ def _token(case: Case, lives: list[Connection], spoken: list[Connection], follow
         targets = {life.target for life in lives}
         if len(lives) > 1 and len(targets) == 1:
             hypothesis.says(0.4, "the same one each time")
-    else:
+    elif case.header.tells("headers"):
         hypothesis.says(-0.8, "no credential is to be seen in the request")
     begin, exp = started(case), expiry(lives[0])
     if exp is not None and begin is not None:

@@ -25,6 +25,8 @@ def longest(case: Case, side: Side | None) -> float:
 
 def weigh(hypothesis: Hypothesis, case: Case, side: Side | None, value: float) -> None:
     """Counts against a timer of ``value`` seconds that such a silence did no harm before, or is nothing unusual."""
+    if not case.header.tells("pings"):
+        return  # there may have been pings in the silence
     earlier = longest(case, side)
     ratio = earlier / max(value, 0.001)
     whose = f"of the {side} " if side else ""

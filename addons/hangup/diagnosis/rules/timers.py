@@ -35,7 +35,7 @@ AGE_DEFAULTS = {
 
 def by_the_clock(case: Case) -> Iterator[Hypothesis]:
     """Causes that end a connection by a timer at the server or before it."""
-    if case.closer != "server" or case.mode not in ("abrupt", "close"):
+    if not case.may_be("server") or case.mode not in ("abrupt", "close"):
         return
     clocks = Clocks(case)
     if not clocks.lives or middle(clocks.open) < 0.3:

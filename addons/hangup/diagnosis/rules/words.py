@@ -59,7 +59,8 @@ def _codes(case: Case) -> Iterator[Hypothesis]:
     protocol = case.stack.protocol
     table = GRAPHQL if protocol == "graphql" and code in GRAPHQL else CODES
     for verdict, weight in table.get(code, {}).items():
-        if verdict == "heartbeat/control-pong-missing" and not any(_pinged(life) for life in case.victims):
+        pinged = any(_pinged(life) for life in case.victims) or not case.header.tells("pings")
+        if verdict == "heartbeat/control-pong-missing" and not pinged:
             continue
         whose = " (graphql-ws)" if table is GRAPHQL else ""
         yield _told(case, verdict, weight, f"close code {code}{whose}")

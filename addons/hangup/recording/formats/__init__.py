@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -20,12 +19,12 @@ import msgspec
 from hangup.errors import ForeignRecording, RecordingError, UsageError
 from hangup.recording import reader
 from hangup.recording.events import AnyEvent, Header
-from hangup.recording.formats import flow, har
+from hangup.recording.formats import capture, flow, har, netlog
+from hangup.recording.formats.archives import gunzipped, zipped
+from hangup.recording.formats.capture import Dissect
+from hangup.recording.formats.detection import HEAD, detect
 
 __all__ = ["FORMATS", "Format", "Recording", "detect", "format_for", "open_recording"]
-
-HEAD = 1 << 16
-"""So many bytes of a file are looked at to tell its format."""
 
 
 class Recording(Protocol):
@@ -48,12 +47,14 @@ class Recording(Protocol):
 
 
 class Format(msgspec.Struct, frozen=True):
-    """A format: its name, what it is called, its files' suffixes, and whether it can be read."""
+    """A format: its name, what it is called, its files' suffixes, and whether it can be read and written. A name of a
+    dialect (``playwright``) is for writing: what is read shows by itself whose it is."""
 
     name: str
     title: str
     suffixes: tuple[str, ...]
     reads: bool = True
+    writes: bool = True
 
 
 FORMATS: dict[str, Format] = {
@@ -63,71 +64,40 @@ FORMATS: dict[str, Format] = {
         Format("har", "HAR", (".har",)),
         Format("playwright", "HAR with Playwright's times", ()),
         Format("mitmproxy", "mitmproxy's flow format", (".flow", ".flows", ".mitm", ".mitmproxy", ".dump")),
-        Format("pcapng", "pcapng", (".pcapng",), reads=False),
+        Format("netlog", "Chrome's netlog", (), writes=False),
+        Format("pcapng", "pcapng", (".pcapng",)),
         Format("markdown", "Markdown", (".md", ".markdown"), reads=False),
     )
 }
 
-_OTHERS = {
-    b"\x0a\x0d\x0d\x0a": "a packet capture, which hangup can write but not read",
-    b"\xd4\xc3\xb2\xa1": "a packet capture, which hangup cannot read",
-    b"\xa1\xb2\xc3\xd4": "a packet capture, which hangup cannot read",
-    b"PK\x03\x04": "a zip archive: unpack it (Playwright's holds a har.har)",
-    b"\x1f\x8b": "compressed with gzip: unpack it",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it",
-}
-_OWN = re.compile(rb'\s*\{\s*"hangup"\s*:')
-_HAR = re.compile(rb'\s*\{\s*"log"\s*:|.*"_?(?:webSocketMessages|entries)"\s*:', re.DOTALL)
-_FLOW = re.compile(rb"\d{1,12}:\d{1,3}:[a-z_]+[,;]")
-
-
-def detect(head: bytes) -> str:
-    """The format of a file that begins with ``head``; what is wrong in words, after a ``!``, when it is none."""
-    head = head.removeprefix(b"\xef\xbb\xbf")
-    if not head.strip():
-        return "!is empty" if not head else "!is not a recording"
-    for magic, what in _OTHERS.items():
-        if head.startswith(magic):
-            return f"!is {what}"
-    if _FLOW.match(head):
-        return "mitmproxy"
-    if head.lstrip()[:1] != b"{":
-        return "!is neither a hangup recording, nor a HAR, nor a mitmproxy flow file"
-    if _OWN.match(head) or _has_header(head):
-        return "hangup"
-    if _HAR.match(head) or len(head) >= HEAD // 2:
-        return "har"
-    return "!is JSON, but neither a hangup recording nor a HAR"
-
-
-def _has_header(head: bytes) -> bool:
-    """Whether the first line is a header with its members in an order of somebody else's."""
-    try:
-        first = msgspec.json.decode(head.split(b"\n", 1)[0])
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return False
-    return isinstance(first, dict) and "hangup" in first
-
 
 def format_for(path: str, given: str | None = None) -> Format:
     """The format to write ``path`` in: the one that was ``given``, else its suffix's. Raises ``UsageError``."""
+    written = [name for name, each in FORMATS.items() if each.writes]
     if given is None:
         suffix = Path(path).suffix.lower()
         found = next((each for each in FORMATS.values() if suffix in each.suffixes), None)
         if found is None:
             what = f"the suffix {suffix!r}" if suffix else f"{path!r}"
-            raise UsageError(f"{what} says no format: use --to with one of {', '.join(FORMATS)}")
+            raise UsageError(f"{what} says no format: use --to with one of {', '.join(written)}")
         return found
-    if given not in FORMATS:
-        raise UsageError(f"there is no format {given!r}: it is one of {', '.join(FORMATS)}")
+    if given not in written:
+        raise UsageError(f"there is no format {given!r} to write: it is one of {', '.join(written)}")
     return FORMATS[given]
 
 
-def open_recording(source: str | os.PathLike[str], format: str | None = None, *, name: str | None = None) -> Recording:
+def open_recording(
+    source: str | os.PathLike[str],
+    format: str | None = None,
+    *,
+    name: str | None = None,
+    dissect: Dissect | None = None,
+) -> Recording:
     """Opens a recording of any format that can be read; ``-`` is standard input. ``name`` is for messages.
 
     ``format`` is a name in :data:`FORMATS`, for who knows better than the file's contents. A hangup recording is
     read as a stream; a HAR is looked through at once, up to ``har.LIMIT``; of a flow file only the handshakes are.
+    Packet captures need somebody who takes them apart (``dissect``).
     Raises :class:`~hangup.errors.ForeignRecording` when it is no recording, and
     :class:`~hangup.errors.RecordingError` when it cannot be opened.
     """
@@ -141,7 +111,18 @@ def open_recording(source: str | os.PathLike[str], format: str | None = None, *,
         raise RecordingError(f"{name} is closed")
     file: Any = sys.stdin.buffer if path is None else _open(path)
     try:
-        found = format or detect(_peek(file))
+        found = detect(_peek(file))
+        if found == "gzip":
+            unpacked = gunzipped(file, name)
+            if not piped:
+                file.close()
+            file, piped = unpacked, False
+            found = detect(_peek(file))
+            if found in ("hangup", "gzip"):
+                # (A hangup recording is opened again and again, by its name.)
+                raise ForeignRecording(f"{name} is compressed with gzip: unpack it")
+        if format is not None and found not in ("zip", format):
+            found = "pcap" if format == "pcapng" else format
         if found.startswith("!"):
             raise ForeignRecording(f"{name} {found[1:]}")
         if found == "hangup":
@@ -152,11 +133,30 @@ def open_recording(source: str | os.PathLike[str], format: str | None = None, *,
             piped = True  # what was looked at is in this file's buffer, and nowhere else
             return reader.Reader(file, name)
         seekable = not piped and file.seekable()
-        data = _mapped(file if seekable else _spooled(file), name)
-        return flow.read(data, name, path) if found == "mitmproxy" else har.read(data, name, path)
+        return _imported(found, file if seekable else _spooled(file), name, path, dissect)
     finally:
         if not piped:
             file.close()
+
+
+def _imported(found: str, file: IO[bytes], name: str, path: Path | None, dissect: Dissect | None) -> Recording:
+    """What is in a file of another program's."""
+    if found == "pcap":
+        if dissect is None:
+            raise ForeignRecording(f"{name} is a packet capture: `hangup convert` makes a recording of it")
+        with tempfile.NamedTemporaryFile(prefix="hangup-", suffix=".pcap") as copy:
+            shutil.copyfileobj(file, copy, 1 << 20)
+            copy.flush()
+            return capture.read(dissect(Path(copy.name)), name, path)
+    data = _mapped(file, name)
+    match found:
+        case "mitmproxy":
+            return flow.read(data, name, path)
+        case "netlog":
+            return netlog.read(data, name, path)
+        case "zip":
+            return zipped(data, name, path)
+    return har.read(data, name, path, known=found == "har")
 
 
 def _open(path: Path) -> BinaryIO:

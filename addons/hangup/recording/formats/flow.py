@@ -17,6 +17,7 @@ from hangup.errors import ForeignRecording
 from hangup.humanize import plural
 from hangup.recording.events import FORMAT, AnyEvent, Handshake, Header, Request, Response, Side
 from hangup.recording.formats import tnetstring
+from hangup.recording.formats.har_fields import DAY
 from hangup.recording.formats.imported import SKIPS_KEPT, Imported, Script, close_payload, iso
 from hangup.recording.formats.tnetstring import Broken, Item
 
@@ -76,12 +77,12 @@ class _Flow:
         return any(name.lower() == "upgrade" and value.lower() == "websocket" for name, value in headers)
 
     @property
-    def started(self) -> float:
-        """When the request was sent, in seconds since 1970."""
+    def started(self) -> float | None:
+        """When the request was sent, in seconds since 1970; None when it does not say so."""
         for part in ("request", "client_conn", "response"):
-            if (at := _seconds(self.get(part, "timestamp_start"))) is not None:
+            if (at := _moment(self.get(part, "timestamp_start"))) is not None:
                 return at
-        return 0.0
+        return None
 
     @property
     def origin(self) -> str:
@@ -122,7 +123,8 @@ def read(data: Buffer, name: str, path: Path | None) -> Imported:
                 elif len(places) == CONNECTIONS:
                     why = f"there are more than {CONNECTIONS} connections"
                 else:
-                    zero = min(zero, flow.started)
+                    began = flow.started
+                    zero = zero if began is None else min(zero, began)
                     origins.update([flow.origin] if len(origins) < 2 else [])
                     places.append(whole)
             except Broken as error:
@@ -135,7 +137,10 @@ def read(data: Buffer, name: str, path: Path | None) -> Imported:
         why = f": {skips[0][1]}" if skips and not http else ""
         raise ForeignRecording(f"{name} is a mitmproxy flow file without any WebSocket{rest}{why}")
     target = origins.pop() if len(origins) == 1 else ""
-    header = Header(hangup=FORMAT, started=iso(zero), mode="import", source=BY, target=target)
+    dated = math.isfinite(zero)
+    zero = zero if dated else 0.0
+    header = Header(hangup=FORMAT, started=iso(zero) if dated else "", mode="import", source=BY, target=target)
+    header.lacks = ["manner", "pings", "framing"]
     connections: list[Callable[[], Iterator[AnyEvent]]] = [
         partial(_events, conn, data, place, zero) for conn, place in enumerate(places, 1)
     ]
@@ -148,9 +153,10 @@ def _events(conn: int, data: Buffer, place: Item, zero: float) -> Iterator[AnyEv
     flow = _Flow(data, place)
     script = Script(conn)
     get = flow.get
-    started = flow.started
+    began = flow.started
+    started = zero if began is None else began
     status = get("response", "status_code")
-    answered = _seconds(get("response", "timestamp_start")) or started
+    answered = _moment(get("response", "timestamp_start")) or started
     answer = None
     if isinstance(status, int):
         answer = Response(
@@ -175,7 +181,7 @@ def _events(conn: int, data: Buffer, place: Item, zero: float) -> Iterator[AnyEv
         error="" if answer else _text(get("error", "msg")) or "the flow has no response",
     )
     yield from _messages(script, flow, zero)
-    ended = _seconds(get("websocket", "timestamp_end"))
+    ended = _moment(get("websocket", "timestamp_end"))
     by_client = get("websocket", "closed_by_client")
     if by_client is None:
         return
@@ -208,7 +214,7 @@ def _messages(script: Script, flow: _Flow, zero: float) -> Iterator[AnyEvent]:
         payload = content if isinstance(content, bytes) else content.encode()
         side: Side = "client" if from_client else "server"
         opcode = 1 if opcode == 1 else 2
-        at = _seconds(moment)
+        at = _moment(moment)
         at = None if at is None else at - zero
         if injected is True:
             yield script.injected(at, side, opcode, payload, BY)
@@ -218,8 +224,9 @@ def _messages(script: Script, flow: _Flow, zero: float) -> Iterator[AnyEvent]:
             yield script.dropped(BY, side)
 
 
-def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and 0 <= value < 1e11 else None
+def _moment(value: Any) -> float | None:
+    """Seconds since 1970; 0 is what stands where nobody knew the time."""
+    return float(value) if isinstance(value, int | float) and DAY < value < 1e11 else None
 
 
 def _int(value: Any) -> int:

@@ -1,58 +1,54 @@
-"""HAR in: Chrome and Firefox DevTools, Playwright, HTTP Toolkit, mitmproxy and whoever follows them.
+"""HAR in: Chrome and Firefox DevTools, Playwright, HTTP Toolkit, Proxyman, mitmproxy and whoever follows them.
 
 HAR 1.2 knows no WebSocket. All write the same extension: an entry has ``_webSocketMessages``, a list of ``{type:
 "send"|"receive", time, opcode, data}``, with text as it is and anything else in base64. They differ in this:
 
 - ``time`` is in seconds since 1970, but in milliseconds in Playwright's (1.61 and later), where -1 says unknown;
-  now and then it counts from the browser's start instead.
+  now and then it counts from the browser's start instead, and the entry is dated one second before 1970.
+- DevTools have the browser's words on a failed connection as a message of type ``error`` with opcode -1, Playwright as
+  ``response._failureText`` beside a status of -1, others as ``response._error``.
+- DevTools tell the end: ``time`` is the entry's duration, and ``timings.receive`` is more than 0 only when it is over.
 - Playwright's ``content: "attach"`` puts the messages into a file of JSON lines beside the HAR (``content._file``).
 - HTTP Toolkit adds ``_webSocketClose``: ``{code, reason, timestamp}``, or ``"aborted"``; not which side closed.
   Ours says that too, in ``_webSocketEnd``: ``{by, how, timestamp}``.
 
-Nobody keeps pings, pongs, fragments, masks or the headers' order. None of that is made up here.
+Hardly anybody keeps pings and pongs, nobody fragments, masks or the headers' order. None of that is made up here:
+``Header.lacks`` says so.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import mmap
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Raw
 
 from hangup.errors import ForeignRecording
 from hangup.humanize import plural, printable, size
-from hangup.recording.events import FORMAT, AnyEvent, Handshake, Header, Request, Response, Side
+from hangup.recording import untold
+from hangup.recording.events import FORMAT, AnyEvent, Fact, Header
+from hangup.recording.formats import har_events
+from hangup.recording.formats.har_events import Attached, Found, Reading
 from hangup.recording.formats.har_fields import (
     DAY,
     UNREADABLE,
     Entry,
-    EntryMessage,
-    EntryRequest,
     Har,
     Log,
-    as_headers,
     as_moment,
-    as_number,
     as_text,
-    as_version,
     as_wait,
     decode_entry,
     decode_har,
-    decode_message,
-    is_given,
     is_web_socket,
-    split_url,
     value_of,
 )
-from hangup.recording.formats.imported import SKIPS_KEPT, Imported, Script, close_payload, epoch, iso
+from hangup.recording.formats.imported import SKIPS_KEPT, Imported, epoch, iso
 from hangup.recording.formats.json_elements import elements
 
 LIMIT = 2 << 30
@@ -64,35 +60,83 @@ MENDED = 256 << 20
 CONNECTIONS = 100_000
 """So many connections of a HAR are read."""
 
+LINE_LIMIT = 256 << 20
+"""Longer lines (bytes) of a file of messages are cut."""
+
 # Lone surrogates are legal in JavaScript's strings and in what it makes of them, but not in UTF-8.
 _SURROGATES = re.compile(
     rb"(?<!\\)((?:\\\\)*)"
     rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+_CONTROL = re.compile(rb'"opcode"\s*:\s*(?:9|10)\b')
+
+DEVTOOLS = "WebInspector"
+"""How Chrome's DevTools, and those of all browsers made of it, call themselves."""
+
+_ALWAYS: tuple[Fact, ...] = ("closer", "manner", "framing", "headers")
+LACKS: dict[str, tuple[Fact, ...]] = {
+    DEVTOOLS: _ALWAYS,
+    "hangup": ("framing",),
+    "HTTP Toolkit": ("closer", "framing"),
+    "mitmproxy": ("endings", "closer", "manner", "framing"),
+}
+"""By the first words of a HAR's creator what it has no place for; pings apart, of which the file itself tells."""
 
 
-def read(data: mmap.mmap | bytes, name: str, path: Path | None) -> Imported:
-    """The WebSockets of a HAR, as a recording. Raises :class:`~hangup.errors.ForeignRecording` when there are none.
+def read(
+    data: mmap.mmap | bytes, name: str, path: Path | None, attached: Attached | None = None, known: bool = True
+) -> Imported:
+    """The WebSockets of a HAR, as a recording. Raises :class:`~hangup.errors.ForeignRecording` when there are none, and
+    calls it a HAR only when it is ``known`` to be one, or proves to be.
 
-    ``path`` is where the messages' own files are looked for, None when they cannot be.
+    ``attached`` opens the messages' own files; by default they are looked for beside ``path``, if that is known.
     """
     if len(data) > LIMIT:
         raise ForeignRecording(f"{name} is a HAR of {size(len(data))}: no more than {size(LIMIT)} can be read")
     try:
         log = _decode(data).log
+    except msgspec.ValidationError:
+        raise ForeignRecording(f"{name} is JSON, but neither a hangup recording nor a HAR") from None
     except UNREADABLE as error:
+        if not known:
+            raise ForeignRecording(f"{name} begins as JSON, but is neither a hangup recording nor a HAR") from None
         raise ForeignRecording(f"{name} is not a whole HAR file: {printable(str(error), 160)}") from None
-    entries, skips, skipped, http = _web_sockets(log.entries)
-    if not entries:
-        rest = f" ({plural(http, 'HTTP request')})" if http else ""
-        raise ForeignRecording(f"{name} is a HAR file without any WebSocket{rest}")
-    zero = min((start for _, start in entries if start), default=0.0)
-    header = Header(hangup=FORMAT, started=iso(zero), target=_target(entries), mode="import")
-    header.source = f"har ({printable(_creator(log), 80)})"
+    if attached is None and path is not None:
+        attached = partial(_beside, path)
+    recording = of_entries(elements(log.entries), _creator(log), name, path, attached)
+    given = value_of(log.lacks)  # of an import that hangup wrote as a HAR
+    lacks = recording.header.lacks
+    lacks += [fact for fact in (given if isinstance(given, list) else ()) if fact in untold.WORDS and fact not in lacks]
+    return recording
+
+
+def of_entries(
+    raws: Iterable[memoryview | bytes],
+    creator: str,
+    name: str,
+    path: Path | None,
+    attached: Attached | None,
+    kind: str = "a HAR file",
+) -> Imported:
+    """The WebSockets among a HAR's entries; raises :class:`~hangup.errors.ForeignRecording` when there are none."""
+    scan = _Scan()
+    for number, raw in enumerate(raws, 1):
+        scan.entry(number, raw)
+    if not scan.found:
+        rest = f" ({plural(scan.http, 'HTTP request')})" if scan.http else ""
+        raise ForeignRecording(f"{name} is {kind} without any WebSocket{rest}")
+    zero, note = scan.date()
+    header = Header(hangup=FORMAT, started=iso(zero) if zero else "", target=scan.target, mode="import", note=note)
+    header.source = f"har ({printable(creator, 80)})"
+    lacks = next((lacks for who, lacks in LACKS.items() if creator.startswith(who)), ("endings", *_ALWAYS))
+    header.lacks = [*lacks] if scan.pings else ["pings", *lacks]
+    reading = Reading(zero, creator.startswith(DEVTOOLS), attached)
+    # The order in which they began is not always the file's.
+    ordered = sorted(scan.found, key=lambda found: found.start if found.start is not None else zero)
     connections: list[Callable[[], Iterator[AnyEvent]]] = [
-        partial(_events, conn, raw, start, zero, path) for conn, (raw, start) in enumerate(entries, 1)
+        partial(har_events.events, conn, found, reading) for conn, found in enumerate(ordered, 1)
     ]
-    return Imported(name, path, header, connections, skips, skipped)
+    return Imported(name, path, header, connections, scan.skips, scan.skipped)
 
 
 def _decode(data: mmap.mmap | bytes) -> Har:
@@ -108,182 +152,104 @@ def _decode(data: mmap.mmap | bytes) -> Har:
         return decode_har(mended)
 
 
-def _web_sockets(array: Raw) -> tuple[list[tuple[memoryview, float]], list[tuple[int, str]], int, int]:
-    """The entries that are WebSockets, with the time at which each began; what cannot be understood, and how much of
-    that there is; and how many others there are."""
-    entries: list[tuple[memoryview, float]] = []
-    skips: list[tuple[int, str]] = []
-    skipped = http = 0
-    for number, raw in enumerate(elements(array), 1):
-        why = ""
+class _Scan:
+    """A first walk over the entries: which are WebSockets, and when they began."""
+
+    def __init__(self) -> None:
+        self.found: list[Found] = []
+        self.skips: list[tuple[int, str]] = []
+        self.skipped = 0
+        self.http = 0
+        self.pings = False
+        self._origins: set[str] = set()
+        self._latest: float | None = None
+        """When the latest entry began that has a date."""
+        self._undated: list[tuple[Found, float | None, float | None]] = []
+        """Those without one, each with its first time on a clock of its own and the latest date before it."""
+
+    def entry(self, number: int, raw: memoryview | bytes) -> None:
+        """Takes the next entry."""
         try:
             entry = decode_entry(raw)
         except UNREADABLE as error:
-            why = printable(str(error), 160)
-        else:
-            if entry.request is None or not is_web_socket(entry, entry.request):
-                http += 1
-                continue
-            if len(entries) == CONNECTIONS:
-                why = f"there are more than {CONNECTIONS} connections"
+            self._skip(number, printable(str(error), 160))
+            return
+        start = epoch(value_of(entry.startedDateTime))
+        start = start if start is not None and DAY < start < 1e11 else None
+        self._latest = start if start is not None else self._latest
+        if entry.request is None or not is_web_socket(entry, entry.request):
+            self.http += 1
+            return
+        if len(self.found) == CONNECTIONS:
+            self._skip(number, f"there are more than {CONNECTIONS} connections")
+            return
+        found = Found(raw, start)
+        self.found.append(found)
+        self._clock(entry, found)
+        self._origin(as_text(value_of(entry.request.url)))
+        self.pings = self.pings or _CONTROL.search(entry.messages) is not None
+
+    def _clock(self, entry: Entry, found: Found) -> None:
+        """How the times of an entry's messages are to be understood."""
+        first = next(har_events.messages(entry, None), None)
+        words_at = None if first is not None else har_events.browsers_words(entry, found.raw)[1]
+        moment = as_moment(first.time if first is not None else words_at)
+        if found.start is None:
+            if moment is not None and moment > DAY * 365:
+                found.start = moment
             else:
-                entries.append((raw, _started(entry)))
-        if why:
-            skipped += 1
-            skips += [(number, why)] if len(skips) < SKIPS_KEPT else []
-    return entries, skips, skipped, http
+                self._undated.append((found, moment, self._latest))
+        elif moment is not None and abs(moment - found.start) > DAY:
+            # A clock of its own: only the differences say something.
+            found.shift = found.start + as_wait(value_of(entry.timings)) - moment
 
+    def date(self) -> tuple[float, str]:
+        """When the recording begins, in seconds since 1970 (0 when nothing tells), and what is to be said of that.
+        Entries without a date are put where the file has them: after the one before them."""
+        dated = [found.start for found in self.found if found.start is not None]
+        anchor = next((latest for _, _, latest in self._undated if latest is not None), None)
+        if anchor is None:
+            anchor = min(dated, default=self._latest or 0.0)
+        earliest = min((moment for _, moment, _ in self._undated if moment is not None), default=0.0)
+        for found, moment, _ in self._undated:
+            found.shift = anchor - earliest
+            found.start = None if moment is None else moment + found.shift
+            dated.append(anchor if found.start is None else found.start)
+        zero = min(dated, default=0.0)
+        if not self._undated:
+            return zero, ""
+        if not zero:
+            return zero, "the file does not say when this was"
+        count = plural(len(self._undated), "connection")
+        return zero, f"the file does not say on which day and at what time {count} began: placed after what precedes"
 
-def _events(conn: int, raw: memoryview, start: float, zero: float, path: Path | None) -> Iterator[AnyEvent]:
-    entry = decode_entry(raw)
-    assert entry.request is not None
-    script = Script(conn)
-    opened = max(start - zero, 0.0)
-    waited = as_wait(value_of(entry.timings))
-    messages = _messages(entry, path)
-    first = next(messages, None)
-    shift = 0.0
-    if first is not None and (moment := as_moment(first.time)) is not None:
-        # A clock of its own: only the differences say something.
-        if start and abs(moment - start) > DAY:
-            shift = start + waited - moment
-        if not start:
-            shift = zero - moment
-        waited = min(waited, max(moment + shift - zero - opened, 0.0))
-    yield _handshake(entry, entry.request, script.time(opened + waited), conn, waited)
-    while first is not None:
-        moment = as_moment(first.time)
-        side: Side = "client" if as_text(first.type).lower().startswith(("sen", "out")) else "server"
-        opcode = _opcode(first.opcode)
-        at = None if moment is None else moment + shift - zero
-        yield script.frame(at, side, opcode, _payload(opcode, first.data))
-        first = next(messages, None)
-    yield from _closing(script, entry, zero, shift)
-
-
-def _handshake(entry: Entry, request: EntryRequest, at: float, conn: int, waited: float) -> Handshake:
-    target, server = split_url(as_text(value_of(request.url)))
-    response = entry.response
-    status = as_number(value_of(response.status)) if response is not None else 0
-    answer = None
-    error = ""
-    if response is not None and status:
-        answer = Response(
-            status=status,
-            reason=as_text(value_of(response.statusText)),
-            version=as_version(value_of(response.httpVersion)),
-            headers=as_headers(value_of(response.headers)),
-        )
-        if status != 101 and response.content is not None:
-            answer.text = as_text(value_of(response.content.text))[:4096]
-    else:
-        given = [] if response is None else [value_of(response.failure), value_of(response.error)]
-        error = next((as_text(said) for said in given if said), "the HAR has no response")
-    return Handshake(
-        at=at,
-        conn=conn,
-        server=server,
-        request=Request(
-            method=as_text(value_of(request.method)) or "GET",
-            target=target,
-            version=as_version(value_of(request.httpVersion)),
-            headers=as_headers(value_of(request.headers)),
-        ),
-        response=answer,
-        waited=round(waited, 6),
-        error=error,
-    )
-
-
-def _messages(entry: Entry, path: Path | None) -> Iterator[EntryMessage]:
-    raws: Iterator[Any] = elements(entry.messages)
-    if not is_given(entry.messages) and path is not None and entry.response and entry.response.content:
-        attached = as_text(value_of(entry.response.content.attached))
-        if name := Path(attached).name:
-            raws = _attached(path.parent / name)
-    for raw in raws:
+    def _origin(self, url: str) -> None:
         try:
-            yield decode_message(raw)
-        except UNREADABLE:
-            continue
+            parts = urlsplit(url)
+        except ValueError:
+            return
+        scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
+        if len(self._origins) < 2:
+            self._origins.add(f"{scheme}://{parts.netloc.rpartition('@')[2]}")
+
+    @property
+    def target(self) -> str:
+        """Where all went, when they went to one place."""
+        return next(iter(self._origins)) if len(self._origins) == 1 else ""
+
+    def _skip(self, number: int, why: str) -> None:
+        self.skipped += 1
+        self.skips += [(number, why)] if len(self.skips) < SKIPS_KEPT else []
 
 
-def _attached(path: Path) -> Iterator[bytes]:
+def _beside(path: Path, name: str) -> Iterator[bytes]:
     """Playwright's file of messages; only ever a name in the HAR's own folder."""
     try:
-        with open(path, "rb") as file:
-            while line := file.readline(MENDED):
+        with open(path.parent / name, "rb") as file:
+            while line := file.readline(LINE_LIMIT):
                 yield line
-    except OSError:
+    except (OSError, ValueError):
         return
-
-
-def _closing(script: Script, entry: Entry, zero: float, shift: float) -> Iterator[AnyEvent]:
-    given = value_of(entry.close)
-    close = given if isinstance(given, dict) else {}
-    end = value_of(entry.end)
-    end = end if isinstance(end, dict) else {}
-    moment = as_moment(end.get("timestamp", close.get("timestamp")))
-    at = None if moment is None else moment + shift - zero
-    code = as_number(close.get("code")) or None
-    reason = as_text(close.get("reason"))
-    by, how = end.get("by"), end.get("how")
-    if by == "client" or by == "server":
-        if how == "close":
-            yield script.frame(at, by, 8, close_payload(code, reason))
-        elif how == "fin" or how == "rst" or how == "timeout" or how == "error":
-            yield script.end(at, by, how)
-    elif close:
-        said = f" and the reason {printable(reason, 123)!r}" if reason else ""
-        told = f"closed with code {code or 1005}{said}; by which side, the HAR does not say"
-        yield script.note(told, at, ending=True)
-    elif given is not None:
-        yield script.note("ended without a close frame; by which side, the HAR does not say", at, ending=True)
-    elif how != "none" and (as_number(value_of(entry.response.status)) if entry.response else 0) in (101, 200):
-        yield script.note("the HAR does not say whether and how it ended", ending=True)
-
-
-def _payload(opcode: int, data: Any) -> bytes:
-    if not isinstance(data, str):
-        return b"" if data is None else msgspec.json.encode(data)
-    if opcode != 1:
-        # Anything but text is base64; where somebody wrote it as it is, each character is a byte.
-        try:
-            return base64.b64decode(data, validate=True)
-        except (ValueError, binascii.Error):
-            if all(char < "\u0100" for char in data):
-                return data.encode("latin-1")
-    return data.encode(errors="replace")
-
-
-def _opcode(value: Any) -> int:
-    number = as_number(value)
-    return number if 0 <= number <= 15 else 2
-
-
-def _started(entry: Entry) -> float:
-    """When an entry began, in seconds since 1970; 0 when it does not say so."""
-    start = epoch(value_of(entry.startedDateTime))
-    if start is None or not 0 < start < 1e11:
-        for message in _messages(entry, None):
-            moment = as_moment(message.time)
-            return moment if moment is not None and moment > DAY else 0.0
-        return 0.0
-    return start
-
-
-def _target(entries: list[tuple[memoryview, float]]) -> str:
-    """Where all went, when they went to one place."""
-    origins = set()
-    for raw, _ in entries:
-        request = decode_entry(raw).request
-        try:
-            parts = urlsplit(as_text(value_of(request.url)) if request is not None else "")
-        except ValueError:
-            continue
-        scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-        origins.add(f"{scheme}://{parts.netloc.rpartition('@')[2]}")
-    return origins.pop() if len(origins) == 1 else ""
 
 
 def _creator(log: Log) -> str:
@@ -291,5 +257,3 @@ def _creator(log: Log) -> str:
         if isinstance(who, dict) and who.get("name"):
             return f"{as_text(who['name'])} {as_text(who.get('version'))}".strip()
     return "unknown"
-
-

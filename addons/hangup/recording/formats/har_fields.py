@@ -31,6 +31,7 @@ class Log(Struct):
     entries: Raw
     creator: Raw = _NULL
     browser: Raw = _NULL
+    lacks: Raw = field(name="_lacks", default=_NULL)
 
 
 class Har(Struct):
@@ -71,6 +72,7 @@ class Entry(Struct):
     """What is wanted of an entry, unread as long as it is not needed, as it may be anything."""
 
     startedDateTime: Raw = _NULL
+    time: Raw = _NULL
     request: EntryRequest | None = None
     response: EntryResponse | None = None
     timings: Raw = _NULL
@@ -126,6 +128,13 @@ def as_wait(timings: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return 0.0
     return min(max(value / 1000, 0.0), DAY)
+
+
+def as_duration(value: Any) -> float | None:
+    """Seconds, from milliseconds that are none or more; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e13:
+        return None
+    return value / 1000
 
 
 def as_headers(value: Any) -> list[tuple[str, str]]:

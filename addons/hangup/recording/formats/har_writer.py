@@ -52,9 +52,11 @@ class HarWriter(MessageWriter):
 
     def finish(self) -> None:
         """Writes the document."""
-        log = {"version": "1.2", "creator": {"name": "hangup", "version": __version__}, "pages": []}
+        log: dict[str, Any] = {"version": "1.2", "creator": {"name": "hangup", "version": __version__}, "pages": []}
         if self.header.note:
             log["comment"] = self.header.note
+        if self.header.lacks:
+            log["_lacks"] = self.header.lacks
         self.out.write(b'{"log":' + _encode(log)[:-1] + b',"entries":[\n')
         super().finish()
         self.out.write(b"\n]}}\n")

@@ -119,6 +119,12 @@ class Script:
         """A remark; with ``ending`` all that is known of how it ended."""
         return Note(at=self.time(at), conn=self.conn, text=text, ending=ending)
 
+    def ended(self, text: str, at: float, *, by: Side | None = None, code: int | None = None, reason: str = "") -> Note:
+        """It was over at ``at`` (the recording's seconds); ``text`` says what else is known of that."""
+        return Note(
+            at=self.time(at), conn=self.conn, text=text, ending=True, ended=True, by=by, code=code, reason=reason
+        )
+
 
 def close_payload(code: int | None, reason: str) -> bytes:
     """The payload of a close frame; codes that stand for none (1005) or for no frame (1006, 1015) make it empty."""

@@ -186,8 +186,10 @@ class Redactor:
             event = replace(event, by=text(event.by), note=text(event.note))
         elif isinstance(event, FilterEvent):
             event = filter_event(self.vault, event)
-        elif isinstance(event, Log | Note):
+        elif isinstance(event, Log):
             event = replace(event, text=text(event.text))
+        elif isinstance(event, Note):
+            event = replace(event, text=text(event.text), reason=text(event.reason))
         return _Slot(event)
 
     # Messages
