@@ -22,10 +22,11 @@ from hangup.errors import ForeignRecording, MissingExtra
 from hangup.processes.tshark import open_recording
 from hangup.recording import events as ev
 from hangup.recording import formats
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, End, Frame, Handshake
 from hangup.recording.formats.imported import epoch
 from hangup.recording.formats.writing import writer
+from hangup.recording.ledger import Ledger
 from harness.certificates import authority
 
 pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")

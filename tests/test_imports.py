@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hangup.diagnosis.collector import collect
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,13 +24,15 @@ from hangup.diagnosis.report import Report
 from hangup.errors import ForeignRecording, HangupError
 from hangup.recording import events as ev
 from hangup.recording import untold
-from hangup.recording.connections import Connection, Ledger
+from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, Fact, Frame, Handshake, Header, Note
 from hangup.recording.formats import open_recording
 from hangup.recording.formats.browser_words import failure
 from hangup.recording.formats.byte_streams import SIDES, Chunk, Conversation
 from hangup.recording.formats.imported import Script, epoch
 from hangup.recording.formats.writing import writer
+from hangup.recording.ledger import Ledger
+from hangup.recording.traffic_ledger import look_into
 from netlogs import ANSWER, OFFSET, SOCKET, Netlog
 
 IMPORTS = Path(__file__).resolve().parent / "imports"
@@ -634,6 +635,6 @@ def test_a_silence_shows_nothing_where_pings_are_not_told() -> None:
     heard = []
     for lacks in ([], ["pings"]):
         header = Header(hangup=1, started="2026-11-22T21:08:00Z", lacks=lacks)
-        texts = [each.text for found in hypotheses(Case(collect(header, events))) for each in found.evidence]
+        texts = [each.text for found in hypotheses(Case(look_into(header, events))) for each in found.evidence]
         heard.append(any("did no harm" in text and "silence" in text for text in texts))
     assert heard == [True, False]
