@@ -86,7 +86,7 @@ async def between(
         process = await asyncio.create_subprocess_exec(
             *HANGUP,
             *command,
-            *([f"ws://127.0.0.1:{port}"] if target else []),
+            *([f"ws://127.0.0.1:{port}/ws"] if target else []),
             "--listen",
             "127.0.0.1:0",
             "--record",

@@ -12,6 +12,8 @@ from hangup.diagnosis.lives import Life
 from hangup.diagnosis.report import Alternative, Step
 from hangup.diagnosis.sentences import of_messages
 from hangup.diagnosis.traces import Message
+from hangup.errors import TargetError
+from hangup.wire.url import parse_target
 
 LIMIT = 3
 LIKELY = 0.05
@@ -27,7 +29,7 @@ def after(
     if names[0].startswith("none/"):
         return [Step("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
     if not case.victims and any(life.trace.account.untold for life in case.lives):
-        target = shlex.quote(case.header.target or "TARGET")
+        target = shlex.quote(_target(case))
         source = shlex.quote(recording or "RECORDING")
         return [
             Step("record it here, to know who ends it and how", command=f"hangup proxy {target}"),
@@ -44,7 +46,7 @@ def after(
         if step is not None and step.filter not in {known.filter for known in steps}:
             steps.append(step)
     steps = steps[: LIMIT - 1]
-    target = case.header.target or "TARGET"
+    target = _target(case)
     source = recording or "RECORDING"
     if case.closer == "client":
         steps.append(
@@ -54,7 +56,7 @@ def after(
         command = f"hangup bisect {shlex.quote(source)} {shlex.quote(target)}"
         steps.append(Step("let it find the proof", command=command))
     if case.mode in ("refused", "unreachable"):
-        url = target.rstrip("/") + life.trace.account.target if "://" in target else target
+        url = _target(case, life.trace.account.target)
         steps.insert(
             0,
             Step("ask for the handshake alone, checked line by line", command=f"hangup probe {shlex.quote(url[:300])}"),
@@ -62,8 +64,17 @@ def after(
     return steps[:LIMIT]
 
 
+def _target(case: Case, recorded: str = "") -> str:
+    """The backend as a command takes it; with what was asked for, if that is ``recorded``."""
+    try:
+        target = parse_target(case.header.target)
+    except TargetError:
+        return "TARGET"
+    return target.url_of(recorded) if recorded else target.base
+
+
 def _stable(case: Case) -> str:
-    return f"hangup proxy {shlex.quote(case.header.target or 'TARGET')} --expect-stable 30s"
+    return f"hangup proxy {shlex.quote(_target(case))} --expect-stable 30s"
 
 
 def _step(verdict: str, case: Case, life: Life, message: Message | None) -> Step | None:

@@ -42,7 +42,8 @@ class Result(Struct, frozen=True):
     """What came of a trial: ``lifetime`` in seconds from opening, ``conn`` where it is recorded, ``conns`` all of its
     connections where there were several. ``spans`` are of all that opened: when, and when each was over (seconds of one
     clock, None if it was not). ``pulse`` is when either side spoke, where that was seen. ``unreachable`` says that the
-    backend did not answer at all."""
+    backend did not answer at all, ``untried`` why nothing could be tried: that, or a handshake that was refused though
+    the recorded one was not."""
 
     outcome: Outcome
     lifetime: float | None = None
@@ -52,6 +53,7 @@ class Result(Struct, frozen=True):
     spans: tuple[tuple[float, float | None], ...] = ()
     pulse: Pulse | None = None
     unreachable: bool = False
+    untried: str = ""
 
 
 class ClientFrame(Struct, frozen=True):

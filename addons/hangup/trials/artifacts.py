@@ -66,6 +66,6 @@ def write(bisect: LiveBisect, proxy: Proxy, verdict: Verdict, trials: Trials, re
     assert recorder is not None
     series: Sequence[Series] = [Series("recording", recorder.path, trials), *([replayed] if replayed else [])]
     about = {"target": str(target) if target else None, "failure": str(reading.failure) if reading else None}
-    document = keep(reading, verdict, series, target.origin if target else "", about, bisect.seconds)
+    document = keep(reading, verdict, series, target, about, bisect.seconds)
     document.replayed = sum(trial.clients for each in series[1:] for trial, _ in each.trials)
     return document
