@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "show": "hangup.cli.show:show",
     "open": "hangup.cli.opening:open_",
     "why": "hangup.cli.why:why",
+    "recordings": "hangup.cli.recordings:recordings",
     "demo": "hangup.cli.demo:demo",
     "probe": "hangup.cli.probe:probe",
     "filters": "hangup.cli.filters:filters",

@@ -26,6 +26,7 @@ from hangup.experiment.keeping import Series, keep
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.filters.text import parse as parse_filter
+from hangup.recording.folder import for_bisect
 from hangup.recording.formats import open_recording
 from hangup.wire.url import Target, parse_listen
 
@@ -237,7 +238,8 @@ async def backend(
     from hangup.trials.check import started
 
     async with AsyncExitStack() as stack:
-        recorder = Recorder(options.record, target=str(target or ""), mode=mode, source=source, on_loss=_lost)
+        record = for_bisect(options.record)
+        recorder = Recorder(record, target=str(target or ""), mode=mode, source=source, on_loss=_lost)
         stack.callback(recorder.close)
         logs = Backends(recorder, list(options.backend_logs), "")
         stack.push_async_callback(logs.stop)

@@ -19,6 +19,7 @@ from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result
 from hangup.recording.events import Log
 from hangup.recording.excerpt import write_excerpt
+from hangup.recording.folder import by_product
 from hangup.recording.formats import Recording, open_recording
 from hangup.wire.url import Target
 
@@ -96,12 +97,12 @@ def _logged(recordings: Sequence[Recording | None], reading: Reading) -> list[Lo
 
 def _excerpt(recording: Recording, result: Result, beside: Path, what: str, note: str) -> str:
     conns = result.conns or ((result.conn,) if result.conn is not None else ())
-    return str(write_excerpt(recording, conns, beside.with_name(f"{beside.stem}-{what}.jsonl"), note))
+    return str(write_excerpt(recording, conns, by_product(beside, f"{what}.jsonl"), note))
 
 
 def _reproducer(reading: Reading, verdict: Verdict, target: Target, beside: Path) -> str:
     request = reading.transcript.survey.request
-    path = beside.with_name(f"{beside.stem}-reproduce.py")
+    path = by_product(beside, "reproduce.py")
     wait = (reading.failure.within or reading.case.lifetime) + 1
     text = reproducer(reading.case, verdict, request, target.url_of(request.target), wait, path.name)
     try:

@@ -11,6 +11,7 @@ from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
 from hangup.proxy.run import Proxy
 from hangup.recorder.recorder import Recorder
+from hangup.recording.folder import by_product
 from hangup.trials.lab import Budget, Lab
 from hangup.trials.live_bisect import LiveBisect
 
@@ -36,7 +37,7 @@ async def smaller(
     # A client beside the page would be what some failures are of: two with one id.
     if not verdict.proved or verdict.trigger == "peer" or reading.failure.by == "client" or reading.case.overlaps:
         return None
-    path = beside.path.with_name(f"{beside.path.stem}-replayed.jsonl")
+    path = by_product(beside.path, "replayed.jsonl")
     recorder = Recorder(path, target=str(target), mode="bisect", source=f"replay of {beside.path.name}")
     begins()
     try:
