@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import shlex
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
 from hangup.humanize import plural, printable
-from hangup.proxy.run import Proxy
-from hangup.recorder.recorder import Recorder
 from hangup.recording import events, loops
 from hangup.recording.dev_server import DEV_SERVER, kind_of
 from hangup.recording.events import Event
-from hangup.web.server import Server
 from hangup.web.wording import headline
 from hangup.wire.url import Target
+
+if TYPE_CHECKING:
+    from hangup.proxy.run import Proxy
+    from hangup.recorder.recorder import Recorder
+    from hangup.web.server import Server
 
 COLOURS = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "white"}
 
