@@ -63,7 +63,7 @@ Examples:
     "given",
     multiple=True,
     metavar="FILTER",
-    help="A cure that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
+    help="A fix that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
 )
 @click.option("--survive", type=TIME, metavar="TIME", help="By how much the failure must be outlived.")
 @click.option("--connections", type=AT_LEAST_ONE, metavar="N", help="Budget: connections (400; with --live 60).")
@@ -124,7 +124,7 @@ def bisect(
     not told apart within the budget, or it could not be tried.
     """
     if live and serve:
-        raise UsageError("--live and --serve: one of the two")
+        raise UsageError("use either --live or --serve, not both")
     need = (0 if live else 1) + (0 if serve or start else 1)
     if not need <= len(what) <= need + bool(start and not serve):
         raise UsageError("hangup bisect needs RECORDING and TARGET, or --live TARGET, or RECORDING --serve")

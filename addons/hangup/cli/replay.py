@@ -78,7 +78,7 @@ speed_option = click.option(
     metavar="'NAME: VALUE'",
     help="Instead of the recorded one; without a value it is left out. Repeatable.",
 )
-@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As of hangup proxy. Repeatable.")
+@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As in `hangup proxy`. Repeatable.")
 @path_option
 @speed_option
 @click.option(
@@ -153,7 +153,7 @@ def replay(
     Exits with 0 when it ended as it had, with 1 when it did not: it survived, for instance.
     """
     if conn is not None and everything:
-        raise UsageError("--conn and --all contradict each other")
+        raise UsageError("use either --conn or --all, not both")
     if target is None and not show_correlations:
         raise UsageError("a target is needed, for instance: hangup replay run.jsonl ws://localhost:8000")
     where = read_target(target, path) if target is not None else None

@@ -48,7 +48,7 @@ def why(recording: str | None, conn: int | None, example: str | None, as_json: b
     RECORDING is a file of any format that hangup reads, or - for standard input.
     """
     if as_json and as_markdown:
-        raise UsageError("--json and --markdown: one of the two")
+        raise UsageError("use either --json or --markdown, not both")
     if example is not None:
         if recording is not None:
             raise UsageError("use either RECORDING or --example, not both")

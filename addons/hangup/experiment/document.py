@@ -73,7 +73,7 @@ class Document(Struct, kw_only=True):
         if verdict.reproduced:
             lines += [verdict.claim, ""]
         if verdict.cure:
-            lines += [f"Cure: `{verdict.cure}`", ""]
+            lines += [f"Stays open with: `{verdict.cure}`", ""]
         if verdict.timers:
             lines += [f"It ends {', or '.join(map(str, verdict.timers))}.", ""]
         if verdict.ladder:

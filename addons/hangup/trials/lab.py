@@ -89,9 +89,9 @@ class Lab:
             trial = next(search)
             while True:
                 if self.connections + trial.clients > self.budget.connections:
-                    trial = search.throw(BudgetSpent(f"{self.budget.connections} connections are used up"))
+                    trial = search.throw(BudgetSpent(f"budget exhausted: {self.budget.connections} connections"))
                 elif self.seconds > self.budget.seconds:
-                    trial = search.throw(BudgetSpent(f"{self.budget.seconds:g} seconds are used up"))
+                    trial = search.throw(BudgetSpent(f"budget exhausted: {self.budget.seconds:g} seconds"))
                 else:
                     try:
                         result = await self.carry_out(trial)

@@ -143,7 +143,7 @@ class LiveBisect:
         self._finish()
 
     def _spent(self) -> None:
-        self.end(f"{self.settings.seconds:g} seconds are used up")
+        self.end(f"budget exhausted: {self.settings.seconds:g} seconds")
 
     # New connections.
 
@@ -345,7 +345,7 @@ class LiveBisect:
                     result = self._watched(trial)
                     continue
                 if self._used >= self.settings.connections:
-                    result = BudgetSpent(f"{self.settings.connections} connections are used up")
+                    result = BudgetSpent(f"budget exhausted: {self.settings.connections} connections")
                     continue
                 break
         except StopIteration as stop:
