@@ -148,3 +148,22 @@ def test_recordings_are_listed_and_old_ones_pruned(tmp_path: Path, monkeypatch: 
     done = run.invoke(cli, ["recordings", "--prune", "14"], catch_exceptions=False).output
     assert done.startswith("deleted 2 files")
     assert not old.exists() and not smaller.exists() and new.exists() and own.exists(), "what is theirs is not touched"
+
+
+LATE = """
+import asyncio, contextlib, os, time, websockets
+time.sleep(3.5)  # as long as it takes: the link has been said twice by now
+print("\\x1b[1;1H\\x1b[0Jcleared", flush=True)
+async def main():
+    with contextlib.suppress(Exception):  # there is no backend
+        await websockets.connect(os.environ["VITE_WS_BASE"])
+asyncio.run(main())
+"""
+
+
+def test_the_link_is_said_again_with_the_first_connection(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    """However late a dev server clears the screen, it has done so before its page connects."""
+    run = terminal("run", "--target", "ws://127.0.0.1:9", "--", *script(tmp_path, LATE))
+    run.wait_for("cleared")
+    run.wait_for(rf"(?s)cleared.*hangup {LINK}")
+    assert run.wait() == 0, run.seen

@@ -26,6 +26,8 @@ from hangup.cli.proxy import operate
 from hangup.cli.unseen import PATIENCE, advice
 from hangup.errors import CommandError, HangupError, UsageError
 from hangup.humanize import printable
+from hangup.recording.dev_server import kind_of
+from hangup.recording.events import Event, Handshake
 from hangup.wire.url import Target, parse_listen, parse_target
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 NAME = "VITE_WS_BASE"
 FIRST_PORT = 9000
 PORTS_TRIED = 100
-LINK_AGAIN = (2.5, 8.0)
-"""Seconds after the command's start at which the page's link is said again: its first lines are out by then."""
+LINK_AGAIN = 3.0
+"""Seconds after the command's start at which the page's link is said again: mostly its first lines are out by then."""
 
 EXAMPLES = """\b
 Examples:
@@ -67,6 +69,7 @@ class RunLive(Live):
     def __init__(self, redirected: Sequence[Redirected], *, quiet: bool) -> None:
         super().__init__(quiet=quiet, console=Console(stderr=True, highlight=False, soft_wrap=True))
         self.redirected = redirected
+        self._seen = False
 
     def variables(self, host: str, port: int, target: Target) -> list[str]:
         """See :meth:`Live.variables`."""
@@ -76,13 +79,26 @@ class RunLive(Live):
         ]
 
     def command_runs(self, proxy: Proxy, folder: Path) -> None:
-        """The command has been started in ``folder``: it may clear the screen, and have been built without us."""
+        """The command has been started in ``folder``: it may clear the screen, and have been built without us. So the
+        page's link is said again a moment later, and with what comes after its first lines for sure: the first
+        connection, or the remark that there is none."""
+        assert proxy.recorder is not None
         loop = asyncio.get_running_loop()
-        if self.console.is_terminal and sys.stdout.isatty():
-            for after in LINK_AGAIN:
-                proxy.exits.callback(loop.call_later(after, self.page_again).cancel)
+        if self._cleared:
+            proxy.exits.callback(loop.call_later(LINK_AGAIN, self.page_again).cancel)
+            proxy.recorder.listeners.append(self._first)
         looking = loop.call_later(PATIENCE, lambda: loop.create_task(self._look(proxy, folder)))
         proxy.exits.callback(looking.cancel)
+
+    @property
+    def _cleared(self) -> bool:
+        """Whether the command may clear the screen on which this is read."""
+        return self.console.is_terminal and sys.stdout.isatty()
+
+    def _first(self, event: Event) -> None:
+        if not self._seen and isinstance(event, Handshake) and kind_of(event.original or event.request) == "app":
+            self._seen = True
+            self.page_again()
 
     async def _look(self, proxy: Proxy, folder: Path) -> None:
         assert proxy.recorder is not None
@@ -91,6 +107,8 @@ class RunLive(Live):
         each = self.redirected[0]
         through = each.through(*proxy.address)
         self.warn(await asyncio.to_thread(advice, folder, each.name, each.value, through))
+        if self._cleared:
+            self.page_again()
 
 
 @click.command(
