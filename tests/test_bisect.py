@@ -20,6 +20,7 @@ import websockets
 
 from hangup.peer.demo import BACKEND, frontend
 from hangup.recording import events, reader
+from hangup.recording.folder import BISECTS
 from harness.proxies import HANGUP, HangupProxy, hangup, home
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
@@ -218,7 +219,7 @@ async def interrupted(folder: Path, recorded: Path, where: list[str], after: int
         assert process.returncode == 4 and "interrupted" in said and not errors, context
     if seen:
         assert "as it was recorded" in said, context
-    trials = min(folder.glob("*.jsonl"), key=lambda path: len(path.name), default=None)
+    trials = min((folder / BISECTS).glob("*.jsonl"), key=lambda path: len(path.name), default=None)
     if trials is None:
         assert not seen, context
         return

@@ -122,7 +122,7 @@ def test_a_proxy_without_a_target_takes_what_the_file_says(tmp_path: Path) -> No
         proxy.wait_for(r"recording to runs/")
         proxy.wait_for(r"settings from hangup\.toml")
         proxy.stop()
-    recording = next((tmp_path / "runs").iterdir())
+    (recording,) = (tmp_path / "runs").glob("*.jsonl")
     assert '"filters":["drop-heartbeat side=client"]' in recording.read_text().partition("\n")[0]
 
 

@@ -137,7 +137,7 @@ async def beside_page(record: Path, kill: bool, wait: str) -> tuple[int, str]:
 def test_the_exit_code_says_it(tmp_path: Path, kill: bool) -> None:
     code, said = asyncio.run(beside_page(tmp_path / "run.jsonl", kill, "3s"))
     assert code == int(kill), said
-    assert ("not stable: it reconnected" in said) if kill else ("stable: the connection held" in said)
+    assert ("not stable: it reconnected" in said) if kill else ("stable: the connection stayed open" in said)
 
 
 def test_the_fixture(tmp_path: Path) -> None:

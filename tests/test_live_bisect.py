@@ -86,7 +86,7 @@ async def between(
         process = await asyncio.create_subprocess_exec(
             *HANGUP,
             *command,
-            *([f"ws://127.0.0.1:{port}"] if target else []),
+            *([f"ws://127.0.0.1:{port}/ws"] if target else []),
             "--listen",
             "127.0.0.1:0",
             "--record",
@@ -198,7 +198,7 @@ def test_survivors_may_be_left(proved: Proved) -> None:
 
 def test_a_proxy_that_bisects_goes_on(proved: Proved) -> None:
     _, said, code = proved["proxy"]
-    assert code == 0 and "proved: heartbeat/app-ping-kills" in said and "cure  drop-heartbeat" in said, said
+    assert code == 0 and "proved: heartbeat/app-ping-kills" in said and "stays open with  drop-heartbeat" in said, said
 
 
 def test_the_page_against_the_recorded_server(tmp_path: Path) -> None:

@@ -123,12 +123,6 @@ def test_the_handshake_is_the_recorded_one_with_a_fresh_key() -> None:
     assert second.get("cookie") is None and second.get("x-mine") == "1"
 
 
-def test_the_targets_own_path_takes_the_place_of_the_recorded_one() -> None:
-    with serving(like_recorded) as server:
-        run(exchange(), server.url + "/other")
-        assert server.requests[0].target == "/other"
-
-
 def test_parameters_can_be_set() -> None:
     with serving(like_recorded) as server:
         run(exchange(), server, Settings(speed=inf, survive=0.2, sets={"room": "8", "a": "2"}))

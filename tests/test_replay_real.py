@@ -34,7 +34,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module")
 def demo_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("demo") / "demo.jsonl"
-    hangup("demo", "--seconds", "3", "--record", path)
+    hangup("demo", "--short", "--seconds", "3", "--record", path)
     return path
 
 

@@ -121,7 +121,7 @@ def test_the_first_port_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--", "true"], UsageError, 2, "VITE_WS_BASE is neither"),
         (["--target", "x", "--", "true"], UsageError, 2, "not a WebSocket URL"),
         (["--backend-log", "-", "--", "true"], UsageError, 2, "standard input is the command's"),
-        (["--target", "ws://x", "--web", "x", "--no-web", "--", "true"], UsageError, 2, "one of the two"),
+        (["--target", "ws://x", "--web", "x", "--no-web", "--", "true"], UsageError, 2, "either --web or --no-web"),
     ],
 )
 def test_errors_are_one_line(

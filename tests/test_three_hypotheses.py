@@ -105,5 +105,5 @@ def check(proxy: HangupProxy, stable: int | None) -> None:
 
 
 def test_the_demo_needs_some_time() -> None:
-    done = CliRunner().invoke(cli, ["demo", "--seconds", "-1"])
+    done = CliRunner().invoke(cli, ["demo", "--short", "--seconds", "-1"])
     assert done.exit_code == 2 and "--seconds" in done.output

@@ -28,6 +28,54 @@ def test_targets(text: str, shown: str, secure: bool, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "recorded", "asked"),
+    [
+        ("", "/ws/a?id=1", "/ws/a?id=1"),
+        ("/ws", "/ws/a?id=1", "/ws/a?id=1"),
+        ("/ws/", "/ws/a", "/ws/a"),
+        ("/ws", "/ws", "/ws"),
+        ("/ws", "/ws/ws/a", "/ws/ws/a"),
+        ("/ws", "/chat/a", "/chat/a"),
+        ("/a/b/c", "/a", "/a"),
+        ("/ws", "", "/ws"),
+        ("", "", "/"),
+        ("/ws?token=new", "/ws/a?token=old&id=1&token=older", "/ws/a?token=new&id=1"),
+        ("/ws?token=new", "/ws/a", "/ws/a?token=new"),
+        ("?x=1", "/ws?", "/ws?x=1"),
+    ],
+)
+def test_a_recorded_request_on_a_target(path: str, recorded: str, asked: str) -> None:
+    target = parse_target(f"ws://localhost:8000{path}")
+    assert target.request_target(recorded) == asked
+    assert target.url_of(recorded) == f"ws://localhost:8000{asked}"
+    assert target.request_target(asked) == asked, "what is asked for once is asked for again"
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [("/b", "/b?id=1"), ("/b?id=2", "/b?id=2"), ("/b?", "/b"), ("/", "/?id=1"), ("/b?x=1", "/b?id=1&x=1")],
+)
+def test_only_a_path_that_was_asked_for_takes_the_place_of_the_recorded_one(path: str, asked: str) -> None:
+    target = parse_target("ws://localhost:8000/ws").at(path)
+    assert target.request_target("/ws/a?id=1") == asked
+    assert target.covers("/anything") and target.request_target(asked) == asked
+
+
+@pytest.mark.parametrize("path", ["", "b", "/a b", "/#a", "/\n"])
+def test_wrong_paths(path: str) -> None:
+    with pytest.raises(TargetError, match="begins with /"):
+        parse_target("ws://localhost:8000").at(path)
+
+
+@given(st.text("/ab?=&%"), st.text("/ab?=&%"))
+def test_no_path_is_lost_or_doubled(base: str, recorded: str) -> None:
+    target = parse_target(f"ws://localhost/{base}")
+    asked = target.request_target(f"/{recorded}")
+    assert asked.partition("?")[0] == f"/{recorded}".partition("?")[0]
+    assert "?" in base or asked == f"/{recorded}"
+
+
+@pytest.mark.parametrize(
     ("text", "word"),
     [
         ("localhost:8000", "did you mean ws://localhost:8000"),

@@ -196,3 +196,16 @@ class TestMistakes:
         path.write_bytes(path.read_bytes()[:-9])
         result = why(run, str(path))
         assert result.exit_code == 0 and "breaks off" in result.stderr
+
+
+def test_the_examples_are_there_by_their_names(run: CliRunner) -> None:
+    golden = {path.stem for path in (Path(__file__).parents[1] / "recordings").glob("[a-z]*.jsonl")}
+    listed = why(run, "--example")
+    assert listed.exit_code == 0 and set(listed.output.split()) == golden
+    assert why(run, "--example", "a3").output == why(run, "--example", "a3-text-ping-to-json-reader").output
+    assert why(run, "--example", "healthy").exit_code == 0, "the whole name, though others begin so"
+    for name, word in (("a", "several begin so"), ("nothing", "none of this name")):
+        with pytest.raises(HangupError, match=word):
+            why(run, "--example", name, catch_exceptions=False)
+    with pytest.raises(HangupError, match="not both"):
+        why(run, "run.jsonl", "--example", "a3", catch_exceptions=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import importlib
 import os
@@ -9,29 +10,33 @@ import sys
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from hangup import __version__
 from hangup.errors import HangupError
 
-COMMANDS: dict[str, str] = {
-    "proxy": "hangup.cli.proxy:proxy",
-    "run": "hangup.cli.run:run",
-    "show": "hangup.cli.show:show",
-    "open": "hangup.cli.opening:open_",
-    "why": "hangup.cli.why:why",
-    "demo": "hangup.cli.demo:demo",
-    "probe": "hangup.cli.probe:probe",
-    "filters": "hangup.cli.filters:filters",
-    "filter": "hangup.cli.filter:filter_",
-    "bisect": "hangup.cli.bisecting:bisect",
-    "check": "hangup.cli.checking:check",
-    "replay": "hangup.cli.replay:replay",
-    "serve": "hangup.cli.serve:serve",
-    "addon": "hangup.cli.proxy:addon",
-    "convert": "hangup.cli.convert:convert",
-    "diff": "hangup.cli.diff:diff",
+COMMANDS: dict[str, tuple[str, str]] = {
+    "proxy": ("proxy:proxy", "Record every WebSocket on its way to TARGET."),
+    "run": ("run:run", "Run a frontend's COMMAND with the proxy before its backend."),
+    "show": ("show:show", "Show a recording: who ended each connection, and how."),
+    "open": ("opening:open_", "Show a recording in the browser."),
+    "why": ("why:why", "Say why the connections of a recording ended."),
+    "recordings": ("recordings:recordings", "List the recordings, and delete old ones."),
+    "demo": ("demo:demo", "Watch a real reconnect loop: named, proved, fixed."),
+    "probe": ("probe:probe", "Do the WebSocket handshake with URL and check it."),
+    "filters": ("filters:filters", "List the filters, or explain one."),
+    "filter": ("filter:filter_", "Change the filters of a running proxy."),
+    "bisect": ("bisecting:bisect", "Prove by experiment why connections are dropped."),
+    "check": ("checking:check", "Does the failure in RECORDING still happen?"),
+    "replay": ("replay:replay", "Play the recorded client against TARGET."),
+    "serve": ("serve:serve", "Play the recorded server to a frontend."),
+    "addon": ("proxy:addon", "Print the path of the addon for mitmproxy."),
+    "convert": ("convert:convert", "Read and write HAR, mitmproxy flows, pcapng, Markdown."),
+    "diff": ("diff:diff", "Set two connections side by side."),
+    "completion": ("completion:completion", "Print what makes a shell complete hangup's commands."),
 }
-"""Name of a command -> ``module:attribute``, in the order in which help lists them."""
+"""Name of a command -> where it is (``module:attribute`` in this package), and its line in the help, in order. The line
+stands here so that the help need not import them all."""
 
 
 MISUSED = {"check": 125}
@@ -39,7 +44,7 @@ MISUSED = {"check": 125}
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called, so that ``--help`` stays quick."""
+    """A group whose commands are imported when they are called, so that ``--help`` and completion stay quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names, in the order of :data:`COMMANDS`."""
@@ -49,10 +54,31 @@ class LazyGroup(click.Group):
         """Imports a command; None when there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name].split(":")
-        command = getattr(importlib.import_module(module), attribute)
+        module, attribute = COMMANDS[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(f"hangup.cli.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; of a name that is none it says which one is near."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, 1, 0.6)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"there is no command {name!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names of commands, and the group's own options."""
+        names = [CompletionItem(name, help=COMMANDS[name][1]) for name in COMMANDS if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

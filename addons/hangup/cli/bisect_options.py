@@ -30,6 +30,7 @@ class Options(Struct, frozen=True, kw_only=True):
     ca: Path | None
     as_json: bool
     markdown: bool
+    path: str | None = None
 
     @property
     def quiet(self) -> bool:

@@ -17,6 +17,7 @@ from hangup.cli.bisect_options import Options, interruptible
 from hangup.cli.bisect_progress import showing
 from hangup.cli.params import AT_LEAST_ONE, TIME
 from hangup.cli.screen import console, tell
+from hangup.cli.targets import path_option, read_target, remark
 from hangup.errors import UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.document import UNRESOLVED, Document
@@ -26,7 +27,8 @@ from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.filters.text import parse as parse_filter
 from hangup.processes.tshark import open_recording
-from hangup.wire.url import Target, parse_listen, parse_target
+from hangup.recording.folder import for_bisect
+from hangup.wire.url import Target, parse_listen
 
 if TYPE_CHECKING:
     from hangup.recorder.recorder import Recorder
@@ -54,13 +56,14 @@ Examples:
 )
 @click.option("--leave", is_flag=True, help="With --live: do not end what survives; take its filters away.")
 @click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
+@path_option
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
 @click.option(
     "--try",
     "given",
     multiple=True,
     metavar="FILTER",
-    help="A cure that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
+    help="A fix that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
 )
 @click.option("--survive", type=TIME, metavar="TIME", help="By how much the failure must be outlived.")
 @click.option("--connections", type=AT_LEAST_ONE, metavar="N", help="Budget: connections (400; with --live 60).")
@@ -97,6 +100,7 @@ def bisect(
     listen: str,
     leave: bool,
     conn: int | None,
+    path: str | None,
     fails_when: str | None,
     given: tuple[str, ...],
     survive: float | None,
@@ -115,11 +119,12 @@ def bisect(
     """Prove by experiment why connections to TARGET are dropped.
 
     RECORDING is played against TARGET; or with --live the page itself is asked, whose every reconnect is the next
-    trial. One change at a time, repeated, reverted, down to the smallest failing exchange. Exit code 0: proved; 3: the
-    failure does not happen here; 4: not told apart within the budget.
+    trial. One change at a time, repeated, reverted, down to the smallest failing exchange. The recorded path is asked
+    for: a path in TARGET is the base below which it lies. Exit code 0: proved; 3: the failure does not happen here; 4:
+    not told apart within the budget, or it could not be tried.
     """
     if live and serve:
-        raise UsageError("--live and --serve: one of the two")
+        raise UsageError("use either --live or --serve, not both")
     need = (0 if live else 1) + (0 if serve or start else 1)
     if not need <= len(what) <= need + bool(start and not serve):
         raise UsageError("hangup bisect needs RECORDING and TARGET, or --live TARGET, or RECORDING --serve")
@@ -138,12 +143,15 @@ def bisect(
         ca=ca,
         as_json=as_json,
         markdown=markdown,
+        path=path,
     )
+    if path is not None and (live or serve):
+        raise UsageError("--path is for a recording that is played: with --live and --serve the page asks")
     if serve:
         from hangup.cli.live_bisecting import bisect_served
 
         sys.exit(bisect_served(what[0], conn, parse_listen(listen), leave, options))
-    target = parse_target(what[-1]) if len(what) > (0 if live else 1) else None
+    target = read_target(what[-1], path) if len(what) > (0 if live else 1) else None
     if live:
         from hangup.cli.live_bisecting import bisect_live
 
@@ -179,10 +187,11 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
         with suppress(asyncio.CancelledError):
             source = f"bisect of connection {reading.transcript.conn}"
             async with backend(target, options, mode="bisect", source=source) as (recorder, where):
-                target = where
+                target = where if options.path is None else where.at(options.path)
+                remark(target, reading.transcript.survey.request.target)
                 lab = Lab(
                     reading.transcript,
-                    where,
+                    target,
                     reading.failure,
                     reading.case,
                     recorder,
@@ -196,8 +205,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                 verdict = await _search(lab, reading, out, options)
                 seconds = lab.seconds
         verdict.seed = options.seed
-        url = target.origin if target is not None else ""
-        document = keep(reading, verdict, runs, url, _about(recording, target, reading), seconds)
+        document = keep(reading, verdict, runs, target, _about(recording, target, reading), seconds)
         return bisecting_page.present(out, document, options)
 
 
@@ -230,7 +238,8 @@ async def backend(
     from hangup.trials.check import started
 
     async with AsyncExitStack() as stack:
-        recorder = Recorder(options.record, target=str(target or ""), mode=mode, source=source, on_loss=_lost)
+        record = for_bisect(options.record)
+        recorder = Recorder(record, target=str(target or ""), mode=mode, source=source, on_loss=_lost)
         stack.callback(recorder.close)
         logs = Backends(recorder, list(options.backend_logs), "")
         stack.push_async_callback(logs.stop)

@@ -55,7 +55,7 @@ def show(console: Console, document: Document) -> None:
     if verdict.reproduced and (verdict.cause.n or verdict.without.n):
         console.print(Text(f"  {verdict.claim}"))
     if verdict.cure:
-        console.print(Text("  cure  ", "bold") + Text(verdict.cure, "green"))
+        console.print(Text("  stays open with  ", "bold") + Text(verdict.cure, "green"))
     if verdict.timers:
         console.print(Text(f"  it ends {', or '.join(map(str, verdict.timers))}"))
     console.print()

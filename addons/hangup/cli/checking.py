@@ -12,13 +12,14 @@ import click
 from hangup.cli.bisect_options import interruptible
 from hangup.cli.params import TIME
 from hangup.cli.screen import tell
+from hangup.cli.targets import path_option, read_target, remark
 from hangup.errors import BackendError, HangupError, UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.reading import Reading, read_case
 from hangup.processes.tshark import open_recording
 from hangup.recording.folder import newest
-from hangup.wire.url import Target, parse_target
+from hangup.wire.url import Target
 
 CANNOT_TELL = 125
 """What ``git bisect run`` takes for a commit that cannot be judged. Whatever goes wrong must be this: any other code
@@ -29,7 +30,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 CHECK_EXAMPLES = """\b
 Examples:
-  hangup check run.jsonl ws://localhost:8000 && echo mended
+  hangup check run.jsonl ws://localhost:8000 && echo fixed
   git bisect run hangup check run.jsonl --start "uvicorn app:app --port {port}"
 """
 
@@ -59,6 +60,7 @@ class _Check(click.Command):
 @click.argument("target", required=False)
 @click.option("--start", metavar="COMMAND", help="Start this backend for the check; {port} stands for a free port.")
 @click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
+@path_option
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
 @click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help="For a backend to start.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")
@@ -68,6 +70,7 @@ def check(
     target: str | None,
     start: str | None,
     conn: int | None,
+    path: str | None,
     fails_when: str | None,
     wait: float,
     insecure: bool,
@@ -76,14 +79,15 @@ def check(
     """Does the failure in RECORDING still happen at TARGET?
 
     Exit code 0: no; 1: yes; 125: cannot tell (the backend is down, outcomes disagree, anything else went wrong), as git
-    bisect run wants it. Without RECORDING the newest one is taken.
+    bisect run wants it. Without RECORDING the newest one is taken. The recorded path is asked for: a path in TARGET is
+    the base below which it lies.
     """
     if recording is not None and target is None and start is None and "://" in recording:
         recording, target = None, recording
     try:
         reading = _read(recording, conn, fails_when)
-        where = parse_target(target) if target else None
-        outcome, counts, why = asyncio.run(_check(reading, where, start, wait, insecure))
+        where = read_target(target, path) if target else None
+        outcome, counts, why = asyncio.run(_check(reading, where, path, start, wait, insecure))
     except (KeyboardInterrupt, asyncio.CancelledError):
         tell("interrupted")
         sys.exit(INTERRUPTED)
@@ -93,7 +97,8 @@ def check(
         traceback.print_exc()
         sys.exit(CANNOT_TELL)
     if not quiet:
-        click.echo(f"{WORDS[outcome]} (failed {counts}){': ' + why if why else ''}")
+        counted = f" (failed {counts})" if counts.n else ""
+        click.echo(f"{WORDS[outcome]}{counted}{': ' + why if why else ''}")
     sys.exit({Outcome.SURVIVED: 0, Outcome.FAILED: 1}.get(outcome, CANNOT_TELL))
 
 
@@ -108,7 +113,7 @@ def _read(recording: str | None, conn: int | None, fails_when: str | None) -> Re
 
 
 async def _check(
-    reading: Reading, target: Target | None, start: str | None, wait: float, insecure: bool
+    reading: Reading, target: Target | None, path: str | None, start: str | None, wait: float, insecure: bool
 ) -> tuple[Outcome, Counts, str]:
     from hangup.trials.check import check_once, started
 
@@ -116,6 +121,7 @@ async def _check(
         if start is None:
             if target is None:
                 raise BackendError("a target is needed, or --start with a command")
+            remark(target, reading.transcript.survey.request.target)
             return await check_once(reading, target, insecure=insecure)
         async with started(start, target, wait) as where:
-            return await check_once(reading, where, insecure=insecure)
+            return await check_once(reading, where.at(path) if path is not None else where, insecure=insecure)

@@ -6,6 +6,7 @@
     listen = "127.0.0.1:9000"
     record = "recordings"
     web = "127.0.0.1:9001"                  # false for none
+    open = true                             # the page, in the browser
 
     [filters]
     quiet = "drop-heartbeat side=client"    # on from the start
@@ -44,6 +45,7 @@ class Config(Struct, kw_only=True):
     listen: str | None = None
     record: Path | None = None
     web: str | bool | None = None
+    open: bool = False
     filters: dict[str, tuple[str, bool]] = {}
     """The text form of each by its name, and whether it is on from the start."""
 
@@ -85,8 +87,10 @@ def _config(table: dict[str, Any], source: str, prefix: str) -> Config:
         if key == "filters":
             entries = _table(value, where)
             config.filters = {name: _filter(name, text, f"{where}.{name}") for name, text in entries.items()}
-        elif key == "web" and isinstance(value, bool):
-            config.web = value
+        elif key in ("web", "open") and isinstance(value, bool):
+            setattr(config, key, value)
+        elif key == "open":
+            raise UsageError(f"{where}: it must be true or false, not {value!r}")
         elif not isinstance(value, str) or not value:
             raise UsageError(f"{where}: it must be {'false or ' if key == 'web' else ''}a text, not {value!r}")
         elif key == "record":

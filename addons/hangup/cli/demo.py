@@ -10,16 +10,27 @@ import click
 
 from hangup.cli.live import Live
 from hangup.cli.params import TIME
+from hangup.errors import UsageError
+
+LOOP = 10.0
+"""Seconds for which the loop is shown alone."""
+
+ABOUT = """A FastAPI backend reads JSON; its frontend sends the text 'ping' as a heartbeat.
+The frontend only sees 1006 and reconnects."""
+
+YOURS = """
+Now your own project:
+  hangup run -- npm run dev               Vite: reads VITE_WS_BASE from .env; --env-var NAME for another variable
+  hangup proxy ws://localhost:8000/ws     anything else: prints the line to start your frontend with
+and once it has dropped:
+  hangup why                              the likeliest cause of the newest recording
+"""
 
 
-@click.command(epilog="Example:  hangup demo   (needs nothing but the extra: pip install 'hangup[demo]')")
+@click.command(epilog="Example:  hangup demo   (about half a minute)")
+@click.option("--short", is_flag=True, help="Only the loop, and who ended each connection.")
 @click.option(
-    "--seconds",
-    default=10.0,
-    show_default=True,
-    type=TIME,
-    metavar="TIME",
-    help="How long the loop runs.",
+    "--seconds", show_default=f"{LOOP:g}", type=TIME, metavar="TIME", help="With --short: how long the loop runs."
 )
 @click.option(
     "--record",
@@ -28,19 +39,20 @@ from hangup.cli.params import TIME
     type=click.Path(path_type=Path),
     help="Folder, or file, to record into.",
 )
-@click.option("--bisect", is_flag=True, help="Then find the cause by experiment, and cure it; under a minute.")
 @click.pass_context
-def demo(context: click.Context, seconds: float, record: Path, bisect: bool) -> None:
-    """Watch a real reconnect loop: FastAPI behind the proxy, a frontend whose heartbeat kills it."""
-    from hangup.peer.demo import require_extra
+def demo(context: click.Context, short: bool, seconds: float | None, record: Path) -> None:
+    """Watch a real reconnect loop: its cause is named, proved by experiment, and fixed.
 
-    require_extra()
-    if bisect:
-        _bisect(record)
-    click.echo(
-        "A FastAPI backend reads JSON; its frontend sends the text 'ping' as a heartbeat.\n"
-        f"The frontend only sees 1006 and reconnects. {seconds:g} seconds of it, through the proxy:\n"
-    )
+    FastAPI behind the proxy, and a frontend whose heartbeat the backend does not understand.
+    """
+    if not short:
+        if seconds is not None:
+            raise UsageError("--seconds goes with --short: the whole demo takes as long as the proof")
+        code = _whole(record)
+        click.echo(YOURS, nl=False)
+        sys.exit(code)
+    seconds = seconds or LOOP
+    click.echo(f"{ABOUT} {seconds:g} seconds of it, through the proxy:\n")
     live = Live()
     asyncio.run(_run(seconds, record, live))
     recorder = live.proxy.recorder if live.proxy else None
@@ -49,18 +61,15 @@ def demo(context: click.Context, seconds: float, record: Path, bisect: bool) -> 
 
     click.echo()
     context.invoke(show, recording=str(recorder.path))
+    click.echo(YOURS, nl=False)
 
 
-def _bisect(record: Path) -> None:
+def _whole(record: Path) -> int:
     from hangup.cli import demo_bisect
     from hangup.cli.screen import console
 
-    click.echo(
-        "A FastAPI backend reads JSON; its frontend sends the text 'ping' as a heartbeat.\n"
-        "The frontend only sees 1006 and reconnects. Every reconnect becomes an experiment:\n"
-    )
-    live = Live(quiet=True)
-    sys.exit(asyncio.run(demo_bisect.run(record, live, console())))
+    click.echo(f"{ABOUT} Every reconnect becomes an experiment:\n")
+    return asyncio.run(demo_bisect.run(record, Live(quiet=True), console()))
 
 
 async def _run(seconds: float, record: Path, live: Live) -> None:

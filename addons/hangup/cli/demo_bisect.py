@@ -1,4 +1,4 @@
-"""``hangup demo --bisect``: the whole way, from the loop to the page that holds."""
+"""``hangup demo``: the whole way, from the loop to the page that stays connected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hangup.recording.connections import Connection
 from hangup.recording.stability import failed_signs
 from hangup.wire.url import parse_target
 
-LONGEST = 45.0
+LONGEST = 35.0
 """Seconds that the experiments may take."""
 
 HOLDS = 4.0
@@ -33,13 +33,14 @@ class _Told(Shown):
     def begun(self, reading: Reading) -> None:
         """The failure has shown."""
         report = reading.report
-        self.console.print(Text(f"\nwhy, from reading alone: {report.verdict} ({report.confidence:.0%})", "bold"))
+        likeliest = f"{report.verdict} ({report.confidence:.0%} sure)"
+        self.console.print(Text(f"\nlikeliest cause, from the recording alone: {likeliest}", "bold"))
         self.console.print(Text(f"  {report.sentence}"))
         super().begun(reading)
 
 
 async def run(record: Path, live: Live, console: Console) -> int:
-    """Loop, why, trials, proof, cure, and the page that holds. Gives an exit code."""
+    """Loop, why, trials, proof, fix, and the page that stays connected. Gives an exit code."""
     backend = Backend()
     async with backend as port:
         over, started = asyncio.Event(), asyncio.Event()
@@ -83,7 +84,7 @@ async def _cured(proxy: Proxy, cure: list[str], serving: asyncio.Task[None], con
     since = recorder.now()
     for text in cure:
         proxy.filters.add(text, since)
-    console.print(Text("\nthe cure is in force; does the page hold?", "bold"))
+    console.print(Text("\nFix applied. Does the page stay connected?", "bold"))
     await asyncio.wait([serving], timeout=HOLDS)
     signs = failed_signs(cured(recorder.sums(), since), recorder.now())
     for sign in signs:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import shlex
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
 from hangup.humanize import plural, printable
-from hangup.proxy.run import Proxy
-from hangup.recorder.recorder import Recorder
 from hangup.recording import events, loops
 from hangup.recording.dev_server import DEV_SERVER, kind_of
 from hangup.recording.events import Event
-from hangup.web.server import Server
 from hangup.web.wording import headline
 from hangup.wire.url import Target
+
+if TYPE_CHECKING:
+    from hangup.proxy.run import Proxy
+    from hangup.recorder.recorder import Recorder
+    from hangup.web.server import Server
 
 COLOURS = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "white"}
 
@@ -39,12 +42,13 @@ class Live:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
         self.proxy: Proxy | None = None
+        self.web: Server | None = None
         self._printed_end: set[int] = set()
         self._printed_error: set[str] = set()
 
     def ready(self, proxy: Proxy, web: Server | None = None) -> None:
         """The proxy listens, and ``web`` beside it: says where, and what to paste."""
-        self.proxy = proxy
+        self.proxy, self.web = proxy, web
         recorder = proxy.recorder
         assert recorder is not None
         settings = proxy.settings
@@ -70,6 +74,15 @@ class Live:
         self.console.file.flush()
         if not self.quiet:
             recorder.listeners.append(self.event)
+
+    def page_again(self) -> str:
+        """Says once more where the page is. Gives the link, which has not been used; empty without a page."""
+        if self.web is None:
+            return ""
+        link = self.web.access.link()
+        self.console.print(f"hangup page: {escape(link)}", style="bold")
+        self.console.file.flush()
+        return link
 
     def variables(self, host: str, port: int, target: Target) -> list[str]:
         """What leads a frontend to the proxy, line by line."""

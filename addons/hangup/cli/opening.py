@@ -6,14 +6,14 @@ import asyncio
 import signal
 import socket
 import tempfile
-import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import click
 
-from hangup.cli.screen import console, tell
+from hangup.cli.browser import open_in_browser
+from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
 from hangup.recording import events
@@ -69,8 +69,8 @@ def _open_live(*, browse: bool) -> None:
 
     link = str(find().post("link")["link"])
     console().print(f"page: {link}", soft_wrap=True, markup=False)
-    if browse and not webbrowser.open(link):
-        tell("no browser could be started: open the link yourself")
+    if browse:
+        open_in_browser(link)
 
 
 @contextmanager
@@ -109,8 +109,8 @@ async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse:
     screen.print(f"page: {link}", soft_wrap=True, markup=False)
     screen.print("Ctrl-C ends it", style="dim")
     screen.file.flush()
-    if browse and not await asyncio.to_thread(webbrowser.open, link):
-        tell("no browser could be started: open the link yourself")
+    if browse:
+        await asyncio.to_thread(open_in_browser, link)
     try:
         await ended.wait()
     finally:

@@ -46,7 +46,7 @@ class Stable:
         for sign in signs:
             out.print(safe(f"not stable: {sign}", "red"))
         if not signs:
-            out.print(safe(f"stable: the connection held for {self.wait:g} s", "green"))
+            out.print(safe(f"stable: the connection stayed open for {self.wait:g} s", "green"))
         return 1 if signs else 0
 
 
@@ -78,7 +78,7 @@ class Bisected:
 def chosen(bisecting: bool, expect_stable: float | None) -> list[Outcome]:
     """What was asked for; raises :class:`UsageError` for what does not go together."""
     if bisecting and expect_stable:
-        raise UsageError("--bisect and --expect-stable: one of the two")
+        raise UsageError("use either --bisect or --expect-stable, not both")
     if bisecting:
         return [Bisected()]
     return [Stable(expect_stable)] if expect_stable else []

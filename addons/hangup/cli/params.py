@@ -48,5 +48,9 @@ class Time(click.ParamType):  # type: ignore[type-arg]
         return seconds
 
 
+open_option = click.option(
+    "--open/--no-open", "browse", default=None, help="Open the page in the browser, or not whatever the file says."
+)
+
 SIZE = Size()
 TIME = Time()

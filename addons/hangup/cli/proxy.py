@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hangup.cli.browser import Keys, open_in_browser
 from hangup.cli.config import Config, load, presets
 from hangup.cli.live import Live
-from hangup.cli.params import SIZE, TIME
+from hangup.cli.params import SIZE, TIME, open_option
 from hangup.errors import UsageError
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.wire.url import parse_listen, parse_target
@@ -67,7 +69,8 @@ if TYPE_CHECKING:
     metavar="HOST:PORT",
     help="Where `hangup filter` and the page reach the proxy; on loopback only.",
 )
-@click.option("--no-web", is_flag=True, help="Nowhere: no `hangup filter`, no page.")
+@click.option("--no-web", is_flag=True, help="Disable the page and `hangup filter`.")
+@open_option
 @click.option(
     "--hold-limit",
     type=SIZE,
@@ -120,6 +123,7 @@ def proxy(
     filters: tuple[str, ...],
     web: str | None,
     no_web: bool,
+    browse: bool | None,
     hold_limit: int,
     backend_logs: tuple[str, ...],
     backend_command: str,
@@ -134,10 +138,11 @@ def proxy(
     TARGET is the backend's URL, for instance ws://localhost:8000 or wss://example.org/ws.
 
     The page that it prints a link to shows what goes on: the connections on a timeline, each frame, why they ended, and
-    the filters to switch. The link lets one browser in, once; `hangup open` shows the recording afterwards.
+    the filters to switch. The link lets one browser in, once: o and Enter opens the page again. `hangup open` shows the
+    recording afterwards.
 
     What is not given here is taken from hangup.toml, or [tool.hangup] in pyproject.toml, of this folder: target,
-    listen, record, web, and filters by name.
+    listen, record, web, open, and filters by name.
     """
     from hangup.cli.outcomes import chosen
     from hangup.proxy.run import Settings
@@ -155,7 +160,7 @@ def proxy(
         click.echo(f"hangup: settings from {config.source}", err=True)
     host, port = parse_listen(listen or config.listen or "127.0.0.1:9000")
     if web is not None and no_web:
-        raise UsageError("--web and --no-web: one of the two")
+        raise UsageError("use either --web or --no-web, not both")
     shared, chosen_filters = presets(config, filters)
     live = Live(quiet=quiet)
     settings = Settings(
@@ -179,7 +184,8 @@ def proxy(
         uvloop=uvloop,
     )
     outcomes = chosen(bisecting, expect_stable)
-    operate(settings, live, config, outcomes, web=web, no_web=no_web)
+    keys = "-" not in backend_logs
+    operate(settings, live, config, outcomes, web=web, no_web=no_web, browse=browse, keys=keys)
     live.summary()
     sys.exit(max((outcome.report() for outcome in outcomes), default=0))
 
@@ -192,9 +198,12 @@ def operate(
     *,
     web: str | None = None,
     no_web: bool = False,
+    browse: bool | None = None,
+    keys: bool = False,
     started: Callable[[Proxy], None] = lambda proxy: None,
 ) -> None:
-    """Runs a proxy to its end, with its page beside it; ``started`` is called once both listen."""
+    """Runs a proxy to its end, with its page beside it, which ``browse`` opens (None: as configured). With ``keys``, o
+    and Enter does that too. ``started`` is called once both listen."""
     from hangup.proxy.run import Proxy
     from hangup.web.server import bind
     from hangup.web.start import start
@@ -209,6 +218,11 @@ def operate(
         live.ready(proxy, start(proxy, sockets, warn=live.warn) if sockets else None)
         for outcome in outcomes:
             outcome.begin(proxy)
+        if live.web is not None:
+            if config.open if browse is None else browse:
+                _browse(live.web.access.link())
+            if keys:
+                proxy.exits.callback(Keys(lambda: _browse(live.page_again())).close)
         started(proxy)
 
     try:
@@ -216,6 +230,10 @@ def operate(
     finally:
         for each in sockets:
             each.close()
+
+
+def _browse(link: str) -> None:
+    asyncio.get_running_loop().run_in_executor(None, open_in_browser, link)
 
 
 @click.command(epilog='Example:  mitmdump -s "$(hangup addon)" --mode reverse:http://localhost:8000')

@@ -21,6 +21,7 @@ from hangup.cli.probe import parse_header
 from hangup.cli.replay_view import Said
 from hangup.cli.screen import console, tell
 from hangup.cli.sources import Source, opened
+from hangup.cli.targets import path_option, read_target, remark
 from hangup.errors import RecordingError, UsageError
 from hangup.filters.filter_set import FilterSet
 from hangup.humanize import plural
@@ -34,7 +35,7 @@ from hangup.recording.diff import collect, compare_messages
 from hangup.recording.fates import choose
 from hangup.recording.ledger import Ledger
 from hangup.replayable.client_script import Transcript
-from hangup.wire.url import Target, parse_target
+from hangup.wire.url import Target
 
 COMPARED = 5000
 """So many messages of the server are compared."""
@@ -77,7 +78,8 @@ speed_option = click.option(
     metavar="'NAME: VALUE'",
     help="Instead of the recorded one; without a value it is left out. Repeatable.",
 )
-@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As of hangup proxy. Repeatable.")
+@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As in `hangup proxy`. Repeatable.")
+@path_option
 @speed_option
 @click.option(
     "--pace",
@@ -128,6 +130,7 @@ def replay(
     everything: bool,
     headers: tuple[str, ...],
     filters: tuple[str, ...],
+    path: str | None,
     speed: float,
     pace: Any,
     record: Path,
@@ -144,18 +147,16 @@ def replay(
     """Play the recorded client against TARGET, and say whether it ends as it had.
 
     Its frames are sent as they were: opcodes, fragments, compression, pings, malformed bytes, its CLOSE. Values that
-    the server makes anew in each run (a session id, a token, a sequence number) are taken from this run. Without a
-    path in TARGET the recorded one is asked for. The run is recorded, too.
+    the server makes anew in each run (a session id, a token, a sequence number) are taken from this run. The recorded
+    path is asked for: a path in TARGET is the base below which it lies, as in VITE_WS_BASE. The run is recorded, too.
 
     Exits with 0 when it ended as it had, with 1 when it did not: it survived, for instance.
     """
     if conn is not None and everything:
-        raise UsageError("--conn and --all contradict each other")
+        raise UsageError("use either --conn or --all, not both")
     if target is None and not show_correlations:
         raise UsageError("a target is needed, for instance: hangup replay run.jsonl ws://localhost:8000")
-    where = parse_target(target) if target is not None else None
-    if where is not None and where.was_http:
-        tell(f"{target} is taken as {where}")
+    where = read_target(target, path) if target is not None else None
     seed = randbits(32)
     settings = Settings(
         headers=[parse_header(header) for header in headers],
@@ -179,6 +180,8 @@ def replay(
             replay_view.correlations(console(), transcripts, as_json=as_json)
         if where is None:
             return
+        for transcript in transcripts[:1]:
+            remark(where, transcript.survey.request.target)
         out = console(stderr=True) if as_json else console()
         run = _Run(source, transcripts, where, settings, chosen, record, out)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import re
@@ -10,6 +11,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import click
@@ -19,14 +21,23 @@ from rich.console import Console
 from hangup.cli.config import Config, load, presets
 from hangup.cli.env_files import Environment, Variable, mode_of
 from hangup.cli.live import Live, reached_at
+from hangup.cli.params import open_option
 from hangup.cli.proxy import operate
+from hangup.cli.unseen import PATIENCE, advice
 from hangup.errors import CommandError, HangupError, UsageError
 from hangup.humanize import printable
+from hangup.recording.dev_server import kind_of
+from hangup.recording.events import Event, Handshake
 from hangup.wire.url import Target, parse_listen, parse_target
+
+if TYPE_CHECKING:
+    from hangup.proxy.run import Proxy
 
 NAME = "VITE_WS_BASE"
 FIRST_PORT = 9000
 PORTS_TRIED = 100
+LINK_AGAIN = 3.0
+"""Seconds after the command's start at which the page's link is said again: mostly its first lines are out by then."""
 
 EXAMPLES = """\b
 Examples:
@@ -58,6 +69,7 @@ class RunLive(Live):
     def __init__(self, redirected: Sequence[Redirected], *, quiet: bool) -> None:
         super().__init__(quiet=quiet, console=Console(stderr=True, highlight=False, soft_wrap=True))
         self.redirected = redirected
+        self._seen = False
 
     def variables(self, host: str, port: int, target: Target) -> list[str]:
         """See :meth:`Live.variables`."""
@@ -65,6 +77,38 @@ class RunLive(Live):
             printable(f"{each.name}={each.through(host, port)}  (was {each.value}, from {each.source})", 500)
             for each in self.redirected
         ]
+
+    def command_runs(self, proxy: Proxy, folder: Path) -> None:
+        """The command has been started in ``folder``: it may clear the screen, and have been built without us. So the
+        page's link is said again a moment later, and with what comes after its first lines for sure: the first
+        connection, or the remark that there is none."""
+        assert proxy.recorder is not None
+        loop = asyncio.get_running_loop()
+        if self._cleared:
+            proxy.exits.callback(loop.call_later(LINK_AGAIN, self.page_again).cancel)
+            proxy.recorder.listeners.append(self._first)
+        looking = loop.call_later(PATIENCE, lambda: loop.create_task(self._look(proxy, folder)))
+        proxy.exits.callback(looking.cancel)
+
+    @property
+    def _cleared(self) -> bool:
+        """Whether the command may clear the screen on which this is read."""
+        return self.console.is_terminal and sys.stdout.isatty()
+
+    def _first(self, event: Event) -> None:
+        if not self._seen and isinstance(event, Handshake) and kind_of(event.original or event.request) == "app":
+            self._seen = True
+            self.page_again()
+
+    async def _look(self, proxy: Proxy, folder: Path) -> None:
+        assert proxy.recorder is not None
+        if any(connection.kind == "app" for connection in proxy.recorder.ledger.connections.values()):
+            return
+        each = self.redirected[0]
+        through = each.through(*proxy.address)
+        self.warn(await asyncio.to_thread(advice, folder, each.name, each.value, through))
+        if self._cleared:
+            self.page_again()
 
 
 @click.command(
@@ -94,15 +138,16 @@ class RunLive(Live):
     type=click.Path(path_type=Path),
     help="Folder, or file, to record into.",
 )
-@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As of `hangup proxy`. Repeatable.")
-@click.option("--bisect", "bisecting", is_flag=True, help="As of `hangup proxy`: find the cause by experiment.")
+@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As in `hangup proxy`. Repeatable.")
+@click.option("--bisect", "bisecting", is_flag=True, help="As in `hangup proxy`: find the cause by experiment.")
 @click.option(
     "--web",
     show_default="127.0.0.1:9001, or the next free",
     metavar="HOST:PORT",
     help="Where the page is; on loopback only.",
 )
-@click.option("--no-web", is_flag=True, help="No page.")
+@click.option("--no-web", is_flag=True, help="Disable the page and `hangup filter`.")
+@open_option
 @click.option("--quiet", is_flag=True, help="No line per connection; only what is needed and the summary.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// backend.")
 @click.option(
@@ -136,6 +181,7 @@ def run(
     bisecting: bool,
     web: str | None,
     no_web: bool,
+    browse: bool | None,
     quiet: bool,
     insecure: bool,
     ca: Path | None,
@@ -149,18 +195,19 @@ def run(
     The backend is what VITE_WS_BASE says in the environment or in the .env files, read in the order in which the dev
     server reads them (--mode of the command included). COMMAND is given the same variable, leading to the proxy; a
     variable of the environment wins over the files. It runs in the foreground: signals and its exit code are passed on,
-    and the proxy ends with it. What hangup itself says goes to stderr.
+    and the proxy ends with it. What hangup itself says goes to stderr. The link to the page is said again once the
+    command has begun; `hangup open --live` gives another at any time.
 
     Several variables may lead to different paths of one backend. For a second backend, start a `hangup proxy` of its
     own.
     """
     from hangup.cli.outcomes import Bisected
     from hangup.processes.foreground import Foreground
-    from hangup.proxy.run import Proxy, Settings
+    from hangup.proxy.run import Settings
 
     config = load()
     if web is not None and no_web:
-        raise UsageError("--web and --no-web: one of the two")
+        raise UsageError("use either --web or --no-web, not both")
     if "-" in backend_logs:
         raise UsageError("--backend-log -: standard input is the command's; give a file")
     executable = shutil.which(command[0])
@@ -202,8 +249,9 @@ def run(
             return
         proxy.exits.push_async_callback(child.stop)
         running.append(child)
+        live.command_runs(proxy, folder)
 
-    operate(settings, live, config, outcomes, web=web, no_web=no_web, started=started)
+    operate(settings, live, config, outcomes, web=web, no_web=no_web, browse=browse, started=started)
     for problem in problems:
         raise problem
     live.summary()

@@ -38,7 +38,7 @@ Examples:
 @click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="Port 0 picks one.")
 @click.option("--stay-open", is_flag=True, help="Never end a connection as the recorded server did; heartbeats go on.")
 @speed_option
-@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As of hangup proxy. Repeatable.")
+@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As in `hangup proxy`. Repeatable.")
 @click.option("--no-correlate", is_flag=True, help="Say what was recorded, with the ids of the recorded client.")
 @click.option(
     "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."

@@ -156,7 +156,7 @@ def _no_such(recording: str, conn: int, ledger: Ledger) -> str:
 
 
 def _show_folder(folder: str, as_json: bool) -> None:
-    rows = [_row(path) for path in listing(folder)]
+    rows = [row(path) for path in listing(folder)]
     if as_json:
         _print_json({"folder": folder, "recordings": rows})
     elif not rows:
@@ -165,22 +165,22 @@ def _show_folder(folder: str, as_json: bool) -> None:
         show_table.folder(console(), rows)
 
 
-def _row(path: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {"file": str(path), "size": path.stat().st_size}
+def row(path: Path) -> dict[str, Any]:
+    """What a list of recordings says of one."""
+    found: dict[str, Any] = {"file": str(path), "size": path.stat().st_size}
     try:
         source = open_recording(path)
         ledger = Ledger()
         for event in source:
             ledger.feed(event)
     except HangupError as error:
-        return row | {"error": str(error).removeprefix(f"{path} ")}
-    found = loops.find(ledger.connections.values(), now=ledger.last_at)
+        return found | {"error": str(error).removeprefix(f"{path} ")}
     header = source.header
-    return row | {
+    return found | {
         "started": header.started,
         "target": header.target,
         "connections": len(ledger.connections),
-        "loops": len(found),
+        "loops": len(loops.find(ledger.connections.values(), now=ledger.last_at)),
         "error": None,
     }
 

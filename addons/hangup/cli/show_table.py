@@ -226,29 +226,42 @@ def ranges(numbers: list[int], most: int = 6) -> str:
 
 
 def folder(console: Console, rows: list[dict[str, Any]]) -> None:
-    """Prints the recordings of a folder, oldest first."""
+    """Prints the recordings of a folder, oldest first; with their ages where these are known."""
+    aged = any("age" in row for row in rows)
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold dim", pad_edge=False)
     table.add_column("recording", overflow="fold", min_width=16)
     table.add_column("started (UTC)", no_wrap=True)
+    if aged:
+        table.add_column("age", justify="right", no_wrap=True)
     table.add_column("target", overflow="fold", min_width=8)
     for heading in ("connections", "loops", "size"):
         table.add_column(heading, justify="right", no_wrap=console.width >= WIDE, min_width=5)
     for row in rows:
+        age = [_rough(row["age"])] if aged else []
         if row["error"]:
             why = Text(printable(row["error"], 300), "red")
-            table.add_row(safe(Path(row["file"]).name), "", why, "", "", size(row["size"]))
+            table.add_row(safe(Path(row["file"]).name), "", *age, why, "", "", size(row["size"]))
             continue
         started = _utc(row["started"])
         loops_text = Text(str(row["loops"]), "bold red" if row["loops"] else "dim")
         table.add_row(
             safe(Path(row["file"]).name),
             started,
+            *age,
             safe(row["target"]),
             str(row["connections"]),
             loops_text,
             size(row["size"]),
         )
     console.print(table)
+
+
+def _rough(seconds: float) -> str:
+    """An age in its largest unit."""
+    for name, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {name}"
+    return f"{seconds:.0f} s"
 
 
 def follow(console: Console, stream: Iterable[AnyEvent], as_json: bool) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from hangup.cli import why_page
+from hangup.cli import examples, why_page
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened
 from hangup.diagnosis.diagnose import report
@@ -24,6 +24,7 @@ Examples:
   hangup why --conn 3               why connection 3 ended, and those that ended alike
   hangup why run.jsonl --markdown   to paste into an issue
   hangup why run.jsonl --json | jq -r .verdict
+  hangup why --example a3           one of those that come with hangup
 
 Exit code: 0 when a cause is named or nothing is wrong, 3 when it is unknown.
 """
@@ -32,16 +33,31 @@ Exit code: 0 when a cause is named or nothing is wrong, 3 when it is unknown.
 @click.command(epilog=EXAMPLES)
 @click.argument("recording", required=False)
 @click.option("--conn", type=click.IntRange(min=1), metavar="N", help="Ask about the ending of connection N.")
+@click.option(
+    "--example",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="Read a recording that comes with hangup; without NAME, list them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an issue.")
-def why(recording: str | None, conn: int | None, as_json: bool, as_markdown: bool) -> None:
+def why(recording: str | None, conn: int | None, example: str | None, as_json: bool, as_markdown: bool) -> None:
     """Say why the connections of a recording ended: the likeliest cause, how sure, and which events say so.
 
     RECORDING is a file of any format that hangup reads, or - for standard input.
     """
     if as_json and as_markdown:
-        raise UsageError("--json and --markdown: one of the two")
-    if recording is None:
+        raise UsageError("use either --json or --markdown, not both")
+    if example is not None:
+        if recording is not None:
+            raise UsageError("use either RECORDING or --example, not both")
+        if not example:
+            for name in examples.examples():
+                click.echo(name)
+            return
+        recording = str(examples.example(example))
+    elif recording is None:
         recording = str(newest(FOLDER))
     with opened(recording) as source:
         ledger = TrafficLedger(source.header)

@@ -12,8 +12,10 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.report import Alternative, Step
 from hangup.diagnosis.sentences import of_messages
+from hangup.errors import TargetError
 from hangup.recording.connections import Connection
 from hangup.recording.traffic import MessageSummary
+from hangup.wire.url import parse_target
 
 _SPECIAL = re.compile(r"[^\w:./#*+-]")
 
@@ -31,7 +33,7 @@ def after(
     if names[0].startswith("none/"):
         return [Step("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
     if not case.victims and any(life.untold for life in case.lives):
-        target = shlex.quote(case.header.target or "TARGET")
+        target = shlex.quote(_target(case))
         source = shlex.quote(recording or "RECORDING")
         return [
             Step("record it here, to know who ends it and how", command=f"hangup proxy {target}"),
@@ -48,7 +50,7 @@ def after(
         if step is not None and step.filter not in {known.filter for known in steps}:
             steps.append(step)
     steps = steps[: LIMIT - 1]
-    target = case.header.target or "TARGET"
+    target = _target(case)
     source = recording or "RECORDING"
     if case.closer == "client":
         steps.append(
@@ -58,7 +60,7 @@ def after(
         command = f"hangup bisect {shlex.quote(source)} {shlex.quote(target)}"
         steps.append(Step("let it find the proof", command=command))
     if case.mode in ("refused", "unreachable"):
-        url = target.rstrip("/") + life.target if "://" in target else target
+        url = _target(case, life.target)
         steps.insert(
             0,
             Step("ask for the handshake alone, checked line by line", command=f"hangup probe {shlex.quote(url[:300])}"),
@@ -66,8 +68,17 @@ def after(
     return steps[:LIMIT]
 
 
+def _target(case: Case, recorded: str = "") -> str:
+    """The backend as a command takes it; with what was asked for, if that is ``recorded``."""
+    try:
+        target = parse_target(case.header.target)
+    except TargetError:
+        return "TARGET"
+    return target.url_of(recorded) if recorded else target.base
+
+
 def _stable(case: Case) -> str:
-    return f"hangup proxy {shlex.quote(case.header.target or 'TARGET')} --expect-stable 30s"
+    return f"hangup proxy {shlex.quote(_target(case))} --expect-stable 30s"
 
 
 def _step(verdict: str, case: Case, life: Connection, message: MessageSummary | None) -> Step | None:

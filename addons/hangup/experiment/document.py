@@ -44,8 +44,8 @@ class Document(Struct, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0: proved; 3: it does not happen here; 4: not told apart, or stopped before."""
-        if not self.verdict.reproduced and not self.verdict.stopped:
+        """0: proved; 3: it does not happen here; 4: not told apart, not to be tried, or stopped before."""
+        if not self.verdict.reproduced and not self.verdict.stopped and not self.verdict.untried:
             return NOT_REPRODUCED
         return 0 if self.verdict.proved else UNRESOLVED
 
@@ -73,7 +73,7 @@ class Document(Struct, kw_only=True):
         if verdict.reproduced:
             lines += [verdict.claim, ""]
         if verdict.cure:
-            lines += [f"Cure: `{verdict.cure}`", ""]
+            lines += [f"Stays open with: `{verdict.cure}`", ""]
         if verdict.timers:
             lines += [f"It ends {', or '.join(map(str, verdict.timers))}.", ""]
         if verdict.ladder:
@@ -100,6 +100,8 @@ def headline(verdict: Verdict) -> str:
     """The verdict in one line."""
     if not verdict.reproduced and verdict.stopped:
         return "stopped before it was seen whether the failure happens here"
+    if verdict.untried:
+        return f"could not be tried: {verdict.untried}"
     if not verdict.reproduced:
         return f"the failure does not happen here: {verdict.instead or 'nothing to bisect'}"
     if verdict.verdict.startswith("unknown"):

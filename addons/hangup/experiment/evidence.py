@@ -57,7 +57,7 @@ class Counts(Struct):
         return [self.failed, self.n]
 
     def __str__(self) -> str:
-        return f"{self.failed}/{self.n}"
+        return f"{self.failed}/{self.n}" if self.n else "–"
 
 
 def rate(control: Counts) -> float:
@@ -104,7 +104,11 @@ def fisher(with_cause: Counts, without: Counts) -> float:
 
 
 def claim(with_cause: Counts, without: Counts, words: tuple[str, str] = ("with", "without")) -> str:
-    """The counts of a claim in words: ``failed 5/5 with, 0/5 without, p = 0.004``."""
+    """The counts of a claim in words: ``failed 5/5 with, 0/5 without, p = 0.004``; of one side only
+    where the other was not tried."""
+    if not (with_cause.n and without.n):
+        side = 0 if with_cause.n else 1
+        return f"failed {(with_cause, without)[side]} {words[side]}"
     p = fisher(with_cause, without)
     shown = f"{p:.2g}" if p >= 0.0001 else "< 0.0001"
     equals = "" if shown.startswith("<") else "= "

@@ -102,8 +102,13 @@ def shrink(case: Case, verdict: Verdict, control: Counts | None = None) -> Searc
             arms.control = Counts(control.failed, control.survived)
         if arms.control.failed >= 2:
             yield from _smaller(arms, verdict)
-    except BudgetSpent:
-        pass
+        else:
+            seldom = f"it happened {arms.control.failed} of {arms.control.n} times"
+            never = f"it does not happen: {arms.last.sentence}"
+            verdict.unshrunk = arms.last.untried or (seldom if arms.control.failed else never)
+    except BudgetSpent as spent:
+        if not arms.control.failed:
+            verdict.unshrunk = arms.last.untried or str(spent)
     verdict.minimal = arms.verdict.minimal
     if control is not None:
         verdict.connections += arms.verdict.connections

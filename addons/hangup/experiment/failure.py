@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from hangup.errors import UsageError
 from hangup.experiment.evidence import Outcome
+from hangup.humanize import printable
 from hangup.recording.connections import Connection, Manner
 
 
@@ -87,6 +88,13 @@ def judge(connection: Connection, failure: Failure, otherwise: float | None = No
     # What the other side does may be the trial's own doing.
     theirs = not failure.by or connection.ending.by == failure.by
     return Outcome.SURVIVED if theirs and connection.manner is not None else Outcome.UNRESOLVED
+
+
+def untried(connection: Connection, recorded: Connection) -> str:
+    """Why a trial says nothing at all: its handshake was refused, and the recorded one was not. Empty otherwise."""
+    if not connection.refused or recorded.refused or connection.status is None or connection.ending.by == "proxy":
+        return ""
+    return f"the backend answered {connection.status} to GET {printable(connection.target or '/', 200)}"
 
 
 def _judge(connection: Connection, failure: Failure) -> Outcome:

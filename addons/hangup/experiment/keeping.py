@@ -19,7 +19,9 @@ from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result
 from hangup.recording.events import Log
 from hangup.recording.excerpt import write_excerpt
+from hangup.recording.folder import by_product
 from hangup.recording.formats import Recording, open_recording
+from hangup.wire.url import Target
 
 
 class Series(Struct):
@@ -34,11 +36,11 @@ def keep(
     reading: Reading | None,
     verdict: Verdict,
     runs: Sequence[Series],
-    url: str,
+    target: Target | None,
     about: Mapping[str, object] | None = None,
     seconds: float = 0.0,
 ) -> Document:
-    """Writes it all beside the first of ``runs``. ``url`` is the target, without a path."""
+    """Writes it all beside the first of ``runs``."""
     document = Document(verdict=verdict, seconds=seconds, about=dict(about or {}))
     document.files = {run.what: str(run.path) for run in runs}
     if reading is None:
@@ -47,10 +49,12 @@ def keep(
     document.log = _logged([*recordings, reading.transcript.recording], reading)
     if not verdict.reproduced:
         return document
+    if verdict.unshrunk:
+        document.problems.append(f"the exchange could not be made smaller by replay: {verdict.unshrunk}")
     try:
         _write_exchange(document, reading, list(zip(runs, recordings, strict=True)))
-        if reading.failure.by != "client":
-            document.files["reproducer"] = _reproducer(reading, verdict, url, runs[0].path)
+        if reading.failure.by != "client" and target is not None:
+            document.files["reproducer"] = _reproducer(reading, verdict, target, runs[0].path)
     except RecordingError as error:
         document.problems.append(str(error))
     return document
@@ -93,14 +97,14 @@ def _logged(recordings: Sequence[Recording | None], reading: Reading) -> list[Lo
 
 def _excerpt(recording: Recording, result: Result, beside: Path, what: str, note: str) -> str:
     conns = result.conns or ((result.conn,) if result.conn is not None else ())
-    return str(write_excerpt(recording, conns, beside.with_name(f"{beside.stem}-{what}.jsonl"), note))
+    return str(write_excerpt(recording, conns, by_product(beside, f"{what}.jsonl"), note))
 
 
-def _reproducer(reading: Reading, verdict: Verdict, url: str, beside: Path) -> str:
+def _reproducer(reading: Reading, verdict: Verdict, target: Target, beside: Path) -> str:
     request = reading.transcript.survey.request
-    path = beside.with_name(f"{beside.stem}-reproduce.py")
+    path = by_product(beside, "reproduce.py")
     wait = (reading.failure.within or reading.case.lifetime) + 1
-    text = reproducer(reading.case, verdict, request, url + request.target, wait, path.name)
+    text = reproducer(reading.case, verdict, request, target.url_of(request.target), wait, path.name)
     try:
         # As a recording it may hold secrets: cookies, a token.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

@@ -244,6 +244,7 @@ class _Search:
             if (c.survived >= tries and c.failed == 0) or c.n >= 20 or c.unresolved >= 4:
                 tried.outcome = Outcome.SURVIVED if c.survived else Outcome.UNRESOLVED
                 self.verdict.instead = self.arms.last.sentence
+                self.verdict.untried = self.arms.last.untried if c.unresolved >= 4 else ""
                 return
 
     # The ladder.

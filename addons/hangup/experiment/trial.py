@@ -42,7 +42,8 @@ class Result(Struct, frozen=True):
     """What came of a trial: ``lifetime`` in seconds from opening, ``conn`` where it is recorded, ``conns`` all of its
     connections where there were several. ``spans`` are of all that opened: when, and when each was over (seconds of one
     clock, None if it was not). ``pulse`` is when either side spoke, where that was seen. ``unreachable`` says that the
-    backend did not answer at all. ``acted`` is how often its filters did something, None where nobody can tell."""
+    backend did not answer at all, ``untried`` why nothing could be tried: that, or a handshake that was refused though
+    the recorded one was not. ``acted`` is how often its filters did something, None where nobody can tell."""
 
     outcome: Outcome
     lifetime: float | None = None
@@ -53,6 +54,7 @@ class Result(Struct, frozen=True):
     pulse: Pulse | None = None
     unreachable: bool = False
     acted: int | None = None
+    untried: str = ""
 
 
 class ClientFrame(Struct, frozen=True):

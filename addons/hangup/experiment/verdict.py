@@ -85,6 +85,10 @@ class Verdict(Struct):
     seed: int = 0
     instead: str = ""
     """What happened, where the failure did not."""
+    untried: str = ""
+    """Why the exchange could not be tried at all: no backend, or it refuses the handshake."""
+    unshrunk: str = ""
+    """Why the exchange was not made smaller, where that was to be done."""
     contrast: tuple[str, str] | None = None
     """Where nothing cures it: in words, the two things that the counts set against one another."""
     timers: list[Timer] = field(default_factory=list)
@@ -120,5 +124,6 @@ class Verdict(Struct):
             "connections": self.connections,
             "stopped": self.stopped or None,
             "instead": self.instead or None,
+            "untried": self.untried or None,
             "seed": self.seed,
         }

@@ -13,23 +13,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hangup.errors import BackendError, MissingExtra
+from hangup.errors import BackendError
 
 BACKEND = "hangup.peer.demo:backend"
 HEARTBEAT = 0.4
 """Seconds from open to the first heartbeat, and between two."""
 RECONNECT = 0.5
 """Seconds from close to the next try."""
-
-
-def require_extra() -> None:
-    """Raises :class:`MissingExtra` unless FastAPI, uvicorn and websockets are installed."""
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-        import websockets  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra(f"the demo needs {error.name}: pip install 'hangup[demo]'") from None
 
 
 def backend() -> Any:

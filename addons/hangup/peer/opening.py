@@ -73,7 +73,7 @@ class Opened(Struct, kw_only=True):
 
 def request_for(recorded: Request, target: Target, headers: Sequence[tuple[str, str]], random: Random) -> Request:
     """The recorded request for another target: its Host, a fresh key, and ``headers`` in the place of those of the
-    same name; an empty value removes one. A target with a path replaces the recorded one."""
+    same name; an empty value removes one. ``target`` says what is asked for (:meth:`Target.request_target`)."""
     overrides = {name.lower() for name, _ in headers}
     kept: list[tuple[str, str]] = []
     given = [(name, value) for name, value in headers if value]
@@ -99,9 +99,8 @@ def request_for(recorded: Request, target: Target, headers: Sequence[tuple[str, 
             ("Sec-WebSocket-Key", handshake.key_from(random.randbytes(16))),
         )
         kept += [(name, value) for name, value in required if name.lower() not in names]
-    path = target.path or recorded.target
     method = "GET" if recorded.method == "CONNECT" else recorded.method
-    return Request(method=method, target=escaped(path), headers=[*kept, *given])
+    return Request(method=method, target=escaped(target.request_target(recorded.target)), headers=[*kept, *given])
 
 
 def escaped(path: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from hangup.experiment.failure import untried
 from hangup.humanize import duration, plural, span
 from hangup.recording.connections import Connection
 from hangup.recording.ending_words import Ending
@@ -120,6 +121,8 @@ class Outcome(Struct, kw_only=True):
         if self.survived:
             lived = span(self.live.opened or 0.0, self.live.ending.at or self.live.last_seen)
             return f"it survived: still open after {duration(lived)}, when hangup closed it"
+        if why := untried(self.live, self.recorded):
+            return f"could not be tried: {why}"
         return self.live.ending.sentence
 
     def summary(self) -> dict[str, Any]:

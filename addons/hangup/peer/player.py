@@ -28,6 +28,7 @@ from random import Random
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
@@ -191,6 +192,7 @@ class Player:
         settings, target = self.settings, self.target
         context = tls_context(insecure=settings.insecure, ca=settings.ca) if target.secure else None
         asked = with_values(self.survey.request, settings.sets)
+        asked = replace(asked, target=target.request_target(asked.target))
         if self.survey.upgraded and "sid" not in settings.sets:
             asked = await self._renew(asked, context)
         opened = await open_websocket(

@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 from hangup.errors import RecordingError
 
+BISECTS = "bisects"
+"""The folder, within that of the recordings, for what experiments make."""
+
 
 def new_path(folder: str | os.PathLike[str], started: datetime, target: str) -> Path:
     """A name that no file has yet, ``2026-11-22T21-08-00-localhost-8000.jsonl``; makes the folder.
@@ -18,10 +21,7 @@ def new_path(folder: str | os.PathLike[str], started: datetime, target: str) -> 
     Raises :class:`~hangup.errors.RecordingError` when there can be no such folder.
     """
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordingError(f"cannot make the folder {folder}: {error.strerror or error}") from None
+    _make(folder)
     name = f"{started:%Y-%m-%dT%H-%M-%S}-{_slug(target)}"
     path = folder / f"{name}.jsonl"
     number = 2
@@ -29,6 +29,35 @@ def new_path(folder: str | os.PathLike[str], started: datetime, target: str) -> 
         path = folder / f"{name}-{number}.jsonl"
         number += 1
     return path
+
+
+def _make(folder: Path) -> None:
+    """Makes a folder that git, and so most tools that watch files, leaves alone: a recording holds secrets."""
+    if folder.is_dir():
+        return
+    within = folder.name == BISECTS
+    if within:
+        _make(folder.parent)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"cannot make the folder {folder}: {error.strerror or error}") from None
+    if not within:
+        with suppress(OSError):
+            (folder / ".gitignore").write_text("*\n")
+
+
+def for_bisect(record: Path) -> Path:
+    """Where a bisect records its trials that was asked to record into ``record``, a folder or a file."""
+    return record / BISECTS if record.is_dir() or record.suffix == "" else record
+
+
+def by_product(recording: Path, what: str) -> Path:
+    """Where something is kept that an experiment made of a recording, ``NAME-what``: in a folder of its own beside it,
+    as it is no traffic of the person's. Makes the folder; raises :class:`~hangup.errors.RecordingError`."""
+    folder = recording.parent if recording.parent.name == BISECTS else recording.parent / BISECTS
+    _make(folder)
+    return folder / f"{recording.stem}-{what}"
 
 
 def _slug(target: str) -> str:

@@ -11,6 +11,7 @@ from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
 from hangup.proxy.run import Proxy
 from hangup.recorder.recorder import Recorder
+from hangup.recording.folder import by_product
 from hangup.trials.lab import Budget, Lab
 from hangup.trials.live_bisect import LiveBisect
 
@@ -36,7 +37,7 @@ async def smaller(
     # A client beside the page would be what some failures are of: two with one id.
     if not verdict.proved or verdict.trigger == "peer" or reading.failure.by == "client" or reading.case.overlaps:
         return None
-    path = beside.path.with_name(f"{beside.path.stem}-replayed.jsonl")
+    path = by_product(beside.path, "replayed.jsonl")
     recorder = Recorder(path, target=str(target), mode="bisect", source=f"replay of {beside.path.name}")
     begins()
     try:
@@ -66,6 +67,6 @@ def write(bisect: LiveBisect, proxy: Proxy, verdict: Verdict, trials: Trials, re
     assert recorder is not None
     series: Sequence[Series] = [Series("recording", recorder.path, trials), *([replayed] if replayed else [])]
     about = {"target": str(target) if target else None, "failure": str(reading.failure) if reading else None}
-    document = keep(reading, verdict, series, target.origin if target else "", about, bisect.seconds)
+    document = keep(reading, verdict, series, target, about, bisect.seconds)
     document.replayed = sum(trial.clients for each in series[1:] for trial, _ in each.trials)
     return document

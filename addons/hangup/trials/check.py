@@ -31,7 +31,7 @@ async def check_once(
         result = await lab.carry_out(Trial("check"))
         counts.add(result.outcome)
         if result.outcome is Outcome.UNRESOLVED:
-            why = result.sentence
+            why = f"could not be tried: {result.untried}" if result.untried else result.sentence
         outcome = decide(counts, steady)
         if outcome is not None:
             return outcome, counts, ""

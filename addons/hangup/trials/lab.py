@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from hangup.errors import BackendError
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.failure import Failure, judge
+from hangup.experiment.failure import Failure, judge, untried
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
 from hangup.peer.player import Settings, play
 from hangup.peer.pulse import PulseSink
 from hangup.peer.tape import Sink
+from hangup.recording.connections import Connection
 from hangup.replayable.client_script import Transcript
 from hangup.wire.url import Target
 
@@ -88,9 +89,9 @@ class Lab:
             trial = next(search)
             while True:
                 if self.connections + trial.clients > self.budget.connections:
-                    trial = search.throw(BudgetSpent(f"{self.budget.connections} connections are used up"))
+                    trial = search.throw(BudgetSpent(f"budget exhausted: {self.budget.connections} connections"))
                 elif self.seconds > self.budget.seconds:
-                    trial = search.throw(BudgetSpent(f"{self.budget.seconds:g} seconds are used up"))
+                    trial = search.throw(BudgetSpent(f"budget exhausted: {self.budget.seconds:g} seconds"))
                 else:
                     try:
                         result = await self.carry_out(trial)
@@ -160,9 +161,9 @@ class Lab:
         except BackendError as error:
             if not self._reached:
                 await asyncio.sleep(RESPITE)
-            return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True)
+            return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True, untried=str(error))
         live = outcome.live
-        result = Result(judge(live, self.failure, trial.otherwise), live.lifetime, conn, live.ending.sentence)
+        result = result_of(trial, live, self.transcript.survey.connection, self.failure)
         spans = () if live.opened is None else ((live.opened, live.ended if live.manner is not None else None),)
         acted = sum(entry.hits for entry in filters)
         return replace(result, spans=spans, pulse=sink.pulse(live, self.failure), acted=acted)
@@ -173,6 +174,15 @@ class Lab:
             return trial.patience
         bound = self.failure.within or 1.5 * self.case.lifetime + 0.5
         return bound + (0.25 if self.survive is None else self.survive)
+
+
+def result_of(trial: Trial, connection: Connection, recorded: Connection, failure: Failure) -> Result:
+    """What came of a trial whose connection is over; ``recorded`` is the one that is studied."""
+    outcome = judge(connection, failure, trial.otherwise)
+    why = untried(connection, recorded)
+    if why and trial.otherwise is None:
+        outcome = Outcome.UNRESOLVED
+    return Result(outcome, connection.lifetime, connection.conn, connection.ending.sentence, untried=why)
 
 
 def _stay() -> None:

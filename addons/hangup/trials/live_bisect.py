@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.errors import HangupError, RecordingError
 from hangup.experiment.evidence import Outcome
@@ -27,6 +28,7 @@ from hangup.recorder.recorder import Recorder
 from hangup.recording import events
 from hangup.recording.connections import Connection
 from hangup.recording.formats import open_recording
+from hangup.trials.lab import result_of
 from hangup.trials.sightings import Sightings
 
 logger = logging.getLogger(__name__)
@@ -141,7 +143,7 @@ class LiveBisect:
         self._finish()
 
     def _spent(self) -> None:
-        self.end(f"{self.settings.seconds:g} seconds are used up")
+        self.end(f"budget exhausted: {self.settings.seconds:g} seconds")
 
     # New connections.
 
@@ -221,13 +223,14 @@ class LiveBisect:
         running = self._running
         if running is not None and running.conn == conn:
             assert self.reading is not None
-            outcome = judge(connection, self.reading.failure, running.trial.otherwise)
-            if outcome is Outcome.SURVIVED and (connection.ended is None or connection.manner is None):
+            studied = self.reading.transcript.survey.connection
+            result = result_of(running.trial, connection, studied, self.reading.failure)
+            if result.outcome is Outcome.SURVIVED and (connection.ended is None or connection.manner is None):
                 # It has not quite ended, or something here ended it before its time.
-                outcome = Outcome.UNRESOLVED
-            down = connection.refused and connection.status is None
-            said = connection.ending.sentence
-            self._tell(running, Result(outcome, connection.lifetime, conn, said, unreachable=down, acted=running.acted))
+                result = replace(result, outcome=Outcome.UNRESOLVED)
+            if connection.refused and connection.status is None:
+                result = replace(result, unreachable=True, untried=result.sentence)
+            self._tell(running, replace(result, acted=running.acted))
         elif self.phase is Phase.WATCHING:
             self._sighted(connection)
 
@@ -343,7 +346,7 @@ class LiveBisect:
                     result = self._watched(trial)
                     continue
                 if self._used >= self.settings.connections:
-                    result = BudgetSpent(f"{self.settings.connections} connections are used up")
+                    result = BudgetSpent(f"budget exhausted: {self.settings.connections} connections")
                     continue
                 break
         except StopIteration as stop:

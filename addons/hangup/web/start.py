@@ -63,6 +63,7 @@ def start(
         listen=listen,
         web=access.address,
         target=running.target,
+        backend=settings.target.origin if settings.target is not None else "",
         mode=" ".join(settings.modes) or "reverse",
         started=running.started,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.errors import TargetError, UsageError
 
@@ -12,7 +13,11 @@ PORTS = {"ws": 80, "wss": 443}
 
 
 class Target(Struct, frozen=True):
-    """A place to open a WebSocket to. ``path`` includes the query and is empty when none was given."""
+    """A place to open a WebSocket to. ``path`` includes the query and is empty when none was given.
+
+    The path is a base: what a recording asked for lies below it, and is asked for as it was. With ``exact`` it is
+    asked for instead of the recorded one.
+    """
 
     secure: bool
     host: str
@@ -20,6 +25,7 @@ class Target(Struct, frozen=True):
     path: str = ""
     was_http: bool = False
     """The user wrote ``http:`` or ``https:``, which is taken for the WebSocket's counterpart."""
+    exact: bool = False
 
     @property
     def origin(self) -> str:
@@ -36,8 +42,57 @@ class Target(Struct, frozen=True):
         here = ("localhost",) if host in ("127.0.0.1", "::1") else ("localhost", "127.0.0.1", "::1")
         return self.port == port and self.host in (host, *here)
 
+    def at(self, path: str) -> Target:
+        """The same place with just this path, whatever was recorded; raises :class:`TargetError`."""
+        if not path.startswith("/") or "#" in path or not path.isprintable() or " " in path:
+            raise TargetError(f"not a path: {path!r} (it begins with /, for instance /ws/1)")
+        return replace(self, path=path, exact=True)
+
+    def request_target(self, recorded: str) -> str:
+        """What a recorded request (its path and query) asks for here.
+
+        Its path stays, unless this one is ``exact``; parameters of the target's query go before those of the same name.
+        """
+        path, mark, query = recorded.partition("?")
+        own, given, parameters = self.path.partition("?")
+        if self.exact or not recorded:
+            path = own or "/"
+            if given and not parameters:  # "/ws?": none
+                mark = query = ""
+        if parameters:
+            mark, query = "?", _merged(query, parameters)
+        return path + mark + query
+
+    def url_of(self, recorded: str) -> str:
+        """The URL that a recorded request has here; see :meth:`request_target`."""
+        return self.origin + self.request_target(recorded)
+
+    def covers(self, recorded: str) -> bool:
+        """Whether what was recorded lies below this target's path, or is to be replaced by it."""
+        base = self.path.partition("?")[0].rstrip("/")
+        path = recorded.partition("?")[0]
+        return self.exact or path == base or path.startswith(base + "/")
+
+    @property
+    def base(self) -> str:
+        """The URL without a query: what of it is the same for every connection."""
+        return self.origin + self.path.partition("?")[0]
+
     def __str__(self) -> str:
         return self.origin + self.path
+
+
+def _merged(recorded: str, given: str) -> str:
+    """A query in which what is ``given`` stands in the place of what has the same name, or at the end."""
+    new: dict[str, list[str]] = {}
+    for pair in given.split("&"):
+        new.setdefault(pair.partition("=")[0], []).append(pair)
+    names = set(new)
+    merged: list[str] = []
+    for pair in recorded.split("&") if recorded else ():
+        name = pair.partition("=")[0]
+        merged += new.pop(name, []) if name in names else [pair]
+    return "&".join([*merged, *(pair for pairs in new.values() for pair in pairs)])
 
 
 def parse_target(text: str) -> Target:

@@ -206,7 +206,7 @@ function Ladder({ store, state }) {
           return html`<tr key=${rung.arm} class=${rung.arm === trying ? "trying" : ""}>
             <th scope="row">${rung.title}
               ${rung.filters.length > 0 && html`<div class="filters">${rung.filters.map((filter) => html`<code key=${filter}><bdi>${visible(filter, 300)}</bdi></code> `)}</div>`}</th>
-            <td>${decided && html`<${Marks} rung=${rung} /> ${rung.failed[0]}/${rung.failed[1]}`}</td>
+            <td>${decided && html`<${Marks} rung=${rung} /> ${rung.failed[1] ? `${rung.failed[0]}/${rung.failed[1]}` : "–"}`}</td>
             <td>${rung.arm === trying ? html`<${Conn} store=${store} conn=${/** @type {any} */ (state.trial).conn} />` : decided ? html`<span class=${`outcome ${rung.outcome}`}>${rung.outcome}</span>` : "…"}</td>
           </tr>`;
         })}

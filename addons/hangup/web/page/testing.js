@@ -48,10 +48,8 @@ function urls(status, path) {
   const whole = rest.startsWith("/") ? rest : `/${rest}`;
   /** @type {[Route, string][]} */
   const found = [["proxy", `ws://${status.listen.replace(/^(0\.0\.0\.0|\[::\]):/, `${location.hostname}:`)}${whole}`]];
-  // The target's own path is for the proxy to say, not for who connects to it.
-  // Nor can the page's policy name an address of IPv6, in brackets.
-  const origin = /^wss?:\/\/[^/?#[]+/.exec(status.target ?? "")?.[0];
-  if (origin) found.push(["direct", `${origin}${whole}`]);
+  // The page's policy cannot name an address of IPv6, in brackets.
+  if (status.backend && !status.backend.includes("[")) found.push(["direct", `${status.backend}${whole}`]);
   return found;
 }
 

@@ -1,0 +1,27 @@
+"""The golden recordings that travel with the package, one for each cause."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from hangup.errors import UsageError
+
+
+def examples() -> dict[str, Path]:
+    """Their paths by their names."""
+    folder = Path(str(files("hangup"))) / "examples"
+    if not folder.is_dir():  # a clone
+        folder = Path(str(files("hangup"))).parents[1] / "recordings"
+    # What begins with a digit, a date, is the user's own.
+    return {path.stem: path for path in sorted(folder.glob("[a-z]*.jsonl"))}
+
+
+def example(name: str) -> Path:
+    """The path of one, which may be called by the beginning of its name; raises :class:`UsageError`."""
+    known = examples()
+    found = [known[name]] if name in known else [path for each, path in known.items() if each.startswith(name)]
+    if len(found) != 1:
+        many = "several begin so" if found else "there is none of this name"
+        raise UsageError(f"--example {name}: {many}; --example alone lists them")
+    return found[0]

@@ -1,0 +1,83 @@
+"""``hangup recordings``: what was recorded so far, and away with what is old."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hangup.cli import show_table
+from hangup.cli.config import load
+from hangup.cli.screen import console
+from hangup.cli.show import row
+from hangup.errors import RecordingError
+from hangup.humanize import plural, size
+from hangup.recording.folder import BISECTS, listing
+from hangup.web.running import all_running
+
+DAY = 86_400.0
+
+EXAMPLES = """\b
+Examples:
+  hangup recordings               those in recordings/
+  hangup recordings --prune 14    deletes what is older than two weeks
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("folder", required=False)
+@click.option(
+    "--prune",
+    type=click.FloatRange(min=0),
+    metavar="DAYS",
+    help="Delete the recordings that were last written to more than so many days ago, and what bisects made of them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def recordings(folder: str | None, prune: float | None, as_json: bool) -> None:
+    """List the recordings in FOLDER: how old and how large they are, and how many connections they hold.
+
+    FOLDER is recordings, or what hangup.toml says. Only what hangup has named itself, by its date, is ever deleted,
+    and never what a running proxy writes.
+    """
+    where = Path(folder) if folder else load().record or Path("recordings")
+    if prune is not None:
+        _prune(where, prune * DAY, as_json)
+        return
+    rows = [row(path) | {"age": _age(path)} for path in listing(where)]
+    if as_json:
+        click.echo(json.dumps({"folder": str(where), "recordings": rows}, indent=2))
+    elif not rows:
+        click.echo(f"no recordings in {where}")
+    else:
+        show_table.folder(console(), rows)
+
+
+def _age(path: Path) -> float:
+    """Seconds since it was last written to."""
+    return round(max(0.0, time.time() - path.stat().st_mtime), 1)
+
+
+def _prune(folder: Path, oldest: float, as_json: bool) -> None:
+    in_use = {running.recording for _, running in all_running()}
+    old = [path for path in _own(folder) if _age(path) > oldest and str(path.absolute()) not in in_use]
+    freed = 0
+    for path in old:
+        try:
+            freed += path.stat().st_size
+            path.unlink()
+        except OSError as error:
+            raise RecordingError(f"cannot delete {path}: {error.strerror or error}") from None
+    deleted: dict[str, Any] = {"deleted": [str(path) for path in old], "bytes": freed}
+    click.echo(json.dumps(deleted, indent=2) if as_json else f"deleted {plural(len(old), 'file')}, {size(freed)}")
+
+
+def _own(folder: Path) -> list[Path]:
+    """The files that hangup has named itself: recordings, and what bisects made."""
+    found = [path for path in listing(folder) if path.name[:1].isdigit()]
+    bisects = folder / BISECTS
+    if bisects.is_dir():
+        found += sorted(path for path in bisects.iterdir() if path.is_file() and path.name[:1].isdigit())
+    return found

@@ -1,0 +1,33 @@
+"""Where a recording is played to: the target as it was written, and the path that is asked for there."""
+
+from __future__ import annotations
+
+import click
+
+from hangup.cli.screen import tell
+from hangup.humanize import printable
+from hangup.wire.url import Target, parse_target
+
+path_option = click.option(
+    "--path",
+    metavar="PATH",
+    help="Ask for this path instead of the recorded one; the recorded query stays, unless PATH has a query.",
+)
+
+
+def read_target(text: str, path: str | None = None) -> Target:
+    """A target, with ``--path`` if it was given; raises :class:`TargetError`."""
+    target = parse_target(text)
+    if target.was_http:
+        tell(f"{text} is taken as {target}")
+    return target.at(path) if path is not None else target
+
+
+def remark(target: Target, recorded: str) -> None:
+    """Says on stderr what will be asked for, where the target's path made one expect something else."""
+    if not target.covers(recorded):
+        path = printable(recorded.partition("?")[0], 200)
+        tell(
+            f"the recording asked for {path}, which is not below {printable(target.base, 200)}: {path} is asked for "
+            "(--path takes another)"
+        )
