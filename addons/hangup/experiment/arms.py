@@ -93,7 +93,7 @@ class Arms:
             outcome = self.says(counts)
             if outcome is not None:
                 return outcome
-            if self.idle and counts.unresolved >= 2:
+            if self.idle and (self.live or counts.unresolved >= 2):
                 break
         return Outcome.UNRESOLVED
 
