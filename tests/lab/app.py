@@ -34,7 +34,9 @@ class App:
     ``server`` and ``client`` are scripts; ``settings`` are the server stack's (``ping_interval``, ``ping_timeout``,
     ``max_size``, ``protocols``, ``deflate``, ``quirks`` ...); ``options`` the client library's; ``refusals`` what the
     server checks in a handshake; ``between`` what stands between them, the client's side first, with ``"hangup"`` where
-    the proxy goes. ``tabs`` are the client's sockets, each with changes to the common script and path.
+    the proxy goes. ``tabs`` are the client's sockets, each with changes to the common script and path. A server process that
+    ends is started again after ``restart_after``; with ``deploys`` (``first``, ``every``) it is asked to end. ``label`` and
+    ``expected`` (:mod:`lab.table`) may be made more exact by the fault.
     """
 
     def __init__(self, rng: random.Random, stack: str, library: str, forms: tuple[str, ...] = FORMS) -> None:
@@ -42,7 +44,12 @@ class App:
         self.style = Style(rng, forms)
         self.route = rng.choice(ROUTES)
         self.client_id = rng.choice(
-            [f"u{rng.randrange(900)}", f"{rng.getrandbits(64):016x}", f"dev-{rng.randrange(99)}", str(rng.randrange(9999))]
+            [
+                f"u{rng.randrange(900)}",
+                f"{rng.getrandbits(64):016x}",
+                f"dev-{rng.randrange(99)}",
+                str(rng.randrange(9999)),
+            ]
         )
         self.query: dict[str, str] = {}
         if rng.random() < 0.3:
@@ -63,6 +70,10 @@ class App:
         self.jitter = rng.choice([0.02, 0.1, 0.25])
         self.with_log = rng.random() < 0.2
         self.restart_after: float | None = None
+        self.deploys: dict[str, float] = {}
+        self.more_frontend: dict[str, Any] = {}
+        self.label: Any = None
+        self.expected: Any = None
 
     # Numbers.
 
@@ -85,7 +96,9 @@ class App:
         elif welcome:
             self.server["open"].append(["send", say("welcome")])
 
-    def chatter(self, every: float | None = None, answered: bool = True, roles: tuple[str, ...] = ("say", "more")) -> None:
+    def chatter(
+        self, every: float | None = None, answered: bool = True, roles: tuple[str, ...] = ("say", "more")
+    ) -> None:
         """The client's ordinary messages, acknowledged."""
         every = every or self.t(0.2, 0.9)
         for role in roles[: self.rng.randint(1, len(roles))]:
@@ -117,7 +130,9 @@ class App:
         self.settings["ping_interval"] = self.t(0.4, 1.5)
         self.settings["ping_timeout"] = self.t(1.5, 4)
 
-    def ordinary(self, *, quiet: bool = False, greet: bool = True, beat: bool | None = None, news: bool | None = None) -> None:
+    def ordinary(
+        self, *, quiet: bool = False, greet: bool = True, beat: bool | None = None, news: bool | None = None
+    ) -> None:
         """A random mixture of all that, which ends nothing."""
         if greet:
             kind = self.rng.randrange(4)

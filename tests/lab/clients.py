@@ -28,6 +28,8 @@ class Connection(Protocol):
 class OnWebsockets:
     """The ``websockets`` library."""
 
+    masks = True
+
     def __init__(self, ws: Any) -> None:
         self.ws = ws
 
@@ -92,6 +94,8 @@ class OnWebsockets:
 class OnAiohttp:
     """The aiohttp client."""
 
+    masks = True
+
     def __init__(self, ws: Any) -> None:
         self.ws = ws
         self.transport = ws._response.connection.transport
@@ -153,6 +157,8 @@ class ByHand:
     ``fragments``, ``rsv1``, ``stray_continuation``, ``long_ping``, ``coalesces``, ``cut_close``.
     """
 
+    masks = True
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, options: Options) -> None:
         self.reader, self.writer = reader, writer
         self.quirks = set(options.get("quirks", ()))
@@ -196,7 +202,9 @@ class ByHand:
                     self.put(wire.CLOSE, data[:2])
                 raise Gone
             if opcode == wire.PING and "no_pong" not in self.quirks:
-                pong = b"" if "empty_pong" in self.quirks else data[::-1] + b"x" if "other_pong" in self.quirks else data
+                pong = (
+                    b"" if "empty_pong" in self.quirks else data[::-1] + b"x" if "other_pong" in self.quirks else data
+                )
                 self.put(wire.PONG, pong)
             if opcode in (wire.TEXT, wire.BINARY):
                 self.kind, self.parts = opcode, []
@@ -242,14 +250,7 @@ class ByHand:
         self.writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     def raw(self, data: bytes) -> None:
-        """Bytes as they are; a frame without its mask gets one where a single byte 0xFF stands before it."""
-        if data[:1] == b"\xff":
-            first, second = data[1], data[2]
-            payload = data[3:]
-            assert second == len(payload) < 126
-            self.put(first & 0x0F, payload, fin=bool(first & 0x80), rsv=(first >> 4) & 7)
-        else:
-            self.writer.write(data)
+        self.writer.write(data)
 
 
 LIBRARIES: dict[str, Any] = {"websockets": OnWebsockets, "aiohttp": OnAiohttp, "raw": ByHand}

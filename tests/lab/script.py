@@ -33,12 +33,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from lab import wire
+
 Script = dict[str, Any]
 Step = list[Any]
 Condition = dict[str, Any]
 Message = str | bytes
 
-WORDS = "amber basin cedar delta ember fjord grove haven inlet jade knoll lumen maple north ocean pier quartz ridge".split()
+WORDS = (
+    "amber basin cedar delta ember fjord grove haven inlet jade knoll lumen maple north ocean pier quartz ridge".split()
+)
 
 
 class Return(Exception):
@@ -135,6 +139,7 @@ class Conversation:
         self.previous: Message | None = None
         self.message: Message = ""
         self.over = False
+        self.receive: Callable[[], Any] | None = None
         self.heard: dict[int, float] = {}
         self.at = time.monotonic()
 
@@ -272,6 +277,13 @@ class Conversation:
     async def do_raw(self, data: str) -> None:
         self.peer.raw(bytes.fromhex(data))
 
+    async def do_frame(self, first: int, payload: str, mask: bool | None = None) -> None:
+        """A frame with this first byte, past the library; masked by a client."""
+        masked = getattr(self.peer, "masks", False) if mask is None else mask
+        key = self.rng.randbytes(4) if masked else b""
+        data = bytes.fromhex(payload)
+        self.peer.raw(wire.frame(first & 15, data, mask=key, fin=bool(first & 128), rsv=first >> 4 & 7))
+
     async def do_sleep(self, seconds: float, jitter: float = 0.1) -> None:
         await asyncio.sleep(self.jittered(seconds, jitter))
 
@@ -363,6 +375,12 @@ class Conversation:
             await self.steps(steps)
 
         self.beside(later())
+
+    async def do_read_too(self) -> None:
+        """Another task begins to read the same connection."""
+        if self.receive is not None:
+            self.beside(self.receive())
+            await asyncio.sleep(0.01)
 
     async def do_forever(self) -> None:
         await asyncio.Event().wait()

@@ -137,6 +137,7 @@ class Style:
         self.theme = rng.choice(sorted(THEMES))
         self.key = rng.choice(["type", "type", "event", "action", "op", "cmd", "kind", "t", "msg", "topic"])
         self.nest = rng.choice(["data", "payload", "params", "d", "body", "args"])
+        self.with_id = rng.random() < 0.5
         self.spaced = rng.random() < 0.3
         self.ping, self.pong = rng.choice(PINGS)
         case = rng.choice([str, str, str.upper, _camel, lambda name: name.replace("_", "."), lambda name: "v1/" + name])
@@ -176,7 +177,7 @@ class Style:
                 whole: Any = {self.key: called, self.nest: fields}
             case "jsonrpc":
                 whole = {"jsonrpc": "2.0", "method": called, "params": fields}
-                if self.rng.random() < 0.5:
+                if self.with_id:
                     whole["id"] = "«#n»"
             case "array":
                 whole = [called, fields]

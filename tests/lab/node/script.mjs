@@ -153,10 +153,16 @@ export class Conversation {
   }
 
   async do_send(message) { if (!this.over) this.transmit(this.render(message)); }
-  async do_send_text_bytes(message) { if (this.ws.readyState === 1) this.ws.send(Buffer.from(message.hex, "hex"), { binary: false }); }
   async do_burst(message, count) { for (let n = 0; n < count; n++) await this.do_send(message); }
   async do_ping(text = "") { if (this.ws.readyState === 1) this.ws.ping(text); }
   async do_raw(hex) { this.ws._socket?.write(Buffer.from(hex, "hex")); }
+  async do_frame(first, payload) {
+    const data = Buffer.from(payload, "hex");
+    const length = data.length < 126 ? Buffer.from([data.length]) : Buffer.from([126, data.length >> 8, data.length & 255]);
+    const mask = this.ws._isServer ? Buffer.alloc(0) : randomBytes(4);
+    if (!this.ws._isServer) { length[0] |= 128; for (let n = 0; n < data.length; n++) data[n] ^= mask[n % 4]; }
+    this.ws._socket?.write(Buffer.concat([Buffer.from([first]), length, mask, data]));
+  }
   async do_sleep(seconds, jitter = 0.1) { await pause(this.jittered(seconds, jitter)); }
   async do_block(seconds) { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000); }
   async do_close(code = 1000, reason = "") { if (code === 1005) this.ws.close(); else this.ws.close(code, reason); }

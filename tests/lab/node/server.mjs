@@ -24,6 +24,7 @@ const CHECKS = {
   every: (value) => world.asked % value === 0,
   chance: (value) => world.random() < value,
   after: (value) => world.asked > value,
+  before: (value) => world.asked <= value,
   taken: (value, known) => world.registry.has(known.client_id ?? known.id ?? ""),
   flag: (value) => value in world.flags,
   unknown: (value, known) => value in known && world.flags[value] !== known[value],

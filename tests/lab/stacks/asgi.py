@@ -290,7 +290,9 @@ def channels(site: Site, sock: socket.socket) -> None:
             if self.conversation is not None:
                 await self.conversation.closed()
 
-    route = site.route.lstrip("/").replace("{client_id:int}", "<int:client_id>").replace("{client_id}", "<str:client_id>")
+    route = (
+        site.route.lstrip("/").replace("{client_id:int}", "<int:client_id>").replace("{client_id}", "<str:client_id>")
+    )
     inner: Any = URLRouter([path(route, Consumer.as_asgi())])
     if site.settings.get("origins"):
         inner = OriginValidator(inner, site.settings["origins"])

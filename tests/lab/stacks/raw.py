@@ -3,7 +3,7 @@
 ``no_deflate`` (answers the client's offer of permessage-deflate but cannot read it), ``accept`` (a wrong Accept),
 ``http_after`` (writes an HTTP answer after its 101), ``masks`` (masks its frames), ``ping_kills``, ``pong_kills``,
 ``no_pong``, ``wrong_pong``, ``no_fragments``, ``only_short`` (payloads of up to 125 bytes), ``one_per_read``
-(two frames in one segment confuse it), ``long_reason``, ``no_checks`` (takes what is not masked or not UTF-8).
+(two frames in one segment confuse it), ``long_reason``, ``checks_pong`` (a pong must be its ping's).
 """
 
 from __future__ import annotations
@@ -85,9 +85,7 @@ def _answer(status: int, body: str) -> bytes:
     return head.encode() + text
 
 
-async def _connection(
-    site: Site, quirks: set[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _connection(site: Site, quirks: set[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     first, pairs, data = await wire.head(reader)
     headers: dict[str, str] = {name.lower(): value for name, value in pairs}
     target = first.split(" ")[1]
@@ -126,7 +124,13 @@ async def _connection(
         writer.write(_answer(site.settings.get("conflict_status", 400), ""))
         return
     peer = RawPeer(writer, quirks)
-    await site.converse(peer, target, _Reader(reader, peer, quirks, site).receive)
+    frames = _Reader(reader, peer, quirks, site)
+    pinging = asyncio.ensure_future(frames.ping()) if site.interval else None
+    try:
+        await site.converse(peer, target, frames.receive)
+    finally:
+        if pinging is not None:
+            pinging.cancel()
     if not peer.closing and site.settings.get("polite", True):
         await peer.close(1000, "")
     if peer.closing:
@@ -143,6 +147,20 @@ class _Reader:
         self.frames = wire.frames(reader)
         self.parts: list[bytes] = []
         self.kind = 0
+        self.asked = self.answered = b""
+
+    async def ping(self) -> None:
+        """Keepalive of its own."""
+        assert self.site.interval is not None
+        while not self.peer.closing:
+            await asyncio.sleep(self.site.interval)
+            self.asked = os.urandom(4)
+            self.peer.put(wire.PING, self.asked)
+            await asyncio.sleep(self.site.timeout or self.site.interval)
+            if "checks_pong" in self.quirks and self.answered != self.asked:
+                await self.peer.close(1011, "keepalive ping timeout")
+                self.peer.fin()
+                return
 
     async def fail(self, code: int, reason: str) -> None:
         await self.peer.close(code, reason)
@@ -158,6 +176,7 @@ class _Reader:
             if opcode == wire.PING:
                 await self.pinged(data)
             elif opcode == wire.PONG:
+                self.answered = data
                 if "pong_kills" in self.quirks:
                     raise ValueError("opcode 0xA")
             else:

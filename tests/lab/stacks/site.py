@@ -91,6 +91,7 @@ class Site:
                 failed.set_exception(error)
 
         conversation = self.conversation(peer, target, fail)
+        conversation.receive = receive
         try:
             await _or_failed(conversation.opened(), failed)
             while True:
@@ -154,7 +155,10 @@ CHECKS: dict[str, Callable[[Site, Any, str, Mapping[str, str], dict[str, str]], 
     "every": lambda site, value, target, headers, known: site.asked % value == 0,
     "chance": lambda site, value, target, headers, known: site.world.rng.random() < value,
     "after": lambda site, value, target, headers, known: site.asked > value,
-    "taken": lambda site, value, target, headers, known: known.get("client_id", known.get("id", "")) in site.world.registry,
+    "before": lambda site, value, target, headers, known: site.asked <= value,
+    "taken": lambda site, value, target, headers, known: (
+        known.get("client_id", known.get("id", "")) in site.world.registry
+    ),
     "flag": lambda site, value, target, headers, known: value in site.world.flags,
     "unknown": lambda site, value, target, headers, known: (
         value in known and site.world.flags.get(value) != known[value]
