@@ -59,7 +59,7 @@ class Watch:
                     data = base64.b64decode(event["base64"]) if "base64" in event else event.get("text", "").encode()
                     code = int.from_bytes(data[:2], "big") if len(data) > 1 else 1005
                     this.closer, this.code, this.how = event["side"], code, "close"
-            case "end":
+            case "end" if not event.get("by"):
                 if not this.closer:
                     this.closer, this.how = event["side"], event["how"]
 

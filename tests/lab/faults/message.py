@@ -202,8 +202,8 @@ def text_cut_in_a_character(app: App) -> None:
     app.greet()
     plain(app)
     output = "Dépaquetage terminé ✓ … installés : paramétrage\n".encode() * 3
-    size = app.rng.choice([23, 37, 64])
-    pieces = [output[n : n + size] for n in range(0, len(output), size)]
+    cuts = [[output[n : n + size] for n in range(0, len(output), size)] for size in range(20, 70)]
+    pieces = app.rng.choice([pieces for pieces in cuts if not all(map(_is_utf8, pieces))])
     whole = [p for p in pieces if _is_utf8(p)]
     bad = next(p for p in pieces if not _is_utf8(p))
     steps = [step for p in whole[:2] for step in (["frame", 0x81, p.hex()], ["sleep", app.t(0.05, 0.2)])]

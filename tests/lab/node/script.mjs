@@ -165,7 +165,10 @@ export class Conversation {
   }
   async do_sleep(seconds, jitter = 0.1) { await pause(this.jittered(seconds, jitter)); }
   async do_block(seconds) { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000); }
-  async do_close(code = 1000, reason = "") { if (code === 1005) this.ws.close(); else this.ws.close(code, reason); }
+  async do_close(code = 1000, reason = "") {
+    if (!this.ws._isServer) setTimeout(() => this.ws.terminate(), 1000); // as clients do that do not wait for an answer
+    if (code === 1005) this.ws.close(); else this.ws.close(code, reason);
+  }
   async do_abort() { this.ws._socket?.resetAndDestroy(); }
   async do_fin() { this.ws.terminate(); }
   async do_deaf() { this.flags.deaf = true; this.ws._socket?.pause(); }

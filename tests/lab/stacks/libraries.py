@@ -233,14 +233,17 @@ async def tornado(site: Site, sock: socket.socket) -> None:
 
         async def open(self, *_: str, **__: str) -> None:
             self.conversation = site.conversation(Peer(self), self.request.uri or "", self.failed)
-            await self.finish(self.conversation.opened())
+            await self.play(self.conversation.opened())
 
         async def on_message(self, message: Message) -> None:
             if self.conversation is None:
                 return
-            await self.finish(self.conversation.received(message))
+            try:
+                await self.play(self.conversation.received(message))
+            except Exception as error:
+                self.failed(error)
 
-        async def finish(self, work: Any) -> None:
+        async def play(self, work: Any) -> None:
             try:
                 await work
             except Return:
@@ -254,7 +257,7 @@ async def tornado(site: Site, sock: socket.socket) -> None:
                 return
             log.error("Exception in a callback", exc_info=error)
             if self.ws_connection is not None:
-                self.ws_connection._abort()  # as Tornado does with an exception of on_message
+                self.ws_connection._abort()  # as Tornado does with an exception of a plain on_message
 
         def on_ping(self, data: bytes) -> None:
             if site.settings.get("own_pings"):
