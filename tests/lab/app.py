@@ -1,4 +1,5 @@
-"""An application drawn from a seed: how it looks, what its two ends say to each other all the time, and how it is wired.
+"""An application drawn from a seed: how it looks, what its two ends say to each other all the time, and how it is
+wired.
 
 A fault is built on an :class:`App`: it adds or replaces steps of the two scripts.
 """
@@ -23,7 +24,7 @@ ROUTES = [
 ]
 AGENTS = [
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/605.1.15",
     "okhttp/4.12.0",
 ]
 
@@ -33,10 +34,10 @@ class App:
 
     ``server`` and ``client`` are scripts; ``settings`` are the server stack's (``ping_interval``, ``ping_timeout``,
     ``max_size``, ``protocols``, ``deflate``, ``quirks`` ...); ``options`` the client library's; ``refusals`` what the
-    server checks in a handshake; ``between`` what stands between them, the client's side first, with ``"hangup"`` where
-    the proxy goes. ``tabs`` are the client's sockets, each with changes to the common script and path. A server process that
-    ends is started again after ``restart_after``; with ``deploys`` (``first``, ``every``) it is asked to end. ``label`` and
-    ``expected`` (:mod:`lab.table`) may be made more exact by the fault.
+    server checks in a handshake; ``between`` what stands between them, the client's side first, with ``"hangup"``
+    where the proxy goes. ``tabs`` are the client's sockets, each with changes to the common script and path. A server
+    process that ends is started again after ``restart_after``; with ``deploys`` (``first``, ``every``) it is asked to
+    end. ``label`` and ``expected`` (:mod:`lab.table`) may be made more exact by the fault.
     """
 
     def __init__(self, rng: random.Random, stack: str, library: str, forms: tuple[str, ...] = FORMS) -> None:

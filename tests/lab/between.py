@@ -30,12 +30,12 @@ def where(program: str) -> str | None:
 class Relay:
     """Passes bytes on, except for what its settings say.
 
-    ``idle``/``cap``: seconds without traffic (``one_way``: from the server) or since the opening after which it ends the
-    connection (``how``: ``fin``, ``rst``, or a close code). ``swallow``: ``[side, opcode]``. ``request``/``response``: headers
-    to drop (null) or set. ``after_101``: bytes written to the client after the server's 101. ``corrupt``: ``{side, nth, how}``.
-    ``hold``: seconds after which nothing passes any more, silently. ``restart``: ``{first, every, down}``. ``refuse``:
-    ``{every, status}``. ``most``: connections at once, the next is answered 503. ``split``: writes of so many bytes.
-    Several targets are taken in turn.
+    ``idle``/``cap``: seconds without traffic (``one_way``: from the server) or since the opening after which it ends
+    the connection (``how``: ``fin``, ``rst``, or a close code). ``swallow``: ``[side, opcode]``.
+    ``request``/``response``: headers to drop (null) or set. ``after_101``: bytes written to the client after the
+    server's 101. ``corrupt``: ``{side, nth, how}``. ``hold``: seconds after which nothing passes any more, silently.
+    ``restart``: ``{first, every, down}``. ``refuse``: ``{every, status}``. ``most``: connections at once, the next is
+    answered 503. ``split``: writes of so many bytes. Several targets are taken in turn.
     """
 
     def __init__(self, targets: list[int], settings: Settings) -> None:
@@ -111,9 +111,8 @@ class Relay:
         if (refuse and self.asked % refuse["every"] == 0) or self.open > settings.get("most", 10_000):
             status = refuse["status"] if refuse else 503
             body = f"<html><body><h1>{status} Service Unavailable</h1></body></html>"
-            writer.write(
-                f"HTTP/1.1 {status} Unavailable\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
-            )
+            length = f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            writer.write(f"HTTP/1.1 {status} Unavailable\r\n{length}{body}".encode())
             await writer.drain()
             return
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", next(self.targets))

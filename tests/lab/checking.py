@@ -1,4 +1,5 @@
-"""Whether a recording shows what its program was meant to show. Reads the lines by itself, without hangup's own account."""
+"""Whether a recording shows what its program was meant to show. Reads the lines by itself, without hangup's own
+account."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from lab.table import Expected
 
 @dataclass
 class Seen:
-    """One connection of a recording. ``closer`` is whose CLOSE, FIN or RST came first; ``code`` 0 when no CLOSE came first."""
+    """One connection of a recording. ``closer`` is whose CLOSE, FIN or RST came first; ``code`` 0 when no CLOSE came
+    first."""
 
     conn: int
     status: int = 0

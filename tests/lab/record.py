@@ -1,7 +1,8 @@
 """Records programs of the lab: ``cd tests && python -m lab.record --into DIR --recordings 1000 --jobs 4``.
 
-One folder per recording, with ``recording.jsonl`` and ``label.json``. What is there already is not recorded again, and the
-same seed gives the same programs and labels. A recording that does not show its fault is tried once more, then left out.
+One folder per recording, with ``recording.jsonl`` and ``label.json``. What is there already is not recorded again,
+and the same seed gives the same programs and labels. A recording that does not show its fault is tried once more,
+then left out.
 """
 
 from __future__ import annotations

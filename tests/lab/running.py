@@ -1,6 +1,7 @@
 """Runs a program and records it: server, what stands between, ``hangup proxy``, client, for as long as it takes.
 
-Servers and the proxy are forked from a process that has imported everything; Python clients and relays live in this one.
+Servers and the proxy are forked from a process that has imported everything; Python clients and relays live in this
+one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from harness import forks
+from harness import forks, node
 from harness.proxies import HangupProxy
 from lab.between import between, where
 from lab.checking import Watch, problems
@@ -31,9 +32,11 @@ READY_WITHIN = 20.0
 """Seconds that a first handshake may take, on a busy machine."""
 CLIENTS = {"ws": "client.mjs", "socket.io-client": "socketio_client.mjs", "graphql-ws": "graphql_client.mjs"}
 
-for _module in process.PRELOAD:
-    if _module not in forks.PRELOAD:
-        forks.PRELOAD.append(_module)
+
+def _preload() -> None:
+    """Lets what is forked from here on have the server stacks imported; too late where something was forked already."""
+    forks.PRELOAD += [module for module in process.PRELOAD if module not in forks.PRELOAD]
+
 
 
 class Failed(Exception):
@@ -42,11 +45,8 @@ class Failed(Exception):
 
 def missing(program: Program) -> str:
     """What this program needs and is not here; empty when it can run."""
-    if program.stack in SERVERS or program.library in CLIENTS:
-        if shutil.which("node") is None:
-            return "node is not installed"
-        if not (NODE / "node_modules").is_dir():
-            return "tests/lab/node has no node_modules: npm ci there"
+    if (program.stack in SERVERS or program.library in CLIENTS) and (why := node.problem(folder=NODE)):
+        return why
     for part in program.app.between:
         if isinstance(part, dict) and part["kind"] != "relay" and where(part["kind"]) is None:
             return f"{part['kind']} is not installed"
@@ -106,9 +106,16 @@ class NodeServer:
         file = str(NODE / SERVERS[self.program.stack])
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                "node", file, "--port", str(self.port), "--config", self.config,
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
-            )  # fmt: skip
+                "node",
+                file,
+                "--port",
+                str(self.port),
+                "--config",
+                self.config,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
         assert self.process.stdout is not None
         try:
             line = await asyncio.wait_for(self.process.stdout.readline(), 40)
@@ -177,13 +184,13 @@ async def _client(program: Program, url: str) -> AsyncIterator[None]:
         return
     command = ["node", str(NODE / CLIENTS[program.library]), "--url", url, "--program", json.dumps(frontend)]
     quiet = asyncio.subprocess.DEVNULL
-    node = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=quiet)
+    child = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=quiet)
     try:
         yield
     finally:
-        if node.returncode is None:
-            node.terminate()
-        await node.wait()
+        if child.returncode is None:
+            child.terminate()
+        await child.wait()
 
 
 async def record(program: Program, into: Path) -> Path:
@@ -211,6 +218,7 @@ async def record(program: Program, into: Path) -> Path:
 
 async def _run(program: Program, folder: Path) -> Watch:
     app, expected = program.app, program.expected
+    _preload()
     path, log = folder / "recording.jsonl", folder / "server.log"
     watch = Watch(path)
     async with contextlib.AsyncExitStack() as stack:

@@ -5,20 +5,22 @@ A script is a dictionary that JSON can hold:
 ``open``
     Steps done once the connection is open.
 ``on``
-    Rules ``{"if": condition, "do": steps}``; the first that fits a message is followed. ``"go_on": true`` looks further.
+    Rules ``{"if": condition, "do": steps}``; the first that fits a message is followed. ``"go_on": true`` looks
+    further.
 ``timers``
     ``{"first": s, "every": s, "times": n, "do": steps, "jitter": share}``; without ``every`` once.
 ``deadlines``
-    ``{"for": condition, "within": s, "do": steps}``: done when no fitting message came for so long, from the opening on or
-    since the last one; with ``"once": true`` the first fitting message ends the watch; with ``"armed": flag`` it only counts
-    while the connection has this flag.
+    ``{"for": condition, "within": s, "do": steps}``: done when no fitting message came for so long, from the opening
+    on or since the last one; with ``"once": true`` the first fitting message ends the watch; with ``"armed": flag``
+    it only counts while the connection has this flag.
 ``reader``
-    ``json`` (messages are parsed before anything else, a failure is the handler's exception), ``text``, ``bytes`` or ``any``.
+    ``json`` (messages are parsed before anything else, a failure is the handler's exception), ``text``, ``bytes`` or
+    ``any``.
 ``gone``
     Steps done after the connection is over; sends are skipped.
 
-Steps are lists, the verb first (the methods ``do_...``); conditions are dictionaries of which every entry must hold (the
-functions in ``TESTS``). ``node/script.mjs`` plays the same.
+Steps are lists, the verb first (the methods ``do_...``); conditions are dictionaries of which every entry must hold
+(the functions in ``TESTS``). ``node/script.mjs`` plays the same.
 """
 
 from __future__ import annotations
@@ -79,7 +81,8 @@ class World:
 
 
 class _Filler:
-    """Fills in what changes from message to message: ``«id»``, ``«n»``, ``«t»`` and so on; ``"«#n»"`` loses its quotes."""
+    """Fills in what changes from message to message: ``«id»``, ``«n»``, ``«t»`` and so on; ``"«#n»"`` loses its
+    quotes."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng, self.n = rng, rng.randrange(1, 50)
@@ -111,9 +114,9 @@ class _Filler:
 class Conversation:
     """Plays a script towards one peer.
 
-    A stack that pulls calls :meth:`opened`, then :meth:`received` for each message; one that is called back does the same
-    from its callbacks. What a step raises leaves these methods, as it would leave a handler; what a timer raises is given to
-    ``fail``. ``Return`` asks for what a handler's return is on this stack.
+    A stack that pulls calls :meth:`opened`, then :meth:`received` for each message; one that is called back does the
+    same from its callbacks. What a step raises leaves these methods, as it would leave a handler; what a timer raises
+    is given to ``fail``. ``Return`` asks for what a handler's return is on this stack.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""What an application's messages look like: a theme with its words, an envelope, and the patterns that find them again."""
+"""What an application's messages look like: a theme with its words, an envelope, and the patterns that find them
+again."""
 
 from __future__ import annotations
 
@@ -127,8 +128,8 @@ JSON_FORMS = ("flat", "flat", "nested", "jsonrpc", "array", "codes")
 
 
 class Style:
-    """One application's look. ``form`` is the envelope: flat or nested JSON with a type field, JSON-RPC, ``["name", {...}]``,
-    numbered codes, text lines, or bytes with a leading number.
+    """One application's look. ``form`` is the envelope: flat or nested JSON with a type field, JSON-RPC, ``["name",
+    {...}]``, numbered codes, text lines, or bytes with a leading number.
     """
 
     def __init__(self, rng: random.Random, forms: tuple[str, ...] = FORMS) -> None:
@@ -160,7 +161,8 @@ class Style:
         return self.rng.choice([{}, {}, {"ts": "«#t»"}, {"n": "«#n»"}]) if role in ("ping", "pong") else {}
 
     def say(self, role: str, *, without: str = "", name: str = "", pad: int = 0, **more: Any) -> dict[str, Any]:
-        """A message of this role. ``without`` leaves a field out, ``name`` calls it otherwise, ``pad`` adds so many bytes."""
+        """A message of this role. ``without`` leaves a field out, ``name`` calls it otherwise, ``pad`` adds so many
+        bytes."""
         fields = {key: value for key, value in self.fields(role).items() if key != without} | more
         if pad:
             fields["blob"] = "§"

@@ -23,11 +23,12 @@ LIBRARIES = ("websockets", "websockets", "ws", "ws", "aiohttp", "raw")
 class Label:
     """What a perfect expert could conclude from the recording.
 
-    ``cause`` is ``category/subcategory``, or ``unknown/`` where the vocabulary has no word; ``alternatives`` name the same thing
-    as far as the recording can tell; ``never_sure`` are what must not be named with confidence. ``trigger`` is what makes it
-    end: ``message``, ``control``, ``header``, ``age``, ``idle``, ``count``, ``rate``, ``connection`` (another one), ``event`` (of the
-    server or of the page, nothing of the client's), or ``none``; ``property`` is which message or value. ``place`` is where to
-    mend it: ``application``, ``library``, ``process``, ``intermediary`` or ``client``.
+    ``cause`` is ``category/subcategory``, or ``unknown/`` where the vocabulary has no word; ``alternatives`` name the
+    same thing as far as the recording can tell; ``never_sure`` are what must not be named with confidence.
+    ``trigger`` is what makes it end: ``message``, ``control``, ``header``, ``age``, ``idle``, ``count``, ``rate``,
+    ``connection`` (another one), ``event`` (of the server or of the page, nothing of the client's), or ``none``;
+    ``property`` is which message or value. ``place`` is where to mend it: ``application``, ``library``, ``process``,
+    ``intermediary`` or ``client``.
     """
 
     cause: str
@@ -43,9 +44,9 @@ class Label:
 class Expected:
     """What a recording must show for its label to be true.
 
-    ``closer`` ends at least ``least`` connections first, with one of ``codes`` (0 for none sent) where there are any; or
-    ``statuses`` answer at least ``least`` handshakes. For healthy programs ``most`` is how many may end at all by themselves.
-    ``enough`` endings end the run, else ``seconds`` do.
+    ``closer`` ends at least ``least`` connections first, with one of ``codes`` (0 for none sent) where there are any;
+    or ``statuses`` answer at least ``least`` handshakes. For healthy programs ``most`` is how many may end at all by
+    themselves. ``enough`` endings end the run, else ``seconds`` do.
     """
 
     closer: str = ""
@@ -111,9 +112,23 @@ def fault(
         name = build.__name__.replace("_", "-")
         assert name not in FAULTS, name
         FAULTS[name] = Fault(
-            name, build, cause, closer, trigger, place, stacks, libraries, forms, property, also, never,
-            cause == "unknown/", kind, expected, needs,
-        )  # fmt: skip
+            name,
+            build,
+            cause,
+            closer,
+            trigger,
+            place,
+            stacks,
+            libraries,
+            forms,
+            property,
+            also,
+            never,
+            cause == "unknown/",
+            kind,
+            expected,
+            needs,
+        )
         return build
 
     return enter
@@ -206,5 +221,20 @@ def plan(count: int, seed: int, only: str = "") -> Iterator[Program]:
         yield program(entry, decks[entry.name].pop(), seed * 100_000 + n)
 
 
-__all__ = ["EVERYWHERE", "FAULTS", "FORMS", "GENERIC", "LIBRARIES", "PULLED", "PYTHON", "REACHING", "Expected", "Fault",
-           "Label", "Program", "fault", "plan", "program"]  # fmt: skip
+__all__ = [
+    "EVERYWHERE",
+    "FAULTS",
+    "FORMS",
+    "GENERIC",
+    "LIBRARIES",
+    "PULLED",
+    "PYTHON",
+    "REACHING",
+    "Expected",
+    "Fault",
+    "Label",
+    "Program",
+    "fault",
+    "plan",
+    "program",
+]

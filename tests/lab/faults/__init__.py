@@ -2,6 +2,7 @@
 
 from lab.faults import (  # noqa: F401
     between,
+    bytes_sent,
     client,
     handlers,
     handshake,

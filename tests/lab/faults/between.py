@@ -51,16 +51,31 @@ def idle_at_a_gateway(app: App) -> None:
     behind(app, {"kind": "relay", "idle": app.t(0.7, 2.4), "how": app.rng.choice(HOW), "one_way": app.maybe(0.3)})
 
 
-@fault("intermediary/lifetime-cap", "server", "age", "intermediary", also=("process/worker-timeout",), never=("intermediary/idle-timeout",),
-       seconds=13.0, enough=3)  # fmt: skip
+@fault(
+    "intermediary/lifetime-cap",
+    "server",
+    "age",
+    "intermediary",
+    also=("process/worker-timeout",),
+    never=("intermediary/idle-timeout",),
+    seconds=13.0,
+    enough=3,
+)
 def gateway_caps_the_age(app: App) -> None:
     app.ordinary(beat=True)
     app.crowd(1, 3)
     behind(app, {"kind": "relay", "cap": app.t(0.9, 2.8), "how": app.rng.choice(HOW)})
 
 
-@fault("intermediary/frame-corruption", "server", "message", "intermediary", stacks=("fastapi", "starlette", "websockets", "ws", "raw"),
-       also=("message/framing", "message/invalid-utf8"), enough=3)  # fmt: skip
+@fault(
+    "intermediary/frame-corruption",
+    "server",
+    "message",
+    "intermediary",
+    stacks=("fastapi", "starlette", "websockets", "ws", "raw"),
+    also=("message/framing", "message/invalid-utf8"),
+    enough=3,
+)
 def frames_are_damaged_on_the_way_in(app: App) -> None:
     app.ordinary()
     app.settings["deflate"] = app.options["deflate"] = False
@@ -69,8 +84,16 @@ def frames_are_damaged_on_the_way_in(app: App) -> None:
     app.between = [part, "hangup"] if app.maybe(0.5) else ["hangup", part]
 
 
-@fault("intermediary/frame-corruption", "client", "message", "intermediary", libraries=("websockets", "ws"), enough=3,
-       also=("message/framing", "message/invalid-utf8"), seconds=11.0)  # fmt: skip
+@fault(
+    "intermediary/frame-corruption",
+    "client",
+    "message",
+    "intermediary",
+    libraries=("websockets", "ws"),
+    enough=3,
+    also=("message/framing", "message/invalid-utf8"),
+    seconds=11.0,
+)
 def frames_are_damaged_on_the_way_out(app: App) -> None:
     app.ordinary(news=True)
     app.settings["deflate"] = app.options["deflate"] = False
@@ -85,8 +108,16 @@ def frames_are_damaged_on_the_way_out(app: App) -> None:
     behind(app, part)
 
 
-@fault("message/framing", "server", "message", "intermediary", property="fragmented", libraries=("raw",), also=("intermediary/frame-corruption",),
-       forms=("flat", "nested", "text"))  # fmt: skip
+@fault(
+    "message/framing",
+    "server",
+    "message",
+    "intermediary",
+    property="fragmented",
+    libraries=("raw",),
+    also=("intermediary/frame-corruption",),
+    forms=("flat", "nested", "text"),
+)
 def gateway_knows_no_fragments(app: App) -> None:
     app.ordinary(greet=False)
     app.options["quirks"] = ["fragments"]
@@ -129,8 +160,17 @@ def gateway_answers_http_after_the_upgrade(app: App) -> None:
     behind(app, {"kind": "relay", "after_101": answer.hex(), "after": app.t(0.001, 0.06)})
 
 
-@fault("intermediary/non-sticky", "server", "header", "intermediary", statuses=(400, 403, 404), also=("handshake/parameter", "identity/stale-resume"),
-       forms=("flat", "nested", "codes", "array", "jsonrpc"), seconds=10.0, enough=6)  # fmt: skip
+@fault(
+    "intermediary/non-sticky",
+    "server",
+    "header",
+    "intermediary",
+    statuses=(400, 403, 404),
+    also=("handshake/parameter", "identity/stale-resume"),
+    forms=("flat", "nested", "codes", "array", "jsonrpc"),
+    seconds=10.0,
+    enough=6,
+)
 def session_lands_on_another_worker(app: App) -> None:
     app.style.fields = _with_session(app.style.fields)  # type: ignore[method-assign]
     app.server["open"] = [["keep", "sid", "«id»"], ["send", app.style.say("welcome")]]
@@ -148,23 +188,50 @@ def _with_session(fields: Any) -> Any:
     return lambda role: fields(role) | ({"sid": "«sid»"} if role == "welcome" else {})
 
 
-@fault(UPGRADE_DROPPED, "server", "none", "intermediary", kind=13, needs=("nginx",), statuses=(400, 403, 404, 426, 500),
-       stacks=tuple(s for s in GENERIC if s != "channels"), also=("handshake/http-version", "handshake/no-ws-support"), never=("handshake/path",))  # fmt: skip
+@fault(
+    UPGRADE_DROPPED,
+    "server",
+    "none",
+    "intermediary",
+    kind=13,
+    needs=("nginx",),
+    statuses=(400, 403, 404, 426, 500),
+    stacks=tuple(s for s in GENERIC if s != "channels"),
+    also=("handshake/http-version", "handshake/no-ws-support"),
+    never=("handshake/path",),
+)
 def nginx_without_upgrade(app: App) -> None:
     app.ordinary()
     behind(app, {"kind": "nginx", "upgrade": False})
 
 
-@fault(UPGRADE_DROPPED, "server", "none", "intermediary", statuses=(400, 403, 404, 426, 500), stacks=tuple(s for s in GENERIC if s != "channels"),
-       also=("handshake/http-version", "handshake/no-ws-support"), never=("handshake/path",), kind=13)  # fmt: skip
+@fault(
+    UPGRADE_DROPPED,
+    "server",
+    "none",
+    "intermediary",
+    statuses=(400, 403, 404, 426, 500),
+    stacks=tuple(s for s in GENERIC if s != "channels"),
+    also=("handshake/http-version", "handshake/no-ws-support"),
+    never=("handshake/path",),
+    kind=13,
+)
 def gateway_drops_the_upgrade(app: App) -> None:
     app.ordinary()
     changes = app.rng.choice([{"Upgrade": None, "Connection": "keep-alive"}, {"Upgrade": None, "Connection": "close"}])
     behind(app, {"kind": "relay", "request": {**changes, "Via": "1.1 edge"} if app.maybe(0.4) else changes})
 
 
-@fault("handshake/http-version", "server", "header", "intermediary", statuses=(400, 403, 404, 426, 500, 505), also=(UPGRADE_DROPPED, "handshake/no-ws-support"),
-       stacks=("websockets", "ws", "fastapi", "starlette", "aiohttp", "tornado"), kind=7)  # fmt: skip
+@fault(
+    "handshake/http-version",
+    "server",
+    "header",
+    "intermediary",
+    statuses=(400, 403, 404, 426, 500, 505),
+    also=(UPGRADE_DROPPED, "handshake/no-ws-support"),
+    stacks=("websockets", "ws", "fastapi", "starlette", "aiohttp", "tornado"),
+    kind=7,
+)
 def version_of_the_protocol_is_old(app: App) -> None:
     """``Sec-WebSocket-Version`` is not 13 on its way to the server."""
     app.ordinary()
@@ -295,8 +362,16 @@ def deflate_is_promised_but_not_there(app: App) -> None:
     app.client["timers"].append({"first": 0.3, "every": 0.4, "do": [["send", app.style.say("say", pad=1300)]]})
 
 
-@fault("handshake/extension", "server", "header", "intermediary", stacks=("fastapi", "starlette", "websockets", "tornado", "ws", "raw"), libraries=("ws", "websockets"),
-       also=("message/framing", "intermediary/frame-corruption"), forms=("flat", "nested", "text"))  # fmt: skip
+@fault(
+    "handshake/extension",
+    "server",
+    "header",
+    "intermediary",
+    stacks=("fastapi", "starlette", "websockets", "tornado", "ws", "raw"),
+    libraries=("ws", "websockets"),
+    also=("message/framing", "intermediary/frame-corruption"),
+    forms=("flat", "nested", "text"),
+)
 def gateway_promises_deflate(app: App) -> None:
     """It strips the offer on the way in and adds its own answer on the way out."""
     app.ordinary()

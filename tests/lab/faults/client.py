@@ -32,8 +32,16 @@ def effect_runs_again_on_state(app: App) -> None:
     )
 
 
-@fault("client-lifecycle/stale-close-handler", "client", "connection", "client", enough=7, least=3, seconds=10.0,
-       also=("client-lifecycle/effect-churn", "client-lifecycle/double-mount"))  # fmt: skip
+@fault(
+    "client-lifecycle/stale-close-handler",
+    "client",
+    "connection",
+    "client",
+    enough=7,
+    least=3,
+    seconds=10.0,
+    also=("client-lifecycle/effect-churn", "client-lifecycle/double-mount"),
+)
 def close_handler_closes_the_new_socket(app: App) -> None:
     app.ordinary()
     app.crowd(2, 2)
@@ -77,13 +85,20 @@ def error_page_in_a_message_throws(app: App) -> None:
     app.client["on"].insert(0, {"if": {"json": False}, "do": app.leave(GONE)})
 
 
-@fault("client-lifecycle/throws-on-frame", "client", "message", "client", property="NaN", forms=("flat", "nested"), kind=4,
-       also=("message/encoding", "message/not-json"))  # fmt: skip
+@fault(
+    "client-lifecycle/throws-on-frame",
+    "client",
+    "message",
+    "client",
+    property="NaN",
+    forms=("flat", "nested"),
+    kind=4,
+    also=("message/encoding", "message/not-json"),
+)
 def nan_in_the_servers_json(app: App) -> None:
     app.ordinary()
-    bad = {
-        "text": f'{{"{app.style.key}":"{app.style.names["event"]}","v":{app.rng.choice(["NaN", "Infinity", "-Infinity"])}}}'
-    }
+    number = app.rng.choice(["NaN", "Infinity", "-Infinity"])
+    bad = {"text": f'{{"{app.style.key}":"{app.style.names["event"]}","v":{number}}}'}
     app.server["timers"].append({"first": app.t(0.5, 2), "do": [["send", bad]]})
     app.client["on"].insert(0, {"if": {"re": ":-?(NaN|Infinity)"}, "do": app.leave(GONE)})
 
@@ -145,8 +160,16 @@ def gives_up_during_the_handshake(app: App) -> None:
     app.settings["accept_after"] = limit * app.rng.uniform(1.3, 2)
 
 
-@fault("client-lifecycle/poison-replay", "server", "message", "client", least=3, enough=5, property="the same message",
-       also=("server-handler/crash-on-message", "message/schema"))  # fmt: skip
+@fault(
+    "client-lifecycle/poison-replay",
+    "server",
+    "message",
+    "client",
+    least=3,
+    enough=5,
+    property="the same message",
+    also=("server-handler/crash-on-message", "message/schema"),
+)
 def outbox_is_sent_again(app: App) -> None:
     """The message that was never acknowledged is sent again after each reconnect, and kills again."""
     app.ordinary()
@@ -159,8 +182,16 @@ def outbox_is_sent_again(app: App) -> None:
     app.rule(app.style.when("ask"), app.crash(codes=((1011, ""), (1008, "")), words="internal error"))
 
 
-@fault("client-lifecycle/slow-consumer", "server", "count", "client", seconds=12.0, enough=3, also=("unknown/",),
-       never=("process/message-count-limit",))  # fmt: skip
+@fault(
+    "client-lifecycle/slow-consumer",
+    "server",
+    "count",
+    "client",
+    seconds=12.0,
+    enough=3,
+    also=("unknown/",),
+    never=("process/message-count-limit",),
+)
 def falls_behind_and_is_dropped(app: App) -> None:
     """The client acknowledges far more slowly than events come; the server's queue for it runs full."""
     app.greet()

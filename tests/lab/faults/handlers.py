@@ -42,9 +42,13 @@ def serves_one_message(app: App) -> None:
 
 
 @fault(
-    "server-handler/crash-on-message", "server", "message", "application", property="one kind",
+    "server-handler/crash-on-message",
+    "server",
+    "message",
+    "application",
+    property="one kind",
     also=("message/schema", "message/unknown-type"),
-)  # fmt: skip
+)
 def crashes_on_one_kind(app: App) -> None:
     app.ordinary()
     wait = app.t(0.5, 2)
@@ -54,9 +58,14 @@ def crashes_on_one_kind(app: App) -> None:
 
 
 @fault(
-    "server-handler/crash-on-message", "server", "message", "application", property="one kind", kind=8,
+    "server-handler/crash-on-message",
+    "server",
+    "message",
+    "application",
+    property="one kind",
+    kind=8,
     also=("message/schema", "message/unknown-type"),
-)  # fmt: skip
+)
 def crashes_on_one_kind_with_traceback(app: App) -> None:
     """The log has the exception just before each end, and harmless lines that speak of other things."""
     app.ordinary(beat=True)
@@ -70,9 +79,14 @@ def crashes_on_one_kind_with_traceback(app: App) -> None:
 
 
 @fault(
-    "server-handler/crash-on-own-event", "server", "event", "application",
-    also=("process/restart", "process/crash"), never=("server-handler/crash-on-message",), enough=6,
-)  # fmt: skip
+    "server-handler/crash-on-own-event",
+    "server",
+    "event",
+    "application",
+    also=("process/restart", "process/crash"),
+    never=("server-handler/crash-on-message",),
+    enough=6,
+)
 def own_event_ends_all(app: App) -> None:
     app.ordinary(beat=app.maybe(0.5))
     app.crowd(2, 4, 0.5)
@@ -83,9 +97,15 @@ def own_event_ends_all(app: App) -> None:
 
 
 @fault(
-    "server-handler/dependency-timeout", "server", "message", "application", property="one kind, after a wait",
-    also=("server-handler/crash-on-message",), seconds=14.0, enough=3,
-)  # fmt: skip
+    "server-handler/dependency-timeout",
+    "server",
+    "message",
+    "application",
+    property="one kind, after a wait",
+    also=("server-handler/crash-on-message",),
+    seconds=14.0,
+    enough=3,
+)
 def upstream_times_out(app: App) -> None:
     app.ordinary(news=app.maybe(0.3))
     wait, limit = app.t(0.4, 1.0), app.t(0.8, 2.4)
@@ -96,9 +116,14 @@ def upstream_times_out(app: App) -> None:
 
 
 @fault(
-    "server-handler/blocked", "client", "message", "application", property="one kind",
-    also=("heartbeat/app-pong-missing-from-server",), seconds=14.0,
-)  # fmt: skip
+    "server-handler/blocked",
+    "client",
+    "message",
+    "application",
+    property="one kind",
+    also=("heartbeat/app-pong-missing-from-server",),
+    seconds=14.0,
+)
 def blocks_the_loop(app: App) -> None:
     app.greet()
     app.chatter()
@@ -115,9 +140,14 @@ def blocks_the_loop(app: App) -> None:
 
 
 @fault(
-    "server-handler/concurrent-io", "server", "message", "application", stacks=("websockets", "aiohttp"),
-    property="the one after another reader began", also=("server-handler/crash-on-message",),
-)  # fmt: skip
+    "server-handler/concurrent-io",
+    "server",
+    "message",
+    "application",
+    stacks=("websockets", "aiohttp"),
+    property="the one after another reader began",
+    also=("server-handler/crash-on-message",),
+)
 def two_readers(app: App) -> None:
     app.ordinary()
     app.with_log = app.maybe(0.5)
@@ -126,9 +156,17 @@ def two_readers(app: App) -> None:
 
 
 @fault(
-    "server-handler/dead-peer-broadcast", "server", "connection", "application", kind=5, stacks=tuple(s for s in PYTHON if s != "channels"),
-    also=("server-handler/crash-on-message",), never=("message/schema",), seconds=8.0, enough=5,
-)  # fmt: skip
+    "server-handler/dead-peer-broadcast",
+    "server",
+    "connection",
+    "application",
+    kind=5,
+    stacks=tuple(s for s in PYTHON if s != "channels"),
+    also=("server-handler/crash-on-message",),
+    never=("message/schema",),
+    seconds=8.0,
+    enough=5,
+)
 def broadcast_to_the_dead(app: App) -> None:
     app.greet(welcome=False)
     app.chatter(app.t(0.25, 0.6), answered=False, roles=("say",))
@@ -142,8 +180,15 @@ def broadcast_to_the_dead(app: App) -> None:
     }
 
 
-@fault(NOT_READING, "client", "none", "application", kind=10, stacks=("fastapi", "websockets", "aiohttp", "raw", "ws"),
-       also=("server-handler/blocked", "heartbeat/app-pong-missing-from-server"))  # fmt: skip
+@fault(
+    NOT_READING,
+    "client",
+    "none",
+    "application",
+    kind=10,
+    stacks=("fastapi", "websockets", "aiohttp", "raw", "ws"),
+    also=("server-handler/blocked", "heartbeat/app-pong-missing-from-server"),
+)
 def never_reads(app: App) -> None:
     app.greet(welcome=False)
     app.server["open"] = [["send", app.style.say("welcome")], ["deaf"]]
@@ -154,8 +199,16 @@ def never_reads(app: App) -> None:
     app.client["deadlines"].append({"for": app.style.when("pong"), "within": app.t(1.0, 2), "do": app.leave()})
 
 
-@fault(NOT_READING, "client", "message", "application", kind=10, stacks=("fastapi", "websockets", "aiohttp", "raw", "ws"),
-       also=("server-handler/blocked", "heartbeat/app-pong-missing-from-server"), seconds=12.0)  # fmt: skip
+@fault(
+    NOT_READING,
+    "client",
+    "message",
+    "application",
+    kind=10,
+    stacks=("fastapi", "websockets", "aiohttp", "raw", "ws"),
+    also=("server-handler/blocked", "heartbeat/app-pong-missing-from-server"),
+    seconds=12.0,
+)
 def stops_reading_after_a_message(app: App) -> None:
     app.ordinary(beat=True, news=app.maybe(0.5))
     app.client["timers"].append({"first": app.t(0.6, 1.4), "do": [["send", app.style.say("ask")]]})
@@ -163,8 +216,16 @@ def stops_reading_after_a_message(app: App) -> None:
     app.client["deadlines"].append({"for": app.style.when("pong"), "within": app.t(1.5, 2.2), "do": app.leave()})
 
 
-@fault(NOT_READING, "client", "age", "application", kind=10, stacks=("fastapi", "websockets", "aiohttp", "raw", "ws"),
-       also=("server-handler/blocked", "heartbeat/app-pong-missing-from-server"), seconds=13.0)  # fmt: skip
+@fault(
+    NOT_READING,
+    "client",
+    "age",
+    "application",
+    kind=10,
+    stacks=("fastapi", "websockets", "aiohttp", "raw", "ws"),
+    also=("server-handler/blocked", "heartbeat/app-pong-missing-from-server"),
+    seconds=13.0,
+)
 def only_writes_after_a_while(app: App) -> None:
     """It goes on sending, but its reading task is gone."""
     app.greet()
@@ -174,8 +235,18 @@ def only_writes_after_a_while(app: App) -> None:
     app.client["deadlines"].append({"for": app.style.when("pong"), "within": app.t(0.9, 1.5), "do": app.leave()})
 
 
-@fault("process/restart", "server", "none", "process", kind=5, also=("process/crash", "intermediary/restart"),
-       never=("server-handler/crash-on-message",), seconds=11.0, enough=8, least=3)  # fmt: skip
+@fault(
+    "process/restart",
+    "server",
+    "none",
+    "process",
+    kind=5,
+    also=("process/crash", "intermediary/restart"),
+    never=("server-handler/crash-on-message",),
+    seconds=11.0,
+    enough=8,
+    least=3,
+)
 def deployed_again_and_again(app: App) -> None:
     app.ordinary()
     app.crowd(2, 6)
@@ -183,8 +254,16 @@ def deployed_again_and_again(app: App) -> None:
     app.deploys = {"first": app.t(1.2, 2.5), "every": app.t(1.5, 3)}
 
 
-@fault("process/crash", "server", "message", "process", property="one kind", also=("server-handler/crash-on-message",),
-       seconds=12.0, enough=7)  # fmt: skip
+@fault(
+    "process/crash",
+    "server",
+    "message",
+    "process",
+    property="one kind",
+    also=("server-handler/crash-on-message",),
+    seconds=12.0,
+    enough=7,
+)
 def message_kills_the_process(app: App) -> None:
     app.ordinary()
     app.crowd(2, 4)
@@ -195,8 +274,15 @@ def message_kills_the_process(app: App) -> None:
     app.rule(app.style.when("ask"), [["log", "fatal: out of memory"], ["exit", 1]])
 
 
-@fault("process/worker-timeout", "server", "age", "process", also=("intermediary/lifetime-cap",),
-       never=("intermediary/idle-timeout",), seconds=13.0)  # fmt: skip
+@fault(
+    "process/worker-timeout",
+    "server",
+    "age",
+    "process",
+    also=("intermediary/lifetime-cap",),
+    never=("intermediary/idle-timeout",),
+    seconds=13.0,
+)
 def watchdog_ends_old_ones(app: App) -> None:
     app.ordinary(beat=True)
     app.server["timers"].append(
@@ -204,8 +290,16 @@ def watchdog_ends_old_ones(app: App) -> None:
     )
 
 
-@fault("process/worker-timeout", "server", "age", "process", also=("process/restart", "process/crash"), seconds=14.0, enough=3,
-       never=("intermediary/idle-timeout",))  # fmt: skip
+@fault(
+    "process/worker-timeout",
+    "server",
+    "age",
+    "process",
+    also=("process/restart", "process/crash"),
+    seconds=14.0,
+    enough=3,
+    never=("intermediary/idle-timeout",),
+)
 def worker_is_killed_by_age(app: App) -> None:
     app.ordinary(beat=True)
     app.restart_after = app.t(0.05, 0.2)
@@ -226,8 +320,16 @@ def so_many_messages_and_no_more(app: App) -> None:
     app.rule({"count": app.rng.randint(4, 12)}, steps)
 
 
-@fault(RATE, "server", "rate", "application", kind=11, never=("process/message-count-limit", "handshake/limit"), seconds=13.0,
-       enough=3)  # fmt: skip
+@fault(
+    RATE,
+    "server",
+    "rate",
+    "application",
+    kind=11,
+    never=("process/message-count-limit", "handshake/limit"),
+    seconds=13.0,
+    enough=3,
+)
 def bursts_are_punished(app: App) -> None:
     """Now and then the client sends a burst; the same messages more slowly are fine."""
     app.greet()
@@ -240,8 +342,17 @@ def bursts_are_punished(app: App) -> None:
     app.rule({"rate": [count, app.t(0.3, 0.8)]}, [*last, ["close", code, reason], ["return"]])
 
 
-@fault(RATE, "server", "rate", "application", kind=11, property="one kind", never=("process/message-count-limit",),
-       also=("server-handler/crash-on-message",), seconds=13.0)  # fmt: skip
+@fault(
+    RATE,
+    "server",
+    "rate",
+    "application",
+    kind=11,
+    property="one kind",
+    never=("process/message-count-limit",),
+    also=("server-handler/crash-on-message",),
+    seconds=13.0,
+)
 def one_kind_too_often(app: App) -> None:
     app.greet()
     app.chatter(app.t(0.3, 0.6), roles=("say",))

@@ -52,7 +52,7 @@ def query_parameter_is_missing(app: App) -> None:
     if app.maybe(0.5):
         app.query[name] = app.rng.choice(["undefined", "null", ""])
     body = app.rng.choice(
-        [f"missing query parameter: {name}", '{"detail":[{"loc":["query","%s"],"msg":"field required"}]}' % name, ""]
+        [f"missing query parameter: {name}", f'{{"detail":[{{"loc":["query","{name}"],"msg":"field required"}}]}}', ""]
     )
     app.refusals = [
         {
@@ -72,8 +72,14 @@ def origin_is_not_allowed(app: App) -> None:
 
 def _origin(app: App) -> None:
     app.ordinary()
-    allowed, actual = app.rng.choice([("http://localhost:3000", "http://127.0.0.1:3000"), ("https://app.example.test", "https://www.app.example.test"),
-                                      ("https://app.example.test", "http://localhost:5173"), ("https://app.example.test", "null")])  # fmt: skip
+    allowed, actual = app.rng.choice(
+        [
+            ("http://localhost:3000", "http://127.0.0.1:3000"),
+            ("https://app.example.test", "https://www.app.example.test"),
+            ("https://app.example.test", "http://localhost:5173"),
+            ("https://app.example.test", "null"),
+        ]
+    )
     app.options["headers"] |= {"Origin": actual, "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/141.0.0.0"}
     if app.stack in ("websockets", "tornado", "channels"):
         app.settings["origins"] = [allowed]
@@ -163,8 +169,17 @@ def subprotocol_is_not_echoed(app: App) -> None:
     )
 
 
-@fault("handshake/subprotocol", "client", "header", "application", libraries=("websockets", "ws"), also=("unknown/",), least=2,
-       stacks=("fastapi", "starlette", "tornado", "raw", "ws"), kind=4)  # fmt: skip
+@fault(
+    "handshake/subprotocol",
+    "client",
+    "header",
+    "application",
+    libraries=("websockets", "ws"),
+    also=("unknown/",),
+    least=2,
+    stacks=("fastapi", "starlette", "tornado", "raw", "ws"),
+    kind=4,
+)
 def answers_a_subprotocol_that_was_not_offered(app: App) -> None:
     app.ordinary()
     app.options["protocols"] = app.rng.choice([["chat.v2"], ["json"], []])
@@ -239,8 +254,15 @@ def address_is_too_long_for_nginx(app: App) -> None:
     app.between = ["hangup", {"kind": "nginx", "server": "large_client_header_buffers 4 8k;"}]
 
 
-@fault("handshake/no-ws-support", "server", "none", "application", statuses=(200, 404, 400, 426, 405, 403, 500), stacks=("aiohttp", "fastapi", "starlette"),
-       also=("handshake/path", "handshake/http-version", "intermediary/upgrade-dropped"))  # fmt: skip
+@fault(
+    "handshake/no-ws-support",
+    "server",
+    "none",
+    "application",
+    statuses=(200, 404, 400, 426, 405, 403, 500),
+    stacks=("aiohttp", "fastapi", "starlette"),
+    also=("handshake/path", "handshake/http-version", "intermediary/upgrade-dropped"),
+)
 def route_is_plain_http(app: App) -> None:
     app.ordinary()
     app.settings |= {"plain": True, "ws": "none"}
@@ -289,8 +311,18 @@ def fails_before_it_accepts_with_a_traceback(app: App) -> None:
     app.refusals = [{"if": {"always": True}, "how": "raise", "body": words, "log": f"RuntimeError: {words}"}]
 
 
-@fault("handshake/never-accepted", "client", "age", "application", libraries=("websockets", "ws", "raw"), unanswered=True, seconds=12.0, enough=3,
-       stacks=("fastapi", "starlette", "websockets", "aiohttp", "tornado", "ws", "raw"), also=("client-lifecycle/connect-deadline",))  # fmt: skip
+@fault(
+    "handshake/never-accepted",
+    "client",
+    "age",
+    "application",
+    libraries=("websockets", "ws", "raw"),
+    unanswered=True,
+    seconds=12.0,
+    enough=3,
+    stacks=("fastapi", "starlette", "websockets", "aiohttp", "tornado", "ws", "raw"),
+    also=("client-lifecycle/connect-deadline",),
+)
 def no_answer_at_all(app: App) -> None:
     app.ordinary()
     app.refusals = [{"if": {"always": True}, "how": "hang"}]

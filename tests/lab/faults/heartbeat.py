@@ -25,8 +25,14 @@ def over(app: App) -> list[list[Any]]:
     return [["close", code, reason if app.maybe(0.6) else ""], ["return"]]
 
 
-@fault("heartbeat/app-ping-kills", "server", "message", "application", property="a ping",
-       also=("server-handler/crash-on-message", "message/unknown-type", "message/schema"))  # fmt: skip
+@fault(
+    "heartbeat/app-ping-kills",
+    "server",
+    "message",
+    "application",
+    property="a ping",
+    also=("server-handler/crash-on-message", "message/unknown-type", "message/schema"),
+)
 def ping_has_no_handler(app: App) -> None:
     app.ordinary(beat=False)
     app.beat(app.t(0.5, 2), answered=False)
@@ -36,8 +42,15 @@ def ping_has_no_handler(app: App) -> None:
     )
 
 
-@fault("heartbeat/control-ping-kills", "server", "control", "library", stacks=("raw", "aiohttp", "tornado", "ws"), property="PING",
-       libraries=("websockets", "ws", "aiohttp", "raw"))  # fmt: skip
+@fault(
+    "heartbeat/control-ping-kills",
+    "server",
+    "control",
+    "library",
+    stacks=("raw", "aiohttp", "tornado", "ws"),
+    property="PING",
+    libraries=("websockets", "ws", "aiohttp", "raw"),
+)
 def control_ping_kills(app: App) -> None:
     app.ordinary(beat=False)
     app.settings |= {"own_pings": True, "quirks": ["ping_kills"], "ping_interval": None}
@@ -53,8 +66,15 @@ def client_ignores_pings(app: App) -> None:
     app.server["deadlines"].append({"for": app.style.when("pong"), "within": within, "do": over(app)})
 
 
-@fault("heartbeat/app-pong-missing-from-client", "server", "age", "client", seconds=13.0, enough=3,
-       also=("heartbeat/throttled",))  # fmt: skip
+@fault(
+    "heartbeat/app-pong-missing-from-client",
+    "server",
+    "age",
+    "client",
+    seconds=13.0,
+    enough=3,
+    also=("heartbeat/throttled",),
+)
 def client_stops_answering_pings(app: App) -> None:
     """A few pongs come, then the page's handler is gone."""
     app.ordinary(beat=False)
@@ -82,8 +102,15 @@ def server_never_answers_pings(app: App) -> None:
     )
 
 
-@fault("heartbeat/app-pong-missing-from-server", "client", "message", "application", seconds=13.0, enough=3,
-       also=("server-handler/blocked",))  # fmt: skip
+@fault(
+    "heartbeat/app-pong-missing-from-server",
+    "client",
+    "message",
+    "application",
+    seconds=13.0,
+    enough=3,
+    also=("server-handler/blocked",),
+)
 def server_forgets_pings_after_a_message(app: App) -> None:
     app.ordinary(beat=False)
     every = app.beat(app.t(0.3, 0.6))
@@ -126,8 +153,18 @@ def client_never_pongs(app: App) -> None:
     app.options["quirks"] = ["no_pong"]
 
 
-@fault("heartbeat/control-pong-missing", "server", "age", "intermediary", stacks=NATIVE, libraries=("websockets", "ws", "aiohttp"), seconds=13.0,
-       enough=3, also=("heartbeat/pong-mismatch",), kind=1)  # fmt: skip
+@fault(
+    "heartbeat/control-pong-missing",
+    "server",
+    "age",
+    "intermediary",
+    stacks=NATIVE,
+    libraries=("websockets", "ws", "aiohttp"),
+    seconds=13.0,
+    enough=3,
+    also=("heartbeat/pong-mismatch",),
+    kind=1,
+)
 def pongs_are_lost_behind(app: App) -> None:
     """The pongs are seen here, and are lost between here and the server."""
     app.ordinary(beat=app.maybe(0.4))
@@ -142,8 +179,18 @@ def _native(app: App) -> None:
         app.settings["guarded"] = True
 
 
-@fault("heartbeat/pong-mismatch", "server", "control", "client", stacks=("websockets", "raw"), libraries=("raw",), seconds=13.0, enough=3,
-       also=("heartbeat/control-pong-missing",), kind=1)  # fmt: skip
+@fault(
+    "heartbeat/pong-mismatch",
+    "server",
+    "control",
+    "client",
+    stacks=("websockets", "raw"),
+    libraries=("raw",),
+    seconds=13.0,
+    enough=3,
+    also=("heartbeat/control-pong-missing",),
+    kind=1,
+)
 def pong_is_not_the_pings(app: App) -> None:
     app.ordinary(beat=False, greet=False)
     _native(app)
@@ -151,8 +198,15 @@ def pong_is_not_the_pings(app: App) -> None:
     app.options["quirks"] = [app.rng.choice(["empty_pong", "other_pong"])]
 
 
-@fault("heartbeat/interval-race", "server", "idle", "client", seconds=14.0, enough=3,
-       also=("intermediary/idle-timeout", "heartbeat/app-pong-missing-from-client"))  # fmt: skip
+@fault(
+    "heartbeat/interval-race",
+    "server",
+    "idle",
+    "client",
+    seconds=14.0,
+    enough=3,
+    also=("intermediary/idle-timeout", "heartbeat/app-pong-missing-from-client"),
+)
 def heartbeat_as_long_as_the_timeout(app: App) -> None:
     app.greet()
     limit = app.t(0.5, 1.2)
@@ -163,8 +217,16 @@ def heartbeat_as_long_as_the_timeout(app: App) -> None:
     app.server["deadlines"].append({"for": {}, "within": limit, "do": over(app)})
 
 
-@fault("heartbeat/direction", "server", "age", "client", seconds=13.0, enough=3, forms=("flat", "nested", "codes"),
-       also=("heartbeat/app-pong-missing-from-client", "message/init-missing", "intermediary/idle-timeout"))  # fmt: skip
+@fault(
+    "heartbeat/direction",
+    "server",
+    "age",
+    "client",
+    seconds=13.0,
+    enough=3,
+    forms=("flat", "nested", "codes"),
+    also=("heartbeat/app-pong-missing-from-client", "message/init-missing", "intermediary/idle-timeout"),
+)
 def each_waits_for_the_others_ping(app: App) -> None:
     """The server announces an interval and expects the client's pings; the client would answer pings."""
     limit = app.t(0.6, 1.4)
@@ -178,8 +240,15 @@ def each_waits_for_the_others_ping(app: App) -> None:
     app.server["deadlines"].append({"for": app.style.when("ping"), "within": limit * 1.4, "do": over(app)})
 
 
-@fault("heartbeat/throttled", "server", "idle", "client", seconds=15.0, enough=3,
-       also=("heartbeat/app-pong-missing-from-client", "intermediary/idle-timeout"))  # fmt: skip
+@fault(
+    "heartbeat/throttled",
+    "server",
+    "idle",
+    "client",
+    seconds=15.0,
+    enough=3,
+    also=("heartbeat/app-pong-missing-from-client", "intermediary/idle-timeout"),
+)
 def hidden_tab_pings_rarely(app: App) -> None:
     app.greet()
     every, count = app.t(0.2, 0.4), app.rng.randint(4, 8)
@@ -196,8 +265,16 @@ def hidden_tab_pings_rarely(app: App) -> None:
     )
 
 
-@fault("heartbeat/stale-timer", "client", "age", "client", seconds=12.0, enough=5, least=3,
-       also=("client-lifecycle/stale-close-handler",))  # fmt: skip
+@fault(
+    "heartbeat/stale-timer",
+    "client",
+    "age",
+    "client",
+    seconds=12.0,
+    enough=5,
+    least=3,
+    also=("client-lifecycle/stale-close-handler",),
+)
 def timer_of_the_old_socket_closes_the_new(app: App) -> None:
     """The first connection lasts; after it the watchdog that was never cleared closes each new one soon."""
     app.ordinary(beat=True)

@@ -35,8 +35,16 @@ def two_tabs_of_one_id(app: App) -> None:
     app.server["gone"] = [["when", {"registered": True}, [["unregister"]]]]
 
 
-@fault("identity/stale-cleanup", "client", "connection", "application", seconds=14.0, enough=5, least=2,
-       also=("heartbeat/app-pong-missing-from-server",))  # fmt: skip
+@fault(
+    "identity/stale-cleanup",
+    "client",
+    "connection",
+    "application",
+    seconds=14.0,
+    enough=5,
+    least=2,
+    also=("heartbeat/app-pong-missing-from-server",),
+)
 def late_cleanup_removes_the_new(app: App) -> None:
     """The old handler's clean-up runs late and by the id alone: the new connection hears nothing any more."""
     _own_id(app)
@@ -54,8 +62,16 @@ def late_cleanup_removes_the_new(app: App) -> None:
     )
 
 
-@fault("identity/ghost-session", "server", "connection", "application", kind=5, seconds=12.0, enough=7,
-       also=("identity/id-collision", "handshake/limit"))  # fmt: skip
+@fault(
+    "identity/ghost-session",
+    "server",
+    "connection",
+    "application",
+    kind=5,
+    seconds=12.0,
+    enough=7,
+    also=("identity/id-collision", "handshake/limit"),
+)
 def newcomer_waits_for_the_ghost(app: App) -> None:
     """After an abrupt loss the id counts as connected for a while; newcomers are turned away."""
     _own_id(app)
@@ -68,8 +84,17 @@ def newcomer_waits_for_the_ghost(app: App) -> None:
     app.client["timers"].append({"first": app.t(0.8, 1.6), "do": [["abort"] if app.maybe(0.5) else ["fin"]]})
 
 
-@fault("identity/ghost-session", "server", "connection", "application", kind=5, seconds=12.0, enough=7, statuses=(403, 409),
-       also=("identity/id-collision", "handshake/limit", "handshake/auth-rejected"))  # fmt: skip
+@fault(
+    "identity/ghost-session",
+    "server",
+    "connection",
+    "application",
+    kind=5,
+    seconds=12.0,
+    enough=7,
+    statuses=(403, 409),
+    also=("identity/id-collision", "handshake/limit", "handshake/auth-rejected"),
+)
 def newcomer_is_refused_for_the_ghost(app: App) -> None:
     _own_id(app)
     app.ordinary()
@@ -164,8 +189,16 @@ def expired_token_is_tried_again(app: App) -> None:
     app.server["open"] = [["sleep", app.t(0.002, 0.08)], ["close", code, reason], ["return"]]
 
 
-@fault("identity/token-expired-retry", "server", "message", "client", forms=JSON_FORMS, also=("handshake/auth-rejected", "message/schema"), kind=12,
-       never=("server-handler/crash-on-message",))  # fmt: skip
+@fault(
+    "identity/token-expired-retry",
+    "server",
+    "message",
+    "client",
+    forms=JSON_FORMS,
+    also=("handshake/auth-rejected", "message/schema"),
+    kind=12,
+    never=("server-handler/crash-on-message",),
+)
 def last_words_are_that_the_token_expired(app: App) -> None:
     """The token comes in the first message; the server says what is wrong with it, and goes."""
     app.client["open"] = [["send", app.style.say("hello", token=_jwt(app))]]

@@ -25,7 +25,8 @@ def away(app: App) -> list[list[object]]:
     also=("server-handler/crash-on-own-event", "process/restart", "intermediary/restart"),
 )
 def all_end_on_the_full_second_third(app: App) -> None:
-    """The session of the day is over: everybody is closed at multiples of some seconds on the clock on the wall, staggered a little."""
+    """The session of the day is over: everybody is closed at multiples of some seconds on the clock on the wall,
+    staggered a little."""
     app.ordinary()
     app.crowd(2, 4, 0.8)
     every = app.t(1.6, 3)
@@ -69,8 +70,18 @@ def room_is_closed_when_its_host_leaves(app: App) -> None:
     ]
 
 
-@fault("unknown/", "server", "count", "application", property="bytes in all", seconds=13.0, enough=3, also=("message/oversize",), never=("process/message-count-limit",),
-       forms=("flat", "nested", "jsonrpc", "array"))  # fmt: skip
+@fault(
+    "unknown/",
+    "server",
+    "count",
+    "application",
+    property="bytes in all",
+    seconds=13.0,
+    enough=3,
+    also=("message/oversize",),
+    never=("process/message-count-limit",),
+    forms=("flat", "nested", "jsonrpc", "array"),
+)
 def bytes_in_all_are_limited(app: App) -> None:
     """Not one message's size, nor their number: their bytes since the opening."""
     app.greet()
@@ -86,8 +97,17 @@ def bytes_in_all_are_limited(app: App) -> None:
     app.rule({"volume": app.rng.randint(1500, 4000)}, away(app))
 
 
-@fault("unknown/", "server", "count", "application", property="bytes sent by the server", seconds=13.0, enough=3, forms=("flat", "nested", "jsonrpc", "array"),
-       also=("intermediary/lifetime-cap", "process/worker-timeout", "client-lifecycle/slow-consumer"))  # fmt: skip
+@fault(
+    "unknown/",
+    "server",
+    "count",
+    "application",
+    property="bytes sent by the server",
+    seconds=13.0,
+    enough=3,
+    forms=("flat", "nested", "jsonrpc", "array"),
+    also=("intermediary/lifetime-cap", "process/worker-timeout", "client-lifecycle/slow-consumer"),
+)
 def server_sends_so_many_bytes_and_no_more(app: App) -> None:
     app.greet()
     for _ in range(2):

@@ -42,8 +42,18 @@ def engine(
             )
 
 
-@fault("message/init-missing", "server", "age", "client", stacks=("socket.io",), libraries=TALKERS, kind=9, seconds=14.0, enough=3,
-       never=("server-handler/crash-on-own-event", "process/worker-timeout"))  # fmt: skip
+@fault(
+    "message/init-missing",
+    "server",
+    "age",
+    "client",
+    stacks=("socket.io",),
+    libraries=TALKERS,
+    kind=9,
+    seconds=14.0,
+    enough=3,
+    never=("server-handler/crash-on-own-event", "process/worker-timeout"),
+)
 def joins_no_namespace(app: App) -> None:
     engine(app, join=False)
     app.settings["connect_timeout"] = app.t(1, 3)
@@ -82,8 +92,15 @@ def pings_as_in_the_old_engine(app: App) -> None:
     app.client["timers"].append({"first": every, "every": every, "do": [text("2")]})
 
 
-@fault("message/vocabulary-mismatch", "server", "message", "client", stacks=("socket.io",), libraries=TALKERS,
-       also=("message/not-json", "message/schema", "message/unknown-type"))  # fmt: skip
+@fault(
+    "message/vocabulary-mismatch",
+    "server",
+    "message",
+    "client",
+    stacks=("socket.io",),
+    libraries=TALKERS,
+    also=("message/not-json", "message/schema", "message/unknown-type"),
+)
 def plain_json_to_socket_io(app: App) -> None:
     engine(app)
     app.client["on"] = app.client["on"][:1]
@@ -109,8 +126,16 @@ def broken_packet_to_socket_io(app: App) -> None:
     app.client["timers"].append({"first": app.t(0.6, 1.8), "do": [text(bad)]})
 
 
-@fault("server-handler/crash-on-message", "server", "message", "application", stacks=SIO, libraries=(*TALKERS, "socket.io-client"), property="one event",
-       also=("message/unknown-type", "message/schema", "message/out-of-state", "handshake/auth-rejected"))  # fmt: skip
+@fault(
+    "server-handler/crash-on-message",
+    "server",
+    "message",
+    "application",
+    stacks=SIO,
+    libraries=(*TALKERS, "socket.io-client"),
+    property="one event",
+    also=("message/unknown-type", "message/schema", "message/out-of-state", "handshake/auth-rejected"),
+)
 def event_makes_the_server_disconnect(app: App) -> None:
     engine(app)
     app.settings["kicks"] = app.rng.choice(["admin", "leave_room", "typing"])
@@ -280,9 +305,23 @@ def graphql_message_is_invalid(app: App) -> None:
     app.client["timers"].append({"first": app.t(0.5, 1.6), "do": [text(bad)]})
 
 
-@fault(STATE, "server", "message", "client", stacks=GQL, libraries=TALKERS, codes=(4409, 4429),
-       also=("identity/id-collision", "message/order-before-hello", "message/schema", "server-handler/crash-on-message", "unknown/"),
-       never=("process/message-count-limit",))  # fmt: skip
+@fault(
+    STATE,
+    "server",
+    "message",
+    "client",
+    stacks=GQL,
+    libraries=TALKERS,
+    codes=(4409, 4429),
+    also=(
+        "identity/id-collision",
+        "message/order-before-hello",
+        "message/schema",
+        "server-handler/crash-on-message",
+        "unknown/",
+    ),
+    never=("process/message-count-limit",),
+)
 def graphql_state_does_not_allow_it(app: App) -> None:
     """The same operation id while it is active, or a second init."""
     graphql(app)

@@ -1,5 +1,5 @@
-"""Two bugs in one program: mend (or cut away) the first and the connection still ends, by another. The label is of the one
-that is seen; the other one waits behind it for whoever makes the exchange smaller."""
+"""Two bugs in one program: mend (or cut away) the first and the connection still ends, by another. The label is of
+the one that is seen; the other one waits behind it for whoever makes the exchange smaller."""
 
 from __future__ import annotations
 
@@ -38,8 +38,17 @@ def field_first_then_a_crash(app: App) -> None:
     )
 
 
-@fault("message/oversize", "server", "message", "library", property="size", forms=FIELDED, kind=6, stacks=tuple(s for s in GENERIC if s != "channels"),
-       also=("client-lifecycle/poison-replay",))  # fmt: skip
+@fault(
+    "message/oversize",
+    "server",
+    "message",
+    "library",
+    property="size",
+    forms=FIELDED,
+    kind=6,
+    stacks=tuple(s for s in GENERIC if s != "channels"),
+    also=("client-lifecycle/poison-replay",),
+)
 def size_first_then_a_crash(app: App) -> None:
     """Cut short, the message is within the limit and no longer what the handler can read."""
     app.ordinary()
@@ -73,8 +82,16 @@ def unknown_kind_first_then_a_limit(app: App) -> None:
     )
 
 
-@fault("server-handler/crash-on-message", "server", "message", "application", property="one kind", kind=1, also=("message/schema", "message/unknown-type"),
-       never=("heartbeat/app-pong-missing-from-server", "heartbeat/control-pong-missing"))  # fmt: skip
+@fault(
+    "server-handler/crash-on-message",
+    "server",
+    "message",
+    "application",
+    property="one kind",
+    kind=1,
+    also=("message/schema", "message/unknown-type"),
+    never=("heartbeat/app-pong-missing-from-server", "heartbeat/control-pong-missing"),
+)
 def unanswered_pings_are_harmless(app: App) -> None:
     """Pings go unanswered all the time, which nobody minds; a message ends it."""
     app.ordinary(beat=False)

@@ -81,8 +81,8 @@ async def raw(site: Site, sock: socket.socket) -> None:
 
 def _answer(status: int, body: str) -> bytes:
     text = (body or http.HTTPStatus(status).phrase).encode()
-    head = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
-    return head.encode() + text
+    first = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}"
+    return f"{first}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text
 
 
 async def _connection(site: Site, quirks: set[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -111,7 +111,8 @@ async def _connection(site: Site, quirks: set[str], reader: asyncio.StreamReader
         return
     key = headers["sec-websocket-key"]
     accept = wire.accept_key(key if "accept" not in quirks else key[::-1])
-    answer = f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
+    answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    answer += f"Sec-WebSocket-Accept: {accept}\r\n"
     if "no_deflate" in quirks and "permessage-deflate" in headers.get("sec-websocket-extensions", ""):
         answer += "Sec-WebSocket-Extensions: permessage-deflate\r\n"
     offered = [name.strip() for name in headers.get("sec-websocket-protocol", "").split(",") if name.strip()]

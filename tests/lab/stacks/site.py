@@ -1,4 +1,5 @@
-"""What all server stacks share: the route, the checks of a handshake, and a conversation pulled along by its handler."""
+"""What all server stacks share: the route, the checks of a handshake, and a conversation pulled along by its
+handler."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ class Site:
         return next((name for name in offered if name in self.settings.get("protocols", ())), None)
 
     def refusal(self, target: str, headers: Mapping[str, str]) -> dict[str, Any] | None:
-        """The first check that a handshake fails: ``how`` (``http``, ``close``, ``raise``, ``return``, ``hang``), ``status``..."""
+        """The first check that a handshake fails: ``how`` (``http``, ``close``, ``raise``, ``return``, ``hang``),
+        ``status``..."""
         self.asked += 1
         known = self.match(target) or {}
         for refusal in self.refusals:
