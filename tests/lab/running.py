@@ -205,8 +205,6 @@ async def record(program: Program, into: Path) -> Path:
         watch = await _run(program, folder)
         if wrong := problems(program.expected, watch):
             raise Failed("; ".join(wrong))
-        log = folder / "server.log"
-        log.unlink(missing_ok=True)
         (folder / "label.json").write_text(json.dumps(program.as_json(), indent=1) + "\n", "utf-8")
         folder.chmod(0o755)
         done = into / program.folder
@@ -219,9 +217,11 @@ async def record(program: Program, into: Path) -> Path:
 async def _run(program: Program, folder: Path) -> Watch:
     app, expected = program.app, program.expected
     _preload()
-    path, log = folder / "recording.jsonl", folder / "server.log"
+    path = folder / "recording.jsonl"
     watch = Watch(path)
     async with contextlib.AsyncExitStack() as stack:
+        # The log's path stands in the recording: it must not tell what the program is called.
+        log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="app-"))) / "server.log"
         count = max((part.get("servers", 1) for part in app.between if isinstance(part, dict)), default=1)
         ports = await stack.enter_async_context(_servers(program, log, count))
         log.touch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.app import JSON_FORMS, App
+from lab.faults.words import DONE
 from lab.table import fault
 
 
@@ -82,7 +83,7 @@ def healthy_with_text_pings(app: App) -> None:
     app.rule({"re": "^ping$"}, [["send", {"text": "pong"}]])
 
 
-@healthy(most=60, seconds=6.0)
+@healthy(most=60, seconds=6.0, also=(DONE,))
 def healthy_page_views(app: App) -> None:
     """People come, look, and leave; each visit is closed by the client."""
     app.ordinary()
@@ -104,7 +105,7 @@ def healthy_tabs_come_and_go(app: App) -> None:
         }
 
 
-@healthy(most=60, seconds=5.0)
+@healthy(most=60, seconds=5.0, also=(DONE,))
 def healthy_jobs_finish(app: App) -> None:
     """The server sends its rows, says that it is done, and closes with 1000; another job begins later."""
     app.client["open"] = [["send", app.style.say("hello")], ["sleep", 0.05], ["send", app.style.say("ask")]]
@@ -210,7 +211,7 @@ def healthy_fragments(app: App) -> None:
     app.options["quirks"] = ["fragments"]
 
 
-@healthy(most=3, seconds=5.0)
+@healthy(most=3, seconds=5.0, also=("process/restart",))
 def healthy_refused_once(app: App) -> None:
     """The backend was still starting when the page came."""
     app.ordinary()

@@ -90,6 +90,9 @@ def pings_as_in_the_old_engine(app: App) -> None:
     engine(app, pongs=False)
     every = app.t(0.5, 1)
     app.client["timers"].append({"first": every, "every": every, "do": [text("2")]})
+    if app.stack == "socket.io":  # which does not wait: a client's ping is an error to it
+        app.label.trigger, app.label.property = "message", "a ping"
+        app.label.alternatives.append("heartbeat/app-ping-kills")
 
 
 @fault(
