@@ -370,3 +370,25 @@ def fragments_are_not_understood(app: App) -> None:
     app.options["quirks"] = ["fragments"]
 
 
+
+
+@fault(
+    "message/framing",
+    "server",
+    "control",
+    "library",
+    property="the CLOSE is longer than a control frame may be",
+    stacks=REACHING,
+    libraries=("websockets", "ws", "aiohttp"),
+    kind=7,
+    also=("server-handler/crash-on-message", "message/schema"),
+)
+def reason_of_the_close_is_too_long(app: App) -> None:
+    """What the server wanted to say is lost: the client sees a malformed frame."""
+    app.ordinary()
+    plain(app)
+    reason = b"validation failed: " + b"field required; " * app.rng.randint(8, 12)
+    code = app.rng.choice([1008, 4400, 1011])
+    app.client["timers"].append({"first": app.t(0.5, 1.6), "do": [["send", app.style.say("ask")]]})
+    long = ["frame", 0x88, (code.to_bytes(2, "big") + reason).hex()]
+    app.rule(app.style.when("ask"), [long, ["sleep", 0.05], ["fin"]])

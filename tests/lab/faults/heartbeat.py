@@ -288,3 +288,91 @@ def timer_of_the_old_socket_closes_the_new(app: App) -> None:
     soon = app.t(0.03, 0.25)
     app.client["open"].append(["when", {"first": False}, [["after", soon, app.leave()]]])
     app.delay = app.t(0.2, 0.6)
+
+
+@fault(
+    "heartbeat/app-pong-missing-from-client",
+    "server",
+    "age",
+    "client",
+    seconds=13.0,
+    enough=3,
+    property="no heartbeat of the client's",
+    also=("heartbeat/direction", "message/init-missing"),
+)
+def heartbeat_is_never_sent(app: App) -> None:
+    """The protocol wants the client's heartbeat; a new version of the library does not send it any more."""
+    app.ordinary(beat=False)
+    app.server["on"].append({"if": app.style.when("ping"), "do": [["send", app.style.say("pong")]]})
+    app.server["deadlines"].append({"for": app.style.when("ping"), "within": app.t(1, 2.4), "do": over(app)})
+
+
+@fault(
+    "heartbeat/app-pong-missing-from-server",
+    "client",
+    "age",
+    "application",
+    seconds=13.0,
+    enough=3,
+    property="the answer has another form",
+    also=("heartbeat/pong-mismatch", "message/vocabulary-mismatch"),
+)
+def pong_has_another_form(app: App) -> None:
+    """Each ping is answered, but not by what the client waits for."""
+    app.ordinary(beat=False)
+    app.beat(app.t(0.4, 0.8), answered=False)
+    other = app.rng.choice([{"text": "pong"}, {"text": '{"ok":true}'}, app.style.say("x", name="heartbeat_response")])
+    app.rule(app.style.when("ping"), [["send", other]])
+    app.client["deadlines"].append({"for": app.style.when("pong"), "within": app.t(1.2, 2.4), "do": app.leave()})
+
+
+@fault(
+    "heartbeat/app-pong-missing-from-client",
+    "server",
+    "idle",
+    "client",
+    seconds=13.0,
+    enough=3,
+    property="STOMP heart-beat",
+    forms=("flat",),
+    also=("heartbeat/interval-race", "intermediary/idle-timeout"),
+)
+def stomp_heartbeat_is_promised_and_not_kept(app: App) -> None:
+    """STOMP's ``heart-beat`` header is agreed on, and then the client sends nothing."""
+    beat = app.rng.randrange(400, 900)
+    app.options["protocols"] = app.settings["protocols"] = ["v12.stomp"]
+    frames = {
+        "connect": f"CONNECT\naccept-version:1.2\nhost:/\nheart-beat:{beat},{beat}\n\n\0",
+        "connected": f"CONNECTED\nversion:1.2\nheart-beat:{beat},{beat}\nsession:«id»\n\n\0",
+        "subscribe": "SUBSCRIBE\nid:sub-0\ndestination:/topic/prices\n\n\0",
+        "message": "MESSAGE\nsubscription:sub-0\nmessage-id:«id»\ndestination:/topic/prices\n\n«f»\0",
+        "error": "ERROR\nmessage:session failed\n\nno data received within the heart-beat interval\0",
+    }
+    send = {name: ["send", {"text": text}] for name, text in frames.items()}
+    app.client["open"] = [send["connect"]]
+    app.client["on"] = [{"if": {"re": "^CONNECTED"}, "do": [send["subscribe"]]}]
+    app.server["on"] = [{"if": {"re": "^CONNECT\\n"}, "do": [send["connected"], ["set", "joined", True]]}]
+    app.server["timers"] = [
+        {"first": 0.3, "every": beat / 1000, "if": {"flag": "joined"}, "do": [["send", {"text": "\n"}]]},
+        {"first": 0.5, "every": app.t(0.4, 1), "if": {"flag": "joined"}, "do": [send["message"]]},
+    ]
+    last = [send["error"]] if app.maybe(0.7) else []
+    app.server["deadlines"] = [{"for": {}, "within": beat / 1000 * 2.2, "do": [*last, ["close", 1002, ""], ["return"]]}]
+
+
+@fault(
+    "heartbeat/control-ping-kills",
+    "server",
+    "control",
+    "library",
+    stacks=("raw",),
+    property="a PONG that nobody asked for",
+    also=("message/framing",),
+    libraries=("websockets", "ws", "aiohttp", "raw"),
+)
+def unasked_pong_kills(app: App) -> None:
+    """The client keeps the connection alive by pongs, as the RFC lets it; a hand-written server knows no pongs."""
+    app.ordinary(beat=False)
+    app.settings |= {"quirks": ["pong_kills"], "ping_interval": None}
+    every = app.t(0.5, 2)
+    app.client["timers"].append({"first": every, "every": every, "do": [["frame", 0x8A, ""]]})
