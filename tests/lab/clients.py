@@ -235,6 +235,7 @@ class ByHand:
 
     async def close(self, code: int, reason: str) -> None:
         self.closing = True
+        asyncio.get_running_loop().call_later(1, self.writer.close)  # it does not wait for ever for an answer
         self.put(wire.CLOSE, code.to_bytes(2, "big") + reason.encode() if code != 1005 else b"")
 
     async def ping(self, data: bytes) -> None:
