@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -76,6 +77,7 @@ def main() -> int:
     if not programs:
         print(f"record: no program is called {options.only!r}; python -m lab.list shows them", file=sys.stderr)
         return 2
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # writes to what an abrupt end has closed
     started = time.monotonic()
     counts = asyncio.run(record_all(programs, options.into, options.jobs))
     minutes = (time.monotonic() - started) / 60

@@ -130,8 +130,7 @@ def blocks_the_loop(app: App) -> None:
     app.news(app.t(0.15, 0.3))
     app.beat(app.t(0.3, 0.5))
     patience = app.t(0.7, 1.2)
-    for tab in range(app.crowd(1, 3)):
-        app.tabs[tab]["options"] = {}
+    app.crowd(1, 3)
     app.client["timers"].append({"first": app.t(0.8, 1.6), "do": [["send", app.style.say("ask")]]})
     app.client["deadlines"].append({"for": {}, "within": patience, "do": app.leave()})
     app.rule(

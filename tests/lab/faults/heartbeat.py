@@ -173,8 +173,9 @@ def pongs_are_lost_behind(app: App) -> None:
 
 
 def _silent_enough(app: App) -> None:
-    """Ordinary traffic; none with aiohttp, which takes any message for a sign of life."""
-    app.ordinary(beat=False if app.stack == "aiohttp" else app.maybe(0.4), quiet=app.stack == "aiohttp")
+    """Ordinary traffic; none with aiohttp and daphne, which take any message for a sign of life."""
+    quiet = app.stack in ("aiohttp", "channels")
+    app.ordinary(beat=not quiet and app.maybe(0.4), quiet=quiet)
 
 
 def _native(app: App) -> None:
