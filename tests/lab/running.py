@@ -38,7 +38,6 @@ def _preload() -> None:
     forks.PRELOAD += [module for module in process.PRELOAD if module not in forks.PRELOAD]
 
 
-
 class Failed(Exception):
     """The program could not be run, or did not show its fault."""
 

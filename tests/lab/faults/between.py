@@ -73,7 +73,7 @@ def gateway_caps_the_age(app: App) -> None:
     "message",
     "intermediary",
     stacks=("fastapi", "starlette", "websockets", "ws", "raw"),
-    also=("message/framing", "message/invalid-utf8"),
+    also=("message/framing", "message/invalid-utf8", "handshake/extension"),
     enough=3,
 )
 def frames_are_damaged_on_the_way_in(app: App) -> None:
@@ -91,7 +91,7 @@ def frames_are_damaged_on_the_way_in(app: App) -> None:
     "intermediary",
     libraries=("websockets", "ws"),
     enough=3,
-    also=("message/framing", "message/invalid-utf8"),
+    also=("message/framing", "message/invalid-utf8", "handshake/extension"),
     seconds=11.0,
 )
 def frames_are_damaged_on_the_way_out(app: App) -> None:

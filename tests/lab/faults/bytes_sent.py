@@ -276,7 +276,15 @@ def client_does_not_mask(app: App) -> None:
         app.options["quirks"] = ["unmasked"]
 
 
-@fault("message/framing", "server", "message", "client", property="reserved bits", stacks=NO_DEFLATE)
+@fault(
+    "message/framing",
+    "server",
+    "message",
+    "client",
+    property="reserved bits",
+    stacks=NO_DEFLATE,
+    also=("handshake/extension",),
+)
 def reserved_bits_set(app: App) -> None:
     app.ordinary()
     plain(app)
@@ -345,6 +353,7 @@ def server_masks(app: App) -> None:
     libraries=("websockets", "ws", "aiohttp"),
     kind=7,
     codes=(1002,),
+    also=("handshake/extension",),
 )
 def server_sends_a_bad_frame(app: App) -> None:
     app.ordinary()
@@ -368,8 +377,6 @@ def fragments_are_not_understood(app: App) -> None:
     app.settings["polite"] = app.maybe(0.5)
     app.ordinary(greet=False)
     app.options["quirks"] = ["fragments"]
-
-
 
 
 @fault(

@@ -172,7 +172,7 @@ def says_that_the_kind_is_unknown(app: App) -> None:
     "message",
     "application",
     property="order",
-    also=("message/schema", "server-handler/crash-on-message"),
+    also=("message/schema", "server-handler/crash-on-message", "handshake/auth-rejected"),
 )
 def speaks_before_its_hello(app: App) -> None:
     app.chatter(app.t(0.2, 0.5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.app import App
 from lab.table import GENERIC, fault
 
-ENDED = ((1000, ""), (1008, "policy"), (4000, "closed"), (1011, ""), (1013, ""))
+ENDED = ((1000, ""), (1008, "policy"), (4000, "closed"), (1011, ""))
 
 
 def away(app: App) -> list[list[object]]:
