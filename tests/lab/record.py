@@ -1,8 +1,8 @@
 """Records programs of the lab: ``cd tests && python -m lab.record --into DIR --recordings 1000 --jobs 4``.
 
 One folder per recording, with ``recording.jsonl`` and ``label.json``. What is there already is not recorded again,
-and the same seed gives the same programs and labels. A recording that does not show its fault is tried once more,
-then left out.
+but labelled anew; the same seed gives the same programs and labels. A recording that does not show its fault is tried
+once more, then left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from lab.running import Failed, missing, record
+from lab.running import Failed, missing, record, write_label
 from lab.table import Program, plan
 
 
@@ -36,6 +36,7 @@ async def record_all(programs: list[Program], into: Path, jobs: int, tries: int 
         nonlocal told
         if (into / program.folder).is_dir():
             counts["there"] += 1
+            write_label(program, into / program.folder)  # the table may have become more exact
             return
         if why := missing(program):
             counts["skipped"] += 1

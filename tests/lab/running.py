@@ -192,6 +192,11 @@ async def _client(program: Program, url: str) -> AsyncIterator[None]:
         await child.wait()
 
 
+def write_label(program: Program, folder: Path) -> None:
+    """Writes ``label.json``."""
+    (folder / "label.json").write_text(json.dumps(program.as_json(), indent=1) + "\n", "utf-8")
+
+
 async def record(program: Program, into: Path) -> Path:
     """Records a program into a folder of its own under ``into``: ``recording.jsonl`` and ``label.json``.
 
@@ -204,7 +209,7 @@ async def record(program: Program, into: Path) -> Path:
         watch = await _run(program, folder)
         if wrong := problems(program.expected, watch):
             raise Failed("; ".join(wrong))
-        (folder / "label.json").write_text(json.dumps(program.as_json(), indent=1) + "\n", "utf-8")
+        write_label(program, folder)
         folder.chmod(0o755)
         done = into / program.folder
         os.rename(folder, done)
@@ -248,4 +253,4 @@ async def _run(program: Program, folder: Path) -> Watch:
     return watch
 
 
-__all__ = ["Failed", "missing", "record"]
+__all__ = ["Failed", "missing", "record", "write_label"]

@@ -177,16 +177,17 @@ def subprotocol_is_not_echoed(app: App) -> None:
     libraries=("websockets", "ws"),
     also=("unknown/",),
     least=2,
-    stacks=("fastapi", "starlette", "tornado", "raw", "ws"),
     kind=4,
 )
 def answers_a_subprotocol_that_was_not_offered(app: App) -> None:
     app.ordinary()
     app.options["protocols"] = app.rng.choice([["chat.v2"], ["json"], []])
-    app.settings["answer_protocol"] = app.rng.choice(["chat.v1", "graphql-ws", "msgpack"])
-    if app.stack in ("tornado", "ws") and not app.options["protocols"]:
-        app.options["protocols"] = ["json"]
-    app.between = ["hangup", {"kind": "relay", "response": {"Sec-WebSocket-Protocol": app.settings["answer_protocol"]}}]
+    answer = app.rng.choice(["chat.v1", "graphql-ws", "msgpack"])
+    if app.stack in ("fastapi", "starlette", "raw"):
+        app.settings["answer_protocol"] = answer
+    else:  # which check what they answer
+        app.between = ["hangup", {"kind": "relay", "response": {"Sec-WebSocket-Protocol": answer}}]
+        app.label.place = "intermediary"
 
 
 @fault(
