@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -57,8 +58,18 @@ async def record_all(programs: list[Program], into: Path, jobs: int, tries: int 
             pace = counts["recorded"] / (told - started) * 60
             print(f"{counts['recorded']} recorded, {counts['failed']} failed, {pace:.0f} a minute", flush=True)
 
-    await asyncio.gather(*(one(program) for program in programs))
+    async with asyncio.TaskGroup() as tasks:
+        for program in programs:
+            tasks.create_task(one(program))
     return counts
+
+
+async def until_told(programs: list[Program], into: Path, jobs: int) -> Counter[str]:
+    """:func:`record_all`, which SIGTERM and SIGINT end in order: no server, proxy or client is left behind."""
+    work = asyncio.ensure_future(record_all(programs, into, jobs))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    return await work
 
 
 def main() -> int:
@@ -80,7 +91,11 @@ def main() -> int:
         return 2
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # writes to what an abrupt end has closed
     started = time.monotonic()
-    counts = asyncio.run(record_all(programs, options.into, options.jobs))
+    try:
+        counts = asyncio.run(until_told(programs, options.into, options.jobs))
+    except asyncio.CancelledError:
+        print("record: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     minutes = (time.monotonic() - started) / 60
     pace = counts["recorded"] / minutes if minutes else 0
     said = ", ".join(f"{number} {what}" for what, number in counts.items())

@@ -218,6 +218,16 @@ async def record(program: Program, into: Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+async def _proxy(target: str, words: list[str], path: Path) -> HangupProxy:
+    """Starts the proxy; when cancelled meanwhile, no proxy is left that would still write."""
+    starting = asyncio.ensure_future(asyncio.to_thread(HangupProxy, target, *words, record=path))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        (await starting).kill()
+        raise
+
+
 async def _run(program: Program, folder: Path) -> Watch:
     app, expected = program.app, program.expected
     _preload()
@@ -234,7 +244,7 @@ async def _run(program: Program, folder: Path) -> Watch:
             if part == "hangup":
                 words = ["--no-web", "--quiet", *(["--backend-log", str(log)] if app.with_log else [])]
                 target = f"ws://127.0.0.1:{ports[0]}"
-                proxy = await asyncio.to_thread(HangupProxy, target, *words, record=path)
+                proxy = await _proxy(target, words, path)
                 stack.callback(proxy.kill)
                 ports = [proxy.port]
             else:

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 
+import psutil
 import pytest
 
 import lab.faults  # noqa: F401  (fills the table)
@@ -142,3 +146,23 @@ def test_a_handful_is_recorded_with_labels(tmp_path: Path) -> None:
     again = asyncio.run(record_all([p for p in programs if not missing(p)], tmp_path, jobs=8))
     assert set(again) == {"there"}
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.folder for p in programs if not missing(p))
+
+
+@pytest.mark.real
+@pytest.mark.timeout(90)
+def test_stopped_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    words = ["--into", str(tmp_path), "--recordings", "3", "--only", "healthy-many"]
+    command = [sys.executable, "-m", "lab.record", *words]
+    recorder = psutil.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.PIPE)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob(".*/recording.jsonl")) and time.monotonic() < until:
+        time.sleep(0.05)
+    children = recorder.children(recursive=True)
+    assert children
+    recorder.terminate()
+    _, said = recorder.communicate(timeout=30)
+    assert recorder.returncode == 130
+    assert said.decode().splitlines()[-1].startswith("record: stopped")
+    assert list(tmp_path.iterdir()) == []
+    _, left = psutil.wait_procs(children, timeout=20)
+    assert left == []
