@@ -364,6 +364,7 @@ def two_kinds_in_the_wrong_order(app: App) -> None:
     app.client["timers"].append(
         {
             "first": app.t(1.3, 2.2),
+            "every": 1.1,
             "do": [["send", app.style.say("ask")], ["sleep", app.t(0.02, 0.1)], ["send", app.style.say("more")]],
         }
     )
