@@ -65,8 +65,14 @@ class PythonServer:
         reader, writer = context.Pipe(duplex=False)
         arguments = (self.program.stack, self.config, self.port, str(self.log), writer)
         self.process = context.Process(target=process.main, args=arguments, daemon=True)
-        await asyncio.to_thread(self.process.start)
-        writer.close()
+        starting = asyncio.ensure_future(asyncio.to_thread(self.process.start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await starting  # so that it can be stopped
+            raise
+        finally:
+            writer.close()
 
         def wait() -> int:
             return int(reader.recv()) if reader.poll(40) else 0
