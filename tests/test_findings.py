@@ -72,7 +72,7 @@ class TestCatalogue:
 
     def test_tables_speak_of_the_vocabulary_only(self) -> None:
         said = {v for *_, says in (*tables.REASONS, *tables.BODIES, *tables.LOGS) for v in says}
-        said |= {v for table in (tables.CODES, tables.GRAPHQL) for says in table.values() for v in says}
+        said |= {v for table in (tables.CODES, tables.GRAPHQL, tables.CLIENT_CODES) for says in table.values() for v in says}
         said |= {v for _, causes in MEANS for v in causes} | {v for v, _ in _HINTS} | {*_MADE, *_FIXED}
         assert said <= VOCABULARY
         assert set(VERDICTS) == VOCABULARY - {"unknown/", "amplifier/backoff-reset"}

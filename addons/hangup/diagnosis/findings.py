@@ -22,8 +22,8 @@ CITES_KEPT = 6
 
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "handshake": (
-        "path", "parameter", "origin", "auth-rejected", "subprotocol", "extension", "header-size", "http-version",
-        "no-ws-support", "never-accepted", "limit",
+        "path", "parameter", "origin", "auth-rejected", "subprotocol", "extension", "accept-key", "header-size",
+        "http-version", "no-ws-support", "never-accepted", "limit",
     ),
     "server-handler": (
         "returns-immediately", "returns-after-message", "crash-on-message", "crash-on-own-event",

@@ -10,6 +10,7 @@ from hangup.diagnosis.findings import Evidence, Hypothesis
 from hangup.diagnosis.reactions import reaction
 from hangup.diagnosis.report import Alternative
 from hangup.diagnosis.rules import RULES, words
+from hangup.diagnosis.rules.tables import CLIENT_CODES
 from hangup.recording.events import Side
 
 BEAT = "heartbeat/app-ping-kills"
@@ -27,6 +28,11 @@ ALONE = 0.6
 
 UNTRIED = 0.79
 """As sure as one can be of a bare ping that a JSON reader dies of, before it was dropped or rewritten."""
+
+OF_MESSAGES = ("heartbeat/app-ping-kills", "process/message-count-limit", "message/not-json", "message/unknown-type")
+"""Causes that need a message of the client."""
+OF_SILENCE = ("init-missing", "app-pong-missing-from-client", "app-pong-missing-from-server", "throttled", "direction")
+"""Names of causes that need none."""
 
 ALTERNATIVES = 5
 LEAST = 0.02
@@ -72,7 +78,24 @@ def hypotheses(case: Case) -> list[Hypothesis]:
             hypothesis.most = min(hypothesis.most, UNTRIED)
     words.contradicted(said, everything)
     words.by_stack(case, everything)
+    everything = [hypothesis for hypothesis in everything if can_be(case, hypothesis.verdict)]
     return sorted(everything, key=lambda h: (-h.score, h.verdict))
+
+
+def can_be(case: Case, verdict: str) -> bool:
+    """Whether what a cause needs was there at all, whatever words speak for it: messages, pings, an open connection."""
+    category, _, name = verdict.partition("/")
+    if category not in ("message", "heartbeat") and verdict not in OF_MESSAGES or not case.victims:
+        return True
+    if not any(life.open_since is not None for life in case.victims):
+        return False  # a refused handshake hangs on no message and no timer of the connection
+    if verdict in OF_MESSAGES:
+        return any(life.traffic.client.messages for life in case.victims)
+    if case.closer == "client" and case.code in CLIENT_CODES:
+        return True
+    silent = not any(half.messages for life in case.victims for half in life.traffic.halves.values())
+    junk = any(life.traffic.junk or life.problems or life.traffic.seen for life in case.victims)
+    return not silent or junk or name in OF_SILENCE
 
 
 def _named_only(case: Case, said: Hypothesis) -> Hypothesis:

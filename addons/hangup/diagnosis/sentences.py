@@ -18,6 +18,7 @@ VERDICTS: dict[str, str] = {
     "handshake/subprotocol": "Client and server do not agree on a subprotocol",
     "handshake/extension": "An extension is agreed to in the handshake that one side does not implement",
     "handshake/header-size": "The request's headers are too large for the server",
+    "handshake/accept-key": "The answer to the handshake is not the answer to this client's key",
     "handshake/http-version": "The handshake does not arrive as the HTTP version that the server upgrades",
     "handshake/no-ws-support": "The server has no WebSocket support installed or enabled",
     "handshake/never-accepted": "The server never accepts the handshake",

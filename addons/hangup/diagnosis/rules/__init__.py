@@ -25,6 +25,7 @@ Rule = Callable[[Case], Iterator[Hypothesis]]
 RULES: tuple[Rule, ...] = (
     harmless.nothing_wrong,
     handshakes.refused,
+    handshakes.given_up,
     opening.at_opening,
     messages.after_a_message,
     timers.by_the_clock,

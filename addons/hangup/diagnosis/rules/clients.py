@@ -11,6 +11,7 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.reactions import Contrast, reaction
 from hangup.diagnosis.rules import deadlines, mounts
+from hangup.diagnosis.rules.tables import CLIENT_CODES
 from hangup.humanize import duration
 from hangup.messages.shapes import Shape
 from hangup.recording.connections import Connection
@@ -71,9 +72,10 @@ def _handshake(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     accept = [life for life in lives if "accept-key" in life.checks]
     if accept and len(unheard) >= 0.7 * len(lives):
         hypothesis = Hypothesis(
-            "handshake/http-version", -1.0, closer="client", trigger=Trigger("header", lives[0].conn)
+            "handshake/accept-key", 0.0, closer="client", trigger=Trigger("header", lives[0].conn)
         )
-        yield hypothesis.says(2.0, "Sec-WebSocket-Accept does not answer the key", cite_all(accept))
+        hypothesis.says(4.0, "Sec-WebSocket-Accept does not answer the key that the client sent", cite_all(accept))
+        yield hypothesis.says(1.0, "the client ended it before any message of the server", cite_all(unheard))
 
 
 def _odd(shape: Shape) -> bool:
@@ -163,7 +165,10 @@ def _after_a_message(case: Case, lives: list[Connection]) -> Iterator[Hypothesis
         churn.says(0.3, "again and again")
     else:
         churn.says(-0.8, "so far it happened only once or twice")
-    if any(life.code in (1002, 1003, 1007) for life in lives):
+    if any(life.code in CLIENT_CODES for life in lives):
+        for hypothesis in (throws, churn):
+            hypothesis.says(-3.0, f"close code {lives[0].code} is the client's library's own, and not the page's")
+    elif any(life.code in (1002, 1003) for life in lives):
         throws.says(1.5, f"close code {lives[0].code}: it got something that it cannot use", cite_all(lives))
         churn.says(-2.0, "the close code names an error")
     yield throws

@@ -79,6 +79,27 @@ def refused(case: Case) -> Iterator[Hypothesis]:
     yield from _sticky(case, lives)
 
 
+def given_up(case: Case) -> Iterator[Hypothesis]:
+    """The client gives up while it waits for the answer: each time after as long, as by a deadline of its own."""
+    lives = [life for life in case.victims if life.fate == "abandoned"]
+    waits = [life.waited for life in lives]
+    if len(lives) < 2 or len(lives) < 0.7 * case.count or middle(waits) < 0.3:
+        return
+    trigger = Trigger("time", lives[0].conn)
+    hypothesis = Hypothesis("client-lifecycle/connect-deadline", 0.0, closer="client", trigger=trigger)
+    text = f"the client gave up {len(lives)} times before the handshake was answered, after {duration(middle(waits))}"
+    hypothesis.says(1.5, text, cite_all(lives))
+    alike = max(waits) - min(waits) <= 0.1 * middle(waits) + 0.05
+    if alike:
+        hypothesis.says(2.5, "and waited as long each time: that is a deadline of its own", cite_all(lives))
+    else:
+        hypothesis.says(-1.5, "and waited another time each time", cite_all(lives))
+    answered = [life for life in case.lives if life.open_since is not None]
+    if answered and min(life.waited for life in answered) >= 0.5 * middle(waits):
+        hypothesis.says(1.0, "the server takes about as long when it does answer", cite_all(answered[:3]))
+    yield hypothesis
+
+
 def _header(lives: list[Connection]) -> Trigger:
     return Trigger("header", lives[0].conn)
 

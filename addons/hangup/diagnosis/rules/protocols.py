@@ -138,10 +138,11 @@ def _not_a_frame(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     if content.startswith("HTTP/"):
         engine = case.stack.protocol == "engine.io"
         hypothesis = Hypothesis(
-            "handshake/parameter" if engine else "handshake/never-accepted", 0.5,
+            "handshake/parameter" if engine else "intermediary/upgrade-conflict", 0.5,
             closer=case.closer, trigger=Trigger("header", junk[0].conn),
         )  # fmt: skip
-        hypothesis.says(3.5, f"after the 101 the server answered again, as HTTP: {shown}", cite_all(junk))
+        # Of what a handler does, nothing writes HTTP into a WebSocket.
+        hypothesis.says(6.0, f"after the 101 the server answered again, as HTTP: {shown}", cite_all(junk))
         if engine and (version := junk[0].query.get("EIO")):
             hypothesis.says(1.5, f"it does not speak Engine.IO {printable(version, 10)}", cite_all(junk))
         yield hypothesis

@@ -188,6 +188,12 @@ CODES: dict[int, Says] = {
 }
 """What a close code of the server speaks for, besides what the rules make of it."""
 
+CLIENT_CODES: dict[int, dict[str, float]] = {
+    1007: {"message/invalid-utf8": 5.5, "message/encoding": 0.8, "intermediary/frame-corruption": 0.8},
+    1009: {"message/oversize": 5.5},
+}
+"""The same of codes with which the client's library answers what the server sent (RFC 6455 7.4.1)."""
+
 GRAPHQL: dict[int, Says] = {
     4400: {"message/vocabulary-mismatch": 5.0},
     4401: {"message/order-before-hello": 4.5, "identity/token-expired-retry": -1.0},

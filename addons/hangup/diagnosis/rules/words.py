@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.rules.tables import BODIES, CODES, GRAPHQL, LIBRARIES, LOGS, REASONS
+from hangup.diagnosis.rules.tables import BODIES, CLIENT_CODES, CODES, GRAPHQL, LIBRARIES, LOGS, REASONS
 from hangup.humanize import printable
 from hangup.recording.connections import Connection
 
@@ -54,10 +54,13 @@ def _reasons(case: Case) -> Iterator[Hypothesis]:
 
 def _codes(case: Case) -> Iterator[Hypothesis]:
     code = case.code
-    if code is None or case.mode != "close" or case.closer != "server":
+    if code is None or case.mode != "close" or case.closer not in ("server", "client"):
         return
     protocol = case.stack.protocol
     table = GRAPHQL if protocol == "graphql" and code in GRAPHQL else CODES
+    if case.closer == "client":
+        # Its library closes so by itself, upon what the server sent; all other codes are the application's own.
+        table = CLIENT_CODES
     for verdict, weight in table.get(code, {}).items():
         pinged = any(_pinged(life) for life in case.victims) or not case.header.tells("pings")
         if verdict == "heartbeat/control-pong-missing" and not pinged:
