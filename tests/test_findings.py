@@ -72,7 +72,8 @@ class TestCatalogue:
 
     def test_tables_speak_of_the_vocabulary_only(self) -> None:
         said = {v for *_, says in (*tables.REASONS, *tables.BODIES, *tables.LOGS) for v in says}
-        said |= {v for table in (tables.CODES, tables.GRAPHQL, tables.CLIENT_CODES) for says in table.values() for v in says}
+        codes = (tables.CODES, tables.GRAPHQL, tables.CLIENT_CODES)
+        said |= {v for table in codes for says in table.values() for v in says}
         said |= {v for _, causes in MEANS for v in causes} | {v for v, _ in _HINTS} | {*_MADE, *_FIXED}
         assert said <= VOCABULARY
         assert set(VERDICTS) == VOCABULARY - {"unknown/", "amplifier/backoff-reset"}
@@ -212,7 +213,8 @@ class TestWords:
             ("message too big", "message/oversize"),
             ("Session replaced by a new connection", "identity/id-collision"),
             ("jwt expired", "identity/token-expired-retry"),
-            ("rate limit exceeded", "handshake/limit"),
+            ("rate limit exceeded", "process/message-rate-limit"),
+            ("too many connections", "handshake/limit"),
             ("Connection initialisation timeout", "message/init-missing"),
             ("server shutting down", "process/restart"),
             ("unknown message type", "message/unknown-type"),

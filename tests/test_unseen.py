@@ -300,7 +300,7 @@ class TestOpenings:
 
         tape.loop(play, response=[])
         report = report_of(tape)
-        assert report.verdict == "handshake/limit" and "turns connections away" not in report.sentence
+        assert report.verdict == "process/message-rate-limit" and "turns connections away" not in report.sentence
         assert not any(step.filter.startswith("slow-reconnect") for step in report.next)
 
 

@@ -43,7 +43,7 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
         "double-mount", "effect-churn", "stale-close-handler", "throws-on-frame", "connect-deadline",
         "poison-replay", "slow-consumer",
     ),
-    "process": ("restart", "crash", "worker-timeout", "message-count-limit"),
+    "process": ("restart", "crash", "worker-timeout", "message-count-limit", "message-rate-limit"),
     "amplifier": ("backoff-reset",),
     "none": ("healthy", "harmless-errors"),
     "unknown": ("",),

@@ -29,7 +29,11 @@ ALONE = 0.6
 UNTRIED = 0.79
 """As sure as one can be of a bare ping that a JSON reader dies of, before it was dropped or rewritten."""
 
-OF_MESSAGES = ("heartbeat/app-ping-kills", "process/message-count-limit", "message/not-json", "message/unknown-type")
+OF_MESSAGES = (
+    *("heartbeat/app-ping-kills", "process/message-count-limit", "process/message-rate-limit"),
+    *("message/not-json", "message/unknown-type", "server-handler/crash-on-message"),
+    "server-handler/returns-after-message",
+)
 """Causes that need a message of the client."""
 OF_SILENCE = ("init-missing", "app-pong-missing-from-client", "app-pong-missing-from-server", "throttled", "direction")
 """Names of causes that need none."""

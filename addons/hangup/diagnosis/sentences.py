@@ -72,6 +72,7 @@ VERDICTS: dict[str, str] = {
     "process/restart": "The server restarts again and again",
     "process/crash": "The server's process dies",
     "process/worker-timeout": "The server's worker is ended at a fixed age",
+    "process/message-rate-limit": "The server ends it when messages come too fast",
     "process/message-count-limit": "The connection ends after a fixed number of messages",
     "none/healthy": "Nothing is wrong",
     "none/harmless-errors": "Nothing that matters is wrong",

@@ -166,6 +166,7 @@ def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> Step
 
 _MADE: dict[str, Make] = {
     "handshake/limit": _fewer,
+    "process/message-rate-limit": _fewer,
     "message/not-json": _as_json,
     "message/schema": _without,
     "message/unknown-type": _without,

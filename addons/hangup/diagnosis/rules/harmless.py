@@ -135,7 +135,10 @@ def complaints(case: Case) -> Iterator[tuple[str, list[Cite]]]:
 def _got_over(case: Case) -> Iterator[Hypothesis]:
     """Every client that was cut off came back and stayed."""
     dropped = [life for group in case.groups for life in group.lives]
-    ends = [life for life in dropped if life.open_since is not None or life.fate == "abandoned"]
+    lost = [life for life in dropped if life.open_since is not None or life.fate in ("abandoned", "refused")]
+    # Of a server that is not ready yet, all refusals in a row are one.
+    again = {life.successor for life in lost}
+    ends = [life for life in lost if life.fate != "refused" or life.conn not in again]
     if not ends:
         return
     heirs: list[Connection] = []

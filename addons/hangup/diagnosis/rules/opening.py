@@ -249,7 +249,7 @@ def _limit(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     soon(hypothesis, lives)
     if case.code == 1013 and not case.reasons and not full:
         hypothesis.most = UNTOLD  # "try again later", which may have many causes
-    if case.code in (1013, 4429, 4029):
+    if case.code in (4429, 4029):
         hypothesis.says(3.0, f"close code {case.code}: too many", cite_all(lives))
     if lived:
         hypothesis.says(1.0, "connections before the limit were served", cite_all(lived))

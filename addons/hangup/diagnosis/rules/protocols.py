@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.figures import steadiness
+from hangup.diagnosis.figures import middle, steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
 from hangup.diagnosis.rules.words import UNTRIED
-from hangup.humanize import printable
+from hangup.humanize import duration, printable
 from hangup.messages.shapes import Shape
 from hangup.recording.connections import Connection
 from hangup.recording.traffic import MessageSummary
@@ -35,10 +35,31 @@ def _sent(life: Connection, side: str, kind: str) -> int:
     return sum(count.count for shape, count in shapes.items() if shape.kind == kind and shape.protocol == "engine.io")
 
 
+def _no_namespace(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
+    """Socket.IO 4 closes a client that has not asked for a namespace (``40``) within ``connectTimeout``."""
+    opened = [life for life in lives if any(m.side == "server" and m.text[:2] == "0{" for m in life.traffic.opening)]
+    if case.closer != "server" or not opened or opened[0].query.get("EIO", "4") != "4":
+        return
+    mute = [life for life in opened if not any(m.side == "client" and m.text[:2] == "40" for m in _around(life))]
+    if len(mute) < 0.7 * len(lives):
+        return
+    hypothesis = Hypothesis("message/init-missing", 0.0, closer="server", trigger=Trigger("time", mute[0].conn))
+    hypothesis.says(4.0, "the client never asked for a namespace (`40`), with which Socket.IO begins", cite_all(mute))
+    if len(mute) > 1:
+        age = steadiness([life.lasted for life in mute])
+        hypothesis.says(0.6 * age, f"each was closed {duration(middle([life.lasted for life in mute]))} after opening")
+    yield hypothesis
+
+
+def _around(life: Connection) -> list[MessageSummary]:
+    return [*life.traffic.opening, *life.traffic.recent]
+
+
 def _engine_io(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """Version 4: the server sends ``2``, the client answers ``3``. Version 3: the other way round."""
     if case.closer not in ("server", "client") or case.mode not in ("close", "abrupt"):
         return
+    yield from _no_namespace(case, lives)
     server_pings = sum(_sent(life, "server", "2") for life in lives)
     client_pings = sum(_sent(life, "client", "2") for life in lives)
     client_pongs = sum(_sent(life, "client", "3") for life in lives)

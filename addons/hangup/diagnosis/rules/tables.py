@@ -71,9 +71,19 @@ REASONS: tuple[tuple[str, str, Says], ...] = (
     ),
     (
         "server",
-        r"too many (requests|messages|connections|sessions|clients)|\brate\b|limit|quota|throttl|capacity"
-        r"|\bfull\b|overload|try again",
-        {"handshake/limit": 3.5, "process/message-count-limit": 0.8},
+        r"too (many messages|fast|quick)|\brate\b|throttl|flood|slow down",
+        {"process/message-rate-limit": 3.5, "handshake/limit": 1.5},
+    ),
+    (
+        "server",
+        r"(too many|max\w*|limit of) (open )?(connections|sessions|clients|users)|(connection|session)s? limit"
+        r"|capacity|\bfull\b",
+        {"handshake/limit": 3.5},
+    ),
+    (
+        "server",
+        r"too many|limit|quota|overload|try again",
+        {"handshake/limit": 2.0, "process/message-rate-limit": 1.2, "process/message-count-limit": 0.8},
     ),
     (  # of operations within one connection (graphql-ws), not of connections
         "server",
@@ -180,7 +190,7 @@ CODES: dict[int, Says] = {
     1009: {"message/oversize": 5.5},
     1010: {"handshake/extension": 4.0},
     1011: {"heartbeat/control-pong-missing": 0.4},
-    1013: {"handshake/limit": 3.0},
+    1013: {"handshake/limit": 1.0},
     4406: {"handshake/subprotocol": 2.0},
     4408: {"message/init-missing": 1.0, "heartbeat/app-pong-missing-from-client": 0.6},
     4409: {"identity/id-collision": 2.0},

@@ -115,8 +115,11 @@ def _logs(case: Case) -> Iterator[Hypothesis]:
             line, found = seen[pattern]
             share = min(1.0, len(found) / max(case.count, 1) + 0.3)
             lives = [life for life in case.victims if life.conn in found]
+            text = f'{LOGGED} "{printable(line, 120)}"'
+            if case.mode == "refused" and case.code == 500 and _EXCEPTION.search(line):
+                # Whatever it says: what fails before the handshake is answered never accepts.
+                says = {"handshake/never-accepted": FIRM}
             for verdict, weight in says.items():
-                text = f'{LOGGED} "{printable(line, 120)}"'
                 yield _make(case, verdict).says(weight * share, text, cite_all(lives))
 
 
