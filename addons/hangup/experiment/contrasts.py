@@ -58,7 +58,9 @@ def _past_subprotocol(case: Case) -> Trial | None:
 
 
 def _elsewhere(case: Case) -> Trial | None:
-    return Trial("elsewhere", (f"path {NOWHERE}",), otherwise=0.0) if case.how != "refused" else None
+    if case.how == "refused" or case.junk:
+        return None  # that an HTTP server answers elsewhere shows nothing of a handler that it never came to
+    return Trial("elsewhere", (f"path {NOWHERE}",), otherwise=0.0)
 
 
 CONTRASTS = (

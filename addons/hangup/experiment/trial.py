@@ -114,6 +114,8 @@ class Case(Struct):
     """What the client offered."""
     echoed: str = ""
     """The subprotocol that the server chose."""
+    junk: str = ""
+    """What the server sent that is no frame, such as an HTTP answer in the stream: then no handler did it."""
     doubled: str = ""
     """A part of the path that stands twice in a row, such as ``/ws/ws``."""
     credentials: tuple[Credential, ...] = ()
