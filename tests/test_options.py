@@ -47,7 +47,7 @@ def test_what_is_no_size_and_no_time_is_a_usage_error(text: str) -> None:
 @pytest.mark.parametrize(
     ("line", "says", "code"),
     [
-        ("nope", "No such command 'nope'", 2),
+        ("nope", "there is no command 'nope'", 2),
         ("proxy ws://h --nope", "No such option '--nope'", 2),
         ("proxy ws://h --max-size -1", "'-1' is not a size, such as 65536, 64K or 10M", 2),
         ("proxy ws://h --hold-limit many", "'many' is not a size", 2),

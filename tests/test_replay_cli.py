@@ -123,7 +123,7 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
         ([tmp_path / "none.jsonl", url], 1, "there is no recording"),
         ([empty, url], 1, "has no WebSocket connection"),
         ([path, url, "--conn", "7"], 1, "has no connection 7"),
-        ([path, url, "--conn", "1", "--all"], 2, "contradict"),
+        ([path, url, "--conn", "1", "--all"], 2, "use either"),
         ([path, url, "--speed", "0"], 2, "--speed 0"),
         ([path, url, "--header", "x"], 2, "not a header"),
         ([path, url, "--filter", "drop-everything"], 2, "there is no filter"),

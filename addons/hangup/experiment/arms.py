@@ -69,8 +69,8 @@ class Arms:
         self.idle = bool(trial.filters) and result.acted == 0 and not (trial.edits or trial.frames is not None)
         if self.idle and result.outcome is not Outcome.UNRESOLVED:
             # It changed nothing, so that it was one more unchanged run: no evidence for what it should have changed.
-            if trial.otherwise is None:
-                self._alike.add(result.outcome)
+            if trial.otherwise is None and trial.patience is None:
+                self.control.add(result.outcome)
             counts.add(Outcome.UNRESOLVED)
             return Outcome.UNRESOLVED
         counts.add(result.outcome)
