@@ -21,10 +21,10 @@ from hangup.cli import cli
 from hangup.proxy.flows import FlowWriter
 from hangup.recording import events as ev
 from hangup.recording.connections import Connection
-from hangup.recording.ledger import Ledger
 from hangup.recording.events import AnyEvent, Frame, Handshake
 from hangup.recording.formats import open_recording
 from hangup.recording.formats.writing import writer
+from hangup.recording.ledger import Ledger
 from harness.browser import chromium
 
 pytestmark = pytest.mark.real
