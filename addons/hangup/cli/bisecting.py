@@ -65,7 +65,9 @@ Examples:
     metavar="FILTER",
     help="A fix that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
 )
-@click.option("--survive", type=TIME, metavar="TIME", help="By how much the failure must be outlived.")
+@click.option(
+    "--survive", type=TIME, metavar="TIME", help="How much longer than usual it must stay open to have survived."
+)
 @click.option("--connections", type=AT_LEAST_ONE, metavar="N", help="Budget: connections (400; with --live 60).")
 @click.option("--seconds", type=TIME, default=600.0, show_default=True, metavar="TIME", help="Budget: time.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="For a run that can be repeated.")

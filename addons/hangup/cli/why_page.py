@@ -34,7 +34,7 @@ def show(screen: Console, report: Report) -> None:
     if runners_up(report):
         screen.print(_alternatives(report))
     if report.hint:
-        screen.print(_titled("to mend it", [safe(report.hint)]))
+        screen.print(_titled("how to fix it", [safe(report.hint)]))
     if report.next:
         _next(screen, report.next)
     for note in notes(report):

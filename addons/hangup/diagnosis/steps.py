@@ -96,12 +96,15 @@ def _without(case: Case, life: Connection, message: MessageSummary | None) -> St
         return None
     side = message.side
     if message.shape.beat is not None:
-        return Step("if it lives with this on, the heartbeat is what it dies of", filter=f"drop-heartbeat side={side}")
+        return Step("if it stays open with this on, the heartbeat is the cause", filter=f"drop-heartbeat side={side}")
     if message.opcode == "binary":
-        return Step("if it lives with this on, it dies of binary messages", filter=f"drop side={side} opcode=binary")
+        return Step(
+            "if it stays open with this on, binary messages are the cause", filter=f"drop side={side} opcode=binary"
+        )
     if not message.shape.json and not message.shape.faults & {"utf8"}:
         return Step(
-            "if it lives with this on, it dies of what is not JSON", filter=f"drop-malformed side={side} what=not-json"
+            "if it stays open with this on, what is not JSON is the cause",
+            filter=f"drop-malformed side={side} what=not-json",
         )
     kind = case.ledger.shapes.kinds.get(message.shape, "")
     if not kind:
@@ -120,7 +123,7 @@ def _quoted(kind: str) -> str:
 def _as_json(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
     if message is not None and message.shape.beat is not None and message.shape.beat.kind == "ping":
         return Step(
-            "rewritten as JSON: if it lives, it is not the ping but its form",
+            "rewritten as JSON: if it stays open, it is not the ping but its form",
             filter=f'rewrite-heartbeat side={message.side} to={{"type":"ping"}}',
         )
     return _without(case, life, message)
@@ -152,7 +155,7 @@ def _larger(case: Case, life: Connection, message: MessageSummary | None) -> Ste
     if message is None:
         return None
     return Step(
-        "if it lives without messages of that size, it is the size",
+        "if it stays open without messages of that size, it is the size",
         filter=f"drop side={message.side} size={message.size}..",
     )
 
@@ -160,8 +163,8 @@ def _larger(case: Case, life: Connection, message: MessageSummary | None) -> Ste
 def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> Step:
     """Fewer of what there may be too many of: messages, or connections."""
     if of_messages(case):
-        return Step("a client that says less: if it lives, it was the number", filter="only side=client first=3")
-    return Step("a client that waits longer: if it lives, it was the rate", filter="slow-reconnect 10s")
+        return Step("a client that says less: if it stays open, it was the number", filter="only side=client first=3")
+    return Step("a client that waits longer: if it stays open, it was the rate", filter="slow-reconnect 10s")
 
 
 _MADE: dict[str, Make] = {
@@ -174,9 +177,9 @@ _MADE: dict[str, Make] = {
     "server-handler/crash-on-message": _without,
     "client-lifecycle/throws-on-frame": _without,
     "client-lifecycle/poison-replay": _without,
-    "heartbeat/interval-race": _kept_alive("one more ping in between: if it lives, the interval is too long"),
-    "heartbeat/throttled": _kept_alive("sent here for the page: if it lives, its timers are too slow"),
-    "intermediary/idle-timeout": _kept_alive("something to carry now and then: if it lives, it was idleness"),
+    "heartbeat/interval-race": _kept_alive("one more ping in between: if it stays open, the interval is too long"),
+    "heartbeat/throttled": _kept_alive("sent here for the page: if it stays open, its timers are too slow"),
+    "intermediary/idle-timeout": _kept_alive("something to carry now and then: if it stays open, it was idleness"),
     "intermediary/lifetime-cap": _kept_alive(
         "pings now and then: if it still ends at that age, it is the age", idle=False
     ),
@@ -193,52 +196,61 @@ _MADE: dict[str, Make] = {
 _SILENT = "mute side=client"
 
 _FIXED: dict[str, tuple[str, str]] = {
-    "message/wrong-opcode": ("flip-opcode side=client", "sent as text instead: if it lives, it is the opcode"),
-    "message/invalid-utf8": ("repair-malformed side=client", "repaired on the way: if it lives, it is the bytes"),
-    "message/encoding": ("repair-malformed side=client", "repaired on the way: if it lives, it is the encoding"),
-    "message/framing": ("defragment side=client", "fragments put together: if it lives, it is the fragmentation"),
+    "message/wrong-opcode": ("flip-opcode side=client", "sent as text instead: if it stays open, it is the opcode"),
+    "message/invalid-utf8": ("repair-malformed side=client", "repaired on the way: if it stays open, it is the bytes"),
+    "message/encoding": ("repair-malformed side=client", "repaired on the way: if it stays open, it is the encoding"),
+    "message/framing": ("defragment side=client", "fragments put together: if it stays open, it is the fragmentation"),
     "message/init-missing": (
         'inject from=client at=0s send={"type":"connection_init"}',
-        "greeted here for the client: if it lives, the greeting was missing",
+        "greeted here for the client: if it stays open, the greeting was missing",
     ),
     "server-handler/crash-on-own-event": (
         _SILENT,
-        "a client that says nothing: if it still ends, the server is to blame",
+        "a client that says nothing: if it still drops, the server is the cause",
     ),
     "server-handler/returns-immediately": (
         _SILENT,
-        "a client that says nothing: if it still ends, no message is to blame",
+        "a client that says nothing: if it still drops, no message is the cause",
     ),
-    "server-handler/returns-after-message": (_SILENT, "a client that says nothing: if it lives, one message ends it"),
+    "server-handler/returns-after-message": (
+        _SILENT,
+        "a client that says nothing: if it stays open, one message ends it",
+    ),
     "heartbeat/app-ping-kills": (
         "drop-heartbeat side=client",
-        "if it lives without pings, the ping is what it dies of",
+        "if it stays open without pings, the ping is the cause",
     ),
     "heartbeat/app-pong-missing-from-client": (
         "answer-ping side=server level=message",
-        "answered here for the client: if it lives, the answer was missing",
+        "answered here for the client: if it stays open, the answer was missing",
     ),
     "heartbeat/app-pong-missing-from-server": (
         "answer-ping side=client level=message",
-        "answered here for the server: if it lives, the answer was missing",
+        "answered here for the server: if it stays open, the answer was missing",
     ),
     "heartbeat/pong-mismatch": (
         "answer-ping side=client level=message",
-        "answered here in the usual form: if it lives, it is the form",
+        "answered here in the usual form: if it stays open, it is the form",
     ),
     "heartbeat/control-pong-missing": (
         "answer-ping side=server level=control",
-        "answered here for the client: if it lives, pongs are lost further on",
+        "answered here for the client: if it stays open, pongs are lost further on",
     ),
-    "heartbeat/control-ping-kills": ("drop-ping side=server", "if it lives without control pings, they are to blame"),
-    "heartbeat/direction": ("answer-ping side=server level=message", "answered here: if it lives, nobody else did"),
+    "heartbeat/control-ping-kills": (
+        "drop-ping side=server",
+        "if it stays open without control pings, they are to blame",
+    ),
+    "heartbeat/direction": (
+        "answer-ping side=server level=message",
+        "answered here: if it stays open, nobody else did",
+    ),
     "handshake/subprotocol": (
         "strip-header Sec-WebSocket-Protocol",
-        "offered nothing: if it lives, it was the subprotocol",
+        "offered nothing: if it stays open, it was the subprotocol",
     ),
-    "handshake/extension": ("strip-extensions", "no compression: if it lives, one side cannot do it"),
+    "handshake/extension": ("strip-extensions", "no compression: if it stays open, one side cannot do it"),
     "handshake/origin": ("origin", "from the server's own origin: if it opens, it was the Origin"),
-    "identity/id-collision": ("unique-id", "an id of its own for each connection: if both live, it was the id"),
+    "identity/id-collision": ("unique-id", "an id of its own for each connection: if both stay open, it was the id"),
     "identity/ghost-session": (
         "slow-reconnect 30s",
         "a client that waits longer: if it is let in, a session had to expire",

@@ -73,7 +73,7 @@ def find(proxy: str | None = None) -> Remote:
         else:
             living.append(running.listen or running.web)
     if proxy is None:
-        raise ControlError("no proxy runs (`hangup proxy TARGET` starts one; one with --no-web takes no orders)")
+        raise ControlError("no proxy runs (`hangup proxy TARGET` starts one; one with --no-web cannot be controlled)")
     others = f"; there is one on {' and '.join(living)}" if living else ""
     raise ControlError(f"no proxy runs on {proxy}{others}")
 

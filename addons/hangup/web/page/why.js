@@ -39,7 +39,7 @@ export function WhyPanel({ store }) {
       <button class="quiet" aria-pressed=${one ? "false" : "true"} onClick=${() => setOne(false)}>the whole recording</button>
       <button class="quiet" aria-pressed=${one ? "true" : "false"} disabled=${!conn} onClick=${() => setOne(true)}>connection ${conn || "…"}</button>
     </div>
-    ${problem && html`<p class="error">${visible(problem, 400)}</p>`} ${!found && !problem && html`<p class="note" role="status">Judging…</p>`}
+    ${problem && html`<p class="error">${visible(problem, 400)}</p>`} ${!found && !problem && html`<p class="note" role="status">Waiting for a connection to end</p>`}
     ${found && html`<${Verdict} store=${store} found=${found} />`}
   </div>`;
 }
