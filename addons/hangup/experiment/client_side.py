@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hangup.experiment.ladder import UNKNOWN, Explanation, Rung, explain, filters_of, is_json, selector
+from hangup.experiment.ladder import UNKNOWN, Explanation, Rung, explain, filters_of, is_json, is_strict_json, selector
 from hangup.experiment.trial import Case, ClientFrame, Trial
 
 NOTHING_SPECIAL = '{"type":"noop"}'
@@ -53,7 +53,9 @@ CLIENT_RUNGS: tuple[Rung, ...] = (
         "answer-repaired",
         "malformed messages of the server repaired",
         _of_answer(
-            "answer-repaired", "repair-malformed side=server what=nan,not-json,bom,invalid-utf8", lambda c, f: f.text
+            "answer-repaired",
+            "repair-malformed side=server what=nan,not-json,bom,invalid-utf8",
+            lambda c, f: f.text and not is_strict_json(f),  # else there would be nothing to repair
         ),
     ),
     Rung(

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import log
 
+import msgspec
 from msgspec import Struct
 
 from hangup.experiment.evidence import Outcome
@@ -45,6 +46,17 @@ def is_json(frame: ClientFrame) -> bool:
     try:
         json.loads(frame.payload)
     except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def is_strict_json(frame: ClientFrame) -> bool:
+    """The same, and every reader of JSON takes it: no NaN, no byte order mark."""
+    if has_envelope(frame):
+        return True
+    try:
+        msgspec.json.decode(frame.payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True
 

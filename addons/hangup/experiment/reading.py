@@ -212,6 +212,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         answer_reaction=max(0.0, survey.over - answer.at - survey.opened) if answer is not None else None,
         subprotocols=tuple(w.strip() for w in headers.get("sec-websocket-protocol", "").split(",") if w.strip()),
         echoed=chosen.subprotocol or "",
+        pause=max(chosen.traffic.pause, survey.over - chosen.traffic.at) if chosen.looked_into is not None else None,
         junk=chosen.junk.get("server", ""),
         doubled=_doubled(chosen.path),
         credentials=credentials(survey.request),

@@ -317,7 +317,8 @@ class _Search:
         turns = [(Trial("control"), control), (Trial(cure.arm, cure.filters), cure.counts)]
         while fisher(control, cure.counts) >= PROOF and cure.counts.n < most:
             for trial, counts in turns:
-                yield from self.arms.attempt(trial, counts)
+                if fisher(control, cure.counts) >= PROOF:
+                    yield from self.arms.attempt(trial, counts)
             turns.reverse()  # a page that fails every other time of its own accord must not keep step
 
     def _narrow(self, cure: Tried) -> Search[Tried]:

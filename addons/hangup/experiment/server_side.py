@@ -86,7 +86,9 @@ def _benign(case: Case) -> Trial | None:
 
 def _keepalive(name: str, form: str) -> Make:
     def make(case: Case) -> Trial | None:
-        return Trial(name, (form.format(max(0.05, round(case.lifetime / 4, 2))),)) if case.lifetime > 0.3 else None
+        every = max(0.05, round(case.lifetime / 4, 2))
+        quiet = case.pause is None or case.pause > every  # else it would have nothing to do
+        return Trial(name, (form.format(every),)) if case.lifetime > 0.3 and quiet else None
 
     return make
 

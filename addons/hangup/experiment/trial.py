@@ -114,6 +114,8 @@ class Case(Struct):
     """What the client offered."""
     echoed: str = ""
     """The subprotocol that the server chose."""
+    pause: float | None = None
+    """The longest time (seconds) in which neither side said anything, where that is known."""
     junk: str = ""
     """What the server sent that is no frame, such as an HTTP answer in the stream: then no handler did it."""
     doubled: str = ""

@@ -118,7 +118,8 @@ class KindCount:
         if len(times) < 3 or times[-1] <= times[0]:
             return False
         mean = (times[-1] - times[0]) / (len(times) - 1)
-        squares = sum((after - before) ** 2 for before, after in zip(times, times[1:], strict=False))
+        gaps = (after - before for before, after in zip(times, times[1:], strict=False))
+        squares = sum(gap * gap for gap in gaps)  # no power: absurd times must not overflow
         variance = max(squares / (len(times) - 1) - mean * mean, 0.0)
         return bool(variance**0.5 <= 0.2 * mean)
 

@@ -62,7 +62,7 @@ class TrafficLedger(Ledger):
         """Takes many events: the same as one by one, and much faster, as the plain messages of each connection are
         taken together."""
         runs: dict[int, list[Frame]] = {}
-        conn = 0
+        conn: int | None = None
         append: Any = None
         for event in events:
             if (
@@ -84,7 +84,7 @@ class TrafficLedger(Ledger):
                 continue
             if event.conn in runs:
                 self._take(event.conn, runs.pop(event.conn))
-                conn = 0
+                conn = None
             self.feed(event)
         for number, run in runs.items():
             self._take(number, run)

@@ -404,5 +404,5 @@ class _Running:
     @property
     def acted(self) -> int:
         """How often the trial's filters did something."""
-        own = [entry for entry in self.filters if entry.text in self.trial.filters]
+        own = [*self.filters][len(self.filters) - len(self.trial.filters) :]  # they stand last
         return sum(entry.hits for entry in own)
