@@ -518,3 +518,20 @@ def test_what_printable_spells_out() -> None:
     assert humanize.printable("e" + "\u0301" * 3) == "e\\u0301\\u0301\\u0301"
     assert humanize.printable("grün 漢字 🙂") == "grün 漢字 🙂"
     assert humanize.printable("abcdef", 4) == "abc…"
+
+
+@SIDES
+def test_the_state_of_each_leg(side: ev.Side) -> None:
+    other = OTHER[side]
+
+    def legs(*events: ev.AnyEvent) -> tuple[str, str]:
+        found = one(*opened(side), *events).summary()["legs"]
+        return found[side], found[other]
+
+    assert legs() == ("open", "open")
+    assert legs(close(0.2, side, 3, 1000)) == ("open", "open"), "a CLOSE ends no leg"
+    assert legs(end(0.2, side), end(0.21, other)) == ("fin", "fin")
+    assert legs(end(0.2, side), text(0.3, other, 3)) == ("half-closed", "open")
+    assert legs(end(0.2, side), text(0.3, other, 3), end(0.301, side, "rst")) == ("fin", "open")
+    assert legs(end(0.2, side, "rst"), end(0.2, other, by="proxy")) == ("rst", "ours")
+    assert legs(end(9.0, side, "timeout")) == ("timeout", "open")

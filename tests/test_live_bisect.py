@@ -14,8 +14,11 @@ import pytest
 
 from faults.bisected import bisect_live
 from faults.table import FAULTS
+from hangup.experiment.trial import Trial
+from hangup.filters.filter_set import FilterSet
 from hangup.peer.demo import Backend, frontend
 from hangup.recording import events, reader
+from hangup.trials import live_bisect
 from harness.proxies import HANGUP, home
 
 REAL = [
@@ -210,3 +213,14 @@ def test_the_page_against_the_recorded_server(tmp_path: Path) -> None:
     recording = Path(__file__).parent.parent / "recordings" / "a3-text-ping-to-json-reader.jsonl"
     command = ("bisect", str(recording), "--serve", "--seconds", "4")
     asyncio.run(between(tmp_path / "out", then, command=command, target=False))
+
+
+def test_a_live_trial_knows_what_its_own_filters_did() -> None:
+    """They stand after the proxy's own, and may be written otherwise than the trial has them (0.2s, 200ms)."""
+    trial = Trial("quiet", ("keepalive every=0.2s", "drop side=client kind=ping"))
+    filters = FilterSet(["drop-pong", *trial.filters])
+    running = live_bisect._Running(trial, 1, filters)
+    for entry, hits in zip(filters, (7, 2, 1), strict=True):
+        entry.hits = hits
+    assert running.acted == 3
+    assert live_bisect._Running(Trial("control"), 1, FilterSet(["drop-pong"])).acted == 0

@@ -95,6 +95,16 @@ def test_many_at_a_time_is_the_same_as_one_by_one(exact: int, script: list[tuple
     assert one.events == many.events and one.last_at == many.last_at
 
 
+def test_frames_of_no_connection_and_absurd_times_are_taken() -> None:
+    events: list[ev.AnyEvent] = [recorded.text(at, "client", 2 + n, "x", 0) for n, at in enumerate((1.0, 2.0))]
+    events += [recorded.handshake(0.1), *(recorded.text(at, "client", 2, "tick", 1) for at in (1e300, -1e300, 1e300))]
+    ledger = TrafficLedger()
+    ledger.feed_all(events)
+    (count,) = ledger.connections[1].traffic.client.shapes.values()
+    assert count.count == 3 and not count.regular
+    assert set(ledger.connections) == {1}
+
+
 def test_the_events_are_the_same_in_batches(tmp_path: Path) -> None:
     path = large(tmp_path / "run.jsonl", 5000, 3)
     data = path.read_bytes()

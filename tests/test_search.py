@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
-from hangup.experiment.evidence import Outcome
-from hangup.experiment.search import search
+from hangup.experiment.arms import Arms
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.search import Verdict, search
 from hangup.experiment.timers import Pulse
 from hangup.experiment.trial import Case, Result, Trial
 from simulated import Fails, case, frame, not_json, run
@@ -278,3 +279,66 @@ def test_flickering_failures_are_seldom_proved_wrongly(live: bool) -> None:
         wrong += found.proved and found.verdict != verdict
     assert wrong <= 4, f"{wrong} wrong of 200"
     assert proved >= 120, f"{proved} of 200 proved"
+
+
+class TestNoEvidence:
+    """A trial whose filter acted on nothing says nothing of what it should have changed."""
+
+    IDLE = Trial("planted", ("drop side=client kind=nobody-says-this",))
+
+    def decided(self, trial: Trial, acted: int | None, outcome: Outcome) -> tuple[Outcome, Counts, Arms]:
+        arms = Arms(case(HELLO, CHAT, PING), False, Verdict())
+        arms.control.failed = 5
+        counts = Counts()
+        trials = arms.decide(trial, counts)
+        try:
+            next(trials)
+            while True:
+                trials.send(Result(outcome, 0.1, acted=acted))
+        except StopIteration as stop:
+            return stop.value, counts, arms
+
+    @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.SURVIVED])
+    def test_it_is_unresolved_and_one_more_unchanged_run(self, outcome: Outcome) -> None:
+        said, counts, arms = self.decided(self.IDLE, 0, outcome)
+        assert said is Outcome.UNRESOLVED
+        assert (counts.failed, counts.survived, counts.unresolved) == (0, 0, 2)
+        runs = arms.control.failed - 5 if outcome is Outcome.FAILED else arms.control.survived
+        assert runs == 2
+
+    @pytest.mark.parametrize("acted", [1, None])
+    def test_one_that_acted_or_of_which_nobody_knows_counts(self, acted: int | None) -> None:
+        said, counts, arms = self.decided(self.IDLE, acted, Outcome.FAILED)
+        assert said is Outcome.FAILED and counts.failed and arms.control.failed == 5
+
+    def test_what_changes_more_than_filters_is_no_unchanged_run(self) -> None:
+        for trial in (
+            Trial("together", self.IDLE.filters, clients=3, stagger=0.1),
+            Trial("longer", self.IDLE.filters, patience=9.0),
+        ):
+            said, counts, arms = self.decided(trial, 0, Outcome.FAILED)
+            assert said is Outcome.UNRESOLVED and not counts.failed and arms.control.failed == 5
+
+    def test_a_planted_selector_moves_no_belief(self) -> None:
+        """The search is given such a filter of the person's own: it proves the same, and says nothing of that one."""
+
+        def verdict_of(*given: str) -> Verdict:
+            search_ = search(case(HELLO, CHAT, "ping"), given=given)
+            trial = next(search_)
+            try:
+                while True:
+                    idle = trial.filters == self.IDLE.filters
+                    cured = any("drop-heartbeat" in f or "rewrite" in f or f == SILENCE for f in trial.filters)
+                    failed = (idle or not cured) and (trial.frames is None or 3 in trial.frames)
+                    outcome = Outcome.FAILED if failed else Outcome.SURVIVED
+                    trial = search_.send(Result(outcome, 0.1, acted=0 if idle else 1))
+            except StopIteration as stop:
+                return stop.value
+
+        plain, planted = verdict_of(), verdict_of(*self.IDLE.filters)
+        assert (plain.verdict, plain.proved) == (planted.verdict, planted.proved)
+        (tried,) = [tried for tried in planted.ladder if tried.filters == self.IDLE.filters]
+        assert tried.outcome is Outcome.UNRESOLVED and not tried.counts.failed and not tried.counts.survived
+
+
+SILENCE = "drop side=client"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import pytest
 from hypothesis import example, given
@@ -17,6 +18,7 @@ from hangup.diagnosis.rules import silence
 from hangup.messages.shapes import SHAPES, Shapes
 from hangup.recording import events as ev
 from hangup.recording.connections import route_of
+from hangup.recording.ledger import Ledger
 from hangup.recording.traffic_ledger import FIRST_KEPT, LAST_KEPT, TrafficLedger, look_into
 from layouts import HELLO, WELCOME, Tape, greet
 
@@ -321,3 +323,29 @@ def test_stacks_by_their_headers(headers: list[tuple[str, str]], server: str, pr
     tape.loop(lambda line, n: line.client(HELLO, 0.1).server(WELCOME, 0.01).end("server", after=0.01), response=headers)
     found = case_of(tape).stack
     assert (found.server, found.proxy) == (server, proxy)
+
+
+def test_judging_costs_little_more_than_showing() -> None:
+    """The bar is five times what `hangup show` takes; both in processor time, the best of several turns, and each as it
+    reads a recording: event by event, and many at a time."""
+    tape = Tape(1)
+    line = tape.open(0.5)
+    tape.talk(line, 3_000.0, 0.6)
+    lines = [ev.encode(event) for event in tape.done()]
+    block = b"\n".join(lines) + b"\n"
+
+    def showing() -> float:
+        began = time.process_time()
+        feed = Ledger().feed
+        for data in lines:
+            feed(ev.decode(data))
+        return time.process_time() - began
+
+    def judging() -> float:
+        began = time.process_time()
+        TrafficLedger(layouts.header()).feed_all(ev.decode_lines(block))
+        return time.process_time() - began
+
+    turns = [(showing(), judging()) for _ in range(5)]
+    assert len(lines) > 8_000
+    assert min(why for _, why in turns) < 5 * min(show for show, _ in turns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import layouts
+import recorded
 from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.report import Report
 from hangup.recording import events as ev
@@ -302,6 +303,26 @@ class TestOpenings:
         report = report_of(tape)
         assert report.verdict == "process/message-rate-limit" and "turns connections away" not in report.sentence
         assert not any(step.filter.startswith("slow-reconnect") for step in report.next)
+
+
+class TestNotReadyYet:
+    @pytest.mark.parametrize("refusals", [1, 3])
+    def test_a_server_that_is_not_ready_yet_is_got_over(self, refusals: int) -> None:
+        events: list[ev.AnyEvent] = [
+            recorded.handshake(0.5 * n, n, status=503, client=f"127.0.0.1:5000{n}") for n in range(1, refusals + 1)
+        ]
+        at, conn = 0.5 * refusals + 0.5, refusals + 1
+        events.append(recorded.handshake(at, conn, client="127.0.0.1:50009"))
+        for n in range(1, 21):
+            events.append(recorded.text(at + n, "client" if n % 2 else "server", n, '{"type":"say"}', conn))
+        events.append(ev.Stop(at=at + 21))
+        report = diagnose(recorded.HEADER, events)
+        assert report.verdict.startswith("none/"), (report.verdict, report.confidence)
+
+    def test_one_that_never_is_ready_is_not(self) -> None:
+        events: list[ev.AnyEvent] = [recorded.handshake(0.5 * n, n, status=503) for n in range(1, 6)]
+        report = diagnose(recorded.HEADER, [*events, ev.Stop(at=3.0)])
+        assert not report.verdict.startswith("none/")
 
 
 class TestClients:

@@ -68,8 +68,10 @@ class Arms:
         result = self.last = yield trial
         self.idle = bool(trial.filters) and result.acted == 0 and not (trial.edits or trial.frames is not None)
         if self.idle and result.outcome is not Outcome.UNRESOLVED:
-            # It changed nothing, so that it was one more unchanged run: no evidence for what it should have changed.
-            if trial.otherwise is None and trial.patience is None:
+            # It changed nothing: no evidence for what it should have changed. With nothing else of its own either, it
+            # was one more unchanged run.
+            own = trial.otherwise is not None or trial.patience is not None or trial.stagger or clients != self.clients
+            if not own:
                 self.control.add(result.outcome)
             counts.add(Outcome.UNRESOLVED)
             return Outcome.UNRESOLVED

@@ -202,7 +202,7 @@ def _compares(order: Callable[[Any, Any], bool], value: Any) -> Callable[[Any], 
 
 
 def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> tuple[Test, Screen]:
-    def judge(value: Any) -> bool:
+    def passes(value: Any) -> bool:
         if value is not NO_JSON:
             for found in find(value):
                 if holds(found):
@@ -212,10 +212,10 @@ def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> tuple[Test, 
     # What must stand in the bytes and does not (nor can, escaped) spares the parsing.
 
     def test(item: Any) -> bool:
-        return (mark in item.data or b"\\" in item.data) and judge(item.json)
+        return (mark in item.data or b"\\" in item.data) and passes(item.json)
 
     def screen(opcode: int, data: bytes) -> bool:
-        return (mark in data or b"\\" in data) and judge(load(data))
+        return (mark in data or b"\\" in data) and passes(load(data))
 
     return test, screen
 
@@ -223,7 +223,7 @@ def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> tuple[Test, 
 def _none_equal(find: Find, value: Any) -> tuple[Test, Screen]:
     equal = _equals(value)
 
-    def judge(found: Any) -> bool:
+    def passes(found: Any) -> bool:
         return found is not NO_JSON and not any(map(equal, find(found)))
 
-    return lambda item: judge(item.json), lambda opcode, data: judge(load(data))
+    return lambda item: passes(item.json), lambda opcode, data: passes(load(data))

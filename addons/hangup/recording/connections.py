@@ -20,7 +20,7 @@ from hangup.humanize import clip, span
 from hangup.messages.shapes import Shapes
 from hangup.recording.dev_server import Kind
 from hangup.recording.ending_words import Ending, ending_of
-from hangup.recording.endings import FAILED, SETTLED, Course, Fate, Last, Step, Told, course
+from hangup.recording.endings import FAILED, SETTLED, Course, Fate, Last, Step, Told, course, leg
 from hangup.recording.events import Frame, Side
 from hangup.recording.traffic import MessageSummary, Traffic
 
@@ -105,7 +105,6 @@ class Connection(Struct, kw_only=True, eq=False):
     looked_into: Traffic | None = None
     successor: int | None = None
     """The number of what its client opened next, once that was found out (:func:`hangup.recording.loops.follow`)."""
-    predecessor: int | None = None
     reopened: float | None = None
     """When its client asked for that one."""
     read: tuple[Any, Course] | None = None
@@ -323,6 +322,7 @@ class Connection(Struct, kw_only=True, eq=False):
             "error": self.error or None,
             "actions": self.actions,
             "lost": self.lost,
+            "legs": {"client": leg(self, "client"), "server": leg(self, "server")},
             "ending": self.ending.summary(),
         }
 

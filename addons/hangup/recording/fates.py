@@ -26,7 +26,7 @@ def settle(ledger: Ledger) -> None:
     when more has been read."""
     connections = [c for c in ledger.connections.values() if c.conn > 0]
     for connection in connections:
-        connection.successor = connection.predecessor = connection.reopened = connection.context = None
+        connection.successor = connection.reopened = connection.context = None
     _follow(connections)
     _as_before(connections)
     if ledger.stopped and len(connections) > 1:
@@ -52,7 +52,6 @@ def _follow(connections: Collection[Connection]) -> None:
         for chain in loops.chains(alike, overlap=overlap):
             for before, after in zip(chain, chain[1:], strict=False):
                 before.successor, before.reopened = after.conn, after.began
-                after.predecessor = before.conn
 
 
 def _as_before(connections: Collection[Connection]) -> None:

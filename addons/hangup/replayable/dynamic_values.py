@@ -5,7 +5,7 @@ another, and a client that plays a recording must say that one instead. :class:`
 recording by themselves; :mod:`hangup.replayable.substitutions` knows in a new run what became of each.
 
 It works in either direction: ``maker`` is the server when a client is replayed, and the client when a server is. A
-value is the maker's own only if the other side did not say it first. What is equal by chance must not be taken for
+value is the maker's own only if the other side did not say it first. What is equal by coincidence must not be taken for
 a repetition, so a value counts if it is telling (``a81bc81b-dead-4e5d``, ``48213``), if it stands under a key that
 says that it is one (``id``, ``seq``, ``token``) on both sides, or if the same two places agree again and again.
 """

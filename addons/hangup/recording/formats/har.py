@@ -54,7 +54,7 @@ from hangup.recording.formats.json_elements import elements
 LIMIT = 2 << 30
 """The largest HAR that is read, in bytes. It is looked through from one end to the other before anything is known."""
 
-MENDED = 256 << 20
+REPAIRED = 256 << 20
 """The largest HAR (bytes) that is read when it has lone surrogates, as it must be mended in memory."""
 
 CONNECTIONS = 100_000
@@ -146,7 +146,7 @@ def _decode(data: mmap.mmap | bytes) -> Har:
     except msgspec.ValidationError:
         raise
     except UNREADABLE:
-        if len(data) > MENDED:
+        if len(data) > REPAIRED:
             raise
         mended = _SURROGATES.sub(lambda found: found[1] + (found[2] or b"\\ufffd"), view)
         return decode_har(mended)
