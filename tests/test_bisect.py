@@ -200,6 +200,15 @@ async def interrupted(folder: Path, recorded: Path, where: list[str], after: int
     """Interrupts it after so many trials, or so many seconds of a whole that takes twenty."""
     folder.mkdir()
     process = await spawn("bisect", recorded, *where, "--record", folder)
+    try:
+        await check_interrupted(process, folder, after, number)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def check_interrupted(process: asyncio.subprocess.Process, folder: Path, after: int | float, number: int) -> None:
     assert process.stdout is not None and process.stderr is not None
     seen, said = 0, ""
     if isinstance(after, float):
@@ -238,14 +247,11 @@ def test_interrupted_at_any_moment_it_says_what_it_has_learned(recorded: Path, b
     moments += [(["--start", START], random.uniform(3.0, 12.0)) for _ in range(2)]
 
     async def main() -> None:
-        await asyncio.gather(
-            *(
-                interrupted(tmp_path / f"{i}-{j}", recorded, where, after, number)
-                for i, (where, after) in enumerate(moments)
-                for j, number in enumerate(INTERRUPTS)
-                if i > 2 or (i + j) % 2
-            )
-        )
+        async with asyncio.TaskGroup() as group:
+            for i, (where, after) in enumerate(moments):
+                for j, number in enumerate(INTERRUPTS):
+                    if i > 2 or (i + j) % 2:
+                        group.create_task(interrupted(tmp_path / f"{i}-{j}", recorded, where, after, number))
 
     asyncio.run(main())
 

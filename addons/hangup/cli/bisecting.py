@@ -168,13 +168,9 @@ def bisect(
 
 def _replayed(recording: str, target: Target | None, conn: int | None, options: Options) -> int:
     reading = read_case(open_recording(recording), conn, options.failure)
-    out = console()
     if reading.failure.by == "client":
-        about = _about(recording, target, reading)
-        return bisecting_page.present(out, Document(verdict=bisecting_page.unasked(reading), about=about), options)
-    if not options.quiet:
-        out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
-        out.file.flush()
+        document = Document(verdict=bisecting_page.unasked(reading), about=_about(recording, target, reading))
+        return bisecting_page.present(console(), document, options)
     return asyncio.run(_bisect(recording, reading, target, options))
 
 
@@ -186,6 +182,9 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
     runs: list[Series] = []
     seconds = 0.0
     with interruptible():
+        if not options.quiet:
+            out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
+            out.file.flush()
         with suppress(asyncio.CancelledError):
             source = f"bisect of connection {reading.transcript.conn}"
             async with backend(target, options, mode="bisect", source=source) as (recorder, where):

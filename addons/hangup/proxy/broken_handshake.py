@@ -65,7 +65,7 @@ class Broken(ResponseProtocolError):
     how: How | None
 
     def __init__(self, stream_id: int, message: str, side: Side, how: How | None) -> None:
-        super().__init__(stream_id, message)
+        super().__init__(stream_id, message, ResponseProtocolError.code)  # 502; mitmproxy 12 has no default
         self.side = side
         self.how = how
 
