@@ -207,4 +207,3 @@ class Case:
         opened = [life for life in self.lives if life.open_since is not None]
         refused = self.mode in ("refused", "unreachable")
         return stack_of(self.victims or self.lives, opened if refused else ())
-

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from hangup.diagnosis import hints, sentences, steps, timeline
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.ranking import Ranking
 from hangup.diagnosis.report import Report
 from hangup.recording import loops
@@ -29,16 +28,16 @@ def report(
     quoted = case if shown is None else Case(shown, only)
     ranking = Ranking(case)
     first = ranking.first
+    known = ranking.named or bool(first.evidence)
     verdict, also = ranking.names()
-    if ranking.named and first is not None:
+    if ranking.named:
         closer, evidence, sure = first.closer, ranking.evidence(), ranking.sure
         if case.closer == "unknown":
             closer = case.closer  # what is named explains an end; it does not show whose it was
     else:
-        closer, sure = case.closer, ranking.doubt()
-        known = first is not None and first.category == "unknown"
+        closer, sure = case.closer, 0.0  # that nothing can be named is no claim to be sure of
         evidence = ranking.evidence() if known else sentences.what_happened(case)
-    trigger = first.trigger if first is not None else Trigger()
+    trigger = first.trigger
     alternatives = ranking.alternatives()
     stack = case.stack
     conn, marks = timeline.around(quoted, trigger)
@@ -54,14 +53,14 @@ def report(
         amplifier=sentences.amplifier(case),
         connections=_counts(case),
         loop=_loop(case),
-        hint=next((text for name in (verdict, *also) if (text := hints.hint(case, name, stack))), ""),
+        hint=next((text for name in ranking.akin() if (text := hints.hint(case, name, stack))), ""),
         stack=stack,
         timeline=marks,
         conn=conn,
         notes=sentences.notes(case),
         recording=recording,
     )
-    result.sentence = sentences.sentence(case, result)
+    result.sentence = sentences.sentence(case, result, known)
     return result
 
 

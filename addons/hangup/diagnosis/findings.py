@@ -1,8 +1,8 @@
 """Hypotheses and what speaks for and against them.
 
-A rule looks at a :class:`~hangup.diagnosis.case.Case` and yields hypotheses. Each is a verdict with a score: a
-logarithm of how likely the signs are under it, built up by :meth:`Hypothesis.says`, one sign at a time, in words and
-with the frames that show it.
+A rule looks at a :class:`~hangup.diagnosis.case.Case` and yields hypotheses: verdicts, each with the signs that speak
+for and against it, in words and with the frames that show them. What a sign weighs is not said here: that is fitted
+(:mod:`hangup.diagnosis.weights`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hangup.diagnosis.weights import bias, weight
 from hangup.humanize import clip
 from hangup.recording.connections import Connection
 from hangup.recording.traffic import MessageSummary
@@ -20,35 +21,11 @@ TriggerKind = Literal["frame", "header", "time", "count", "peer", "none"]
 
 CITES_KEPT = 6
 
-CATEGORIES: dict[str, tuple[str, ...]] = {
-    "handshake": (
-        "path", "parameter", "origin", "auth-rejected", "subprotocol", "extension", "accept-key", "header-size",
-        "http-version", "no-ws-support", "never-accepted", "limit",
-    ),
-    "server-handler": (
-        "returns-immediately", "returns-after-message", "crash-on-message", "crash-on-own-event",
-        "dependency-timeout", "blocked", "concurrent-io", "dead-peer-broadcast",
-    ),
-    "message": (
-        "not-json", "schema", "unknown-type", "wrong-opcode", "oversize", "invalid-utf8", "encoding", "framing",
-        "order-before-hello", "init-missing", "vocabulary-mismatch",
-    ),
-    "heartbeat": (
-        "app-ping-kills", "control-ping-kills", "app-pong-missing-from-client", "app-pong-missing-from-server",
-        "control-pong-missing", "pong-mismatch", "interval-race", "direction", "throttled", "stale-timer",
-    ),
-    "intermediary": ("idle-timeout", "lifetime-cap", "frame-corruption", "upgrade-conflict", "non-sticky"),
-    "identity": ("id-collision", "stale-cleanup", "ghost-session", "stale-resume", "token-expired-retry"),
-    "client-lifecycle": (
-        "double-mount", "effect-churn", "stale-close-handler", "throws-on-frame", "connect-deadline",
-        "poison-replay", "slow-consumer",
-    ),
-    "process": ("restart", "crash", "worker-timeout", "message-count-limit", "message-rate-limit"),
-    "amplifier": ("backoff-reset",),
-    "none": ("healthy", "harmless-errors"),
-    "unknown": ("",),
-}  # fmt: skip
-"""The vocabulary of verdicts: categories and their subcategories."""
+SHOWN_FROM = 0.25
+"""Weight from which on a sign is worth a line."""
+
+UNKNOWN = "unknown/"
+"""The verdict that no cause can be named."""
 
 
 class Cite(Struct, frozen=True, omit_defaults=True):
@@ -75,53 +52,67 @@ class Trigger(Struct, omit_defaults=True):
 
 
 class Hypothesis:
-    """A possible cause. ``score`` is its log-likelihood up to a constant, ``also`` other names of the same thing."""
+    """A possible cause, and the signs that speak for and against it.
+
+    ``adds`` marks one that is only evidence for what other rules came up with.
+    """
 
     def __init__(
-        self,
-        verdict: str,
-        prior: float = 0.0,
-        *,
-        closer: str = "unknown",
-        trigger: Trigger | None = None,
-        also: tuple[str, ...] = (),
-        adds: bool = False,
+        self, verdict: str, *, closer: str = "unknown", trigger: Trigger | None = None, adds: bool = False
     ) -> None:
         self.verdict = verdict
-        self.score = prior
         self.closer = closer
         self.trigger = trigger or Trigger()
-        self.also = also
         self.adds = adds
-        """Whether this is only evidence for what other rules came up with: its score is added to theirs."""
-        self.evidence: list[Evidence] = []
-        self.most = 1.0
-        """As sure as one can be of it from a recording, whatever the rivals."""
+        self.signs: dict[str, float] = {}
+        """Each sign with its strength: 1 for one that is simply there, more or less for one that has a measure (a
+        logarithm of a likelihood ratio), negative for what speaks against the cause. See :mod:`.weights`."""
+        self._shown: dict[str, Evidence] = {}
 
     @property
     def category(self) -> str:
         """The part before the slash."""
         return self.verdict.partition("/")[0]
 
-    def says(self, weight: float, text: str, cites: Iterable[Cite] = ()) -> Hypothesis:
-        """Adds a sign. One of little weight changes the score but is not shown."""
-        weight = clip(weight, -12.0, 12.0)
-        self.score += weight
-        if text and abs(weight) >= 0.25:
-            self.evidence.append(Evidence(text, round(weight, 2), list(cites)[:CITES_KEPT]))
+    @property
+    def spoken_for(self) -> float:
+        """How strong the strongest sign is that speaks for it."""
+        return max(self.signs.values(), default=0.0)
+
+    def says(self, sign: str, strength: float, text: str, cites: Iterable[Cite] = ()) -> Hypothesis:
+        """Adds a sign by its name. One that is there already counts as the stronger of the two."""
+        strength = clip(strength, -12.0, 12.0)
+        if abs(strength) >= abs(self.signs.get(sign, 0.0)):
+            self.signs[sign] = strength
+            if text:
+                self._shown[sign] = Evidence(text, 0.0, list(cites)[:CITES_KEPT])
         return self
 
     def merge(self, other: Hypothesis) -> None:
-        """Takes over what another rule found for the same verdict: the better case counts, evidence is added."""
-        self.most = min(self.most, other.most)
-        if other.adds:
-            self.score += other.score
-        elif other.score > self.score:
+        """Takes over what another rule found for the same verdict."""
+        if not other.adds and other.spoken_for > self.spoken_for:
             self.trigger, self.closer = other.trigger, other.closer
-            self.score = other.score
-        known = {sign.text for sign in self.evidence}
-        self.evidence += [sign for sign in other.evidence if sign.text not in known]
-        self.also = tuple(dict.fromkeys(self.also + other.also))
+        for sign, strength in other.signs.items():
+            if abs(strength) >= abs(self.signs.get(sign, 0.0)):
+                self.signs[sign] = strength
+                if sign in other._shown:
+                    self._shown[sign] = other._shown[sign]
+
+    @property
+    def score(self) -> float:
+        """The logarithm of how likely it is, up to what all have in common."""
+        return bias(self.verdict) + sum(weight(self.verdict, sign) * by for sign, by in self.signs.items())
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """The signs in words, but for those of little weight."""
+        found: dict[str, Evidence] = {}
+        for sign, evidence in self._shown.items():
+            by = round(weight(self.verdict, sign) * self.signs[sign], 2)
+            known = found.get(evidence.text)
+            if (abs(by) >= SHOWN_FROM or self.verdict == UNKNOWN) and (known is None or abs(known.weight) < abs(by)):
+                found[evidence.text] = Evidence(evidence.text, by, evidence.cites)
+        return list(found.values())
 
 
 def cite(life: Connection, message: MessageSummary | None = None) -> Cite:

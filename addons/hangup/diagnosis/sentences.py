@@ -69,7 +69,7 @@ VERDICTS: dict[str, str] = {
     "client-lifecycle/connect-deadline": "The client gives up before the server has said its first word",
     "client-lifecycle/poison-replay": "The client sends the same deadly message again after every reconnect",
     "client-lifecycle/slow-consumer": "The server drops the client, which does not read as fast as the server sends",
-    "process/restart": "The server restarts again and again",
+    "process/restart": "The server restarts, and ends its connections",
     "process/crash": "The server's process dies",
     "process/worker-timeout": "The server's worker is ended at a fixed age",
     "process/message-rate-limit": "The server ends it when messages come too fast",
@@ -80,10 +80,10 @@ VERDICTS: dict[str, str] = {
 """Each verdict as a sentence without its full stop."""
 
 
-def sentence(case: Case, report: Report) -> str:
-    """The whole in one sentence."""
+def sentence(case: Case, report: Report, known: bool = True) -> str:
+    """The whole in one sentence. ``known`` is whether the evidence says something of an end that has no name."""
     if report.category == "unknown":
-        return _unknown(case, report)
+        return _unknown(case, report, known)
     text = VERDICTS.get(report.verdict, report.verdict)
     if report.category == "none":
         best = next((sign.text for sign in report.evidence if sign.weight > 0), "")
@@ -125,14 +125,14 @@ def _all(what: str) -> str:
     return what.replace("was ", "were ", 1)
 
 
-def _unknown(case: Case, report: Report) -> str:
+def _unknown(case: Case, report: Report, known: bool) -> str:
     if not case.lives:
         return "There is no WebSocket connection in this recording."
     if not case.victims and any(life.untold for life in case.lives):
         return "This file does not tell how its connections ended: a recording of `hangup proxy` does."
     if not case.victims:
         return "No connection dropped here, and none was open for long enough to call it healthy."
-    if report.evidence and report.evidence[0].weight > 1:
+    if known:
         return f"The recording does not say why: {report.evidence[0].text}."
     names = [alternative.verdict for alternative in report.alternatives[:3]]
     could = f"; it could be {', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else ""

@@ -19,14 +19,6 @@ from hangup.recording.connections import Connection
 AT_ONCE = 0.05
 """Seconds within which a new connection is part of the same step as the end of the old one."""
 
-UNTOLD = 0.75
-"""The same where the messages do not show it: that the server breaks its frames, that a client fails on a good one."""
-
-DONE = 0.7
-"""As sure as one can be that a client fails which closes with 1000: it may just have got what it wanted."""
-
-CROWD = 0.15
-"""The same of many clients that come once each."""
 
 SOON = 0.12
 """The same on a busy machine."""
@@ -54,30 +46,42 @@ def _handshake(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
         failed = [life for life in lives if any(word in check for check in life.checks)]
         if len(failed) < 0.7 * len(lives):
             continue
-        hypothesis = Hypothesis(verdict, 0.0, closer="client", trigger=Trigger("header", lives[0].conn))
+        hypothesis = Hypothesis(verdict, closer="client", trigger=Trigger("header", lives[0].conn))
         check = next(c for c in failed[0].checks if word in c)
         offered = lives[0].header("sec-websocket-protocol") if word == "subprotocol" else ""
         says = f": {offered[:60]} was offered" if offered and "echo" in check else ""
-        hypothesis.says(3.0, f"the response breaks the handshake ({check}{says})", cite_all(failed))
+        hypothesis.says(
+            "response-breaks-the-handshake", 1.0, f"the response breaks the handshake ({check}{says})", cite_all(failed)
+        )
         if len(unheard) >= 0.7 * len(lives):
-            hypothesis.says(1.5, "the client ended it before any message of the server", cite_all(unheard))
+            hypothesis.says(
+                "client-ended-before-any-message",
+                1.0,
+                "the client ended it before any message of the server",
+                cite_all(unheard),
+            )
         else:
-            hypothesis.says(-3.5, "the client listened to messages of the server first")
+            hypothesis.says("client-listened-first", -1.0, "the client listened to messages of the server first")
         if len(soon) >= 0.7 * len(lives):
             middle_age = duration(middle([life.lasted for life in lives]))
-            hypothesis.says(1.0, f"{middle_age} after opening", cite_all(soon))
+            hypothesis.says("soon-after-opening", 1.0, f"{middle_age} after opening", cite_all(soon))
         else:
-            hypothesis.says(-2.5, "it lived too long for that")
+            hypothesis.says("long-after-opening", -1.0, "it lived too long for that")
         yield hypothesis
     accept = [life for life in lives if "accept-key" in life.checks]
     # A greeting of the server may cross the client's end.
     mute = [life for life in accept if not life.traffic.client.messages and life.lasted < 0.5]
     if len(mute) >= 0.7 * len(lives):
-        hypothesis = Hypothesis(
-            "handshake/accept-key", 0.0, closer="client", trigger=Trigger("header", lives[0].conn)
+        hypothesis = Hypothesis("handshake/accept-key", closer="client", trigger=Trigger("header", lives[0].conn))
+        hypothesis.says(
+            "accept-key-wrong",
+            1.0,
+            "Sec-WebSocket-Accept does not answer the key that the client sent",
+            cite_all(accept),
         )
-        hypothesis.says(4.0, "Sec-WebSocket-Accept does not answer the key that the client sent", cite_all(accept))
-        yield hypothesis.says(1.0, "the client ended it at once, without a word", cite_all(mute))
+        yield hypothesis.says(
+            "client-ended-without-a-word", 1.0, "the client ended it at once, without a word", cite_all(mute)
+        )
 
 
 def _odd(shape: Shape) -> bool:
@@ -93,8 +97,8 @@ def _speaks_json(lives: list[Connection]) -> bool:
 def _after_a_message(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """The client closes right after a message of the server."""
     found = reaction(case, "server")
-    throws = Hypothesis("client-lifecycle/throws-on-frame", 0.2, closer="client")
-    churn = Hypothesis("client-lifecycle/effect-churn", 0.0, closer="client")
+    throws = Hypothesis("client-lifecycle/throws-on-frame", closer="client")
+    churn = Hypothesis("client-lifecycle/effect-churn", closer="client")
     gaps = case.gaps
     if found is not None and found.weight > 0.2:
         contrast = Contrast(case, found)
@@ -102,77 +106,110 @@ def _after_a_message(case: Case, lives: list[Connection]) -> Iterator[Hypothesis
         cites = [cite(life, message) for life, message in found.hits]
         for hypothesis in (throws, churn):
             hypothesis.trigger = Trigger("frame", life.conn, message.n)
-            hypothesis.says(found.weight, found.text, cites)
+            hypothesis.says("follows-server-message", found.weight, found.text, cites)
         odd = contrast.trait(_odd)
         nan = contrast.trait(lambda s: "nan" in s.faults)
         shape = contrast.shape
         if nan.fatal >= 0.7 * nan.hits:
-            throws.says(3.5, "the last message holds NaN or Infinity, which JSON.parse refuses", cites)
-            churn.says(-2.5, "the last message is no JSON that a browser can read")
+            throws.says(
+                "last-message-holds-nan", 1.0, "the last message holds NaN or Infinity, which JSON.parse refuses", cites
+            )
+            churn.says("last-message-holds-nan", -1.0, "the last message is no JSON that a browser can read")
         elif odd.fatal >= 0.7 * odd.hits and (contrast.mostly_json or not odd.safe_all and _speaks_json(lives)):
             throws.says(
-                2.6 + max(odd.weight, 0.0) * 0.4,
+                "last-message-not-json",
+                1.0,
                 f"the last message is not JSON ({shape.text})" + (", all others are" if odd.safe_all else ""),
                 cites,
             )
-            churn.says(-2.0, "the last message is not JSON")
+            churn.says("last-message-not-json", -1.0, "the last message is not JSON")
         else:
-            throws.says(-1.2, "the last message is as well-formed as the others")
-            throws.most = UNTOLD  # it may say that the client shall go, or be all that the client wanted
+            throws.says("last-message-well-formed", -1.0, "the last message is as well-formed as the others")
             same = contrast.trait(lambda s: s is shape)
             if not contrast.one_shape:
                 kinds = len(contrast.by_shape)
-                throws.says(-2.0, f"the last messages are of {kinds} kinds")
-                churn.says(-0.7, f"the last messages are of {kinds} kinds")
+                throws.says("last-messages-of-many-kinds", -1.0, f"the last messages are of {kinds} kinds")
+                churn.says("last-messages-of-many-kinds", -1.0, f"the last messages are of {kinds} kinds")
             elif same.safe_all:
                 for hypothesis in (throws, churn):
                     text = f"{same.fatal} of {same.hits} last messages are {shape.text}"
-                    hypothesis.says(0.5 * max(same.weight, -2.0), text, cites)
+                    hypothesis.says("last-messages-alike", 0.5 * max(same.weight, -2.0), text, cites)
     else:
         for hypothesis in (throws, churn):
-            hypothesis.says(-1.5, "the end follows no message of the server")
+            hypothesis.says("follows-no-server-message", -1.0, "the end follows no message of the server")
     if gaps:
         gap = middle(gaps)
         words = duration(max(gap, 0.0))
         if gap <= AT_ONCE:
-            churn.says(2.6, f"the client opened the next one {words} later, in the same step", cite_all(lives))
-            throws.says(-1.0, "the client reopened at once, with no delay for an error")
+            churn.says(
+                "reopened-in-the-same-step",
+                1.0,
+                f"the client opened the next one {words} later, in the same step",
+                cite_all(lives),
+            )
+            throws.says("reopened-in-the-same-step", -1.0, "the client reopened at once, with no delay for an error")
         elif gap <= SOON:
-            churn.says(1.0, f"the client opened the next one {words} later", cite_all(lives))
-            throws.says(-0.4, f"the client waited only {words} before it tried again")
+            churn.says("reopened-soon", 1.0, f"the client opened the next one {words} later", cite_all(lives))
+            throws.says("reopened-soon", -1.0, f"the client waited only {words} before it tried again")
         else:
-            churn.says(-2.5, f"the client waited {words} before it opened the next one")
-            throws.says(0.4, f"the client waited {words} before it tried again, as after an error")
+            churn.says("waited-before-reopening", -1.0, f"the client waited {words} before it opened the next one")
+            throws.says(
+                "waited-before-reopening", 1.0, f"the client waited {words} before it tried again, as after an error"
+            )
     if case.mode == "close" and all(life.code == 1000 and not life.reason for life in lives):
         for hypothesis in (throws, churn):
-            hypothesis.says(-2.5, "the client itself closed with code 1000, as one that is done", cite_all(lives))
-            hypothesis.most = DONE
+            hypothesis.says(
+                "client-closed-1000",
+                -1.0,
+                "the client itself closed with code 1000, as one that is done",
+                cite_all(lives),
+            )
     if case.mode == "close" and all(life.code in (None, 1000, 1001, 1005) for life in lives):
-        churn.says(0.6, "the client closed in order, without an error")
+        churn.says("client-closed-in-order", 1.0, "the client closed in order, without an error")
     elif case.mode == "abrupt":
-        churn.says(-1.0, "the client cut the connection without a close frame")
+        churn.says("client-cut-it", -1.0, "the client cut the connection without a close frame")
     if (broken := _broken(lives)) and len(broken) >= 0.5 * len(lives):
         for hypothesis in (throws, churn):
-            hypothesis.says(-7.0, "the server's frames are malformed: its message is not what the client minds")
+            hypothesis.says(
+                "server-frames-malformed",
+                -1.0,
+                "the server's frames are malformed: its message is not what the client minds",
+            )
     if again := mounts.twins(case):
         for hypothesis in (throws, churn):
-            hypothesis.says(-9.0, "after each that was given up at once the next one lived", cite_all(again))
-            hypothesis.most = DONE
+            hypothesis.says(
+                "given-up-for-one-that-stayed",
+                -1.0,
+                "after each that was given up at once the next one lived",
+                cite_all(again),
+            )
     at_once = _at_once(lives)
     if at_once > 2 and len(lives) <= 2 * at_once:
         for hypothesis in (throws, churn):
-            hypothesis.says(-2.5, f"{at_once} were open at once: so many clients, and none that comes again and again")
-            hypothesis.most = CROWD
+            hypothesis.says(
+                "a-crowd-at-once",
+                -1.0,
+                f"{at_once} were open at once: so many clients, and none that comes again and again",
+            )
     elif len(lives) >= 3:
-        churn.says(0.3, "again and again")
+        churn.says("again-and-again", 1.0, "again and again")
     else:
-        churn.says(-0.8, "so far it happened only once or twice")
+        churn.says("only-once-or-twice", -1.0, "so far it happened only once or twice")
     if any(life.code in CLIENT_CODES for life in lives):
         for hypothesis in (throws, churn):
-            hypothesis.says(-3.0, f"close code {lives[0].code} is the client's library's own, and not the page's")
+            hypothesis.says(
+                "close-code-of-the-library",
+                -1.0,
+                f"close code {lives[0].code} is the client's library's own, and not the page's",
+            )
     elif any(life.code in (1002, 1003) for life in lives):
-        throws.says(1.5, f"close code {lives[0].code}: it got something that it cannot use", cite_all(lives))
-        churn.says(-2.0, "the close code names an error")
+        throws.says(
+            "client-close-code-names-an-error",
+            1.0,
+            f"close code {lives[0].code}: it got something that it cannot use",
+            cite_all(lives),
+        )
+        churn.says("client-close-code-names-an-error", -1.0, "the close code names an error")
     yield throws
     yield churn
 
@@ -201,15 +238,16 @@ def throttled(case: Case) -> Iterator[Hypothesis]:
                 slow.append((life, beats, pause))
     if len(slow) < 0.6 * len(lives):
         return
-    hypothesis = Hypothesis("heartbeat/throttled", 0.0, closer=case.closer, trigger=Trigger("time", slow[0][0].conn))
+    hypothesis = Hypothesis("heartbeat/throttled", closer=case.closer, trigger=Trigger("time", slow[0][0].conn))
     gap, usual = middle([pause for _, _, pause in slow]), middle([beats.usual for _, beats, _ in slow])
     hypothesis.says(
-        3.5,
+        "client-heartbeats-slowed-down",
+        1.0,
         f"the client's heartbeats came every {duration(usual)}, then {duration(gap)} apart",
         [Cite(life.conn, beats.last_n) for life, beats, _ in slow],
     )
     if 50 <= gap <= 70:
-        hypothesis.says(1.5, "once a minute is how often Chrome lets a hidden tab's timers run")
+        hypothesis.says("once-a-minute", 1.0, "once a minute is how often Chrome lets a hidden tab's timers run")
     yield hypothesis
 
 
@@ -224,11 +262,16 @@ def _stale_timer(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     later = [life.lasted for life in rest]
     if max(later) > 0.25 * first.lasted:
         return
-    hypothesis = Hypothesis("heartbeat/stale-timer", 0.2, closer="client", trigger=Trigger("time", rest[0].conn))
+    hypothesis = Hypothesis("heartbeat/stale-timer", closer="client", trigger=Trigger("time", rest[0].conn))
     text = f"the first connection lived {duration(first.lasted)}, each later one at most {duration(max(later))}"
-    hypothesis.says(2.0 + min(0.4 * len(rest), 1.5), text, cite_all([first, *rest[:4]]))
+    hypothesis.says("first-outlived-the-rest", min(1.0 + 0.2 * len(rest), 2.0), text, cite_all([first, *rest[:4]]))
     if any(b.sent for life in [first] for (side, _), b in life.traffic.beats.items() if side == "client"):
-        hypothesis.says(1.0, "the client sends heartbeats: a timer that was not reset would do that", [cite(first)])
+        hypothesis.says(
+            "client-sends-heartbeats",
+            1.0,
+            "the client sends heartbeats: a timer that was not reset would do that",
+            [cite(first)],
+        )
     yield hypothesis
 
 
@@ -251,12 +294,13 @@ def _protocol_error(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]
         return
     problems = sorted({p for life in broken for p in life.problems})
     junk = next((life.traffic.junk for life in broken if life.traffic.junk), "")
-    hypothesis = Hypothesis("message/framing", 0.3, closer="client", trigger=Trigger("frame", broken[0].conn))
+    hypothesis = Hypothesis("message/framing", closer="client", trigger=Trigger("frame", broken[0].conn))
     last = broken[0].traffic.recent[-1].n if broken[0].traffic.recent else None
     hypothesis.trigger = Trigger("frame", broken[0].conn, last)
-    hypothesis.most = UNTOLD
     text = f"malformed frames: {', '.join(problems)}" if problems else f"bytes that are no frame ({junk[:60]})"
-    hypothesis.says(3.0 * len(broken) / len(lives), text, cite_all(broken))
+    hypothesis.says("server-frames-malformed", len(broken) / len(lives), text, cite_all(broken))
     if any(life.code in (1002, 1007) for life in lives):
-        hypothesis.says(1.5, f"the client closed with {lives[0].code}", cite_all(lives))
+        hypothesis.says(
+            "client-closed-with-a-protocol-error", 1.0, f"the client closed with {lives[0].code}", cite_all(lives)
+        )
     yield hypothesis

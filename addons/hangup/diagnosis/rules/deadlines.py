@@ -15,6 +15,10 @@ from hangup.messages.shapes import Shape
 from hangup.recording.connections import Connection
 
 
+HURRIED = 0.05
+"""Seconds after a ping in which no client waits for its answer and gives up."""
+
+
 def _waiting(life: Connection) -> float:
     beats = life.traffic.beats.get(("client", "app"))
     return life.since(beats.waiting) if beats is not None and beats.waiting is not None else math.inf
@@ -39,11 +43,11 @@ def by_time(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     age = steadiness(ages)
     by_server = reaction(case, "server")
     pushed = by_server.weight if by_server is not None and by_server.window <= 0.06 else 0.0
-    pong = Hypothesis("heartbeat/app-pong-missing-from-server", -0.1, closer="client", trigger=_at(lives))
-    other = Hypothesis("heartbeat/pong-mismatch", -0.9, closer="client", trigger=_at(lives))
-    blocked = Hypothesis("server-handler/blocked", -1.3, closer="client", trigger=_at(lives))
-    connect = Hypothesis("client-lifecycle/connect-deadline", -0.4, closer="client", trigger=_at(lives))
-    mute = Hypothesis("identity/stale-cleanup", -0.8, closer="client", trigger=_at(lives))
+    pong = Hypothesis("heartbeat/app-pong-missing-from-server", closer="client", trigger=_at(lives))
+    other = Hypothesis("heartbeat/pong-mismatch", closer="client", trigger=_at(lives))
+    blocked = Hypothesis("server-handler/blocked", closer="client", trigger=_at(lives))
+    connect = Hypothesis("client-lifecycle/connect-deadline", closer="client", trigger=_at(lives))
+    mute = Hypothesis("identity/stale-cleanup", closer="client", trigger=_at(lives))
     beats = [(life, b) for life in lives if (b := life.traffic.beats.get(("client", "app"))) is not None and b.sent]
     pings = [Cite(life.conn, b.waiting_n or b.first_n) for life, b in beats]
     sent, answered = sum(b.sent for _, b in beats), sum(b.answered for _, b in beats)
@@ -64,40 +68,52 @@ def by_time(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
         words_of = shape.text if shape is not None else "a ping"
         unanswered = sum(b.waiting is not None for _, b in beats)
         if not answered:
-            pong.says(2.8, f"the client sent {sent} pings ({words_of}); none was answered", pings)
+            pong.says("no-ping-answered", 1.0, f"the client sent {sent} pings ({words_of}); none was answered", pings)
         elif unanswered >= 0.7 * len(beats):
-            pong.says(1.8, f"the last pings ({words_of}) were not answered", pings)
-            blocked.says(1.0, "the server answered at first, and then no more", pings)
+            pong.says("last-pings-unanswered", 1.0, f"the last pings ({words_of}) were not answered", pings)
+            blocked.says("last-pings-unanswered", 1.0, "the server answered at first, and then no more", pings)
         else:
-            pong.says(-2.5, f"the server answered {answered} of {sent} pings", pings)
+            pong.says("pings-answered", -1.0, f"the server answered {answered} of {sent} pings", pings)
         if instead is not None and not answered:
-            other.says(2.6, f"each ping is followed by {instead.text}, which is no pong that the client knows", pings)
-            pong.says(-0.4, f"each ping is followed by {instead.text}")
+            other.says(
+                "ping-followed-by-something-else",
+                1.0,
+                f"each ping is followed by {instead.text}, which is no pong that the client knows",
+                pings,
+            )
+            pong.says("ping-followed-by-something-else", -1.0, f"each ping is followed by {instead.text}")
         answer = beats[0][1].answer
         if answered and shape is not None and answer is not None:
             alike = shape.json == answer.json
             text = f"the server answers it with {answer.text}"
-            other.says(-2.5 if alike else 0.5, text + ("" if alike else ", which is of another form"), pings)
-        connect.says(-2.0, "the client had begun to send pings")
+            other.says(
+                "answered-alike" if alike else "answered-in-another-form",
+                -1.0 if alike else 1.0,
+                text + ("" if alike else ", which is of another form"),
+                pings,
+            )
+        connect.says("client-sends-pings", -1.0, "the client had begun to send pings")
     elif (regular := _looks_like_pings(case, lives)) is not None:
         text = f"the client sends {regular.text} like clockwork, and nothing looks like an answer to it"
-        pong.says(1.0, text, cite_all(lives, "client"))
+        pong.says("clockwork-messages-unanswered", 1.0, text, cite_all(lives, "client"))
     else:
-        pong.says(-2.5, "no ping of the client is to be seen")
+        pong.says("no-client-ping", -1.0, "no ping of the client is to be seen")
         silence.weigh(pong, case, "server", middle(heard))
     if len(lives) > 1:
         for hypothesis in (pong, other, blocked, mute):
-            hypothesis.says(0.7 * steady, words, cite_all(lives, "client"))
-        connect.says(0.7 * age, clocks[0][1], cite_all(lives))
+            hypothesis.says("steady-time", steady, words, cite_all(lives, "client"))
+        connect.says("steady-age", age, clocks[0][1], cite_all(lives))
     unheard = [life for life in lives if not life.traffic.server.messages]
     if len(unheard) >= 0.7 * len(lives):
-        connect.says(2.2, "the server had not said anything yet", cite_all(unheard))
-        blocked.says(0.5, "the server had not said anything")
-        mute.says(0.8, "the server had not said anything", cite_all(unheard))
+        connect.says("server-silent-from-the-start", 1.0, "the server had not said anything yet", cite_all(unheard))
+        blocked.says("server-silent-from-the-start", 1.0, "the server had not said anything")
+        mute.says("server-silent-from-the-start", 1.0, "the server had not said anything", cite_all(unheard))
     else:
         # A word of welcome may not be the one that the client waits for.
         few = max(life.traffic.server.messages for life in lives) <= 2 and min(heard) > 0.7 * middle(ages)
-        connect.says(-1.0 if few else -2.5, "the server had sent messages before")
+        connect.says(
+            "server-spoke-a-little" if few else "server-spoke-before", -1.0, "the server had sent messages before"
+        )
     shown = mute.score > -0.8 + max(0.7 * steady, 0.0) + 0.5
     silent = middle(
         [life.since(f.at if (f := life.traffic.server.frame) is not None else life.open_since) for life in lives]
@@ -105,33 +121,50 @@ def by_time(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     asked = [life for life in lives if _unanswered(life) >= 2]
     if len(asked) >= 0.7 * len(lives) and silent > 0.3:
         text = f"the server fell silent for {duration(silent)}, though the client went on sending"
-        blocked.says(1.2, text, cite_all(asked, "client"))
-        mute.says(0.5, text)
+        blocked.says("server-fell-silent", 1.0, text, cite_all(asked, "client"))
+        mute.says("server-fell-silent", 1.0, text)
         shown = True
     else:
-        blocked.says(-1.5, "the server went on sending")
+        blocked.says("server-went-on-sending", -1.0, "the server went on sending")
     if (shape := _choked_on(case, lives)) is not None:
-        blocked.says(3.0, f"the server fell silent each time when the client had sent {shape.text}", cite_all(lives))
-        pong.says(-1.5, f"the server answered nothing at all any more, from {shape.text} on")
+        blocked.says(
+            "silent-from-one-message-on",
+            1.0,
+            f"the server fell silent each time when the client had sent {shape.text}",
+            cite_all(lives),
+        )
+        pong.says(
+            "silent-from-one-message-on", -1.0, f"the server answered nothing at all any more, from {shape.text} on"
+        )
     if len(lives) > 1 or case.others:
         first = min(case.same_route, key=lambda life: life.conn)
         if first not in unheard and first.traffic.server.messages and len(unheard) >= 0.6 * len(case.victims):
-            mute.says(2.4, "the first connection was served, its successors heard nothing", [cite(first)])
+            mute.says(
+                "first-served-successors-not",
+                1.0,
+                "the first connection was served, its successors heard nothing",
+                [cite(first)],
+            )
             shown = True
-            connect.says(-1.2, "the first connection was served at once", [cite(first)])
-            pong.says(-0.8, "the first connection was served at once", [cite(first)])
+            connect.says("first-served-successors-not", -1.0, "the first connection was served at once", [cite(first)])
+            pong.says("first-served-successors-not", -1.0, "the first connection was served at once", [cite(first)])
         elif unheard and first in unheard:
-            mute.says(-1.5, "the first connection was mute too")
+            mute.says("first-silent-too", -1.0, "the first connection was mute too")
     if not shown:
-        mute.says(-1.5, "the server did not fall silent")
+        mute.says("server-did-not-fall-silent", -1.0, "the server did not fall silent")
     yield from _control(lives)
     code = case.victims[0].code
     if code is not None and code >= 3000:
-        pong.says(0.3, f"close code {code}")
+        pong.says("application-close-code", 1.0, f"close code {code}")
+    hurried = bool(beats) and middle(waits) < HURRIED and not any(map(math.isinf, waits))
     for hypothesis in (pong, other, blocked, connect, mute):
+        if hurried and hypothesis in (pong, other):
+            continue  # nobody's patience is so short
         if pushed > 1.5:
             hypothesis.says(
-                -0.7 * pushed, "the end follows a message of the server more often than chance would have it"
+                "follows-server-message",
+                -pushed,
+                "the end follows a message of the server more often than chance would have it",
             )
         asked_for = hypothesis is not other or instead is not None or beats
         if hypothesis.evidence and hypothesis.score > -4 and asked_for:
@@ -147,16 +180,18 @@ def _control(lives: list[Connection]) -> Iterator[Hypothesis]:
     sent, answered = sum(b.sent for _, b in beats), sum(b.answered for _, b in beats)
     waiting = [life.since(b.waiting) for life, b in beats if b.waiting is not None]
     hypothesis = Hypothesis(
-        "heartbeat/control-pong-missing", -0.1, closer="client", trigger=Trigger("time", lives[0].conn, pings[0].frame)
+        "heartbeat/control-pong-missing", closer="client", trigger=Trigger("time", lives[0].conn, pings[0].frame)
     )
     if len(waiting) >= 0.7 * len(beats):
         text = f"{sent - answered} of the client's {sent} control pings got no pong"
-        hypothesis.says(1.8 if answered else 2.8, text, pings)
+        hypothesis.says("some-control-pings-unanswered" if answered else "no-control-ping-answered", 1.0, text, pings)
         if len(waiting) > 1:
             text = f"the end came {duration(middle(waiting))} after the first ping without an answer"
-            hypothesis.says(0.7 * steadiness(waiting), text, pings)
+            hypothesis.says("steady-after-unanswered-ping", steadiness(waiting), text, pings)
     else:
-        hypothesis.says(-2.5, f"the server answered {answered} of {sent} control pings", pings)
+        hypothesis.says(
+            "control-pings-answered", -1.0, f"the server answered {answered} of {sent} control pings", pings
+        )
     yield hypothesis
 
 

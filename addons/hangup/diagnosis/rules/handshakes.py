@@ -17,30 +17,62 @@ from hangup.recording.endings import SETTLED
 from hangup.wire.statuses import explain_status
 from hangup.wire.url import parse_target
 
-_PRIORS: dict[int, dict[str, float]] = {
-    200: {"path": 2.5},
-    301: {"path": 2.5},
-    302: {"path": 1.2, "auth-rejected": 1.0},
-    303: {"path": 0.5, "auth-rejected": 1.2},
-    307: {"path": 2.5},
-    308: {"path": 2.5},
-    400: {"parameter": 0.6, "http-version": 0.2, "no-ws-support": 0.2, "path": 0.1, "subprotocol": -0.5},
-    401: {"auth-rejected": 3.6},
-    403: {"auth-rejected": 0.5, "path": 0.5, "origin": 0.0, "parameter": -0.6},
-    404: {"path": 2.6, "no-ws-support": -0.6},
-    405: {"path": 1.5},
-    407: {"auth-rejected": 2.5},
-    409: {"limit": -0.5, "parameter": -1.0},
-    410: {"path": 1.0},
-    414: {"header-size": 3.5},
-    422: {"parameter": 2.5},
-    426: {"http-version": 1.2, "no-ws-support": 1.0},
-    429: {"limit": 4.0},
-    431: {"header-size": 4.0},
-    500: {"never-accepted": 1.6, "path": -0.3, "parameter": -0.4},
-    501: {"no-ws-support": 2.0},
-    503: {"limit": 0.8},
+_MAY_MEAN: dict[int, tuple[str, ...]] = {
+    200: ("path",),
+    301: ("path",),
+    302: (
+        "path",
+        "auth-rejected",
+    ),
+    303: (
+        "path",
+        "auth-rejected",
+    ),
+    307: ("path",),
+    308: ("path",),
+    400: (
+        "parameter",
+        "http-version",
+        "no-ws-support",
+        "path",
+        "subprotocol",
+    ),
+    401: ("auth-rejected",),
+    403: (
+        "auth-rejected",
+        "path",
+        "origin",
+        "parameter",
+    ),
+    404: (
+        "path",
+        "no-ws-support",
+    ),
+    405: ("path",),
+    407: ("auth-rejected",),
+    409: (
+        "limit",
+        "parameter",
+    ),
+    410: ("path",),
+    414: ("header-size",),
+    422: ("parameter",),
+    426: (
+        "http-version",
+        "no-ws-support",
+    ),
+    429: ("limit",),
+    431: ("header-size",),
+    500: (
+        "never-accepted",
+        "path",
+        "parameter",
+    ),
+    501: ("no-ws-support",),
+    503: ("limit",),
 }
+"""What an HTTP status may mean: names of causes in ``handshake/``."""
+
 _NOT_VALUES = re.compile(r"undefined|null|NaN|None|\[object|%7B|\{|\$")
 _LOGIN = re.compile(r"login|signin|sign-in|auth|sso|oauth", re.I)
 
@@ -60,18 +92,18 @@ def refused(case: Case) -> Iterator[Hypothesis]:
     if status is None:
         error = printable(lives[0].error, 120) or "no answer"
         waited = middle([life.waited for life in lives])
-        hypothesis = Hypothesis("handshake/never-accepted", 0.8, closer="server", trigger=_header(lives))
-        hypothesis.says(2.0, f"the handshake was not answered ({error})", cite_all(lives))
+        hypothesis = Hypothesis("handshake/never-accepted", closer="server", trigger=_header(lives))
+        hypothesis.says("handshake-not-answered", 1.0, f"the handshake was not answered ({error})", cite_all(lives))
         if waited >= 1:
-            hypothesis.says(0.8, f"after {duration(waited)}", cite_all(lives))
+            hypothesis.says("waited-in-vain", 1.0, f"after {duration(waited)}", cite_all(lives))
         yield hypothesis
         return
     words = explain_status(status, lambda name: [v] if (v := lives[0].header(name.lower(), response=True)) else [])
-    default = {"never-accepted": 0.8} if status > 500 else {"parameter": 0.2, "path": 0.2}
-    for name, prior in _PRIORS.get(status, default).items():
-        hypothesis = Hypothesis(f"handshake/{name}", prior - 0.4, closer="server", trigger=_header(lives))
+    default = ("never-accepted",) if status > 500 else ("parameter", "path")
+    for name in _MAY_MEAN.get(status, default):
+        hypothesis = Hypothesis(f"handshake/{name}", closer="server", trigger=_header(lives))
         # Whatever the server minds stands in the request: there is little room for a cause that nobody thought of.
-        found[name] = hypothesis.says(2.4, words, cite_all(lives))
+        found[name] = hypothesis.says(f"status-{status}", 1.0, words, cite_all(lives))
     for look in (_path, _credentials, _origin, _host, _parameter, _server, _before):
         look(case, lives, found)
     yield from found.values()
@@ -86,17 +118,24 @@ def given_up(case: Case) -> Iterator[Hypothesis]:
     if len(lives) < 2 or len(lives) < 0.7 * case.count or middle(waits) < 0.3:
         return
     trigger = Trigger("time", lives[0].conn)
-    hypothesis = Hypothesis("client-lifecycle/connect-deadline", 0.0, closer="client", trigger=trigger)
+    hypothesis = Hypothesis("client-lifecycle/connect-deadline", closer="client", trigger=trigger)
     text = f"the client gave up {len(lives)} times before the handshake was answered, after {duration(middle(waits))}"
-    hypothesis.says(1.5, text, cite_all(lives))
+    hypothesis.says("gave-up-before-the-answer", 1.0, text, cite_all(lives))
     alike = max(waits) - min(waits) <= 0.1 * middle(waits) + 0.05
     if alike:
-        hypothesis.says(2.5, "and waited as long each time: that is a deadline of its own", cite_all(lives))
+        hypothesis.says(
+            "waited-as-long-each-time",
+            1.0,
+            "and waited as long each time: that is a deadline of its own",
+            cite_all(lives),
+        )
     else:
-        hypothesis.says(-1.5, "and waited another time each time", cite_all(lives))
+        hypothesis.says("waited-differently-each-time", -1.0, "and waited another time each time", cite_all(lives))
     answered = [life for life in case.lives if life.open_since is not None]
     if answered and min(life.waited for life in answered) >= 0.5 * middle(waits):
-        hypothesis.says(1.0, "the server takes about as long when it does answer", cite_all(answered[:3]))
+        hypothesis.says(
+            "answers-take-as-long", 1.0, "the server takes about as long when it does answer", cite_all(answered[:3])
+        )
     yield hypothesis
 
 
@@ -109,9 +148,12 @@ def _unreachable(case: Case) -> Iterator[Hypothesis]:
     error = printable(lives[0].error, 120) or "no answer"
     before = [life for life in case.lives if life.open_since is not None and life.began < lives[0].began]
     if before:
-        hypothesis = Hypothesis("process/crash", 0.5, closer="server", trigger=Trigger("time", before[-1].conn))
+        hypothesis = Hypothesis("process/crash", closer="server", trigger=Trigger("time", before[-1].conn))
         hypothesis.says(
-            1.2, f"the server was there before ({numbered(before)}) and then was not: {error}", cite_all(lives)
+            "was-reachable-before",
+            1.0,
+            f"the server was there before ({numbered(before)}) and then was not: {error}",
+            cite_all(lives),
         )
         yield hypothesis
         return
@@ -120,15 +162,18 @@ def _unreachable(case: Case) -> Iterator[Hypothesis]:
     if later:
         text = f"the backend could not be reached at first ({error}), and was there later ({numbered(later)})"
         if all(life.lasted >= SETTLED for life in later) and not any(life.fate == "dropped" for life in later):
-            hypothesis = Hypothesis("none/harmless-errors", 1.5, closer="none", trigger=trigger, also=("none/healthy",))
-            yield hypothesis.says(3.0, text, cite_all([lives[0], *later]))
+            hypothesis = Hypothesis("none/harmless-errors", closer="none", trigger=trigger)
+            yield hypothesis.says("reachable-later", 1.0, text, cite_all([lives[0], *later]))
         else:
-            hypothesis = Hypothesis("unknown/", 2.5, closer="server", trigger=trigger)
-            yield hypothesis.says(2.5, text, cite_all([lives[0], *later]))
+            hypothesis = Hypothesis("unknown/", closer="server", trigger=trigger)
+            yield hypothesis.says("reachable-later", 1.0, text, cite_all([lives[0], *later]))
         return
-    hypothesis = Hypothesis("unknown/", 2.5, closer="server", trigger=trigger)
+    hypothesis = Hypothesis("unknown/", closer="server", trigger=trigger)
     yield hypothesis.says(
-        2.5, f"the backend was never reached: {error}; is it running, and is it there?", cite_all(lives)
+        "never-reached",
+        1.0,
+        f"the backend was never reached: {error}; is it running, and is it there?",
+        cite_all(lives),
     )
 
 
@@ -140,29 +185,37 @@ def _path(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> 
     parts = [part for part in path.split("/") if part]
     doubled = next((a for a, b in zip(parts, parts[1:], strict=False) if a == b), "")
     if doubled:
-        hypothesis.says(3.2, f"the path says `{doubled}` twice: {printable(path, 80)}", cite_all(lives))
+        hypothesis.says("path-doubled", 1.0, f"the path says `{doubled}` twice: {printable(path, 80)}", cite_all(lives))
     half = len(parts) // 2
     if not doubled and half > 1 and parts[:half] == parts[half : 2 * half]:
-        hypothesis.says(3.0, f"the path says its beginning twice: {printable(path, 80)}", cite_all(lives))
+        hypothesis.says(
+            "path-doubled", 1.0, f"the path says its beginning twice: {printable(path, 80)}", cite_all(lives)
+        )
     if "//" in path:
-        hypothesis.says(1.5, "the path has an empty part (`//`)", cite_all(lives))
+        hypothesis.says("path-empty-part", 1.0, "the path has an empty part (`//`)", cite_all(lives))
     if path.endswith("/") and len(path) > 1:
-        hypothesis.says(1.0, "the path ends with a slash, which many routes do not", cite_all(lives))
+        hypothesis.says(
+            "path-ends-with-a-slash", 1.0, "the path ends with a slash, which many routes do not", cite_all(lives)
+        )
     if not hypothesis.evidence[1:] and lives[0].code == 403:
-        hypothesis.says(-0.8, "nothing is odd about the path")
+        hypothesis.says("nothing-odd-about-path", -1.0, "nothing is odd about the path")
     served = {life.path for life in case.lives if life.open_since is not None}
     close = next((other for other in served if _related(other, path)), "")
     if close:
-        hypothesis.says(2.0, f"{printable(close, 80)} is served, {printable(path, 80)} is not")
+        hypothesis.says("related-path-served", 1.0, f"{printable(close, 80)} is served, {printable(path, 80)} is not")
     location = lives[0].location
     if location and _LOGIN.search(location):
-        hypothesis.says(-2.0, "")
+        hypothesis.says("redirects-to-a-login", -1.0, "")
         if "auth-rejected" in found:
-            found["auth-rejected"].says(2.5, f"it redirects to {printable(location, 80)}")
+            found["auth-rejected"].says("redirects-to-a-login", 1.0, f"it redirects to {printable(location, 80)}")
     elif location:
         target = urlsplit(location)
         text = f"it redirects to {printable(location, 80)}, which a WebSocket client does not follow"
-        hypothesis.says(1.0 if target.path.rstrip("/") == path.rstrip("/") else 0.4, text)
+        hypothesis.says(
+            "redirects-to-the-same-path" if target.path.rstrip("/") == path.rstrip("/") else "redirects-elsewhere",
+            1.0,
+            text,
+        )
 
 
 def _related(served: str, asked: str) -> bool:
@@ -178,11 +231,16 @@ def _credentials(case: Case, lives: list[Connection], found: dict[str, Hypothesi
         return
     carried = credentials(lives[0])
     if carried:
-        hypothesis.says(1.3, f"the request carries a credential ({', '.join(carried[:2])})", cite_all(lives[:3]))
+        hypothesis.says(
+            "request-carries-credential",
+            1.0,
+            f"the request carries a credential ({', '.join(carried[:2])})",
+            cite_all(lives[:3]),
+        )
         if "path" in found:
-            found["path"].says(-0.3, "")
+            found["path"].says("request-carries-credential", -1.0, "")
     elif case.header.tells("headers"):
-        hypothesis.says(-0.5, "no credential is to be seen in the request")
+        hypothesis.says("no-credential", -1.0, "no credential is to be seen in the request")
 
 
 def _origin(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
@@ -192,25 +250,30 @@ def _origin(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -
     origin, host = lives[0].header("origin"), lives[0].traffic.host
     served = {life.header("origin") for life in case.lives if life.open_since is not None}
     if not origin:
-        hypothesis.says(-1.8, "the request has no Origin")
+        hypothesis.says("request-no-origin", -1.0, "the request has no Origin")
     else:
         try:
             same = urlsplit(origin).netloc.lower() == host.lower()
         except ValueError:
             same = False
         if same:
-            hypothesis.says(-1.5, "Origin is the server's own")
+            hypothesis.says("origin-is-the-servers-own", -1.0, "Origin is the server's own")
         else:
             hypothesis.says(
-                0.5, f"Origin is {printable(origin, 60)}, Host is {printable(host, 60)}", cite_all(lives[:3])
+                "origin-differs-from-host",
+                1.0,
+                f"Origin is {printable(origin, 60)}, Host is {printable(host, 60)}",
+                cite_all(lives[:3]),
             )
     if served and origin not in served:
         others = ", ".join(sorted(name or "none" for name in served)[:2])
-        hypothesis.says(2.5, f"with another Origin ({printable(others, 80)}) it was served")
+        hypothesis.says("another-origin-served", 1.0, f"with another Origin ({printable(others, 80)}) it was served")
     elif origin in served:
-        hypothesis.says(-3.0, "the same Origin was served")
+        hypothesis.says("same-origin-served", -1.0, "the same Origin was served")
     if case.stack.server in ("daphne", "tornado") and lives[0].code == 403:
-        hypothesis.says(1.5, f"{case.stack.server} answers so to an Origin that it does not know")
+        hypothesis.says(
+            "server-answers-so-to-an-origin", 1.0, f"{case.stack.server} answers so to an Origin that it does not know"
+        )
 
 
 def _host(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
@@ -229,13 +292,16 @@ def _host(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> 
     if any(life.traffic.host == host for life in served):
         return
     hypothesis = found["origin"].says(
-        2.0,
+        "host-is-not-the-servers",
+        1.0,
         f"the server got Host {printable(host, 80)}, which is not its address ({target.authority}): it may check it "
         "(allowed hosts, protection against DNS rebinding)",
         cite_all(lives[:3]),
     )
     if own := [life for life in served if life.traffic.host]:
-        hypothesis.says(1.0, f"with Host {printable(own[0].traffic.host, 80)} it was served", cite_all(own[:3]))
+        hypothesis.says(
+            "host-served", 1.0, f"with Host {printable(own[0].traffic.host, 80)} it was served", cite_all(own[:3])
+        )
 
 
 def _parameter(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
@@ -245,20 +311,34 @@ def _parameter(case: Case, lives: list[Connection], found: dict[str, Hypothesis]
     target = lives[0].target
     if empty := _NOT_VALUES.search(target):
         hypothesis.says(
-            3.0, f"the target holds `{empty[0]}` where a value should be: {printable(target, 80)}", cite_all(lives)
+            "target-holds-no-value",
+            1.0,
+            f"the target holds `{empty[0]}` where a value should be: {printable(target, 80)}",
+            cite_all(lives),
         )
     served = [life for life in case.lives if life.open_since is not None]
     if lives[0].code in (400, 403, 422) and (differ := _differences(lives, served)):
         mine, theirs = [a for a, _ in differ], [b for _, b in differ]
         if mine and theirs and all(i.isdigit() for i in theirs) and not any(i.isdigit() for i in mine):
             hypothesis.says(
-                3.0, f"served were numbers ({theirs[0]}), refused was {printable(mine[0], 40)}", cite_all(lives)
+                "numbers-were-served",
+                1.0,
+                f"served were numbers ({theirs[0]}), refused was {printable(mine[0], 40)}",
+                cite_all(lives),
             )
         else:
-            hypothesis.says(0.8, f"the same path is served with `{printable(theirs[0], 40)}` in it", cite_all(served))
+            hypothesis.says(
+                "other-parameter-served",
+                1.0,
+                f"the same path is served with `{printable(theirs[0], 40)}` in it",
+                cite_all(served),
+            )
     if "EIO" in lives[0].query and lives[0].code == 400:
         hypothesis.says(
-            1.0, f"EIO={printable(lives[0].query['EIO'], 10)}: the protocol's version is a parameter", cite_all(lives)
+            "request-names-eio",
+            1.0,
+            f"EIO={printable(lives[0].query['EIO'], 10)}: the protocol's version is a parameter",
+            cite_all(lives),
         )
 
 
@@ -279,31 +359,36 @@ def _server(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -
     stack = case.stack
     status = lives[0].code
     if status == 403 and stack.server in ("aiohttp", "tornado", "websockets", "node") and "path" in found:
-        found["path"].says(-1.5, f"{stack.server} answers 404 to an unknown path")
+        found["path"].says("server-answers-otherwise-to-a-path", -1.0, f"{stack.server} answers 404 to an unknown path")
     if status == 404 and stack.server == "uvicorn" and "no-ws-support" in found:
         found["no-ws-support"].says(
-            4.5, "uvicorn answers 403 to an unknown path, and 404 when it has no WebSocket library"
+            "uvicorn-404", 1.0, "uvicorn answers 403 to an unknown path, and 404 when it has no WebSocket library"
         )
-        found["path"].says(-2.5, "uvicorn answers 403 to an unknown path")
+        found["path"].says("uvicorn-404", -1.0, "uvicorn answers 403 to an unknown path")
     if status == 500 and stack.server == "daphne" and "path" in found:
-        found["path"].says(1.8, "daphne answers 500 when no route fits")
+        found["path"].says("daphne-500", 1.0, "daphne answers 500 when no route fits")
     version = lives[0].traffic.request.version if lives[0].traffic.request is not None else ""
     if "http-version" in found and version not in ("HTTP/1.1", ""):
-        found["http-version"].says(3.0, f"the request is {printable(version, 20)}", cite_all(lives))
+        found["http-version"].says(
+            "request-is-not-http-1-1", 1.0, f"the request is {printable(version, 20)}", cite_all(lives)
+        )
     offered = lives[0].header("sec-websocket-protocol")
     if re.search(r"vite-(hmr|ping)", offered):
-        hypothesis = Hypothesis("intermediary/upgrade-conflict", 0.5, closer="server", trigger=_header(lives))
+        hypothesis = Hypothesis("intermediary/upgrade-conflict", closer="server", trigger=_header(lives))
         hypothesis.says(
-            4.8, f"the dev server's own socket ({printable(offered, 40)}) was sent to the backend", cite_all(lives)
+            "dev-servers-socket-at-the-backend",
+            1.0,
+            f"the dev server's own socket ({printable(offered, 40)}) was sent to the backend",
+            cite_all(lives),
         )
         found["upgrade-conflict"] = hypothesis
     size = sum(len(k) + len(v) for k, v in lives[0].traffic.request.headers) if lives[0].traffic.request else 0
     size += len(lives[0].target)
     if size > 7000 and status in (400, 413, 414, 431, 494):
         hypothesis = found.setdefault(
-            "header-size", Hypothesis("handshake/header-size", -0.5, closer="server", trigger=_header(lives))
+            "header-size", Hypothesis("handshake/header-size", closer="server", trigger=_header(lives))
         )
-        hypothesis.says(2.5, f"the request's head has {size} bytes", cite_all(lives))
+        hypothesis.says("request-head-large", 1.0, f"the request's head has {size} bytes", cite_all(lives))
 
 
 def _before(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> None:
@@ -316,11 +401,17 @@ def _before(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -
         if name == "origin" and all(life.header("origin") != lives[0].header("origin") for life in same):
             continue
         if name in ("path", "parameter", "origin", "no-ws-support", "header-size"):
-            hypothesis.says(-3.5, "the same request was served at another time", cite_all(same))
+            hypothesis.says(
+                "same-request-served-another-time", -1.0, "the same request was served at another time", cite_all(same)
+            )
         elif name == "auth-rejected" and not credentials(lives[0]) and case.header.tells("headers"):
-            hypothesis.says(-2.0, "the same request was served at another time", cite_all(same))
+            hypothesis.says(
+                "same-request-served-another-time", -1.0, "the same request was served at another time", cite_all(same)
+            )
         elif name == "limit":
-            hypothesis.says(1.0, "the same request was served at another time", cite_all(same))
+            hypothesis.says(
+                "same-request-served-another-time", 1.0, "the same request was served at another time", cite_all(same)
+            )
 
 
 def _expired(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
@@ -328,16 +419,16 @@ def _expired(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     served = [life for life in case.lives if life.open_since is not None and life.began < lives[0].began]
     if case.code not in (400, 401, 403):
         return
-    hypothesis = Hypothesis(
-        "identity/token-expired-retry", -1.2, closer="server", trigger=_header(lives), also=("handshake/auth-rejected",)
-    )
+    hypothesis = Hypothesis("identity/token-expired-retry", closer="server", trigger=_header(lives))
     if exp is not None and begin is not None and exp < begin + lives[0].began:
         age = duration(begin + lives[0].began - exp)
-        hypothesis.says(5.0, f"the token in the request expired {age} before", cite_all(lives))
+        hypothesis.says("token-expired", 1.0, f"the token in the request expired {age} before", cite_all(lives))
     targets = {life.target for life in lives}
     carried = credentials(lives[0])
     if carried and served and served[0].target in targets and case.code in (401, 403):
-        hypothesis.says(2.5, "the same credential was served at first", cite_all(served))
+        hypothesis.says(
+            "same-credential-served-first", 1.0, "the same credential was served at first", cite_all(served)
+        )
     if hypothesis.evidence:
         yield hypothesis
 
@@ -346,10 +437,20 @@ def _sticky(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     """Some get through and some do not, with one and the same request."""
     if case.code not in (400, 404) or ("sid" not in lives[0].query and "socket.io" not in lives[0].path):
         return
-    hypothesis = Hypothesis("intermediary/non-sticky", -0.6, closer="server", trigger=_header(lives))
+    hypothesis = Hypothesis("intermediary/non-sticky", closer="server", trigger=_header(lives))
     if "sid" in lives[0].query:
-        hypothesis.says(1.2, "the request names a session (`sid`) that was made by an earlier request", cite_all(lives))
+        hypothesis.says(
+            "request-names-a-session",
+            1.0,
+            "the request names a session (`sid`) that was made by an earlier request",
+            cite_all(lives),
+        )
     served = [life for life in case.lives if life.open_since is not None]
     if served:
-        hypothesis.says(1.0, f"{len(served)} of {len(served) + len(lives)} such requests were served", cite_all(served))
+        hypothesis.says(
+            "some-such-requests-served",
+            1.0,
+            f"{len(served)} of {len(served) + len(lives)} such requests were served",
+            cite_all(served),
+        )
     yield hypothesis

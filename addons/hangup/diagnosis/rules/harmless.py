@@ -23,22 +23,22 @@ def nothing_wrong(case: Case) -> Iterator[Hypothesis]:
 
 def _healthy(case: Case) -> Iterator[Hypothesis]:
     opened = [life for life in case.lives if life.open_since is not None]
-    if not opened:
-        return
-    hypothesis = Hypothesis("none/healthy", 1.0, closer="none", trigger=Trigger("none", opened[0].conn))
+    if not opened or untold(opened) or any(life.untold and life.end is None for life in opened):
+        return  # how something ended is not told: that is no sign of health
+    hypothesis = Hypothesis("none/healthy", closer="none", trigger=Trigger("none", opened[0].conn))
     signs(case, opened, hypothesis)
     filtered = [life for life in case.lives if life.fate == "filtered"]
     if filtered:
-        hypothesis.says(-3.0, f"{numbered(filtered)} ended by a filter", cite_all(filtered))
+        hypothesis.says("ended-filter", -1.0, f"{numbered(filtered)} ended by a filter", cite_all(filtered))
     yield hypothesis
     errors = list(complaints(case))
     if errors:
-        harmless = Hypothesis(
-            "none/harmless-errors", 0.6, closer="none", trigger=Trigger("none", opened[0].conn), also=("none/healthy",)
-        )
+        harmless = Hypothesis("none/harmless-errors", closer="none", trigger=Trigger("none", opened[0].conn))
         signs(case, opened, harmless)
         text, cites = errors[0]
-        harmless.says(0.8, f"errors were told, and nothing ended for it: {text}", cites)
+        harmless.says(
+            "errors-told-and-nothing-ended", 1.0, f"errors were told, and nothing ended for it: {text}", cites
+        )
         yield harmless
 
 
@@ -48,38 +48,52 @@ def signs(case: Case, opened: list[Connection], hypothesis: Hypothesis) -> None:
     if settled:
         longest = max(settled, key=lambda life: life.lasted)
         text = f"{numbered(settled)} open for more than {duration(SETTLED)} (up to {duration(longest.lasted)})"
-        hypothesis.says(1.5, text,
+        hypothesis.says("open-for-long", 1.0, text,
                         [cite(life) for life in settled])  # fmt: skip
     else:
-        hypothesis.says(-1.2, f"no connection was open for {duration(SETTLED)}", [cite(life) for life in opened])
+        hypothesis.says(
+            "no-connection-open",
+            -1.0,
+            f"no connection was open for {duration(SETTLED)}",
+            [cite(life) for life in opened],
+        )
     reopened = [life for life in opened if life.successor is not None]
-    if again := untold(opened):
-        text = f"how {numbered(again)} ended was not recorded, and the client opened the same again"
-        hypothesis.says(-3.0, text, [cite(life) for life in again])
-    elif unknown := [life for life in opened if life.untold and life.end is None]:
-        text = f"whether and how {numbered(unknown)} ended is not told"
-        hypothesis.says(-2.0, text, [cite(life) for life in unknown])
-    elif reopened:
-        hypothesis.says(-2.0, f"{numbered(reopened)} reopened by the client", [cite(life) for life in reopened])
+    if reopened:
+        hypothesis.says(
+            "reopened-by-the-client",
+            -1.0,
+            f"{numbered(reopened)} reopened by the client",
+            [cite(life) for life in reopened],
+        )
     else:
-        hypothesis.says(1.0, "no connection was reopened")
+        hypothesis.says("no-connection-reopened", 1.0, "no connection was reopened")
     for fate, weight, text in (
-        ("finished", -2.0, "ended by the server"),
-        ("left", -0.6, "ended by the client for good"),
-        ("left", -0.6, "ended for good, and by which side is not told"),
+        ("finished", -1.0, "ended by the server"),
+        ("left", -1.0, "ended by the client for good"),
+        ("left", -1.0, "ended for good, and by which side is not told"),
     ):
         told = "not told" not in text
         gone = [life for life in opened if life.fate == fate and (life.ending.by != "unknown") == told]
         if gone and len(gone) == len(opened):
-            hypothesis.says(weight, f"{numbered(gone)} {text}", [cite(life) for life in gone])
+            hypothesis.says(f"all-{fate}", weight, f"{numbered(gone)} {text}", [cite(life) for life in gone])
     doubtful = [life for life in opened if life.fate == "left" and _doubtful(life)]
     if doubtful:
-        hypothesis.says(-2.0, f"the client left in the middle of something ({numbered(doubtful)})", cite_all(doubtful))
+        hypothesis.says(
+            "left-in-the-middle",
+            -1.0,
+            f"the client left in the middle of something ({numbered(doubtful)})",
+            cite_all(doubtful),
+        )
     both = [life for life in opened if life.traffic.client.messages and life.traffic.server.messages]
     if both:
-        hypothesis.says(1.0, f"messages in both directions ({numbered(both)})", [cite(life) for life in both])
+        hypothesis.says(
+            "messages-in-both-directions",
+            1.0,
+            f"messages in both directions ({numbered(both)})",
+            [cite(life) for life in both],
+        )
     else:
-        hypothesis.says(-0.5, "no connection has messages in both directions")
+        hypothesis.says("no-messages-in-both-directions", -1.0, "no connection has messages in both directions")
 
 
 def untold(lives: list[Connection]) -> list[Connection]:
@@ -89,11 +103,7 @@ def untold(lives: list[Connection]) -> list[Connection]:
         key = (life.client, life.route)
         latest[key] = max(latest.get(key, life.began), life.began)
     return [
-        life
-        for life in lives
-        if life.untold
-        and life.end is None
-        and latest[life.client, life.route] > life.last_seen
+        life for life in lives if life.untold and life.end is None and latest[life.client, life.route] > life.last_seen
     ]
 
 
@@ -156,34 +166,54 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
         return
     stayed = min(heir.lasted for heir in heirs)
     longest = max(life.lasted for life in ends)
-    hypothesis = Hypothesis(
-        "none/harmless-errors", 0.0, closer="none", trigger=Trigger("none", ends[0].conn), also=("none/healthy",)
-    )
+    hypothesis = Hypothesis("none/harmless-errors", closer="none", trigger=Trigger("none", ends[0].conn))
     hypothesis.says(
-        2.2, f"{numbered(ends)} ended once, and the client's next one stayed open",
+        "ended-once-and-the-next-stayed", 1.0, f"{numbered(ends)} ended once, and the client's next one stayed open",
         [cite(life) for life in ends] + [cite(heir) for heir in heirs],
     )  # fmt: skip
     ratio = stayed / max(longest, 0.05)
+    if ratio >= 0.8 and stayed >= SETTLED:
+        for verdict in ("process/restart", "process/crash"):
+            over = Hypothesis(verdict, adds=True)
+            yield over.says("got-over", -1.0, "every client came back and stayed", [cite(heir) for heir in heirs])
     if ratio >= 3:
-        hypothesis.says(2.2, f"it was open for {duration(stayed)}, the one before for {duration(longest)}")
+        hypothesis.says(
+            "outlived-the-one-before",
+            1.0,
+            f"it was open for {duration(stayed)}, the one before for {duration(longest)}",
+        )
     elif ratio >= 0.8:
         hypothesis.says(
-            1.0 if ratio >= 1.3 else 0.3, f"it was open for {duration(stayed)}, the one before for {duration(longest)}"
+            "outlived-the-one-before",
+            0.5 if ratio >= 1.3 else 0.2,
+            f"it was open for {duration(stayed)}, the one before for {duration(longest)}",
         )
     else:
         hypothesis.says(
-            -2.0, f"it was open for {duration(stayed)}, which is not longer than the one before ({duration(longest)})"
+            "no-longer-than-the-one-before",
+            -1.0,
+            f"it was open for {duration(stayed)}, which is not longer than the one before ({duration(longest)})",
         )
     if stayed < SETTLED:
-        hypothesis.says(-1.0, "it is too soon to tell")
+        hypothesis.says("too-soon-to-tell", -1.0, "it is too soon to tell")
     code = {life.code for life in ends if life.manner == "close"}
     if code and code <= {1012, 1001}:
-        hypothesis.says(3.0, f"close code {', '.join(str(c) for c in code)}: the server said that it was leaving")
+        hypothesis.says(
+            "server-is-leaving",
+            1.0,
+            f"close code {', '.join(str(c) for c in code)}: the server said that it was leaving",
+        )
     if all(life.ending.by == "client" and life.lasted < 0.3 for life in ends):
-        hypothesis.says(1.5, "the client gave up a connection that it had just asked for, as React's StrictMode does")
+        hypothesis.says(
+            "client-gave-up-a-new-connection",
+            1.0,
+            "the client gave up a connection that it had just asked for, as React's StrictMode does",
+        )
     both = [heir for heir in heirs if heir.traffic.client.messages and heir.traffic.server.messages]
     if both:
-        hypothesis.says(0.4, "messages went in both directions again", [cite(heir) for heir in both])
+        hypothesis.says(
+            "messages-in-both-directions", 1.0, "messages went in both directions again", [cite(heir) for heir in both]
+        )
     yield hypothesis
 
 
@@ -194,10 +224,13 @@ def _one_farewell(ends: list[Connection]) -> Iterator[Hypothesis]:
         or len(clusters(ends, ONE_EVENT)) > 1
     ):
         return
-    hypothesis = Hypothesis(
-        "none/harmless-errors", 0.0, closer="none", trigger=Trigger("none", ends[0].conn), also=("none/healthy",)
-    )
+    hypothesis = Hypothesis("none/harmless-errors", closer="none", trigger=Trigger("none", ends[0].conn))
     hypothesis.says(
-        3.6, f"the server said once that it was leaving (close code {ends[0].code}), as in a restart", cite_all(ends)
+        "server-is-leaving",
+        1.0,
+        f"the server said once that it was leaving (close code {ends[0].code}), as in a restart",
+        cite_all(ends),
     )
-    yield hypothesis.says(-0.5, "whether the clients could come back and stay was not recorded")
+    yield hypothesis.says(
+        "coming-back-not-recorded", -1.0, "whether the clients could come back and stay was not recorded"
+    )

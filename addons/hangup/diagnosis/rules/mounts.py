@@ -47,16 +47,19 @@ def at_page_load(case: Case) -> Iterator[Hypothesis]:
         later = case.successor(life)
         if later is None or later.open_since is None or life.lasted > BRIEF:
             continue
-        hypothesis = Hypothesis(
-            "client-lifecycle/double-mount", -0.5, closer="client", trigger=Trigger("none", life.conn)
+        hypothesis = Hypothesis("client-lifecycle/double-mount", closer="client", trigger=Trigger("none", life.conn))
+        hypothesis.says(
+            "gave-up-the-first",
+            1.0,
+            f"the client gave up its first connection after {duration(life.lasted)}",
+            [cite(life)],
         )
-        hypothesis.says(1.0, f"the client gave up its first connection after {duration(life.lasted)}", [cite(life)])
         gap = life.gap or 0.0
         if gap < 0.2:
-            hypothesis.says(0.8, f"and opened another {duration(max(gap, 0.0))} later", [cite(later)])
+            hypothesis.says("reopened-soon", 1.0, f"and opened another {duration(max(gap, 0.0))} later", [cite(later)])
         if _settled(later):
             # This is harmless, and said so by a verdict of its own.
-            hypothesis.says(-1.5, "the second one lives: nothing is wrong", [cite(later)])
+            hypothesis.says("the-next-one-stayed", -1.0, "the second one lives: nothing is wrong", [cite(later)])
         yield hypothesis
 
 
@@ -64,8 +67,13 @@ def _again(case: Case, lives: list[Connection]) -> Hypothesis:
     """The same at each load of the page."""
     later = [heir for life in lives if (heir := case.successor(life)) is not None]
     trigger = Trigger("none", lives[0].conn)
-    hypothesis = Hypothesis("client-lifecycle/double-mount", -0.5, closer="client", trigger=trigger)
-    hypothesis.says(1.5, f"{len(lives)} times the client gave up a connection at once for another", cite_all(lives))
+    hypothesis = Hypothesis("client-lifecycle/double-mount", closer="client", trigger=trigger)
+    hypothesis.says(
+        "gave-up-for-another-again-and-again",
+        1.0,
+        f"{len(lives)} times the client gave up a connection at once for another",
+        cite_all(lives),
+    )
     usual = duration(middle([life.lasted for life in later]))
     text = f"which lived on each time, {usual} as a rule"
-    return hypothesis.says(min(1.0 + 0.4 * len(lives), 3.0), text, cite_all(later))
+    return hypothesis.says("the-next-one-stayed", min(0.5 * len(lives), 2.0), text, cite_all(later))

@@ -19,11 +19,6 @@ from hangup.recording.traffic import MessageSummary
 SOON = 0.4
 """Seconds after opening within which an end needs no cause from the conversation."""
 
-SPOKEN = 0.6
-"""As sure as one can be that a handler returns at once if the client had spoken: it may have minded what was said."""
-
-UNTOLD = 0.75
-"""The same of a limit, or a refused credential, of which the server says nothing."""
 
 AUTH_CODES = frozenset((1008, 3000, 3003, 4001, 4003, 4401, 4403, 4004, 4010))
 _SECRET = re.compile(r"token|jwt|auth|key|sid|session|ticket|secret|credential|bearer", re.I)
@@ -54,53 +49,64 @@ def at_opening(case: Case) -> Iterator[Hypothesis]:
 def soon(hypothesis: Hypothesis, lives: list[Connection]) -> None:
     """That it ended at once, for causes that lie in the request."""
     ages = [life.lasted for life in lives]
-    weight = 1.2 if middle(ages) < 0.1 else 0.6 if middle(ages) < SOON else -0.3
-    weight += 0.25 * max(steadiness(ages), 0.0)
-    hypothesis.says(weight, f"it ended {duration(middle(ages))} after opening", cite_all(lives))
+    age = middle(ages)
+    hypothesis.says("steady-age", max(steadiness(ages), 0.0), "")
+    hypothesis.says(
+        "ended-at-once" if age < 0.1 else "ended-soon-after-opening" if age < SOON else "ended-later",
+        1.0 if age < SOON else -1.0,
+        f"it ended {duration(age)} after opening",
+        cite_all(lives),
+    )
 
 
 def _returns(case: Case, lives: list[Connection], spoken: list[Connection], followed: float) -> Iterator[Hypothesis]:
     ages = [life.lasted for life in lives]
     hypothesis = Hypothesis(
-        "server-handler/returns-immediately", 0.3, closer="server", trigger=Trigger("none", lives[0].conn)
+        "server-handler/returns-immediately", closer="server", trigger=Trigger("none", lives[0].conn)
     )
     age = middle(ages)
     if age < 0.1:
-        hypothesis.says(2.2, f"it ended {duration(age)} after opening", cite_all(lives))
+        hypothesis.says("ended-at-once", 1.0, f"it ended {duration(age)} after opening", cite_all(lives))
     elif age < SOON:
-        hypothesis.says(0.6, f"it ended {duration(age)} after opening", cite_all(lives))
+        hypothesis.says("ended-soon-after-opening", 1.0, f"it ended {duration(age)} after opening", cite_all(lives))
     else:
-        hypothesis.says(-2.5, f"it lived {duration(age)}: no handler takes that long to return at once")
+        hypothesis.says("ended-later", -1.0, f"it lived {duration(age)}: no handler takes that long to return at once")
     silent = len(lives) - len(spoken)
     if silent >= 0.7 * len(lives):
-        hypothesis.says(1.6, f"in {silent} of {len(lives)} the client had not sent a message yet", cite_all(lives))
+        hypothesis.says(
+            "client-had-said-nothing",
+            1.0,
+            f"in {silent} of {len(lives)} the client had not sent a message yet",
+            cite_all(lives),
+        )
     else:
-        hypothesis.says(-0.8 - 0.6 * min(followed, 3.0), "the client had sent a message before")
+        hypothesis.says("client-had-spoken", -1.0 - min(followed, 3.0), "the client had sent a message before")
     if len(lives) > 1 and spread(ages) < 0.1:
-        hypothesis.says(0.5, "the lifetime is the same each time")
+        hypothesis.says("same-lifetime", 1.0, "the lifetime is the same each time")
     if case.mode == "abrupt":
-        hypothesis.says(0.6, "no close frame, as when a handler just returns or raises")
+        hypothesis.says("no-close-frame", 1.0, "no close frame, as when a handler just returns or raises")
     elif case.code in (None, 1000, 1005, 1011):
-        hypothesis.says(0.3, "closed as libraries do when a handler returns")
+        hypothesis.says("closed-as-libraries-close", 1.0, "closed as libraries do when a handler returns")
     else:
-        hypothesis.says(-3.0, f"close code {case.code} was chosen: the server had a reason")
+        hypothesis.says("application-close-code", -1.0, f"close code {case.code} was chosen: the server had a reason")
     told = middle([life.traffic.server.messages for life in lives])
     if told > 5:
-        hypothesis.says(-2.0, f"the server had sent {told:.0f} messages")
+        hypothesis.says("server-spoke-before", -1.0, f"the server had sent {told:.0f} messages")
     if case.reasons:
-        hypothesis.says(-1.5, f'it gave a reason: "{case.reasons[:60]}"')
+        hypothesis.says("gave-a-reason", -1.0, f'it gave a reason: "{case.reasons[:60]}"')
     longer = [life for life in case.others if life.open_since is not None and life.lasted > 5 * max(age, 0.1)]
     if longer:
         beside = _open_then(longer, lives)
         text = "others were open on the same route at that time, and lived on" if all(beside) else ""
         text = text or "other connections on the same route lived on"
-        hypothesis.says(-3.5 if all(beside) else -2.0, text, cite_all(longer))
-        hypothesis.most = SPOKEN
+        hypothesis.says(
+            "others-stayed-open-beside" if all(beside) else "others-stayed-open", -1.0, text, cite_all(longer)
+        )
+    if sum(_outlived(life, lives) for life in lives) >= 0.25 * len(lives):
+        return  # a handler that returns at once does so each time
     if any(_outlived(life, lives) for life in lives):
-        hypothesis.says(-1.5, "some that ended so had lived on for a while")
-        hypothesis.most = SPOKEN
-    if len(spoken) >= 0.7 * len(lives):
-        hypothesis.most = SPOKEN
+        older = 1.0 + 3.0 * sum(_outlived(life, lives) for life in lives) / len(lives)
+        hypothesis.says("some-got-older", -older, "some that ended so had lived on for a while")
     yield hypothesis
 
 
@@ -164,50 +170,61 @@ def started(case: Case) -> float | None:
 def _token(case: Case, lives: list[Connection], spoken: list[Connection], followed: float) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis(
         "identity/token-expired-retry",
-        -1.4,
         closer="server",
         trigger=Trigger("header", lives[0].conn),
-        also=("handshake/auth-rejected",),
     )
     soon(hypothesis, lives)
     carried = credentials(lives[0])
     firsts = [m for life in spoken if (m := life.traffic.client.first) is not None]
     if not carried and len(firsts) >= 0.7 * len(lives) and all(map(_secret, firsts)):
         text = f"the client begins with a credential ({firsts[0].shape.text})"
-        hypothesis.says(2.0, text, cite_all(spoken, "client"))
-        if case.code not in AUTH_CODES - {1008}:
-            hypothesis.most = UNTOLD
+        hypothesis.says("client-begins-with-a-credential", 1.0, text, cite_all(spoken, "client"))
     elif carried:
-        hypothesis.says(1.2, f"the request carries a credential ({', '.join(carried[:2])})", cite_all(lives[:3]))
+        hypothesis.says(
+            "request-carries-credential",
+            1.0,
+            f"the request carries a credential ({', '.join(carried[:2])})",
+            cite_all(lives[:3]),
+        )
         targets = {life.target for life in lives}
         if len(lives) > 1 and len(targets) == 1:
-            hypothesis.says(0.4, "the same one each time")
+            hypothesis.says("same-credential-each-time", 1.0, "the same one each time")
     elif case.header.tells("headers"):
-        hypothesis.says(-0.8, "no credential is to be seen in the request")
+        hypothesis.says("no-credential", -1.0, "no credential is to be seen in the request")
     begin, exp = started(case), expiry(lives[0])
     if exp is not None and begin is not None:
         when = begin + (lives[0].began or 0.0)
         if exp < when:
-            hypothesis.says(5.0, f"the token expired {duration(when - exp)} before", cite_all(lives[:3]))
+            hypothesis.says(
+                "token-expired", 1.0, f"the token expired {duration(when - exp)} before", cite_all(lives[:3])
+            )
         else:
-            hypothesis.says(-2.0, "the token had not expired")
+            hypothesis.says("token-not-expired", -1.0, "the token had not expired")
     if case.mode == "close":
         if case.code in AUTH_CODES:
             strong = case.code in (4401, 4403, 3000, 3003)
-            hypothesis.says(2.2 if strong else 1.4, f"close code {case.code} is used for refused credentials")
+            hypothesis.says(
+                "close-code-of-refused-credentials",
+                1.0 if strong else 0.6,
+                f"close code {case.code} is used for refused credentials",
+            )
         elif case.code in (None, 1000, 1001, 1011):
-            hypothesis.says(-1.0, "the close code does not say so")
+            hypothesis.says("close-code-does-not-say-so", -1.0, "the close code does not say so")
     else:
-        hypothesis.says(-1.5, "no close frame")
+        hypothesis.says("no-close-frame", -1.0, "no close frame")
     if spoken and len(spoken) >= 0.7 * len(lives):
-        hypothesis.says(-0.5 * min(followed, 3.0), "the client had sent a message before")
+        hypothesis.says("client-had-spoken", -min(followed, 3.0), "the client had sent a message before")
     if any(life.lasted > 2.0 for life in case.others if life.open_since is not None):
         lived = [life for life in case.others if life.open_since is not None and life.lasted > 2.0]
         same = [life for life in lived if life.target == lives[0].target]
-        hypothesis.says(-1.5 if same else 0.3, "the same request was served before" if same else "", cite_all(lived))
+        hypothesis.says(
+            "same-request-served" if same else "others-stayed-open",
+            -1.0 if same else 1.0,
+            "the same request was served before" if same else "",
+            cite_all(lived),
+        )
     if any(_outlived(life, lives) for life in lives):
-        hypothesis.says(-1.0, "some that ended so had lived on for a while")
-        hypothesis.most = UNTOLD
+        hypothesis.says("some-got-older", -1.0, "some that ended so had lived on for a while")
     yield hypothesis
 
 
@@ -219,22 +236,28 @@ def _subprotocol(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
         return
     hypothesis = Hypothesis(
         "handshake/subprotocol",
-        -0.3,
         closer="server",
         trigger=Trigger("header", lives[0].conn),
-        also=("message/vocabulary-mismatch",),
     )
     soon(hypothesis, lives)
-    hypothesis.says(0.6, f"the client offers the subprotocol {offered[:60]}", [cite(lives[0])])
+    hypothesis.says(
+        "client-offers-a-subprotocol", 1.0, f"the client offers the subprotocol {offered[:60]}", [cite(lives[0])]
+    )
     if failed:
-        hypothesis.says(1.5, f"the server chose {chosen or 'none'}: {failed[0]}", [cite(lives[0])])
+        hypothesis.says(
+            "subprotocol-not-agreed", 1.0, f"the server chose {chosen or 'none'}: {failed[0]}", [cite(lives[0])]
+        )
     if case.code in (4406, 1002):
-        weight = 4.0 if case.code == 4406 else 2.5
-        hypothesis.says(weight, f"close code {case.code} right after the handshake", cite_all(lives))
+        hypothesis.says(
+            "close-code-of-the-handshake",
+            1.0 if case.code == 4406 else 0.6,
+            f"close code {case.code} right after the handshake",
+            cite_all(lives),
+        )
     elif case.mode == "abrupt":
-        hypothesis.says(-0.5, "no close frame")
+        hypothesis.says("no-close-frame", -1.0, "no close frame")
     if case.stack.protocol == "graphql" and case.mode == "close":
-        hypothesis.says(1.5, "it speaks GraphQL, of which there are two incompatible protocols")
+        hypothesis.says("speaks-graphql", 1.0, "it speaks GraphQL, of which there are two incompatible protocols")
     yield hypothesis
 
 
@@ -245,19 +268,21 @@ def _limit(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     told = case.mode == "close" and case.code in (1008, 1013, 4029, 4429, 4408, 1011, 4000)
     if not told and not (full and len(lives) > 2 and case.code in (None, 1000)):
         return
-    hypothesis = Hypothesis("handshake/limit", -1.2, closer="server", trigger=Trigger("count", lives[0].conn))
-    soon(hypothesis, lives)
-    if case.code == 1013 and not case.reasons and not full:
-        hypothesis.most = UNTOLD  # "try again later", which may have many causes
+    hypothesis = Hypothesis("handshake/limit", closer="server", trigger=Trigger("count", lives[0].conn))
+    if middle([life.lasted for life in lives]) < SOON:
+        soon(hypothesis, lives)
     if case.code in (4429, 4029):
-        hypothesis.says(3.0, f"close code {case.code}: too many", cite_all(lives))
+        hypothesis.says("close-code-of-too-many", 1.0, f"close code {case.code}: too many", cite_all(lives))
     if lived:
-        hypothesis.says(1.0, "connections before the limit were served", cite_all(lived))
+        hypothesis.says("earlier-ones-served", 1.0, "connections before the limit were served", cite_all(lived))
         if full:
-            hypothesis.says(1.0, f"{open_then[0]} were open each time that one was turned away")
+            hypothesis.says(
+                "as-many-open-each-time", 1.0, f"{open_then[0]} were open each time that one was turned away"
+            )
     if not told:
-        hypothesis.says(0.5 * min(len(lives) - 2, 3), f"it was turned away {len(lives)} times", cite_all(lives))
-        hypothesis.most = UNTOLD
+        hypothesis.says(
+            "turned-away-again", 0.5 * min(len(lives) - 2, 3), f"it was turned away {len(lives)} times", cite_all(lives)
+        )
     yield hypothesis
 
 
@@ -276,21 +301,34 @@ def _resume(case: Case, lives: list[Connection], followed: float) -> Iterator[Hy
             resumed.append((life, None))
     if len(resumed) < 0.7 * len(lives):
         return
-    hypothesis = Hypothesis("identity/stale-resume", 0.1, closer="server", trigger=Trigger("frame", lives[0].conn))
+    hypothesis = Hypothesis("identity/stale-resume", closer="server", trigger=Trigger("frame", lives[0].conn))
     with_frame = [(life, message) for life, message in resumed if message is not None]
     if with_frame:
         hypothesis.trigger = Trigger("frame", with_frame[0][0].conn, with_frame[0][1].n)
         hypothesis.says(
-            3.0, "the client begins by resuming an earlier session", [cite(life, m) for life, m in with_frame]
+            "client-begins-by-resuming",
+            1.0,
+            "the client begins by resuming an earlier session",
+            [cite(life, m) for life, m in with_frame],
         )
         if all(life.traffic.client.messages == 1 for life, _ in with_frame):
-            hypothesis.says(followed, "and it ended right after that", [cite(life, m) for life, m in with_frame])
+            hypothesis.says(
+                "follows-client-message",
+                followed,
+                "and it ended right after that",
+                [cite(life, m) for life, m in with_frame],
+            )
     else:
-        hypothesis.says(0.7, "the request names an earlier session", cite_all(lives[:3]))
+        hypothesis.says("request-names-a-session", 1.0, "the request names an earlier session", cite_all(lives[:3]))
     earliest = next((life for life in case.same_route if life.open_since is not None), None)
     if earliest is not None and earliest not in [life for life, _ in resumed]:
         if earliest.lasted > 3 * middle([life.lasted for life in lives]) + 0.3:
-            hypothesis.says(3.0, "the first connection, which resumed nothing, lived longer", [cite(earliest)])
+            hypothesis.says(
+                "first-outlived-the-rest",
+                1.0,
+                "the first connection, which resumed nothing, lived longer",
+                [cite(earliest)],
+            )
     elif earliest is not None and earliest in lives:
-        hypothesis.says(-1.0, "the first connection ended so too", [cite(earliest)])
+        hypothesis.says("first-ended-so-too", -1.0, "the first connection ended so too", [cite(earliest)])
     yield hypothesis

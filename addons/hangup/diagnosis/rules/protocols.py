@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, steadiness
 from hangup.diagnosis.findings import Cite, Hypothesis, Trigger, cite, cite_all
-from hangup.diagnosis.rules.words import UNTRIED
 from hangup.humanize import duration, printable
 from hangup.messages.shapes import Shape
 from hangup.recording.connections import Connection
@@ -43,11 +42,18 @@ def _no_namespace(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     mute = [life for life in opened if not any(m.side == "client" and m.text[:2] == "40" for m in _around(life))]
     if len(mute) < 0.7 * len(lives):
         return
-    hypothesis = Hypothesis("message/init-missing", 0.0, closer="server", trigger=Trigger("time", mute[0].conn))
-    hypothesis.says(4.0, "the client never asked for a namespace (`40`), with which Socket.IO begins", cite_all(mute))
+    hypothesis = Hypothesis("message/init-missing", closer="server", trigger=Trigger("time", mute[0].conn))
+    hypothesis.says(
+        "no-namespace-asked-for",
+        1.0,
+        "the client never asked for a namespace (`40`), with which Socket.IO begins",
+        cite_all(mute),
+    )
     if len(mute) > 1:
         age = steadiness([life.lasted for life in mute])
-        hypothesis.says(0.6 * age, f"each was closed {duration(middle([life.lasted for life in mute]))} after opening")
+        hypothesis.says(
+            "steady-age", age, f"each was closed {duration(middle([life.lasted for life in mute]))} after opening"
+        )
     yield hypothesis
 
 
@@ -65,32 +71,41 @@ def _engine_io(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     client_pongs = sum(_sent(life, "client", "3") for life in lives)
     server_pongs = sum(_sent(life, "server", "3") for life in lives)
     version = lives[0].query.get("EIO", "")
-    hypothesis = Hypothesis("heartbeat/direction", -0.3, closer=case.closer, trigger=Trigger("time", lives[0].conn))
+    hypothesis = Hypothesis("heartbeat/direction", closer=case.closer, trigger=Trigger("time", lives[0].conn))
     if len(lives) > 1:
-        hypothesis.says(0.4 * max(steadiness([life.lasted for life in lives]), 0.0), "the age is the same each time")
+        hypothesis.says(
+            "steady-age", max(steadiness([life.lasted for life in lives]), 0.0), "the age is the same each time"
+        )
     pings = [Cite(life.conn, b.first_n) for life in lives for b in life.traffic.beats.values() if b.sent]
     if server_pings and not client_pongs:
         text = f"the server sent {server_pings} Engine.IO pings (`2`) and got no `3`"
-        hypothesis.says(2.2, text, pings)
+        hypothesis.says("engine-io-pings-unanswered", 1.0, text, pings)
         if client_pings:
             hypothesis.says(
-                1.5, f"the client sent {client_pings} pings of its own: both sides wait for the other", pings
+                "both-sides-ping",
+                1.0,
+                f"the client sent {client_pings} pings of its own: both sides wait for the other",
+                pings,
             )
         if version == "3":
-            hypothesis.says(2.0, "the client asked for EIO=3, in which the client pings", cite_all(lives))
+            hypothesis.says(
+                "asked-for-engine-io-3", 1.0, "the client asked for EIO=3, in which the client pings", cite_all(lives)
+            )
             against = Hypothesis("heartbeat/app-pong-missing-from-client", closer=case.closer, adds=True)
-            yield against.says(-2.0, "by the version it asked for, the client need not answer")
+            yield against.says("asked-for-engine-io-3", -1.0, "by the version it asked for, the client need not answer")
         else:  # in version 4 the two are one thing
-            also = ("heartbeat/direction",)
-            yield Hypothesis("heartbeat/app-pong-missing-from-client", closer=case.closer, adds=True, also=also)
+            pass
         yield hypothesis
     elif client_pings and not server_pongs:
         hypothesis.says(
-            2.0, f"the client sent {client_pings} Engine.IO pings (`2`), which version 4 does not know", pings
+            "client-pings-in-engine-io-4",
+            1.0,
+            f"the client sent {client_pings} Engine.IO pings (`2`), which version 4 does not know",
+            pings,
         )
         yield hypothesis
     elif not (server_pings or client_pings) and version == "3" and case.mode == "close":
-        yield hypothesis.says(0.8, f"EIO={version}, and no side sends pings", cite_all(lives))
+        yield hypothesis.says("no-engine-io-pings", 1.0, f"EIO={version}, and no side sends pings", cite_all(lives))
 
 
 _OLD = frozenset(("start", "stop", "connection_terminate", "data", "ka"))
@@ -105,16 +120,22 @@ def _graphql(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     kinds = {m.shape.kind for _, m in last}
     vocabulary = Hypothesis(
         "message/vocabulary-mismatch",
-        -0.4,
         closer=case.closer,
         trigger=Trigger("frame", last[0][0].conn, last[0][1].n) if last else Trigger("header", lives[0].conn),
     )
     new = "graphql-transport-ws" in chosen
     cites = [cite(life, m) for life, m in last]
     if kinds & _OLD and new:
-        vocabulary.says(5.0, f"`{', '.join(sorted(kinds & _OLD))}` is not of graphql-transport-ws", cites)
+        vocabulary.says(
+            "not-of-its-subprotocol", 1.0, f"`{', '.join(sorted(kinds & _OLD))}` is not of graphql-transport-ws", cites
+        )
     elif kinds & (_NEW - {"complete"}) and chosen.strip() == "graphql-ws":
-        vocabulary.says(4.5, f"`{', '.join(sorted(kinds & _NEW))}` is not of the older subprotocol graphql-ws", cites)
+        vocabulary.says(
+            "not-of-its-subprotocol",
+            1.0,
+            f"`{', '.join(sorted(kinds & _NEW))}` is not of the older subprotocol graphql-ws",
+            cites,
+        )
     if vocabulary.evidence:
         yield vocabulary
     silent = [life for life in lives if not life.traffic.client.messages]
@@ -122,10 +143,10 @@ def _graphql(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
         before = [m for life, m in last if not _said(life, "connection_init")]
         if len(before) >= 0.7 * len(last) and kinds & {"subscribe", "start"}:
             hypothesis = Hypothesis(
-                "message/order-before-hello", 0.0, closer="server",
+                "message/order-before-hello", closer="server",
                 trigger=Trigger("frame", last[0][0].conn, last[0][1].n),
             )  # fmt: skip
-            yield hypothesis.says(2.5, "the client subscribed before connection_init", cites)
+            yield hypothesis.says("subscribed-before-init", 1.0, "the client subscribed before connection_init", cites)
 
 
 def _said(life: Connection, kind: str) -> bool:
@@ -138,13 +159,15 @@ def _stomp(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     heart = [m for life in lives for m in life.traffic.opening if "heart-beat" in m.text.lower()]
     if not heart or "0,0" in heart[0].text:
         return
-    hypothesis = Hypothesis("heartbeat/interval-race", -0.6, closer=case.closer, trigger=Trigger("time", lives[0].conn))
-    hypothesis.says(1.0, "STOMP heart-beats were agreed to", [cite(lives[0], heart[0])])
+    hypothesis = Hypothesis("heartbeat/interval-race", closer=case.closer, trigger=Trigger("time", lives[0].conn))
+    hypothesis.says("heart-beats-agreed", 1.0, "STOMP heart-beats were agreed to", [cite(lives[0], heart[0])])
     beats = sum(b.sent for life in lives for b in life.traffic.beats.values())
     if not beats:
-        hypothesis.says(1.5, "and no heart-beat was ever sent")
+        hypothesis.says("no-heart-beat-sent", 1.0, "and no heart-beat was ever sent")
     if errors:
-        hypothesis.says(0.8, "the server sent ERROR before it ended", [cite(life, m) for life, m in errors])
+        hypothesis.says(
+            "last-word-of-an-error", 1.0, "the server sent ERROR before it ended", [cite(life, m) for life, m in errors]
+        )
     yield hypothesis
 
 
@@ -159,30 +182,38 @@ def _not_a_frame(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     if content.startswith("HTTP/"):
         engine = case.stack.protocol == "engine.io"
         hypothesis = Hypothesis(
-            "handshake/parameter" if engine else "intermediary/upgrade-conflict", 0.5,
+            "handshake/parameter" if engine else "intermediary/upgrade-conflict",
             closer=case.closer, trigger=Trigger("header", junk[0].conn),
         )  # fmt: skip
         # Of what a handler does, nothing writes HTTP into a WebSocket.
-        hypothesis.says(6.0, f"after the 101 the server answered again, as HTTP: {shown}", cite_all(junk))
+        hypothesis.says(
+            "http-after-the-101", 1.0, f"after the 101 the server answered again, as HTTP: {shown}", cite_all(junk)
+        )
         if engine and (version := junk[0].query.get("EIO")):
-            hypothesis.says(1.5, f"it does not speak Engine.IO {printable(version, 10)}", cite_all(junk))
+            hypothesis.says(
+                "request-names-eio", 1.0, f"it does not speak Engine.IO {printable(version, 10)}", cite_all(junk)
+            )
         yield hypothesis
         return
-    hypothesis = Hypothesis("message/framing", 0.2, closer=case.closer, trigger=Trigger("frame", junk[0].conn))
-    yield hypothesis.says(2.5, f"the {side} sent bytes that are no frame: {shown}", cite_all(junk))
-    hypothesis = Hypothesis(
-        "intermediary/frame-corruption", -0.8, closer=case.closer, trigger=Trigger("frame", junk[0].conn)
+    hypothesis = Hypothesis("message/framing", closer=case.closer, trigger=Trigger("frame", junk[0].conn))
+    yield hypothesis.says(
+        "bytes-that-are-no-frame", 1.0, f"the {side} sent bytes that are no frame: {shown}", cite_all(junk)
     )
+    hypothesis = Hypothesis("intermediary/frame-corruption", closer=case.closer, trigger=Trigger("frame", junk[0].conn))
     hypothesis.says(
-        2.0, f"the {side}'s bytes are no frame: something on the way may have changed them", cite_all(junk)
+        "bytes-that-are-no-frame",
+        1.0,
+        f"the {side}'s bytes are no frame: something on the way may have changed them",
+        cite_all(junk),
     )
     if side == "server" and case.stack.server:
         sound = f"{case.stack.server} writes frames that are sound"
-        hypothesis.says(3.0, sound, cite_all(junk))
-        yield Hypothesis("message/framing", closer=case.closer, adds=True).says(-2.5, sound, cite_all(junk))
+        hypothesis.says("library-writes-sound-frames", 1.0, sound, cite_all(junk))
+        yield Hypothesis("message/framing", closer=case.closer, adds=True).says(
+            "library-writes-sound-frames", -1.0, sound, cite_all(junk)
+        )
     if any(life.traffic.halves[side].messages > 1 for life in junk if side in ("client", "server")):  # type: ignore[index]
-        hypothesis.says(1.0, "earlier frames were sound", cite_all(junk))
-    hypothesis.most = UNTRIED
+        hypothesis.says("earlier-frames-sound", 1.0, "earlier frames were sound", cite_all(junk))
     yield hypothesis
 
 
@@ -210,10 +241,10 @@ def _hello(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
         return
     first: MessageSummary | None = other[0].traffic.client.first
     hypothesis = Hypothesis(
-        "message/order-before-hello", 0.0, closer="server",
+        "message/order-before-hello", closer="server",
         trigger=Trigger("frame", other[0].conn, first.n if first else None),
     )  # fmt: skip
     yield hypothesis.says(
-        2.0, f"connections that began with {hello.text} lived; these began with {first.shape.text if first else '?'}",
+        "those-with-a-hello-outlived", 1.0, f"connections that began with {hello.text} lived; these began with {first.shape.text if first else '?'}",
         cite_all(other),
     )  # fmt: skip

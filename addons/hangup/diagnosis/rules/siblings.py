@@ -40,9 +40,7 @@ def identity(life: Connection) -> str:
     """What tells clients apart that ask for the same route."""
     query = {k: v for k, v in life.query.items() if not k.lower().startswith(("token", "access", "auth", "jwt", "t"))}
     ids = sorted(f"{k}={v}" for k, v in life.traffic.ids.items())
-    return (
-        f"{life.path}?{sorted(query.items())} {ids[:4] if not query and '{}' not in life.route else ''}"
-    )
+    return f"{life.path}?{sorted(query.items())} {ids[:4] if not query and '{}' not in life.route else ''}"
 
 
 def collisions(case: Case) -> Iterator[Hypothesis]:
@@ -64,10 +62,9 @@ def collisions(case: Case) -> Iterator[Hypothesis]:
     same_target = sum(life.target == other.target for life, other in kicked)
     by_client = case.closer == "client"
     verdict = "client-lifecycle/stale-close-handler" if by_client else "identity/id-collision"
-    hypothesis = Hypothesis(
-        verdict, -1.5 if by_client else 0.2, closer=case.closer, trigger=Trigger("peer", kicked[0][1].conn)
-    )
+    hypothesis = Hypothesis(verdict, closer=case.closer, trigger=Trigger("peer", kicked[0][1].conn))
     hypothesis.says(
+        "closed-as-a-newcomer-opened",
         min(surprise(len(kicked), len(lives), chance), 6.0),
         f"{len(kicked)} of {len(lives)} were closed by the {case.closer} just as another connection with the same "
         f"identity opened",
@@ -75,22 +72,27 @@ def collisions(case: Case) -> Iterator[Hypothesis]:
     )
     if by_client:
         if all(life.gap is not None and life.gap < 0.1 for life, _ in kicked):
-            hypothesis.says(-2.0, "the newcomer is the client's own next connection")
+            hypothesis.says("newcomer-client-s-own-next", -1.0, "the newcomer is the client's own next connection")
         yield hypothesis
         return
     if same_target == len(kicked):
-        hypothesis.says(0.8, f"both asked for {kicked[0][0].path}")
+        hypothesis.says("both-asked", 1.0, f"both asked for {kicked[0][0].path}")
     if case.mode == "close" and (case.code or 0) not in (1001, 1011, 1012):
-        hypothesis.says(0.6, "the server closed with a close frame, on purpose")
+        hypothesis.says("server-closed-close-frame-purpose", 1.0, "the server closed with a close frame, on purpose")
     delays = [abs((life.end or 0.0) - (other.open_since or 0.0)) for life, other in kicked]
     if len(delays) >= 3 and max(delays) < 0.06:
-        hypothesis.says(0.5, f"within {duration(max(delays))} each time")
+        hypothesis.says("within-time", 1.0, f"within {duration(max(delays))} each time")
     alone = [life for life in lives if life not in [k for k, _ in kicked]]
     if len(alone) > 0.4 * len(lives):
-        hypothesis.says(-1.5, f"{len(alone)} ended without a newcomer", cite_all(alone))
+        hypothesis.says("ended-without-newcomer", -1.0, f"{len(alone)} ended without a newcomer", cite_all(alone))
     untouched = [life for life in case.survivors if _kept(case, life)]
     if untouched:
-        hypothesis.says(-2.5, "an older connection with the same identity stayed open", cite_all(untouched))
+        hypothesis.says(
+            "older-connection-same-identity-stayed",
+            -1.0,
+            "an older connection with the same identity stayed open",
+            cite_all(untouched),
+        )
     yield hypothesis
 
 
@@ -167,13 +169,13 @@ def _own_event(
     by_server = reaction(case, "server")
     by_client = reaction(case, "client")
     hypothesis = Hypothesis(
-        "server-handler/crash-on-own-event", -0.4, closer="server", trigger=Trigger("time", lives[0].conn)
+        "server-handler/crash-on-own-event", closer="server", trigger=Trigger("time", lives[0].conn)
     )
     if joint:
         text = f"{_times(len(joint))} several connections ended together ({numbered(joint[0])} first)"
-        hypothesis.says(weight * 0.8, text, [cite(life) for group in joint for life in group])
+        hypothesis.says("several-ended-together", weight, text, [cite(life) for group in joint for life in group])
         if kept:
-            hypothesis.says(-0.4, f"{kept} other connections stayed open")
+            hypothesis.says("others-stayed-open", -1.0, f"{kept} other connections stayed open")
     pushed = by_client.weight if by_client is not None and by_client.window <= 0.15 else 0.0
     if by_server is not None and by_server.weight > pushed and by_server.window <= 0.15:
         # A server that answers the client's last message and ends is no proof of an event of its own.
@@ -183,67 +185,87 @@ def _own_event(
             if (said := life.last_message("client")) is None or life.since(said.at) > by_server.window + 0.05
         ]
         share = len(own) / len(by_server.hits)
-        hypothesis.says(0.6 * by_server.weight * share, by_server.text, [cite(life, message) for life, message in own])
+        hypothesis.says(
+            "follows-server-message",
+            by_server.weight * share,
+            by_server.text,
+            [cite(life, message) for life, message in own],
+        )
         hypothesis.trigger = Trigger("time", by_server.hits[0][0].conn, by_server.hits[0][1].n)
     elif not joint:
         return
     if pushed > 1.0:
-        hypothesis.says(-0.8 * pushed, "the end follows a message of the client")
+        hypothesis.says("follows-client-message", -pushed, "the end follows a message of the client")
     if case.mode == "close":
         if case.code == 1011:
-            hypothesis.says(0.8, "close code 1011: an error inside the server")
+            hypothesis.says("close-code-1011-error-inside", 1.0, "close code 1011: an error inside the server")
         else:
-            hypothesis.says(-1.5, f"close code {case.code} was chosen by the application")
+            hypothesis.says(
+                "close-code-chosen-application", -1.0, f"close code {case.code} was chosen by the application"
+            )
     else:
-        hypothesis.says(0.4, "no close frame, as after an exception")
+        hypothesis.says("no-close-frame-after-exception", 1.0, "no close frame, as after an exception")
     if steadiness([life.lasted for life in lives]) > 3 and len(joint) < 2:
-        hypothesis.says(-1.0, "the age is the same each time")
+        hypothesis.says("age-same-time", -1.0, "the age is the same each time")
     if by_server is not None and sum(m.shape.kind.lower() in _LAST_WORDS for _, m in by_server.hits) > 0.7 * len(lives):
-        hypothesis.says(-2.5, "the server's last message says that it is done")
+        hypothesis.says("server-s-last-message-says", -1.0, "the server's last message says that it is done")
     if "gone" in after:
-        hypothesis.says(-2.0, "afterwards the server could not be reached for a while")
+        hypothesis.says("server-was-gone-afterwards", -1.0, "afterwards the server could not be reached for a while")
     elif joint and "there" in after:
-        hypothesis.says(0.6, "the server accepted new connections at once: the process lives on")
+        hypothesis.says(
+            "server-accepted-again-at-once", 1.0, "the server accepted new connections at once: the process lives on"
+        )
     if len(joint) == 1 and len(after) == 1:
-        hypothesis.says(-1.2 if "there" in after else -2.2, "it happened once")
+        hypothesis.says("happened-once", -0.6 if "there" in after else -1.0, "it happened once")
     yield hypothesis
 
 
 def _process(
     case: Case, lives: list[Connection], joint: list[list[Connection]], weight: float, kept: int, after: list[Aftermath]
 ) -> Iterator[Hypothesis]:
-    restart = Hypothesis("process/restart", -0.8, closer="server", trigger=Trigger("time", lives[0].conn))
-    crash = Hypothesis("process/crash", -1.0, closer="server", trigger=Trigger("frame", lives[0].conn))
+    restart = Hypothesis("process/restart", closer="server", trigger=Trigger("time", lives[0].conn))
+    crash = Hypothesis("process/crash", closer="server", trigger=Trigger("frame", lives[0].conn))
     by_client = reaction(case, "client")
     if joint:
         text = f"{_times(len(joint))} all connections ended together"
         for hypothesis in (restart, crash):
             if kept:
-                hypothesis.says(-2.0, f"{kept} connections stayed open when others ended", cite_all(lives))
+                hypothesis.says(
+                    "others-stayed-open", -1.0, f"{kept} connections stayed open when others ended", cite_all(lives)
+                )
             else:
-                hypothesis.says(0.5 * weight, text, [cite(life) for group in joint for life in group])
+                hypothesis.says("all-ended-together", weight, text, [cite(life) for group in joint for life in group])
     gone, times = after.count("gone"), len(after)
     if gone:
         text = "the server could not be reached for a while afterwards"
-        restart.says(2.5 if gone == times else 1.2, text)
-        crash.says(2.3 if gone == times else 1.2, text)
+        restart.says("server-was-gone-afterwards", 1.0 if gone == times else 0.5, text)
+        crash.says("server-was-gone-afterwards", 1.0 if gone == times else 0.5, text)
     elif "there" in after:
-        restart.says(-1.5, "the server accepted the next connection at once")
-        crash.says(-2.5, "the server accepted the next connection at once")
+        for hypothesis in (restart, crash):
+            often = -float(min(after.count("there"), 3))
+            text = "the server accepted the next connection at once"
+            hypothesis.says("server-accepted-again-at-once", often, text)
     if case.mode == "close" and case.code in (1012, 1001):
-        restart.says(4.5 if case.code == 1012 else 2.0, f"close code {case.code}: the server is leaving")
-        crash.says(-4.0, "a crashed process sends no close frame")
+        restart.says(
+            "server-is-leaving", 1.0 if case.code == 1012 else 0.5, f"close code {case.code}: the server is leaving"
+        )
+        crash.says("close-frame-sent", -1.0, "a crashed process sends no close frame")
     elif case.mode == "close":
-        restart.says(-2.0, "")
-        crash.says(-3.0, "a crashed process sends no close frame")
+        restart.says("another-close-code", -1.0, "")
+        crash.says("close-frame-sent", -1.0, "a crashed process sends no close frame")
     if by_client is not None and by_client.weight > 1.0:
-        crash.says(0.5 * by_client.weight, by_client.text, [cite(life, message) for life, message in by_client.hits])
+        crash.says(
+            "follows-client-message",
+            by_client.weight,
+            by_client.text,
+            [cite(life, message) for life, message in by_client.hits],
+        )
         life, message = by_client.hits[0]
         crash.trigger = Trigger("frame", life.conn, message.n)
-        restart.says(-0.6 * by_client.weight, "the end follows a message of the client")
+        restart.says("follows-client-message", -by_client.weight, "the end follows a message of the client")
     if times == 1:
-        restart.says(-6.5, "it happened once: that is no loop")
-        crash.says(-0.8, "it happened once")
+        restart.says("happened-once", -1.0, "it happened once: that is no loop")
+        crash.says("happened-once", -1.0, "it happened once")
     for hypothesis in (restart, crash):
         if hypothesis.evidence and (gone or joint or case.code in (1001, 1012)):
             yield hypothesis
@@ -272,12 +294,15 @@ def ghosts(case: Case) -> Iterator[Hypothesis]:
                 waits.append(life.began - (lost[-1].end or 0.0))
     if not waits:
         return
-    hypothesis = Hypothesis("identity/ghost-session", -0.8, closer="server", trigger=Trigger("time", turned[0].conn))
+    hypothesis = Hypothesis("identity/ghost-session", closer="server", trigger=Trigger("time", turned[0].conn))
     hypothesis.says(
-        1.2 + max(steadiness(waits), 0.0),
+        "turned-away-then-let-in",
+        1.0 + max(steadiness(waits), 0.0),
         f"after an abrupt end the client was turned away and let in again {duration(middle(waits))} later",
         cite_all(turned[:4]),
     )
     if len(turned) >= 2 and any(life.code in (409, 423, 4409) for life in turned):
-        hypothesis.says(1.5, f"it was refused with {turned[0].code}: a conflict", cite_all(turned[:4]))
+        hypothesis.says(
+            "refused-conflict", 1.0, f"it was refused with {turned[0].code}: a conflict", cite_all(turned[:4])
+        )
     yield hypothesis

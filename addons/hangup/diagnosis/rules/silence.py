@@ -32,8 +32,15 @@ def weigh(hypothesis: Hypothesis, case: Case, side: Side | None, value: float) -
     whose = f"of the {side} " if side else ""
     if ratio > 1.08 and earlier > value + 0.05:
         text = f"a silence {whose}of {duration(earlier)} did no harm before: {duration(value)} cannot be too long"
-        hypothesis.says(-min(2.0 + 3.0 * (ratio - 1.0), 6.0), text)
+        hypothesis.says("longer-silence-did-no-harm", -min(ratio, 2.0), text)
+    elif ratio > 0.95:
+        text = f"silences {whose}of up to {duration(earlier)} did no harm before"
+        hypothesis.says("as-long-a-silence-did-no-harm", -1.0, text)
     elif ratio > 0.7:
-        hypothesis.says(-2.0, f"silences {whose}of up to {duration(earlier)} did no harm before")
+        hypothesis.says(
+            "such-silence-did-no-harm", -1.0, f"silences {whose}of up to {duration(earlier)} did no harm before"
+        )
     elif ratio > 0.45:
-        hypothesis.says(-0.7, f"silences {whose}of up to {duration(earlier)} did no harm before")
+        hypothesis.says(
+            "half-the-silence-did-no-harm", -1.0, f"silences {whose}of up to {duration(earlier)} did no harm before"
+        )

@@ -23,8 +23,6 @@ IDLE_DEFAULTS = {
 MANY = 5
 """Pings without an answer that hardly any server waits for."""
 
-UNSEEN = 0.7
-"""As sure as one can be of an intermediary that nothing shows: a server may count such seconds as well."""
 
 AGE_DEFAULTS = {
     30.0: "gunicorn's worker timeout, Heroku", 60.0: "a request timeout of a proxy",
@@ -53,7 +51,9 @@ def by_the_clock(case: Case) -> Iterator[Hypothesis]:
     ]:
         if pushed > 1.0:
             hypothesis.says(
-                -0.9 * pushed, "the end follows a message of the client more often than chance would have it"
+                "follows-client-message",
+                -pushed,
+                "the end follows a message of the client more often than chance would have it",
             )
         yield hypothesis
 
@@ -67,51 +67,68 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     who, (weight, value, words) = max(found.items(), key=lambda item: item[1][0])
     if found["either side"][0] > weight - 0.7:
         who, (weight, value, words) = "either side", found["either side"]
-    if value < 0.25:
-        return
-    hypothesis = Hypothesis("intermediary/idle-timeout", -0.3, closer="server", trigger=by_time(clocks))
+    if value < 0.25 or (len(clocks.lives) > 1 and weight <= 0.0):
+        return  # a timer keeps its time
+    hypothesis = Hypothesis("intermediary/idle-timeout", closer="server", trigger=by_time(clocks))
     side: Side | None = "server" if who == "the server" else "client" if who == "the client" else None
-    hypothesis.says(weight, f"{words} of silence of {who} before the end", cites_of(clocks, side))
+    hypothesis.says("steady-silence", weight, f"{words} of silence of {who} before the end", cites_of(clocks, side))
     if side:
-        hypothesis.says(-1.0, f"only {who} was silent: most intermediaries count either side's traffic")
+        hypothesis.says(
+            "only-one-side-silent", -1.0, f"only {who} was silent: most intermediaries count either side's traffic"
+        )
     pongs = sum(f is not None and f.opcode == "pong" for f in (life.traffic.client.frame for life in clocks.lives))
     if side == "client" and pongs >= 0.7 * len(clocks.lives):
-        hypothesis.says(-1.5, "the client's last frame was a pong: the server's ping may be what counts")
+        hypothesis.says(
+            "last-frame-a-pong", -1.0, "the client's last frame was a pong: the server's ping may be what counts"
+        )
     age = clocks.age[0]
     several = len(clocks.lives) > 1
     if several and weight > age + 0.5:
         low, high = min(clocks.open), max(clocks.open)
         text = f"the idle time is what stays constant, not the age ({duration(low)} to {duration(high)})"
-        hypothesis.says(min(0.8 * (weight - age), 2.5), text)
+        hypothesis.says("silence-steadier-than-age", min(weight - age, 3.0), text)
     elif several and age > weight + 0.5:
-        hypothesis.says(max(0.9 * (weight - age), -4.0), f"the age is steadier than the idle time: {clocks.age[2]}")
+        hypothesis.says(
+            "age-steadier-than-silence",
+            max(weight - age, -4.0),
+            f"the age is steadier than the idle time: {clocks.age[2]}",
+        )
+    if value < 1.0:
+        hypothesis.says("too-young-for-a-limit", -1.0, "hardly a time that anybody sets as a limit")
     silence.weigh(hypothesis, case, side, value)
     unanswered = bool(left_waiting(clocks))
     if unanswered:
         text = "the client's last message got no answer, as earlier ones did"
-        hypothesis.says(-1.2, text, cites_of(clocks, "client"))
+        hypothesis.says("last-message-unanswered", -1.0, text, cites_of(clocks, "client"))
     quiet = middle(clocks.idle) / max(typical_pause(case), 0.001)
     if quiet > 2:
-        hypothesis.says(min(0.5 * math.log(quiet), 1.5), "nothing at all was sent for longer than is usual here")
+        hypothesis.says(
+            "longer-silence-than-usual",
+            min(0.5 * math.log(quiet), 1.5),
+            "nothing at all was sent for longer than is usual here",
+        )
     elif who == "either side" or quiet < 1.0:
-        hypothesis.says(-1.5, "there was traffic until the end")
+        hypothesis.says("traffic-until-the-end", -1.0, "there was traffic until the end")
     proxy = case.stack.proxy
     if case.mode == "abrupt":
         # A handler that returns or raises ends just so on many a server.
-        hypothesis.says(1.0 if proxy else 0.4, "no close frame: a proxy that gives up just cuts the connection")
+        hypothesis.says("no-close-frame", 1.0, "no close frame: a proxy that gives up just cuts the connection")
     elif case.code in (1001, 1006, None):
-        hypothesis.says(-1.5, "a close frame was sent, which few intermediaries do")
+        hypothesis.says("close-frame-of-a-leaving-server", -1.0, "a close frame was sent, which few intermediaries do")
     else:
-        against = -5.0 if (case.code or 0) >= 3000 else -3.0
-        hypothesis.says(against, f"a close frame with code {case.code} was sent, which an intermediary hardly does")
+        hypothesis.says(
+            "application-close-code" if (case.code or 0) >= 3000 else "close-frame-sent",
+            -1.0,
+            f"a close frame with code {case.code} was sent, which an intermediary hardly does",
+        )
     if proxy:
-        hypothesis.says(1.5, f"{proxy} stands in between (it says so in the response)")
+        hypothesis.says("a-proxy-stands-between", 1.0, f"{proxy} stands in between (it says so in the response)")
     default = next((names for seconds, names in IDLE_DEFAULTS.items() if near(value, seconds, 0.02)), "")
     if default and value >= 5:
-        hypothesis.says(1.2, f"{duration(value)} is the default of {default}")
+        hypothesis.says("a-usual-default", 1.0, f"{duration(value)} is the default of {default}")
     told = bool(default and value >= 5) or (several and weight > age + 0.5)
     if not (proxy and told) or case.mode != "abrupt" or side == "client" or unanswered or quiet < 1.5:
-        hypothesis.most = UNSEEN
+        hypothesis.says("nothing-shows-an-intermediary", -1.0, "")
     _pings_say(hypothesis, clocks)
     yield hypothesis
 
@@ -119,11 +136,15 @@ def _idle(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
 def _pings_say(hypothesis: Hypothesis, clocks: Clocks) -> None:
     """Pings without an answer are an explanation of their own."""
     if _beats_by(clocks, "server", "app") and not _answered(clocks, "server", "app"):
-        hypothesis.says(-1.1, "the server's own pings were not answered")
+        hypothesis.says("server-pings-unanswered", -1.0, "the server's own pings were not answered")
     if _beats_by(clocks, "server", "control") and not _answered(clocks, "server", "control"):
-        hypothesis.says(-2.0, "the server's control pings were not answered")
+        hypothesis.says("control-pings-unanswered", -1.0, "the server's control pings were not answered")
     elif _one_ping_each(clocks) and clocks.of(clocks.ping)[0] > 1.5:
-        hypothesis.says(-1.5, "every end came a steady time after the server's only control ping")
+        hypothesis.says(
+            "steady-after-the-only-control-ping",
+            -1.0,
+            "every end came a steady time after the server's only control ping",
+        )
 
 
 def _one_ping_each(clocks: Clocks) -> bool:
@@ -135,41 +156,49 @@ def _one_ping_each(clocks: Clocks) -> bool:
 def _age(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     weight, value, words = clocks.age
     idle = max(clocks.of(clocks.idle)[0], clocks.of(clocks.client)[0], clocks.of(clocks.server)[0])
-    if value < 0.5:
+    if value < 0.5 or (len(clocks.lives) > 1 and weight <= 0.0):
         return
     busy = middle(clocks.idle) <= 1.5 * typical_pause(case) and bool(typical_pause(case) < math.inf)
     proxy = case.stack.proxy
-    for verdict, prior, help in (
-        ("process/worker-timeout", -0.9, "gunicorn"),
-        ("intermediary/lifetime-cap", -0.9, "proxy"),
-        ("server-handler/dependency-timeout", -1.2, ""),
+    for verdict, help in (
+        ("process/worker-timeout", "gunicorn"),
+        ("intermediary/lifetime-cap", "proxy"),
+        ("server-handler/dependency-timeout", ""),
     ):
-        hypothesis = Hypothesis(verdict, prior, closer="server", trigger=by_time(clocks))
+        hypothesis = Hypothesis(verdict, closer="server", trigger=by_time(clocks))
         hypothesis.says(
-            weight * 0.8, f"every connection got {words} old" if len(clocks.lives) > 1 else f"it got {words} old"
+            "steady-age",
+            weight,
+            f"every connection got {words} old" if len(clocks.lives) > 1 else f"it got {words} old",
         )
         if len(clocks.lives) > 1 and idle > weight:
-            hypothesis.says(max(0.8 * (weight - idle), -3.0), "the idle time is as steady or steadier")
+            hypothesis.says(
+                "silence-steadier-than-age", max(weight - idle, -3.0), "the idle time is as steady or steadier"
+            )
         older = [life for life in case.others if life.open_since is not None and life.lasted > 1.1 * value + 0.1]
         if older:
-            hypothesis.says(-3.5, f"{numbered(older)} got older than that", [cite(life) for life in older])
+            hypothesis.says(
+                "others-got-older", -1.0, f"{numbered(older)} got older than that", [cite(life) for life in older]
+            )
         if value < 1.0:
-            hypothesis.says(-1.5, "hardly an age that anybody sets as a limit")
+            hypothesis.says("too-young-for-a-limit", -1.0, "hardly an age that anybody sets as a limit")
         if busy:
-            hypothesis.says(0.5, "there was traffic until the end: it was not idleness")
+            hypothesis.says("traffic-until-the-end", 1.0, "there was traffic until the end: it was not idleness")
         if case.mode == "abrupt":
-            hypothesis.says(0.5, "no close frame")
+            hypothesis.says("no-close-frame", 1.0, "no close frame")
         else:
-            hypothesis.says(-1.5, "a close frame was sent")
+            hypothesis.says("close-frame-sent", -1.0, "a close frame was sent")
         default = next((names for seconds, names in AGE_DEFAULTS.items() if near(value, seconds, 0.02)), "")
         if default and value >= 5:
-            hypothesis.says(1.0 if help and help in default else 0.5, f"{duration(value)} is the default of {default}")
+            hypothesis.says(
+                "a-default-of-this" if help and help in default else "a-usual-default",
+                1.0,
+                f"{duration(value)} is the default of {default}",
+            )
         if help == "proxy" and proxy:
-            hypothesis.says(1.0, f"{proxy} stands in between")
+            hypothesis.says("a-proxy-stands-between", 1.0, f"{proxy} stands in between")
         if help == "gunicorn" and case.stack.server == "gunicorn":
-            hypothesis.says(2.0, "the server is gunicorn")
-        else:
-            hypothesis.most = UNSEEN
+            hypothesis.says("server-gunicorn", 1.0, "the server is gunicorn")
         _pings_say(hypothesis, clocks)
         yield hypothesis
 
@@ -186,13 +215,17 @@ def _awaited(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     if value < 0.3 or shape.beat is not None or (total is not None and total.count > 1.5 * len(lives)):
         return
     trigger = Trigger("frame", last[0][0].conn, last[0][1].n)
-    hypothesis = Hypothesis("server-handler/dependency-timeout", -0.6, closer="server", trigger=trigger)
-    hypothesis.most = UNSEEN
+    hypothesis = Hypothesis("server-handler/dependency-timeout", closer="server", trigger=trigger)
     cites = cites_of(clocks, "client")
-    hypothesis.says(0.8 * weight, f"every end came {words} after {shape.text}", cites)
+    hypothesis.says("steady-after-a-request", weight, f"every end came {words} after {shape.text}", cites)
     if case.mode == "close":
-        hypothesis.says(-0.5, "a close frame was sent")
-    yield hypothesis.says(1.6, "the server had answered before, but not this one: it waits for something", cites)
+        hypothesis.says("close-frame-sent", -1.0, "a close frame was sent")
+    yield hypothesis.says(
+        "last-message-unanswered",
+        1.0,
+        "the server had answered before, but not this one: it waits for something",
+        cites,
+    )
 
 
 def _beats_by(clocks: Clocks, side: Side, level: str) -> int:
@@ -206,7 +239,7 @@ def _answered(clocks: Clocks, side: Side, level: str) -> int:
 
 def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     hypothesis = Hypothesis(
-        "heartbeat/app-pong-missing-from-client", -0.2, closer="server", trigger=by_time(clocks, ("server", "app"))
+        "heartbeat/app-pong-missing-from-client", closer="server", trigger=by_time(clocks, ("server", "app"))
     )
     sent, answered = _beats_by(clocks, "server", "app"), _answered(clocks, "server", "app")
     age, quiet = clocks.age[0], clocks.of(clocks.client)
@@ -228,39 +261,51 @@ def _no_app_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
         ]
         if not answered:
             text = f"the server sent {sent} pings ({', '.join(sorted(shapes)[:2])}); the client answered none of them"
-            hypothesis.says(2.6, text, pings)
+            hypothesis.says("no-ping-answered", 1.0, text, pings)
         elif answered < sent:
             waiting = sum(
                 b.waiting is not None for life in clocks.lives if (b := life.traffic.beats.get(("server", "app")))
             )
             if waiting >= 0.7 * len(clocks.lives):
-                hypothesis.says(1.0, f"{sent - answered} of the server's {sent} pings were not answered", pings)
+                hypothesis.says(
+                    "last-pings-unanswered",
+                    1.0,
+                    f"{sent - answered} of the server's {sent} pings were not answered",
+                    pings,
+                )
             else:
-                hypothesis.says(-2.0, f"the client answered {answered} of {sent} pings of the server", pings)
+                hypothesis.says(
+                    "pings-answered", -1.0, f"the client answered {answered} of {sent} pings of the server", pings
+                )
         else:
-            hypothesis.says(-3.0, "the client answered every ping of the server", pings)
+            hypothesis.says("every-ping-answered", -1.0, "the client answered every ping of the server", pings)
         beats = [b for life in clocks.lives if (b := life.traffic.beats.get(("server", "app")))]
         ignored = [float(b.sent - b.answered) for b in beats]
         if spread(ignored) > 1:
             least, most = min(ignored), max(ignored)
             text = f"{least:.0f} to {most:.0f} pings without an answer: no number of them is what ends it"
-            hypothesis.says(-3.0, text, pings)
+            hypothesis.says("different-numbers-of-unanswered-pings", -1.0, text, pings)
         if middle(ignored) > MANY:
-            hypothesis.most = UNSEEN
+            hypothesis.says("many-unanswered-pings", -1.0, "")
     elif quiet[1] >= 0.3 and case.mode == "close":
-        hypothesis.says(0.2, "the client was silent before the end, and the server closed with a close frame")
+        hypothesis.says(
+            "client-silent-and-server-closed",
+            1.0,
+            "the client was silent before the end, and the server closed with a close frame",
+        )
         candidates = candidates[1:2]
-        hypothesis.most = UNSEEN
         if left_waiting(clocks):
-            hypothesis.says(-1.2, "the client's last message got no answer, as earlier ones did")
+            hypothesis.says(
+                "last-message-unanswered", -1.0, "the client's last message got no answer, as earlier ones did"
+            )
         silence.weigh(hypothesis, case, "client", quiet[1])
     else:
         return
     weight, text = max(candidates)
     if len(clocks.lives) > 1:
-        hypothesis.says(0.7 * weight, text, cites_of(clocks))
+        hypothesis.says("steady-time", weight, text, cites_of(clocks))
     if case.mode == "close":
-        hypothesis.says(0.6, "a close frame was sent: the server decided it")
+        hypothesis.says("close-frame-sent", 1.0, "a close frame was sent: the server decided it")
     yield hypothesis
 
 
@@ -275,38 +320,53 @@ def _no_control_pong(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     ]
     pinged = len(pings)
     hypothesis = Hypothesis(
-        "heartbeat/control-pong-missing", -0.3, closer="server", trigger=by_time(clocks, ("server", "control"))
+        "heartbeat/control-pong-missing", closer="server", trigger=by_time(clocks, ("server", "control"))
     )
-    killed = Hypothesis(
-        "heartbeat/control-ping-kills", -1.2, closer="server", trigger=by_time(clocks, ("server", "control"))
-    )
+    killed = Hypothesis("heartbeat/control-ping-kills", closer="server", trigger=by_time(clocks, ("server", "control")))
     weight, value, words = clocks.of(clocks.ping)
     if answered < sent and answered <= 0.5 * sent:
-        hypothesis.says(2.5, f"{sent - answered} of {sent} control pings of the server got no pong", pings)
+        hypothesis.says(
+            "control-pings-unanswered",
+            1.0,
+            f"{sent - answered} of {sent} control pings of the server got no pong",
+            pings,
+        )
     else:
         text = f"the pongs passed here ({answered} of {sent}); if they are lost, then further on"
-        hypothesis.says(-0.3, text, pings)
+        hypothesis.says("pongs-passed", -1.0, text, pings)
     if pinged == len(clocks.lives) and len(clocks.lives) > 1:
         others = max(clocks.age[0], clocks.of(clocks.client)[0])
         # Pings at fixed ages make both steady: then the ping is the better explanation, as its sender is the closer.
-        hypothesis.says(0.6 * weight, f"every end came {words} after a control ping of the server", pings)
+        hypothesis.says(
+            "steady-after-a-control-ping", weight, f"every end came {words} after a control ping of the server", pings
+        )
         if _one_ping_each(clocks) and weight > 1.5:
-            hypothesis.says(1.5, "it was the first ping of each connection")
+            hypothesis.says("steady-after-the-only-control-ping", 1.0, "it was the first ping of each connection")
         elif answered > len(clocks.lives):
-            hypothesis.says(-1.0, "earlier pings of the same connection did no harm")
+            hypothesis.says("earlier-pings-did-no-harm", -1.0, "earlier pings of the same connection did no harm")
         if weight < others - 1.5:
-            hypothesis.says(-1.0, "the age is steadier")
+            hypothesis.says("age-steadier", -1.0, "the age is steadier")
         if value < 0.06:
-            killed.says(0.8 * weight + 1.0, f"every end came {words} after a control ping", pings)
+            killed.says(
+                "steady-after-a-control-ping", weight + 1.0, f"every end came {words} after a control ping", pings
+            )
             yield killed
         if value < 0.02:
-            hypothesis.says(-2.0, "no time was left for a pong")
+            hypothesis.says("no-time-for-a-pong", -1.0, "no time was left for a pong")
     elif pinged < 0.7 * len(clocks.lives):
-        hypothesis.says(-1.5, f"only {pinged} of {len(clocks.lives)} connections saw a control ping")
+        hypothesis.says(
+            "not-all-were-pinged", -1.0, f"only {pinged} of {len(clocks.lives)} connections saw a control ping"
+        )
     if case.mode == "abrupt" and case.stack.server == "aiohttp":
-        hypothesis.says(1.2, "aiohttp cuts a connection without a close frame when a pong is missing")
+        hypothesis.says(
+            "library-cuts-so-for-a-missing-pong",
+            1.0,
+            "aiohttp cuts a connection without a close frame when a pong is missing",
+        )
     if case.mode == "close" and case.code not in (1000, 1001, 1011, None):
-        hypothesis.says(-2.0, f"close code {case.code} is not what a missed pong is closed with")
+        hypothesis.says(
+            "close-code-not-of-a-missing-pong", -1.0, f"close code {case.code} is not what a missed pong is closed with"
+        )
     yield hypothesis
 
 
@@ -314,16 +374,25 @@ def _no_hello(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     silent = [life for life in clocks.lives if not life.traffic.client.messages]
     if len(silent) < 0.7 * len(clocks.lives):
         return
-    hypothesis = Hypothesis("message/init-missing", -0.2, closer="server", trigger=by_time(clocks))
-    hypothesis.says(1.2, "the client sent no message at all", cites_of(clocks))
+    hypothesis = Hypothesis("message/init-missing", closer="server", trigger=by_time(clocks))
+    hypothesis.says("client-said-nothing", 1.0, "the client sent no message at all", cites_of(clocks))
     if len(clocks.lives) > 1:
-        hypothesis.says(0.7 * clocks.age[0], f"every connection got {clocks.age[2]} old")
+        hypothesis.says("steady-age", clocks.age[0], f"every connection got {clocks.age[2]} old")
     if middle(clocks.open) < 1.0:
-        hypothesis.says(-1.5, "hardly a time that a server would wait")
-    hypothesis.says(0.6 if case.mode == "close" else -0.5, "a close frame was sent" if case.mode == "close" else "")
+        hypothesis.says("too-soon-for-a-deadline", -1.0, "hardly a time that a server would wait")
+    hypothesis.says(
+        "close-frame-sent",
+        1.0 if case.mode == "close" else -1.0,
+        "a close frame was sent" if case.mode == "close" else "",
+    )
     others = [life for life in case.others if life.open_since is not None and life.lasted > 1.5 * middle(clocks.open)]
     if others and all(life.traffic.client.messages for life in others):
-        hypothesis.says(1.5, "connections on which the client spoke lived longer", [cite(life) for life in others])
+        hypothesis.says(
+            "those-who-spoke-outlived",
+            1.0,
+            "connections on which the client spoke lived longer",
+            [cite(life) for life in others],
+        )
     yield hypothesis
 
 
@@ -340,8 +409,13 @@ def _race(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     period, end = middle(periods), middle(ends)
     if period < 0.3 or not near(end, period, 0.12):
         return
-    hypothesis = Hypothesis("heartbeat/interval-race", -0.3, closer="server", trigger=by_time(clocks))
+    hypothesis = Hypothesis("heartbeat/interval-race", closer="server", trigger=by_time(clocks))
     due = f"just when the next was due ({duration(period)})"
     text = f"the end came {duration(end)} after the client's last heartbeat, {due}"
-    hypothesis.says(1.2 + 0.4 * max(steadiness(ends), 0.0), text, cites_of(clocks, "client"))
+    hypothesis.says(
+        "ended-when-the-next-heartbeat-was-due",
+        1.0 + 0.3 * max(steadiness(ends), 0.0),
+        text,
+        cites_of(clocks, "client"),
+    )
     yield hypothesis

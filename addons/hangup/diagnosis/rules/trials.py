@@ -109,6 +109,13 @@ def trials(case: Case) -> Iterator[Hypothesis]:
             hypothesis = Hypothesis(verdict, closer=case.closer, adds=True)
             if lived and not died and len(died_without) >= 2:
                 text = f"with the filter `{shown}` on, {numbered(lived)} lived; without it {len(died_without)} ended"
-                yield hypothesis.says(2.0 + 0.5 * min(len(lived), 3), text, cite_all([*lived, *died_without]))
+                yield hypothesis.says(
+                    "stayed-open-with-its-filter",
+                    1.0 + 0.25 * min(len(lived), 3),
+                    text,
+                    cite_all([*lived, *died_without]),
+                )
             elif any(life.traffic.acted for life in died):
-                yield hypothesis.says(-2.5, f"with the filter `{shown}` on it ended as well", cite_all(died))
+                yield hypothesis.says(
+                    "ended-with-its-filter-on", -1.0, f"with the filter `{shown}` on it ended as well", cite_all(died)
+                )

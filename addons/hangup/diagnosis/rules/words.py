@@ -18,9 +18,6 @@ from hangup.recording.connections import Connection
 
 LOGGED = "the backend logged"
 
-UNTRIED = 0.75
-"""As sure as one can be of bytes that were spoiled where nobody recorded them."""
-
 LOG_LOOKED_AT = 20_000
 """Characters of an event of the log."""
 
@@ -35,7 +32,7 @@ def spoken(case: Case) -> Iterator[Hypothesis]:
 
 def _make(case: Case, verdict: str) -> Hypothesis:
     trigger = Trigger("none", case.victims[0].conn) if case.victims else Trigger()
-    return Hypothesis(verdict, 0.0, closer=case.closer or "unknown", trigger=trigger, adds=True)
+    return Hypothesis(verdict, closer=case.closer or "unknown", trigger=trigger, adds=True)
 
 
 def _reasons(case: Case) -> Iterator[Hypothesis]:
@@ -47,8 +44,8 @@ def _reasons(case: Case) -> Iterator[Hypothesis]:
     for side, pattern, says in REASONS:
         if side == case.closer and re.search(pattern, reasons, re.I):
             scale = 0.4 if matched else 1.0  # the first pattern is the more special one
-            for verdict, weight in says.items():
-                yield _told(case, verdict, weight * scale, f'the close reason is "{shown}"')
+            for verdict, strength in says.items():
+                yield _told(case, verdict, "close-reason", strength * scale, f'the close reason is "{shown}"')
             matched = True
 
 
@@ -61,21 +58,20 @@ def _codes(case: Case) -> Iterator[Hypothesis]:
     if case.closer == "client":
         # Its library closes so by itself, upon what the server sent; all other codes are the application's own.
         table = CLIENT_CODES
-    for verdict, weight in table.get(code, {}).items():
+    for verdict, strength in table.get(code, {}).items():
         pinged = any(_pinged(life) for life in case.victims) or not case.header.tells("pings")
         if verdict == "heartbeat/control-pong-missing" and not pinged:
             continue
         whose = " (graphql-ws)" if table is GRAPHQL else ""
-        yield _told(case, verdict, weight, f"close code {code}{whose}")
+        yield _told(case, verdict, f"close-code-{code}", strength, f"close code {code}{whose}")
 
 
-def _told(case: Case, verdict: str, weight: float, text: str) -> Hypothesis:
+def _told(case: Case, verdict: str, sign: str, strength: float, text: str) -> Hypothesis:
     """What a server's words speak for. It may call bytes spoiled that were sound when they passed here."""
     if verdict != "message/invalid-utf8" or case.closer != "server" or not _sound(case.victims):
-        return _make(case, verdict).says(weight, text, cite_all(case.victims))
+        return _make(case, verdict).says(sign, strength, text, cite_all(case.victims))
     hypothesis = _make(case, "intermediary/frame-corruption")
-    hypothesis.most = UNTRIED
-    return hypothesis.says(weight, f"{text}, and what the client sent is valid UTF-8", cite_all(case.victims))
+    return hypothesis.says(sign, strength, f"{text}, and what the client sent is valid UTF-8", cite_all(case.victims))
 
 
 def _sound(lives: list[Connection]) -> bool:
@@ -99,8 +95,8 @@ def _bodies(case: Case) -> Iterator[Hypothesis]:
     for pattern, says in BODIES:
         if re.search(pattern, body, re.I):
             text = f'the answer says "{printable(body, 80)}"'
-            for verdict, weight in says.items():
-                yield _make(case, verdict).says(weight, text, cite_all(case.victims[:3]))
+            for verdict, strength in says.items():
+                yield _make(case, verdict).says("answer-body", strength, text, cite_all(case.victims[:3]))
 
 
 def _logs(case: Case) -> Iterator[Hypothesis]:
@@ -119,8 +115,8 @@ def _logs(case: Case) -> Iterator[Hypothesis]:
             if case.mode == "refused" and case.code == 500 and _EXCEPTION.search(line):
                 # Whatever it says: what fails before the handshake is answered never accepts.
                 says = {"handshake/never-accepted": FIRM}
-            for verdict, weight in says.items():
-                yield _make(case, verdict).says(weight * share, text, cite_all(lives))
+            for verdict, strength in says.items():
+                yield _make(case, verdict).says("backend-log", strength * share, text, cite_all(lives))
 
 
 _EXCEPTION = re.compile(
@@ -153,19 +149,18 @@ _RAISES = frozenset((
 ))  # fmt: skip
 
 
-FIRM = 2.5
-"""A weight from which on words are a statement, which also speaks against what it does not mention."""
+FIRM = 1.0
+"""A strength from which on words are a statement, which also speaks against what it does not mention."""
 
 
 def contradicted(said: list[Hypothesis], hypotheses: list[Hypothesis]) -> None:
     """Takes a little from every cause that a plain statement passes over."""
-    strongest = max((sign.weight for h in said for sign in h.evidence), default=0.0)
-    if strongest < FIRM:
+    if not any(h.spoken_for >= FIRM for h in said):
         return
-    meant = {h.verdict for h in said if h.score > 0}
+    meant = {h.verdict for h in said if h.spoken_for >= FIRM}
     for hypothesis in hypotheses:
         if hypothesis.verdict not in meant and hypothesis.category not in ("none", "unknown"):
-            hypothesis.says(-0.45 * strongest, "what was said about the end does not mention it")
+            hypothesis.says("not-what-was-said", -1.0, "what was said about the end does not mention it")
 
 
 def by_stack(case: Case, hypotheses: list[Hypothesis]) -> None:
@@ -180,22 +175,24 @@ def by_stack(case: Case, hypotheses: list[Hypothesis]) -> None:
         verdict = hypothesis.verdict
         if verdict.startswith("server-handler/returns"):
             weight = says.get("server-handler/returns", 0.0)
-            if chosen:
-                weight = -1.5
         elif verdict in _RAISES:
             weight = says.get("crash", 0.0)
-            if chosen:
-                weight = -0.5 if verdict.startswith("message/") else -1.5
         else:
             continue
         if chosen:
             hypothesis.says(
-                weight, "uvicorn sends no close frame by itself when a handler ends: the application chose to"
+                "application-chose-to-close",
+                -1.0,
+                "uvicorn sends no close frame by itself when a handler ends: the application chose to",
             )
         elif weight:
             word = "supports" if weight > 0 else "contradicts"
             ending = "no close frame" if how == "abrupt" else f"code {how}"
-            hypothesis.says(weight, f"{ending} from {server} {word} it")
+            hypothesis.says(
+                "library-ends-so" if weight > 0 else "library-ends-otherwise",
+                weight,
+                f"{ending} from {server} {word} it",
+            )
 
 
 def late_burst(case: Case) -> Iterator[Hypothesis]:
@@ -214,16 +211,16 @@ def late_burst(case: Case) -> Iterator[Hypothesis]:
     if len(bursts) < 0.6 * case.count:
         return
     lives = [life for life, _ in bursts]
-    hypothesis = Hypothesis(
-        "client-lifecycle/slow-consumer", -0.6, closer="server", trigger=Trigger("time", lives[0].conn)
-    )
+    hypothesis = Hypothesis("client-lifecycle/slow-consumer", closer="server", trigger=Trigger("time", lives[0].conn))
     count = middle([life.traffic.server.messages for life in lives])
     if count >= 100:
-        hypothesis.says(1.0, "")
+        hypothesis.says("a-hundred-messages", 1.0, "")
     if middle(case.since_message("server")) < 0.1:
-        hypothesis.says(1.0, "the last message was sent just before", cite_all(lives, "server"))
-    hypothesis.says(1.5, f"the server ended it in the middle of a burst of its own (about {count:.0f} messages)",
+        hypothesis.says(
+            "last-message-sent-just-before", 1.0, "the last message was sent just before", cite_all(lives, "server")
+        )
+    hypothesis.says("server-ended-middle-burst-own", 1.0, f"the server ended it in the middle of a burst of its own (about {count:.0f} messages)",
                     [cite(life, life.last_message("server")) for life in lives])  # fmt: skip
     if any(half for _, half in bursts):
-        hypothesis.says(1.2, "a frame of the server was left half sent", cite_all(lives))
+        hypothesis.says("frame-server-left-half-sent", 1.0, "a frame of the server was left half sent", cite_all(lives))
     yield hypothesis
