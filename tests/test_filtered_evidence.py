@@ -56,4 +56,5 @@ def test_a_filter_under_which_it_ends_as_well_still_speaks_against_the_cause() -
     acted = ev.FilterEvent(at=20.5, conn=6, filter="drop-heartbeat side=server", action="drop", side="server", n=9)
     events = sorted([*looping(1, 5, 1.0), on, *looping(6, 3, 20.0), acted], key=lambda event: event.at)
     found = diagnose(recorded.HEADER, events)
-    assert any("on it ended as well" in item.text for item in found.evidence)
+    said = [*found.evidence, *(item for other in found.alternatives for item in other.evidence)]
+    assert any("on it ended as well" in item.text and item.weight < 0 for item in said)

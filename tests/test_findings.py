@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import layouts
 import recorded
+from hangup.diagnosis import vocabulary
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.diagnose import diagnose
-from hangup.diagnosis import vocabulary
 from hangup.diagnosis.findings import UNKNOWN
 from hangup.diagnosis.hints import _HINTS
 from hangup.diagnosis.ranking import hypotheses

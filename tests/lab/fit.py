@@ -1,8 +1,8 @@
 """Fits what each sign weighs, and says how good the result is on what it has not seen.
 
-``cd tests && uv run python -m lab.fit --from DIR`` writes ``addons/hangup/diagnosis/weights.json``;
-``--table`` prints, instead, how good ``hangup why`` is on programs, faults and stacks of which no recording took part in
-the fit. DIR is what ``python -m lab.record`` has recorded. Needs ``uv sync --group fit`` (SciPy).
+``cd tests && uv run --group fit python -m lab.fit --from DIR`` writes ``addons/hangup/diagnosis/weights.json``;
+``--table`` prints, instead, how good ``hangup why`` is on programs, faults and stacks that took no part in the fit. DIR
+is what ``python -m lab.record`` has recorded. Needs SciPy: ``uv run --group fit python -m lab.fit …``.
 
 The model is a conditional logit: of the hypotheses about a recording, and the unknown, each has a score, its bias and
 its signs' strengths times their factors, and a share in proportion to the exponential of that. The factors maximise
@@ -48,14 +48,14 @@ TO_START = 0.3
 WAYS = ("server-", "client-", "unknown-")
 """How the unknown's signs begin that say only in which way it ended: they speak for nothing by themselves."""
 
-TO_NOTHING = 0.15
+TO_NOTHING = 0.3
 """How strongly biases are drawn to none."""
 
 
 EVENLY = 0.2
 """How much of a recording's weight asks that all names that are right of it are likely, and not only one of them."""
 
-LAID_OUT = 0.1
+LAID_OUT = 0.06
 """What a recording counts for that no program made, or that is only a part of one."""
 
 
@@ -103,8 +103,10 @@ def examples(folder: Path) -> Iterator[Example]:
 def laid_out_by_hand() -> Iterator[Example]:
     """See :mod:`lab.laid_out`; whole, and a connection or two of each."""
     for events, label in everything():
+        told = header()
+        told.lacks = label.get("lacks", [])
         for most in (None, 1, 2, 3):
-            if (found := looked_at(header(), events, label, most)) is not None:
+            if (found := looked_at(told, events, label, most)) is not None:
                 yield found._replace(weight=LAID_OUT * label.get("times", 1) * (2 if most is None else 1))
 
 

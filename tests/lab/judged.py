@@ -70,6 +70,15 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.0f} % ({part} of {whole})" if whole else "none"
 
 
+def calibration_error(named: Sequence[Judged]) -> float:
+    """By how much what is said is off from how often it is right, on average over bins of a tenth."""
+    off = 0.0
+    for low in range(10):
+        within = [each for each in named if min(int(10 * each.confidence), 9) == low]
+        off += abs(sum(each.category() - each.confidence for each in within))
+    return off / max(len(named), 1)
+
+
 def table(found: Sequence[Judged]) -> Iterator[str]:
     """The figures, as Markdown."""
     faults = [each for each in found if each.fault]
@@ -92,6 +101,7 @@ def table(found: Sequence[Judged]) -> Iterator[str]:
     yield f"| healthy ones that are blamed above 0.5 | {share(len(blamed), len(healthy))} |"
     barred = [e for e in found if e.said[0] in e.label.get("never_sure", []) and e.confidence > 0.5]
     yield f"| named above 0.5 what a person who knows would not | {share(len(barred), len(found))} |"
+    yield f"| expected calibration error | {calibration_error(named):.3f} |"
     yield ""
     yield "| it says | and is right |"
     yield "|---|---|"

@@ -54,6 +54,8 @@ def everything() -> Iterator[tuple[list[Event], dict[str, Any]]]:
     for phrase, cause in LOGGED.items():
         for seed in WORDS:
             yield logged(phrase, seed), {"cause": cause, "alternatives": AS_WELL.get(cause, []), "times": 2}
+    for number, seed in enumerate(DOUBTS):
+        yield refused(seed), {"cause": BARE[number % len(BARE)], "lacks": ["headers"], "times": 2}
     for seed in DOUBTS:
         yield mounted_twice(seed), {"cause": "client-lifecycle/double-mount"}
         full = "handshake/limit" if seed % 3 else UNKNOWN
@@ -192,6 +194,18 @@ def crowd(seed: int) -> list[Event]:
         line = tape.open(0.5 + (tape.some(0.0, 0.1) if at_once else 0.2 * number))
         line.client(said, tape.some(0.005, 0.05)).server(tape.rng.choice((said, {"ok": 1})), tape.some(0.002, 0.05))
         line.close("client", code, "", tape.some(0.002, 0.03))
+    return tape.done()
+
+
+BARE = ("handshake/auth-rejected", "handshake/path", "handshake/origin", "handshake/parameter")
+"""What a 403 may mean in a file that does not tell the request's headers."""
+
+
+def refused(seed: int) -> list[Event]:
+    """A few handshakes that are answered 403."""
+    tape = Tape(seed)
+    for number in range(tape.rng.randint(1, 4)):
+        tape.open(0.5 + number, f"/{tape.rng.choice(('ws', 'chat', 'live'))}", status=403, response=RESPONSES[seed % 2])
     return tape.done()
 
 

@@ -14,6 +14,8 @@ from hangup.diagnosis.vocabulary import VOCABULARY
 from hangup.humanize import clip
 from hangup.recording.events import Side
 
+BEAT = "heartbeat/app-ping-kills"
+
 ALTERNATIVES = 5
 LEAST = 0.02
 """Confidence below which a runner-up is not worth a line."""
@@ -50,6 +52,8 @@ def hypotheses(case: Case) -> list[Hypothesis]:
         if hypothesis.verdict in found:
             found[hypothesis.verdict].merge(hypothesis)
     said = list(words.spoken(case))
+    if _heartbeat_ends_it(found.get(BEAT)):
+        said += [_of_the_heartbeat(h) for h in said if h.category == "message"]
     for hypothesis in said:
         if hypothesis.spoken_for > 0 and hypothesis.verdict not in found:
             found[hypothesis.verdict] = _named_only(case, hypothesis)
@@ -67,6 +71,19 @@ def hypotheses(case: Case) -> list[Hypothesis]:
         everything.remove(hypothesis)
         unknown.merge(hypothesis)
     return [*everything, unknown]
+
+
+def _heartbeat_ends_it(heartbeat: Hypothesis | None) -> bool:
+    """Whether the messages before the ends are heartbeats."""
+    signs = heartbeat.signs if heartbeat is not None else {}
+    return signs.get("only-the-last-heartbeat", 0.0) > 0 or signs.get("last-is-heartbeat", 0.0) > 0
+
+
+def _of_the_heartbeat(said: Hypothesis) -> Hypothesis:
+    """What words say about such a message they say about the heartbeat."""
+    hypothesis = Hypothesis(BEAT, closer=said.closer, trigger=said.trigger, adds=True)
+    hypothesis.merge(said)
+    return hypothesis
 
 
 def can_be(case: Case, verdict: str) -> bool:
@@ -112,7 +129,8 @@ class Ranking:
         masses: dict[str, float] = {}
         for hypothesis, share in zip(found, shares, strict=True):
             masses[hypothesis.category] = masses.get(hypothesis.category, 0.0) + share
-        named = {category: mass for category, mass in masses.items() if mass >= (HEALTHY if category == "none" else NAMED) and category != "unknown"}
+        least = {"unknown": math.inf, "none": HEALTHY}
+        named = {category: mass for category, mass in masses.items() if mass >= least.get(category, NAMED)}
         self.category = max(named, key=lambda category: (named[category], category), default="unknown")
         # The likeliest category first: of it something can be said even where its causes share the belief.
         order = sorted(
@@ -126,10 +144,11 @@ class Ranking:
         self.sure = round(min(self._sure(), MOST), 3) if self.named else 0.0
 
     def _alike(self) -> list[tuple[Hypothesis, float]]:
-        """The first, and what shares all its parts (see :func:`parts`) and is nearly as likely: they share the belief."""
+        """The first, and what shares all its :func:`parts` and is nearly as likely: they share the belief."""
         first, share = self.first, self.shares[0]
         pairs = zip(self.ranked, self.shares, strict=True)
-        return [(h, s) for h, s in pairs if h is first or (parts(h) == parts(first) and s >= NEARLY * share)]
+        alike = [(h, s) for h, s in pairs if h is first or (parts(h) == parts(first) and s >= NEARLY * share)]
+        return alike if first.trigger.frame is not None else alike[:1]  # the same request is not the same thing in it
 
     def _sure(self) -> float:
         return sum(share for _, share in self._alike())

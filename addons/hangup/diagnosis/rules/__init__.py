@@ -8,6 +8,7 @@ from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Hypothesis
 from hangup.diagnosis.rules import (
     clients,
+    exchanges,
     handshakes,
     harmless,
     messages,
@@ -36,6 +37,8 @@ RULES: tuple[Rule, ...] = (
     mounts.at_page_load,
     clients.throttled,
     protocols.by_protocol,
+    exchanges.unanswered,
+    exchanges.too_fast,
     words.late_burst,
     trials.trials,
 )

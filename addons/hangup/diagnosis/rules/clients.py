@@ -257,7 +257,7 @@ def _stale_timer(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     if len(ordered) < 3:
         return
     first, rest = ordered[0], [life for life in ordered[1:] if life in lives]
-    if len(rest) < 2 or first.lasted < 1.0 or first.ending.by != "client":
+    if len(rest) < 2 or first.lasted < 1.0:
         return
     later = [life.lasted for life in rest]
     if max(later) > 0.25 * first.lasted:

@@ -14,7 +14,6 @@ from hangup.humanize import duration
 from hangup.messages.shapes import Shape
 from hangup.recording.connections import Connection
 
-
 HURRIED = 0.05
 """Seconds after a ping in which no client waits for its answer and gives up."""
 

@@ -244,7 +244,6 @@ def _hello(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
         "message/order-before-hello", closer="server",
         trigger=Trigger("frame", other[0].conn, first.n if first else None),
     )  # fmt: skip
-    yield hypothesis.says(
-        "those-with-a-hello-outlived", 1.0, f"connections that began with {hello.text} lived; these began with {first.shape.text if first else '?'}",
-        cite_all(other),
-    )  # fmt: skip
+    began = first.shape.text if first else "?"
+    text = f"connections that began with {hello.text} stayed open; these began with {began}"
+    yield hypothesis.says("those-with-a-hello-outlived", 1.0, text, cite_all(other))

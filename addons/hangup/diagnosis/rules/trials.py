@@ -111,11 +111,11 @@ def trials(case: Case) -> Iterator[Hypothesis]:
                 text = f"with the filter `{shown}` on, {numbered(lived)} lived; without it {len(died_without)} ended"
                 yield hypothesis.says(
                     "stayed-open-with-its-filter",
-                    1.0 + 0.25 * min(len(lived), 3),
+                    2.0 + 0.5 * min(len(lived), 3),
                     text,
                     cite_all([*lived, *died_without]),
                 )
             elif any(life.traffic.acted for life in died):
                 yield hypothesis.says(
-                    "ended-with-its-filter-on", -1.0, f"with the filter `{shown}` on it ended as well", cite_all(died)
+                    "ended-with-its-filter-on", -3.0, f"with the filter `{shown}` on it ended as well", cite_all(died)
                 )

@@ -27,7 +27,7 @@ def unknown(case: Case, understood: bool) -> Hypothesis:
         band = "none" if not code else "1000" if code in (1000, 1001, 1005) else "1xxx" if code < 3000 else "own"
         hypothesis.says(f"{case.closer}-close-code-{band}", 1.0, "")
     if case.reasons and not understood:
-        text = f'the close reason is "{printable(case.reasons, 80)}"'
+        text = f'the close reason, "{printable(case.reasons, 80)}", is none that is known'
         hypothesis.says("reason-not-understood", 1.0, text, cite_all(case.victims))
     if case.mode in ("refused", "unreachable"):
         return hypothesis

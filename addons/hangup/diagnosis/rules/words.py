@@ -219,8 +219,8 @@ def late_burst(case: Case) -> Iterator[Hypothesis]:
         hypothesis.says(
             "last-message-sent-just-before", 1.0, "the last message was sent just before", cite_all(lives, "server")
         )
-    hypothesis.says("server-ended-middle-burst-own", 1.0, f"the server ended it in the middle of a burst of its own (about {count:.0f} messages)",
-                    [cite(life, life.last_message("server")) for life in lives])  # fmt: skip
+    text = f"the server ended it in the middle of a burst of its own (about {count:.0f} messages)"
+    hypothesis.says("in-the-middle-of-a-burst", 1.0, text, [cite(life, life.last_message("server")) for life in lives])
     if any(half for _, half in bursts):
         hypothesis.says("frame-server-left-half-sent", 1.0, "a frame of the server was left half sent", cite_all(lives))
     yield hypothesis
