@@ -19,7 +19,6 @@ from hangup.recording.connections import Connection
 AT_ONCE = 0.05
 """Seconds within which a new connection is part of the same step as the end of the old one."""
 
-
 SOON = 0.12
 """The same on a busy machine."""
 

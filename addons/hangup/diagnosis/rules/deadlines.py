@@ -30,8 +30,20 @@ def _looks_like_pings(case: Case, lives: list[Connection]) -> Shape | None:
         for shape, count in life.traffic.client.shapes.items():
             if shape.beat is None and count.regular and count.largest <= 128:
                 regular[shape] = regular.get(shape, 0) + 1
-    found = [shape for shape, n in regular.items() if n >= 0.5 * len(lives)]
+    found = [shape for shape, n in regular.items() if n >= 0.5 * len(lives) and not _answered(lives, shape)]
     return found[0] if found else None
+
+
+def _answered(lives: list[Connection], shape: Shape) -> bool:
+    """Whether the server says something after most of these before the client goes on."""
+    asked = answers = 0
+    for life in lives:
+        said = [m for m in life.traffic.recent if m.data]
+        for message, following in zip(said, said[1:], strict=False):
+            if message.side == "client" and message.shape is shape:
+                asked += 1
+                answers += following.side == "server"
+    return answers > 0.5 * asked
 
 
 def by_time(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
@@ -113,7 +125,7 @@ def by_time(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
         connect.says(
             "server-spoke-a-little" if few else "server-spoke-before", -1.0, "the server had sent messages before"
         )
-    shown = mute.score > -0.8 + max(0.7 * steady, 0.0) + 0.5
+    shown = "server-silent-from-the-start" in mute.signs
     silent = middle(
         [life.since(f.at if (f := life.traffic.server.frame) is not None else life.open_since) for life in lives]
     )
@@ -166,7 +178,7 @@ def by_time(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
                 "the end follows a message of the server more often than chance would have it",
             )
         asked_for = hypothesis is not other or instead is not None or beats
-        if hypothesis.evidence and hypothesis.score > -4 and asked_for:
+        if hypothesis.spoken_for > 0 and asked_for:
             yield hypothesis
 
 

@@ -64,9 +64,9 @@ def _left_waiting(
             if message.side != asker:
                 continue
             asked[message.shape] += 1
-            answer = said[at + 1] if at + 1 < len(said) else None
-            if answer is not None and answer.side != asker:
-                pairs[message.shape, answer.shape] += 1
+            following = said[at + 1] if at + 1 < len(said) else None
+            if following is not None and following.side != asker:
+                pairs[message.shape, following.shape] += 1
                 last.pop(message.shape, None)
             else:
                 last[message.shape] = message

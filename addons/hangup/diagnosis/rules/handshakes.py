@@ -197,7 +197,7 @@ def _path(case: Case, lives: list[Connection], found: dict[str, Hypothesis]) -> 
         hypothesis.says(
             "path-ends-with-a-slash", 1.0, "the path ends with a slash, which many routes do not", cite_all(lives)
         )
-    if not hypothesis.evidence[1:] and lives[0].code == 403:
+    if len(hypothesis.signs) == 1 and lives[0].code == 403:
         hypothesis.says("nothing-odd-about-path", -1.0, "nothing is odd about the path")
     served = {life.path for life in case.lives if life.open_since is not None}
     close = next((other for other in served if _related(other, path)), "")
@@ -429,7 +429,7 @@ def _expired(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
         hypothesis.says(
             "same-credential-served-first", 1.0, "the same credential was served at first", cite_all(served)
         )
-    if hypothesis.evidence:
+    if hypothesis.signs:
         yield hypothesis
 
 

@@ -15,7 +15,6 @@ from hangup.messages.shapes import Shape
 FEW = 5
 """So many messages a handler may serve before it returns."""
 
-
 _OF_NUMBERS = re.compile(r"limit|quota|max|count|too many|number|rate|\d+ messages|exceed", re.I)
 
 _REFUSAL = re.compile(r"\berr(or|ors)?\b|fail|denied|reject|invalid|forbidden|unauth|refus|exception", re.I)

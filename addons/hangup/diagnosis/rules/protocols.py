@@ -93,8 +93,6 @@ def _engine_io(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
             )
             against = Hypothesis("heartbeat/app-pong-missing-from-client", closer=case.closer, adds=True)
             yield against.says("asked-for-engine-io-3", -1.0, "by the version it asked for, the client need not answer")
-        else:  # in version 4 the two are one thing
-            pass
         yield hypothesis
     elif client_pings and not server_pongs:
         hypothesis.says(
@@ -136,7 +134,7 @@ def _graphql(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
             f"`{', '.join(sorted(kinds & _NEW))}` is not of the older subprotocol graphql-ws",
             cites,
         )
-    if vocabulary.evidence:
+    if vocabulary.signs:
         yield vocabulary
     silent = [life for life in lives if not life.traffic.client.messages]
     if last and not silent and case.closer == "server":

@@ -267,7 +267,7 @@ def _process(
         restart.says("happened-once", -1.0, "it happened once: that is no loop")
         crash.says("happened-once", -1.0, "it happened once")
     for hypothesis in (restart, crash):
-        if hypothesis.evidence and (gone or joint or case.code in (1001, 1012)):
+        if hypothesis.signs and (gone or joint or case.code in (1001, 1012)):
             yield hypothesis
 
 
