@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hangup.diagnosis.diagnose import diagnose
 from hangup.errors import HangupError
+from hangup.recording.events import Event
 from hangup.recording.reader import read
+from lab.wordless import wordless
 
 SURE = 0.8
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
@@ -53,12 +55,14 @@ class Judged(NamedTuple):
         return not self.unknown and self.confidence > SURE and not self.category()
 
 
-def judged(folder: Path, step: int = 1) -> Iterator[Judged]:
-    """All recordings of a folder, or each so many-th."""
+def judged(
+    folder: Path, step: int = 1, change: Callable[[Iterable[Event]], Iterable[Event]] = iter
+) -> Iterator[Judged]:
+    """All recordings of a folder, or each so many-th; ``change`` is done to their events before."""
     for path in sorted(folder.glob("*/label.json"))[::step]:
         try:
             recording = read(path.with_name("recording.jsonl"))
-            report = diagnose(recording.header, recording)
+            report = diagnose(recording.header, change(recording))
         except HangupError:
             continue  # is being written just now
         said = [report.verdict, *(other.verdict for other in report.alternatives)]
@@ -117,8 +121,9 @@ def main() -> None:
     parser.add_argument("--from", dest="folder", type=Path, required=True, help="where lab.record has put them")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th")
     parser.add_argument("--wrong", action="store_true", help="also what was wrong above 0.8")
+    parser.add_argument("--without-words", action="store_true", help="see :mod:`lab.wordless`")
     given = parser.parse_args()
-    found = list(judged(given.folder, given.every))
+    found = list(judged(given.folder, given.every, wordless if given.without_words else iter))
     print("\n".join(table(found)))
     if given.wrong:
         wrong: dict[str, Counter[str]] = defaultdict(Counter)
