@@ -594,3 +594,15 @@ def test_a_message_that_had_begun_to_pass_passes_to_its_end() -> None:
     run.feed("server", first[1:] + rest[:2], 2.0)
     run.feed("server", rest[2:] + again, 3.0)
     assert run.out["server"] == first + rest
+
+
+def test_a_close_within_a_message_that_is_held_stands_after_it() -> None:
+    """Found by the test above: the recording had the close frame first, though the message went out before it."""
+    run = Run(None, False, NEVER)
+    (entry,) = run.filters.find("drop contains=never-there")
+    (run.filters.off if entry.enabled else run.filters.on)(entry.id)
+    mask = b"\x01\x02\x03\x04"
+    data = b"\x01\x80" + mask + b"\x89\x80" + mask + b"\x88\x80" + mask
+    out = run.session.receive("server", data, 0.0).to_client
+    assert out == b"\x89\x80" + mask + b"\x01\x80" + mask + b"\x88\x80" + mask
+    assert b"".join(sent_to(run.lines, 1, "client")) == out

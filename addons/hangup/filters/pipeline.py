@@ -183,8 +183,10 @@ class Gate:
         begins = whole or item.head is not None
         ends = whole or item.last  # type: ignore[union-attr]
         opcode, wire, outlet = item.opcode, item.wire or b"", self.outlet
-        if begins and opcode in _BEGINS and self._held:
-            self._release(at)  # a new message within one that is not finished: the receiver is to see just that
+        if begins and self._held and (opcode in _BEGINS or opcode == CLOSE or opcode not in OPCODES):
+            # A new message within one that is not finished: the receiver is to see just that. Only pings and pongs
+            # overtake; and what is sent first stands first in the recording.
+            self._release(at)
         mark = outlet.sent
         n, noted = self.direction.record(item, at)
         data = opcode in _DATA and "orphan-continuation" not in noted.problems
@@ -296,9 +298,6 @@ class Gate:
     def _single(self, item: Frame | Piece, unit: Unit, noted: Noted, mark: int, at: float) -> None:
         """A control frame, or one that belongs to no message."""
         known = item.opcode in OPCODES and item.opcode >= CLOSE
-        if self._held and (unit.close or not known):  # only pings and pongs overtake
-            self._release(at)
-            mark = self.outlet.sent
         side, connection, n = self.direction.side, self.connection, unit.ns[0]
         age, problems = at - connection.opened, item.problems + noted.problems
         verdict = None
