@@ -149,7 +149,10 @@ def what_happened(case: Case) -> list[Evidence]:
     if len(case.victims) > 1:
         ages = [life.lasted for life in case.victims]
         found.append(
-            Evidence(f"{numbered(case.victims)} lived {duration(middle(ages))} (spread {duration(spread(ages))})", 0.0)
+            Evidence(
+                f"{numbered(case.victims)} were open for {duration(middle(ages))} (spread {duration(spread(ages))})",
+                0.0,
+            )
         )
     if not case.victims:
         for life in [life for life in case.lives if life.fate in ("left", "stopped", "filtered", "open", "finished")][

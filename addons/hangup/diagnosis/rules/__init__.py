@@ -18,6 +18,7 @@ from hangup.diagnosis.rules import (
     siblings,
     timers,
     trials,
+    unanswered_handshakes,
     words,
 )
 
@@ -26,7 +27,8 @@ Rule = Callable[[Case], Iterator[Hypothesis]]
 RULES: tuple[Rule, ...] = (
     harmless.nothing_wrong,
     handshakes.refused,
-    handshakes.given_up,
+    unanswered_handshakes.unreachable,
+    unanswered_handshakes.given_up,
     opening.at_opening,
     messages.after_a_message,
     timers.by_the_clock,

@@ -65,7 +65,7 @@ def _handshake(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
             middle_age = duration(middle([life.lasted for life in lives]))
             hypothesis.says("soon-after-opening", 1.0, f"{middle_age} after opening", cite_all(soon))
         else:
-            hypothesis.says("long-after-opening", -1.0, "it lived too long for that")
+            hypothesis.says("long-after-opening", -1.0, "it was open too long for that")
         yield hypothesis
     accept = [life for life in lives if "accept-key" in life.checks]
     # A greeting of the server may cross the client's end.
@@ -179,7 +179,7 @@ def _after_a_message(case: Case, lives: list[Connection]) -> Iterator[Hypothesis
             hypothesis.says(
                 "given-up-for-one-that-stayed",
                 -1.0,
-                "after each that was given up at once the next one lived",
+                "after each that was given up at once the next one stayed open",
                 cite_all(again),
             )
     at_once = _at_once(lives)
@@ -262,8 +262,8 @@ def _stale_timer(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     if max(later) > 0.25 * first.lasted:
         return
     hypothesis = Hypothesis("heartbeat/stale-timer", closer="client", trigger=Trigger("time", rest[0].conn))
-    text = f"the first connection lived {duration(first.lasted)}, each later one at most {duration(max(later))}"
-    hypothesis.says("first-outlived-the-rest", min(1.0 + 0.2 * len(rest), 2.0), text, cite_all([first, *rest[:4]]))
+    text = f"the first connection was open for {duration(first.lasted)}, each later one at most {duration(max(later))}"
+    hypothesis.says("first-stayed-open-longest", min(1.0 + 0.2 * len(rest), 2.0), text, cite_all([first, *rest[:4]]))
     if any(b.sent for life in [first] for (side, _), b in life.traffic.beats.items() if side == "client"):
         hypothesis.says(
             "client-sends-heartbeats",

@@ -84,7 +84,7 @@ def _left_waiting(
 
 
 def too_fast(case: Case) -> Iterator[Hypothesis]:
-    """Before each end the client had sent faster than it ever did without harm."""
+    """Before each end the client had sent faster than it did without harm, as far as its last messages are kept."""
     if case.closer != "server" or case.mode not in ("abrupt", "close"):
         return
     lives = [life for life in case.victims if life.open_since is not None and life.traffic.client.messages >= 4]
@@ -104,9 +104,7 @@ def too_fast(case: Case) -> Iterator[Hypothesis]:
             last = life.last_message("client")
             trigger = Trigger("frame", life.conn, last.n if last is not None else None)
             hypothesis = Hypothesis("process/message-rate-limit", closer="server", trigger=trigger)
-            text = (
-                f"{min(at_end)} messages or more within {duration(pace)} before each end, and never so many otherwise"
-            )
+            text = f"{min(at_end)} messages or more within {duration(pace)} before each end, more than shortly before"
             cites = [cite(life, life.last_message("client")) for life in lives]
             yield hypothesis.says("faster-than-ever-at-the-end", 1.0, text, cites)
             return

@@ -178,13 +178,13 @@ def _got_over(case: Case) -> Iterator[Hypothesis]:
             yield over.says("got-over", -1.0, "every client came back and stayed", [cite(heir) for heir in heirs])
     if ratio >= 3:
         hypothesis.says(
-            "outlived-the-one-before",
+            "longer-than-the-one-before",
             1.0,
             f"it was open for {duration(stayed)}, the one before for {duration(longest)}",
         )
     elif ratio >= 0.8:
         hypothesis.says(
-            "outlived-the-one-before",
+            "longer-than-the-one-before",
             0.5 if ratio >= 1.3 else 0.2,
             f"it was open for {duration(stayed)}, the one before for {duration(longest)}",
         )

@@ -59,7 +59,7 @@ def at_page_load(case: Case) -> Iterator[Hypothesis]:
             hypothesis.says("reopened-soon", 1.0, f"and opened another {duration(max(gap, 0.0))} later", [cite(later)])
         if _settled(later):
             # This is harmless, and said so by a verdict of its own.
-            hypothesis.says("the-next-one-stayed", -1.0, "the second one lives: nothing is wrong", [cite(later)])
+            hypothesis.says("the-next-one-stayed", -1.0, "the second one stayed open: nothing is wrong", [cite(later)])
         yield hypothesis
 
 
@@ -75,5 +75,5 @@ def _again(case: Case, lives: list[Connection]) -> Hypothesis:
         cite_all(lives),
     )
     usual = duration(middle([life.lasted for life in later]))
-    text = f"which lived on each time, {usual} as a rule"
+    text = f"which stayed open each time, for {usual} as a rule"
     return hypothesis.says("the-next-one-stayed", min(0.5 * len(lives), 2.0), text, cite_all(later))

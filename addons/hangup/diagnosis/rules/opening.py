@@ -70,7 +70,9 @@ def _returns(case: Case, lives: list[Connection], spoken: list[Connection], foll
     elif age < SOON:
         hypothesis.says("ended-soon-after-opening", 1.0, f"it ended {duration(age)} after opening", cite_all(lives))
     else:
-        hypothesis.says("ended-later", -1.0, f"it lived {duration(age)}: no handler takes that long to return at once")
+        hypothesis.says(
+            "ended-later", -1.0, f"it was open for {duration(age)}: no handler takes that long to return at once"
+        )
     silent = len(lives) - len(spoken)
     if silent >= 0.7 * len(lives):
         hypothesis.says(
@@ -97,8 +99,8 @@ def _returns(case: Case, lives: list[Connection], spoken: list[Connection], foll
     longer = [life for life in case.others if life.open_since is not None and life.lasted > 5 * max(age, 0.1)]
     if longer:
         beside = _open_then(longer, lives)
-        text = "others were open on the same route at that time, and lived on" if all(beside) else ""
-        text = text or "other connections on the same route lived on"
+        text = "others were open on the same route at that time, and stayed open" if all(beside) else ""
+        text = text or "other connections on the same route stayed open"
         hypothesis.says(
             "others-stayed-open-beside" if all(beside) else "others-stayed-open", -1.0, text, cite_all(longer)
         )
@@ -106,7 +108,7 @@ def _returns(case: Case, lives: list[Connection], spoken: list[Connection], foll
         return  # a handler that returns at once does so each time
     if any(_outlived(life, lives) for life in lives):
         older = 1.0 + 3.0 * sum(_outlived(life, lives) for life in lives) / len(lives)
-        hypothesis.says("some-got-older", -older, "some that ended so had lived on for a while")
+        hypothesis.says("some-got-older", -older, "some that ended so had stayed open for a while")
     yield hypothesis
 
 
@@ -224,7 +226,7 @@ def _token(case: Case, lives: list[Connection], spoken: list[Connection], follow
             cite_all(lived),
         )
     if any(_outlived(life, lives) for life in lives):
-        hypothesis.says("some-got-older", -1.0, "some that ended so had lived on for a while")
+        hypothesis.says("some-got-older", -1.0, "some that ended so had stayed open for a while")
     yield hypothesis
 
 
@@ -324,9 +326,9 @@ def _resume(case: Case, lives: list[Connection], followed: float) -> Iterator[Hy
     if earliest is not None and earliest not in [life for life, _ in resumed]:
         if earliest.lasted > 3 * middle([life.lasted for life in lives]) + 0.3:
             hypothesis.says(
-                "first-outlived-the-rest",
+                "first-stayed-open-longest",
                 1.0,
-                "the first connection, which resumed nothing, lived longer",
+                "the first connection, which resumed nothing, stayed open longer",
                 [cite(earliest)],
             )
     elif earliest is not None and earliest in lives:

@@ -244,4 +244,4 @@ def _hello(case: Case, lives: list[Connection]) -> Iterator[Hypothesis]:
     )  # fmt: skip
     began = first.shape.text if first else "?"
     text = f"connections that began with {hello.text} stayed open; these began with {began}"
-    yield hypothesis.says("those-with-a-hello-outlived", 1.0, text, cite_all(other))
+    yield hypothesis.says("those-with-a-hello-stayed-open", 1.0, text, cite_all(other))

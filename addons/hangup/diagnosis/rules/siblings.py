@@ -213,7 +213,7 @@ def _own_event(
         hypothesis.says("server-was-gone-afterwards", -1.0, "afterwards the server could not be reached for a while")
     elif joint and "there" in after:
         hypothesis.says(
-            "server-accepted-again-at-once", 1.0, "the server accepted new connections at once: the process lives on"
+            "server-accepted-again-at-once", 1.0, "the server accepted new connections at once: the process goes on"
         )
     if len(joint) == 1 and len(after) == 1:
         hypothesis.says("happened-once", -0.6 if "there" in after else -1.0, "it happened once")

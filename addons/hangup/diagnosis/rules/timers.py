@@ -388,9 +388,9 @@ def _no_hello(case: Case, clocks: Clocks) -> Iterator[Hypothesis]:
     others = [life for life in case.others if life.open_since is not None and life.lasted > 1.5 * middle(clocks.open)]
     if others and all(life.traffic.client.messages for life in others):
         hypothesis.says(
-            "those-who-spoke-outlived",
+            "those-who-spoke-stayed-open",
             1.0,
-            "connections on which the client spoke lived longer",
+            "connections on which the client spoke stayed open longer",
             [cite(life) for life in others],
         )
     yield hypothesis

@@ -108,7 +108,9 @@ def trials(case: Case) -> Iterator[Hypothesis]:
         for verdict in cures:
             hypothesis = Hypothesis(verdict, closer=case.closer, adds=True)
             if lived and not died and len(died_without) >= 2:
-                text = f"with the filter `{shown}` on, {numbered(lived)} lived; without it {len(died_without)} ended"
+                text = (
+                    f"with the filter `{shown}` on, {numbered(lived)} stayed open; without it {len(died_without)} ended"
+                )
                 yield hypothesis.says(
                     "stayed-open-with-its-filter",
                     2.0 + 0.5 * min(len(lived), 3),

@@ -37,7 +37,8 @@ def unknown(case: Case, understood: bool) -> Hypothesis:
     hypothesis.says("follows-nothing", 1.0 - clip(follows, 0.0, ENOUGH) / ENOUGH, "")
     hypothesis.says("keeps-no-time", 1.0 - clip(steady, 0.0, ENOUGH) / ENOUGH, "")
     hypothesis.says("neither", (1.0 - clip(max(follows, steady), 0.0, ENOUGH) / ENOUGH), "")
-    if max(case.lived) > 1.0 and max(case.lived) > 5 * middle(case.lived):
+    longest = max(case.lived, default=0.0)
+    if longest > 1.0 and longest > 5 * middle(case.lived):
         hypothesis.says("some-got-older", 1.0, "")
     others = [life for life in case.others if life.open_since is not None and life.lasted > 2 * middle(case.lived)]
     if others:
