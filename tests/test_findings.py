@@ -20,7 +20,7 @@ from hangup.diagnosis.ranking import hypotheses
 from hangup.diagnosis.report import Report
 from hangup.diagnosis.rules import tables
 from hangup.diagnosis.rules.trials import MEANS
-from hangup.diagnosis.rules.words import last_line
+from hangup.recording.backend_log import last_line
 from hangup.diagnosis.sentences import VERDICTS
 from hangup.diagnosis.steps import _FIXED, _MADE
 from hangup.filters import text as filter_text

@@ -19,7 +19,7 @@ from conversing import Talk
 from hangup.cli import cli
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.diagnose import diagnose
-from hangup.diagnosis.ranking import hypotheses
+from hangup.diagnosis.hypotheses import hypotheses
 from hangup.diagnosis.report import Report
 from hangup.errors import ForeignRecording, HangupError
 from hangup.recording import events as ev

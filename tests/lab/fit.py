@@ -28,7 +28,7 @@ from hangup.diagnosis import weights  # noqa: E402
 from hangup.diagnosis.case import Case  # noqa: E402
 from hangup.diagnosis.diagnose import diagnose  # noqa: E402
 from hangup.diagnosis.findings import UNKNOWN  # noqa: E402
-from hangup.diagnosis.ranking import hypotheses  # noqa: E402
+from hangup.diagnosis.hypotheses import hypotheses  # noqa: E402
 from hangup.errors import HangupError  # noqa: E402
 from hangup.recording.events import Event, Header  # noqa: E402
 from hangup.recording.reader import read  # noqa: E402
@@ -45,7 +45,7 @@ TO_MEAN = 1.0
 TO_START = 0.3
 """How strongly a sign's mean is drawn to where it starts."""
 
-WAYS = ("server-", "client-", "unknown-")
+WAYS = ("way-of-ending:", "kind-of-close-code:")
 """How the unknown's signs begin that say only in which way it ended: they speak for nothing by themselves."""
 
 TO_NOTHING = 0.3

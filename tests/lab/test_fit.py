@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import layouts
+from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.findings import UNKNOWN
-from hangup.diagnosis.ranking import hypotheses
-from hangup.diagnosis.vocabulary import VOCABULARY
+from hangup.diagnosis.hypotheses import hypotheses
 from hangup.diagnosis.weights import fitted
 from hangup.recording.traffic_ledger import look_into
 from lab import laid_out
@@ -46,7 +46,7 @@ def test_what_a_rare_cause_lacks_it_takes_from_those_that_share_the_sign() -> No
 
 def test_the_committed_weights_are_of_the_vocabulary_and_never_negative() -> None:
     found = fitted()
-    assert set(found.bias) <= {*VOCABULARY, UNKNOWN} and set(found.causes) <= set(found.bias)
+    assert set(found.bias) <= {*causes.known(), UNKNOWN} and set(found.causes) <= set(found.bias)
     for cause, signs in found.causes.items():
         for sign, factor in signs.items():
             assert factor >= 0 or (cause == UNKNOWN and sign.startswith(WAYS)), (cause, sign)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show:show", "Show a recording: who ended each connection, and how."),
     "open": ("opening:open_", "Show a recording in the browser."),
     "why": ("why:why", "Say why the connections of a recording ended."),
+    "causes": ("causes:causes", "List the causes of dropped connections, or explain one."),
     "recordings": ("recordings:recordings", "List the recordings, and delete old ones."),
     "demo": ("demo:demo", "Watch a real reconnect loop: named, proved, fixed."),
     "probe": ("probe:probe", "Do the WebSocket handshake with URL and check it."),

@@ -7,10 +7,10 @@ same kind of ending) form a :class:`Group`; the largest one is the case, and all
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from hangup.diagnosis.figures import within
 from hangup.diagnosis.stack import Stack, stack_of
@@ -21,6 +21,8 @@ from hangup.recording.events import Log, Side
 from hangup.recording.fates import settle
 from hangup.recording.traffic import KindCount
 from hangup.recording.traffic_ledger import TrafficLedger
+
+T = TypeVar("T")
 
 Mode = Literal["abrupt", "close", "refused", "unreachable"]
 """How a connection ended; ``unreachable`` is a handshake that reached no server."""
@@ -66,6 +68,7 @@ class Case:
             self.groups = []
         self.group = self._chosen(only)
         self.victims: list[Connection] = self.group.lives if self.group else []
+        self._once: dict[Any, Any] = {}
 
     def _groups(self) -> list[Group]:
         groups: dict[tuple[str, str, Mode, int | None], Group] = {}
@@ -91,7 +94,14 @@ class Case:
         opened = [group for group in groups if group.mode != "unreachable"]
         return max(opened or groups, key=lambda group: (group.weight, group.lives[-1].conn))
 
-    # What the rules ask.
+    # What the signs ask.
+
+    def once(self, make: Callable[[Case], T]) -> T:
+        """What a function makes of this case, which is computed only once."""
+        if make not in self._once:
+            self._once[make] = make(self)
+        found: T = self._once[make]
+        return found
 
     def successor(self, life: Connection) -> Connection | None:
         """What its client opened next."""

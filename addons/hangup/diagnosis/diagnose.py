@@ -1,4 +1,4 @@
-"""From a recording to a report: collect the signs, ask every rule, weigh what they say."""
+"""From a recording to a report: read the signs, ask every cause, weigh what they say."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def report(
         next=steps.after(quoted, (verdict, *also), alternatives, trigger, recording),
         also=also,
         amplifier=sentences.amplifier(case),
+        parts=ranking.parts(),
         connections=_counts(case),
         loop=_loop(case),
         hint=next((text for name in ranking.akin() if (text := hints.hint(case, name, stack))), ""),

@@ -1,9 +1,4 @@
-"""Hypotheses and what speaks for and against them.
-
-A rule looks at a :class:`~hangup.diagnosis.case.Case` and yields hypotheses: verdicts, each with the signs that speak
-for and against it, in words and with the frames that show them. What a sign weighs is not said here: that is fitted
-(:mod:`hangup.diagnosis.weights`).
-"""
+"""Hypotheses and what speaks for and against them, in words and with the frames that show it."""
 
 from __future__ import annotations
 
@@ -36,11 +31,13 @@ class Cite(Struct, frozen=True, omit_defaults=True):
 
 
 class Evidence(Struct, omit_defaults=True):
-    """One sign in words. ``weight`` above 0 speaks for the hypothesis, below against it (natural logarithm)."""
+    """One sign in words. ``weight`` above 0 speaks for the hypothesis, below against it (natural logarithm). ``sign`` is
+    its name."""
 
     text: str
     weight: float
     cites: list[Cite] = []
+    sign: str = ""
 
 
 class Trigger(Struct, omit_defaults=True):
@@ -52,18 +49,12 @@ class Trigger(Struct, omit_defaults=True):
 
 
 class Hypothesis:
-    """A possible cause, and the signs that speak for and against it.
+    """A possible cause, and the signs that speak for and against it."""
 
-    ``adds`` marks one that is only evidence for what other rules came up with.
-    """
-
-    def __init__(
-        self, verdict: str, *, closer: str = "unknown", trigger: Trigger | None = None, adds: bool = False
-    ) -> None:
+    def __init__(self, verdict: str, *, closer: str = "unknown", trigger: Trigger | None = None) -> None:
         self.verdict = verdict
         self.closer = closer
         self.trigger = trigger or Trigger()
-        self.adds = adds
         self.signs: dict[str, float] = {}
         """Each sign with its strength: 1 for one that is simply there, more or less for one that has a measure (a
         logarithm of a likelihood ratio), negative for what speaks against the cause. See :mod:`.weights`."""
@@ -74,44 +65,33 @@ class Hypothesis:
         """The part before the slash."""
         return self.verdict.partition("/")[0]
 
-    @property
-    def spoken_for(self) -> float:
-        """How strong the strongest sign is that speaks for it."""
-        return max(self.signs.values(), default=0.0)
-
     def says(self, sign: str, strength: float, text: str, cites: Iterable[Cite] = ()) -> Hypothesis:
         """Adds a sign by its name. One that is there already counts as the stronger of the two."""
         strength = clip(strength, -12.0, 12.0)
         if abs(strength) >= abs(self.signs.get(sign, 0.0)):
             self.signs[sign] = strength
             if text:
-                self._shown[sign] = Evidence(text, 0.0, list(cites)[:CITES_KEPT])
+                self._shown[sign] = Evidence(text, 0.0, list(cites)[:CITES_KEPT], sign)
         return self
 
-    def merge(self, other: Hypothesis) -> None:
-        """Takes over what another rule found for the same verdict."""
-        if not other.adds and other.spoken_for > self.spoken_for:
-            self.trigger, self.closer = other.trigger, other.closer
-        for sign, strength in other.signs.items():
-            if abs(strength) >= abs(self.signs.get(sign, 0.0)):
-                self.signs[sign] = strength
-                if sign in other._shown:
-                    self._shown[sign] = other._shown[sign]
+    def weighed(self, sign: str) -> float:
+        """What a sign of it weighs, for it or against it."""
+        return weight(self.verdict, sign) * self.signs.get(sign, 0.0)
 
     @property
     def score(self) -> float:
         """The logarithm of how likely it is, up to what all have in common."""
-        return bias(self.verdict) + sum(weight(self.verdict, sign) * by for sign, by in self.signs.items())
+        return bias(self.verdict) + sum(map(self.weighed, self.signs))
 
     @property
     def evidence(self) -> list[Evidence]:
         """The signs in words, but for those of little weight."""
         found: dict[str, Evidence] = {}
         for sign, evidence in self._shown.items():
-            by = round(weight(self.verdict, sign) * self.signs[sign], 2)
+            by = round(self.weighed(sign), 2)
             known = found.get(evidence.text)
             if (abs(by) >= SHOWN_FROM or self.verdict == UNKNOWN) and (known is None or abs(known.weight) < abs(by)):
-                found[evidence.text] = Evidence(evidence.text, by, evidence.cites)
+                found[evidence.text] = Evidence(evidence.text, by, evidence.cites, sign)
         return list(found.values())
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import UNKNOWN, Evidence, Hypothesis
-from hangup.diagnosis.reactions import reaction
-from hangup.diagnosis.report import Alternative
-from hangup.diagnosis.rules import RULES, unnamed, words
-from hangup.diagnosis.vocabulary import VOCABULARY
+from hangup.diagnosis.hypotheses import hypotheses
+from hangup.diagnosis.report import Alternative, Part
 from hangup.humanize import clip
-from hangup.recording.events import Side
 
-BEAT = "heartbeat/app-ping-kills"
+LOGGED = "backend-log"
+"""The sign of what the backend itself says about it."""
 
 ALTERNATIVES = 5
 LEAST = 0.02
@@ -36,86 +35,9 @@ MOST = 0.98
 """Nobody is surer than this of what a recording alone tells: so few were wrong that a share above it says no more."""
 
 
-def hypotheses(case: Case) -> list[Hypothesis]:
-    """Everything that the rules come up with, one hypothesis a verdict, and the unknown."""
-    found: dict[str, Hypothesis] = {}
-    added: list[Hypothesis] = []
-    for rule in RULES:
-        for hypothesis in rule(case):
-            if hypothesis.adds:
-                added.append(hypothesis)
-            elif known := found.get(hypothesis.verdict):
-                known.merge(hypothesis)
-            else:
-                found[hypothesis.verdict] = hypothesis
-    for hypothesis in added:
-        if hypothesis.verdict in found:
-            found[hypothesis.verdict].merge(hypothesis)
-    said = list(words.spoken(case))
-    if _heartbeat_ends_it(found.get(BEAT)):
-        said += [_of_the_heartbeat(h) for h in said if h.category == "message"]
-    for hypothesis in said:
-        if hypothesis.spoken_for > 0 and hypothesis.verdict not in found:
-            found[hypothesis.verdict] = _named_only(case, hypothesis)
-        if hypothesis.verdict in found:
-            found[hypothesis.verdict].merge(hypothesis)
-    everything = list(found.values())
-    if case.closer == "unknown":
-        for hypothesis in everything:
-            hypothesis.says("closer-not-told", -1.0, "which side ended it is not told")
-    words.contradicted(said, everything)
-    words.by_stack(case, everything)
-    everything = [hypothesis for hypothesis in everything if can_be(case, hypothesis.verdict)]
-    unknown = unnamed.unknown(case, understood=any(h.spoken_for > 0 for h in said))
-    for hypothesis in [h for h in everything if h.verdict == UNKNOWN]:
-        everything.remove(hypothesis)
-        unknown.merge(hypothesis)
-    return [*everything, unknown]
-
-
-def _heartbeat_ends_it(heartbeat: Hypothesis | None) -> bool:
-    """Whether the messages before the ends are heartbeats."""
-    signs = heartbeat.signs if heartbeat is not None else {}
-    return signs.get("only-the-last-heartbeat", 0.0) > 0 or signs.get("last-is-heartbeat", 0.0) > 0
-
-
-def _of_the_heartbeat(said: Hypothesis) -> Hypothesis:
-    """What words say about such a message they say about the heartbeat."""
-    hypothesis = Hypothesis(BEAT, closer=said.closer, trigger=said.trigger, adds=True)
-    hypothesis.merge(said)
-    return hypothesis
-
-
-def can_be(case: Case, verdict: str) -> bool:
-    """Whether what a cause needs was there at all, whatever words speak for it: messages, an open connection."""
-    needs = VOCABULARY[verdict].needs if verdict in VOCABULARY else ""
-    if not needs or not case.victims:
-        return True
-    if not any(life.open_since is not None for life in case.victims):
-        return False  # a refused handshake hangs on no message and no timer of the connection
-    by_client = case.closer == "client"
-    if needs == "client-message":
-        return by_client or any(life.traffic.client.messages for life in case.victims)
-    if needs == "traffic":
-        quiet = not any(half.messages for life in case.victims for half in life.traffic.halves.values())
-        return not quiet or any(life.traffic.junk or life.problems or life.traffic.seen for life in case.victims)
-    return True
-
-
-def _named_only(case: Case, said: Hypothesis) -> Hypothesis:
-    """A cause that only words speak for: if it is one of a message, an end right after a message speaks for it, too."""
-    hypothesis = Hypothesis(said.verdict, closer=said.closer, trigger=said.trigger)
-    if said.verdict in VOCABULARY and VOCABULARY[said.verdict].trigger == "message":
-        side: Side = "server" if case.closer == "client" else "client"
-        found = reaction(case, side) if case.mode in ("abrupt", "close") else None
-        if found is not None:
-            hypothesis.says(f"follows-{side}-message", found.weight, "")
-    return hypothesis
-
-
 def parts(hypothesis: Hypothesis) -> tuple[object, ...]:
     """What a hypothesis says apart from its name: who ends it, by what, where to fix it, and which event shows it."""
-    cause = VOCABULARY.get(hypothesis.verdict)
+    cause = causes.known().get(hypothesis.verdict)
     said = (cause.trigger, cause.place) if cause is not None else ()
     return hypothesis.closer, hypothesis.trigger, *said
 
@@ -164,6 +86,22 @@ class Ranking:
         pairs = zip(self.ranked, self.shares, strict=True)
         return [h.verdict for h, s in pairs if self.named and parts(h) == parts(self.first) and s >= LEAST]
 
+    def parts(self) -> dict[str, Part]:
+        """What is known of the cause apart from its name: of each part the likeliest value, with its share."""
+        masses: dict[str, dict[str, float]] = {"trigger": {}, "property": {}, "place": {}, "closer": {}}
+        for hypothesis, share in zip(self.ranked, self.shares, strict=True):
+            cause = causes.known().get(hypothesis.verdict)
+            if cause is not None and hypothesis.category != "none":
+                values = {"trigger": cause.trigger, "property": cause.property, "place": cause.place}
+                for part, value in {**values, "closer": hypothesis.closer}.items():
+                    masses[part][value] = masses[part].get(value, 0.0) + share
+        found = {}
+        for part, mass in masses.items():
+            value = max(mass, key=lambda value: (mass[value], value), default="")
+            if value and mass[value] >= NAMED:
+                found[part] = Part(value, round(min(mass[value], MOST), 3))
+        return found
+
     def evidence(self) -> list[Evidence]:
         """What speaks for and against the first, the strongest first."""
         return ordered(self.first, self.ranked[1:4])
@@ -194,7 +132,7 @@ def ordered(hypothesis: Hypothesis, rivals: Sequence[Hypothesis] = ()) -> list[E
     shared = {sign.text for rival in rivals for sign in rival.evidence if sign.weight > 0}
 
     def strength(sign: Evidence) -> float:
-        if sign.text.startswith(words.LOGGED):
+        if sign.sign == LOGGED:
             return 1.5 * abs(sign.weight)  # what the backend itself says about it
         return abs(sign.weight) * (0.4 if sign.text in shared else 1.0)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import WINDOWS, spread, surprise
@@ -123,7 +123,8 @@ class Contrast:
     """The last messages before the ends against all others of that side on the route."""
 
     def __init__(self, case: Case, found: Reaction) -> None:
-        self.found = found
+        self.case = case
+        self.found = found = replace(found, hits=list(found.hits))
         _align(found)
         self.fatal = [message for _, message in found.hits]
         self.by_shape = Counter(message.shape for message in self.fatal)
@@ -146,11 +147,23 @@ class Contrast:
             if left > 0:
                 self.safe[shape] = left
         self.safe_all = sum(self.safe.values())
-        self.largest_safe = max((c.largest for shape, c in totals.items() if shape not in self.by_shape), default=0)
-        for life in case.same_route:  # the same shape, in other sizes
+        self.largest_safe = self._largest_safe()
+
+    def _largest_safe(self) -> int:
+        """The size of the largest message that arrived and was not the last."""
+        last = {life.conn: message for life, message in self.found.hits}
+        sizes = [0]
+        for life in self.case.same_route:
+            half, mine = life.traffic.halves[self.found.side], last.get(life.conn)
+            for shape, count in half.shapes.items():
+                may_be_it = mine is not None and shape in (mine.shape, OTHER) and count.largest <= mine.size
+                if shape not in half.kept and not may_be_it:
+                    sizes.append(count.largest)
             for message in life.traffic.recent:
-                if message.side == found.side and message.data and message not in self.fatal:
-                    self.largest_safe = max(self.largest_safe, message.size)
+                if message.side == self.found.side and message.data and message.shape not in half.kept:
+                    if mine is None or message.n != mine.n:
+                        sizes.append(message.size)
+        return max(sizes)
 
     @property
     def shape(self) -> Shape:

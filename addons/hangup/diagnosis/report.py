@@ -28,6 +28,13 @@ class Step(Struct, omit_defaults=True):
     command: str = ""
 
 
+class Part(Struct):
+    """A part of what is known of a cause, and how much of the belief stands behind it."""
+
+    value: str
+    confidence: float
+
+
 class Mark(Struct, omit_defaults=True):
     """One event of the timeline around an end. ``at`` in seconds from that end, negative before it."""
 
@@ -55,6 +62,9 @@ class Report(Struct):
     sentence: str = ""
     also: tuple[str, ...] = ()
     amplifier: str = ""
+    parts: dict[str, Part] = {}
+    """What is known apart from the name: ``trigger``, ``property``, ``place`` and ``closer``, where one value of it
+    has enough of the belief. They can be known where no cause can be named."""
     connections: dict[str, int] = {}
     """How many there were, dropped, lived."""
     loop: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, spread
 from hangup.diagnosis.findings import Evidence, cite
@@ -10,81 +11,11 @@ from hangup.humanize import duration, plural, printable
 from hangup.recording import untold
 from hangup.recording.connections import numbered
 
-VERDICTS: dict[str, str] = {
-    "handshake/path": "The server has no WebSocket at the path that the client asks for",
-    "handshake/parameter": "The server refuses a parameter of the handshake's path or query",
-    "handshake/origin": "The server refuses the client's Origin",
-    "handshake/auth-rejected": "The server refuses the client's credentials in the handshake",
-    "handshake/subprotocol": "Client and server do not agree on a subprotocol",
-    "handshake/extension": "An extension is agreed to in the handshake that one side does not implement",
-    "handshake/header-size": "The request's headers are too large for the server",
-    "handshake/accept-key": "The answer to the handshake is not the answer to this client's key",
-    "handshake/http-version": "The handshake does not arrive as the HTTP version that the server upgrades",
-    "handshake/no-ws-support": "The server has no WebSocket support installed or enabled",
-    "handshake/never-accepted": "The server never accepts the handshake",
-    "handshake/limit": "The server turns connections away over a limit",
-    "server-handler/returns-immediately": "The server's handler returns as soon as the connection is open",
-    "server-handler/returns-after-message": "The server's handler serves one message and returns",
-    "server-handler/crash-on-message": "The server's handler fails on a message of the client",
-    "server-handler/crash-on-own-event": "The server fails on an event of its own, such as a broadcast it cannot send",
-    "server-handler/dependency-timeout": "The server gives up after a fixed time, as if waiting for something",
-    "server-handler/blocked": "The server's handler blocks, and the client gives up waiting",
-    "server-handler/concurrent-io": "Two tasks of the server use one connection at the same time",
-    "server-handler/dead-peer-broadcast": "The server sends to a connection that is gone, and fails",
-    "message/not-json": "The server ends it when the client sends something that is not JSON",
-    "message/schema": "The server ends it on a message that lacks what it wants",
-    "message/unknown-type": "The server ends it on a message of a kind that it does not know",
-    "message/wrong-opcode": "The server ends it on a message of the wrong opcode (text or binary)",
-    "message/oversize": "The server ends it on a message that is over its size limit",
-    "message/invalid-utf8": "A text message is not valid UTF-8",
-    "message/encoding": "A message is encoded in a way that the receiver cannot parse",
-    "message/framing": "A frame breaks the WebSocket protocol, or uses a part of it that the receiver cannot read",
-    "message/order-before-hello": "The client sends a message before the greeting that the server waits for",
-    "message/init-missing": "The client never sends the first message that the server waits for",
-    "message/vocabulary-mismatch": "Client and server speak different versions of the message protocol",
-    "heartbeat/app-ping-kills": "The client's heartbeat makes the server drop the connection",
-    "heartbeat/control-ping-kills": "A control ping makes the other side drop the connection",
-    "heartbeat/app-pong-missing-from-client": "The server gives up for want of a pong, or of any sign of life",
-    "heartbeat/app-pong-missing-from-server": "The server does not answer the client's pings, and the client gives up",
-    "heartbeat/control-pong-missing": "The server's control pings get no pong in time",
-    "heartbeat/pong-mismatch": "The server answers the client's pings in a form that the client does not know",
-    "heartbeat/interval-race": "The heartbeat's interval is as long as the other side's patience",
-    "heartbeat/direction": "Both sides wait for the other to send the heartbeat",
-    "heartbeat/throttled": "The client's heartbeats slow down, as timers of a hidden tab do",
-    "heartbeat/stale-timer": "A heartbeat timer of the client is not reset when it reconnects",
-    "intermediary/idle-timeout": "Something between client and server cuts connections that were idle for too long",
-    "intermediary/lifetime-cap": "Something between client and server cuts every connection at a certain age",
-    "intermediary/frame-corruption": "Something on the way changes the bytes",
-    "intermediary/upgrade-conflict": "A socket that belongs to another server is sent to this one",
-    "intermediary/non-sticky": "Requests of one session land on different workers",
-    "identity/id-collision": "The server closes the older of two connections that have the same identity",
-    "identity/stale-cleanup": "The clean-up of the old connection removes the new one's registration",
-    "identity/ghost-session": "The server still holds the client's lost session and turns the new one away",
-    "identity/stale-resume": "The client resumes a session that the server no longer knows, again and again",
-    "identity/token-expired-retry": "The server refuses the client's token, and the client retries with the same one",
-    "client-lifecycle/double-mount": "The client opens a connection twice and gives up the first",
-    "client-lifecycle/effect-churn": "The client itself closes and reopens it when a message changes its state",
-    "client-lifecycle/stale-close-handler": "The close handler of the client's old connection ends the new one",
-    "client-lifecycle/throws-on-frame": "The client fails on a message of the server and closes",
-    "client-lifecycle/connect-deadline": "The client gives up before the server has said its first word",
-    "client-lifecycle/poison-replay": "The client sends the same deadly message again after every reconnect",
-    "client-lifecycle/slow-consumer": "The server drops the client, which does not read as fast as the server sends",
-    "process/restart": "The server restarts, and ends its connections",
-    "process/crash": "The server's process dies",
-    "process/worker-timeout": "The server's worker is ended at a fixed age",
-    "process/message-rate-limit": "The server ends it when messages come too fast",
-    "process/message-count-limit": "The connection ends after a fixed number of messages",
-    "none/healthy": "Nothing is wrong",
-    "none/harmless-errors": "Nothing that matters is wrong",
-}
-"""Each verdict as a sentence without its full stop."""
-
-
 def sentence(case: Case, report: Report, known: bool = True) -> str:
     """The whole in one sentence. ``known`` is whether the evidence says something of an end that has no name."""
     if report.category == "unknown":
         return _unknown(case, report, known)
-    text = VERDICTS.get(report.verdict, report.verdict)
+    text = causes.known()[report.verdict].sentence
     if report.category == "none":
         best = next((sign.text for sign in report.evidence if sign.weight > 0), "")
         return f"{text}: {best}." if best else f"{text}."

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
+from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Trigger
@@ -82,37 +83,32 @@ def _stable(case: Case) -> str:
 
 
 def _step(verdict: str, case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
-    if verdict in _MADE:
-        return _MADE[verdict](case, life, message)
-    if verdict in _FIXED:
-        filter, text = _FIXED[verdict]
-        return Step(text, filter=filter)
-    return None
+    cause = causes.known().get(verdict)
+    if cause is None or cause.next is None:
+        return None
+    made = cause.next.filter
+    if made in MADE:
+        found = MADE[made](case, life, message)
+        return found if found is None or found.text else Step(cause.next.tells, filter=found.filter)
+    return Step(cause.next.tells, filter=made)
 
 
 def _without(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
-    """Drop the message in question."""
+    """Drop the message in question. Says itself what its success tells, which hangs on what it is."""
     if message is None:
         return None
-    side = message.side
-    if message.shape.beat is not None:
-        return Step("if it stays open with this on, the heartbeat is the cause", filter=f"drop-heartbeat side={side}")
-    if message.opcode == "binary":
-        return Step(
-            "if it stays open with this on, binary messages are the cause", filter=f"drop side={side} opcode=binary"
-        )
-    if not message.shape.json and not message.shape.faults & {"utf8"}:
-        return Step(
-            "if it stays open with this on, what is not JSON is the cause",
-            filter=f"drop-malformed side={side} what=not-json",
-        )
-    kind = case.ledger.shapes.kinds.get(message.shape, "")
-    if not kind:
+    side, shape = message.side, message.shape
+    if shape.beat is not None:
+        what, filter = "the heartbeat is", f"drop-heartbeat side={side}"
+    elif message.opcode == "binary":
+        what, filter = "binary messages are", f"drop side={side} opcode=binary"
+    elif not shape.json and not shape.faults & {"utf8"}:
+        what, filter = "what is not JSON is", f"drop-malformed side={side} what=not-json"
+    elif kind := case.ledger.shapes.kinds.get(shape, ""):
+        what, filter = "this kind of message is", f"drop side={side} kind={_quoted(kind)}"
+    else:
         return None
-    return Step(
-        "if it stays open with this on, this kind of message is the cause",
-        filter=f"drop side={side} kind={_quoted(kind)}",
-    )
+    return Step(f"if it stays open with this on, {what} the cause", filter=filter)
 
 
 def _quoted(kind: str) -> str:
@@ -122,23 +118,16 @@ def _quoted(kind: str) -> str:
 
 def _as_json(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
     if message is not None and message.shape.beat is not None and message.shape.beat.kind == "ping":
-        return Step(
-            "rewritten as JSON: if it stays open, it is not the ping but its form",
-            filter=f'rewrite-heartbeat side={message.side} to={{"type":"ping"}}',
-        )
+        return Step("", filter=f'rewrite-heartbeat side={message.side} to={{"type":"ping"}}')
     return _without(case, life, message)
 
 
-def _kept_alive(text: str, *, idle: bool = True) -> Make:
+def _kept_alive(case: Case, *, idle: bool) -> Step:
     """A ping often enough: three times in the silence that ended it, or five in its age."""
-
-    def make(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
-        silences = [min(pair) for pair in zip(case.since_frame("client"), case.since_frame("server"), strict=True)]
-        every = middle(silences) / 3 if idle and 0.1 < middle(silences) < 1e5 else max(middle(case.lived) / 5, 0.2)
-        shown = f"{every * 1000:.0f}ms" if every < 1 else f"{every:.0f}s"
-        return Step(text, filter=f"keepalive side=client every={shown}")
-
-    return make
+    silences = [min(pair) for pair in zip(case.since_frame("client"), case.since_frame("server"), strict=True)]
+    every = middle(silences) / 3 if idle and 0.1 < middle(silences) < 1e5 else max(middle(case.lived) / 5, 0.2)
+    shown = f"{every * 1000:.0f}ms" if every < 1 else f"{every:.0f}s"
+    return Step("", filter=f"keepalive side=client every={shown}")
 
 
 def _other_path(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
@@ -147,17 +136,14 @@ def _other_path(case: Case, life: Connection, message: MessageSummary | None) ->
     for at, (first, second) in enumerate(zip(parts[1:], parts[2:], strict=False), 1):
         if first and first == second and first.replace("-", "").replace("_", "").isalnum():
             del parts[at]
-            return Step("if it opens, the path was wrong", filter=f"path replace=/{first}/{first} with=/{first}")
+            return Step("", filter=f"path replace=/{first}/{first} with=/{first}")
     return None
 
 
 def _larger(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
     if message is None:
         return None
-    return Step(
-        "if it stays open without messages of that size, it is the size",
-        filter=f"drop side={message.side} size={message.size}..",
-    )
+    return Step("", filter=f"drop side={message.side} size={message.size}..")
 
 
 def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> Step:
@@ -167,97 +153,13 @@ def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> Step
     return Step("a client that waits longer: if it stays open, it was the rate", filter="slow-reconnect 10s")
 
 
-_MADE: dict[str, Make] = {
-    "handshake/limit": _fewer,
-    "process/message-rate-limit": _fewer,
-    "message/not-json": _as_json,
-    "message/schema": _without,
-    "message/unknown-type": _without,
-    "message/oversize": _larger,
-    "server-handler/crash-on-message": _without,
-    "client-lifecycle/throws-on-frame": _without,
-    "client-lifecycle/poison-replay": _without,
-    "heartbeat/interval-race": _kept_alive("one more ping in between: if it stays open, the interval is too long"),
-    "heartbeat/throttled": _kept_alive("sent here for the page: if it stays open, its timers are too slow"),
-    "intermediary/idle-timeout": _kept_alive("something to carry now and then: if it stays open, it was idleness"),
-    "intermediary/lifetime-cap": _kept_alive(
-        "pings now and then: if it still ends at that age, it is the age", idle=False
-    ),
-    "process/worker-timeout": _kept_alive(
-        "pings now and then: if it still ends at that age, it is the age", idle=False
-    ),
-    "server-handler/dependency-timeout": _kept_alive(
-        "pings now and then: if it still ends at that age, it is the age", idle=False
-    ),
-    "handshake/path": _other_path,
+MADE: dict[str, Make] = {
+    "{drop-this-message}": _without,
+    "{rewritten-as-json}": _as_json,
+    "{drop-this-size}": _larger,
+    "{fewer}": _fewer,
+    "{keepalive-within-the-silence}": lambda case, life, message: _kept_alive(case, idle=True),
+    "{keepalive-within-the-age}": lambda case, life, message: _kept_alive(case, idle=False),
+    "{other-path}": _other_path,
 }
-"""Filters that depend on the recording."""
-
-_SILENT = "mute side=client"
-
-_FIXED: dict[str, tuple[str, str]] = {
-    "message/wrong-opcode": ("flip-opcode side=client", "sent as text instead: if it stays open, it is the opcode"),
-    "message/invalid-utf8": ("repair-malformed side=client", "repaired on the way: if it stays open, it is the bytes"),
-    "message/encoding": ("repair-malformed side=client", "repaired on the way: if it stays open, it is the encoding"),
-    "message/framing": ("defragment side=client", "fragments put together: if it stays open, it is the fragmentation"),
-    "message/init-missing": (
-        'inject from=client at=0s send={"type":"connection_init"}',
-        "greeted here for the client: if it stays open, the greeting was missing",
-    ),
-    "server-handler/crash-on-own-event": (
-        _SILENT,
-        "a client that says nothing: if it still drops, the server is the cause",
-    ),
-    "server-handler/returns-immediately": (
-        _SILENT,
-        "a client that says nothing: if it still drops, no message is the cause",
-    ),
-    "server-handler/returns-after-message": (
-        _SILENT,
-        "a client that says nothing: if it stays open, one message ends it",
-    ),
-    "heartbeat/app-ping-kills": (
-        "drop-heartbeat side=client",
-        "if it stays open without pings, the ping is the cause",
-    ),
-    "heartbeat/app-pong-missing-from-client": (
-        "answer-ping side=server level=message",
-        "answered here for the client: if it stays open, the answer was missing",
-    ),
-    "heartbeat/app-pong-missing-from-server": (
-        "answer-ping side=client level=message",
-        "answered here for the server: if it stays open, the answer was missing",
-    ),
-    "heartbeat/pong-mismatch": (
-        "answer-ping side=client level=message",
-        "answered here in the usual form: if it stays open, it is the form",
-    ),
-    "heartbeat/control-pong-missing": (
-        "answer-ping side=server level=control",
-        "answered here for the client: if it stays open, pongs are lost further on",
-    ),
-    "heartbeat/control-ping-kills": (
-        "drop-ping side=server",
-        "if it stays open without control pings, they are to blame",
-    ),
-    "heartbeat/direction": (
-        "answer-ping side=server level=message",
-        "answered here: if it stays open, nobody else did",
-    ),
-    "handshake/subprotocol": (
-        "strip-header Sec-WebSocket-Protocol",
-        "offered nothing: if it stays open, it was the subprotocol",
-    ),
-    "handshake/extension": ("strip-extensions", "no compression: if it stays open, one side cannot do it"),
-    "handshake/origin": ("origin", "from the server's own origin: if it opens, it was the Origin"),
-    "identity/id-collision": ("unique-id", "an id of its own for each connection: if both stay open, it was the id"),
-    "identity/ghost-session": (
-        "slow-reconnect 30s",
-        "a client that waits longer: if it is let in, a session had to expire",
-    ),
-    "client-lifecycle/effect-churn": (
-        "mute side=server",
-        "nothing reaches the page: if it stops, a message sets it off",
-    ),
-}
-"""Filters that do not: each with what its success would tell."""
+"""Filters that are made from the recording, by what stands in a cause's file for them."""

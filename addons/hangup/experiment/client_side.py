@@ -1,4 +1,4 @@
-"""The ladder for connections that the client ends: what is tried, and what each explanation predicts.
+"""The ladder for connections that the client ends: what is tried.
 
 Replay cannot tell why a page hangs up, as it is the page that must be asked: these are for live trials, where what
 the server says is changed on its way to the page.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hangup.experiment.ladder import UNKNOWN, Explanation, Rung, explain, filters_of, is_json, is_strict_json, selector
+from hangup.experiment.ladder import Rung, filters_of, is_strict_json, selector
 from hangup.experiment.trial import Case, ClientFrame, Trial
 
 NOTHING_SPECIAL = '{"type":"noop"}'
@@ -83,80 +83,4 @@ CLIENT_RUNGS: tuple[Rung, ...] = (
         "no compression",
         filters_of("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
     ),
-)
-
-
-def _answer(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
-    return lambda case: test(case, case.answer) if case.answer is not None else 0.0
-
-
-def _close_to_answer(case: Case) -> bool:
-    return case.answer_reaction is not None and case.answer_reaction <= max(0.1, 0.1 * case.lifetime)
-
-
-def _throws(case: Case, answer: ClientFrame) -> float:
-    weight = 2.0 if _close_to_answer(case) else 0.1
-    return weight * (2.0 if answer.text and not is_json(answer) else 0.3)
-
-
-def _churns(case: Case, answer: ClientFrame) -> float:
-    return (1.5 if _close_to_answer(case) else 0.2) * (0.3 if answer.text and not is_json(answer) else 1.0)
-
-
-_WORDS = "server-silence answer-dropped answer-harmless answer-repaired"
-
-CLIENT_EXPLANATIONS: tuple[Explanation, ...] = (
-    explain(
-        "client-lifecycle/throws-on-frame",
-        "frame",
-        "server-silence answer-dropped answer-harmless",
-        "answer-repaired heartbeats-answered",
-        _answer(_throws),
-    ),
-    explain(
-        "client-lifecycle/effect-churn",
-        "frame",
-        "server-silence",
-        "answer-dropped answer-harmless",  # which messages change the page's state, and whether all do, is not known
-        _answer(_churns),
-    ),
-    explain(
-        "heartbeat/app-pong-missing-from-server",
-        "time",
-        "heartbeats-answered",
-        prior=lambda c: (1.0 if c.beats else 0.0) * (0.2 if c.replied else 1.0),
-    ),
-    explain(
-        "heartbeat/pong-mismatch",
-        "time",
-        "heartbeats-answered",
-        "answer-dropped answer-harmless",
-        lambda c: (0.4 if c.beats and c.answer is not None else 0.0) * (1.0 if c.replied else 0.3),
-    ),
-    explain(
-        "heartbeat/control-pong-missing", "time", "control-answered", prior=lambda c: 1.0 if c.client_pings else 0.0
-    ),
-    explain(
-        "client-lifecycle/connect-deadline",
-        "time",
-        "early-word",
-        prior=lambda c: 1.0 if not c.server_frames and c.lifetime > 0.3 else 0.0,
-    ),
-    explain(
-        "handshake/subprotocol",
-        "header",
-        "subprotocol-echoed",
-        prior=lambda c: 2.0 if "subprotocol" in c.features and not c.echoed else 0.0,
-    ),
-    explain(
-        "handshake/extension",
-        "header",
-        "no-extensions",
-        _WORDS,
-        lambda c: 0.1 if "extensions" in c.features else 0.0,
-    ),
-    # The page hangs up whatever it hears: nothing on the wire cures that. Where no two of its connections were open at
-    # once it may as well be anything.
-    explain("client-lifecycle/stale-close-handler", "none", prior=lambda c: 0.15 if c.overlaps else 0.02),
-    explain(UNKNOWN, "none", prior=lambda c: 0.02 if c.overlaps else 0.15),
 )

@@ -154,18 +154,6 @@ class Explanation(Struct, frozen=True):
         return self.verdict in case.donated[int(rung.removeprefix(DONATED))].verdicts
 
 
-def explain(
-    verdict: str,
-    trigger: str,
-    survives: str = "",
-    unsure: str = "",
-    prior: Callable[[Case], float] = lambda c: 1.0,
-    cures: str = "",
-) -> Explanation:
-    rungs = [frozenset(names.split()) for names in (survives, unsure, cures)]
-    return Explanation(verdict, trigger, rungs[0], rungs[1], prior, rungs[2])
-
-
 class Standing:
     """The explanations and how probable each still is."""
 

@@ -116,9 +116,7 @@ class _Scripts:
             self.readers.pop(next(iter(self.readers)))
 
 
-def _survivors(
-    connections: Sequence[Connection], chosen: Connection, failure: Failure
-) -> list[tuple[int, Request]]:
+def _survivors(connections: Sequence[Connection], chosen: Connection, failure: Failure) -> list[tuple[int, Request]]:
     """The handshakes of connections to the same server that lived, and longer than those that failed."""
     lived = []
     for c in connections:

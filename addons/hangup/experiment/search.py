@@ -14,11 +14,12 @@ from msgspec.structs import replace
 
 from hangup.experiment import contrasts
 from hangup.experiment.arms import Arms, Search
-from hangup.experiment.client_side import CLIENT_EXPLANATIONS, CLIENT_RUNGS
+from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
-from hangup.experiment.server_side import EXPLANATIONS, RUNGS
+from hangup.experiment.priors import explanations
+from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import fewest, shrink
 from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
@@ -92,7 +93,7 @@ class _Search:
         self.watch = watch
         self.rungs = [rung for rung in rungs if rung.live or not live]
         self.minimise = minimise
-        self.explanations = CLIENT_EXPLANATIONS if case.by == "client" else EXPLANATIONS
+        self.explanations = explanations(case.by)
         self.standing = Standing(case, self.explanations)
         self.verdict = verdict
         verdict.closer = case.by or "unknown"

@@ -18,6 +18,14 @@ QUIET = 0.1
 LONGEST = 1 << 16
 """Characters kept of one group."""
 
+LOOKED_AT = 20_000
+"""Characters of an entry that are searched."""
+
+EXCEPTION = re.compile(
+    r"(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Timeout|Disconnect|Signature|Warning)\b.*"
+)
+"""An exception as a log names it, with its message."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _TRACEBACK = re.compile(r"^[\s|+]*(Exception Group )?Traceback \(most recent call last\):")
 _CHAINED = (
@@ -103,3 +111,19 @@ class Grouper:
         self._traceback = self._named = False
         self._fields = 0
         return [entry] if text else []
+
+
+def last_line(text: str) -> str:
+    """What a traceback ends with: the exception and the beginning of its message; else the last line."""
+    lines = [line.rstrip() for line in text[:LOOKED_AT].splitlines() if line.strip()]
+    if not lines:
+        return ""
+    raised = [at for at, line in enumerate(lines) if EXCEPTION.fullmatch(line)]
+    node = any(line.lstrip().startswith("at ") for line in lines)
+    if not raised:
+        named = (line for line in lines if re.search(r"Error\b|Exception\b", line))
+        return (next(named, lines[0]) if node else lines[-1]).strip()
+    if node:
+        return lines[raised[0]]  # the message stands before its stack
+    message = [line.strip() for line in lines[raised[-1] : raised[-1] + 3]]
+    return " ".join(line for line in message if not line.startswith("For further information"))

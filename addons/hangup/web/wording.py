@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hangup.diagnosis.rules.words import last_line
+from hangup.recording.backend_log import last_line
 from hangup.humanize import plural, printable, size
 from hangup.recording.endings import Step, What
 from hangup.recording.events import (

@@ -1,0 +1,47 @@
+"""The causes as a page of documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from hangup.diagnosis.causes import Cause
+
+KINDS = {
+    "message": "a message", "control": "a ping or pong", "header": "the handshake", "age": "its age",
+    "idle": "silence", "count": "a number", "rate": "a rate", "connection": "another connection",
+    "event": "an event at the other side", "none": "nothing of the other side's",
+}  # fmt: skip
+"""Each trigger in words."""
+
+PLACES = {
+    "application": "the application", "library": "the framework or library", "process": "the server's process",
+    "intermediary": "something between client and server", "client": "the client", "none": "nowhere",
+}  # fmt: skip
+"""Each place in words."""
+
+
+def facts(cause: Cause) -> list[tuple[str, str]]:
+    """What is said of a cause, as pairs of a title and a text."""
+    found = [
+        ("ended by", "the " + " or the ".join(cause.closers)),
+        ("because of", KINDS[cause.trigger] + (f" ({cause.property})" if cause.property else "")),
+        ("to fix in", PLACES[cause.place]),
+        ("to prove it", cause.proof),
+    ]
+    if cause.next is not None and not cause.next.filter.startswith("{"):
+        found.append(("filter to try", f"`{cause.next.filter}`: {cause.next.tells}"))
+    found += [(f"how to fix it{'' if on == 'any' else f' ({on})'}", text) for on, text in cause.fix.items()]
+    return found
+
+
+def markdown(causes: Iterable[Cause]) -> Iterator[str]:
+    """The page's lines."""
+    for category, members in groupby(causes, key=lambda cause: cause.verdict.partition("/")[0]):
+        yield f"### {category}/"
+        yield ""
+        for cause in members:
+            yield f"- **{cause.verdict}**: {cause.sentence}."
+            for title, text in facts(cause):
+                yield f"  - {title}: {text}"
+        yield ""

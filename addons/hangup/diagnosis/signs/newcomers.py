@@ -1,0 +1,160 @@
+"""Connections that end as another like them opens, and clients that are turned away until an older one is gone."""
+
+from __future__ import annotations
+
+from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import middle, steadiness, surprise, within
+from hangup.diagnosis.findings import Trigger, cite_all
+from hangup.diagnosis.signs import Found, Sign
+from hangup.diagnosis.signs.client_closes import with_known_codes
+from hangup.diagnosis.signs.client_pings import opened
+from hangup.diagnosis.signs.seen import of
+from hangup.humanize import duration, printable
+from hangup.recording.connections import Connection
+from hangup.recording.loops import host
+
+KICK = 0.15
+"""Seconds after a newcomer's opening within which the older one is ended."""
+
+BEFORE = 0.03
+"""Seconds by which the older one may end before the newcomer asks: clocks differ a little."""
+
+OF_THE_SERVER = (1001, 1011, 1012)
+"""Close codes with which a server speaks of itself, and not of the connection."""
+
+ABRUPT = ("fin", "rst", "timeout")
+
+Pairs = list[tuple[Connection, Connection]]
+
+
+def identity(life: Connection) -> str:
+    """What tells clients apart that ask for the same route."""
+    query = {k: v for k, v in life.query.items() if not k.lower().startswith(("token", "access", "auth", "jwt", "t"))}
+    ids = sorted(f"{k}={v}" for k, v in life.traffic.ids.items())
+    return f"{life.path}?{sorted(query.items())} {ids[:4] if not query and '{}' not in life.route else ''}"
+
+
+def _younger(other: Connection, life: Connection) -> bool:
+    """Whether it opened later, with the same identity."""
+    both = other is not life and other.open_since is not None and life.open_since is not None
+    return both and other.open_since > life.open_since and identity(other) == identity(life)  # type: ignore[operator]
+
+
+def _late(pair: tuple[Connection, Connection]) -> float:
+    """How long after the newcomer opened the older one ended."""
+    return (pair[0].end or 0.0) - (pair[1].open_since or 0.0)
+
+
+def replaced(case: Case) -> Pairs:
+    """Those that ended just as another with the same identity opened, with that one."""
+    pairs: Pairs = []
+    for life in case.once(opened) if case.closer in ("server", "client") else ():
+        if (end := life.end) is not None:
+            # The newcomer's 101 may be recorded just after the end: a server may end the older one while it accepts.
+            near = [
+                o for o in case.lives if o.began - BEFORE <= end <= (o.open_since or 0.0) + KICK and _younger(o, life)
+            ]
+            pairs += [min(((life, other) for other in near), key=lambda pair: abs(_late(pair)))] if near else []
+    # A client that comes back at once asks after the end, a newcomer before it.
+    return pairs if pairs and middle([(life.end or 0.0) - other.began for life, other in pairs]) > 0.0005 else []
+
+
+def by_server(case: Case) -> bool:
+    """Whether it was the server that ended them."""
+    return case.closer == "server"
+
+
+@of(replaced)
+def closed_as_a_newcomer_opened(case: Case, pairs: Pairs) -> Found:
+    """How much likelier so many end as another opens than by chance."""
+    rate = sum(life.open_since is not None for life in case.lives) / max(case.last_at, 1.0)
+    whole = len(case.once(opened))
+    text = f"{len(pairs)} of {whole} ended just as another connection opened that had asked for the same, tokens apart"
+    cites = cite_all([*(other for _, other in pairs), *(life for life, _ in pairs)])
+    strength = min(surprise(len(pairs), whole, within(rate, KICK + 0.1)), 6.0)
+    return Sign(strength, text, cites, Trigger("peer", pairs[0][1].conn))
+
+
+@of(replaced)
+def newcomer_client_s_own_next(case: Case, pairs: Pairs) -> Found:
+    """It is the same client that opens the other and ends the older one."""
+    own = case.closer == "client" and all(life.successor == other.conn for life, other in pairs)
+    return Sign(1.0, "the newcomer is the client's own next connection") if own else None
+
+
+@of(replaced, by_server)
+def both_asked(case: Case, pairs: Pairs) -> Found:
+    """The older one and the newcomer asked for the very same."""
+    text = f"both asked for {printable(pairs[0][0].target, 60)}"
+    return Sign(1.0, text) if all(life.target == other.target for life, other in pairs) else None
+
+
+@of(replaced, by_server, with_known_codes)
+def server_closed_close_frame_purpose(case: Case, pairs: Pairs) -> Found:
+    """The server closed the older one, with a code that does not speak of the server."""
+    text = f"the server closed the older one with a close frame (code {case.code or 'none'})"
+    return Sign(1.0, text) if case.code not in OF_THE_SERVER else None
+
+
+@of(replaced, by_server)
+def ended_within_moments_of_the_newcomer(case: Case, pairs: Pairs) -> Found:
+    """The time from the newcomer's opening to the end is short each time."""
+    longest = max(abs(_late(pair)) for pair in pairs)
+    text = f"the older one ended within {duration(longest)} of the newcomer's opening each time"
+    return Sign(1.0, text) if len(pairs) >= 3 and longest < 0.06 else None
+
+
+@of(replaced, by_server)
+def ended_without_newcomer(case: Case, pairs: Pairs) -> Found:
+    """Many others ended so while no newcomer opened."""
+    replaced = {life.conn for life, _ in pairs}
+    alone = [life for life in case.once(opened) if life.conn not in replaced]
+    text = f"{len(alone)} ended so without a newcomer"
+    return Sign(1.0, text, cite_all(alone)) if len(alone) > 0.4 * len(case.once(opened)) else None
+
+
+@of(replaced, by_server)
+def older_connection_same_identity_stayed(case: Case, pairs: Pairs) -> Found:
+    """Elsewhere an older connection outlasted the opening of a newcomer by a second."""
+    stayed = []
+    for life in case.survivors:
+        end = life.end if life.end is not None else case.last_at
+        if any(_younger(other, life) and (other.open_since or 0.0) < end - 1.0 for other in case.lives):
+            stayed.append(life)
+    text = "an older connection stayed open when another opened that had asked for the same, tokens apart"
+    return Sign(1.0, text, cite_all(stayed)) if stayed else None
+
+
+def turned_away(case: Case) -> list[Connection]:
+    """Those that were refused, not for a wrong path or a lack of rights; else those that the server closed at once."""
+    refused = [life for life in case.lives if life.fate == "refused" and life.code not in (401, 404, 426)]
+    closed = case.once(opened) if case.closer == "server" and case.mode == "close" else []
+    return refused or [life for life in closed if life.lasted < 0.5]
+
+
+def _of_one_client(one: Connection, other: Connection) -> bool:
+    return one.route == other.route and host(one.client) == host(other.client)
+
+
+@of(turned_away)
+def turned_away_then_let_in(case: Case, turned: list[Connection]) -> Found:
+    """After an abrupt end the client is turned away, and let in later. How steady the time from the end to that is."""
+    ended = [life for life in case.lives if life.open_since is not None and life.end is not None]
+    waits = []
+    for life in case.lives:
+        before = [other.began for other in turned if other.began < life.began and _of_one_client(other, life)]
+        if life.lasted >= 1.0 and life not in turned and before and life.began - before[-1] < 15:
+            lost = [other for other in ended if (other.end or 0.0) <= before[0] and _of_one_client(other, life)]
+            waits += [life.began - (lost[-1].end or 0.0)] if lost and lost[-1].ending.how in ABRUPT else []
+    text = f"after an abrupt end the client was turned away, and let in again {duration(middle(waits))} later"
+    strength = 1.0 + max(steadiness(waits), 0.0)
+    return Sign(strength, text, cite_all(turned[:4]), Trigger("time", turned[0].conn)) if waits else None
+
+
+@of(turned_away)
+def refused_conflict(case: Case, turned: list[Connection]) -> Found:
+    """With a code that tells of a conflict, or of a lock."""
+    found = [life for life in turned if life.code in (409, 423, 4409)] if len(turned) >= 2 else []
+    return (
+        Sign(1.0, f"turned away with {found[0].code}, the code of a conflict", cite_all(found[:4])) if found else None
+    )

@@ -1,0 +1,171 @@
+"""How likely each cause is before any trial, given the exchange alone; and the explanations that are tried."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+from hangup.diagnosis import causes
+from hangup.experiment.handshakes import PARAMETER
+from hangup.experiment.ladder import UNKNOWN, Explanation, is_json, selector
+from hangup.experiment.server_side import auth, expired, large
+from hangup.experiment.trial import Case, ClientFrame
+
+Prior = Callable[[Case], float]
+
+LATE = 0.5
+"""Seconds from a message to the end, from which on something was waited for in between."""
+
+
+def _suspect(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
+    return lambda case: test(case, case.suspect) if case.suspect is not None else 0.0
+
+
+def _form(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
+    """The form of a message is at fault: hardly, if one of the same form had done no harm before."""
+
+    def prior(case: Case, frame: ClientFrame) -> float:
+        before = frame.at - 3 * max(case.reaction or 0.0, 0.05)
+        harmless = any(other.at < before and same_form(other, frame) for other in case.frames)
+        return test(case, frame) * (0.05 if harmless else 1.0) * (0.3 if _late(case) else 1.0)
+
+    return _suspect(prior)
+
+
+def _limits(case: Case) -> bool:
+    """Whether the server says that something was too much."""
+    return bool(re.search(r"\brate|limit|too (many|fast|much)|throttl|quota|flood|slow down", case.reason, re.I))
+
+
+def _late(case: Case) -> bool:
+    """Whether the message that is enough ends the connection only after some time."""
+    return case.culprit is not None and (case.reaction or 0.0) >= LATE
+
+
+def same_form(one: ClientFrame, other: ClientFrame) -> bool:
+    """Whether two messages are of the same kind, with the same fields of the same types, or say the very same."""
+    if one.opcode != other.opcode or one.problems != other.problems:
+        return False
+    if one.payload == other.payload:
+        return True
+    if not (one.text and is_json(one) and is_json(other)) or selector(one) != selector(other):
+        return False
+    return form(json.loads(one.payload)) == form(json.loads(other.payload))
+
+
+def form(value: object, depth: int = 8) -> object:
+    """The fields of a JSON value and their types, so many levels deep."""
+    if depth and isinstance(value, dict):
+        return {key: form(each, depth - 1) for key, each in value.items()}
+    if depth and isinstance(value, list):
+        return [form(each, depth - 1) for each in value]
+    return type(value).__name__
+
+
+def _well_formed(case: Case, frame: ClientFrame) -> float:
+    """How likely a message's content is at fault that is sound as JSON; of the very first message, less."""
+    if not is_json(frame):
+        return 0.05
+    return 0.5 if frame is case.frames[0] else 1.5
+
+
+def _timed(weight: float) -> Callable[[Case], float]:
+    return lambda case: weight if case.lifetime > 0.3 and case.how != "refused" else 0.02 * weight
+
+
+def _quick(case: Case) -> float:
+    # Who returns says nothing, or what the library says of it; a code of its own has a reason.
+    chosen = case.code is not None and case.code not in (1000, 1005, 1006, 1011)
+    return (1.0 if case.lifetime <= 0.3 and case.how != "refused" else 0.05) * (0.1 if chosen else 1.0)
+
+
+def _answer(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
+    return lambda case: test(case, case.answer) if case.answer is not None else 0.0
+
+
+def _close_to_answer(case: Case) -> bool:
+    return case.answer_reaction is not None and case.answer_reaction <= max(0.1, 0.1 * case.lifetime)
+
+
+def _throws(case: Case, answer: ClientFrame) -> float:
+    weight = 2.0 if _close_to_answer(case) else 0.1
+    return weight * (2.0 if answer.text and not is_json(answer) else 0.3)
+
+
+def _churns(case: Case, answer: ClientFrame) -> float:
+    return (1.5 if _close_to_answer(case) else 0.2) * (0.3 if answer.text and not is_json(answer) else 1.0)
+
+
+PRIORS: dict[str, Prior] = {
+    "server-handler/returns-immediately": _quick,
+    "server-handler/returns-after-message": _suspect(
+        lambda c, f: (3.0 if f is c.frames[0] else 0.3) * (2.0 if c.replied else 1.0) * (0.05 if c.passed else 1.0)
+    ),
+    "process/message-count-limit": _suspect(lambda c, f: 0.3 if len(c.frames) > 2 else 0.0),
+    "handshake/limit": _suspect(lambda c, f: 0.25 if len(c.frames) > 2 and _limits(c) else 0.0),
+    "heartbeat/app-ping-kills": _form(lambda c, f: (3.0 if not is_json(f) else 0.25) if f.beat is not None else 0.01),
+    "message/not-json": _form(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),
+    "message/schema": _form(_well_formed),
+    "message/unknown-type": _form(lambda c, f: 0.4 if is_json(f) else 0.05),
+    "server-handler/crash-on-message": _suspect(lambda c, f: 0.3),
+    "server-handler/dependency-timeout": _suspect(lambda c, f: 1.5 if _late(c) else 0.0),
+    "message/wrong-opcode": _form(lambda c, f: 0.4 if f.text else 2.0),
+    "message/oversize": _suspect(lambda c, f: 5.0 if c.code == 1009 else (1.0 if large(c, f) else 0.0)),
+    "message/invalid-utf8": _suspect(lambda c, f: 4.0 if "invalid-utf8" in f.problems or c.code == 1007 else 0.0),
+    "message/framing": _suspect(lambda c, f: 4.0 if set(f.problems) - {"invalid-utf8"} or c.code == 1002 else 0.0),
+    "message/encoding": _suspect(lambda c, f: 4.0 if f.payload.startswith(b"\xef\xbb\xbf") else 0.0),
+    "heartbeat/app-pong-missing-from-client": lambda c: _timed(1.5 if c.server_beats else 0.3)(c),
+    "heartbeat/control-pong-missing": lambda c: (
+        4.0 if "ping timeout" in c.reason else (_timed(0.7)(c) if c.server_pings else 0.02)
+    ),
+    "intermediary/idle-timeout": lambda c: (
+        (0.3 if c.server_pings else 1.0) * (_timed(1.0)(c) if c.how == "abrupt" else 0.1)
+    ),
+    "message/init-missing": lambda c: 3.0 if c.code == 4408 else (_timed(0.3)(c) if not c.frames else 0.05),
+    "process/worker-timeout": _timed(0.2),
+    "intermediary/lifetime-cap": _timed(0.1),
+    "server-handler/crash-on-own-event": _timed(0.2),
+    "identity/token-expired-retry": expired,
+    "handshake/auth-rejected": auth,
+    PARAMETER: lambda c: 1.0 if any(PARAMETER in d.verdicts for d in c.donated) else 0.0,
+    "handshake/origin": lambda c: 0.5 if "origin" in c.features else 0.0,
+    "handshake/extension": lambda c: 0.5 if "extensions" in c.features else 0.0,
+    "handshake/subprotocol": lambda c: 0.5 if "subprotocol" in c.features else 0.0,
+    "handshake/path": lambda c: 1.0 if c.how == "refused" and c.status in (403, 404) else 0.0,
+    "identity/id-collision": lambda c: 4.0 if c.overlaps else 0.0,
+}
+"""Where the client is played against the server. A cause that is not here depends on what the recording alone says."""
+
+CLIENT_PRIORS: dict[str, Prior] = {
+    "client-lifecycle/throws-on-frame": _answer(_throws),
+    "client-lifecycle/effect-churn": _answer(_churns),
+    "heartbeat/app-pong-missing-from-server": lambda c: (1.0 if c.beats else 0.0) * (0.2 if c.replied else 1.0),
+    "heartbeat/pong-mismatch": lambda c: (
+        (0.4 if c.beats and c.answer is not None else 0.0) * (1.0 if c.replied else 0.3)
+    ),
+    "heartbeat/control-pong-missing": lambda c: 1.0 if c.client_pings else 0.0,
+    "client-lifecycle/connect-deadline": lambda c: 1.0 if not c.server_frames and c.lifetime > 0.3 else 0.0,
+    "handshake/subprotocol": lambda c: 2.0 if "subprotocol" in c.features and not c.echoed else 0.0,
+    "handshake/extension": lambda c: 0.1 if "extensions" in c.features else 0.0,
+    "client-lifecycle/stale-close-handler": lambda c: 0.15 if c.overlaps else 0.02,
+    UNKNOWN: lambda c: 0.02 if c.overlaps else 0.15,
+}
+"""Where the client closes."""
+
+
+def explanations(by: str) -> tuple[Explanation, ...]:
+    """What may explain an end by ``by``: all causes that predict something of a trial, and for the client's the
+    unknown, which nothing on the wire takes away."""
+    priors = CLIENT_PRIORS if by == "client" else PRIORS
+    found = []
+    for verdict, cause in causes.known().items():
+        predicts = cause.page if by == "client" else cause.replay
+        if predicts is not None:
+            sets = [frozenset(names) for names in (predicts.survives, predicts.unsure, predicts.cures)]
+            prior = priors.get(verdict, lambda case: 1.0)
+            found.append(Explanation(verdict, predicts.trigger, sets[0], sets[1], prior, sets[2]))
+    if UNKNOWN in priors:
+        found.append(Explanation(UNKNOWN, "none", frozenset(), frozenset(), priors[UNKNOWN]))
+    order = list(priors)
+    return tuple(sorted(found, key=lambda e: order.index(e.verdict) if e.verdict in order else len(order)))

@@ -1,0 +1,75 @@
+"""Greetings of connections that stayed open: where the sign is said, and what looks like it and is not so."""
+
+from __future__ import annotations
+
+import pytest
+
+from hangup.diagnosis.signs import greetings
+from hangup.recording.events import Side
+from layouts import HELLO, WELCOME, Tape
+from signs_seen import Lay, says, untested
+
+MOVE, WORD = {"type": "move", "x": 1}, {"type": "chat", "text": "a"}
+
+
+def greeted(
+    *, first: object = HELLO, also: object = HELLO, stays: float = 20.0, these: object = MOVE, side: Side = "server"
+) -> Lay:
+    """Two connections that begin with ``first`` and ``also`` and stay open, then three that begin with ``these``."""
+
+    def lay(tape: Tape) -> None:
+        for n, hello in enumerate((first, also)):
+            tape.talk(tape.open(0.5 + n).client(hello, 0.03).server(WELCOME, 0.01), stays).end("server", by="proxy")
+        for n in range(3):
+            tape.open(30.0 + n).client(these, 0.1).close(side, 4000, "", 0.3)
+
+    return lay
+
+
+def alone(tape: Tape) -> None:
+    tape.loop(lambda line, n: line.client(MOVE, 0.1).close("server", 4000, "", 0.3), count=3)
+
+
+def mute(tape: Tape) -> None:
+    tape.talk(tape.open(0.5).client(HELLO, 0.03).server(WELCOME, 0.01), 20.0).end("server", by="proxy")
+    for n in range(3):
+        tape.open(30.0 + n).close("server", 4000, "", 0.3)
+
+
+def elsewhere(tape: Tape) -> None:
+    tape.talk(tape.open(0.5, "/feed").client(HELLO, 0.03), 20.0).end("server", by="proxy")
+    alone(tape)
+
+
+SPEAKS: dict[str, Lay] = {"those-with-a-hello-stayed-open": greeted()}
+SILENT: dict[str, list[Lay]] = {
+    "those-with-a-hello-stayed-open": [
+        greeted(these=HELLO),
+        greeted(stays=0.3),  # no longer than these
+        greeted(first=MOVE, also=MOVE, these=WORD),  # what it began with is no greeting
+        greeted(also=WORD),  # one stayed open without it
+        greeted(side="client"),
+        alone,
+        mute,
+        elsewhere,
+    ]
+}
+
+
+@pytest.mark.parametrize("name", SPEAKS)
+def test_said(name: str) -> None:
+    assert says(name, SPEAKS[name])
+
+
+@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
+def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
+    assert not says(name, lay)
+
+
+def test_every_sign_is_in_both_tables() -> None:
+    assert not untested(greetings, SPEAKS, SILENT)
+
+
+def test_it_says_what_they_began_with() -> None:
+    (sign,) = says("those-with-a-hello-stayed-open", greeted())
+    assert sign.text.startswith('2 connections that began with {type: "join"') and "move" in sign.text

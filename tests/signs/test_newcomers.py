@@ -1,0 +1,163 @@
+"""Connections that end as another opens: each sign where it is said, and what looks like it and is not so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hangup.diagnosis.signs import newcomers
+from hangup.recording.events import Frame, Handshake, Side
+from layouts import Line, Tape, greet
+from signs_seen import Lay, says, untested
+
+
+def end(line: Line, side: Side, code: int | None) -> Line:
+    return line.end(side) if code is None else line.close(side, code)
+
+
+def kicks(
+    count: int = 4, late: float = 0.005, side: Side = "server", code: int | None = 4000, path: str = "/ws/1?id=7",
+    other: str = "", alone: int = 0, stays: bool = False,
+) -> Lay:  # fmt: skip
+    """So many times another opens, and the older one ends so much later; then some end without that."""
+
+    def lay(tape: Tape) -> None:
+        at, older = 0.5, greet(tape.open(0.2, path))
+        for n in range(count):
+            at += 3.0 + 0.8 * n
+            newer = tape.open(at, (other if n % 2 == 0 else "") or path)
+            older.at = newer.at + late
+            end(older, side, code)
+            older = greet(newer)
+        for n in range(alone):
+            older.at += 2.0 + n
+            end(older, side, code)
+            older = greet(tape.open(older.at + 1.0, path))
+        if stays:
+            greet(tape.open(at + 4.0, path)).wait(9.0).client("still here")
+        older.wait(6.0).client("bye")
+
+    return lay
+
+
+def comes_back(side: Side = "server", code: int = 4000) -> Lay:
+    """A client that opens the next one as soon as the last one ended."""
+
+    def lay(tape: Tape) -> None:
+        tape.delay = 0.002
+        tape.loop(lambda line, n: tape.talk(greet(line), 1.0 + n).close(side, code), "/ws/1?id=7")
+
+    return lay
+
+
+def of_another_client(lay: Lay) -> Lay:
+    """The newcomers come from elsewhere, so that none is the client's next."""
+
+    def elsewhere(tape: Tape) -> None:
+        lay(tape)
+        for event in tape.events:
+            if isinstance(event, Handshake):
+                event.client = f"10.0.0.{event.conn}:5000"
+
+    return elsewhere
+
+
+def code_not_kept(tape: Tape) -> None:
+    kicks(code=4000)(tape)
+    for event in tape.events:
+        if isinstance(event, Frame) and event.opcode == "close":
+            event.length, event.text, event.base64, event.code, event.reason = 9, None, None, None, None
+
+
+def ghosts(
+    status: int = 409,
+    how: Any = "rst",
+    waits: float = 4.0,
+    elsewhere: bool = False,
+    path: str = "/ws/1",
+    stays: float = 9.0,
+) -> Lay:
+    """After a loss the client is refused twice and let in later."""
+
+    def lay(tape: Tape) -> None:
+        line = greet(tape.open(0.5, "/ws/1")).wait(3.0)
+        line = line.close("client", 4000) if how == "close" else line.end("client", how)
+        for n in range(2):
+            tape.open(line.at + 1.0 + n, "/ws/1", status=status)
+        greet(tape.open(line.at + waits, path)).wait(stays).client("bye")
+        if elsewhere:
+            last = [event for event in tape.events if isinstance(event, Handshake)][-1]
+            last.client = "10.0.0.9:4000"
+
+    return lay
+
+
+def closed_at_once(code: int, age: float = 0.02, count: int = 3) -> Lay:
+    """The server accepts and closes soon."""
+
+    def lay(tape: Tape) -> None:
+        for n in range(count):
+            tape.open(0.5 + n, "/ws/1").wait(age).close("server", code)
+
+    return lay
+
+
+SPEAKS: dict[str, Lay] = {
+    "closed-as-a-newcomer-opened": kicks(),
+    "newcomer-client-s-own-next": kicks(side="client"),
+    "both-asked": kicks(),
+    "server-closed-close-frame-purpose": kicks(),
+    "ended-within-moments-of-the-newcomer": kicks(),
+    "ended-without-newcomer": kicks(2, alone=4),
+    "older-connection-same-identity-stayed": kicks(stays=True),
+    "turned-away-then-let-in": ghosts(),
+    "refused-conflict": ghosts(),
+}
+SILENT: dict[str, list[Lay]] = {
+    "closed-as-a-newcomer-opened": [
+        comes_back(), kicks(late=1.0), kicks(path="/ws/1?id=7", other="/ws/1?id=8"), kicks(path="/a", other="/b"),
+        kicks(late=-0.2),
+    ],
+    "newcomer-client-s-own-next": [kicks(), of_another_client(kicks(side="client")), comes_back("client")],
+    "both-asked": [kicks(path="/ws?id=7&token=a", other="/ws?id=7&token=b"), comes_back(), kicks(side="client")],
+    "server-closed-close-frame-purpose": [
+        kicks(code=None), kicks(code=1001), kicks(code=1012), kicks(side="client"), comes_back(), code_not_kept,
+    ],
+    "ended-within-moments-of-the-newcomer": [kicks(late=0.1), kicks(2), kicks(side="client"), comes_back()],
+    "ended-without-newcomer": [kicks(), kicks(4, alone=1), comes_back(), kicks(2, alone=4, side="client")],
+    "older-connection-same-identity-stayed": [kicks(), kicks(side="client", stays=True), comes_back()],
+    "turned-away-then-let-in": [
+        ghosts(401), ghosts(404), ghosts(how="close"), ghosts(waits=30.0), ghosts(elsewhere=True), ghosts(path="/other"),
+        ghosts(stays=0.2), closed_at_once(4409, count=1),
+    ],
+    "refused-conflict": [ghosts(503), ghosts(401), closed_at_once(4000), closed_at_once(4409, 2.0), closed_at_once(4409, count=1)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPEAKS)
+def test_said(name: str) -> None:
+    assert says(name, SPEAKS[name])
+
+
+@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
+def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
+    assert not says(name, lay)
+
+
+def test_every_sign_is_in_both_tables() -> None:
+    assert not untested(newcomers, SPEAKS, SILENT)
+
+
+def test_tokens_do_not_tell_clients_apart() -> None:
+    assert says("closed-as-a-newcomer-opened", kicks(path="/ws?id=7&token=a", other="/ws?id=7&token=b"))
+
+
+def test_the_newcomer_is_what_it_comes_from() -> None:
+    (sign,) = says("closed-as-a-newcomer-opened", kicks(1))
+    assert sign.trigger is not None
+    assert (sign.trigger.kind, sign.trigger.conn) == ("peer", 2)
+
+
+def test_who_is_closed_at_once_is_turned_away() -> None:
+    assert "4409" in says("refused-conflict", closed_at_once(4409))[0].text
