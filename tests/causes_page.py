@@ -1,4 +1,4 @@
-"""Writes the part of docs/CAUSES.md that is made from the causes' files: ``cd tests && uv run python -m causes_page``."""
+"""Writes what docs/CAUSES.md has of the causes' files: ``cd tests && uv run python -m causes_page``."""
 
 from __future__ import annotations
 

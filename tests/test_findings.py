@@ -11,25 +11,20 @@ from hypothesis import strategies as st
 
 import layouts
 import recorded
-from hangup.diagnosis import vocabulary
+from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.findings import UNKNOWN
-from hangup.diagnosis.hints import _HINTS
-from hangup.diagnosis.ranking import hypotheses
+from hangup.diagnosis.hypotheses import hypotheses
 from hangup.diagnosis.report import Report
-from hangup.diagnosis.rules import tables
-from hangup.diagnosis.rules.trials import MEANS
-from hangup.recording.backend_log import last_line
-from hangup.diagnosis.sentences import VERDICTS
-from hangup.diagnosis.steps import _FIXED, _MADE
 from hangup.filters import text as filter_text
 from hangup.recording import events as ev
+from hangup.recording.backend_log import last_line
 from hangup.recording.events import Header
 from hangup.recording.traffic_ledger import look_into
 from layouts import HELLO, LAYOUTS, Line, Tape, greet
 
-VOCABULARY = {*vocabulary.VOCABULARY, UNKNOWN}
+VOCABULARY = {*causes.known(), UNKNOWN}
 
 
 def report_of(tape: Tape, only: int | None = None) -> Report:
@@ -69,14 +64,6 @@ class TestCatalogue:
         for name in LAYOUTS:
             for hypothesis in hypotheses(Case(look_into(layouts.header(), layouts.build(name)))):
                 assert hypothesis.verdict in VOCABULARY
-
-    def test_tables_speak_of_the_vocabulary_only(self) -> None:
-        said = {v for *_, says in (*tables.REASONS, *tables.BODIES, *tables.LOGS) for v in says}
-        codes = (tables.CODES, tables.GRAPHQL, tables.CLIENT_CODES)
-        said |= {v for table in codes for says in table.values() for v in says}
-        said |= {v for _, causes in MEANS for v in causes} | {v for v, _ in _HINTS} | {*_MADE, *_FIXED}
-        assert said <= VOCABULARY
-        assert set(VERDICTS) == VOCABULARY - {"unknown/", "amplifier/backoff-reset"}
 
 
 class TestChance:
@@ -307,11 +294,6 @@ class TestReport:
             if step.filter:
                 filter_text.parse(step.filter)
 
-    def test_all_fixed_steps_parse(self) -> None:
-        for filter, text in _FIXED.values():
-            filter_text.parse(filter)
-            assert text
-
     def test_the_timeline_ends_at_the_end(self) -> None:
         report = diagnose(layouts.header(), layouts.build("a3-text-ping"))
         assert report.conn == 1
@@ -327,7 +309,7 @@ class TestReport:
         report = diagnose(layouts.header(), layouts.build("healthy"))
         texts = " ".join(sign.text for sign in report.evidence)
         assert report.exit_code == 0 and report.closer == "none"
-        assert "open for more than 2.00 s" in texts
+        assert "open for 2.00 s and more" in texts
         assert "no connection was reopened" in texts and "both directions" in texts
 
     def test_unknown_has_its_own_exit_code_and_says_what_to_try(self) -> None:

@@ -326,9 +326,7 @@ def test_archives_of_other_things(tmp_path: Path, members: dict[str, bytes], wor
 
 @EVERY
 @given(at=st.integers(0, 1 << 16), byte=st.integers(0, 255), cut=st.booleans(), packed=st.sampled_from(["zip", "gzip"]))
-def test_damaged_archives_are_refused_in_one_line(
-    tmp_path: Path, at: int, byte: int, cut: bool, packed: str
-) -> None:
+def test_damaged_archives_are_refused_in_one_line(tmp_path: Path, at: int, byte: int, cut: bool, packed: str) -> None:
     data = bytearray(zipped(trace()) if packed == "zip" else gzip.compress(har(entry())))
     at %= len(data)
     data[at] = byte

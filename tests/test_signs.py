@@ -14,7 +14,7 @@ import layouts
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import spread, steadiness, surprise, within
 from hangup.diagnosis.reactions import Contrast, reaction
-from hangup.diagnosis.rules import silence
+from hangup.diagnosis.signs import harmless_silences as silence
 from hangup.messages.shapes import SHAPES, Shapes
 from hangup.recording import events as ev
 from hangup.recording.connections import route_of

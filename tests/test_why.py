@@ -126,7 +126,7 @@ def test_markdown_for_an_issue_is_redacted(run: CliRunner, tmp_path: Path) -> No
     result = why(run, path, "--markdown")
     assert result.exit_code == 0
     assert result.output.startswith("### identity/token-expired-retry")
-    assert "the token expired" in result.output
+    assert "had expired" in result.output
     assert token not in result.output and token.split(".")[1] not in result.output
     assert "```" in result.output
 

@@ -54,6 +54,8 @@ def everything() -> Iterator[tuple[list[Event], dict[str, Any]]]:
     for phrase, cause in LOGGED.items():
         for seed in WORDS:
             yield logged(phrase, seed), {"cause": cause, "alternatives": AS_WELL.get(cause, []), "times": 2}
+    for seed in DOUBTS:
+        yield left_early(seed), {"cause": UNKNOWN, "open_set": True, "lacks": ["ends"] * (seed % 2), "times": 2}
     for number, seed in enumerate(DOUBTS):
         yield refused(seed), {"cause": BARE[number % len(BARE)], "lacks": ["headers"], "times": 2}
     for seed in DOUBTS:
@@ -199,6 +201,17 @@ def crowd(seed: int) -> list[Event]:
 
 BARE = ("handshake/auth-rejected", "handshake/path", "handshake/origin", "handshake/parameter")
 """What a 403 may mean in a file that does not tell the request's headers."""
+
+
+def left_early(seed: int) -> list[Event]:
+    """A connection or two of less than two seconds, after a word or two of the client: neither healthy nor a fault."""
+    tape = Tape(seed)
+    for number in range(1 + seed % 2):
+        line = tape.open(0.5 + 3 * number)
+        for _ in range(seed % 3):
+            line.client(tape.rng.choice(("ping", "hello", {"type": "ping"}, {"type": "hello"})), tape.some(0.1, 0.6))
+        line.wait(tape.some(0.005, 0.3)).end("client", tape.rng.choice(("fin", "rst")))
+    return tape.done()
 
 
 def refused(seed: int) -> list[Event]:

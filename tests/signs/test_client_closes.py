@@ -36,7 +36,7 @@ def cut(side: Side = "client", by: str = "", how: Any = "fin") -> Lay:
 def cut_within_a_frame(tape: Tape) -> None:
     def play(line: Line, n: int) -> None:
         greet(line).wait(1.0)
-        tape.events.append(Raw(at=line.at, conn=line.conn, side="client", text="x", problems=["half-frame"]))
+        tape.events.append(Raw(at=line.at, conn=line.conn, side="client", text="x", problems=("half-frame",)))
         line.end("client", after=0.001)
 
     tape.loop(play, count=3)
@@ -106,6 +106,12 @@ def frames(problems: Sequence[str], side: Side = "server", **more: Any) -> Lay:
     )
 
 
+def malformed_and_cut(side: Side) -> Lay:
+    return lambda tape: tape.loop(
+        lambda line, n: greet(line).say(side, "x", 0.5, problems=("rsv",)).end("client"), count=3
+    )
+
+
 def malformed_answer(tape: Tape) -> None:
     close(1000)(tape)
     for event in tape.events:
@@ -116,7 +122,7 @@ def malformed_answer(tape: Tape) -> None:
 def stray_bytes(side: Side = "server", after: float = 0.0) -> Lay:
     def play(tape: Tape, line: Line, n: int) -> None:
         greet(line).wait(0.5)
-        tape.events.append(Raw(at=line.at + after, conn=line.conn, side=side, text="x", problems=["not-a-frame"]))
+        tape.events.append(Raw(at=line.at + after, conn=line.conn, side=side, text="x", problems=("not-a-frame",)))
         line.close("client", 1002, "", 0.01)
 
     return lambda tape: tape.loop(lambda line, n: play(tape, line, n), count=3)
@@ -157,18 +163,22 @@ SILENT: dict[str, list[Lay]] = {
         opening(PARAMS), opening("accept-key"), opening(offered="chat"), opening(ECHO, count=1, fine=2),
         opening(ECHO, side="server"),
     ],
-    "response-breaks-the-handshake:extension": [opening(ECHO), opening(PARAMS, count=1, fine=2), opening(PARAMS, side="server")],
+    "response-breaks-the-handshake:extension": [
+        opening(ECHO), opening(PARAMS, count=1, fine=2), opening(PARAMS, side="server"),
+    ],
     "accept-key-wrong": [opening(), opening("key-invalid"), opening("accept-key", count=1, fine=2)],
     "client-ended-before-any-message": [
         greeted(), lossy(silent(0.1)), close(side="server"), greeted(fin=False), cut(by="proxy"),
     ],
     "client-listened-first": [
-        silent(0.1), lossy(silent(0.1)), greeted("client"), greeted(fin=False), lossy(greeted(fin=False)), close(side="server"),
+        silent(0.1), lossy(silent(0.1)), greeted("client"), greeted(fin=False), lossy(greeted(fin=False)),
+        close(side="server"),
     ],
     "soon-after-opening": [silent(1.2), without_the_handshake(greeted()), close(side="server", after=0.1)],
     "long-after-opening": [silent(0.9), close(side="server")],
     "client-ended-without-a-word": [
-        greeted("client"), greeted("client", fin=False), lossy(greeted()), silent(0.6), without_the_handshake(greeted()),
+        greeted("client"), greeted("client", fin=False), lossy(greeted()), silent(0.6),
+        without_the_handshake(greeted()),
         close(side="server", after=0.0),
     ],
     "reopened-soon": [again(0.5), again(0.01, "server"), again(0.01, count=1)],
@@ -184,7 +194,7 @@ SILENT: dict[str, list[Lay]] = {
     "client-cut-it": [close(), lossy(cut()), cut_within_a_frame, cut("server"), cut(by="proxy")],
     "server-frames-malformed": [
         frames([]), frames(["rsv"], "client"), frames(["invalid-utf8"], "client"), frames(["unmasked"], "client"),
-        malformed_answer, malformed_close, stray_bytes("client"), stray_bytes(after=0.02),
+        malformed_and_cut("client"), malformed_answer, malformed_close, stray_bytes("client"), stray_bytes(after=0.02),
     ],
 }  # fmt: skip
 
@@ -226,3 +236,7 @@ def test_bytes_that_are_no_frame_are_malformed() -> None:
 
 def test_a_close_frame_that_crosses_the_cut_is_not_the_clients() -> None:
     assert says("client-cut-it", crossing)
+
+
+def test_frames_before_a_cut_are_told_as_well() -> None:
+    assert says("server-frames-malformed", malformed_and_cut("server"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hangup.diagnosis.signs import got_over
-from hangup.recording.events import Handshake, Side
+from hangup.recording.events import Side
 from layouts import Line, Tape, greet
 from signs_seen import Lay, lossy, says, untested
 
@@ -52,11 +52,6 @@ def fine(client: bool = True, server: bool = True) -> Lay:
     return lay
 
 
-def without_the_handshake(tape: Tape) -> None:
-    over(0.1, side="client", code=4000)(tape)
-    tape.events = [event for event in tape.events if not isinstance(event, Handshake) or event.conn > 1]
-
-
 def failing(tape: Tape) -> None:
     """All end so, again and again."""
     tape.loop(lambda line, n: greet(line).wait(3.0).close("server", 1012))
@@ -83,12 +78,16 @@ SPEAKS: dict[str, Lay] = {
     "coming-back-not-recorded": left_once(),
 }
 SILENT: dict[str, list[Lay]] = {
-    "ended-once-and-the-next-stayed": [failing, over(ends=2), over(clients=3, lost=1), over(unreachable="/z"), fine(), left_once()],
-    "got-over": [over(stays=1.0), over(20.0), failing, over(ends=2), over(clients=3, lost=1), over(unreachable="/z"), fine()],
+    "ended-once-and-the-next-stayed": [
+        failing, over(ends=2), over(clients=3, lost=1), over(unreachable="/z"), fine(), left_once(),
+    ],
+    "got-over": [
+        over(stays=1.0), over(20.0), failing, over(ends=2), over(clients=3, lost=1), over(unreachable="/z"), fine(),
+    ],
     "longer-than-the-one-before": [failing, over(ends=2), over(clients=3, lost=1), fine()],
     "too-soon-to-tell": [over(), failing, over(stays=1.0, ends=2), fine()],
     "client-gave-up-a-new-connection": [
-        over(0.1), over(side="client", code=4000), without_the_handshake, over(0.1, side="client", code=4000, ends=3),
+        over(0.1), over(side="client", code=4000), over(0.1, side="client", code=4000, ends=3),
     ],
     "messages-in-both-directions": [fine(client=False), fine(server=False), failing, over(spoken=False)],
     "no-messages-in-both-directions": [fine(), lossy(fine(client=False)), failing, over(spoken=False)],

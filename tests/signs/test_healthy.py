@@ -109,7 +109,8 @@ SILENT: dict[str, list[Lay]] = {
     "all-finished": [two("finishes", "leaves"), two("finishes", "stays"), fine(), fine(1.0, 1000, "server")],
     "all-left": [two("finishes", "leaves"), two("leaves", "stays"), fine()],
     "left-in-the-middle": [
-        left_after(answered), left_after(odd_to_read(CHAT)), left_after(odd_to_read(LARGE)), left_after(odd_to_read("x", 3.0)),
+        left_after(answered), left_after(odd_to_read(CHAT)), left_after(odd_to_read(LARGE)),
+        left_after(odd_to_read("x", 3.0)),
         left_after(odd_to_read(b"\x00")), lossy(left_after(unanswered)), fine(), fine(5.0, 1000, "server"),
     ],
     "ended-filter": [fine(), two("leaves", "finishes")],
@@ -138,7 +139,8 @@ def test_every_sign_is_in_both_tables() -> None:
 @pytest.mark.parametrize(
     "lay",
     [
-        fine(what={"type": "error"}, by="server"), fine(what="not json"), logged("ERROR: Exception in ASGI application"),
+        fine(what={"type": "error"}, by="server"), fine(what="not json"),
+        logged("ERROR: Exception in ASGI application"),
         logged("Traceback (most recent call last):\n  File x\nKeyError: 'room'"),
     ],
 )  # fmt: skip

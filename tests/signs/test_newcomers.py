@@ -63,6 +63,16 @@ def of_another_client(lay: Lay) -> Lay:
     return elsewhere
 
 
+def own_next_beside_a_newcomer(tape: Tape) -> None:
+    """The client comes back by itself; the newcomer that opened before the end is from elsewhere."""
+    for n in range(4):
+        line = greet(tape.open(0.5 + 5.0 * n, "/ws/1?id=7")).wait(2.0)
+        tape.open(line.at - 0.01, "/ws/1?id=7").end("server", by="proxy", after=0.2)
+        tape.events[-3].client = "10.0.0.9:4000"  # type: ignore[attr-defined]
+        line.close("client", 4000)
+        greet(tape.open(line.at + 0.03, "/ws/1?id=7")).end("server", by="proxy", after=0.2)
+
+
 def code_not_kept(tape: Tape) -> None:
     kicks(code=4000)(tape)
     for event in tape.events:
@@ -119,7 +129,9 @@ SILENT: dict[str, list[Lay]] = {
         comes_back(), kicks(late=1.0), kicks(path="/ws/1?id=7", other="/ws/1?id=8"), kicks(path="/a", other="/b"),
         kicks(late=-0.2),
     ],
-    "newcomer-client-s-own-next": [kicks(), of_another_client(kicks(side="client")), comes_back("client")],
+    "newcomer-client-s-own-next": [
+        kicks(), of_another_client(kicks(side="client")), comes_back("client"), own_next_beside_a_newcomer,
+    ],
     "both-asked": [kicks(path="/ws?id=7&token=a", other="/ws?id=7&token=b"), comes_back(), kicks(side="client")],
     "server-closed-close-frame-purpose": [
         kicks(code=None), kicks(code=1001), kicks(code=1012), kicks(side="client"), comes_back(), code_not_kept,
@@ -128,10 +140,13 @@ SILENT: dict[str, list[Lay]] = {
     "ended-without-newcomer": [kicks(), kicks(4, alone=1), comes_back(), kicks(2, alone=4, side="client")],
     "older-connection-same-identity-stayed": [kicks(), kicks(side="client", stays=True), comes_back()],
     "turned-away-then-let-in": [
-        ghosts(401), ghosts(404), ghosts(how="close"), ghosts(waits=30.0), ghosts(elsewhere=True), ghosts(path="/other"),
+        ghosts(401), ghosts(404), ghosts(how="close"), ghosts(waits=30.0), ghosts(elsewhere=True),
+        ghosts(path="/other"),
         ghosts(stays=0.2), closed_at_once(4409, count=1),
     ],
-    "refused-conflict": [ghosts(503), ghosts(401), closed_at_once(4000), closed_at_once(4409, 2.0), closed_at_once(4409, count=1)],
+    "refused-conflict": [
+        ghosts(503), ghosts(401), closed_at_once(4000), closed_at_once(4409, 2.0), closed_at_once(4409, count=1),
+    ],
 }  # fmt: skip
 
 

@@ -75,7 +75,8 @@ SILENT: dict[str, list[Lay]] = {
     ],
     "the-next-one-stayed": [loads(stays=0.05), loads(side="server"), seen_for_a_moment, refused_next, again_and_again],
     "given-up-for-one-that-stayed": [
-        loads(4, stays=0.1), loads(4, side="server"), loads(4, pause=0.9), loads(4, brief=2.0), loads(1), again_and_again,
+        loads(4, stays=0.1), loads(4, side="server"), loads(4, pause=0.9), loads(4, brief=2.0), loads(1),
+        again_and_again,
         one_of_many,
     ],
 }  # fmt: skip

@@ -90,11 +90,13 @@ SPEAKS: dict[str, Lay] = {
 SILENT: dict[str, list[Lay]] = {
     "follows-no-server-message": [then(PRICE), then(b"\x00\x01"), begun, lossy(late)],
     "last-message-holds-nan": [
-        then({"type": "price", "value": "NaN"}), then({"type": "NaN", "Infinity": 1}), then(CUT), then("NaN is no number"),
+        then({"type": "price", "value": "NaN"}), then({"type": "NaN", "Infinity": 1}), then(CUT),
+        then("NaN is no number"),
         by_turns(NAN, PRICE), late, of_another_side,
     ],
     "last-message-not-json": [
-        then(LARGE), then(PRICE), then(NAN), then(b"\x00\x01"), then(' [1, 2, {"a": null}]'), then("17"), then('"text"'),
+        then(LARGE), then(PRICE), then(NAN), then(b"\x00\x01"), then(' [1, 2, {"a": null}]'), then("17"),
+        then('"text"'),
         only("welcome", "hello"), by_turns(CUT, PRICE), compressed, late, of_another_side,
     ],
     "last-message-well-formed": [

@@ -31,8 +31,8 @@ class Cite(Struct, frozen=True, omit_defaults=True):
 
 
 class Evidence(Struct, omit_defaults=True):
-    """One sign in words. ``weight`` above 0 speaks for the hypothesis, below against it (natural logarithm). ``sign`` is
-    its name."""
+    """One sign in words. ``weight`` above 0 speaks for the hypothesis, below against it (natural logarithm). ``sign``
+    is its name."""
 
     text: str
     weight: float

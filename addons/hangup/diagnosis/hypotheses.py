@@ -19,7 +19,7 @@ BEAT_ENDS_IT = ("only-the-last-heartbeat", "last-is-heartbeat")
 OF_UNKNOWN = (
     "nothing-failed", "way-of-ending", "kind-of-close-code", "few-ends", "follows-nothing", "keeps-no-time", "neither",
     "some-got-older", "other-connections-stayed-open", "client-had-spoken", "last-client-messages-differ",
-    "not-reopened",
+    "not-reopened", "never-reached",
 )  # fmt: skip
 """Signs that speak for a cause that nobody has thought of, or say only in which way it ended."""
 
@@ -94,7 +94,7 @@ def _unknown(case: Case, seen: Mapping[str, Sign], understood: bool) -> Hypothes
 
 
 def can_be(case: Case, cause: Cause) -> bool:
-    """Whether what a cause needs was there at all, whatever words speak for it: a closer, messages, an open connection."""
+    """Whether what a cause needs was there at all, whatever words speak for it: its closer, a message, and so on."""
     if not case.victims:
         return not cause.needs
     if case.closer not in ("unknown", *cause.closers) and not cause.verdict.startswith("none/"):

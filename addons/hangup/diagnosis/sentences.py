@@ -11,6 +11,7 @@ from hangup.humanize import duration, plural, printable
 from hangup.recording import untold
 from hangup.recording.connections import numbered
 
+
 def sentence(case: Case, report: Report, known: bool = True) -> str:
     """The whole in one sentence. ``known`` is whether the evidence says something of an end that has no name."""
     if report.category == "unknown":

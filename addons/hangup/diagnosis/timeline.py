@@ -7,8 +7,8 @@ import re
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.report import Mark
-from hangup.recording.backend_log import last_line
 from hangup.humanize import printable
+from hangup.recording.backend_log import last_line
 from hangup.recording.connections import Connection
 
 BEFORE = 5

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from hangup.recording.backend_log import last_line
 from hangup.humanize import plural, printable, size
+from hangup.recording.backend_log import last_line
 from hangup.recording.endings import Step, What
 from hangup.recording.events import (
     AnyEvent,

@@ -84,7 +84,7 @@ def too_soon_to_tell(case: Case, found: GotOver) -> Found:
 @of(once_each)
 def client_gave_up_a_new_connection(case: Case, found: GotOver) -> Found:
     """Each was given up by the client that had just asked for it."""
-    new = all(life.ending.by == "client" and life.lasted < 0.3 and life.asked is not None for life in found.ends)
+    new = all(life.ending.by == "client" and life.lasted < 0.3 for life in found.ends)
     text = "the client gave up a connection that it had just asked for, as React's StrictMode does"
     return Sign(1.0, text, cite_all(found.ends)) if new else None
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Cite, Trigger, cite_all
-from hangup.recording.backend_log import last_line
 from hangup.diagnosis.signs import Found, Sign
 from hangup.diagnosis.signs.last_messages import unread
 from hangup.diagnosis.signs.seen import of
 from hangup.diagnosis.signs.server_messages import not_json
 from hangup.humanize import duration, plural, printable
 from hangup.messages.shapes import Shape
+from hangup.recording.backend_log import last_line
 from hangup.recording.connections import Connection, numbered
 from hangup.recording.endings import SETTLED
 
@@ -24,17 +24,6 @@ _TOLD = re.compile(
     re.I,
 )
 _HELD = re.compile(r'"error"\s*:\s*(?!null|false|""|0\b|\[\s*\]|\{\s*\})\S', re.I)
-
-
-def untold(lives: Lives) -> Lives:
-    """Those of which an import does not tell how they ended, and whose client opened the same anew since."""
-    latest: dict[tuple[str, str], float] = {}
-    for life in lives:
-        key = (life.client, life.route)
-        latest[key] = max(latest.get(key, life.began), life.began)
-    return [
-        life for life in lives if life.untold and life.end is None and latest[life.client, life.route] > life.last_seen
-    ]
 
 
 def well(case: Case) -> Lives:

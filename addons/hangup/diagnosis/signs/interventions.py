@@ -62,10 +62,14 @@ def interventions(case: Case) -> list[Intervention]:
         share = {life.conn: _share(life, on) for life in case.same_route}
         ended = [life for life in case.victims if share[life.conn] >= MOST and _at_the_end(life, on)]
         without = [life for life in case.victims if share[life.conn] <= 1 - MOST]
-        stayed = [life for life in case.others if life.open_since is not None and not life.failed]
+        stayed = [life for life in case.others if life.open_since is not None and not _ended_alike(life, case)]
         stayed = [life for life in stayed if share[life.conn] >= MOST and life.lasted > long]
         found.append(Intervention(name, ended, without, stayed))
     return found
+
+
+def _ended_alike(life: Connection, case: Case) -> bool:
+    return life.failed and life.ending.by == case.closer
 
 
 def _share(life: Connection, on: Spans) -> float:
