@@ -74,8 +74,8 @@ class TestEach:
                 elif where == "faults":
                     assert (cause.verdict in (FAULTS[what].verdict, *FAULTS[what].also)) is of_it, name
                 else:
-                    made = layouts.build(what) if where == "layouts" else getattr(laid_out, what.replace("-", "_"))(9_001)
-                    report = diagnose(layouts.header(), made)
+                    laid = getattr(laid_out, what.replace("-", "_"), None)
+                    report = diagnose(layouts.header(), laid(9_001) if laid is not None else layouts.build(what))
                     assert (cause.verdict in (report.verdict, *report.also)) is of_it, (name, report.verdict)
 
 
