@@ -13,6 +13,7 @@ from rich.text import Text
 from hangup.cli.screen import COLOURS, safe
 from hangup.diagnosis.findings import Cite, Evidence
 from hangup.diagnosis.report import Alternative, Mark, Report, Step
+from hangup.diagnosis.sentences import what_is_known
 from hangup.humanize import duration, printable
 
 SHOWN = 3
@@ -25,6 +26,8 @@ RUNNERS_UP = 3
 def show(screen: Console, report: Report) -> None:
     """Prints the page."""
     screen.print(_head(report))
+    if known := what_is_known(report.parts):
+        screen.print(safe(known, "dim"))
     screen.print(Padding(safe(report.sentence), (0, 0, 1, 0), expand=False))
     evidence = _evidence(report)
     if evidence is not None:

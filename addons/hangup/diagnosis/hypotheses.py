@@ -23,6 +23,9 @@ OF_UNKNOWN = (
 )  # fmt: skip
 """Signs that speak for a cause that nobody has thought of, or say only in which way it ended."""
 
+TOLD = ("never-reached",)
+"""Those of them that say something to a person; the others are only of use for weighing."""
+
 
 def hypotheses(case: Case) -> list[Hypothesis]:
     """Every cause that something suggests, each with the signs for and against it, and the unknown."""
@@ -87,7 +90,7 @@ def _unknown(case: Case, seen: Mapping[str, Sign], understood: bool) -> Hypothes
     hypothesis = Hypothesis(UNKNOWN, closer=case.closer or "unknown", trigger=trigger)
     for name, each in seen.items():
         if _kind(name) in OF_UNKNOWN:
-            hypothesis.says(name, each.strength, each.text, each.cites)
+            hypothesis.says(name, each.strength, each.text if name in TOLD else "", each.cites)
     if not understood and (reason := seen.get("close-reason-given")) is not None:
         hypothesis.says("reason-not-understood", 1.0, f"{reason.text}, which is none that is known", reason.cites)
     return hypothesis

@@ -90,11 +90,13 @@ class Ranking:
         """What is known of the cause apart from its name: of each part the likeliest value, with its share."""
         masses: dict[str, dict[str, float]] = {"trigger": {}, "property": {}, "place": {}, "closer": {}}
         for hypothesis, share in zip(self.ranked, self.shares, strict=True):
-            cause = causes.known().get(hypothesis.verdict)
-            if cause is not None and hypothesis.category != "none":
-                values = {"trigger": cause.trigger, "property": cause.property, "place": cause.place}
-                for part, value in {**values, "closer": hypothesis.closer}.items():
-                    masses[part][value] = masses[part].get(value, 0.0) + share
+            if hypothesis.category == "none":
+                continue
+            values = {"closer": hypothesis.closer}
+            if (cause := causes.known().get(hypothesis.verdict)) is not None:
+                values |= {"trigger": cause.trigger, "property": cause.property, "place": cause.place}
+            for part, value in values.items():
+                masses[part][value] = masses[part].get(value, 0.0) + share
         found = {}
         for part, mass in masses.items():
             value = max(mass, key=lambda value: (mass[value], value), default="")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.causes.catalogue import KINDS, PLACES
 from hangup.diagnosis.figures import middle, spread
 from hangup.diagnosis.findings import Evidence, cite
-from hangup.diagnosis.report import Report
+from hangup.diagnosis.report import Part, Report
 from hangup.humanize import duration, plural, printable
 from hangup.recording import untold
 from hangup.recording.connections import numbered
@@ -22,7 +25,38 @@ def sentence(case: Case, report: Report, known: bool = True) -> str:
         return f"{text}: {best}." if best else f"{text}."
     if report.verdict == "handshake/limit" and of_messages(case):
         text = "The server closes connections over a limit, of messages or of time rather than of connections"
-    return f"{text}: {_ends(case)}."
+    return f"{text}: {_ends(case)}.{_or(report)}"
+
+
+LIKE = 0.5
+"""The share of the first from which on the second is said with it."""
+
+
+def _or(report: Report) -> str:
+    """The second cause, where it is nearly as likely and shares the trigger; and what tells the two apart."""
+    second = next((a for a in report.alternatives if a.verdict not in report.also), None)
+    known = causes.known()
+    if second is None or second.verdict not in known or second.confidence < LIKE * report.confidence:
+        return ""
+    one, other = known[report.verdict], known[second.verdict]
+    if one.trigger != other.trigger:
+        return ""
+    beside = "intermediary" in (one.place, other.place) and one.place != other.place
+    tell = ": connect to the backend directly to tell" if beside else ""
+    return f" From here it looks the same if {other.sentence[0].lower()}{other.sentence[1:]}{tell}."
+
+
+def what_is_known(parts: Mapping[str, Part]) -> str:
+    """What is known of a cause apart from its name, in words; empty where nothing is."""
+    words = []
+    for part, say in (("closer", "closed by the {}"), ("trigger", "because of {}"), ("property", "namely {}"),
+                      ("place", "to fix in {}")):  # fmt: skip
+        if part in parts:
+            value = parts[part].value
+            value = {"trigger": KINDS, "place": PLACES}.get(part, {}).get(value, value)
+            sure = "" if part == "closer" else f" ({parts[part].confidence:.0%})"  # who closed it is recorded
+            words.append(f"{say.format(value)}{sure}")
+    return ", ".join(words)
 
 
 def of_messages(case: Case) -> bool:
@@ -69,7 +103,9 @@ def _unknown(case: Case, report: Report, known: bool) -> str:
     names = [alternative.verdict for alternative in report.alternatives[:3]]
     could = f"; it could be {', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else ""
     what = f"{plural(case.count, 'connection')} ended alike"
-    return f"The recording alone does not say why: {what}, and no cause explains it clearly{could}."
+    known_of_it = what_is_known({name: part for name, part in report.parts.items() if name != "closer"})
+    said = f" What can be said of it: {known_of_it}." if known_of_it else ""
+    return f"The recording alone does not say why: {what}, and no cause explains it clearly{could}.{said}"
 
 
 def what_happened(case: Case) -> list[Evidence]:
