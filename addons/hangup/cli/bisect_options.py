@@ -31,6 +31,7 @@ class Options(Struct, frozen=True, kw_only=True):
     as_json: bool
     markdown: bool
     path: str | None = None
+    parallel: int = 8
 
     @property
     def quiet(self) -> bool:

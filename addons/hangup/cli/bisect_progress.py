@@ -24,8 +24,10 @@ TITLES = {rung.name: rung.title for rung in (*RUNGS, *CLIENT_RUNGS)} | {
     "frames": "fewer messages",
     "payload": "less in the message",
     "size": "another size",
+    "values": "other values in the message",
+    "prediction": "a new exchange",
 }
-SHRINKING = ("frames", "payload", "size")
+SHRINKING = ("frames", "payload", "size", "values", "prediction")
 SHRINKS = 40
 """Trials that the minimiser usually takes; the bar must go by something."""
 

@@ -69,6 +69,14 @@ Examples:
     "--survive", type=TIME, metavar="TIME", help="How much longer than usual it must stay open to have survived."
 )
 @click.option("--connections", type=AT_LEAST_ONE, metavar="N", help="Budget: connections (400; with --live 60).")
+@click.option(
+    "--parallel",
+    type=AT_LEAST_ONE,
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Trials at once, where they do not disturb one another; 1 for one after the other.",
+)
 @click.option("--seconds", type=TIME, default=600.0, show_default=True, metavar="TIME", help="Budget: time.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="For a run that can be repeated.")
 @click.option(
@@ -107,6 +115,7 @@ def bisect(
     given: tuple[str, ...],
     survive: float | None,
     connections: int | None,
+    parallel: int,
     seconds: float,
     seed: int,
     start: str,
@@ -135,6 +144,7 @@ def bisect(
         given=tuple(str(parse_filter(text)) for text in given),
         survive=survive,
         connections=connections,
+        parallel=parallel,
         seconds=seconds,
         seed=seed,
         record=record,
@@ -201,6 +211,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                     seed=options.seed,
                     insecure=options.insecure,
                     ca=options.ca,
+                    parallel=options.parallel,
                 )
                 runs.append(Series("trials", recorder.path, lab.trials))
                 verdict = await _search(lab, reading, out, options)

@@ -12,6 +12,7 @@ from hangup.cli.bisect_options import Options
 from hangup.cli.bisect_progress import ladder
 from hangup.cli.screen import safe
 from hangup.experiment.document import Document, telling_lines
+from hangup.experiment.law import Law
 from hangup.experiment.reading import Reading
 from hangup.experiment.search import Minimal, Verdict
 from hangup.humanize import plural, printable
@@ -56,6 +57,8 @@ def show(console: Console, document: Document) -> None:
         console.print(Text(f"  {verdict.claim}"))
     if verdict.cure:
         console.print(Text("  stays open with  ", "bold") + Text(verdict.cure, "green"))
+    if verdict.law is not None:
+        _law(console, verdict.law)
     if verdict.timers:
         console.print(Text(f"  it ends {', or '.join(map(str, verdict.timers))}"))
     console.print()
@@ -84,6 +87,18 @@ def show(console: Console, document: Document) -> None:
         console.print(Text(f"{what:<{width}}  ", "bold") + safe(path))
     for problem in document.problems:
         console.print(safe(problem, "red"))
+
+
+def _law(console: Console, law: Law) -> None:
+    console.print(Text("  ") + safe(law.sentence, "bold", 300))
+    if law.boundary:
+        console.print(Text("  ") + safe(law.boundary, "", 200))
+    if law.irrelevant:
+        console.print(Text("  makes no difference: ") + safe(", ".join(law.irrelevant[:8]), "dim", 200))
+    if law.predicted:
+        console.print(Text(f"  predicted {law.right} of {law.predicted} new exchanges", "" if law.holds else "yellow"))
+    for miss in law.missed[:3]:
+        console.print(Text("    ") + safe(miss, "yellow", 200))
 
 
 def _minimal(console: Console, minimal: Minimal) -> None:

@@ -59,13 +59,13 @@ class Arms:
         self.verdict.ladder.append(tried)
         return tried
 
-    def attempt(self, trial: Trial, counts: Counts) -> Search[Outcome]:
-        """One trial."""
+    def attempt(self, trial: Trial, counts: Counts, beside: tuple[Trial, ...] = ()) -> Search[Outcome]:
+        """One trial. ``beside`` are those that are likely to follow."""
         clients = 1 if self.live else max(trial.clients, self.clients)  # a page's other connections are there anyhow
         if trial.clients != clients:
             trial = replace(trial, clients=clients)
         self.verdict.connections += trial.clients
-        result = self.last = yield trial
+        result = self.last = yield (replace(trial, beside=beside) if beside else trial)
         self.idle = bool(trial.filters) and result.acted == 0 and not (trial.edits or trial.frames is not None)
         if self.idle and result.outcome is not Outcome.UNRESOLVED:
             # It changed nothing: no evidence for what it should have changed. With nothing else of its own either, it
@@ -91,7 +91,7 @@ class Arms:
         """Repeats a trial until its outcomes speak; when they disagree, or come to nothing, it is unresolved."""
         most = most_trials(self.known, error=self._error)
         while counts.n < most and counts.unresolved < (2 if self.live else 3):
-            yield from self.attempt(trial, counts)
+            yield from self.attempt(trial, counts, () if counts.n % 2 or self.live else (trial,))
             outcome = self.says(counts)
             if outcome is not None:
                 return outcome

@@ -74,6 +74,10 @@ class Document(Struct, kw_only=True):
             lines += [verdict.claim, ""]
         if verdict.cure:
             lines += [f"Stays open with: `{verdict.cure}`", ""]
+        if verdict.law is not None:
+            boundary = f" ({verdict.law.boundary})" if verdict.law.boundary else ""
+            lines += [f"The law: {verdict.law.sentence}{boundary}.", ""]
+            lines += [f"Predicted {verdict.law.right} of {verdict.law.predicted} new exchanges.", ""]
         if verdict.timers:
             lines += [f"It ends {', or '.join(map(str, verdict.timers))}.", ""]
         if verdict.ladder:

@@ -32,6 +32,9 @@ FRAMES_KEPT = 20_000
 """Client messages that a case holds; a longer exchange is cut at its front, the end being what matters."""
 
 
+HARMLESS_KEPT = 60
+"""Harmless messages of each kind that are kept of other connections."""
+
 SCRIPTS_KEPT = 64
 """Connections whose scripts are kept while the recording is read; one that is chosen of the others is read again."""
 
@@ -76,6 +79,7 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     report = report_on(ledger)
     case = _case(transcript, chosen, alike, report)
     survivors = _survivors(connections, chosen, found)
+    case.harmless = scripts.harmless(chosen.conn, connections, {f.kind for f in case.frames})
     case.donated = donated(transcript.survey.request, survivors, chosen.refused)
     return Reading(case, found, transcript, report, alike)
 
@@ -114,6 +118,26 @@ class _Scripts:
             self._ended[way] = conn
         while len(self.readers) > SCRIPTS_KEPT:
             self.readers.pop(next(iter(self.readers)))
+
+
+    def harmless(self, chosen: int, connections: Sequence[Connection], kinds: set[str]) -> dict[str, tuple[bytes, ...]]:
+        """Messages of other connections after which they stayed open, by kind, the latest first."""
+        found: dict[str, dict[bytes, None]] = {}
+        learned = Discriminators()
+        said = []
+        for connection in connections:
+            reader = self.readers.get(connection.conn)
+            if reader is None or connection.conn == chosen:
+                continue
+            sent = [s for s in reader.last_steps() if isinstance(s, Send) and s.begins and s.message is not None]
+            said += sent[:-1] if connection.failed else sent  # the last one may be what ended it
+        for step in said:
+            learned.feed(OPCODE_NUMBERS.get(step.opcode, 1), step.message or b"")
+        for step in reversed(said):
+            kind = learned.kind(OPCODE_NUMBERS.get(step.opcode, 1), step.message or b"").text
+            if kind in kinds and len(found.setdefault(kind, {})) < HARMLESS_KEPT:
+                found[kind][step.message or b""] = None
+        return {kind: tuple(payloads) for kind, payloads in found.items()}
 
 
 def _survivors(connections: Sequence[Connection], chosen: Connection, failure: Failure) -> list[tuple[int, Request]]:

@@ -18,6 +18,8 @@ from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
+from hangup.experiment.predict import Claim, other_law
+from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import explanations
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import fewest, shrink
@@ -124,6 +126,7 @@ class _Search:
             if self.standing.best()[0] is explanation:
                 break
         self.shown = explanation.verdict
+        claim: Claim | None = None
         if explanation.trigger in ("time", "count"):
             yield from find_timers(self.arms)
             self._hear_clocks()
@@ -136,17 +139,22 @@ class _Search:
             yield from self._as_many("as-many", tuple(frame.n for frame in self.case.frames))
             explanation, _ = self.standing.best()
         if self.minimise and explanation.trigger in ("frame", "count"):
-            yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
-            yield from self._earlier()
+            claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
+            claim = (yield from self._earlier()) or claim
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
+        if not self.live and self.minimise:
+            claim = claim or other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
+            if claim is not None:
+                self.verdict.law = claim.law
+                yield from predict(self.arms, claim)
 
-    def _earlier(self) -> Search[None]:
+    def _earlier(self) -> Search[Claim | None]:
         """Where one message is enough, and it is not the last, of which all was asked so far: the end came late, and
         other messages went on. It is asked again of the one that matters."""
         minimal, suspect, old = self.verdict.minimal, self.case.suspect, self.case
         if minimal is None or len(minimal.frames) != 1 or suspect is None or minimal.frames == (suspect.n,):
-            return
+            return None
         alone = [p for p in self.arms.pulses if p.ended and sum(message for _, message in p.client) == 1]
         delays = [p.age - next(at for at, message in p.client if message) for p in alone]
         self.case = self.arms.case = replace(
@@ -164,7 +172,7 @@ class _Search:
         yield from self._settle()
         self.shown = explanation.verdict
         self.verdict.timers = []
-        yield from shrink(self.arms, explanation.verdict, count=False)
+        return (yield from shrink(self.arms, explanation.verdict, count=False))
 
     def _hear_clocks(self) -> None:
         """Which clocks agree with all that was tried speaks for and against what ends by one."""
@@ -396,4 +404,5 @@ class _Search:
             verdict.frame = self.case.suspect.n
         alone = category != "unknown" and self._rivals(category) <= self._bearable(category)
         checked = explanation.verdict != COUNTED or self.counted
-        verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked
+        holds = verdict.law is None or verdict.law.holds
+        verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked and holds

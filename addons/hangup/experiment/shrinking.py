@@ -7,7 +7,9 @@ from typing import TypeVar, cast
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import minimise_frames, minimise_payload, minimise_size
+from hangup.experiment.predict import Claim, message_law, of_size, size_law
 from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
 
@@ -17,13 +19,9 @@ R = TypeVar("R")
 PAYLOAD_TRIES = 40
 
 
-WELL_FORMED = ("message/schema", "message/unknown-type", "message/vocabulary-mismatch", "message/init-missing")
-"""Verdicts on what a message says: what is no JSON any more would fail for another cause."""
-
-
-def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[None]:
+def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     """Finds the smallest exchange that fails for what ``verdict`` says; with ``count`` what matters is how many
-    messages there are."""
+    messages there are. Returns the law about the message that matters, where there is one."""
     case = arms.case
     guesses = [f.n for f in ([case.suspect] if case.suspect else []) + case.beats[-1:]]
     frames = yield from _least(
@@ -35,15 +33,18 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[None]:
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1 and not arms.unsure:
         minimal.neighbour = "without any one of these frames it survives"
-    if len(frames) != 1 or count:
-        return
-    frame = next(f for f in case.frames if f.n == frames[0])
-    minimal.payload, minimal.opcode = frame.payload, frame.opcode
-    minimal.neighbour = "without this frame it survives"
-    if verdict == "message/oversize":
-        yield from _limit(arms, frame, minimal)
-    else:
-        yield from _payload(arms, frame, minimal, verdict in WELL_FORMED)
+    if not frames or count:
+        return None
+    frame = next(f for f in case.frames if f.n == frames[-1])
+    if len(frames) == 1:
+        minimal.payload, minimal.opcode = frame.payload, frame.opcode
+        minimal.neighbour = "without this frame it survives"
+    if verdict == "message/oversize" and len(frames) == 1:
+        return (yield from _limit(arms, frame, minimal))
+    claim = yield from message_law(arms, minimal)
+    if len(frames) == 1 and (not frame.text or split(frame.payload)[1] is MISSING):
+        yield from _payload(arms, frame, minimal)
+    return claim
 
 
 def fewest(arms: Arms, trial: Trial) -> Search[Trial]:
@@ -65,12 +66,12 @@ def fewest(arms: Arms, trial: Trial) -> Search[Trial]:
         return make(stop.value)
 
 
-def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal, well_formed: bool) -> Search[None]:
+def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
     def trial(payload: bytes) -> Trial:
         return Trial("payload", frames=(frame.n,), edits=((frame.n, Edit(payload)),))
 
     def begin(payload: bytes) -> Generator[bytes, bool, bytes]:
-        return minimise_payload(payload, text=frame.text, well_formed=well_formed, most=PAYLOAD_TRIES)
+        return minimise_payload(payload, text=frame.text, most=PAYLOAD_TRIES)
 
     survivors: list[bytes] = []
     payload = yield from _least(arms, begin, frame.payload, trial, survivors)
@@ -80,14 +81,15 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal, well_formed: bool
         minimal.neighbour = f"{near[:60].decode(errors='backslashreplace')!r} in its place survives"
 
 
-def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
+def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim]:
     def trial(size: int) -> Trial:
-        return Trial("size", frames=(frame.n,), edits=((frame.n, Edit(_of_size(frame.payload, size))),))
+        return Trial("size", frames=(frame.n,), edits=((frame.n, Edit(of_size(frame.payload, size))),))
 
     low, high = yield from _ask(arms, minimise_size(0, len(frame.payload)), trial)
     minimal.size_limit = low
-    minimal.payload = _of_size(frame.payload, high)
+    minimal.payload = of_size(frame.payload, high)
     minimal.neighbour = f"with {low} bytes it survives"
+    return size_law(arms.case, frame, low, high)
 
 
 def _least(
@@ -124,10 +126,3 @@ def _ask(
             candidate = asking.send(outcome is Outcome.FAILED)
     except StopIteration as stop:
         return cast(R, stop.value)
-
-
-def _of_size(payload: bytes, size: int) -> bytes:
-    """The payload cut, or made longer by repeating it, to ``size`` bytes of text."""
-    if not payload:
-        return b"a" * size
-    return (payload * (size // len(payload) + 1))[:size]

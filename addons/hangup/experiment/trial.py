@@ -26,6 +26,7 @@ class Trial(Struct, frozen=True):
     ``edits`` change some of them. ``patience`` is for how long (seconds from
     opening) it must live to have survived, None for the usual. With ``otherwise`` it is only asked whether it ends as
     it was recorded: any other end will do to have survived, and one sooner than so many seconds after opening.
+    ``beside`` are trials that are likely to be asked for next: who can may carry them out at the same time.
     """
 
     arm: str
@@ -36,6 +37,7 @@ class Trial(Struct, frozen=True):
     patience: float | None = None
     otherwise: float | None = None
     stagger: float = 0.0
+    beside: tuple[Trial, ...] = ()
 
 
 class Result(Struct, frozen=True):
@@ -124,6 +126,8 @@ class Case(Struct):
     donated: tuple[Donated, ...] = ()
     """What connections of the same recording that lived had in their handshakes."""
     priors: Mapping[str, float] = field(default_factory=dict)
+    harmless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    """Messages of the client that did no harm on other connections, by kind, as far as they were kept."""
     culprit: int | None = None
     """The number of the message that was found to be enough, though it was not the last."""
 

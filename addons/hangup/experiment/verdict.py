@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from hangup.errors import HangupError
 from hangup.experiment.evidence import Counts, Outcome, claim, fisher
+from hangup.experiment.law import Law
 from hangup.experiment.timers import Timer
 
 PROOF = 0.01
@@ -91,6 +92,8 @@ class Verdict(Struct):
     """Why the exchange was not made smaller, where that was to be done."""
     contrast: tuple[str, str] | None = None
     """Where nothing cures it: in words, the two things that the counts set against one another."""
+    law: Law | None = None
+    """What makes the difference, and how well it predicted what was new."""
     timers: list[Timer] = field(default_factory=list)
     """The clocks that fit all that was seen, where it is time or a count that ends it."""
 
@@ -115,6 +118,8 @@ class Verdict(Struct):
             "trigger": {"kind": self.trigger, "frame": self.frame},
             "counts": {"with": self.cause.pair(), "without": self.without.pair(), "p": self.p},
             "contrast": list(self.contrast) if self.contrast else None,
+            "law": self.law.summary() if self.law else None,
+            "verdict_confidence": round(self.probability, 4),
             "timers": [timer.summary() for timer in self.timers],
             "ladder": [tried.summary() for tried in self.ladder],
             "standing": [{"verdict": v, "probability": round(w, 4)} for v, w in self.standing],

@@ -21,6 +21,7 @@ from hangup.peer.pulse import PulseSink
 from hangup.peer.tape import Sink
 from hangup.recording.connections import Connection
 from hangup.replayable.client_script import Transcript
+from hangup.trials.company import Company
 from hangup.wire.url import Target
 
 Progress = Callable[[Trial, Result], None]
@@ -33,6 +34,10 @@ RETURN = 3.0
 """Seconds that one has to come back that was there: what the trial before it did may have ended its process."""
 
 
+PARALLEL = 8
+"""Trials at once."""
+
+
 class Budget(Struct):
     """How many connections and seconds an experiment may use."""
 
@@ -43,7 +48,8 @@ class Budget(Struct):
 class Lab:
     """Carries out a search by replay. ``sink`` records every trial; ``progress`` is told of each.
 
-    ``survive`` is by how many seconds a trial must outlive the failure to have survived, None to derive it.
+    ``survive`` is by how many seconds a trial must outlive the failure to have survived, None to derive it. Up to
+    ``parallel`` trials are carried out at once, where they do not disturb one another.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Lab:
         seed: int = 0,
         insecure: bool = False,
         ca: Path | None = None,
+        parallel: int = PARALLEL,
         progress: Progress = lambda trial, result: None,
     ) -> None:
         self.transcript = transcript
@@ -72,6 +79,7 @@ class Lab:
         self.insecure = insecure
         self.ca = ca
         self.progress = progress
+        self.company = Company(1 if case.overlaps else parallel)
         self.connections = 0
         self.trials: list[tuple[Trial, Result]] = []
         """What was tried so far, and what came of it."""
@@ -104,10 +112,21 @@ class Lab:
                     trial = search.send(result)
         except StopIteration as stop:
             verdict: Verdict = stop.value
+            verdict.connections = max(verdict.connections, self.connections)
             return verdict
 
     async def carry_out(self, trial: Trial) -> Result:
-        """One trial: its clients at once, or one after the other, of which any that fails is a failure."""
+        """One trial, and others with it that will be asked for next."""
+        if (known := self.company.take(trial)) is not None:
+            return known
+        room = max(1, self.budget.connections - self.connections)
+        trials = self.company.plan(trial)[:room]
+        results = await asyncio.gather(*map(self._one, trials))
+        self.company.learn(trials, results)
+        return results[0]
+
+    async def _one(self, trial: Trial) -> Result:
+        """A trial: its clients at once, or one after the other, of which any that fails is a failure."""
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
         order = [Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED]
         result = min(results, key=lambda each: order.index(each.outcome))

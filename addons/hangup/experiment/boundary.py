@@ -1,0 +1,232 @@
+"""From one value that fails and one that survives to a condition: which other values fail?
+
+Everything here is a generator: it yields a value and is sent True where the connection ends with it, False where it
+stays open, None where nobody can tell.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Generator, Sequence
+from random import Random
+from typing import Any
+
+from hangup.experiment.law import Condition
+from hangup.experiment.message_values import MISSING, Path, kind_of_value, named
+
+Asking = Generator[Any, bool | None, Condition]
+
+LETTERS = string.ascii_lowercase
+FEW_PLACES = 2
+"""Decimal places that hardly anybody minds."""
+
+ODD_ONES = 4
+"""Characters that are tried alone."""
+
+STEPS = 24
+"""Values tried at most for one threshold."""
+
+
+def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
+    """The condition behind ``bad``, which fails, and ``good``, which does not. ``known`` are others that do no harm."""
+    found: Condition
+    if _number(bad) and _number(good):
+        found = yield from _of_number(path, bad, good, known)
+    elif isinstance(bad, str) and isinstance(good, str):
+        found = yield from _of_text(path, bad, good, known)
+    elif isinstance(bad, list) and isinstance(good, list):
+        found = yield from _of_list(path, bad, good)
+    elif bad is MISSING:
+        found = Condition(f"{named(path)} is missing")
+    elif good is MISSING:
+        found = Condition(f"{named(path)} is there")
+    else:
+        found = yield from _of_type(path, bad, good)
+    found.path = path
+    found.fails = found.fails or (lambda random: bad)
+    harmless = [good, *known]
+    found.survives = found.survives or (lambda random: random.choice(harmless))
+    return found
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+
+def _of_number(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
+    whole = isinstance(bad, int) and isinstance(good, int)
+    if isinstance(bad, float) and (places := _places(bad)) > FEW_PLACES:
+        if (yield round(bad, FEW_PLACES)) is False:
+            return (yield from _of_places(path, bad, places))
+    span = abs(bad - good) or 1
+    further = bad + (1 if bad > good else -1) * (max(span, abs(bad)) if whole else max(span, abs(bad), 1.0))
+    if (yield further) is not True:
+        return Condition(f"{named(path)} is {_shown(bad)}")
+    low, high = good, bad
+    for _ in range(STEPS if whole else 12):
+        middle = (low + high) // 2 if whole else (low + high) / 2
+        if middle in (low, high):
+            break
+        fails = yield middle
+        if fails is None:
+            break
+        low, high = (low, middle) if fails else (middle, high)
+    more = bad > good
+    boundary = f"{named(path)}: survives {_shown(low)}, fails {_shown(high)}"
+    far = abs(further - high)
+    room = abs(low - good)
+    return Condition(
+        f"{named(path)} is {_shown(high)} or {'more' if more else 'less'}",
+        boundary,
+        fails=_spread(high, far if more else -far, whole),
+        survives=_spread(low, -room if more else room, whole),
+    )
+
+
+def _places(value: float) -> int:
+    """How many decimal places it is written with."""
+    return len(repr(value).partition(".")[2]) if "e" not in repr(value) else 0
+
+
+def _of_places(path: Path, bad: float, places: int) -> Asking:
+    def of(random: Random, places: int) -> float:
+        whole = random.randint(1, 3)
+        return float(f"{whole}." + "".join(random.choice("123456789") for _ in range(places)))
+
+    low, high = FEW_PLACES, places
+    while high - low > 1:
+        middle = (low + high) // 2
+        fails = yield of(Random(middle), middle)
+        if fails is None:
+            break
+        low, high = (low, middle) if fails else (middle, high)
+    return Condition(
+        f"{named(path)} has {high} decimal places or more",
+        f"{named(path)}: survives {low} decimal places, fails {high}",
+        fails=lambda random: of(random, min(high, 15)) if high <= 15 else bad,
+        survives=lambda random: of(random, random.randint(1, low)),
+    )
+
+
+def _spread(edge: Any, width: Any, whole: bool) -> Callable[[Random], Any]:
+    """Values from an edge on: often the edge itself, else further away."""
+
+    def make(random: Random) -> Any:
+        if random.random() < 0.4 or not width:
+            return edge
+        share = width * random.random()
+        return edge + (int(share) if whole else share)
+
+    return make
+
+
+def _text(random: Random, length: int) -> str:
+    return "".join(random.choice(LETTERS) for _ in range(length))
+
+
+def _of_text(path: Path, bad: str, good: str, known: Sequence[Any]) -> Asking:
+    random = Random(bad + good)
+    alike = _text(random, max(len(bad), 1))
+    if (yield alike) is not True:
+        return (yield from _of_characters(path, bad, good))
+    if (yield _text(random, max(len(good), 1))) is True and len(good) > 0:
+        values = {v for v in (good, *known) if isinstance(v, str)}
+        few = ", ".join(repr(v) for v in sorted(values)[:4])
+        return Condition(
+            f"{named(path)} is none of the values that are known to do no harm ({few})",
+            fails=lambda random: _text(random, random.randint(3, 12)),
+        )
+    low, high = len(good), len(bad)
+    for _ in range(STEPS):
+        middle = (low + high) // 2
+        if middle in (low, high):
+            break
+        fails = yield _text(random, middle)
+        if fails is None:
+            break
+        low, high = (low, middle) if fails else (middle, high)
+    more = len(bad) > len(good)
+    size = f"{high:,} characters or {'more' if more else 'fewer'}" if high else "empty"
+
+    def fails_with(random: Random) -> str:
+        return _text(random, high + (random.choice((0, 1, max(high, 8))) if more else 0))
+
+    def survives_with(random: Random) -> str:
+        return _text(random, random.choice((low, random.randint(min(len(good), low), low))) if more else low)
+
+    return Condition(
+        f"{named(path)} has {size}" if high else f"{named(path)} is empty",
+        f"{named(path)}: survives {low:,} characters, fails {high:,}",
+        fails=fails_with,
+        survives=survives_with,
+    )
+
+
+def _of_characters(path: Path, bad: str, good: str) -> Asking:
+    """A text that fails for what is in it: for its odd characters, or just so."""
+    odd = {c for c in bad if not (c.isascii() and c.isalnum())} - set(good)
+    if odd:
+        if (yield "".join("a" if c in odd else c for c in bad)) is False:
+            for one in sorted(odd, key=lambda c: (c.isspace(), c))[:ODD_ONES]:
+                if (yield f"ab{one}cd") is True:
+                    return _containing(path, one)
+    return Condition(
+        f"{named(path)} is {bad[:60]!r}", survives=lambda random: random.choice((good, _text(random, max(len(bad), 1))))
+    )
+
+
+def _containing(path: Path, one: str) -> Condition:
+    return Condition(
+        f"{named(path)} contains {one!r}",
+        fails=lambda random: _text(random, random.randint(1, 6)) + one + _text(random, random.randint(1, 6)),
+        survives=lambda random: _text(random, random.randint(3, 10)),
+    )
+
+
+def _of_list(path: Path, bad: list[Any], good: list[Any]) -> Asking:
+    longer = len(bad) > len(good)
+    if longer and good:
+        source = bad
+        low, high = len(good), len(bad)
+        for _ in range(STEPS):
+            middle = (low + high) // 2
+            if middle in (low, high):
+                break
+            fails = yield source[:middle]
+            if fails is None:
+                break
+            low, high = (low, middle) if fails else (middle, high)
+        return Condition(
+            f"{named(path)} has {high} elements or more",
+            f"{named(path)}: survives {low} elements, fails {high}",
+            fails=lambda random: source[: random.randint(high, len(source))],
+        )
+    if not bad:
+        return Condition(f"{named(path)} is empty")
+    return Condition(f"{named(path)} is {str(bad)[:60]}")
+
+
+_SAMPLES: dict[str, tuple[Any, ...]] = {
+    "a number": (7, 0.5),
+    "a string": ("x", "hello"),
+    "a boolean": (True, False),
+    "a list": ([1],),
+    "an object": ({"x": 1},),
+}
+
+
+def _of_type(path: Path, bad: Any, good: Any) -> Asking:
+    """Another type: any value of it?"""
+    kind = kind_of_value(bad)
+    wanted = kind_of_value(good)
+    others = [v for v in _SAMPLES.get(kind, ()) if v != bad]
+    if not others:
+        return Condition(f"{named(path)} is {kind}" if kind == "null" else f"{named(path)} is {bad!r}")
+    if (yield others[0]) is True:
+        samples = [bad, *others]
+        return Condition(f"{named(path)} is {kind}, not {wanted}", fails=lambda random: random.choice(samples))
+    return Condition(f"{named(path)} is {bad!r}")

@@ -1,0 +1,146 @@
+"""The smallest difference between a message that ends the connection and one of its like that does not.
+
+Zeller's *isolate*: from a pair, a failing message and its nearest harmless neighbour, the difference is narrowed until
+nothing of it can be left away; then each part of it is made a condition (:mod:`.boundary`). So a candidate is always as
+well-formed as what the client really sends, and does not fail for a reason of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from hangup.experiment.boundary import condition
+from hangup.experiment.law import Condition
+from hangup.experiment.message_values import MISSING, Path, at, differences, join, leaves, named, neutral, put, split
+from hangup.experiment.minimise import minimise_frames
+
+KIN = 3
+"""So many harmless messages are tried as neighbours."""
+
+KNOWN = 40
+"""Harmless values of one part that are remembered."""
+
+Asking = Generator[bytes, bool | None, "Difference | None"]
+"""Yields payloads, is sent True for one that fails, False for one that survives, None for what cannot be told."""
+
+
+class Difference(Struct):
+    """What was found: the conditions, the message that fails by them and is otherwise like its ``neighbour``, which
+    survives, and what did not matter."""
+
+    conditions: list[Condition]
+    payload: bytes
+    neighbour: bytes
+    irrelevant: list[str]
+    head: bytes
+    base: Any
+    """The neighbour: its envelope and its value."""
+    kin: list[Any]
+    """Other harmless values that have the same parts."""
+
+    def with_values(self, new: Mapping[Path, Any], base: Any = None) -> bytes:
+        """The neighbour, or one of its ``kin``, with other values at some paths."""
+        value = self.base if base is None else base
+        for path, each in new.items():
+            value = put(value, path, each)
+        return join(self.head, value)
+
+
+def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
+    """Narrows the difference between ``payload`` and its like. ``kin`` are harmless messages of the same kind, ``kept``
+    the path of what makes the kind. None where it is no JSON, or where all of its kind fail, whatever they say."""
+    head, bad = split(payload)
+    if bad is MISSING:
+        return None
+    values = [value for each in kin if (value := split(each)[1]) is not MISSING and type(value) is type(bad)]
+    values = sorted(_distinct(values), key=lambda value: sum(1 for _ in differences(bad, value)))
+    plain = bad
+    for path in leaves(bad):
+        if path != kept and path:
+            plain = put(plain, path, neutral(at(bad, path)))
+    for base in [*values[:KIN], plain]:
+        paths = list(differences(bad, base))
+        if not paths:
+            continue
+
+        def made(numbers: Sequence[int], base: Any = base, paths: list[Path] = paths) -> bytes:
+            value = base
+            for number in numbers:
+                value = put(value, paths[number], at(bad, paths[number]))
+            return join(head, value)
+
+        order = sorted(range(len(paths)), key=lambda n: _oddness(at(bad, paths[n]), [at(v, paths[n]) for v in values]))
+        least = yield from _narrowed(made, len(paths), order)
+        if least is None:
+            return None
+        if least == ():
+            continue  # the neighbour fails as well
+        needed = [paths[number] for number in least]
+        others = [named(path) for path in paths if path not in needed]
+        like = [value for value in values if all(at(value, path) is not MISSING for path in needed)]
+        found = Difference([], made(least), made(()), others, head, base, like[:KNOWN])
+        for path in needed:
+            found.conditions.append((yield from _condition(found, bad, path, needed, values)))
+        return found
+    return None
+
+
+def _narrowed(
+    made: Callable[[Sequence[int]], bytes], count: int, guesses: list[int]
+) -> Generator[bytes, bool | None, tuple[int, ...] | None]:
+    """The least subset of the differences that fails; None where it cannot be told."""
+    asking = minimise_frames(range(count), guesses=guesses[:6])
+    try:
+        candidate = next(asking)
+        while True:
+            fails = yield made(candidate)
+            if fails is None and candidate == ():
+                return None
+            candidate = asking.send(fails is True)
+    except StopIteration as stop:
+        found: tuple[int, ...] = stop.value
+        return found
+
+
+def _condition(
+    found: Difference, bad: Any, path: Path, needed: list[Path], values: Sequence[Any]
+) -> Generator[bytes, bool | None, Condition]:
+    others = {other: at(bad, other) for other in needed if other != path}
+    known = [value for each in values if (value := at(each, path)) is not MISSING][:KNOWN]
+    asking = condition(path, at(bad, path), at(found.base, path), known)
+    try:
+        value = next(asking)
+        while True:
+            value = asking.send((yield found.with_values({**others, path: value})))
+    except StopIteration as stop:
+        made: Condition = stop.value
+        return made
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    seen: dict[str, Any] = {}
+    for value in values:
+        seen.setdefault(json.dumps(value, sort_keys=True), value)
+    return list(seen.values())
+
+
+def _oddness(value: Any, harmless: Sequence[Any]) -> float:
+    """How far a value is from what is usual at its place: the odd ones are tried first. Lower is odder."""
+    there = [each for each in harmless if each is not MISSING]
+    if value is MISSING or value is None or value in ("", [], {}):
+        return 0.0
+    if there and not any(type(value) is type(each) for each in there):
+        return 1.0
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        numbers = [each for each in there if isinstance(each, int | float)]
+        return 2.0 if numbers and not min(numbers) <= value <= max(numbers) else 4.0
+    if isinstance(value, str):
+        texts = [each for each in there if isinstance(each, str)]
+        if texts and len(value) > 2 * max(map(len, texts)):
+            return 1.5
+        return 5.0 if len(set(texts)) == len(texts) else 3.0  # every message has another: an id
+    return 3.0

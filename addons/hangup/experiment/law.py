@@ -1,0 +1,74 @@
+"""A law about the traffic: under which conditions the connection ends, and how well that predicted what was new.
+
+A law is told apart from the cause that may be behind it: the conditions were seen to make the difference, and were held
+against exchanges that had not been tried before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from msgspec import Struct, field
+
+from hangup.experiment.evidence import Counts
+
+Fresh = Callable[[Random], Any]
+"""Makes a value that was not tried before."""
+
+
+class Condition(Struct):
+    """One thing that must be so for the connection to end. ``words`` say it of a message; ``boundary`` says, of a
+    threshold, which values survive and which fail. ``fails`` and ``survives`` make fresh values of either kind."""
+
+    words: str
+    boundary: str = ""
+    path: tuple[str | int, ...] = ()
+    fails: Fresh | None = None
+    survives: Fresh | None = None
+    with_it: Counts = field(default_factory=Counts)
+    without: Counts = field(default_factory=Counts)
+    filter: str = ""
+
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "factor": self.words,
+            "filter": self.filter or None,
+            "with": self.with_it.pair(),
+            "without": self.without.pair(),
+        }
+
+
+class Law(Struct):
+    """What holds. ``irrelevant`` are parts that were changed and made no difference. ``right`` of ``predicted`` fresh
+    exchanges came out as the law says; ``missed`` says of the others what was expected and what happened."""
+
+    sentence: str
+    conditions: list[Condition] = field(default_factory=list)
+    irrelevant: list[str] = field(default_factory=list)
+    right: int = 0
+    predicted: int = 0
+    missed: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every prediction was right."""
+        return self.right == self.predicted
+
+    @property
+    def boundary(self) -> str:
+        """The thresholds in words."""
+        return "; ".join(condition.boundary for condition in self.conditions if condition.boundary)
+
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "sentence": self.sentence,
+            "factors": [condition.summary() for condition in self.conditions],
+            "boundary": self.boundary or None,
+            "irrelevant": self.irrelevant,
+            "predictions": [self.right, self.predicted],
+            "missed": self.missed,
+        }

@@ -1,0 +1,334 @@
+"""Laws: what makes the difference, said of the traffic, and held against exchanges that nobody has tried.
+
+A law that predicts them all is worth calling proved; one miss, and it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from random import Random
+from typing import Any
+
+from hangup.experiment.arms import Arms, Search
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.isolate import Difference, isolate
+from hangup.experiment.law import Condition, Law
+from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, split
+from hangup.experiment.message_values import join as joined
+from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial
+from hangup.experiment.verdict import Minimal, Verdict
+from hangup.humanize import printable
+
+OF_EACH = 4
+"""Fresh exchanges that are predicted to fail, and as many to survive."""
+
+Fresh = Callable[[Random], Trial]
+
+
+class Claim:
+    """A law, and how to make exchanges for it that are ``failing`` or ``surviving``."""
+
+    def __init__(self, law: Law, failing: Fresh, surviving: Fresh | None) -> None:
+        self.law, self.failing, self.surviving = law, failing, surviving
+
+
+def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
+    """Makes fresh exchanges, half of which the law says will fail, and tries them in random order."""
+    random = Random(seed)
+    plan: dict[Trial, bool] = {}
+    for fails, make in ((True, claim.failing), (False, claim.surviving)):
+        count = OF_EACH if claim.surviving is not None else 2 * OF_EACH
+        for _ in range(4 * count):
+            if make is not None and sum(each is fails for each in plan.values()) < count:
+                plan.setdefault(make(random), fails)
+    order = list(plan)
+    random.shuffle(order)
+    law = claim.law
+    for number, trial in enumerate(order):
+        outcome = yield from _outcome(arms, trial, order[number + 1 :])
+        if outcome is Outcome.UNRESOLVED:
+            continue
+        law.predicted += 1
+        for condition in law.conditions:
+            (condition.with_it if plan[trial] else condition.without).add(outcome)
+        if (outcome is Outcome.FAILED) is plan[trial]:
+            law.right += 1
+            continue
+        expected, happened = ("fail", "stayed open") if plan[trial] else ("stay open", "failed")
+        law.missed.append(f"{_described(arms.case, trial)}: expected to {expected}, and it {happened}")
+
+
+def _outcome(arms: Arms, trial: Trial, later: Iterable[Trial]) -> Search[Outcome]:
+    """What comes of it; where the failure flickers, or it was a surprise, it is tried again."""
+    counts = Counts()
+    if arms.known.survived:
+        return (yield from arms.decide(trial, counts))
+    return (yield from arms.attempt(trial, counts, beside=tuple(later)))
+
+
+def _described(case: Case, trial: Trial) -> str:
+    if trial.edits:
+        payload = trial.edits[-1][1].payload
+        return f"with {printable(payload[:120].decode(errors='backslashreplace'), 80)!r}"
+    if trial.filters:
+        return f"with {' + '.join(trial.filters)}"
+    if trial.frames is not None:
+        return f"with client frames {', '.join(map(str, trial.frames)) or 'none'}"
+    return "as it was recorded"
+
+
+# Messages.
+
+
+def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
+    """What it is about the message that ends the connection; the smallest exchange becomes one that says just that."""
+    case = arms.case
+    frames = minimal.frames
+    frame = next((f for f in case.frames if frames and f.n == frames[-1]), None)
+    if frame is None:
+        return None
+    context = _context(case, frames[:-1])
+
+    beside = [f.n for f in case.frames if f.n < frame.n and f.kind != frame.kind and f.n not in frames]
+
+    def trial(payload: bytes, opcode: str = "", random: Random | None = None) -> Trial:
+        more = random.sample(beside, min(random.choice((0, 0, 1, 2)), len(beside))) if random is not None else []
+        numbers = tuple(sorted({*frames[:-1], *more, frame.n}))
+        return Trial("values", frames=numbers, edits=((frame.n, Edit(payload, opcode)),))
+
+    def ask(payload: bytes, opcode: str = "") -> Search[bool | None]:
+        outcome = yield from arms.decide(trial(payload, opcode), Counts())
+        return None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED
+
+    if split(frame.payload)[1] is not MISSING and frame.text:
+        kin = _kin(case, frame)
+        found: Difference | None = yield from _asked(isolate(frame.payload, kin, _kind_path(frame)), ask)
+        if found is not None:
+            minimal.payload = found.payload
+            minimal.opcode = frame.opcode
+            shown = printable(found.neighbour[:300].decode(errors="backslashreplace"), 200)
+            minimal.neighbour = f"{shown!r} in its place survives"
+            return _of_values(case, frame, found, context, trial)
+        return (yield from _of_kind(case, frame, kin, context, trial, ask))
+    if frame.text:
+        return (yield from _of_text(case, frame, context, trial, ask))
+    return (yield from _of_binary(case, frame, context, trial, ask))
+
+
+def _asked(
+    asking: Generator[bytes, bool | None, Difference | None], ask: Callable[[bytes], Search[bool | None]]
+) -> Generator[Trial, Result, Difference | None]:
+    try:
+        payload = next(asking)
+        while True:
+            payload = asking.send((yield from ask(payload)))
+    except StopIteration as stop:
+        found: Difference | None = stop.value
+        return found
+
+
+def _context(case: Case, frames: tuple[int, ...]) -> str:
+    """What must have been said before, in words."""
+    kinds = list(dict.fromkeys(f"`{f.kind or f.opcode}`" for f in case.frames if f.n in frames))
+    return f", after {', '.join(kinds[:4])}" if kinds else ""
+
+
+def _kin(case: Case, frame: ClientFrame) -> list[bytes]:
+    """Harmless messages of the same kind, the latest first."""
+    mine = [f.payload for f in reversed(case.frames) if f.n < frame.n and f.kind == frame.kind and not f.problems]
+    found = dict.fromkeys([*mine, *case.harmless.get(frame.kind, ())])
+    return [payload for payload in found if payload != frame.payload]
+
+
+def _others(case: Case, frame: ClientFrame) -> list[tuple[bytes, str]]:
+    """Harmless messages of other kinds, each with its opcode."""
+    mine = [(f.payload, f.opcode) for f in case.frames if f.n < frame.n and f.kind != frame.kind and not f.problems]
+    return list(dict.fromkeys(mine))
+
+
+def _kind_path(frame: ClientFrame) -> Path:
+    """Where in a message its kind is said."""
+    value = split(frame.payload)[1]
+    for path in leaves(value):
+        if len(path) <= 2 and isinstance(at(value, path), str | int) and str(at(value, path)) == frame.kind:
+            return path
+    return ()
+
+
+def size_law(case: Case, frame: ClientFrame, low: int, high: int, context: str = "") -> Claim:
+    """A limit of size: ``low`` bytes survive, ``high`` fail."""
+    words = f"a message has {high:,} bytes or more"
+    condition = Condition(words, f"survives {low:,} B, fails {high:,} B")
+    law = Law(f"it ends when {words}{context}", [condition], ["what the message says"])
+
+    def trial(size: int) -> Trial:
+        return Trial("values", frames=(frame.n,), edits=((frame.n, Edit(of_size(frame.payload, size))),))
+
+    return Claim(
+        law,
+        lambda random: trial(high + random.choice((0, 1, random.randint(0, max(high // 4, 1))))),
+        lambda random: trial(low - random.choice((0, 1, random.randint(0, max(low // 2, 1))))),
+    )
+
+
+def of_size(payload: bytes, size: int) -> bytes:
+    """A message as this one, of so many bytes: JSON by its longest text, other payloads cut or repeated."""
+    head, value = split(payload)
+    texts = [path for path in leaves(value) if isinstance(at(value, path), str)] if value is not MISSING else []
+    if texts:
+        longest = max(texts, key=lambda path: len(at(value, path)))
+        bare = joined(head, put(value, longest, ""))
+        if size >= len(bare):
+            return joined(head, put(value, longest, "a" * (size - len(bare))))
+    if not payload:
+        return b"a" * size
+    return (payload * (size // len(payload) + 1))[:size]
+
+
+def _of_values(
+    case: Case, frame: ClientFrame, found: Difference, context: str, trial: Callable[..., Trial]
+) -> Claim:
+    conditions = found.conditions
+    words = " and ".join(condition.words for condition in conditions)
+    kind = f"a `{frame.kind}` message" if frame.kind else "a message"
+    law = Law(f"it ends on {kind} in which {words}{context}", conditions, found.irrelevant)
+
+    def fresh(random: Random, healed: Condition | None) -> Trial:
+        makers = {c.path: (c.survives if c is healed else c.fails) for c in conditions}
+        new = {path: make(random) for path, make in makers.items() if make is not None}
+        return trial(found.with_values(new, random.choice([found.base, *found.kin])), "", random)
+
+    def failing(random: Random) -> Trial:
+        return fresh(random, None)
+
+    def surviving(random: Random) -> Trial:
+        return fresh(random, random.choice(conditions))
+
+    return Claim(law, failing, surviving)
+
+
+def _of_kind(
+    case: Case,
+    frame: ClientFrame,
+    kin: list[bytes],
+    context: str,
+    trial: Callable[..., Trial],
+    ask: Callable[..., Search[bool | None]],
+) -> Search[Claim | None]:
+    """All messages of the kind fail, whatever they say."""
+    others = _others(case, frame)
+    if not others:
+        return None
+    path = _kind_path(frame)
+    head, value = split(frame.payload)
+    said = f"any `{frame.kind}` message" if frame.kind else "any such message"
+    pool = [frame.payload, *kin]
+    if path:
+        strange = joined(head, put(value, path, "hangup-unheard-of"))
+        if (yield from ask(strange)) is True:
+            said = "a message of a kind that the server does not know"
+            pool += [joined(head, put(value, path, f"hangup-{n}")) for n in range(6)]
+    varied = [p for p in leaves(value) if p and p != path]
+
+    def failing(random: Random) -> Trial:
+        head, value = split(random.choice(pool))
+        for each in varied:
+            if random.random() < 0.5 and at(value, each) is not MISSING:
+                value = put(value, each, _other(at(value, each), random))
+        return trial(joined(head, value), "", random)
+
+    def surviving(random: Random) -> Trial:
+        payload, opcode = random.choice(others)
+        return trial(payload, opcode, random)
+
+    law = Law(f"it ends on {said}{context}", [Condition(said)], [named(each) for each in varied])
+    return Claim(law, failing, surviving)
+
+
+def _other(value: Any, random: Random) -> Any:
+    if isinstance(value, bool):
+        return random.random() < 0.5
+    if isinstance(value, int):
+        return random.randint(0, max(abs(value), 3))
+    if isinstance(value, str):
+        return "".join(random.choice("abcdefghij") for _ in range(max(len(value), 1)))
+    return neutral(value)
+
+
+_TEXTS = ("hello there", "PING", "x", "a,b,c", "{not json", "<m/>", "ping pong", "heart-beat", "[1, 2", "...")
+
+
+def _of_text(
+    case: Case, frame: ClientFrame, context: str, trial: Callable[..., Trial], ask: Callable[..., Search[bool | None]]
+) -> Search[Claim | None]:
+    others = [(p, o) for p, o in _others(case, frame) if split(p)[1] is not MISSING]
+    if not others or not frame.payload:
+        return None
+    if (yield from ask(b"hello there")) is not True:
+        law = Law(f"it ends on the text {printable(frame.payload[:60].decode(errors='replace'), 60)!r}{context}")
+        law.conditions.append(Condition("this very text"))
+        return Claim(
+            law,
+            lambda random: trial(frame.payload, "", random),
+            lambda random: trial(random.choice(_TEXTS).encode(), "", random),
+        )
+    law = Law(f"it ends on any text that is not JSON{context}", [Condition("text that is not JSON")])
+
+    def surviving(random: Random) -> Trial:
+        payload, opcode = random.choice(others)
+        return trial(payload, opcode, random)
+
+    return Claim(law, lambda random: trial(random.choice(_TEXTS).encode(), "", random), surviving)
+
+
+def _of_binary(
+    case: Case, frame: ClientFrame, context: str, trial: Callable[..., Trial], ask: Callable[..., Search[bool | None]]
+) -> Search[Claim | None]:
+    others = [(p, o) for p, o in _others(case, frame) if o == "text"]
+    if not others:
+        return None
+    if (yield from ask(b"\x00hangup", "binary")) is not True:
+        return None
+    law = Law(f"it ends on any binary message{context}", [Condition("its opcode is binary")])
+
+    def surviving(random: Random) -> Trial:
+        payload, opcode = random.choice(others)
+        return trial(payload, opcode, random)
+
+    return Claim(law, lambda random: trial(random.randbytes(random.randint(1, 40)), "binary", random), surviving)
+
+
+# Everything else.
+
+
+def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
+    """A law of what is no message: with the cure it survives, without it it fails, whatever else is said."""
+    case = arms.case
+    numbers = tuple(frame.n for frame in case.frames)
+    filters = tuple(verdict.cure.split(" + ")) if verdict.cure else ()
+
+    def some(random: Random, count: int | None = None) -> tuple[int, ...]:
+        size = random.randint(0, len(numbers)) if count is None else count
+        return tuple(sorted(random.sample(numbers, min(size, len(numbers)))))
+
+    if trigger == "count" and verdict.minimal is not None and verdict.minimal.frames:
+        count = len(verdict.minimal.frames)
+        if count >= len(numbers) or count < 1:
+            return None
+        words = f"the client has sent {count} message{'s' if count > 1 else ''}"
+        condition = Condition(words, f"survives {count - 1:,} messages, fails {count:,}")
+        law = Law(f"it ends when {words}, whatever they say", [condition], ["what the messages say"])
+        fresh = lambda random: Trial("prediction", frames=some(random, count))  # noqa: E731
+        return Claim(law, fresh, lambda random: Trial("prediction", frames=some(random, count - 1)))
+    if not filters or trigger not in ("time", "none"):
+        return None
+    when = f" {verdict.timers[0]}" if verdict.timers else ""
+    words = f"nothing is done about it with `{verdict.cure}`"
+    condition = Condition(words, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
+    law = Law(f"it ends{when}; with `{verdict.cure}` it stays open", [condition], ["what the client says"])
+    clients = arms.clients
+    return Claim(
+        law,
+        lambda random: Trial("prediction", frames=some(random), clients=clients),
+        lambda random: Trial("prediction", filters, frames=some(random), clients=clients),
+    )

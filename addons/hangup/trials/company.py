@@ -1,0 +1,82 @@
+"""Trials side by side: whether that may be done, and what came of those that were carried out beforehand.
+
+A search asks for one trial at a time. Most must be repeated, and many are known beforehand (:attr:`Trial.beside`):
+where the unchanged exchange fails alone and in company just alike, they are carried out together, and their results are
+kept until they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.trial import Result, Trial
+
+ALIKE = 0.5
+"""By which share of the shortest (and by how many seconds, where that is more) lifetimes may differ and be alike."""
+
+SLACK = 0.3
+
+
+class Company:
+    """``most`` is how many trials may run at once; until that is known to be harmless, one."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._alone: Result | None = None
+        self._tested = most <= 1
+        self.harmless = False
+        self._kept: dict[Trial, deque[Result]] = defaultdict(deque)
+
+    def take(self, trial: Trial) -> Result | None:
+        """The result of a trial that was carried out already, once."""
+        kept = self._kept.get(_plain(trial))
+        return kept.popleft() if kept else None
+
+    def plan(self, trial: Trial) -> list[Trial]:
+        """What to carry out now: the trial, and others with it."""
+        if not self._suitable(trial):
+            return [trial]
+        if trial.arm == "control" and self._alone is not None and not self._tested:
+            return [trial] * min(self.most, 4)
+        if not self.harmless:
+            return [trial]
+        others = [each for each in trial.beside if self._suitable(each) and not self._kept.get(_plain(each))]
+        return [trial, *others][: self.most]
+
+    def learn(self, trials: Sequence[Trial], results: Sequence[Result]) -> None:
+        """Takes what came of trials; the first of them was asked for, the others are kept."""
+        for trial, result in zip(trials[1:], results[1:], strict=True):
+            if not result.unreachable and result.outcome is not Outcome.UNRESOLVED:
+                self._kept[_plain(trial)].append(result)
+        if any(result.unreachable for result in results):
+            self.harmless, self._tested = False, True  # what one trial does, the others suffer
+            self._kept.clear()
+        elif trials[0].arm == "control" and not self._tested:
+            if len(trials) > 1:
+                self._tested = True
+                self.harmless = self._alone is not None and all(_alike(self._alone, each) for each in results)
+                if not self.harmless:
+                    self._kept.clear()
+            elif self._suitable(trials[0]) and results[0].outcome is Outcome.FAILED:
+                self._alone = results[0]
+
+    @staticmethod
+    def _suitable(trial: Trial) -> bool:
+        return trial.clients == 1 and not trial.stagger
+
+
+def _plain(trial: Trial) -> Trial:
+    return replace(trial, beside=()) if trial.beside else trial
+
+
+def _alike(one: Result, other: Result) -> bool:
+    if one.outcome is not other.outcome:
+        return False
+    if one.lifetime is None or other.lifetime is None:
+        return one.lifetime is other.lifetime
+    least = min(one.lifetime, other.lifetime)
+    return abs(one.lifetime - other.lifetime) <= max(ALIKE * least, SLACK)

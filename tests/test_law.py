@@ -1,0 +1,155 @@
+"""Laws: the smallest difference between a message that ends the connection and its like, its boundary, and predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import simulated
+from hangup.experiment.message_values import MISSING, at, differences, join, leaves, named, put, split
+from hangup.experiment.search import Verdict, search
+from hangup.experiment.trial import Trial
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(JSON, JSON)
+def test_with_all_differences_taken_over_one_value_is_the_other(one: Any, other: Any) -> None:
+    made = other
+    for path in differences(one, other):
+        made = put(made, path, at(one, path))
+    assert made == one
+
+
+@given(JSON)
+def test_what_stands_at_each_leaf_can_be_put_there(value: Any) -> None:
+    for path in leaves(value):
+        assert put(value, path, at(value, path)) == value
+
+
+def test_a_message_keeps_its_envelope() -> None:
+    payload = b'42/room,["chat",{"text":"a"}]'
+    head, value = split(payload)
+    assert value == ["chat", {"text": "a"}] and join(head, value) == payload
+    assert split(b"ping")[1] is MISSING and split(b'"text"')[1] is MISSING
+
+
+def test_a_path_reads_as_people_write_it() -> None:
+    assert named(("items", 0, "qty")) == "`items[0].qty`"
+
+
+Bad = Callable[[dict[str, Any]], bool]
+
+
+def say(kind: str, **more: Any) -> str:
+    return json.dumps({"type": kind, **more}, separators=(",", ":"))
+
+
+def found(bad: Bad, *messages: str, harmless: dict[str, tuple[bytes, ...]] | None = None, rate: float = 1.0) -> Verdict:
+    """What a search finds on a server that ends the connection on a JSON message that is ``bad``; it cannot read what is
+    no JSON, and ends on that as well, as servers do."""
+
+    def fails(said: list[tuple[str, bytes]], trial: Trial) -> bool:
+        for _, payload in said:
+            try:
+                value = json.loads(payload)
+                if bad(value):
+                    return True
+            except (ValueError, KeyError, TypeError, AttributeError):
+                return True
+        return False
+
+    case = simulated.case(*messages, harmless=harmless or {})
+    for at_, frame in enumerate(case.frames):
+        case.frames[at_] = type(frame)(
+            frame.n, frame.opcode, frame.payload, frame.at, frame.beat, (), json.loads(frame.payload)["type"]
+        )
+    return simulated.run(search(case), case, fails, rate=rate, most=900)
+
+
+def order(**fields: Any) -> str:
+    return say("order", **{"id": 7, "qty": 3, "price": 9.5, "side": "buy", "note": "hello", "items": [1, 2], **fields})
+
+
+HARMLESS = [order(id=n, qty=n, price=n + 0.25, side=("buy", "sell")[n % 2], note="n" * n) for n in range(1, 9)]
+HELLO = say("hello", name="a")
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("bad", "last", "words", "boundary"),
+        [
+            (lambda m: m.get("note", "") is None, order(note=None), "`note` is null", ""),
+            (lambda m: m.get("qty", 0) >= 1000, order(qty=40_000), "`qty` is 1,000 or more", "survives 999, fails 1,000"),
+            (lambda m: m.get("qty", 0) < 0, order(qty=-70), "`qty` is -1 or less", "survives 0, fails -1"),
+            (lambda m: m["type"] == "order" and "qty" not in m, say("order", id=1), "`qty` is missing", ""),
+            (lambda m: isinstance(m.get("qty"), str), order(qty="3"), "`qty` is a string, not a number", ""),
+            (lambda m: m.get("items") == [], order(items=[]), "`items` is empty", ""),
+            (
+                lambda m: len(m.get("note", "")) > 64,
+                order(note="x" * 500),
+                "`note` has 65 characters or more",
+                "survives 64 characters, fails 65",
+            ),
+            (lambda m: "#" in m.get("note", ""), order(note="a #tag"), "`note` contains", ""),
+            (
+                lambda m: m.get("side", "buy") not in ("buy", "sell"),
+                order(side="short"),
+                "`side` is none of the values that are known to do no harm ('buy', 'sell')",
+                "",
+            ),
+            (lambda m: m.get("side") == "short", order(side="short"), "`side` is 'short'", ""),
+        ],
+    )
+    def test_the_value_that_makes_the_difference(self, bad: Bad, last: str, words: str, boundary: str) -> None:
+        verdict = found(bad, HELLO, *HARMLESS, last)
+        law = verdict.law
+        assert law is not None and words in law.sentence, law
+        assert boundary in law.boundary
+        assert law.predicted >= 8 and law.right == law.predicted, law.missed
+        assert verdict.proved
+        assert verdict.minimal is not None and verdict.minimal.payload is not None
+        value = json.loads(verdict.minimal.payload)
+        assert value["type"] == "order", "the smallest failing message is as well-formed as the client's own"
+        assert "hello" not in law.sentence
+
+    def test_two_fields_that_do_it_together(self) -> None:
+        verdict = found(lambda m: m.get("qty", 0) > 100 and m.get("side") == "sell", HELLO, *HARMLESS[::2], order(qty=500, side="sell"))
+        law = verdict.law
+        assert law is not None and "`qty` is 101 or more" in law.sentence and "`side` is 'sell'" in law.sentence
+        assert law.holds and law.predicted >= 8
+
+    def test_neighbours_of_other_connections_do_as_well(self) -> None:
+        kept = {"order": tuple(each.encode() for each in HARMLESS)}
+        verdict = found(lambda m: m.get("note", "") is None, HELLO, order(note=None), harmless=kept)
+        assert verdict.law is not None and "`note` is null" in verdict.law.sentence and verdict.proved
+
+    def test_all_of_a_kind(self) -> None:
+        verdict = found(lambda m: m["type"] == "boom", HELLO, *HARMLESS, say("boom", x=1, why="no"))
+        assert verdict.law is not None and "any `boom` message" in verdict.law.sentence
+        assert verdict.law.holds and verdict.proved
+
+    def test_a_kind_that_the_server_does_not_know(self) -> None:
+        verdict = found(lambda m: m["type"] not in ("hello", "order"), HELLO, *HARMLESS, say("boom", x=1, why="no"))
+        assert verdict.law is not None and "of a kind that the server does not know" in verdict.law.sentence
+        assert verdict.law.holds
+
+    def test_a_law_that_does_not_predict_is_no_proof(self) -> None:
+        """What is wrong is the digits' sum: no law that can be said here holds."""
+
+        def odd(message: dict[str, Any]) -> bool:
+            return sum(map(int, str(message.get("qty", 0)))) % 7 == 6
+
+        verdict = found(odd, HELLO, *(order(id=n, qty=n) for n in (1, 2, 3, 4, 5)), order(qty=9_996))
+        assert verdict.law is None or not (verdict.proved and not verdict.law.holds)
+        if verdict.law is not None and not verdict.law.holds:
+            assert verdict.law.missed and not verdict.proved
