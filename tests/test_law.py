@@ -1,4 +1,4 @@
-"""Laws: the smallest difference between a message that ends the connection and its like, its boundary, and predictions."""
+"""Laws: the smallest difference between a message that ends the connection and its like, its boundary, predictions."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def say(kind: str, **more: Any) -> str:
     return json.dumps({"type": kind, **more}, separators=(",", ":"))
 
 
-def found(bad: Bad, *messages: str, harmless: dict[str, tuple[bytes, ...]] | None = None, rate: float = 1.0) -> Verdict:
-    """What a search finds on a server that ends the connection on a JSON message that is ``bad``; it cannot read what is
-    no JSON, and ends on that as well, as servers do."""
+def found(bad: Bad, *messages: str, harmless: dict[str, tuple[bytes, ...]] | None = None) -> Verdict:
+    """What a search finds on a server that ends the connection on a JSON message that is ``bad``. What is no JSON it
+    cannot read, and ends on that as well, as servers do."""
 
     def fails(said: list[tuple[str, bytes]], trial: Trial) -> bool:
         for _, payload in said:
@@ -73,7 +73,7 @@ def found(bad: Bad, *messages: str, harmless: dict[str, tuple[bytes, ...]] | Non
         case.frames[at_] = type(frame)(
             frame.n, frame.opcode, frame.payload, frame.at, frame.beat, (), json.loads(frame.payload)["type"]
         )
-    return simulated.run(search(case), case, fails, rate=rate, most=900)
+    return simulated.run(search(case), case, fails, most=900)
 
 
 def order(**fields: Any) -> str:
@@ -89,7 +89,18 @@ class TestValues:
         ("bad", "last", "words", "boundary"),
         [
             (lambda m: m.get("note", "") is None, order(note=None), "`note` is null", ""),
-            (lambda m: m.get("qty", 0) >= 1000, order(qty=40_000), "`qty` is 1,000 or more", "survives 999, fails 1,000"),
+            (
+                lambda m: m.get("qty", 0) >= 1000,
+                order(qty=40_000),
+                "`qty` is 1,000 or more",
+                "survives 999, fails 1,000",
+            ),
+            (
+                lambda m: len(str(m.get("price", 0)).partition(".")[2]) > 8,
+                order(price=0.30000000000000004),
+                "`price` has 9 decimal places or more",
+                "survives 8 decimal places, fails 9",
+            ),
             (lambda m: m.get("qty", 0) < 0, order(qty=-70), "`qty` is -1 or less", "survives 0, fails -1"),
             (lambda m: m["type"] == "order" and "qty" not in m, say("order", id=1), "`qty` is missing", ""),
             (lambda m: isinstance(m.get("qty"), str), order(qty="3"), "`qty` is a string, not a number", ""),
@@ -123,7 +134,10 @@ class TestValues:
         assert "hello" not in law.sentence
 
     def test_two_fields_that_do_it_together(self) -> None:
-        verdict = found(lambda m: m.get("qty", 0) > 100 and m.get("side") == "sell", HELLO, *HARMLESS[::2], order(qty=500, side="sell"))
+        def bad(message: dict[str, Any]) -> bool:
+            return bool(message.get("qty", 0) > 100 and message.get("side") == "sell")
+
+        verdict = found(bad, HELLO, *HARMLESS, order(qty=500, side="sell"))
         law = verdict.law
         assert law is not None and "`qty` is 101 or more" in law.sentence and "`side` is 'sell'" in law.sentence
         assert law.holds and law.predicted >= 8

@@ -30,6 +30,10 @@ class Claim:
 
     def __init__(self, law: Law, failing: Fresh, surviving: Fresh | None) -> None:
         self.law, self.failing, self.surviving = law, failing, surviving
+        self.difference: Difference | None = None
+        """What it rests on, where it is about the values in a message."""
+        self.stayed: list[bytes] = []
+        """Messages that it said would end the connection, and that did not."""
 
 
 def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
@@ -55,6 +59,8 @@ def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
             law.right += 1
             continue
         expected, happened = ("fail", "stayed open") if plan[trial] else ("stay open", "failed")
+        if plan[trial] and trial.edits:
+            claim.stayed.append(trial.edits[-1][1].payload)
         law.missed.append(f"{_described(arms.case, trial)}: expected to {expected}, and it {happened}")
 
 
@@ -87,8 +93,27 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     frame = next((f for f in case.frames if frames and f.n == frames[-1]), None)
     if frame is None:
         return None
-    context = _context(case, frames[:-1])
+    trial, ask, context = _tools(arms, minimal, frame)
+    if split(frame.payload)[1] is not MISSING and frame.text:
+        kin = _kin(case, frame)
+        found: Difference | None = yield from _asked(isolate(frame.payload, kin, _kind_path(frame)), ask)
+        if found is not None:
+            minimal.payload = found.payload
+            minimal.opcode = frame.opcode
+            shown = printable(found.neighbour[:300].decode(errors="backslashreplace"), 200)
+            minimal.neighbour = f"{shown!r} in its place survives"
+            return _of_values(frame, found, context, trial)
+        return (yield from _of_kind(case, frame, kin, context, trial, ask))
+    if frame.text:
+        return (yield from _of_text(case, frame, context, trial, ask))
+    return (yield from _of_binary(case, frame, context, trial, ask))
 
+
+def _tools(
+    arms: Arms, minimal: Minimal, frame: ClientFrame
+) -> tuple[Callable[..., Trial], Callable[..., Search[bool | None]], str]:
+    """How to try another message in the place of this one, how to ask whether it fails, and what comes before it."""
+    case, frames = arms.case, minimal.frames
     beside = [f.n for f in case.frames if f.n < frame.n and f.kind != frame.kind and f.n not in frames]
 
     def trial(payload: bytes, opcode: str = "", random: Random | None = None) -> Trial:
@@ -100,19 +125,7 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
         outcome = yield from arms.decide(trial(payload, opcode), Counts())
         return None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED
 
-    if split(frame.payload)[1] is not MISSING and frame.text:
-        kin = _kin(case, frame)
-        found: Difference | None = yield from _asked(isolate(frame.payload, kin, _kind_path(frame)), ask)
-        if found is not None:
-            minimal.payload = found.payload
-            minimal.opcode = frame.opcode
-            shown = printable(found.neighbour[:300].decode(errors="backslashreplace"), 200)
-            minimal.neighbour = f"{shown!r} in its place survives"
-            return _of_values(case, frame, found, context, trial)
-        return (yield from _of_kind(case, frame, kin, context, trial, ask))
-    if frame.text:
-        return (yield from _of_text(case, frame, context, trial, ask))
-    return (yield from _of_binary(case, frame, context, trial, ask))
+    return trial, ask, _context(case, frames[:-1])
 
 
 def _asked(
@@ -185,9 +198,24 @@ def of_size(payload: bytes, size: int) -> bytes:
     return (payload * (size // len(payload) + 1))[:size]
 
 
-def _of_values(
-    case: Case, frame: ClientFrame, found: Difference, context: str, trial: Callable[..., Trial]
-) -> Claim:
+def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:
+    """A law that said too much, narrowed: what else sets the message apart from one that did no harm after all."""
+    found = claim.difference
+    frame = next((f for f in arms.case.frames if minimal.frames and f.n == minimal.frames[-1]), None)
+    if found is None or frame is None or not claim.stayed:
+        return None
+    trial, ask, context = _tools(arms, minimal, frame)
+    more = yield from _asked(isolate(found.payload, claim.stayed[:1], _kind_path(frame)), ask)
+    known = {condition.path for condition in found.conditions}
+    new = [condition for condition in more.conditions if condition.path not in known] if more is not None else []
+    if not new:
+        return None
+    found.conditions += new
+    found.irrelevant = [name for name in found.irrelevant if name not in {named(c.path) for c in new}]
+    return _of_values(frame, found, context, trial)
+
+
+def _of_values(frame: ClientFrame, found: Difference, context: str, trial: Callable[..., Trial]) -> Claim:
     conditions = found.conditions
     words = " and ".join(condition.words for condition in conditions)
     kind = f"a `{frame.kind}` message" if frame.kind else "a message"
@@ -204,7 +232,9 @@ def _of_values(
     def surviving(random: Random) -> Trial:
         return fresh(random, random.choice(conditions))
 
-    return Claim(law, failing, surviving)
+    claim = Claim(law, failing, surviving)
+    claim.difference = found
+    return claim
 
 
 def _of_kind(

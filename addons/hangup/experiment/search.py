@@ -18,7 +18,7 @@ from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
-from hangup.experiment.predict import Claim, other_law
+from hangup.experiment.predict import Claim, other_law, refined
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import explanations
 from hangup.experiment.server_side import RUNGS
@@ -146,8 +146,19 @@ class _Search:
         if not self.live and self.minimise:
             claim = claim or other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
             if claim is not None:
-                self.verdict.law = claim.law
-                yield from predict(self.arms, claim)
+                yield from self._predict(claim)
+
+    def _predict(self, claim: Claim) -> Search[None]:
+        """Holds a law against what is new; one that said too much is narrowed, and held against it again."""
+        self.verdict.law = claim.law
+        yield from predict(self.arms, claim)
+        minimal = self.verdict.minimal
+        if claim.law.holds or minimal is None:
+            return
+        narrower = yield from refined(self.arms, minimal, claim)
+        if narrower is not None:
+            self.verdict.law = narrower.law
+            yield from predict(self.arms, narrower, seed=1)
 
     def _earlier(self) -> Search[Claim | None]:
         """Where one message is enough, and it is not the last, of which all was asked so far: the end came late, and
