@@ -209,7 +209,7 @@ async def found(handler: Callable[[Any], Any], idle: float | None) -> tuple[list
     case = Case([frame(2 * i + 1, '{"type":"chat"}', at) for i, at in enumerate(times)], lifetime, 0.45, by="server")
     async with serving(handler, idle) as port:
         failure = Failure("server", within=6 * T)
-        lab = Lab(transcript_of(talk), parse_target(f"ws://127.0.0.1:{port}"), failure, case, Tape())
+        lab = Lab(transcript_of(talk), parse_target(f"ws://127.0.0.1:{port}"), failure, case, Tape(), parallel=1)
         verdict = await lab.run(looking(case, Verdict()))
     return verdict.timers, lab
 

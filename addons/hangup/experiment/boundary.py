@@ -43,9 +43,9 @@ def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     else:
         found = yield from _of_type(path, bad, good)
     found.path = path
-    found.fails = found.fails or (lambda random: bad)
+    found.fails = found.fails or (lambda rng: bad)
     harmless = [good, *known]
-    found.survives = found.survives or (lambda random: random.choice(harmless))
+    found.survives = found.survives or (lambda rng: rng.choice(harmless))
     return found
 
 
@@ -93,9 +93,9 @@ def _places(value: float) -> int:
 
 
 def _of_places(path: Path, bad: float, places: int) -> Asking:
-    def of(random: Random, places: int) -> float:
-        whole = random.randint(1, 3)
-        return float(f"{whole}." + "".join(random.choice("123456789") for _ in range(places)))
+    def of(rng: Random, places: int) -> float:
+        whole = rng.randint(1, 3)
+        return float(f"{whole}." + "".join(rng.choice("123456789") for _ in range(places)))
 
     low, high = FEW_PLACES, places
     while high - low > 1:
@@ -107,56 +107,56 @@ def _of_places(path: Path, bad: float, places: int) -> Asking:
     return Condition(
         f"{named(path)} has {high} decimal places or more",
         f"{named(path)}: survives {low} decimal places, fails {high}",
-        fails=lambda random: of(random, min(high, 15)) if high <= 15 else bad,
-        survives=lambda random: of(random, random.randint(1, low)),
+        fails=lambda rng: of(rng, min(high, 15)) if high <= 15 else bad,
+        survives=lambda rng: of(rng, rng.randint(1, low)),
     )
 
 
 def _spread(edge: Any, width: Any, whole: bool) -> Callable[[Random], Any]:
     """Values from an edge on: often the edge itself, else further away."""
 
-    def make(random: Random) -> Any:
-        if random.random() < 0.4 or not width:
+    def make(rng: Random) -> Any:
+        if rng.random() < 0.4 or not width:
             return edge
-        share = width * random.random()
+        share = width * rng.random()
         return edge + (int(share) if whole else share)
 
     return make
 
 
-def _text(random: Random, length: int) -> str:
-    return "".join(random.choice(LETTERS) for _ in range(length))
+def _text(rng: Random, length: int) -> str:
+    return "".join(rng.choice(LETTERS) for _ in range(length))
 
 
 def _of_text(path: Path, bad: str, good: str, known: Sequence[Any]) -> Asking:
-    random = Random(bad + good)
-    alike = _text(random, max(len(bad), 1))
+    rng = Random(bad + good)
+    alike = _text(rng, max(len(bad), 1))
     if (yield alike) is not True:
         return (yield from _of_characters(path, bad, good))
-    if (yield _text(random, max(len(good), 1))) is True and len(good) > 0:
+    if (yield _text(rng, max(len(good), 1))) is True and len(good) > 0:
         values = {v for v in (good, *known) if isinstance(v, str)}
         few = ", ".join(repr(v) for v in sorted(values)[:4])
         return Condition(
             f"{named(path)} is none of the values that are known to do no harm ({few})",
-            fails=lambda random: _text(random, random.randint(3, 12)),
+            fails=lambda rng: _text(rng, rng.randint(3, 12)),
         )
     low, high = len(good), len(bad)
     for _ in range(STEPS):
         middle = (low + high) // 2
         if middle in (low, high):
             break
-        fails = yield _text(random, middle)
+        fails = yield _text(rng, middle)
         if fails is None:
             break
         low, high = (low, middle) if fails else (middle, high)
     more = len(bad) > len(good)
     size = f"{high:,} characters or {'more' if more else 'fewer'}" if high else "empty"
 
-    def fails_with(random: Random) -> str:
-        return _text(random, high + (random.choice((0, 1, max(high, 8))) if more else 0))
+    def fails_with(rng: Random) -> str:
+        return _text(rng, high + (rng.choice((0, 1, max(high, 8))) if more else 0))
 
-    def survives_with(random: Random) -> str:
-        return _text(random, random.choice((low, random.randint(min(len(good), low), low))) if more else low)
+    def survives_with(rng: Random) -> str:
+        return _text(rng, rng.choice((low, rng.randint(min(len(good), low), low))) if more else low)
 
     return Condition(
         f"{named(path)} has {size}" if high else f"{named(path)} is empty",
@@ -175,15 +175,15 @@ def _of_characters(path: Path, bad: str, good: str) -> Asking:
                 if (yield f"ab{one}cd") is True:
                     return _containing(path, one)
     return Condition(
-        f"{named(path)} is {bad[:60]!r}", survives=lambda random: random.choice((good, _text(random, max(len(bad), 1))))
+        f"{named(path)} is {bad[:60]!r}", survives=lambda rng: rng.choice((good, _text(rng, max(len(bad), 1))))
     )
 
 
 def _containing(path: Path, one: str) -> Condition:
     return Condition(
         f"{named(path)} contains {one!r}",
-        fails=lambda random: _text(random, random.randint(1, 6)) + one + _text(random, random.randint(1, 6)),
-        survives=lambda random: _text(random, random.randint(3, 10)),
+        fails=lambda rng: _text(rng, rng.randint(1, 6)) + one + _text(rng, rng.randint(1, 6)),
+        survives=lambda rng: _text(rng, rng.randint(3, 10)),
     )
 
 
@@ -203,7 +203,7 @@ def _of_list(path: Path, bad: list[Any], good: list[Any]) -> Asking:
         return Condition(
             f"{named(path)} has {high} elements or more",
             f"{named(path)}: survives {low} elements, fails {high}",
-            fails=lambda random: source[: random.randint(high, len(source))],
+            fails=lambda rng: source[: rng.randint(high, len(source))],
         )
     if not bad:
         return Condition(f"{named(path)} is empty")
@@ -228,5 +228,5 @@ def _of_type(path: Path, bad: Any, good: Any) -> Asking:
         return Condition(f"{named(path)} is {kind}" if kind == "null" else f"{named(path)} is {bad!r}")
     if (yield others[0]) is True:
         samples = [bad, *others]
-        return Condition(f"{named(path)} is {kind}, not {wanted}", fails=lambda random: random.choice(samples))
+        return Condition(f"{named(path)} is {kind}, not {wanted}", fails=lambda rng: rng.choice(samples))
     return Condition(f"{named(path)} is {bad!r}")

@@ -38,15 +38,15 @@ class Claim:
 
 def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
     """Makes fresh exchanges, half of which the law says will fail, and tries them in random order."""
-    random = Random(seed)
+    rng = Random(seed)
     plan: dict[Trial, bool] = {}
     for fails, make in ((True, claim.failing), (False, claim.surviving)):
         count = OF_EACH if claim.surviving is not None else 2 * OF_EACH
         for _ in range(4 * count):
             if make is not None and sum(each is fails for each in plan.values()) < count:
-                plan.setdefault(make(random), fails)
+                plan.setdefault(make(rng), fails)
     order = list(plan)
-    random.shuffle(order)
+    rng.shuffle(order)
     law = claim.law
     for number, trial in enumerate(order):
         outcome = yield from _outcome(arms, trial, order[number + 1 :])
@@ -116,8 +116,8 @@ def _tools(
     case, frames = arms.case, minimal.frames
     beside = [f.n for f in case.frames if f.n < frame.n and f.kind != frame.kind and f.n not in frames]
 
-    def trial(payload: bytes, opcode: str = "", random: Random | None = None) -> Trial:
-        more = random.sample(beside, min(random.choice((0, 0, 1, 2)), len(beside))) if random is not None else []
+    def trial(payload: bytes, opcode: str = "", rng: Random | None = None) -> Trial:
+        more = rng.sample(beside, min(rng.choice((0, 0, 1, 2)), len(beside))) if rng is not None else []
         numbers = tuple(sorted({*frames[:-1], *more, frame.n}))
         return Trial("values", frames=numbers, edits=((frame.n, Edit(payload, opcode)),))
 
@@ -179,8 +179,8 @@ def size_law(case: Case, frame: ClientFrame, low: int, high: int, context: str =
 
     return Claim(
         law,
-        lambda random: trial(high + random.choice((0, 1, random.randint(0, max(high // 4, 1))))),
-        lambda random: trial(low - random.choice((0, 1, random.randint(0, max(low // 2, 1))))),
+        lambda rng: trial(high + rng.choice((0, 1, rng.randint(0, max(high // 4, 1))))),
+        lambda rng: trial(low - rng.choice((0, 1, rng.randint(0, max(low // 2, 1))))),
     )
 
 
@@ -221,16 +221,16 @@ def _of_values(frame: ClientFrame, found: Difference, context: str, trial: Calla
     kind = f"a `{frame.kind}` message" if frame.kind else "a message"
     law = Law(f"it ends on {kind} in which {words}{context}", conditions, found.irrelevant)
 
-    def fresh(random: Random, healed: Condition | None) -> Trial:
+    def fresh(rng: Random, healed: Condition | None) -> Trial:
         makers = {c.path: (c.survives if c is healed else c.fails) for c in conditions}
-        new = {path: make(random) for path, make in makers.items() if make is not None}
-        return trial(found.with_values(new, random.choice([found.base, *found.kin])), "", random)
+        new = {path: make(rng) for path, make in makers.items() if make is not None}
+        return trial(found.with_values(new, rng.choice([found.base, *found.kin])), "", rng)
 
-    def failing(random: Random) -> Trial:
-        return fresh(random, None)
+    def failing(rng: Random) -> Trial:
+        return fresh(rng, None)
 
-    def surviving(random: Random) -> Trial:
-        return fresh(random, random.choice(conditions))
+    def surviving(rng: Random) -> Trial:
+        return fresh(rng, rng.choice(conditions))
 
     claim = Claim(law, failing, surviving)
     claim.difference = found
@@ -260,28 +260,28 @@ def _of_kind(
             pool += [joined(head, put(value, path, f"hangup-{n}")) for n in range(6)]
     varied = [p for p in leaves(value) if p and p != path]
 
-    def failing(random: Random) -> Trial:
-        head, value = split(random.choice(pool))
+    def failing(rng: Random) -> Trial:
+        head, value = split(rng.choice(pool))
         for each in varied:
-            if random.random() < 0.5 and at(value, each) is not MISSING:
-                value = put(value, each, _other(at(value, each), random))
-        return trial(joined(head, value), "", random)
+            if rng.random() < 0.5 and at(value, each) is not MISSING:
+                value = put(value, each, _other(at(value, each), rng))
+        return trial(joined(head, value), "", rng)
 
-    def surviving(random: Random) -> Trial:
-        payload, opcode = random.choice(others)
-        return trial(payload, opcode, random)
+    def surviving(rng: Random) -> Trial:
+        payload, opcode = rng.choice(others)
+        return trial(payload, opcode, rng)
 
     law = Law(f"it ends on {said}{context}", [Condition(said)], [named(each) for each in varied])
     return Claim(law, failing, surviving)
 
 
-def _other(value: Any, random: Random) -> Any:
+def _other(value: Any, rng: Random) -> Any:
     if isinstance(value, bool):
-        return random.random() < 0.5
+        return rng.random() < 0.5
     if isinstance(value, int):
-        return random.randint(0, max(abs(value), 3))
+        return rng.randint(0, max(abs(value), 3))
     if isinstance(value, str):
-        return "".join(random.choice("abcdefghij") for _ in range(max(len(value), 1)))
+        return "".join(rng.choice("abcdefghij") for _ in range(max(len(value), 1)))
     return neutral(value)
 
 
@@ -299,16 +299,16 @@ def _of_text(
         law.conditions.append(Condition("this very text"))
         return Claim(
             law,
-            lambda random: trial(frame.payload, "", random),
-            lambda random: trial(random.choice(_TEXTS).encode(), "", random),
+            lambda rng: trial(frame.payload, "", rng),
+            lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng),
         )
     law = Law(f"it ends on any text that is not JSON{context}", [Condition("text that is not JSON")])
 
-    def surviving(random: Random) -> Trial:
-        payload, opcode = random.choice(others)
-        return trial(payload, opcode, random)
+    def surviving(rng: Random) -> Trial:
+        payload, opcode = rng.choice(others)
+        return trial(payload, opcode, rng)
 
-    return Claim(law, lambda random: trial(random.choice(_TEXTS).encode(), "", random), surviving)
+    return Claim(law, lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng), surviving)
 
 
 def _of_binary(
@@ -321,11 +321,11 @@ def _of_binary(
         return None
     law = Law(f"it ends on any binary message{context}", [Condition("its opcode is binary")])
 
-    def surviving(random: Random) -> Trial:
-        payload, opcode = random.choice(others)
-        return trial(payload, opcode, random)
+    def surviving(rng: Random) -> Trial:
+        payload, opcode = rng.choice(others)
+        return trial(payload, opcode, rng)
 
-    return Claim(law, lambda random: trial(random.randbytes(random.randint(1, 40)), "binary", random), surviving)
+    return Claim(law, lambda rng: trial(rng.randbytes(rng.randint(1, 40)), "binary", rng), surviving)
 
 
 # Everything else.
@@ -337,9 +337,9 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     numbers = tuple(frame.n for frame in case.frames)
     filters = tuple(verdict.cure.split(" + ")) if verdict.cure else ()
 
-    def some(random: Random, count: int | None = None) -> tuple[int, ...]:
-        size = random.randint(0, len(numbers)) if count is None else count
-        return tuple(sorted(random.sample(numbers, min(size, len(numbers)))))
+    def some(rng: Random, count: int | None = None) -> tuple[int, ...]:
+        size = rng.randint(0, len(numbers)) if count is None else count
+        return tuple(sorted(rng.sample(numbers, min(size, len(numbers)))))
 
     if trigger == "count" and verdict.minimal is not None and verdict.minimal.frames:
         count = len(verdict.minimal.frames)
@@ -348,8 +348,8 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
         words = f"the client has sent {count} message{'s' if count > 1 else ''}"
         condition = Condition(words, f"survives {count - 1:,} messages, fails {count:,}")
         law = Law(f"it ends when {words}, whatever they say", [condition], ["what the messages say"])
-        fresh = lambda random: Trial("prediction", frames=some(random, count))  # noqa: E731
-        return Claim(law, fresh, lambda random: Trial("prediction", frames=some(random, count - 1)))
+        fresh = lambda rng: Trial("prediction", frames=some(rng, count))  # noqa: E731
+        return Claim(law, fresh, lambda rng: Trial("prediction", frames=some(rng, count - 1)))
     if not filters or trigger not in ("time", "none"):
         return None
     when = f" {verdict.timers[0]}" if verdict.timers else ""
@@ -359,6 +359,6 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     clients = arms.clients
     return Claim(
         law,
-        lambda random: Trial("prediction", frames=some(random), clients=clients),
-        lambda random: Trial("prediction", filters, frames=some(random), clients=clients),
+        lambda rng: Trial("prediction", frames=some(rng), clients=clients),
+        lambda rng: Trial("prediction", filters, frames=some(rng), clients=clients),
     )
