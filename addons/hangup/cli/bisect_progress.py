@@ -49,7 +49,7 @@ class Lines:
         self.number += 1
         line = Text(f"{self.number:4}  ", "dim")
         line.append(f"{trial.arm:<24}")
-        line.append(result.outcome.value, COLOURS[result.outcome])
+        line.append("another failure" if result.another else result.outcome.value, COLOURS[result.outcome])
         if result.lifetime is not None:
             line.append(f"  after {result.lifetime:.2f} s", "dim")
         if result.outcome is Outcome.UNRESOLVED and result.sentence:
@@ -151,11 +151,13 @@ def ladder(tried: list[Tried], trying: str = "") -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
     table.add_column("what was changed")
     table.add_column("failed", justify="right")
-    table.add_column("", no_wrap=True)
+    table.add_column("", no_wrap=not any(arm.another for arm in tried))
     table.add_column("filter", overflow="fold", style="dim")
     for arm in tried:
         outcome = Text(arm.outcome.value, COLOURS[arm.outcome])
         if arm.arm == trying and arm.outcome is Outcome.UNRESOLVED:
             outcome = Text("trying", "dim")
+        elif arm.another and arm.outcome is Outcome.UNRESOLVED:
+            outcome = Text(f"another failure: {printable(arm.another, 100)}", "yellow")
         table.add_row(arm.title, str(arm.counts), outcome, Text(" + ".join(arm.filters)))
     return table

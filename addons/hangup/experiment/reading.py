@@ -12,9 +12,11 @@ from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.report import Report
 from hangup.errors import RecordingError
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.factors import factors
 from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.trial import Case, ClientFrame
+from hangup.messages.answers import Answers
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators
 from hangup.recording import loops
@@ -54,9 +56,11 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     """
     ledger = TrafficLedger(recording.header)
     scripts = _Scripts(conn)
+    answers = Answers()
     for events in batches(recording):
         ledger.feed_all(events)
         scripts.feed(events, ledger)
+        answers.feed(events)
     settle(ledger)
     chosen = _chosen(ledger, conn)
     connections = list(ledger.connections.values())
@@ -77,6 +81,8 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     case = _case(transcript, chosen, alike, report)
     survivors = _survivors(connections, chosen, found)
     case.donated = donated(transcript.survey.request, survivors, chosen.refused)
+    case.factors = factors(transcript.survey.request, survivors)
+    case.answers = answers.found
     return Reading(case, found, transcript, report, alike)
 
 
@@ -214,6 +220,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         junk=chosen.junk.get("server", ""),
         doubled=_doubled(chosen.path),
         credentials=credentials(survey.request),
+        request=survey.request,
         priors=_priors(report),
     )
 
