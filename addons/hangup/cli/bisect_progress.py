@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from math import log
 
 from rich.console import Console, Group, RenderableType
@@ -30,13 +33,18 @@ SHRINKS = 40
 """Trials that the minimiser usually takes; the bar must go by something."""
 
 
+REPORTED = 60.0
+"""After so many seconds it is said how it stands, and again after as many more."""
+
+
 class Lines:
-    """Where there is no terminal: a line for each trial."""
+    """Where there is no terminal: a line for each trial, and from time to time one that says how it stands."""
 
     def __init__(self, console: Console, verdict: Verdict) -> None:
         self.console = console
         self.verdict = verdict
         self.number = 0
+        self._best: list[tuple[str, float]] = []
 
     def __enter__(self) -> Lines:
         return self
@@ -58,12 +66,26 @@ class Lines:
 
     def standing(self, standing: list[tuple[str, float]]) -> None:
         """How probable each explanation is by now."""
+        self._best = standing
         words = "   ".join(f"{verdict} {weight:.0%}" for verdict, weight in standing[:3])
         self.say(Text(f"      {words}", "dim"))
 
     def remark(self, text: str) -> None:
         """Something between the trials."""
         self.say(Text(f"\n{text}\n", "dim"))
+
+    def stands(self, seconds: float) -> None:
+        """How it stands after so many seconds."""
+        words = [f"after {seconds:.0f} s: {plural(self.number, 'trial')}"]
+        if not self.number:
+            words.append("nothing to be told yet")
+        elif not self.verdict.reproduced:
+            words.append("the failure has not been seen here twice yet")
+        elif self._best:
+            words.append(f"most probably {self._best[0][0]} ({self._best[0][1]:.0%})")
+        if self.verdict.cure:
+            words.append(f"stays open with {printable(self.verdict.cure, 100)}")
+        self.say(Text(", ".join(words), "dim"))
 
     def say(self, text: Text) -> None:
         """Prints it at once: whoever reads a pipe reads it now."""
@@ -115,6 +137,9 @@ class Page(Lines):
     def remark(self, text: str) -> None:
         """The bar says it."""
 
+    def stands(self, seconds: float) -> None:
+        """The bar says it."""
+
     def _stage(self, trial: Trial) -> tuple[str, float]:
         """Where it is, and how far that is of the whole."""
         verdict = self.verdict
@@ -138,6 +163,25 @@ class Page(Lines):
             words.no_wrap, words.overflow = True, "ellipsis"
             parts.append(words)
         return Group(*parts, self._progress)
+
+
+@asynccontextmanager
+async def reporting(stands: Callable[[float], None], every: float | None = None) -> AsyncIterator[None]:
+    """Has it said from time to time how it stands, for as long as it goes on; ``every`` in seconds."""
+    pause = REPORTED if every is None else every
+
+    async def report() -> None:
+        seconds = 0.0
+        while True:
+            await asyncio.sleep(pause)
+            seconds += pause
+            stands(seconds)
+
+    task = asyncio.create_task(report())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def showing(console: Console, verdict: Verdict) -> Lines:

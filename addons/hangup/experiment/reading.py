@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.report import Report
 from hangup.errors import RecordingError
+from hangup.experiment.answers import Answers
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import factors
 from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.trial import Case, ClientFrame
-from hangup.messages.answers import Answers
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators
 from hangup.recording import loops
