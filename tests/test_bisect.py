@@ -21,6 +21,7 @@ import websockets
 from hangup.peer.demo import BACKEND, frontend
 from hangup.recording import events, reader
 from hangup.recording.folder import BISECTS
+from hangup.trials.lab import PARALLEL
 from harness.proxies import HANGUP, HangupProxy, hangup, home
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
@@ -79,7 +80,10 @@ async def spawn(*words: str | Path) -> asyncio.subprocess.Process:
 async def bisect(*words: str | Path) -> Said:
     process = await spawn("bisect", *words, "--json")
     output, errors = await process.communicate()
-    assert not errors, errors.decode()
+    for line in errors.decode().splitlines():  # how it goes, and nothing else
+        assert re.match(r"$|looking for: | +\d+  [\w-]+ *(failed|survived|unresolved|another)| {6}\S+/", line), line
+    if "looking for" in errors.decode():
+        assert re.search(r"^ +1  control ", errors.decode(), re.MULTILINE)
     assert process.returncode is not None
     return process.returncode, json.loads(output)
 

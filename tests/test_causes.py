@@ -22,6 +22,7 @@ from hangup.diagnosis.hypotheses import OF_UNKNOWN
 from hangup.diagnosis.signs.words import phrases
 from hangup.errors import HangupError
 from hangup.experiment.client_side import CLIENT_RUNGS
+from hangup.experiment.factors import PARTS, VARY
 from hangup.experiment.priors import explanations
 from hangup.experiment.server_side import RUNGS
 from hangup.filters import text as filter_text
@@ -58,7 +59,7 @@ class TestEach:
         for predicts, rungs in ((cause.replay, RUNGS), (cause.page, CLIENT_RUNGS)):
             if predicts is not None:
                 said = {*predicts.survives, *predicts.unsure, *predicts.cures}
-                assert said <= {rung.name for rung in rungs} | {"as-many"}
+                assert said <= {rung.name for rung in rungs} | {"as-many"} | {f"{VARY}{part}" for part in PARTS}
 
     def test_what_it_proposes_can_be_done(self, cause: Cause) -> None:
         if cause.next is not None and cause.next.filter not in steps.MADE:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from math import log
 
 from rich.console import Console, Group, RenderableType
@@ -32,13 +35,18 @@ SHRINKS = 40
 """Trials that the minimiser usually takes; the bar must go by something."""
 
 
+REPORTED = 60.0
+"""After so many seconds it is said how it stands, and again after as many more."""
+
+
 class Lines:
-    """Where there is no terminal: a line for each trial."""
+    """Where there is no terminal: a line for each trial, and from time to time one that says how it stands."""
 
     def __init__(self, console: Console, verdict: Verdict) -> None:
         self.console = console
         self.verdict = verdict
         self.number = 0
+        self._best: list[tuple[str, float]] = []
 
     def __enter__(self) -> Lines:
         return self
@@ -51,7 +59,7 @@ class Lines:
         self.number += 1
         line = Text(f"{self.number:4}  ", "dim")
         line.append(f"{trial.arm:<24}")
-        line.append(result.outcome.value, COLOURS[result.outcome])
+        line.append("another failure" if result.another else result.outcome.value, COLOURS[result.outcome])
         if result.lifetime is not None:
             line.append(f"  after {result.lifetime:.2f} s", "dim")
         if result.outcome is Outcome.UNRESOLVED and result.sentence:
@@ -60,12 +68,26 @@ class Lines:
 
     def standing(self, standing: list[tuple[str, float]]) -> None:
         """How probable each explanation is by now."""
+        self._best = standing
         words = "   ".join(f"{verdict} {weight:.0%}" for verdict, weight in standing[:3])
         self.say(Text(f"      {words}", "dim"))
 
     def remark(self, text: str) -> None:
         """Something between the trials."""
         self.say(Text(f"\n{text}\n", "dim"))
+
+    def stands(self, seconds: float) -> None:
+        """How it stands after so many seconds."""
+        words = [f"after {seconds:.0f} s: {plural(self.number, 'trial')}"]
+        if not self.number:
+            words.append("nothing to be told yet")
+        elif not self.verdict.reproduced:
+            words.append("the failure has not been seen here twice yet")
+        elif self._best:
+            words.append(f"most probably {self._best[0][0]} ({self._best[0][1]:.0%})")
+        if self.verdict.cure:
+            words.append(f"stays open with {printable(self.verdict.cure, 100)}")
+        self.say(Text(", ".join(words), "dim"))
 
     def say(self, text: Text) -> None:
         """Prints it at once: whoever reads a pipe reads it now."""
@@ -117,6 +139,9 @@ class Page(Lines):
     def remark(self, text: str) -> None:
         """The bar says it."""
 
+    def stands(self, seconds: float) -> None:
+        """The bar says it."""
+
     def _stage(self, trial: Trial) -> tuple[str, float]:
         """Where it is, and how far that is of the whole."""
         verdict = self.verdict
@@ -142,6 +167,25 @@ class Page(Lines):
         return Group(*parts, self._progress)
 
 
+@asynccontextmanager
+async def reporting(stands: Callable[[float], None], every: float | None = None) -> AsyncIterator[None]:
+    """Has it said from time to time how it stands, for as long as it goes on; ``every`` in seconds."""
+    pause = REPORTED if every is None else every
+
+    async def report() -> None:
+        seconds = 0.0
+        while True:
+            await asyncio.sleep(pause)
+            seconds += pause
+            stands(seconds)
+
+    task = asyncio.create_task(report())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 def showing(console: Console, verdict: Verdict) -> Lines:
     """What fits the console; ``verdict`` is the one that grows."""
     terminal = console.is_terminal and not console.is_dumb_terminal
@@ -153,11 +197,13 @@ def ladder(tried: list[Tried], trying: str = "") -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
     table.add_column("what was changed")
     table.add_column("failed", justify="right")
-    table.add_column("", no_wrap=True)
+    table.add_column("", no_wrap=not any(arm.another for arm in tried))
     table.add_column("filter", overflow="fold", style="dim")
     for arm in tried:
         outcome = Text(arm.outcome.value, COLOURS[arm.outcome])
         if arm.arm == trying and arm.outcome is Outcome.UNRESOLVED:
             outcome = Text("trying", "dim")
+        elif arm.another and arm.outcome is Outcome.UNRESOLVED:
+            outcome = Text(f"another failure: {printable(arm.another, 100)}", "yellow")
         table.add_row(arm.title, str(arm.counts), outcome, Text(" + ".join(arm.filters)))
     return table

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from hangup.cli import bisecting_page
 from hangup.cli.bisect_options import Options, interruptible
-from hangup.cli.bisect_progress import showing
+from hangup.cli.bisect_progress import reporting, showing
 from hangup.cli.params import AT_LEAST_ONE, TIME
 from hangup.cli.screen import console, tell
 from hangup.cli.targets import path_option, read_target, remark
@@ -137,6 +137,12 @@ def bisect(
     if live and serve:
         raise UsageError("use either --live or --serve, not both")
     need = (0 if live else 1) + (0 if serve or start else 1)
+    if live and len(what) > 1:
+        where, file = sorted(what[:2], key=lambda word: "://" not in word)
+        raise UsageError(
+            f"--live takes no RECORDING, as the page itself is asked: type `hangup bisect --live {where}`, "
+            f"or `hangup bisect {file} {where}` to play the recording"
+        )
     if not need <= len(what) <= need + bool(start and not serve):
         raise UsageError("hangup bisect needs RECORDING and TARGET, or --live TARGET, or RECORDING --serve")
     options = Options(
@@ -187,14 +193,13 @@ def _replayed(recording: str, target: Target | None, conn: int | None, options: 
 async def _bisect(recording: str, reading: Reading, target: Target | None, options: Options) -> int:
     from hangup.trials.lab import Budget, Lab
 
-    out = console()
+    out = console(stderr=options.quiet)  # what is printed to stdout then is for a program
     verdict = Verdict(reproduced=False, stopped=INTERRUPTED)
     runs: list[Series] = []
     seconds = 0.0
     with interruptible():
-        if not options.quiet:
-            out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
-            out.file.flush()
+        out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
+        out.file.flush()
         with suppress(asyncio.CancelledError):
             source = f"bisect of connection {reading.transcript.conn}"
             async with backend(target, options, mode="bisect", source=source) as (recorder, where):
@@ -223,12 +228,11 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
 
 async def _search(lab: Lab, reading: Reading, out: Console, options: Options) -> Verdict:
     growing = Verdict()
-    if options.quiet:
-        return await lab.run(complete(reading.case, search(reading.case, given=options.given, verdict=growing)))
     with showing(out, growing) as shown:
         lab.progress = shown.tried
         searching = search(reading.case, given=options.given, watch=shown.standing, verdict=growing)
-        return await lab.run(complete(reading.case, searching))
+        async with reporting(shown.stands):
+            return await lab.run(complete(reading.case, searching))
 
 
 def _about(recording: str, target: Target | None, reading: Reading) -> dict[str, object]:

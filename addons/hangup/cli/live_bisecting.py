@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hangup.cli import bisecting_page
 from hangup.cli.bisect_options import Options
-from hangup.cli.bisect_progress import Lines, showing
+from hangup.cli.bisect_progress import Lines, reporting, showing
 from hangup.cli.live import Live
 from hangup.cli.screen import console, tell
 from hangup.errors import HangupError, UsageError
@@ -67,6 +67,14 @@ class Shown(live_bisect.Watcher):
         """A remark between the trials."""
         if self._lines is not None:
             self._lines.remark(text)
+
+    def stands(self, seconds: float) -> None:
+        """How it stands after so many seconds."""
+        if self._lines is not None:
+            self._lines.stands(seconds)
+        else:
+            self.console.print(Text(f"after {seconds:.0f} s: no two connections have failed alike yet", "dim"))
+            self.console.file.flush()
 
     def shrinks(self, trial: Trial, result: Result) -> None:
         """A trial of the minimiser, which replays, is over."""
@@ -222,7 +230,8 @@ async def _bisect(
         warn=live.warn,
     )
     try:
-        await proxy.serve()
+        async with reporting(experiment.shown.stands):
+            await proxy.serve()
     finally:
         await experiment.close()
     return bisecting_page.present(out, experiment.document(), options)

@@ -66,6 +66,10 @@ class Arms:
             trial = replace(trial, clients=clients)
         self.verdict.connections += trial.clients
         result = self.last = yield (replace(trial, beside=beside) if beside else trial)
+        if result.another:
+            for tried in self.verdict.ladder:
+                if tried.counts is counts:
+                    tried.another = result.another
         self.idle = bool(trial.filters) and result.acted == 0 and not (trial.edits or trial.frames is not None)
         if self.idle and result.outcome is not Outcome.UNRESOLVED:
             # It changed nothing: no evidence for what it should have changed. With nothing else of its own either, it

@@ -6,7 +6,8 @@ import re
 
 from msgspec import Struct, field
 
-from hangup.experiment.search import Verdict
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.search import Tried, Verdict
 from hangup.recording.events import Log
 
 NOT_REPRODUCED, UNRESOLVED = 3, 4
@@ -84,7 +85,7 @@ class Document(Struct, kw_only=True):
             lines += ["| what was changed | failed | outcome | filter |", "|---|---|---|---|"]
         for arm in verdict.ladder:
             filters = "<br>".join(f"`{_cell(f)}`" for f in arm.filters)
-            lines.append(f"| {arm.title} | {arm.counts} | {arm.outcome.value} | {filters} |")
+            lines.append(f"| {arm.title} | {arm.counts} | {_outcome(arm)} | {filters} |")
         minimal = verdict.minimal
         if minimal is not None and minimal.payload is not None:
             payload = minimal.payload[:1000].decode(errors="backslashreplace").replace("`", "'")
@@ -98,6 +99,12 @@ class Document(Struct, kw_only=True):
                 lines += [line.replace("```", "'''") for line in telling_lines(entry.text)]
             lines.append("```")
         return "\n".join(lines) + "\n"
+
+
+def _outcome(arm: Tried) -> str:
+    if arm.another and arm.outcome is Outcome.UNRESOLVED:
+        return _cell(f"another failure: {arm.another}")
+    return arm.outcome.value
 
 
 def headline(verdict: Verdict) -> str:

@@ -1,7 +1,11 @@
 """The failure that an experiment looks for: derived from a recording, or written by a person.
 
 In words: ``by=server how=close code=1011 within=2s``. ``code=1006`` is what a browser reports when a connection ends
-without a close frame, and means that: ``how=abrupt``.
+without a close frame, and means that: ``how=abrupt``. ``code=1005`` is a close frame that carries no code.
+``reaction=..250ms`` says that it comes so soon after the other side's last message, ``reaction=2s..`` that it comes no
+sooner: a crash is not a timeout.
+
+What ends in another way than that is another end: it is neither the failure nor a proof that it is gone.
 """
 
 from __future__ import annotations
@@ -22,7 +26,9 @@ from hangup.recording.connections import Connection, Manner
 class Failure(Struct, frozen=True):
     """The signature of a failure; what is empty or None may be anything.
 
-    ``within`` is in seconds from opening: what ends the same way later than that did not fail.
+    ``within`` is in seconds from opening: what ends the same way later than that did not fail. ``reaction`` are the
+    seconds from the other side's last message to the end, at least and at most. ``ages`` are the shortest and the
+    longest life of those that failed, where they are known.
     """
 
     by: str = ""
@@ -30,6 +36,8 @@ class Failure(Struct, frozen=True):
     code: int | None = None
     status: int | None = None
     within: float | None = None
+    reaction: tuple[float | None, float | None] = (None, None)
+    ages: tuple[float, float] | None = None
 
     def __str__(self) -> str:
         words = []
@@ -43,6 +51,9 @@ class Failure(Struct, frozen=True):
             words.append(f"status={self.status}")
         if self.within is not None:
             words.append(f"within={self.within:g}s")
+        if self.reaction != (None, None):
+            low, high = ("" if each is None else f"{each:g}s" for each in self.reaction)
+            words.append(f"reaction={low}..{high}")
         return " ".join(words) or "any end"
 
 
@@ -53,13 +64,64 @@ def derive(connections: Sequence[Connection]) -> Failure | None:
     ended = [(c, how) for c, how in ended if not (c.refused and c.status is None)] or ended
     if not ended:
         return None
-    kinds = Counter((c.ending.by, how, c.ending.code if how == "close" else None, _status(c, how)) for c, how in ended)
+    kinds = Counter((c.ending.by, how, _code(c) if how == "close" else None, _status(c, how)) for c, how in ended)
     (by, kind, code, status), _ = kinds.most_common(1)[0]
-    same = [c for c, how in ended if (c.ending.by, how) == (by, kind) and (code is None or c.ending.code == code)]
+    same = [c for c, how in ended if (c.ending.by, how) == (by, kind) and (code is None or _code(c) == code)]
     lifetimes = [c.lifetime for c in same if c.lifetime is not None]
     # A margin for a slower day: half as long again as the longest, and half a second.
     within = None if kind == "refused" or not lifetimes else round(1.5 * max(lifetimes) + 0.5, 3)
-    return Failure(by if by in ("client", "server") else "", kind, code, status, within)
+    ages = (min(lifetimes), max(lifetimes)) if lifetimes and within is not None else None
+    reaction = reaction_of(same) if within is not None else (None, None)
+    return Failure(by if by in ("client", "server") else "", kind, code, status, within, reaction, ages)
+
+
+NO_CODE = 1005
+"""What stands for a close frame without a code."""
+
+ORDINARY = (1000, 1001)
+"""With which a client that has done what it came for, or is left, closes."""
+
+PROMPT = 0.25
+"""Seconds: what comes sooner after a message is a reaction to it, if it always does."""
+
+SLOW = 0.5
+"""Seconds: what never comes sooner is no reaction to a message."""
+
+CHANCE = 0.001
+"""How likely it may be that ends come that soon after messages by chance."""
+
+
+def _code(connection: Connection) -> int | None:
+    code = connection.ending.code
+    return NO_CODE if code is None and connection.manner == "close" else code
+
+
+def latency(connection: Connection) -> float | None:
+    """Seconds from the other side's last message to the end; None where it was no message, or there was none."""
+    first = connection.course.first
+    if first is None or first.after is None or first.after.opcode not in ("text", "binary", "continuation"):
+        return None
+    return max(0.0, first.at - first.after.at)
+
+
+def reaction_of(connections: Sequence[Connection]) -> tuple[float | None, float | None]:
+    """How soon after a message these end, at least and at most, where they have that in common: three or more, always
+    too soon for it to be by chance, and at different ages, or never soon."""
+    found = [(c, at) for c in connections if (at := latency(c)) is not None]
+    if len(found) < 3 or len(found) < len(connections):
+        return None, None
+    latencies = [at for _, at in found]
+    if min(latencies) >= SLOW:
+        return round(min(latencies) / 10, 3), None
+    lives = [c.lifetime or 0.0 for c, _ in found]
+    if max(latencies) > PROMPT or max(lives) - min(lives) < 0.25 * median(lives):
+        return None, None
+    chance = 1.0
+    for c, at in found:
+        other = "client" if c.ending.by == "server" else "server"
+        gap = (c.lifetime or 0.0) / (c.frames[other] + 1)  # type: ignore[index]
+        chance *= min(1.0, at / gap) if gap > 0 else 1.0
+    return (None, round(max(1.0, 10 * max(latencies)), 3)) if chance < CHANCE else (None, None)
 
 
 def _status(connection: Connection, how: Manner) -> int | None:
@@ -111,13 +173,54 @@ def _judge(connection: Connection, failure: Failure) -> Outcome:
     if failure.within is not None and connection.lifetime is not None and connection.lifetime > failure.within:
         return Outcome.SURVIVED  # however it ended then: it has outlived the failure
     ending = connection.ending
+    if failure.how == "refused":
+        # It was opened: that is what did not happen. But to be sent away at once is hardly better.
+        return Outcome.UNRESOLVED if _sent_away(connection, how) else Outcome.SURVIVED
+    if _same(connection, how, failure):
+        return Outcome.FAILED
+    if ending.by == "client" and how == "close" and _code(connection) in ORDINARY and failure.ages is not None:
+        # It has left as it does when nothing is wrong, and later than any that failed.
+        if (connection.lifetime or 0.0) > failure.ages[1]:
+            return Outcome.SURVIVED
+    return Outcome.UNRESOLVED
+
+
+def _same(connection: Connection, how: Manner, failure: Failure) -> bool:
+    """Whether it ended as the failure does, whenever that was."""
+    ending = connection.ending
     if failure.by and ending.by != failure.by:
-        return Outcome.UNRESOLVED
+        return False
     if failure.how and how != failure.how:
-        return Outcome.UNRESOLVED
-    if failure.code is not None and ending.code != failure.code:
-        return Outcome.UNRESOLVED
-    return Outcome.FAILED
+        return False
+    if failure.code is not None and _code(connection) != failure.code:
+        return False
+    return _reacts(connection, failure)
+
+
+def _reacts(connection: Connection, failure: Failure) -> bool:
+    """Whether it came as soon after a message, or as late, as the failure does. What ends at the age of those that
+    failed may end by its age."""
+    low, high = failure.reaction
+    lived, ages = connection.lifetime or 0.0, failure.ages
+    found = latency(connection)
+    if high is not None:
+        return (lived if found is None else found) <= high
+    if low is None or found is None or found >= low or connection.actions:
+        return True
+    return ages is None or 0.85 * ages[0] <= lived <= 1.15 * ages[1]
+
+
+def _sent_away(connection: Connection, how: Manner) -> bool:
+    ending = connection.ending
+    soon = (connection.lifetime or 0.0) < 0.5
+    return ending.by == "server" and soon and (how != "close" or _code(connection) not in (NO_CODE, *ORDINARY))
+
+
+def another(connection: Connection, failure: Failure) -> str:
+    """In words how a trial's connection ended by itself, but not as the failure does; empty where it did not."""
+    if connection.manner is None or (connection.refused and connection.status is None):
+        return ""
+    return connection.ending.sentence if judge(connection, failure) is Outcome.UNRESOLVED else ""
 
 
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)?$")
@@ -128,8 +231,10 @@ def parse(text: str) -> Failure:
     known: dict[str, str] = {}
     for word in text.split():
         key, equals, value = word.partition("=")
-        if not equals or key not in ("by", "how", "code", "status", "within") or not value:
-            raise UsageError(f"--fails-when: {word!r} is not understood (by=, how=, code=, status= or within=)")
+        if not equals or key not in ("by", "how", "code", "status", "within", "reaction") or not value:
+            raise UsageError(
+                f"--fails-when: {word!r} is not understood (by=, how=, code=, status=, within= or reaction=)"
+            )
         known[key] = value
     by, how = known.get("by", ""), known.get("how", "")
     if by not in ("", "client", "server"):
@@ -146,13 +251,19 @@ def parse(text: str) -> Failure:
     status = _number(known, "status", 100, 599)
     if status is not None:
         how = how or "refused"
-    within = None
-    if "within" in known:
-        found = _SECONDS.match(known["within"])
-        if not found:
-            raise UsageError(f"--fails-when: within={known['within']} is no time (2s, 500ms)")
-        within = float(found[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}[found[2]]
-    return Failure(by, how, code, status, within)
+    within = _time("within", known["within"]) if "within" in known else None
+    low, dots, high = known.get("reaction", "..").partition("..")
+    if not dots:
+        raise UsageError(f"--fails-when: reaction={low} is no range of times (..250ms, 2s..)")
+    reaction = tuple(_time("reaction", each) if each else None for each in (low, high))
+    return Failure(by, how, code, status, within, (reaction[0], reaction[1]))
+
+
+def _time(key: str, text: str) -> float:
+    found = _SECONDS.match(text)
+    if not found:
+        raise UsageError(f"--fails-when: {key}={text} is no time (2s, 500ms)")
+    return float(found[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}[found[2]]
 
 
 def _number(known: dict[str, str], key: str, low: int, high: int) -> int | None:

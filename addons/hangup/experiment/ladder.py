@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.factors import VARY
 from hangup.experiment.handshakes import CREDENTIALS
 from hangup.experiment.trial import Case, ClientFrame, Trial
 from hangup.filters.tokenizer import quote
@@ -23,6 +24,9 @@ from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 SURE = 0.97
 """How far an explanation's prediction is trusted."""
+
+CHANCE = 0.002
+"""How likely it is that a connection lives by a change of its handshake that has nothing to do with the cause."""
 
 SURVIVAL_COSTS = 3.0
 """A survival must be waited for; in units of what a failure costs."""
@@ -106,11 +110,17 @@ def given_rungs(filters: Iterable[str]) -> list[Rung]:
 
 
 def donated_rungs(case: Case) -> list[Rung]:
-    """Rungs of what connections that lived had in their handshakes."""
-    return [
+    """Rungs of what connections that lived had in their handshakes, and of each part of this one's."""
+    rungs = [
         Rung(f"{DONATED}{i}", donation.title, filters_of(f"{DONATED}{i}", donation.filter))
         for i, donation in enumerate(case.donated)
     ]
+    known = {donation.filter for donation in case.donated}
+    for i, factor in enumerate(case.factors):
+        name = f"{VARY}{factor.part}-{i}"
+        if factor.filter not in known:
+            rungs.append(Rung(name, factor.title, filters_of(name, factor.filter)))
+    return rungs
 
 
 class Explanation(Struct, frozen=True):
@@ -133,6 +143,8 @@ class Explanation(Struct, frozen=True):
             return 1 - SURE if self.verdict in CREDENTIALS else 0.5
         if rung.startswith(DONATED):
             return 1 - SURE if self._shown_by(rung, case) else SURE
+        if rung.startswith(VARY):
+            return self._fails_varied(rung, case)
         if rung in self.unsure:
             return 0.5
         if rung == BROKEN_PONG:
@@ -146,9 +158,21 @@ class Explanation(Struct, frozen=True):
         """Whether a survival of this rung shows the cause taken away."""
         if rung.startswith(DONATED):
             return self._shown_by(rung, case)
+        if rung.startswith(VARY):
+            return rung.rpartition("-")[0] in self.survives
         if rung in self.unsure and (self.trigger == "header" or rung in self.cures):
             return True
         return rung in self.survives or rung.startswith(GIVEN)
+
+    def _fails_varied(self, rung: str, case: Case) -> float:
+        """Of the many parts of a kind it is one: each by itself will hardly be it."""
+        kind = rung.rpartition("-")[0]
+        if kind in self.unsure:
+            return 0.5
+        if kind not in self.survives:
+            return 1 - CHANCE
+        parts = {factor.name for factor in case.factors if f"{VARY}{factor.part}" == kind}
+        return 1 - min(0.5, 1 / max(1, len(parts)))
 
     def _shown_by(self, rung: str, case: Case) -> bool:
         return self.verdict in case.donated[int(rung.removeprefix(DONATED))].verdicts

@@ -97,6 +97,37 @@ def _churns(case: Case, answer: ClientFrame) -> float:
     return (1.5 if _close_to_answer(case) else 0.2) * (0.3 if answer.text and not is_json(answer) else 1.0)
 
 
+HANDSHAKE = ("handshake", "identity", "unknown")
+"""Categories of what can keep a connection from being opened."""
+
+
+def _able(verdict: str, prior: Prior) -> Prior:
+    """Of a connection that was never opened, neither time nor messages can be the cause."""
+    if verdict.partition("/")[0] in HANDSHAKE:
+        return prior
+    return lambda case: 0.0 if case.how == "refused" else prior(case)
+
+
+def _factor(*parts: str) -> Callable[[Case], bool]:
+    """Whether the handshake has a part of one of these kinds that can be changed."""
+    return lambda case: any(factor.part in parts for factor in case.factors)
+
+
+def _parameter(case: Case) -> float:
+    if any(PARAMETER in d.verdicts for d in case.donated):
+        return 1.0
+    if case.how != "refused":
+        return 0.05 if _factor("query", "cookie")(case) else 0.0
+    return 0.5 if _factor("query", "cookie", "header")(case) else 0.0
+
+
+def _headers(case: Case) -> float:
+    """How likely it is that the headers are too large."""
+    if case.how != "refused" or not _factor("size")(case):
+        return 0.0
+    return 3.0 if case.status in (413, 431, 494) else 0.5
+
+
 PRIORS: dict[str, Prior] = {
     "server-handler/returns-immediately": _quick,
     "server-handler/returns-after-message": _suspect(
@@ -128,12 +159,14 @@ PRIORS: dict[str, Prior] = {
     "server-handler/crash-on-own-event": _timed(0.2),
     "identity/token-expired-retry": expired,
     "handshake/auth-rejected": auth,
-    PARAMETER: lambda c: 1.0 if any(PARAMETER in d.verdicts for d in c.donated) else 0.0,
+    PARAMETER: _parameter,
+    "handshake/header-size": _headers,
     "handshake/origin": lambda c: 0.5 if "origin" in c.features else 0.0,
     "handshake/extension": lambda c: 0.5 if "extensions" in c.features else 0.0,
     "handshake/subprotocol": lambda c: 0.5 if "subprotocol" in c.features else 0.0,
-    "handshake/path": lambda c: 1.0 if c.how == "refused" and c.status in (403, 404) else 0.0,
+    "handshake/path": lambda c: (1.0 if c.status in (403, 404) else 0.2) if c.how == "refused" else 0.0,
     "identity/id-collision": lambda c: 4.0 if c.overlaps else 0.0,
+    UNKNOWN: lambda c: 0.3 if c.how == "refused" else 0.0,
 }
 """Where the client is played against the server. A cause that is not here depends on what the recording alone says."""
 
@@ -163,7 +196,7 @@ def explanations(by: str) -> tuple[Explanation, ...]:
         predicts = cause.page if by == "client" else cause.replay
         if predicts is not None:
             sets = [frozenset(names) for names in (predicts.survives, predicts.unsure, predicts.cures)]
-            prior = priors.get(verdict, lambda case: 1.0)
+            prior = _able(verdict, priors.get(verdict, lambda case: 1.0))
             found.append(Explanation(verdict, predicts.trigger, sets[0], sets[1], prior, sets[2]))
     if UNKNOWN in priors:
         found.append(Explanation(UNKNOWN, "none", frozenset(), frozenset(), priors[UNKNOWN]))

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.report import Report
 from hangup.errors import RecordingError
+from hangup.experiment.answers import Answers
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.factors import factors
 from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.trial import Case, ClientFrame
@@ -57,9 +59,11 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     """
     ledger = TrafficLedger(recording.header)
     scripts = _Scripts(conn)
+    answers = Answers()
     for events in batches(recording):
         ledger.feed_all(events)
         scripts.feed(events, ledger)
+        answers.feed(events)
     settle(ledger)
     chosen = _chosen(ledger, conn)
     connections = list(ledger.connections.values())
@@ -81,6 +85,8 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     survivors = _survivors(connections, chosen, found)
     case.harmless = scripts.harmless(chosen.conn, connections, {f.kind for f in case.frames})
     case.donated = donated(transcript.survey.request, survivors, chosen.refused)
+    case.factors = factors(transcript.survey.request, survivors)
+    case.answers = answers.found
     return Reading(case, found, transcript, report, alike)
 
 
@@ -238,6 +244,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         junk=chosen.junk.get("server", ""),
         doubled=_doubled(chosen.path),
         credentials=credentials(survey.request),
+        request=survey.request,
         priors=_priors(report),
     )
 

@@ -25,6 +25,7 @@ from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import fewest, shrink
 from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.experiment.varying import vary
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
 
 __all__ = ["PROOF", "SETTLED", "BudgetSpent", "Minimal", "Search", "Tried", "Verdict", "Watch", "search"]
@@ -119,6 +120,7 @@ class _Search:
             return
         for _ in range(3):
             yield from self._climb()
+            yield from vary(self.arms, self.rungs, self._step)
             explanation, _ = self.standing.best()
             yield from self._reverse(explanation)
             # The reversal shows how often the control really fails, and what was decided before may be too hasty.

@@ -16,6 +16,7 @@ from hangup.experiment.ladder import (
     selector,
 )
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.filters.library.answer_ping import AnswerPing
 from hangup.filters.library.inject import Inject
 from hangup.filters.library.target import Query
 
@@ -75,11 +76,16 @@ def _benign(case: Case) -> Trial | None:
     return Trial("benign-instead", edits=((suspect.n, Edit(other.payload, other.opcode)),))
 
 
+def _lived(case: Case) -> bool:
+    """Whether it was open for long enough for something to be done in that time."""
+    return case.lifetime > 0.3 and case.how != "refused"
+
+
 def _keepalive(name: str, form: str) -> Make:
     def make(case: Case) -> Trial | None:
         every = max(0.05, round(case.lifetime / 4, 2))
         quiet = case.pause is None or case.pause > every  # else it would have nothing to do
-        return Trial(name, (form.format(every),)) if case.lifetime > 0.3 and quiet else None
+        return Trial(name, (form.format(every),)) if _lived(case) and quiet else None
 
     return make
 
@@ -93,6 +99,15 @@ def _client_keepalive(case: Case) -> Trial | None:
             every = max(0.1, round(case.lifetime / 4, 2))
             return Trial(CLIENT_KEEPALIVE, (str(Inject(from_="client", send=frame.payload, every=every)),))
     return None
+
+
+def _answered(case: Case) -> Trial | None:
+    """In the client's own form, where it has answered any: what the server waits for cannot be guessed."""
+    if not case.server_beats:
+        return None
+    own = next((each.template for each in case.answers), None)
+    form = AnswerPing(side="server", level="message", with_=own)
+    return Trial("answer-server-heartbeats", (str(form),))
 
 
 GRAPHQL = {"graphql-ws": "graphql-transport-ws", "graphql-transport-ws": "graphql-ws"}
@@ -127,7 +142,11 @@ CREDENTIAL_NAMES = (
 
 def auth(case: Case) -> float:
     """How likely it is that the handshake's credential is refused."""
-    return (1.0 if case.status in (401, 403) else 0.0) if case.how == "refused" else 0.1
+    if case.how != "refused":
+        return 0.1
+    if case.status in (401, 403):
+        return 1.0
+    return 0.3 if case.credentials or any(factor.part == "credential" for factor in case.factors) else 0.0
 
 
 def expired(case: Case) -> float:
@@ -189,9 +208,7 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         "answer-server-heartbeats",
         "the server's heartbeats are answered for the client",
-        filters_of(
-            "answer-server-heartbeats", "answer-ping side=server level=message", when=lambda c: c.server_beats > 0
-        ),
+        _answered,
     ),
     Rung(
         "answer-control-pings",

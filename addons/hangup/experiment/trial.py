@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.factors import Factor
 from hangup.experiment.handshakes import Credential, Donated
 from hangup.experiment.timers import Pulse
+from hangup.messages.answers import Answered
 from hangup.messages.heartbeats import Beat
+from hangup.recording.events import Request
 
 
 class Edit(Struct, frozen=True):
@@ -57,6 +60,8 @@ class Result(Struct, frozen=True):
     unreachable: bool = False
     acted: int | None = None
     untried: str = ""
+    another: str = ""
+    """How it ended, where that was by itself and in another way than the failure: in words."""
 
 
 class ClientFrame(Struct, frozen=True):
@@ -125,6 +130,12 @@ class Case(Struct):
     credentials: tuple[Credential, ...] = ()
     donated: tuple[Donated, ...] = ()
     """What connections of the same recording that lived had in their handshakes."""
+    request: Request = field(default_factory=Request)
+    """What the client asked for."""
+    factors: tuple[Factor, ...] = ()
+    """The parts of its handshake that can be changed, and how."""
+    answers: tuple[Answered, ...] = ()
+    """How clients of the recording answer the server's heartbeats."""
     priors: Mapping[str, float] = field(default_factory=dict)
     harmless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Messages of the client that did no harm on other connections, by kind, as far as they were kept."""

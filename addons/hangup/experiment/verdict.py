@@ -27,6 +27,8 @@ class Tried(Struct):
     filters: tuple[str, ...]
     counts: Counts
     outcome: Outcome
+    another: str = ""
+    """How trials of it ended in another way than the failure, in words; empty where none did."""
 
     def summary(self) -> dict[str, object]:
         """For JSON."""
@@ -37,7 +39,7 @@ class Tried(Struct):
             "failed": self.counts.pair(),
             "unresolved": self.counts.unresolved,
             "outcome": self.outcome.value,
-        }
+        } | ({"another": self.another} if self.another else {})
 
 
 class Minimal(Struct):

@@ -21,11 +21,36 @@ from hangup.errors import BackendError
 from hangup.humanize import printable
 from hangup.peer.fetch import Fetched, fetch
 from hangup.recording.events import Request
+from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.survey import query_of
 from hangup.wire.url import Target
 
 SEPARATOR = "\x1e"
 _ONLY_WEBSOCKET = frozenset(("connection", "upgrade", "content-length", "host"))
+
+
+PING, PONG = b"2", b"3"
+"""Engine.IO 4's heartbeat, which the server begins."""
+
+LATE = 1.0
+"""Seconds within which a client that answers has answered."""
+
+
+def answers_pings(transcript: Transcript) -> bool:
+    """Whether the recorded client is of Engine.IO 4 and answers its server's pings, as any does unless that is what is
+    wrong with it: then its player does so too, also to pings that the recorded one never got, and whatever becomes of
+    its other messages. Else the connection would end by a timeout that is the player's own doing."""
+    if query_of(transcript.survey.request.target).get("EIO") != "4":
+        return False
+    asked: float | None = None
+    for step in transcript.steps():
+        if type(step) is Hear and step.data == PING:
+            if asked is not None:
+                return False
+            asked = step.at
+        elif type(step) is Send and step.message == PONG:
+            asked = None
+    return asked is None or transcript.survey.over - asked <= LATE
 
 
 class Session(Struct):

@@ -147,6 +147,8 @@ class Player:
         )
         self._names = Names(survey.correlations if settings.correlate else (), settings.sets)
         self._pairing = Pairing(self._names)
+        self._beats = engineio.answers_pings(transcript)
+        """Whether the player answers Engine.IO's pings, in the place of the recorded answers."""
         self._link: Link | None = None
         self._voice: Voice
         self._server_close = b""
@@ -265,6 +267,8 @@ class Player:
     # What is heard.
 
     def _on_message(self, heard: Heard) -> None:
+        if self._beats and heard.data == engineio.PING and self._link is not None and not self._link.closing:
+            self._link.insist(self._voice.text(engineio.PONG), "the client's answer to a ping of Engine.IO")
         if self._names and heard.data is not None:
             self._names.overhear(heard.data)
             self._pairing.live(heard.opcode, heard.data)
@@ -300,7 +304,7 @@ class Player:
                 continue
             assert type(step) is Send
             if not link.over:
-                if self._voice.leaves_out(step):
+                if self._voice.leaves_out(step) or (self._beats and step.message == engineio.PONG):
                     self._pace.waived = True
                     continue
                 await self._pace.due(link, step.at)

@@ -16,7 +16,7 @@ from hangup.peer.line import fast_mask
 from hangup.recording.events import Side
 from hangup.replayable.client_script import Send
 from hangup.wire.deflate import Deflater, Params
-from hangup.wire.frames import CLOSE, CONTINUATION, OPCODE_NUMBERS, PONG, header
+from hangup.wire.frames import CLOSE, CONTINUATION, OPCODE_NUMBERS, PONG, TEXT, header
 
 RSV1 = 4
 
@@ -126,6 +126,10 @@ class Voice:
 
     def _key(self) -> bytes | None:
         return self._random.randbytes(4) if self.side == "client" else None
+
+    def text(self, payload: bytes) -> bytes:
+        """A text message of its own, not compressed."""
+        return _frame(TEXT, payload, self._key())
 
     def pong(self, payload: bytes) -> bytes:
         """The answer to a ping."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hangup.errors import BackendError
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.failure import Failure, judge, untried
+from hangup.experiment.failure import Failure, another, judge, untried
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
@@ -201,7 +201,9 @@ def result_of(trial: Trial, connection: Connection, recorded: Connection, failur
     why = untried(connection, recorded)
     if why and trial.otherwise is None:
         outcome = Outcome.UNRESOLVED
-    return Result(outcome, connection.lifetime, connection.conn, connection.ending.sentence, untried=why)
+    other = another(connection, failure) if outcome is Outcome.UNRESOLVED and not why else ""
+    said = connection.ending.sentence
+    return Result(outcome, connection.lifetime, connection.conn, said, untried=why, another=other)
 
 
 def _stay() -> None:

@@ -6,11 +6,16 @@ from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, judge
 from hangup.recording import loops
 from hangup.recording.connections import Connection
+from hangup.recording.endings import SETTLED
 from hangup.recording.events import Request
 from hangup.wire.handshake import get_all
 
 ALIKE = 2
 """So many connections must fail alike before a failure has shown."""
+
+LEAVES = 4
+"""So many where they end as a page ends a connection that it needs no more: that is mostly no failure, and what fails
+beside it shows first."""
 
 SEEN = 20
 
@@ -41,10 +46,15 @@ class Sightings:
             return False  # the backend is down
         if ending.by == "client" and ending.code == GOING_AWAY:
             return False
-        if self.failure is not None and judge(connection, self.failure) is not Outcome.FAILED:
+        if not self._sought(connection):
             return False
-        self.alike = [c for c in self.alike if _alike(c, connection)] + [connection]
-        return len(self.alike) >= ALIKE
+        # Others may lie between them: a page that is left in order now and then fails all the same.
+        self.alike = [c for c in self._seen if _alike(c, connection) and self._sought(c)]
+        ordinary = self.failure is None and ordinary_leave(connection)
+        return len(self.alike) >= (LEAVES if ordinary else ALIKE)
+
+    def _sought(self, connection: Connection) -> bool:
+        return self.failure is None or judge(connection, self.failure) is Outcome.FAILED
 
     def watched(self, failure: Failure) -> list[Connection]:
         """What was seen of that page and says something: not only what failed."""
@@ -58,6 +68,18 @@ class Sightings:
         path = request.target.partition("?")[0]
         origin = next(iter(get_all(request.headers, "origin")), None)
         return path == first.path and origin == first.origin and loops.host(client) == loops.host(first.client)
+
+
+def ordinary_leave(connection: Connection) -> bool:
+    """Whether its client closed it as one that has done what it came for: with 1000, without a reason, not at once."""
+    ending = connection.ending
+    return (
+        ending.by == "client"
+        and ending.code == 1000
+        and not connection.reason
+        and connection.lasted >= SETTLED
+        and not connection.checks
+    )
 
 
 def same_page(one: Connection, other: Connection) -> bool:

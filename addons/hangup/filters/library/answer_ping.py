@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from hangup.filters.base import NONE, Actions, Control, Drop, Filter, Inject, Kind, Message
 from hangup.filters.library.heartbeats import is_heartbeat
+from hangup.messages.answers import fill
 from hangup.messages.heartbeats import answer, recognise
 from hangup.recording.events import Side
 from hangup.recording.fast_path import Screen
@@ -19,7 +20,8 @@ class AnswerPing(Filter, frozen=True, kw_only=True):
     """Pings are answered by the proxy; the other side never sees them.
 
     With ``level=control`` the protocol's own pings, with ``level=message`` the application's, recognised by what they
-    say and answered in the same form. A heartbeat that wants no answer in its form passes, unless ``with`` gives one.
+    say and answered in the same form. A heartbeat that wants no answer in its form passes, unless ``with`` gives one:
+    there ``{{seq}}`` stands for what the ping says in its field ``seq``.
 
     If a side stops closing when its pings are answered, their answers did not come, or not in the form that it expects.
     """
@@ -48,5 +50,5 @@ class AnswerPing(Filter, frozen=True, kw_only=True):
         beat = recognise(item.opcode, item.data)
         if beat is None or beat.kind != "ping":
             return None
-        reply = answer(beat, item.data) if self.with_ is None else self.with_
+        reply = answer(beat, item.data) if self.with_ is None else fill(self.with_, item.data)
         return None if reply is None else (Drop(), Inject(other, item.opcode, reply))

@@ -1,0 +1,85 @@
+"""How one side answers the other's heartbeats, learned from those that it did answer: the answer in its own form, with
+what it repeats of the ping in the form ``{{field}}``.
+
+A server that sends ``{"op":"hb","seq":7}`` may want ``{"op":"hb_ack","seq":7}``, which nobody can guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from hangup.messages.content import NOTHING, load
+from hangup.messages.heartbeats import Beat, recognise
+
+_PLACE = re.compile(rb'"\{\{=([^"{}]{1,64})\}\}"|\{\{([^"{}]{1,64})\}\}')
+
+
+class Answered(Struct, frozen=True):
+    """``form`` is the pings' (a name of the table of heartbeats), ``template`` what answers them."""
+
+    form: str
+    template: bytes
+
+
+def template(pairs: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """The answer to these pings, from pairs of a ping and its answer; None where no one form fits them all."""
+    known = list(dict.fromkeys(pairs))
+    if not known:
+        return None
+    ping, answer = known[-1]
+    if all(each == answer for _, each in known) and len(known) > 1:
+        return answer
+    asked, said = load(ping), load(answer)
+    if isinstance(asked, dict) and isinstance(said, dict):
+        made = _with_places(asked, said, answer)
+        if all(fill(made, each) is not None and _same(fill(made, each), said) for each, said in known):
+            return made
+    return answer if all(each == answer for _, each in known) else None
+
+
+def _with_places(asked: dict[str, Any], said: dict[str, Any], answer: bytes) -> bytes:
+    """The answer with a place for each value that stands in the ping too and is no word of its own."""
+    places = {}
+    for key, value in said.items():
+        source = key if asked.get(key) == value and key in asked else ""
+        if not source and type(value) is not bool and value not in (None, "", 0, 1):
+            source = next((name for name, other in asked.items() if other == value), "")
+        if source and type(value) in (int, float, str) and recognised(value) is None:
+            places[key] = "{{=" + source + "}}"
+    if not places:
+        return answer
+    made = msgspec.json.encode({key: places.get(key, value) for key, value in said.items()})
+    return _PLACE.sub(lambda found: b"{{" + (found[1] or found[2]) + b"}}", made)
+
+
+def recognised(value: object) -> Beat | None:
+    """Whether a value is itself a heartbeat's word, such as ``ping``."""
+    return recognise(1, value.encode()) if type(value) is str else None
+
+
+def _same(one: bytes | None, other: bytes) -> bool:
+    return one == other or (one is not None and load(one) == load(other))
+
+
+def fill(answer: bytes, ping: bytes) -> bytes | None:
+    """The template's answer to a ping: each ``{{field}}`` is what the ping says there; None where it says nothing."""
+    if b"{{" not in answer:
+        return answer
+    asked = load(ping)
+    if asked is NOTHING or not isinstance(asked, dict):
+        return None
+    missing = False
+
+    def value(found: re.Match[bytes]) -> bytes:
+        nonlocal missing
+        name = (found[1] or found[2]).decode(errors="replace")
+        missing = missing or name not in asked
+        return msgspec.json.encode(asked.get(name))
+
+    filled = _PLACE.sub(value, answer)
+    return None if missing else filled
