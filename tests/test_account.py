@@ -119,8 +119,7 @@ def test_many_answer_any_close_with_1000_or_nothing(side: ev.Side, delay: float,
 def test_a_close_of_its_own_may_be_an_answer_or_not(side: ev.Side, delay: float) -> None:
     ending = one(*opened(side), close(0.2, side, 3, 1001), close(0.2 + delay, OTHER[side], 4, 4000, "mine")).ending
     assert not ending.crossed and ending.by == side
-    gap = "3.0 ms" if delay < 0.1 else "700 ms"
-    assert f'; the {OTHER[side]} sent a close of its own, with 4000 and the reason "mine", {gap} later' in ending.sentence
+    assert f'; the {OTHER[side]} sent a close of its own, with 4000 and the reason "mine", ' in ending.sentence
 
 
 @SIDES

@@ -28,8 +28,8 @@ over           anything else: since the first CLOSE, RST, timeout or error; sinc
 
 The side whose CLOSE, FIN or RST is the first in the recording ended the connection, also where that was a half-close.
 What follows is an answer (the second CLOSE), a consequence (the FIN after it, the RST that answers what a client sent
-into a closed socket), or coincidence (two CLOSEs that crossed on the way, which is only said where it is sure). Everything that asks whether a connection is
-over, since when, by whom, how, and whether that was a failure asks here.
+into a closed socket), or coincidence (two CLOSEs that crossed on the way, which is only said where it is sure).
+Everything that asks whether a connection is over, since when, by whom, how, and whether that was a failure asks here.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ REFUSAL = 1.0
 at the most, or within so many seconds of the FIN."""
 
 CROSSING = 0.0005
-"""Seconds within which nobody gets a CLOSE, reads it and answers it, over whatever way: what comes sooner was sent before
-the other side's could arrive. What comes later may be an answer, and may have crossed it."""
+"""Seconds within which nobody gets a CLOSE, reads it and answers it, over whatever way: what comes sooner was sent
+before the other side's could arrive. What comes later may be an answer, and may have crossed it."""
 
 ANY_ANSWER = (None, 1000, 1005)
 """The codes with which many clients answer every CLOSE."""
