@@ -74,6 +74,18 @@ def some_stayed_open_when_others_ended(case: Case, lives: list[Connection]) -> F
     return Sign(1.0, f"{numbered(lives)} stayed open when others ended together", cite_all(lives))
 
 
+def spoke(case: Case) -> list[Connection]:
+    """Those whose client had just sent a message, where others ended with them whose clients had not."""
+    return case.victims if case.beside and case.closer == "server" else []
+
+
+@of(spoke)
+def others_ended_with_the_one_that_had_spoken(case: Case, lives: list[Connection]) -> Found:
+    """Nearly each time that several ended together, one client had just sent a message, and the others had not."""
+    text = f"{numbered(case.beside)} ended together with others whose clients, and not theirs, had just sent a message"
+    return Sign(1.0, text, cite_all(lives, "client"))
+
+
 def moments(case: Case) -> Groups:
     """The moments at which the server may have stopped altogether, with what ended then."""
     return _with_victims(case, ONE_EVENT)
