@@ -106,10 +106,20 @@ def test_close_that_is_not_answered(side: ev.Side) -> None:
 
 
 @SIDES
-def test_an_answer_with_a_code_of_its_own(side: ev.Side) -> None:
-    ending = one(*opened(side), close(0.2, side, 3, 1001), close(0.9, OTHER[side], 4, 1000, "ok")).ending
+@pytest.mark.parametrize("delay", [0.0002, 0.0007, 0.05, 0.7])
+@pytest.mark.parametrize("code", [1000, None])
+def test_many_answer_any_close_with_1000_or_nothing(side: ev.Side, delay: float, code: int | None) -> None:
+    ending = one(*opened(side), close(0.2, side, 3, 1011), close(0.2 + delay, OTHER[side], 4, code)).ending
     assert not ending.crossed and ending.by == side
-    assert 'answered 700 ms later with 1000 (normal closure) and the reason "ok"' in ending.sentence
+    assert f", which the {OTHER[side]} answered " in ending.sentence
+
+
+@SIDES
+@pytest.mark.parametrize("delay", [0.003, 0.7])
+def test_a_close_of_its_own_may_be_an_answer_or_not(side: ev.Side, delay: float) -> None:
+    ending = one(*opened(side), close(0.2, side, 3, 1001), close(0.2 + delay, OTHER[side], 4, 4000, "mine")).ending
+    assert not ending.crossed and ending.by == side
+    assert f'; the {OTHER[side]} sent a close of its own, with 4000 and the reason "mine", ' in ending.sentence
 
 
 @SIDES

@@ -227,3 +227,36 @@ def test_what_was_open_when_hangup_was_stopped_is_not_one_that_dropped() -> None
     for event in read(golden):
         ledger.feed(event)
     assert loops.find(ledger.connections.values()) == []
+
+
+def fresh(count: int, gap: float = 0.5, client: str = "127.0.0.1", first: int = 1) -> list[ev.Event]:
+    """Connections one after the other, each with an id of its own in its path."""
+    return inorder(
+        *(
+            lived(first + n, n * (1.0 + gap), n * (1.0 + gap) + 1.0, f"{client}:{n + 1}", f"/doc/d{n + 17}")
+            for n in range(count)
+        )
+    )
+
+
+def test_an_id_that_is_made_anew_each_time_is_no_other_path() -> None:
+    (loop,) = found(fresh(5))
+    assert (loop.path, loop.conns) == ("/doc/{}", [1, 2, 3, 4, 5])
+    assert "5 connections" not in loop.sentence and "connections 1 to 5 of one client on /doc/{}" in loop.sentence
+
+
+def test_ids_that_are_not_one_after_the_other_may_be_other_users() -> None:
+    assert found(fresh(5, gap=loops.SOON + 1)) == []  # nobody waits so long with another id
+    assert found(inorder(fresh(2), fresh(2, client="10.0.0.1", first=11))) == []
+    at_once = [lived(n, 0.1 * n, 0.1 * n + 4.0, path=f"/doc/d{n + 17}") for n in range(1, 7)]
+    assert found(inorder(*at_once)) == []
+
+
+def test_one_that_may_follow_either_of_two_follows_none() -> None:
+    two = [lived(2 * n + i, 2.0 * n, 2.0 * n + 1.0, path=f"/doc/d{20 + 2 * n + i}") for n in range(5) for i in (1, 2)]
+    assert found(inorder(*two)) == []
+
+
+def test_ids_that_come_again_are_users_and_kept_apart() -> None:
+    again = [lived(n, n * 1.5, n * 1.5 + 1.0, path=f"/ws/user-{n % 2 + 30}") for n in range(1, 9)]
+    assert [loop.path for loop in found(inorder(*again))] == ["/ws/user-31", "/ws/user-30"]

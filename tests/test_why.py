@@ -112,6 +112,8 @@ def test_exit_code_3_when_unknown(run: CliRunner, tmp_path: Path) -> None:
     result = why(run, str(path))
     assert result.exit_code == 3
     assert result.output.startswith("unknown/") and "it could be" in result.output
+    found = json.loads(why(run, str(path), "--json").output)
+    assert (found["verdict"], found["confidence"]) == ("unknown/", 0.0)
 
 
 def test_healthy_lists_the_signs_of_success(run: CliRunner, tmp_path: Path) -> None:

@@ -82,7 +82,27 @@ def code_not_kept(tape: Tape) -> None:
             event.length, event.text, event.base64, event.code, event.reason = 9, None, None, None, None
 
 
+def in_pairs(*spoke: bool, count: int = 4) -> Lay:
+    """Two end together, again and again; the client of each had just sent a message, or not."""
+
+    def lay(tape: Tape) -> None:
+        for n in range(count):
+            at = 1.0 + 6.0 * n
+            lines = [tape.talk(greet(tape.open(at + 0.2 * i, f"/ws/user-{i}")), 2.0) for i in range(len(spoke))]
+            crash = max(line.at for line in lines) + 0.5
+            for line, speaks in zip(lines, spoke, strict=True):
+                line.at = crash - 0.005
+                if speaks:
+                    line.client({"op": "chunk", "i": n})
+            for i, line in enumerate(lines):
+                line.at = crash + 0.001 * i
+                line.end("server")
+
+    return lay
+
+
 SPEAKS: dict[str, Lay] = {
+    "others-ended-with-the-one-that-had-spoken": in_pairs(True, False),
     "several-ended-together": waves(),
     "all-ended-together": waves(),
     "some-stayed-open-when-others-ended": waves(1, bystander=5.0),
@@ -95,6 +115,10 @@ SPEAKS: dict[str, Lay] = {
 }
 OTHERS = (once(), once(1000, "client"), code_not_kept)
 SILENT: dict[str, list[Lay]] = {
+    "others-ended-with-the-one-that-had-spoken": [
+        waves(), one_by_one(), in_pairs(False, False), in_pairs(True, True), in_pairs(True),
+        in_pairs(True, False, count=1),
+    ],
     "several-ended-together": [one_by_one(), in_quick_succession, waves(side="client"), waves(apart=0.7)],
     "all-ended-together": [
         one_by_one(), in_quick_succession, waves(1, bystander=5.0), just_opened, waves(side="client"),

@@ -52,16 +52,30 @@ def refused(path: str) -> Lay:
     return lay
 
 
+def resumed(path: str = "/gateway", other: str = "", first: Any = HELLO, lasts: float = 20.0) -> Lay:
+    """Three that end soon after their first message, and one that lasts."""
+
+    def lay(tape: Tape) -> None:
+        alike(path, first)(tape)
+        line = tape.open(60.0, other or path).client(first, 0.02).server({"op": "ready"}, 0.02)
+        tape.talk(line, lasts).close("client", 1000)
+
+    return lay
+
+
 SPEAKS: dict[str, Lay] = {
     "client-begins-by-resuming": session(),
     "request-names-a-session": refused("/socket.io/?EIO=4&sid=abc"),
     "first-resumed-nothing-and-stayed-open": session(),
     "first-ended-so-too": alike(),
+    "another-resumed-and-stayed-open": resumed(first=RESUME),
 }
 SPEAKS_TOO: dict[str, Lay] = {
     "client-begins-by-resuming key": alike(first={"type": "hello", "data": {"sessionId": "a"}}),
     "client-begins-by-resuming seq": alike(first={"last_seq": 7}),
     "request-names-a-session cursor": alike("/feed?cursor=abc"),
+    "request-names-a-session number": alike("/feed?since=42"),
+    "another-resumed-and-stayed-open query": resumed("/gateway?sid=a", "/gateway?sid=b"),
 }
 SILENT: dict[str, list[Lay]] = {
     "client-begins-by-resuming": [
@@ -70,10 +84,17 @@ SILENT: dict[str, list[Lay]] = {
     ],
     "request-names-a-session": [
         alike("/ws?side=left"), alike("/ws?lastname=x"), alike("/ws?sid="), alike("/session/7"), session(),
+        *(alike(f"/ws?since={time}") for time in ("2026-11-01T00:00:00Z", "2026-11-01", "2026-11-01T00:00:00+00:00")),
+        *(alike(f"/ws?since={time}") for time in ("1700000000", "1700000000123", "1700000000.25")),
     ],
     "first-resumed-nothing-and-stayed-open": [
         session(first=RESUME), session(lasts=0.0), alike(), alike(first=RESUME), session(rest=HELLO),
         session(path="/gateway?session_id=a"),
+    ],
+    "another-resumed-and-stayed-open": [
+        session(), alike(), alike(first=RESUME), resumed(), resumed("/gateway?sid=a", "/gateway"),
+        resumed(first=RESUME, lasts=0.0), resumed("/gateway?sid=a", "/elsewhere?sid=a"),
+        resumed("/gateway?since=1700000000", "/gateway?since=1700000009"),
     ],
     "first-ended-so-too": [session(), alike(count=1), refused("/ws")],
 }  # fmt: skip

@@ -27,6 +27,9 @@ OWN = 0.25
 
 _FIRST_WIDE = "\u1100"  # no character before it takes two columns
 
+_COMPRESSED = 4
+"""RSV1, which marks a compressed message where that was agreed to (RFC 7692)."""
+
 _SHORT_OPCODES = {"continuation": "cont."}
 
 
@@ -83,7 +86,7 @@ class Frames:
         ending = connection.ending
         self._console.print()
         self._console.print(Text(f"#{connection.conn} ", "bold").append(ending.sentence, COLOURS[ending.by]))
-        if ending.code is not None:
+        if ending.code is not None and ending.by != "proxy":
             self._console.print(Text(close_codes.explain(ending.code), "dim"))
 
     def _print(self, line: Line) -> None:
@@ -167,8 +170,11 @@ def _frame(event: events.Frame) -> Line:
     flags = ""
     if not event.fin:
         flags += "fin=0 "
-    if event.rsv:
-        flags += f"rsv={event.rsv} "
+    compressed = event.rsv & _COMPRESSED if _is_compressed(event) else 0
+    if compressed:
+        flags += "compressed "
+    if event.rsv & ~compressed:
+        flags += f"rsv={event.rsv & ~compressed} "
     if event.parts > 1:
         flags += f"in {event.parts} parts "
     line = [
@@ -178,6 +184,11 @@ def _frame(event: events.Frame) -> Line:
     if event.problems:
         line.append((f"{printable(', '.join(event.problems), 120)} ", "bold red"))
     return line + _payload(event)
+
+
+def _is_compressed(event: events.Frame) -> bool:
+    """Whether RSV1 means so here: what the message is, was found out by inflating it."""
+    return event.message is not None or event.message_base64 is not None or event.message_length is not None
 
 
 def _payload(event: events.Frame) -> Line:

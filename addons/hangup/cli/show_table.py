@@ -49,7 +49,7 @@ def show(console: Console, source: Recording, ledger: Ledger, found: list[Loop],
     console.print()
     groups = _groups(connections, endings)
     console.print(_sentences(groups))
-    for code in sorted({e.code for e in endings if e.code is not None})[:5]:
+    for code in sorted({e.code for e in endings if e.code is not None and e.by != "proxy"})[:5]:
         console.print(Padding(Text(close_codes.explain(code), "dim"), (0, 0, 0, 2)))
     for connection in [c for c in connections if c.problems or c.checks][:GROUPS_SHOWN]:
         console.print(_problems(connection))
@@ -297,7 +297,7 @@ def follow(console: Console, stream: Iterable[AnyEvent], as_json: bool) -> None:
 def _tell_loop(console: Console, ledger: Ledger, connection: Connection, counts: dict[tuple[str, int], int]) -> None:
     """Tells of the loop that a connection belongs to, when it is new and whenever it has doubled since."""
     client = loops.host(connection.client)
-    alike = [c for c in ledger.connections.values() if c.path == connection.path and loops.host(c.client) == client]
+    alike = [c for c in ledger.connections.values() if c.route == connection.route and loops.host(c.client) == client]
     for loop in loops.find(alike, now=ledger.last_at):
         key = loop.path, loop.conns[0]
         if connection.conn in loop.conns and loop.count >= 2 * counts.get(key, 1):

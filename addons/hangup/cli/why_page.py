@@ -129,7 +129,7 @@ def _lanes(mark: Mark, lane: int) -> tuple[Text, Text, Text]:
     )
     text = safe(mark.text, style, lane)
     empty = Text("")
-    if mark.kind in ("other", "log"):
+    if mark.kind in ("other", "log", "gap"):
         return (text, empty, Text("·····", "dim")) if mark.side == "client" else (empty, text, Text("·····", "dim"))
     if mark.side == "client":
         arrow = "──╳  " if mark.kind == "end" else "────▶"

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from hangup.diagnosis.figures import within
+from hangup.diagnosis.moments import bystanders
 from hangup.diagnosis.stack import Stack, stack_of
 from hangup.humanize import clip
 from hangup.messages.shapes import Shape
@@ -35,6 +36,14 @@ def mode_of(life: Connection) -> Mode:
     return life.manner or "abrupt"
 
 
+LEAVES = 0.3
+"""How much an orderly close by a client asks for an explanation, compared with any other end: most clients that close
+so and come again had done what they came for."""
+
+ORDERLY = (None, 1000, 1001, 1005)
+"""Close codes of a client that is done, or whose page is loaded anew."""
+
+
 @dataclass
 class Group:
     """Connections that ended alike."""
@@ -44,11 +53,18 @@ class Group:
     mode: Mode
     code: int | None
     lives: list[Connection] = field(default_factory=list)
+    beside: list[Connection] = field(default_factory=list)
+    """Such as only ended together with another one (:func:`hangup.diagnosis.moments.bystanders`)."""
 
     @property
     def weight(self) -> float:
-        """How much it asks for an explanation: one that a client goes on reopening most."""
-        return len(self.lives) + 0.5 * sum(life.successor is not None for life in self.lives)
+        """How much it asks for an explanation: one that a client goes on reopening most, one that clients close in
+        order least."""
+        closed = self.side == "client" and self.mode == "close"
+        return sum(
+            (1.0 if life.successor is None else 1.5) * (LEAVES if closed and life.code in ORDERLY else 1.0)
+            for life in self.lives
+        )
 
 
 class Case:
@@ -62,6 +78,8 @@ class Case:
         self.by_conn = {life.conn: life for life in self.lives}
         self.last_at = clip(ledger.last_at, 0.0, FOREVER)
         self.stopped = ledger.stopped
+        self.beside = [] if only is not None else bystanders(life for life in self.lives if life.failed)
+        """What ended only because another connection did."""
         self.groups = self._groups()
         if only is not None and not any(life.conn == only for group in self.groups for life in group.lives):
             self.lives = [life for life in self.lives if life.conn == only]  # it did not drop: no other matters
@@ -80,7 +98,7 @@ class Case:
                 key = (life.route, side, mode, code)
                 if key not in groups:
                     groups[key] = Group(*key)
-                groups[key].lives.append(life)
+                (groups[key].beside if life in self.beside else groups[key].lives).append(life)
         return list(groups.values())
 
     def _chosen(self, only: int | None) -> Group | None:
@@ -90,7 +108,8 @@ class Case:
         if not self.groups:
             return None
         # A dev server's own socket is looked into when it is all there is: its failing can be somebody's question too.
-        groups = [g for g in self.groups if g.lives[0].kind == "app"] or self.groups
+        found = [g for g in self.groups if g.lives]
+        groups = [g for g in found if g.lives[0].kind == "app"] or found
         opened = [group for group in groups if group.mode != "unreachable"]
         return max(opened or groups, key=lambda group: (group.weight, group.lives[-1].conn))
 
@@ -140,7 +159,7 @@ class Case:
     @cached_property
     def others(self) -> list[Connection]:
         """All connections of the same route that did not end so."""
-        mine = {life.conn for life in self.victims}
+        mine = {life.conn for life in [*self.victims, *self.beside]}
         route = self.group.route if self.group else None
         return [life for life in self.lives if life.conn not in mine and life.route == route]
 

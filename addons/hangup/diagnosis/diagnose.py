@@ -68,7 +68,7 @@ def report(
 def _counts(case: Case) -> dict[str, int]:
     return {
         "all": len(case.ledger.connections),
-        "dropped": sum(len(group.lives) for group in case.groups),
+        "dropped": sum(len(group.lives) + len(group.beside) for group in case.groups),
         "alike": case.count,
         "lived": len(case.survivors),
     }

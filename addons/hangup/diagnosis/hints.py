@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.figures import middle
+from hangup.diagnosis.signs.idle_times import evident_silence
 from hangup.diagnosis.stack import Stack
 from hangup.humanize import duration
 
-ANY = "any"
 SILENCE = "{silence}"
-"""Stands in a cause's file for the silence before the ends."""
+"""Stands in a cause's file for the silence before the ends that the evidence speaks of."""
 
 
 def hint(case: Case, verdict: str, stack: Stack) -> str:
@@ -19,8 +18,13 @@ def hint(case: Case, verdict: str, stack: Stack) -> str:
     if cause is None:
         return ""
     server = "uvicorn" if stack.server in ("uvicorn", "hypercorn", "granian") else stack.server
-    text = next((cause.fix[name] for name in (server, stack.protocol, stack.proxy, ANY) if name in cause.fix), "")
+    text = cause.advice((server, stack.protocol, stack.proxy), heartbeat=case.once(last_is_a_heartbeat))
     if SILENCE in text:
-        idle = [min(pair) for pair in zip(case.since_frame("client"), case.since_frame("server"), strict=True)]
-        text = text.replace(SILENCE, duration(middle(idle)))
+        text = text.replace(SILENCE, duration(case.once(evident_silence)))
     return text
+
+
+def last_is_a_heartbeat(case: Case) -> bool:
+    """Whether the client's last message was a heartbeat, on most of the connections that ended so."""
+    last = [life.last_message("client") for life in case.victims]
+    return 2 * sum(message is not None and message.shape.beat is not None for message in last) > len(last)

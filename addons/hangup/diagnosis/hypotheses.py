@@ -104,6 +104,9 @@ def can_be(case: Case, cause: Cause) -> bool:
         return False
     if not cause.needs:
         return True
+    if cause.needs == "never-served":
+        # What a filter made of a request is another one.
+        return not any(life.open_since is not None and not life.traffic.acted for life in case.others)
     if not any(life.open_since is not None for life in case.victims):
         return False  # a refused handshake hangs on no message and no timer of the connection
     if cause.needs == "client-message":

@@ -43,7 +43,8 @@ class Mark(Struct, omit_defaults=True):
     text: str
     n: int | None = None
     kind: str = "message"
-    """``message``, ``ping``, ``pong``, ``close``, ``open``, ``end``, ``other`` (another connection) or ``log``."""
+    """``message``, ``ping``, ``pong``, ``close``, ``open``, ``end``, ``other`` (another connection), ``log``, or
+    ``gap``: frames left out."""
 
 
 class Report(Struct):

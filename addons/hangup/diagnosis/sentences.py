@@ -156,7 +156,12 @@ def notes(case: Case) -> list[str]:
         found.append(f"{plural(ledger.lost, 'event')} could not be recorded: this may not be the whole story")
     if case.ledger.passed_over:
         found.append(f"{plural(case.ledger.passed_over, 'connection')} in the middle were counted, not looked into")
-    others = len(case.groups) - 1
+    if case.beside:
+        found.append(
+            f"{numbered(case.beside)} ended together with others whose clients had just sent a message; "
+            "only those are looked at"
+        )
+    others = sum(bool(group.lives) for group in case.groups) - 1
     if others > 0:
         rest = sum(len(g.lives) for g in case.groups if g is not case.group)
         found.append(

@@ -13,6 +13,7 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.report import Alternative, Step
 from hangup.diagnosis.sentences import of_messages
+from hangup.diagnosis.signs.idle_times import evident_silence, silence
 from hangup.errors import TargetError
 from hangup.recording.connections import Connection
 from hangup.recording.traffic import MessageSummary
@@ -124,10 +125,12 @@ def _as_json(case: Case, life: Connection, message: MessageSummary | None) -> St
 
 def _kept_alive(case: Case, *, idle: bool) -> Step:
     """A ping often enough: three times in the silence that ended it, or five in its age."""
-    silences = [min(pair) for pair in zip(case.since_frame("client"), case.since_frame("server"), strict=True)]
-    every = middle(silences) / 3 if idle and 0.1 < middle(silences) < 1e5 else max(middle(case.lived) / 5, 0.2)
+    quiet = case.once(evident_silence)
+    told = idle and 0.1 < quiet < 1e5
+    every = quiet / 3 if told else max(middle(case.lived) / 5, 0.2)
     shown = f"{every * 1000:.0f}ms" if every < 1 else f"{every:.0f}s"
-    return Step("", filter=f"keepalive side=client every={shown}")
+    side = (case.once(silence).side if told else None) or "client"
+    return Step("", filter=f"keepalive side={side} every={shown}")
 
 
 def _other_path(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:

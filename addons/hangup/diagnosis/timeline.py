@@ -14,6 +14,9 @@ from hangup.recording.connections import Connection
 BEFORE = 5
 """Messages shown before the end."""
 
+FEW = 3
+"""So many more are shown, rather than left out between the one in question and those."""
+
 _FAILURE = re.compile(r"(?:Error|Exception|Traceback|FATAL|panic)\b|\bERROR\b")
 
 NEARBY = 0.5
@@ -33,18 +36,24 @@ def around(case: Case, trigger: Trigger) -> tuple[int | None, list[Mark]]:
     if end is None:
         end = life.last_seen
     marks = [*_frames(life, end, trigger), *_end(life), *_others(case, life, end), *_logs(case, end)]
-    order = {"open": 0, "message": 1, "ping": 1, "pong": 1, "log": 2, "other": 3, "close": 4, "end": 5}
+    order = {"open": 0, "message": 1, "ping": 1, "pong": 1, "gap": 2, "log": 2, "other": 3, "close": 4, "end": 5}
     marks.sort(key=lambda mark: (round(mark.at, 4), order.get(mark.kind, 1)))
     return life.conn, marks
 
 
 def _frames(life: Connection, end: float, trigger: Trigger) -> list[Mark]:
     recent = list(life.traffic.recent)
-    shown = recent[-BEFORE - 1 :]
-    if trigger.conn == life.conn and trigger.frame is not None:
-        named = [m for m in recent if m.n == trigger.frame]
-        shown = [m for m in named if m not in shown] + shown
+    start = max(len(recent) - BEFORE - 1, 0)
+    asked = trigger.frame if trigger.conn == life.conn else None
+    named = next((i for i, m in enumerate(recent) if m.n == asked), start)
+    left_out = max(start - named - 1, 0)
+    if left_out <= FEW:
+        shown, left_out = recent[min(named, start) :], 0
+    else:
+        shown = [recent[named], *recent[start:]]
     marks = []
+    if left_out:
+        marks.append(Mark(recent[named].at - end, recent[named].side, f"… {left_out} frames", kind="gap"))
     if life.open_since is not None and (len(recent) < BEFORE + 2 or end - life.open_since < 1.0):
         marks.append(Mark(life.open_since - end, "server", "101, open", kind="open"))
     elif life.open_since is None and life.traffic.request is not None:

@@ -241,6 +241,8 @@ def _answered(read: Course, steps: Sequence[Step]) -> str:
         own = f"{in_words(answer.code)}{quoted(answer.reason)}"
         if read.crossed:
             return f"; the {other} closed at the same time, with {own}, {gap} later: the two crossed"
+        if read.own:
+            return f"; the {other} sent a close of its own, with {own}, {gap} later"
         if answer.code == step.code or (step.code is None and answer.code in (1000, 1005)):
             return f", which the {other} answered {gap} later"
         return f", which the {other} answered {gap} later with {own}"

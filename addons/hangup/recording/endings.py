@@ -28,8 +28,8 @@ over           anything else: since the first CLOSE, RST, timeout or error; sinc
 
 The side whose CLOSE, FIN or RST is the first in the recording ended the connection, also where that was a half-close.
 What follows is an answer (the second CLOSE), a consequence (the FIN after it, the RST that answers what a client sent
-into a closed socket), or coincidence (two CLOSEs that crossed on the way). Everything that asks whether a connection is
-over, since when, by whom, how, and whether that was a failure asks here.
+into a closed socket), or coincidence (two CLOSEs that crossed on the way, which is only said where it is sure).
+Everything that asks whether a connection is over, since when, by whom, how, and whether that was a failure asks here.
 """
 
 from __future__ import annotations
@@ -64,8 +64,12 @@ REFUSAL = 1.0
 """The host of a side that has closed, and not only half-closed, answers the first data with a RST: after so many frames
 at the most, or within so many seconds of the FIN."""
 
-CROSSING = 0.1
-"""Seconds within which a CLOSE that differs from the other side's is taken for no answer to it."""
+CROSSING = 0.0005
+"""Seconds within which nobody gets a CLOSE, reads it and answers it, over whatever way: what comes sooner was sent
+before the other side's could arrive. What comes later may be an answer, and may have crossed it."""
+
+ANY_ANSWER = (None, 1000, 1005)
+"""The codes with which many clients answer every CLOSE."""
 
 SETTLED = 2.0
 """Seconds after which an open connection counts as a success: what a server closes in order before that was of no use
@@ -196,16 +200,20 @@ class Course(Struct, frozen=True):
         return self.first is not None and self.first.what == "fin" and self.more > 0 and self.broke is None
 
     @property
-    def crossed(self) -> bool:
-        """Whether both sides sent a CLOSE without knowing of the other's."""
+    def own(self) -> bool:
+        """Whether the other side's CLOSE is not as an answer is: with a code or a reason of its own choice."""
         first, answer = self.first, self.answer
-        if first is None or answer is None or first.what != "close":
+        if first is None or answer is None or first.what != "close" or answer.by:
             return False
-        differs = answer.code != first.code or (bool(answer.reason) and answer.reason != first.reason)
         # RFC 6455 5.5.1: an answer typically echoes the code; an empty close has none to echo.
-        if first.code is None and answer.code in (None, 1000, 1005):
-            differs = False
-        return differs and not answer.by and answer.at - first.at < CROSSING
+        code = answer.code != first.code and answer.code not in ANY_ANSWER
+        return code or (bool(answer.reason) and answer.reason != first.reason)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether both sides surely sent a CLOSE without knowing of the other's."""
+        first, answer = self.first, self.answer
+        return self.own and first is not None and answer is not None and answer.at - first.at < CROSSING
 
 
 def course(connection: Known) -> Course:

@@ -5,7 +5,10 @@ in chains: a connection continues the chain whose last one ended before it was a
 waited longest if there are more, as of clients with one and the same delay. So two tabs that loop beside each
 other on one machine come out as two loops, as long as their delays are alike; when they are not, connections
 may be swapped between the two, which leaves counts and medians nearly right. A run of short-lived members of
-a chain is a loop. Only the application's connections count: not a dev server's own socket, and no tests of ours.
+a chain is a loop. Where each connection has a path of its own (an id made anew each time, ``/doc/d17``,
+``/doc/d18``), those of one route are taken together, if one opens soon after another's end and no other had just ended:
+else they may be other users'. Only the application's connections count: not a dev server's own socket, and no tests of
+ours.
 """
 
 from __future__ import annotations
@@ -17,13 +20,16 @@ from statistics import median
 from msgspec import Struct
 
 from hangup.humanize import duration, plural, printable, span
-from hangup.recording.connections import Connection
+from hangup.recording.connections import Connection, route_of
 
 SHORT = 10.0
 """A connection that ends within so many seconds of opening is short-lived."""
 
 REOPEN = 300.0
 """Seconds after which a new connection is not taken for a reopened one; back-off seldom waits so long."""
+
+SOON = 3.0
+"""Seconds within which a connection with another id in its path is taken for a reopened one."""
 
 _HOWS = {"close": "close", "fin": "FIN", "rst": "RST", "timeout": "timeout", "unknown": "how is not told"}
 
@@ -32,7 +38,7 @@ MINIMUM = 3
 
 
 class Loop(Struct):
-    """A run of short-lived connections of one client and path.
+    """A run of short-lived connections of one client and path, or route where each has a path of its own (``/doc/{}``).
 
     ``lifetimes`` are in seconds, 0 for a refused handshake; ``gaps`` are the seconds from an end to the next
     request. ``failed`` counts refused handshakes. ``going_on`` says that it had not ended when the recording
@@ -134,12 +140,19 @@ def find(
         if connection.answered is not None and connection.kind == "app":
             # Another page, or a program beside it, is another client.
             groups.setdefault((host(connection.client), connection.path, connection.origin), []).append(connection)
+    once: dict[tuple[str, str, str | None], list[Connection]] = {}
     loops = []
-    for (client, path, _), members in groups.items():
+    for (client, path, origin), members in groups.items():
+        route = route_of(path)
+        if len(members) == 1 and route != path:
+            once.setdefault((client, route, origin), []).append(members[0])
         if len(members) < minimum:
             continue
         for chain in chains(members, reopen):
             loops += _runs(chain, client, path, now, short, minimum)
+    for (client, route, _), members in once.items():
+        for chain in chains(members, min(reopen, SOON), sole=True):
+            loops += _runs(chain, client, route, now, short, minimum)
     return sorted(loops, key=lambda loop: (loop.first, loop.conns[0]))
 
 
@@ -160,11 +173,13 @@ def _asked(connection: Connection) -> float:
     return connection.first_seen if connection.asked is None else connection.asked
 
 
-def chains(members: list[Connection], reopen: float = REOPEN, overlap: float = 0.0) -> list[list[Connection]]:
+def chains(
+    members: list[Connection], reopen: float = REOPEN, overlap: float = 0.0, *, sole: bool = False
+) -> list[list[Connection]]:
     """The connections of one client in chains, each continued by what was opened after its last one's end.
 
     A connection that was asked for up to ``overlap`` seconds before that end continues it too: some clients open the
-    next one first, and clocks differ.
+    next one first, and clocks differ. With ``sole``, one that could continue several chains continues none.
     """
     found: list[_Chain] = []
     waiting: list[_Chain] = []
@@ -172,7 +187,7 @@ def chains(members: list[Connection], reopen: float = REOPEN, overlap: float = 0
         at = _asked(connection)
         waiting = [c for c in waiting if c.ended is not None and at - c.ended <= reopen]
         free = [c for c in waiting if c.ended is not None and c.ended - overlap <= at]
-        if free:
+        if free and not (sole and len(free) > 1):
             chain = min(free, key=lambda c: c.ended or 0.0)
         else:
             chain = _Chain()

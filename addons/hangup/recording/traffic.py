@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from hangup.messages.shapes import OTHER, Shape, Shapes
+from hangup.recording.beats import Heartbeats, SpokenBeats
 from hangup.recording.events import Frame, Request, Response, Side
 
 RECENT = 24
@@ -133,63 +134,6 @@ class KindCount:
         return new
 
 
-class Heartbeats:
-    """Heartbeats of one level (``control`` or ``app``) that ``side`` sends, and their answers. Times in seconds."""
-
-    __slots__ = (
-        "sent", "answered", "first", "first_n", "last", "last_n", "waiting", "waiting_n", "gap", "longest",
-        "slowest", "unasked", "payloads", "mismatched", "shape", "answer",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.sent = self.answered = self.unasked = self.mismatched = 0
-        self.first = self.last = self.longest = self.gap = self.slowest = 0.0
-        self.first_n = self.last_n = self.waiting_n = 0
-        self.waiting: float | None = None
-        """When the first ping that is not answered yet was sent."""
-        self.payloads: deque[bytes] = deque(maxlen=8)
-        self.shape: Shape | None = None
-        self.answer: Shape | None = None
-
-    def ping(self, at: float, n: int, shape: Shape, payload: bytes = b"") -> None:
-        """One was sent."""
-        if self.sent:
-            self.gap = at - self.last
-            self.longest = max(self.longest, self.gap)
-        else:
-            self.first, self.first_n = at, n
-        self.sent += 1
-        self.last, self.last_n = at, n
-        self.shape = shape
-        self.payloads.append(payload)
-        if self.waiting is None:
-            self.waiting, self.waiting_n = at, n
-
-    def pong(self, at: float, shape: Shape, payload: bytes = b"") -> None:
-        """The other side answered, or so it seems."""
-        if self.waiting is None:
-            self.unasked += 1
-            return
-        self.answer = shape
-        if payload not in self.payloads:
-            self.mismatched += 1
-            return
-        self.answered += 1
-        self.slowest = max(self.slowest, at - self.waiting)
-        self.waiting = None
-
-    @property
-    def period(self) -> float:
-        """The mean gap."""
-        return (self.last - self.first) / (self.sent - 1) if self.sent > 1 else 0.0
-
-    @property
-    def usual(self) -> float:
-        """The mean gap without the longest one and the last."""
-        rest = self.last - self.first - self.longest
-        return rest / (self.sent - 2) if self.sent > 2 else self.period
-
-
 Seen = Frame | MessageSummary
 
 
@@ -256,8 +200,8 @@ class Traffic:
     """
 
     __slots__ = (
-        "request", "sent", "response", "halves", "seen", "opened", "beats", "frozen", "late", "junk", "acted", "pause",
-        "at", "known", "_made", "_ids",
+        "request", "sent", "response", "halves", "seen", "opened", "control", "spoken", "frozen", "late", "junk",
+        "acted", "pause", "at", "known", "_made", "_ids",
     )  # fmt: skip
 
     def __init__(self, shapes: Shapes) -> None:
@@ -270,7 +214,8 @@ class Traffic:
         self.halves: dict[Side, SideTraffic] = {"client": SideTraffic(self), "server": SideTraffic(self)}
         self.seen: deque[Seen] = deque(maxlen=RECENT)
         self.opened: list[Seen] = []
-        self.beats: dict[tuple[Side, str], Heartbeats] = {}
+        self.control: dict[Side, Heartbeats] = {}
+        self.spoken = SpokenBeats()
         self.frozen = False
         self.late = 0
         """Frames after that."""
@@ -317,12 +262,15 @@ class Traffic:
             self._ids = {} if text is None or len(text) > LONGEST_NAMED else _named(text)
         return self._ids or {}
 
-    def beating(self, side: Side, level: str) -> Heartbeats:
-        """The heartbeats of a side, by level."""
-        beats = self.beats.get((side, level))
-        if beats is None:
-            beats = self.beats[side, level] = Heartbeats()
-        return beats
+    @property
+    def beats(self) -> dict[tuple[Side, str], Heartbeats]:
+        """The heartbeats of each side, by level: ``control`` (frames) and ``app`` (messages)."""
+        found = {(side, "control"): beats for side, beats in self.control.items()}
+        return found | {(side, "app"): beats for side, beats in self.spoken.read().items()}
+
+    def beating(self, side: Side) -> Heartbeats:
+        """The control frames of a side that are pings."""
+        return self.control.setdefault(side, Heartbeats())
 
     def summary(self, seen: Seen) -> MessageSummary:
         """What is to be known of a message: the same object for the same one."""

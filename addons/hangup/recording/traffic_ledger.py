@@ -259,18 +259,8 @@ class TrafficLedger(Ledger):
 
     def _counts(self, traffic: Traffic, half: SideTraffic, shape: Shape, event: Frame, size: int) -> KindCount:
         count = half.count(shape, event.at, event.n, size)
-        beat = shape.beat
-        if beat is not None:
-            side = event.side
-            other: Side = "server" if side == "client" else "client"
-            asked = traffic.beats.get((other, "app"))
-            if beat.kind != "ping":
-                traffic.beating(other, "app").pong(event.at, shape)
-            elif asked is not None and asked.waiting is not None and asked.shape is shape:
-                # What answers a ping may look like one itself (`{"type":"heartbeat"}`, `{}`).
-                asked.pong(event.at, shape)
-            else:
-                traffic.beating(side, "app").ping(event.at, event.n, shape)
+        if shape.beat is not None:
+            traffic.spoken.add(event.at, event.n, event.side, shape)
         return count
 
     def _control(self, traffic: Traffic, half: SideTraffic, event: Frame) -> None:
@@ -288,9 +278,9 @@ class TrafficLedger(Ledger):
         half.frame_seen = message
         other: Side = "server" if side == "client" else "client"
         if opcode == "ping":
-            traffic.beating(side, "control").ping(event.at, event.n, OTHER, payload)
+            traffic.beating(side).ping(event.at, event.n, OTHER, payload)
         elif opcode == "pong":
-            traffic.beating(other, "control").pong(event.at, OTHER, payload)
+            traffic.beating(other).pong(event.at, OTHER, payload)
 
     def _message(self, half: SideTraffic, event: Frame) -> MessageSummary | None:
         """The message that this frame completes, if it does."""

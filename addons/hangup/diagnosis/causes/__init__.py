@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,10 @@ Kind = Literal["message", "control", "header", "age", "idle", "count", "rate", "
 Place = Literal["application", "library", "process", "intermediary", "client", "none"]
 
 FOLDERS = "HANGUP_CAUSES"
+
+ANY = "any"
+HEARTBEAT = ", heartbeat"
+"""What stands after a name in ``[fix]`` where the advice is for a heartbeat alone."""
 
 
 class Next(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,8 +62,9 @@ class Cause(Struct, frozen=True, forbid_unknown_fields=True):
     """Who can end the connection."""
     property: str = ""
     """What it is about the trigger: ``not JSON``, ``a missing field``, ``its size``; empty for none."""
-    needs: Literal["", "open", "traffic", "client-message"] = ""
-    """What must have been there: an open connection, something sent over it, a message of the client."""
+    needs: Literal["", "open", "traffic", "client-message", "never-served"] = ""
+    """What must have been there: an open connection, something sent over it, a message of the client; ``never-served``:
+    no request for the same route was accepted, but through a filter."""
     suggests: list[str] = []
     """Signs of which one at least must be there for the cause to be considered; they speak for it."""
     supports: list[str] = []
@@ -70,7 +76,8 @@ class Cause(Struct, frozen=True, forbid_unknown_fields=True):
     speaks against it. They suggest it, too."""
     next: Next | None = None
     fix: dict[str, str] = {}
-    """What to change: by the server, protocol or proxy; ``any`` for all others."""
+    """What to change: by the server, protocol or proxy; ``any`` for all others. That of ``any, heartbeat`` (or
+    ``uvicorn, heartbeat``) is for where the client's last message was a heartbeat, and comes first there."""
     replay: Prediction | None = None
     """What it predicts when ``hangup bisect`` plays the client against the server."""
     page: Prediction | None = None
@@ -80,6 +87,15 @@ class Cause(Struct, frozen=True, forbid_unknown_fields=True):
     counterexamples: list[str] = []
     """Such as look like it and are not."""
     verdict: str = ""
+
+    def advice(self, names: Iterable[str], *, heartbeat: bool = False) -> str:
+        """What to change where these servers, protocols and proxies were recognised, the most telling first; empty
+        where the cause does not say. ``heartbeat`` is whether a heartbeat was the last message."""
+        keys = [*names, ANY]
+        for key in [*(key + HEARTBEAT for key in keys if heartbeat), *keys]:
+            if key in self.fix:
+                return self.fix[key]
+        return ""
 
 
 def folders() -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from hangup.diagnosis.causes import Cause
+from hangup.diagnosis.causes import ANY, HEARTBEAT, Cause
 
 KINDS = {
     "message": "a message", "control": "a ping or pong", "header": "the handshake", "age": "its age",
@@ -31,7 +31,9 @@ def facts(cause: Cause) -> list[tuple[str, str]]:
     ]
     if cause.next is not None and not cause.next.filter.startswith("{"):
         found.append(("filter to try", f"`{cause.next.filter}`: {cause.next.tells}"))
-    found += [(f"how to fix it{'' if on == 'any' else f' ({on})'}", text) for on, text in cause.fix.items()]
+    for on, text in cause.fix.items():
+        where = ", ".join(word for word in on.replace(HEARTBEAT, ", of a heartbeat").split(", ") if word != ANY)
+        found.append((f"how to fix it ({where})" if where else "how to fix it", text))
     return found
 
 

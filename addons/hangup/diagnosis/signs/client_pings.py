@@ -11,8 +11,8 @@ from hangup.diagnosis.findings import Cite, Trigger, cite_all
 from hangup.diagnosis.signs import Sign, sign
 from hangup.humanize import duration, plural
 from hangup.messages.shapes import OTHER, Shape
+from hangup.recording.beats import Heartbeats
 from hangup.recording.connections import Connection
-from hangup.recording.traffic import Heartbeats
 
 NEARLY_ALL = 0.7
 

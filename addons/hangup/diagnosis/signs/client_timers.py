@@ -10,8 +10,8 @@ from hangup.diagnosis.signs.client_closes import closed_by_client
 from hangup.diagnosis.signs.client_pings import opened
 from hangup.diagnosis.signs.seen import of
 from hangup.humanize import duration
+from hangup.recording.beats import Heartbeats
 from hangup.recording.connections import Connection
-from hangup.recording.traffic import Heartbeats
 
 Slow = list[tuple[Connection, Heartbeats, float]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import surprise, within
 from hangup.diagnosis.findings import Trigger, cite_all
+from hangup.diagnosis.moments import TOGETHER, Groups, clusters
 from hangup.diagnosis.signs import Found, Sign, sign
 from hangup.diagnosis.signs.client_closes import with_known_codes
 from hangup.diagnosis.signs.client_pings import opened
@@ -12,29 +13,11 @@ from hangup.diagnosis.signs.seen import of
 from hangup.humanize import duration
 from hangup.recording.connections import Connection, numbered
 
-TOGETHER = 0.12
-"""Seconds within which ends count as one event."""
-
 ONE_EVENT = 1.0
 """Seconds between ends that may be of one restart or crash: not every connection ends as soon as the server does."""
 
 LEAVING = (1012, 1001)
 """Close codes of servers that go away."""
-
-Groups = list[list[Connection]]
-
-
-def clusters(lives: list[Connection], within: float = TOGETHER) -> Groups:
-    """Ends that came together, each within so many seconds of the one before, of what was open at once; in order."""
-    found: Groups = []
-    for life in sorted((life for life in lives if life.end is not None), key=lambda life: life.end or 0.0):
-        beside = found and life.open_since is not None and life.open_since < (found[-1][0].end or 0.0)
-        if beside and (life.end or 0.0) - (found[-1][-1].end or 0.0) <= within:
-            found[-1].append(life)
-        else:
-            found.append([life])
-    return found
-
 
 def every(case: Case) -> list[Connection]:
     """All that the server ended, in whichever way."""
@@ -89,6 +72,18 @@ def all_ended_together(case: Case, groups: Groups) -> Found:
 def some_stayed_open_when_others_ended(case: Case, lives: list[Connection]) -> Found:
     """Others did."""
     return Sign(1.0, f"{numbered(lives)} stayed open when others ended together", cite_all(lives))
+
+
+def spoke(case: Case) -> list[Connection]:
+    """Those whose client had just sent a message, where others ended with them whose clients had not."""
+    return case.victims if case.beside and case.closer == "server" else []
+
+
+@of(spoke)
+def others_ended_with_the_one_that_had_spoken(case: Case, lives: list[Connection]) -> Found:
+    """Nearly each time that several ended together, one client had just sent a message, and the others had not."""
+    text = f"{numbered(case.beside)} ended together with others whose clients, and not theirs, had just sent a message"
+    return Sign(1.0, text, cite_all(lives, "client"))
 
 
 def moments(case: Case) -> Groups:

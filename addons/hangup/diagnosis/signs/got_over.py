@@ -6,8 +6,9 @@ import math
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger, cite_all
+from hangup.diagnosis.moments import clusters
 from hangup.diagnosis.signs import Found, Sign
-from hangup.diagnosis.signs.ends_together import LEAVING, ONE_EVENT, clusters
+from hangup.diagnosis.signs.ends_together import LEAVING, ONE_EVENT
 from hangup.diagnosis.signs.healthy import Lives, well
 from hangup.diagnosis.signs.seen import of
 from hangup.humanize import clip, duration
@@ -17,7 +18,7 @@ from hangup.recording.endings import SETTLED
 
 def ends(case: Case) -> Lives:
     """All ends that are failures. Of a server that is not ready yet, all refusals in a row are one."""
-    dropped = [life for group in case.groups for life in group.lives]
+    dropped = [life for group in case.groups for life in [*group.lives, *group.beside]]
     lost = [life for life in dropped if life.open_since is not None or life.fate in ("abandoned", "refused")]
     again = {life.successor for life in lost}
     return [life for life in lost if life.fate != "refused" or life.conn not in again]

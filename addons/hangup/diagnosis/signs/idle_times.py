@@ -11,7 +11,7 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.signs import Sign, sign
 from hangup.diagnosis.signs.ages import YOUNGEST, default
 from hangup.diagnosis.signs.client_pings import NEARLY_ALL
-from hangup.diagnosis.signs.server_ends import FrameClocks, all_seen, several, timed
+from hangup.diagnosis.signs.server_ends import FrameClocks, all_seen, clocked, several, timed
 from hangup.humanize import duration
 from hangup.recording.events import Side
 
@@ -54,6 +54,11 @@ def silence(case: Case) -> Silence:
     found = [Silence(side, *clocks.of(times), times) for side, times in sides]
     either, best = found[0], max(found, key=lambda each: each.steady)
     return either if either.steady > best.steady - 0.7 else best
+
+
+def evident_silence(case: Case) -> float:
+    """The silence in seconds that the signs speak of; 0 where no open connection ended."""
+    return case.once(silence).value if clocked(case) else 0.0
 
 
 def silent(case: Case) -> bool:

@@ -12,12 +12,15 @@ from hangup.diagnosis.signs.credentials import plain
 from hangup.diagnosis.signs.first_moments import age
 from hangup.diagnosis.signs.ways_of_ending import failed, were_open
 from hangup.humanize import printable
-from hangup.recording.connections import Connection
+from hangup.recording.connections import Connection, numbered
 from hangup.recording.traffic import MessageSummary
 
 _KIND = re.compile(r"(?<![a-z])(?:resum(?:e|ing)|reconnect|restore)(?![a-z])")
 _KEY = re.compile(r"(?<![a-z])(?:resume(?:_(?:token|id|key|from|seq))?|session_?id|last_?(?:seq|id|event))(?![a-z_])")
 _QUERY = re.compile(r"(?<![a-z])(?:resume|sid|session(?:_?id)?|since|cursor|last_?(?:seq|id|event)\w*)(?![a-z])")
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?|1\d{9}(?:\d{3}|\d{6})?(?:\.\d+)?")
+"""A point in time, which names no session: as a date, or in seconds, milliseconds or microseconds."""
 
 
 def resumes(message: MessageSummary) -> bool:
@@ -27,8 +30,9 @@ def resumes(message: MessageSummary) -> bool:
 
 
 def _named(life: Connection) -> str:
-    """The parameter of the query that names a session, or a place from which to go on."""
-    return next((name for name, value in life.query.items() if value and _QUERY.search(plain(name))), "")
+    """The parameter of the query that names a session, or a place from which to go on; a time is neither."""
+    named = (name for name, value in life.query.items() if value and not _TIME.fullmatch(value))
+    return next((name for name in named if _QUERY.search(plain(name))), "")
 
 
 def resuming(case: Case) -> list[tuple[Connection, MessageSummary]]:
@@ -73,6 +77,22 @@ def first_resumed_nothing_and_stayed_open(case: Case) -> Sign | None:
         return None
     text = "the first connection, which resumed nothing, was open for longer"
     return Sign(1.0, text, [cite(first)]) if first.lasted > 3 * case.once(age) + 0.3 else None
+
+
+@sign(were_open)
+def another_resumed_and_stayed_open(case: Case) -> Sign | None:
+    """Others went on with a session in the same way, and were open for longer."""
+    named = {name for life in case.victims if (name := _named(life))}
+    first = case.once(resuming)
+    others = [
+        life
+        for life in case.others
+        if life.open_since is not None and life.lasted > 3 * case.once(age) + 0.3
+        and (_named(life) in named or (first and (m := life.traffic.client.first) is not None and resumes(m)))
+    ]
+    if not others:
+        return None
+    return Sign(1.0, f"{numbered(others)} went on with a session, too, and stayed open longer", cite_all(others))
 
 
 @sign(were_open)

@@ -10,8 +10,8 @@ from hangup.diagnosis.signs import Sign, sign
 from hangup.diagnosis.signs.client_pings import HURRIED, NEARLY_ALL
 from hangup.diagnosis.signs.server_ends import FrameClocks, all_seen, cut, several, timed
 from hangup.humanize import plural
+from hangup.recording.beats import Heartbeats
 from hangup.recording.connections import Connection
-from hangup.recording.traffic import Heartbeats
 
 MANY = 5
 """Pings without an answer that hardly any server waits for."""
