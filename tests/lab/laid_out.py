@@ -12,6 +12,7 @@ from typing import Any
 
 from hangup.diagnosis.findings import UNKNOWN
 from hangup.recording.events import Event, Log, Raw
+from lab import laid_values
 from layouts import LAYOUTS, UVICORN, Headers, Line, Tape, build, greet
 
 SEEDS = range(500, 510)
@@ -48,6 +49,7 @@ def everything() -> Iterator[tuple[list[Event], dict[str, Any]]]:
                     "times": 3.0 if make is crowd else 0.5,
                 },
             )
+    yield from laid_values.everything(DOUBTS)
     for phrase, cause in SAID.items():
         for seed in WORDS:
             yield said(phrase, seed), {"cause": cause, "alternatives": AS_WELL.get(cause, []), "times": 2}

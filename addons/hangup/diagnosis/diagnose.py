@@ -61,7 +61,7 @@ def report(
         notes=sentences.notes(case),
         recording=recording,
     )
-    result.sentence = sentences.sentence(case, result, known)
+    result.sentence = sentences.sentence(case, result, known, first.exact)
     return result
 
 

@@ -19,6 +19,9 @@ CITES_KEPT = 6
 SHOWN_FROM = 0.25
 """Weight from which on a sign is worth a line."""
 
+EXACT = 0.6
+"""The share of the strongest sign's weight from which on one that names a field is what a cause is about."""
+
 UNKNOWN = "unknown/"
 """The verdict that no cause can be named."""
 
@@ -59,6 +62,8 @@ class Hypothesis:
         """Each sign with its strength: 1 for one that is simply there, more or less for one that has a measure (a
         logarithm of a likelihood ratio), negative for what speaks against the cause. See :mod:`.weights`."""
         self._shown: dict[str, Evidence] = {}
+        self.exactly: dict[str, str] = {}
+        """What signs say of the trigger that exactly: which field, and what its value is."""
 
     @property
     def category(self) -> str:
@@ -77,6 +82,13 @@ class Hypothesis:
     def weighed(self, sign: str) -> float:
         """What a sign of it weighs, for it or against it."""
         return weight(self.verdict, sign) * self.signs.get(sign, 0.0)
+
+    @property
+    def exact(self) -> str:
+        """What is known of the trigger that exactly, if no sign that speaks for this weighs more."""
+        best = max(map(self.weighed, self.signs), default=0.0)
+        named = max(self.exactly, key=self.weighed, default="")
+        return self.exactly[named] if named and self.weighed(named) >= max(EXACT * best, SHOWN_FROM) else ""
 
     @property
     def score(self) -> float:

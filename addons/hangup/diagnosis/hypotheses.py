@@ -65,6 +65,8 @@ def _hypothesis(case: Case, cause: Cause, seen: Mapping[str, Sign], said: dict[s
     for names, way in ((cause.suggests, 1.0), (cause.supports, 1.0), (cause.against, -1.0)):
         for name in _among(seen, names):
             hypothesis.says(_kind(name), way * seen[name].strength, seen[name].text, seen[name].cites)
+            if seen[name].exact and way > 0:
+                hypothesis.exactly[_kind(name)] = seen[name].exact
     for name, strength in said.items():
         hypothesis.says(_kind(name), strength, seen[name].text, seen[name].cites)
     shows = [name for name in suggested if seen[name].trigger is not None]

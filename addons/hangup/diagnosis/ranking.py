@@ -95,6 +95,7 @@ class Ranking:
             values = {"closer": hypothesis.closer}
             if (cause := causes.known().get(hypothesis.verdict)) is not None:
                 values |= {"trigger": cause.trigger, "property": cause.property, "place": cause.place}
+                values["property"] = hypothesis.exact or values["property"]
             for part, value in values.items():
                 masses[part][value] = masses[part].get(value, 0.0) + share
         found = {}

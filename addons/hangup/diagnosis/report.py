@@ -91,6 +91,8 @@ class Report(Struct):
         """Puts every sentence through ``text``, which takes out what others must not read."""
         self.sentence, self.loop, self.hint = text(self.sentence), text(self.loop), text(self.hint)
         self.notes = [text(note) for note in self.notes]
+        for part in self.parts.values():
+            part.value = text(part.value)
         for sign in [*self.evidence, *(sign for other in self.alternatives for sign in other.evidence)]:
             sign.text = text(sign.text)
 

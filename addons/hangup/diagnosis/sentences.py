@@ -15,8 +15,9 @@ from hangup.recording import untold
 from hangup.recording.connections import numbered
 
 
-def sentence(case: Case, report: Report, known: bool = True) -> str:
-    """The whole in one sentence. ``known`` is whether the evidence says something of an end that has no name."""
+def sentence(case: Case, report: Report, known: bool = True, exact: str = "") -> str:
+    """The whole in one sentence. ``known`` is whether the evidence says something of an end that has no name, ``exact``
+    what is known of what is named: which field, and what its value is."""
     if report.category == "unknown":
         return _unknown(case, report, known)
     text = causes.known()[report.verdict].sentence
@@ -25,7 +26,8 @@ def sentence(case: Case, report: Report, known: bool = True) -> str:
         return f"{text}: {best}." if best else f"{text}."
     if report.verdict == "handshake/limit" and of_messages(case):
         text = "The server closes connections over a limit, of messages or of time rather than of connections"
-    return f"{text}: {_ends(case)}.{_or(report)}"
+    ends = _ends(case)
+    return f"{text}: {exact + f'. {ends[0].upper()}{ends[1:]}' if exact else ends}.{_or(report)}"
 
 
 LIKE = 0.5

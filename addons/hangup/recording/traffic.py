@@ -22,7 +22,7 @@ RECENT = 24
 OPENING = 8
 """Messages that are kept of a connection's beginning."""
 
-PREVIEW = 100
+PREVIEW = 400
 """Characters that are kept of a message."""
 
 SHAPES_KEPT = 24

@@ -22,6 +22,7 @@ class Sign(NamedTuple):
     measure may be negative, where the opposite is so. ``text`` words it, without a name of any cause; a sign without a
     text counts and is not shown. ``trigger`` is the event that ended the connection, if the sign shows which one did.
     ``variety`` tells signs of one kind apart (which phrase of a close reason): they share what is learned of the kind.
+    ``exact`` words what it is about the trigger, where the sign is that exact.
     """
 
     strength: float = 1.0
@@ -29,6 +30,7 @@ class Sign(NamedTuple):
     cites: Iterable[Cite] = ()
     trigger: Trigger | None = None
     variety: str = ""
+    exact: str = ""
 
 
 Found = Sign | Iterable[Sign] | None
