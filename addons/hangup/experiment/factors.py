@@ -24,7 +24,7 @@ from hangup.recording.redaction.finder import PLACEHOLDER, Finder
 VARY = "vary-"
 """How the rungs of factors are called: ``vary-query-2``. A cause names them without the number."""
 
-PARTS = ("query", "cookie", "header", "credential", "origin", "path", "subprotocol", "size")
+PARTS = ("query", "cookie", "header", "credential", "origin", "path", "subprotocol", "size", "contents")
 
 MOST = 40
 """Factors of one handshake."""
@@ -37,7 +37,7 @@ LARGE = 4096
 
 _PLUMBING = frozenset("host connection upgrade content-length origin cookie sec-fetch-mode sec-fetch-dest".split())
 _CREDENTIAL = re.compile(
-    r"(^|[._-])(access|sess(ion)?|sid|token|auth\w*|jwt|\w*api[_-]?key|key|secret|ticket|csrf|xsrf|credentials?|login)"
+    r"(^|[._-])(access|sess(ion)?|sid|token|auth(?!or)\w*|jwt|\w*api[_-]?key|key|secret|ticket|csrf|xsrf|credentials?|login)"
     r"([._-]?(id|token|key|data))?$|session|token|authori[sz]ation",
     re.I,
 )
@@ -169,6 +169,8 @@ def _headers(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
         name, value = most
         half: Make = SetHeader, {"name": name, "value": "a" * (len(value) // 4)}
         yield "size", name, f"a {name} header of {len(value) // 4:,} B", half
+        alike: Make = SetHeader, {"name": name, "value": "a" * len(value)}
+        yield "contents", name, f"as long a {name} header that says nothing", alike
     origin = _header(request, "origin")
     if origin:
         for conn, value in _given(origin, ((c, v) for c, o in lived if (v := _header(o, "origin")))):

@@ -42,7 +42,7 @@ def vary(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[None]:
             yield from step(rung)
             helped = _helped(arms)
     if helped:
-        _order(arms.named)
+        _order(arms.named, case)
     if "size" in {part for part, _ in helped}:
         yield from _limit(arms)
 
@@ -85,10 +85,11 @@ def _helped(arms: Arms) -> set[tuple[str, str]]:
     return {_part(name, arms.case) for name in survived if name.startswith(VARY)}
 
 
-def _order(named: dict[str, Tried]) -> None:
+def _order(named: dict[str, Tried], case: Case) -> None:
     """The factors before all else, in their order: of what helps the first is taken for the cure."""
-    factors = sorted((name for name in named if name.startswith(VARY)), key=_number)
-    ordered = {name: named[name] for name in (*factors, *named)}
+    places = {factor.filter: i for i, factor in enumerate(case.factors)}
+    places = {name: places[f] for name, tried in named.items() for f in tried.filters if f in places}
+    ordered = {name: named[name] for name in (*sorted(places, key=lambda n: places[n]), *named)}
     named.clear()
     named.update(ordered)
 
@@ -103,9 +104,8 @@ def _limit(arms: Arms) -> Search[None]:
     def trial(size: int) -> Trial:
         return Trial("size", (str(SetHeader(name=name, value="a" * size)),))
 
-    alike = arms.add("as-long", f"as long a {name} header that says nothing", trial(len(value)), Counts())
-    alike.outcome = yield from arms.decide(trial(len(value)), alike.counts)
-    if alike.outcome is not Outcome.FAILED:
+    alike = next((t for n, t in arms.named.items() if n.startswith(f"{VARY}contents-")), None)
+    if alike is None or alike.outcome is not Outcome.FAILED:
         return
     asking = minimise_size(len(value) // 4, len(value))
     try:

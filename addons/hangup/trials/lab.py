@@ -30,6 +30,9 @@ Progress = Callable[[Trial, Result], None]
 RESPITE = 0.3
 """Seconds that a backend which was never reached has to come up before the next trial."""
 
+OPEN = 0.6
+"""Seconds that a connection must stay open of which it was the handshake that failed."""
+
 RETURN = 3.0
 """Seconds that one has to come back that was there: what the trial before it did may have ended its process."""
 
@@ -191,6 +194,8 @@ class Lab:
         """Until when a trial must live to have survived, in seconds from opening."""
         if trial.patience is not None:
             return trial.patience
+        if self.failure.how == "refused":  # there is no life to outlive: that it opens, and stays, is all
+            return OPEN + (self.survive or 0.0)
         bound = self.failure.within or 1.5 * self.case.lifetime + 0.5
         return bound + (0.25 if self.survive is None else self.survive)
 
