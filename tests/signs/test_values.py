@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.signs import values
-from layouts import Line
+from layouts import Line, Tape, header
 from signs_seen import Lay, says, untested
 
 CLIENT, SERVER = "value-unlike-the-harmless", "server-value-unlike-the-harmless"
@@ -136,7 +137,7 @@ def test_what_does_no_harm_now_and_then_is_told_and_counts_less() -> None:
 def test_json_within_a_packet(wrap: Callable[[str], str]) -> None:
     def play(line: Line, c: int) -> None:
         for n in range(6):
-            line.client(wrap('{"type":1,"x":%d}' % (3 + (c + 2 * n) % 4)), 0.7)
+            line.client(wrap(f'{{"type":1,"x":{3 + (c + 2 * n) % 4}}}'), 0.7)
         line.client(wrap('{"type":1,"x":null}'), 0.7).end("server", after=0.004)
 
     (sign,) = says(CLIENT, lambda tape: tape.loop(play, count=4))
@@ -161,3 +162,14 @@ def test_bytes_and_plain_text() -> None:
 
 def test_every_sign_is_tested() -> None:
     assert not untested(values, {CLIENT: 1, SERVER: 1})
+
+
+def test_the_report_says_which_field_it_is() -> None:
+    tape = Tape()
+    fails(None)(tape)
+    report = diagnose(header(), tape.done())
+    assert report.category in ("message", "server-handler")
+    assert report.parts["property"].value == "`in.x` is null"
+    assert ": `in.x` is null. The server ended it" in report.sentence
+    report.censor(lambda text: text.replace("null", "(hidden)"))
+    assert "null" not in report.parts["property"].value

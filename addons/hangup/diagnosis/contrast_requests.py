@@ -30,6 +30,9 @@ LONG = 16
 
 PARAMETERS = 64
 
+AGAIN = 2
+"""What the same request counts, however often it comes, if nothing but this value tells it from what was served."""
+
 _OF_THE_HANDSHAKE = re.compile(r"sec-websocket-.*|host|connection|upgrade|cookie|origin|content-length|date", re.I)
 """Headers that differ each time, or that other signs look at."""
 
@@ -116,6 +119,9 @@ def difference(lives: Sequence[Connection], served: Sequence[Connection]) -> Dif
             units = len({found.get(place) for found in mine})
             with_it = len({found.get(place) for found in mine if has(found.get(place))})
             others = len({found.get(place) for found in theirs})
+            if len(varied) == 1:  # but where the requests differ in nothing else, it shows something
+                with_it, units = max(with_it, min(len(hits), AGAIN)), max(units, min(len(lives), AGAIN))
+                others = max(others, min(len(served), AGAIN))
             strength = surprise(with_it, units, 0.5 / (others + 1)) - math.log(len(varied)) - 0.3
             if strength >= LEAST and (best is None or strength > best.strength + 0.01):
                 text = f"{_named(place)} {words}"
