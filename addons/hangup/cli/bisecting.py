@@ -220,6 +220,8 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                 )
                 runs.append(Series("trials", recorder.path, lab.trials))
                 verdict = await _search(lab, reading, out, options)
+                # Some were carried out beforehand, and never asked for.
+                verdict.connections = max(verdict.connections, lab.connections)
                 seconds = lab.seconds
         verdict.seed = options.seed
         document = keep(reading, verdict, runs, target, _about(recording, target, reading), seconds)

@@ -115,7 +115,6 @@ class Lab:
                     trial = search.send(result)
         except StopIteration as stop:
             verdict: Verdict = stop.value
-            verdict.connections = max(verdict.connections, self.connections)
             return verdict
 
     async def carry_out(self, trial: Trial) -> Result:
