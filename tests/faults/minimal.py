@@ -38,14 +38,16 @@ class Found:
 
     @property
     def right(self) -> bool:
-        """Whether it is one-minimal: just the planted frames, and of a single one no byte too much."""
+        """Whether it is one-minimal: just the planted frames; and a single one is a message as well-formed as the
+        client's own that holds what was planted, beside a harmless one that does not."""
         minimal = self.minimal
         if minimal is None or minimal.frames != self.planted:
             return False
         payload = minimal.payload
         if len(self.planted) > 1 or payload is None:
             return True
-        return MARKS[0] in payload and not any(MARKS[0] in payload[:i] + payload[i + 1 :] for i in range(len(payload)))
+        told = json.loads(payload)
+        return MARKS[0] in payload and told["type"] == "chat" and MARKS[0].decode() not in minimal.neighbour
 
 
 def fails(messages: Messages, planted: int) -> bool:
