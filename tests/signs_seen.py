@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from hangup.diagnosis import signs
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.signs import Sign
@@ -14,6 +16,7 @@ from hangup.recording.traffic_ledger import look_into
 from layouts import Tape, header
 
 Lay = Callable[[Tape], Any]
+Test = Callable[..., None]
 
 
 def case_of(lay: Lay, lacks: Sequence[str] = ()) -> Case:
@@ -55,7 +58,23 @@ def untested(module: ModuleType, *tables: Mapping[str, object]) -> set[str]:
     return {name for table in tables for name in mine - {key.partition(":")[0] for key in table}}
 
 
-def rows(speaks: Mapping[str, Lay], silent: Mapping[str, Sequence[Lay]]) -> list[tuple[str, Lay, bool]]:
-    """Both tables in one: a sign, a recording, and whether it is said of it."""
-    said = [(name, lay, True) for name, lay in speaks.items()]
-    return said + [(name, lay, False) for name, lays in silent.items() for lay in lays]
+def said_and_silent(
+    module: ModuleType, speaks: Mapping[str, Lay], silent: Mapping[str, Sequence[Lay]]
+) -> tuple[Test, ...]:
+    """The tests that all modules of signs have: each sign is said where it is so, and not of what looks alike; and both
+    tables have every sign."""
+
+    @pytest.mark.parametrize("name", speaks)
+    def said(name: str) -> None:
+        assert says(name, speaks[name]), name
+
+    @pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in silent.items() for lay in lays])
+    def not_said(name: str, lay: Lay) -> None:
+        found = [sign.text for sign in says(name, lay)]
+        assert not found, (name, found)
+
+    def complete() -> None:
+        missing = untested(module, speaks, silent)
+        assert not missing, missing
+
+    return said, not_said, complete

@@ -209,7 +209,7 @@ def test_every_factor_can_be_written_and_changes_something() -> None:
     assert by_part["query"][:3] == [
         "parameter since with its + escaped",
         "parameter since with %20 for +",
-        "parameter since as in connection 7, which lived",
+        "parameter since as in connection 7, which stayed open",
     ]
     assert "parameter x escaped only once" in by_part["query"]
     assert {"without the parameter token", "without the Authorization header", "cookie sid not escaped"} <= set(

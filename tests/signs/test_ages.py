@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
-
 from hangup.diagnosis.signs import ages
 from hangup.recording.events import Side
 from layouts import Line, Tape, greet
-from signs_seen import Lay, lossy, says, seen, untested
+from signs_seen import Lay, lossy, said_and_silent, seen
 
 
 def lasting(ages: Sequence[float], side: Side = "server", mute: bool = False) -> Lay:
@@ -86,18 +84,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(ages, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(ages, SPEAKS, SILENT)
 
 
 def test_the_age_is_measured() -> None:

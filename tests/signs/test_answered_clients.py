@@ -8,7 +8,7 @@ import pytest
 
 from hangup.diagnosis.signs import answered_clients
 from layouts import Line, Tape, greet
-from signs_seen import Lay, rows, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 GET, FILE = {"type": "get"}, {"type": "file"}
 
@@ -55,13 +55,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "lay", "said"), rows(SPEAKS, SILENT))
-def test_said_where_it_is_so(name: str, lay: Lay, said: bool) -> None:
-    assert bool(says(name, lay)) is said
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(answered_clients, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(answered_clients, SPEAKS, SILENT)
 
 
 @pytest.mark.parametrize("lay", [once, asked(None), asked(1001)])

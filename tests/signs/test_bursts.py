@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import bursts
 from hangup.recording.events import Raw, Side
 from layouts import Line, Tape, greet
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent
 
 
 def burst(
@@ -65,15 +63,4 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(bursts, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(bursts, SPEAKS, SILENT)

@@ -10,7 +10,7 @@ import pytest
 from hangup.diagnosis.signs import client_closes
 from hangup.recording.events import End, Frame, Handshake, Raw, Side
 from layouts import HELLO, Line, Tape, greet
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 
 def opening(*problems: str, count: int = 3, fine: int = 0, side: Side = "client", offered: str = "") -> Lay:
@@ -199,18 +199,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(client_closes, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(client_closes, SPEAKS, SILENT)
 
 
 def test_what_was_offered_is_told() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from hangup.diagnosis.signs import client_pings
 from layouts import Line, Tape, greet
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 PING, PONG, TICK, OK = {"type": "ping"}, {"type": "pong"}, {"type": "tick"}, {"type": "ok"}
 
@@ -156,18 +154,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(client_pings, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(client_pings, SPEAKS, SILENT)
 
 
 def test_ping_and_pong_of_one_form_say_the_contrary() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
-
 from hangup.diagnosis.signs import client_timers
 from layouts import Line, Tape, greet
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 PING, PONG, CHAT = {"type": "ping"}, {"type": "pong"}, {"type": "chat"}
 
@@ -83,18 +81,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(client_timers, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(client_timers, SPEAKS, SILENT)
 
 
 def test_control_pings_are_heartbeats_too() -> None:

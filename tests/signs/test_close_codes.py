@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import close_codes
 from hangup.recording.events import Side
 from layouts import Headers, Line, Tape, greet
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 GRAPHQL: Headers = [("Sec-WebSocket-Protocol", "graphql-transport-ws")]
 
@@ -78,18 +76,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(close_codes, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(close_codes, SPEAKS, SILENT)
 
 
 def test_where_pings_are_not_told_of_none_is_known() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import common_ends
 from layouts import Tape, greet
-from signs_seen import Lay, rows, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 
 def ended(
@@ -49,13 +47,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "lay", "said"), rows(SPEAKS, SILENT))
-def test_said_where_it_is_so(name: str, lay: Lay, said: bool) -> None:
-    assert bool(says(name, lay)) is said
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(common_ends, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(common_ends, SPEAKS, SILENT)
 
 
 def test_the_more_the_openings_lie_apart_the_stronger() -> None:

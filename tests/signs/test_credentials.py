@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
 from hangup.diagnosis.signs import credentials
 from layouts import HELLO, Line, Tape, jwt
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 Sent = Sequence[tuple[str, str]]
 
@@ -111,16 +109,6 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
 def test_headers_that_are_not_told_may_have_been_there() -> None:
     assert not says("no-credential", closed(first=HELLO), ["headers"])
 
@@ -130,5 +118,4 @@ def test_a_plain_code_is_stronger_than_one_of_many_uses() -> None:
     assert plain.strength > vague.strength
 
 
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(credentials, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(credentials, SPEAKS, SILENT)

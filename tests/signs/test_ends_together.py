@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
-
 from hangup.diagnosis.signs import ends_together
 from hangup.recording.events import Frame, Side
 from layouts import Line, Tape, greet
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 
 def end(line: Line, side: Side, code: int | None) -> Line:
@@ -133,18 +131,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(ends_together, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(ends_together, SPEAKS, SILENT)
 
 
 def test_a_server_that_was_gone_only_once_counts_less() -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-import pytest
-
 from hangup.diagnosis.signs import exchanges
 from layouts import Line, Tape
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 ASK, ANSWER, OTHER, NEWS = {"type": "sync", "n": 1}, {"type": "synced", "n": 1}, {"type": "look"}, {"type": "news"}
 
@@ -112,18 +110,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(exchanges, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(exchanges, SPEAKS, SILENT)
 
 
 def test_the_server_may_be_the_one_that_asks() -> None:

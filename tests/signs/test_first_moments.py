@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
 from hangup.diagnosis.signs import first_moments
 from hangup.recording.events import Side
 from layouts import HELLO, Headers, Line, Tape
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 GRAPHQL: Headers = [("Sec-WebSocket-Protocol", "graphql-transport-ws")]
 
@@ -99,16 +97,6 @@ SILENT: dict[str, list[Lay]] = silent(*SPEAKS) | {
 }
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
 def test_a_lifetime_that_is_left_out_is_told() -> None:
     [sign] = says("same-lifetime", ended(5.0, 5.0, 5.01, 5.02, 5.0, 9.0))
     assert "but for one" in sign.text
@@ -120,5 +108,4 @@ def test_what_crosses_the_end_was_not_sent_before() -> None:
     assert says("client-had-said-nothing", late)
 
 
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(first_moments, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(first_moments, SPEAKS, SILENT)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import got_over
 from hangup.recording.events import Side
 from layouts import Line, Tape, greet
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 
 def end(line: Line, side: Side, code: int | None) -> Line:
@@ -97,18 +95,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(got_over, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(got_over, SPEAKS, SILENT)
 
 
 def test_refusals_of_a_server_that_is_not_ready_are_part_of_the_end() -> None:

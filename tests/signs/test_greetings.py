@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import greetings
 from hangup.recording.events import Side
 from layouts import HELLO, WELCOME, Tape
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 MOVE, WORD = {"type": "move", "x": 1}, {"type": "chat", "text": "a"}
 
@@ -56,18 +54,7 @@ SILENT: dict[str, list[Lay]] = {
 }
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(greetings, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(greetings, SPEAKS, SILENT)
 
 
 def test_it_says_what_they_began_with() -> None:

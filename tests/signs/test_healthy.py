@@ -9,7 +9,7 @@ import pytest
 from hangup.diagnosis.signs import healthy
 from hangup.recording.events import Handshake, Log
 from layouts import Line, Tape, greet
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 CHAT, PING = {"type": "chat"}, {"type": "ping"}
 
@@ -122,18 +122,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(healthy, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(healthy, SPEAKS, SILENT)
 
 
 @pytest.mark.parametrize(

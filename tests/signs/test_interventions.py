@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from hangup.diagnosis.signs import interventions
 from hangup.recording.events import FilterEvent
 from layouts import Line, Tape
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 FILTER = "drop-heartbeat side=client"
 BEAT = {"type": "ping"}
@@ -108,18 +106,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(interventions, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(interventions, SPEAKS, SILENT)
 
 
 def test_how_long_it_stayed_open_is_said() -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from hangup.diagnosis.signs import last_messages
 from hangup.recording.events import FilterEvent
 from layouts import HELLO, Line, Tape, greet
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 BAD, OK, NEWS = {"type": "vote", "for": 3}, {"type": "ack"}, {"type": "news", "n": 1}
 
@@ -139,18 +137,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(last_messages, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(last_messages, SPEAKS, SILENT)
 
 
 def test_so_soon_after_opening_the_first_message_may_be_the_cause() -> None:

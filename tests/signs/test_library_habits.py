@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import library_habits
 from hangup.recording.events import Side
 from layouts import UVICORN, Headers, Line, Tape, greet
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent
 
 AIOHTTP: Headers = [("Server", "Python/3.11 aiohttp/3.9.1")]
 WEBSOCKETS: Headers = [("Server", "Python/3.11 websockets/12.0")]
@@ -57,15 +55,4 @@ SILENT: dict[str, list[Lay]] = {
 }
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(library_habits, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(library_habits, SPEAKS, SILENT)

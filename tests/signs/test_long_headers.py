@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import long_headers
 from layouts import Tape, greet
-from signs_seen import Lay, rows, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 
 def asked(turned_down: int, served: int | None = 40, status: int = 400, path: str = "/ws/1") -> Lay:
@@ -44,13 +42,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "lay", "said"), rows(SPEAKS, SILENT))
-def test_said_where_it_is_so(name: str, lay: Lay, said: bool) -> None:
-    assert bool(says(name, lay)) is said
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(long_headers, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(long_headers, SPEAKS, SILENT)
 
 
 def test_the_longer_the_stronger_also_beside_another_route() -> None:

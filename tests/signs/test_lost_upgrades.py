@@ -6,7 +6,7 @@ import pytest
 
 from hangup.diagnosis.signs import lost_upgrades
 from layouts import Headers, Tape
-from signs_seen import Lay, rows, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 WERKZEUG = "The browser (or proxy) sent a request that this server could not understand."
 
@@ -56,13 +56,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "lay", "said"), rows(SPEAKS, SILENT))
-def test_said_where_it_is_so(name: str, lay: Lay, said: bool) -> None:
-    assert bool(says(name, lay)) is said
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(lost_upgrades, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(lost_upgrades, SPEAKS, SILENT)
 
 
 @pytest.mark.parametrize("text", COMPLAINTS)

@@ -8,7 +8,7 @@ import pytest
 
 from hangup.diagnosis.signs import message_counts
 from layouts import Line, Tape
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 KINDS = ("message", "vote", "typing", "edit", "move", "leave", "rename")
 
@@ -80,18 +80,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(message_counts, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(message_counts, SPEAKS, SILENT)
 
 
 def test_how_often_the_number_was_reached() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hangup.diagnosis.signs import message_forms
 from layouts import Line, Tape
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 CHAT = {"type": "message", "id": 1, "text": "hi"}
 BEAT = {"type": "ping"}
@@ -164,18 +162,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(message_forms, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(message_forms, SPEAKS, SILENT)
 
 
 def test_what_did_no_harm_is_counted_and_what_was_not_read_is_not() -> None:

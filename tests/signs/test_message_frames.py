@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from hangup.diagnosis.signs import message_frames
 from hangup.recording.events import FilterEvent, Frame
 from layouts import Headers, Line, Tape
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 CHAT, LARGE, PACKED = {"type": "message", "text": "hi"}, {"type": "message", "text": "x" * 9000}, {"rsv": 4}
 LITTLE_LARGER = {"type": "message", "text": "x" * 90}
@@ -144,18 +142,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(message_frames, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(message_frames, SPEAKS, SILENT)
 
 
 def test_what_a_filter_kept_from_the_server_did_it_no_harm() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import piled_up_connections
 from layouts import Line, Tape, greet
-from signs_seen import Lay, rows, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 
 def opened(count: int = 6, every: float = 1.0, path: str = "/ws/1", closed: bool = False, ended: str = "server") -> Lay:
@@ -52,13 +50,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "lay", "said"), rows(SPEAKS, SILENT))
-def test_said_where_it_is_so(name: str, lay: Lay, said: bool) -> None:
-    assert bool(says(name, lay)) is said
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(piled_up_connections, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(piled_up_connections, SPEAKS, SILENT)
 
 
 def test_also_where_the_next_are_refused() -> None:

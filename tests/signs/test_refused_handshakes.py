@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
-
 from hangup.diagnosis.signs import refused_handshakes
 from hangup.diagnosis.signs.refused_handshakes import STATUSES
 from layouts import Tape, greet, jwt
-from signs_seen import Lay, says, seen, untested
+from signs_seen import Lay, said_and_silent, says, seen
 
 Sent = Sequence[tuple[str, str]]
 
@@ -100,16 +98,6 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
 def test_one_status_is_said_of_each_answer() -> None:
     for status in (200, 403, 418, 599):
         assert sum("status" in name for name in seen(refused(status))) == 1
@@ -119,5 +107,4 @@ def test_headers_that_are_not_told_may_have_been_there() -> None:
     assert not says("same-request-without-credential-served", served(refused()), ["headers"])
 
 
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(refused_handshakes, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(refused_handshakes, SPEAKS, SILENT)

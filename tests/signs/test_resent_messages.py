@@ -9,7 +9,7 @@ import pytest
 
 from hangup.diagnosis.signs import resent_messages
 from layouts import Line, Tape, greet
-from signs_seen import Lay, rows, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 SAVE = {"type": "save", "text": "a long text"}
 CHAT = {"type": "chat"}
@@ -89,13 +89,7 @@ SILENT: dict[str, list[Lay]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "lay", "said"), rows(SPEAKS, SILENT))
-def test_said_where_it_is_so(name: str, lay: Lay, said: bool) -> None:
-    assert bool(says(name, lay)) is said
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(resent_messages, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(resent_messages, SPEAKS, SILENT)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from hangup.diagnosis.signs import reserved_bits
 from layouts import Line, Tape, greet
-from signs_seen import Lay, rows, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 DEFLATE = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
 
@@ -50,13 +50,7 @@ SILENT: dict[str, list[Lay]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "lay", "said"), rows(SPEAKS, SILENT))
-def test_said_where_it_is_so(name: str, lay: Lay, said: bool) -> None:
-    assert bool(says(name, lay)) is said
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(reserved_bits, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(reserved_bits, SPEAKS, SILENT)
 
 
 @pytest.mark.parametrize("lay", [marked(rsv=2, response=[DEFLATE]), on_a_ping, marked(problems=(), request=[DEFLATE])])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import server_ends
 from hangup.recording.events import End, Frame, How, Note, Raw, Side
 from layouts import Headers, Line, Tape, greet
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 
 def closed(code: int | None, side: Side = "server") -> Lay:
@@ -117,18 +115,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(server_ends, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(server_ends, SPEAKS, SILENT)
 
 
 def test_a_close_without_a_code_is_worded_so() -> None:

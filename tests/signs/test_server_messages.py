@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hangup.diagnosis.signs import server_messages
 from hangup.recording.events import Side
 from layouts import Line, Tape, greet
-from signs_seen import Lay, lossy, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 NAN, CUT, LARGE = '{"type":"price","value":NaN}', '{"type":"price","val', {"type": "rows", "rows": ["x" * 70_000]}
 
@@ -112,18 +110,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(server_messages, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(server_messages, SPEAKS, SILENT)
 
 
 def test_no_file_without_times_tells_that_nothing_is_followed() -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import pytest
-
 from hangup.diagnosis.signs import server_pings
 from hangup.recording.events import End, Frame, Side
 from layouts import Headers, Line, Tape, greet
-from signs_seen import Lay, lossy, says, seen, untested
+from signs_seen import Lay, lossy, said_and_silent, says, seen
 
 PING, PONG, CHAT, OK = {"type": "ping"}, {"type": "pong"}, {"type": "chat"}, {"type": "ok"}
 AIOHTTP = [("Server", "Python/3.11 aiohttp/3.10")]
@@ -199,18 +197,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(server_pings, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(server_pings, SPEAKS, SILENT)
 
 
 def test_a_pong_of_another_payload_is_no_matching_one() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import silent_servers
 from layouts import Line, Tape, greet
-from signs_seen import Lay, case_of, lossy, says, untested
+from signs_seen import Lay, case_of, lossy, said_and_silent, says
 
 CHAT, OK, TICK, PING, PONG = {"type": "chat"}, {"type": "ok"}, {"type": "tick"}, {"type": "ping"}, {"type": "pong"}
 
@@ -146,18 +144,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(silent_servers, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(silent_servers, SPEAKS, SILENT)
 
 
 def test_a_wait_that_differs_counts_against_a_deadline() -> None:

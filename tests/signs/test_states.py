@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from hangup.diagnosis.signs import states
 from layouts import Line, Tape
-from signs_seen import Lay, rows, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 EDIT, LOCK, OK, CHAT, HELLO = {"type": "edit"}, {"type": "lock"}, {"type": "ok"}, {"type": "chat"}, {"type": "hello"}
 
@@ -86,13 +84,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "lay", "said"), rows(SPEAKS, SILENT))
-def test_said_where_it_is_so(name: str, lay: Lay, said: bool) -> None:
-    assert bool(says(name, lay)) is said
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(states, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(states, SPEAKS, SILENT)
 
 
 def test_a_message_of_the_server_can_make_the_difference_too() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import stray_bytes
 from hangup.recording.events import Raw, Side
 from layouts import UVICORN, Headers, Line, Tape, greet
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 HTTP = "HTTP/1.1 400 Bad Request\r\n"
 PATH = "/ws/1"
@@ -81,18 +79,7 @@ SILENT: dict[str, list[Lay]] = {
 }
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(stray_bytes, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(stray_bytes, SPEAKS, SILENT)
 
 
 def test_the_bytes_of_a_client_are_said_to_be_its() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import subprotocols
 from hangup.recording.events import Side
 from layouts import Line, Tape
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 NEW, OLD = "graphql-transport-ws", "graphql-ws"
 INIT, ACK = {"type": "connection_init", "payload": {}}, {"type": "connection_ack"}
@@ -119,18 +117,7 @@ SILENT: dict[str, list[Lay]] = {
 }
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(subprotocols, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(subprotocols, SPEAKS, SILENT)
 
 
 def test_the_other_subprotocol_is_told_the_other_way_round() -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
 from hangup.diagnosis.signs import turned_away
 from layouts import Tape
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 
 def ended(
@@ -55,20 +53,9 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
 def test_the_more_got_older_the_stronger() -> None:
     [one], [two] = (says("some-got-older", ended(ages=ages, code=1011)) for ages in (OLDER, (*OLDER, 2.0)))
     assert two.strength > one.strength
 
 
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(turned_away, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(turned_away, SPEAKS, SILENT)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from hangup.diagnosis.signs import unread_messages
 from hangup.recording import events as ev
 from layouts import Line, Tape, greet
-from signs_seen import Lay, lossy, rows, says, untested
+from signs_seen import Lay, lossy, said_and_silent, says
 
 TICK, CHAT, OK = {"type": "tick"}, {"type": "chat"}, {"type": "ok"}
 
@@ -152,13 +150,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "lay", "said"), rows(SPEAKS, SILENT))
-def test_said_where_it_is_so(name: str, lay: Lay, said: bool) -> None:
-    assert bool(says(name, lay)) is said
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(unread_messages, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(unread_messages, SPEAKS, SILENT)
 
 
 def test_nothing_is_said_of_pongs_in_a_file_without_them() -> None:

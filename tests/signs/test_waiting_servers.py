@@ -9,7 +9,7 @@ import pytest
 from hangup.diagnosis.signs import waiting_servers
 from hangup.recording.events import Raw, Side
 from layouts import Line, greet
-from signs_seen import Lay, lossy, says, seen, untested
+from signs_seen import Lay, lossy, said_and_silent, says, seen
 
 PING, PONG, CHAT, OK, REPORT = ({"type": kind} for kind in ("ping", "pong", "chat", "ok", "report"))
 
@@ -129,18 +129,7 @@ SILENT: dict[str, list[Lay]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(waiting_servers, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(waiting_servers, SPEAKS, SILENT)
 
 
 @pytest.mark.parametrize("name", SPEAKS)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hangup.diagnosis.signs import ways_of_ending
 from layouts import Line, Tape, greet
-from signs_seen import Lay, says, seen, untested
+from signs_seen import Lay, said_and_silent, says, seen
 
 CHAT, OK = {"type": "chat"}, {"type": "ok"}
 
@@ -108,18 +106,7 @@ SILENT: dict[str, list[Lay]] = {
 }
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(ways_of_ending, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(ways_of_ending, SPEAKS, SILENT)
 
 
 def test_the_more_ends_follow_a_message_or_keep_a_time_the_weaker() -> None:

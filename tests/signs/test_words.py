@@ -8,7 +8,7 @@ from hangup.diagnosis.signs import words
 from hangup.diagnosis.signs.words import Phrase, found_in, phrases
 from hangup.recording.events import Log, Side
 from layouts import Line, Tape, greet
-from signs_seen import Lay, says, untested
+from signs_seen import Lay, said_and_silent, says
 
 
 def closed(reason: str, side: Side = "server", last: object = None) -> Lay:
@@ -214,15 +214,4 @@ def test_what_is_logged_at_some_of_the_ends_tells_less() -> None:
     assert [cite.conn for cite in sign.cites] == [1] and sign.text == 'the backend logged "core dumped"'
 
 
-@pytest.mark.parametrize("name", SPEAKS)
-def test_said(name: str) -> None:
-    assert says(name, SPEAKS[name])
-
-
-@pytest.mark.parametrize(("name", "lay"), [(name, lay) for name, lays in SILENT.items() for lay in lays])
-def test_not_said_of_what_looks_alike(name: str, lay: Lay) -> None:
-    assert not says(name, lay)
-
-
-def test_every_sign_is_in_both_tables() -> None:
-    assert not untested(words, SPEAKS, SILENT)
+test_said, test_silent, test_complete = said_and_silent(words, SPEAKS, SILENT)

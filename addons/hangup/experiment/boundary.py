@@ -26,6 +26,9 @@ ODD_ONES = 4
 STEPS = 24
 """Values tried at most for one threshold."""
 
+ROUGH_STEPS = 12
+"""The same where it is no whole number, which is never found exactly."""
+
 
 def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     """The condition behind ``bad``, which fails, and ``good``, which does not. ``known`` are others that do no harm."""
@@ -49,6 +52,18 @@ def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     return found
 
 
+def _threshold(
+    survives: Any, fails: Any, make: Callable[[Any], Any], whole: bool = True
+) -> Generator[Any, bool | None, tuple[Any, Any]]:
+    """The nearest two of which one survives and the other fails; ``make`` makes a value of what lies between."""
+    for _ in range(STEPS if whole else ROUGH_STEPS):
+        middle = (survives + fails) // 2 if whole else (survives + fails) / 2
+        if middle in (survives, fails) or (found := (yield make(middle))) is None:
+            break
+        survives, fails = (survives, middle) if found else (middle, fails)
+    return survives, fails
+
+
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -66,15 +81,7 @@ def _of_number(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     further = bad + (1 if bad > good else -1) * (max(span, abs(bad)) if whole else max(span, abs(bad), 1.0))
     if (yield further) is not True:
         return Condition(f"{named(path)} is {_shown(bad)}")
-    low, high = good, bad
-    for _ in range(STEPS if whole else 12):
-        middle = (low + high) // 2 if whole else (low + high) / 2
-        if middle in (low, high):
-            break
-        fails = yield middle
-        if fails is None:
-            break
-        low, high = (low, middle) if fails else (middle, high)
+    low, high = yield from _threshold(good, bad, lambda middle: middle, whole)
     more = bad > good
     boundary = f"{named(path)}: survives {_shown(low)}, fails {_shown(high)}"
     far = abs(further - high)
@@ -97,13 +104,7 @@ def _of_places(path: Path, bad: float, places: int) -> Asking:
         whole = rng.randint(1, 3)
         return float(f"{whole}." + "".join(rng.choice("123456789") for _ in range(places)))
 
-    low, high = FEW_PLACES, places
-    while high - low > 1:
-        middle = (low + high) // 2
-        fails = yield of(Random(middle), middle)
-        if fails is None:
-            break
-        low, high = (low, middle) if fails else (middle, high)
+    low, high = yield from _threshold(FEW_PLACES, places, lambda middle: of(Random(middle), middle))
     return Condition(
         f"{named(path)} has {high} decimal places or more",
         f"{named(path)}: survives {low} decimal places, fails {high}",
@@ -140,15 +141,7 @@ def _of_text(path: Path, bad: str, good: str, known: Sequence[Any]) -> Asking:
             f"{named(path)} is none of the values that are known to do no harm ({few})",
             fails=lambda rng: _text(rng, rng.randint(3, 12)),
         )
-    low, high = len(good), len(bad)
-    for _ in range(STEPS):
-        middle = (low + high) // 2
-        if middle in (low, high):
-            break
-        fails = yield _text(rng, middle)
-        if fails is None:
-            break
-        low, high = (low, middle) if fails else (middle, high)
+    low, high = yield from _threshold(len(good), len(bad), lambda middle: _text(rng, middle))
     more = len(bad) > len(good)
     size = f"{high:,} characters or {'more' if more else 'fewer'}" if high else "empty"
 
@@ -190,20 +183,11 @@ def _containing(path: Path, one: str) -> Condition:
 def _of_list(path: Path, bad: list[Any], good: list[Any]) -> Asking:
     longer = len(bad) > len(good)
     if longer and good:
-        source = bad
-        low, high = len(good), len(bad)
-        for _ in range(STEPS):
-            middle = (low + high) // 2
-            if middle in (low, high):
-                break
-            fails = yield source[:middle]
-            if fails is None:
-                break
-            low, high = (low, middle) if fails else (middle, high)
+        low, high = yield from _threshold(len(good), len(bad), lambda middle: bad[:middle])
         return Condition(
             f"{named(path)} has {high} elements or more",
             f"{named(path)}: survives {low} elements, fails {high}",
-            fails=lambda rng: source[: rng.randint(high, len(source))],
+            fails=lambda rng: bad[: rng.randint(high, len(bad))],
         )
     if not bad:
         return Condition(f"{named(path)} is empty")

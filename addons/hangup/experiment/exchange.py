@@ -135,4 +135,4 @@ def _smaller(arms: Arms, verdict: Verdict) -> Search[None]:
         yield from shrinking.shrink(arms, verdict.verdict, count=not contents)
     minimal = arms.verdict.minimal
     if minimal is not None and not minimal.frames and verdict.cure:
-        minimal.neighbour = f"with {verdict.cure} it survives"
+        minimal.neighbour = f"with {verdict.cure} it stays open"

@@ -30,7 +30,7 @@ MOST = 40
 """Factors of one handshake."""
 
 PER_PART = 4
-"""Different values of connections that lived which one part is given."""
+"""Different values of connections that stayed open which one part is given."""
 
 LARGE = 4096
 """Bytes of header lines from which on their size may matter: the smallest limits in use are of this size."""
@@ -99,7 +99,7 @@ def _query(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator[M
         for how, value in _spellings(raw):
             yield part, name, f"parameter {name} {how}", (Query, {"name": name, "value": value})
         for conn, value in _given(raw, ((conn, each[name]) for conn, each in others if name in each)):
-            title = f"parameter {name} as in connection {conn}, which lived"
+            title = f"parameter {name} as in connection {conn}, which stayed open"
             yield part, name, title, (Query, {"name": name, "value": unquote_plus(value)})
         yield part, name, f"without the parameter {name}", (Query, {"name": name})
 
@@ -160,7 +160,7 @@ def _cookies(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
         if (read := unquote(value)) != value and ";" not in read:
             yield part, name, f"cookie {name} not escaped", put(read)
         for conn, other in _given(value, ((conn, each[name]) for conn, each in others if name in each)):
-            yield part, name, f"cookie {name} as in connection {conn}, which lived", put(other)
+            yield part, name, f"cookie {name} as in connection {conn}, which stayed open", put(other)
         yield part, name, f"without the cookie {name}", put(None)
 
 
@@ -174,7 +174,7 @@ def _headers(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
     origin = _header(request, "origin")
     if origin:
         for conn, value in _given(origin, ((c, v) for c, o in lived if (v := _header(o, "origin")))):
-            yield "origin", "", f"Origin as in connection {conn}, which lived", (Origin, {"value": value})
+            yield "origin", "", f"Origin as in connection {conn}, which stayed open", (Origin, {"value": value})
         yield "origin", "", "the server's own origin", (Origin, {})
     for name, value in request.headers:
         low = name.lower()
@@ -182,7 +182,7 @@ def _headers(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
             continue
         part = "credential" if is_credential(name, value) else "header"
         for conn, other in _given(value, ((c, v) for c, o in lived if (v := _header(o, low)))):
-            title = f"the {name} header as in connection {conn}, which lived"
+            title = f"the {name} header as in connection {conn}, which stayed open"
             yield part, name, title, (SetHeader, {"name": name, "value": other})
         yield part, name, f"without the {name} header", (StripHeader, {"name": name})
 
@@ -212,7 +212,7 @@ def largest(request: Request) -> tuple[str, str] | None:
 def _path(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator[Made]:
     path = request.target.partition("?")[0]
     for conn, other in _given(path, ((conn, each.target.partition("?")[0]) for conn, each in lived)):
-        yield "path", "", f"the path of connection {conn}, which lived", (Path, {"to": other})
+        yield "path", "", f"the path of connection {conn}, which stayed open", (Path, {"to": other})
     slash = path[:-1] if path.endswith("/") else f"{path}/"
     if slash and slash != "//":
         how = "without the slash at the end of" if path.endswith("/") else "with a slash at the end of"

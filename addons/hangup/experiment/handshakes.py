@@ -65,13 +65,14 @@ def credentials(request: Request) -> tuple[Credential, ...]:
 
 
 def donated(request: Request, others: Iterable[tuple[int, Request]], refused: bool) -> tuple[Donated, ...]:
-    """In what the handshakes of ``others`` (by connection), which lived, were different. Only of one that was
+    """In what the handshakes of ``others`` (by connection), which stayed open, were different. Only of one that was
     ``refused`` do the path and what the query says matter: else that may be another client's."""
     found: dict[str, Donated] = {}
     for conn, other in others:
         try:
             for what, form, verdicts in _differences(request, other, refused):
-                found.setdefault(form, Donated(f"with the {what} of connection {conn}, which lived", form, verdicts))
+                title = f"with the {what} of connection {conn}, which stayed open"
+                found.setdefault(form, Donated(title, form, verdicts))
         except FilterError:
             continue
         if len(found) >= MOST_DONATED:

@@ -110,7 +110,7 @@ def given_rungs(filters: Iterable[str]) -> list[Rung]:
 
 
 def donated_rungs(case: Case) -> list[Rung]:
-    """Rungs of what connections that lived had in their handshakes, and of each part of this one's."""
+    """Rungs of what connections that stayed open had in their handshakes, and of each part of this one's."""
     rungs = [
         Rung(f"{DONATED}{i}", donation.title, filters_of(f"{DONATED}{i}", donation.filter))
         for i, donation in enumerate(case.donated)

@@ -92,18 +92,17 @@ def order(data: bytes) -> tuple[int, bytes]:
     return len(data), data
 
 
-def minimise_payload(data: bytes, *, text: bool, well_formed: bool = False, most: int = 200) -> Asking[bytes]:
+def minimise_payload(data: bytes, *, text: bool, most: int = 200) -> Asking[bytes]:
     """The smallest payload that fails as ``data`` does, as JSON where it is JSON, then as text, then as bytes.
 
-    ``text`` keeps candidates valid UTF-8; ``well_formed`` keeps JSON what it is, where what the message says is known
-    to matter: else the smallest might fail for its form, which is another cause. At most ``most`` are tried.
+    ``text`` keeps candidates valid UTF-8. At most ``most`` are tried.
     """
     tried = {data}
     left = most
     progress = True
     while progress:
         progress = False
-        for candidate in _candidates(data, text, well_formed):
+        for candidate in _candidates(data, text):
             if candidate in tried or order(candidate) >= order(data):
                 continue
             tried.add(candidate)
@@ -116,16 +115,12 @@ def minimise_payload(data: bytes, *, text: bool, well_formed: bool = False, most
     return data
 
 
-def _candidates(data: bytes, text: bool, well_formed: bool) -> Iterator[bytes]:
+def _candidates(data: bytes, text: bool) -> Iterator[bytes]:
     value = _json(data)
-    within = well_formed and isinstance(value, dict | list)
-    if not within:
-        yield b""
+    yield b""
     if value is not _NOT_JSON:
         for smaller in _smaller_values(value):
             yield json.dumps(smaller, separators=(",", ":"), ensure_ascii=False).encode()
-    if within:
-        return
     if text:
         try:
             string = data.decode()

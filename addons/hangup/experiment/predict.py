@@ -101,7 +101,7 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
             minimal.payload = found.payload
             minimal.opcode = frame.opcode
             shown = printable(found.neighbour[:300].decode(errors="backslashreplace"), 200)
-            minimal.neighbour = f"{shown!r} in its place survives"
+            minimal.neighbour = f"{shown!r} in its place stays open"
             return _of_values(frame, found, context, trial)
         return (yield from _of_kind(case, frame, kin, context, trial, ask))
     if frame.text:
@@ -332,7 +332,7 @@ def _of_binary(
 
 
 def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
-    """A law of what is no message: with the cure it survives, without it it fails, whatever else is said."""
+    """A law that is about no message: with the fix the connection stays open, without it it ends."""
     case = arms.case
     numbers = tuple(frame.n for frame in case.frames)
     filters = tuple(verdict.cure.split(" + ")) if verdict.cure else ()
@@ -353,7 +353,7 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     if not filters or trigger not in ("time", "none"):
         return None
     when = f" {verdict.timers[0]}" if verdict.timers else ""
-    words = f"nothing is done about it with `{verdict.cure}`"
+    words = f"without `{verdict.cure}`"
     condition = Condition(words, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
     law = Law(f"it ends{when}; with `{verdict.cure}` it stays open", [condition], ["what the client says"])
     clients = arms.clients

@@ -32,13 +32,13 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     )
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1 and not arms.unsure:
-        minimal.neighbour = "without any one of these frames it survives"
+        minimal.neighbour = "without any one of these frames it stays open"
     if not frames or count:
         return None
     frame = next(f for f in case.frames if f.n == frames[-1])
     if len(frames) == 1:
         minimal.payload, minimal.opcode = frame.payload, frame.opcode
-        minimal.neighbour = "without this frame it survives"
+        minimal.neighbour = "without this frame it stays open"
     if verdict == "message/oversize" and len(frames) == 1:
         return (yield from _limit(arms, frame, minimal))
     claim = yield from message_law(arms, minimal)
@@ -78,7 +78,7 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
     minimal.payload = payload
     near = min(survivors, key=lambda s: abs(len(s) - len(payload)), default=None)
     if near is not None:
-        minimal.neighbour = f"{near[:60].decode(errors='backslashreplace')!r} in its place survives"
+        minimal.neighbour = f"{near[:60].decode(errors='backslashreplace')!r} in its place stays open"
 
 
 def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim]:
@@ -88,7 +88,7 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim]:
     low, high = yield from _ask(arms, minimise_size(0, len(frame.payload)), trial)
     minimal.size_limit = low
     minimal.payload = of_size(frame.payload, high)
-    minimal.neighbour = f"with {low} bytes it survives"
+    minimal.neighbour = f"with {low} bytes it stays open"
     return size_law(arms.case, frame, low, high)
 
 

@@ -190,10 +190,10 @@ class Lab:
         return replace(result, spans=spans, pulse=sink.pulse(live, self.failure), acted=acted)
 
     def _patience(self, trial: Trial) -> float | None:
-        """Until when a trial must live to have survived, in seconds from opening."""
+        """How long a trial must stay open to have survived, in seconds."""
         if trial.patience is not None:
             return trial.patience
-        if self.failure.how == "refused":  # there is no life to outlive: that it opens, and stays, is all
+        if self.failure.how == "refused":  # it need only open, and stay open
             return OPEN + (self.survive or 0.0)
         bound = self.failure.within or 1.5 * self.case.lifetime + 0.5
         return bound + (0.25 if self.survive is None else self.survive)
