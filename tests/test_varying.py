@@ -164,8 +164,9 @@ def test_where_nothing_that_is_known_helps_all_was_tried() -> None:
     headers = [*UPGRADED, ("Origin", "http://a"), ("Cookie", "a=1; session=x"), ("X-Mode", "fast")]
     talk = recorded("/app/ws?room=1&token=abc", headers, None, 500)
     found = asyncio.run(bisected(talk, lambda request: False, 500))
-    assert found.verdict == "unknown/" and not found.proved
-    assert found.standing[0][0] == "unknown/", found.standing
+    assert found.verdict == "handshake/never-accepted" and not found.proved
+    assert found.law is not None and (found.law.right, found.law.predicted) == (8, 8)
+    assert found.law.sentence.startswith("every handshake to `/app/ws` is answered 500, whatever its headers")
     tried = {filter for arm in found.ladder for filter in arm.filters}
     assert {"query room", "query token", "strip-header X-Mode", "strip-header Origin", "path /ws"} <= tried
     assert {"set-header Cookie session=x", "set-header Cookie 'a=1'"} <= tried or len(tried) > 8, tried

@@ -15,6 +15,7 @@ from hangup.diagnosis.report import Alternative, Step
 from hangup.diagnosis.sentences import of_messages
 from hangup.diagnosis.signs.idle_times import evident_silence, silence
 from hangup.errors import TargetError
+from hangup.messages.openings import opening
 from hangup.recording.connections import Connection
 from hangup.recording.traffic import MessageSummary
 from hangup.wire.url import parse_target
@@ -149,6 +150,19 @@ def _larger(case: Case, life: Connection, message: MessageSummary | None) -> Ste
     return Step("", filter=f"drop side={message.side} size={message.size}..")
 
 
+def _opening(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
+    """What its protocol begins with, sent for the client; nothing where no such thing is known."""
+    kinds = case.ledger.shapes.kinds
+    first = life.traffic.server.first
+    begun = [kinds.get(shape, "") for shape in life.traffic.client.shapes]
+    needed = opening(life.subprotocol or "", begun, kinds.get(first.shape, "") if first is not None else "")
+    if needed is None:
+        return None
+    text = needed.decode()
+    said = text if text.startswith("{") else _quoted(text)
+    return Step("", filter=f"inject from=client send={said} at=0s")
+
+
 def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> Step:
     """Fewer of what there may be too many of: messages, or connections."""
     if of_messages(case):
@@ -164,5 +178,6 @@ MADE: dict[str, Make] = {
     "{keepalive-within-the-silence}": lambda case, life, message: _kept_alive(case, idle=True),
     "{keepalive-within-the-age}": lambda case, life, message: _kept_alive(case, idle=False),
     "{other-path}": _other_path,
+    "{opening}": _opening,
 }
 """Filters that are made from the recording, by what stands in a cause's file for them."""

@@ -130,7 +130,7 @@ def _text(rng: Random, length: int) -> str:
 
 
 def _of_text(path: Path, bad: str, good: str, known: Sequence[Any]) -> Asking:
-    rng = Random(bad + good)
+    rng = Random(repr((bad, good)))
     alike = _text(rng, max(len(bad), 1))
     if (yield alike) is not True:
         return (yield from _of_characters(path, bad, good))

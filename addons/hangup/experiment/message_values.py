@@ -36,7 +36,10 @@ def split(payload: bytes) -> tuple[bytes, Any]:
 
 def join(head: bytes, value: Any) -> bytes:
     """The message of an envelope and a value."""
-    return head + json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    try:
+        return head + json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can only write as an escape
+        return head + json.dumps(value, separators=(",", ":")).encode()
 
 
 def at(value: Any, path: Path) -> Any:

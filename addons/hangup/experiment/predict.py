@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator, Iterable
 from random import Random
 from typing import Any
 
+from msgspec.structs import replace
+
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.isolate import Difference, isolate
@@ -34,6 +36,8 @@ class Claim:
         """What it rests on, where it is about the values in a message."""
         self.stayed: list[bytes] = []
         """Messages that it said would end the connection, and that did not."""
+        self.age: tuple[float, float] | None = None
+        """Where it says when: seconds from opening at which it is still open, and at which it has ended."""
 
 
 def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
@@ -50,9 +54,15 @@ def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
     law = claim.law
     for number, trial in enumerate(order):
         outcome = yield from _outcome(arms, trial, order[number + 1 :])
+        if outcome is Outcome.UNRESOLVED and not plan[trial] and (whole := _whole(arms.case, trial)) != trial:
+            # What is left out of it may be missed: with all that the client said before.
+            outcome = yield from _outcome(arms, whole, ())
         if outcome is Outcome.UNRESOLVED:
             continue
         law.predicted += 1
+        if claim.age is not None:
+            _hold_age(arms, law, claim.age, outcome, _described(arms.case, trial))
+            continue
         for condition in law.conditions:
             (condition.with_it if plan[trial] else condition.without).add(outcome)
         if (outcome is Outcome.FAILED) is plan[trial]:
@@ -62,6 +72,30 @@ def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
         if plan[trial] and trial.edits:
             claim.stayed.append(trial.edits[-1][1].payload)
         law.missed.append(f"{_described(arms.case, trial)}: expected to {expected}, and it {happened}")
+
+
+def _whole(case: Case, trial: Trial) -> Trial:
+    """The same with all that the client said before its last message."""
+    if not trial.frames:
+        return trial
+    return replace(trial, frames=tuple(frame.n for frame in case.frames if frame.n <= trial.frames[-1]))
+
+
+def _hold_age(arms: Arms, law: Law, age: tuple[float, float], outcome: Outcome, trial: str) -> None:
+    """Whether it was still open at the one age, and over at the other."""
+    open_at, over_at = age
+    lived = arms.last.lifetime or 0.0
+    early, late = lived < open_at, outcome is not Outcome.FAILED or lived > over_at
+    before, past = (Outcome.FAILED if each else Outcome.SURVIVED for each in (early, not late))
+    for condition in law.conditions:
+        condition.with_it.add(past)
+        condition.without.add(before)
+    arms.verdict.cause.add(past)
+    arms.verdict.without.add(before)
+    if early or late:
+        law.missed.append(f"{trial}: expected to end at the age of {open_at:.2f} to {over_at:.2f} s, not {lived:.2f} s")
+    else:
+        law.right += 1
 
 
 def _outcome(arms: Arms, trial: Trial, later: Iterable[Trial]) -> Search[Outcome]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 
 from hangup.diagnosis import causes
 from hangup.experiment.handshakes import PARAMETER
 from hangup.experiment.ladder import UNKNOWN, Explanation, is_json, selector
+from hangup.experiment.message_values import split
 from hangup.experiment.server_side import auth, expired, large
 from hangup.experiment.trial import Case, ClientFrame
 
@@ -51,7 +51,7 @@ def same_form(one: ClientFrame, other: ClientFrame) -> bool:
         return True
     if not (one.text and is_json(one) and is_json(other)) or selector(one) != selector(other):
         return False
-    return form(json.loads(one.payload)) == form(json.loads(other.payload))
+    return form(split(one.payload)[1]) == form(split(other.payload)[1])
 
 
 def form(value: object, depth: int = 8) -> object:
@@ -101,11 +101,24 @@ HANDSHAKE = ("handshake", "identity", "unknown")
 """Categories of what can keep a connection from being opened."""
 
 
-def _able(verdict: str, prior: Prior) -> Prior:
+def _able(cause: causes.Cause, prior: Prior) -> Prior:
     """Of a connection that was never opened, neither time nor messages can be the cause."""
-    if verdict.partition("/")[0] in HANDSHAKE:
+    if cause.verdict.partition("/")[0] in HANDSHAKE or _refuses(cause):
         return prior
     return lambda case: 0.0 if case.how == "refused" else prior(case)
+
+
+def _refuses(cause: causes.Cause) -> bool:
+    """Whether it keeps connections from being opened, whatever a client may change in its handshake."""
+    return cause.replay is None and cause.trigger == "header" and "server" in cause.closers
+
+
+def _refused(case: Case) -> float:
+    return 1.0 if case.how == "refused" else 0.0
+
+
+WHATEVER = causes.Prediction("none")
+"""What is predicted by a cause on which no change of the exchange has any effect."""
 
 
 def _factor(*parts: str) -> Callable[[Case], bool]:
@@ -188,15 +201,18 @@ CLIENT_PRIORS: dict[str, Prior] = {
 
 
 def explanations(by: str) -> tuple[Explanation, ...]:
-    """What may explain an end by ``by``: all causes that predict something of a trial, and for the client's the
-    unknown, which nothing on the wire takes away."""
+    """What may explain an end by ``by``: all causes that predict something of a trial, those that refuse a handshake
+    whatever it says, and the unknown, which nothing on the wire takes away."""
     priors = CLIENT_PRIORS if by == "client" else PRIORS
     found = []
     for verdict, cause in causes.known().items():
         predicts = cause.page if by == "client" else cause.replay
+        usual: Prior = lambda case: 1.0  # noqa: E731
+        if predicts is None and by != "client" and _refuses(cause):
+            predicts, usual = WHATEVER, _refused
         if predicts is not None:
             sets = [frozenset(names) for names in (predicts.survives, predicts.unsure, predicts.cures)]
-            prior = _able(verdict, priors.get(verdict, lambda case: 1.0))
+            prior = _able(cause, priors.get(verdict, usual))
             found.append(Explanation(verdict, predicts.trigger, sets[0], sets[1], prior, sets[2]))
     if UNKNOWN in priors:
         found.append(Explanation(UNKNOWN, "none", frozenset(), frozenset(), priors[UNKNOWN]))

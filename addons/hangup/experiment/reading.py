@@ -19,6 +19,7 @@ from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators
+from hangup.messages.openings import opening
 from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, Request
@@ -240,6 +241,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         answer_reaction=max(0.0, survey.over - answer.at - survey.opened) if answer is not None else None,
         subprotocols=tuple(w.strip() for w in headers.get("sec-websocket-protocol", "").split(",") if w.strip()),
         echoed=chosen.subprotocol or "",
+        opening=opening(chosen.subprotocol or "", (f.kind for f in frames), answers[0].kind if answers else ""),
         pause=max(chosen.traffic.pause, survey.over - chosen.traffic.at) if chosen.looked_into is not None else None,
         junk=chosen.junk.get("server", ""),
         doubled=_doubled(chosen.path),

@@ -25,6 +25,7 @@ from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import fewest, shrink
 from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.experiment.unconditional import unconditional
 from hangup.experiment.varying import vary
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
 
@@ -147,6 +148,7 @@ class _Search:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
             claim = claim or other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
+            claim = claim or unconditional(self.arms, self.verdict)
             if claim is not None:
                 yield from self._predict(claim)
 

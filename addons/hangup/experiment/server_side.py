@@ -110,6 +110,12 @@ def _answered(case: Case) -> Trial | None:
     return Trial("answer-server-heartbeats", (str(form),))
 
 
+def _opening(case: Case) -> Trial | None:
+    if case.opening is None:
+        return None
+    return Trial("opening", (str(Inject(from_="client", send=case.opening, at=0.0)),))
+
+
 GRAPHQL = {"graphql-ws": "graphql-transport-ws", "graphql-transport-ws": "graphql-ws"}
 """The names by which two libraries that do not understand one another go: each is one's name and the other's repository
 (enisdenjo/graphql-ws#3)."""
@@ -221,6 +227,7 @@ RUNGS: tuple[Rung, ...] = (
         "a control ping whenever it is quiet",
         _keepalive("control-keepalive", "keepalive every={}s"),
     ),
+    Rung("opening", "what its protocol begins with is sent for the client", _opening),
     Rung(CLIENT_KEEPALIVE, "a message of the client whenever it is quiet", _client_keepalive),
     Rung(
         "no-extensions",

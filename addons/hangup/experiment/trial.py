@@ -121,6 +121,8 @@ class Case(Struct):
     """What the client offered."""
     echoed: str = ""
     """The subprotocol that the server chose."""
+    opening: bytes | None = None
+    """What its protocol begins with, where the client has not said it."""
     pause: float | None = None
     """The longest time (seconds) in which neither side said anything, where that is known."""
     junk: str = ""

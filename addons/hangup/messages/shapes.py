@@ -36,6 +36,7 @@ _BODIES = ("data", "payload", "params", "d", "body", "args")
 _WORD = re.compile(r"[^\s\x00-\x1f]{1,40}")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _NAN = re.compile(r"(?<![\w\"'])(?:NaN|-?Infinity)(?![\w\"'])")
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _HTML = re.compile(r"\s*<(?:!doctype|html|head|body|h1|pre)\b", re.I)
 _PACKET = re.compile(r'(4[0-6]|[0-6])(?:/[^,"]*,)?\d*(?=[\[{]|$)')
 _EVENT = re.compile(r'4[235](?:/[^,"]*,)?\d*\["([^"\\]{1,40})"')
@@ -58,7 +59,8 @@ class Shape(Struct, frozen=True, gc=False, eq=False):
 
     ``text`` names it for people and is unique; ``kind`` is the value of the field that says what it is; ``json``
     whether it is JSON that any parser reads; ``keys`` the names of its fields (``data.id`` for one within a body);
-    ``faults`` what a JSON parser may stumble over: ``nan``, ``bom``, ``truncated``, ``html``, ``empty``, ``utf8``;
+    ``faults`` what a JSON parser may stumble over: ``nan``, ``bom``, ``truncated``, ``html``, ``empty``, ``utf8``,
+    or half of a ``surrogate`` pair, which JSON allows, and which is no character;
     ``protocol`` the one that its form gives away (``engine.io``, ``graphql``, ``stomp``, …).
     """
 
@@ -226,6 +228,15 @@ class Shapes:
                 found = None
             if isinstance(found, dict):
                 return self._object(found, text, frozenset(("nan",)))
+        if _HALF_PAIR.search(text):
+            try:
+                found = json.loads(text)
+            except (ValueError, RecursionError):
+                found = None
+            if isinstance(found, dict):
+                return self._object(found, text, frozenset(("surrogate",)))
+            if isinstance(found, list):
+                return self._array(found, text)
         if text.endswith("\x1e"):  # SignalR ends its messages so
             try:
                 found = _decode(text[: text.index("\x1e")])

@@ -34,6 +34,7 @@ TRAITS: tuple[tuple[str, Has, str], ...] = (
     ("empty", lambda s: "empty" in s.faults, "empty, which is not JSON"),
     ("bom", lambda s: "bom" in s.faults, "text with a byte order mark"),
     ("nan", lambda s: "nan" in s.faults, "JSON with NaN or Infinity in it"),
+    ("surrogate", lambda s: "surrogate" in s.faults, "JSON with half of a surrogate pair in it, which is no character"),
     ("not_utf8", lambda s: "utf8" in s.faults, "text that is not UTF-8"),
     ("heartbeat", lambda s: s.beat is not None and s.beat.kind == "ping", "heartbeats"),
 )

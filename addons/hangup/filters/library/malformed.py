@@ -103,11 +103,17 @@ def _content_faults(item: Message, wanted: frozenset[str]) -> set[str]:
     return faults
 
 
+_HALF_PAIR = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""Half of a surrogate pair, as an escape: JSON allows it (RFC 8259, 8.2)."""
+
+
 def _is_json(data: bytes) -> bool:
     try:
         msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
+        return _HALF_PAIR.search(data) is not None and _is_json(_HALF_PAIR.sub(rb"\\ufffd", data))
     return True
 
 
