@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import simulated
+from hangup.experiment.factors import factors
 from hangup.experiment.message_values import MISSING, at, differences, join, leaves, named, put, split
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.trial import Trial
+from hangup.recording.events import Request
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -167,3 +170,40 @@ class TestValues:
         assert verdict.law is None or not (verdict.proved and not verdict.law.holds)
         if verdict.law is not None and not verdict.law.holds:
             assert verdict.law.missed and not verdict.proved
+
+
+# With a part of the handshake, and without any part of anything.
+
+
+def test_a_message_together_with_a_parameter_of_the_query() -> None:
+    """The server reads the parameter when the first such message comes; the same message did no harm elsewhere."""
+    like = {"filter": (say("filter", min=1).encode(), say("filter", min=2).encode())}
+    case = simulated.case(say("hello"), say("filter", min=3), harmless=like)
+    case.frames = [replace(f, kind=kind) for f, kind in zip(case.frames, ("hello", "filter"), strict=True)]
+    case.factors = factors(Request(target="/ws?team=a&since=10:00+02:00", headers=[("User-Agent", "x")]))
+    tried: list[Trial] = []
+
+    def fails(said: list[tuple[str, bytes]], trial: Trial) -> bool:
+        tried.append(trial)
+        asked = any(b"filter" in payload for _, payload in said)
+        return asked and not any(f in ("query since", "query since 10:00+02:00") for f in trial.filters)
+
+    verdict = simulated.run(search(case), case, fails, most=900)
+    law = verdict.law
+    assert law is not None and (law.right, law.predicted) == (8, 8)
+    assert law.sentence == (
+        "it ends on any `filter` message, unless the handshake is changed: parameter since with its + escaped"
+    )
+    assert (verdict.verdict, verdict.proved, verdict.cure) == (
+        "handshake/parameter", True, "query since 10:00+02:00",
+    )
+    assert any(trial.arm == "values" and trial.filters for trial in tried)
+
+
+def test_a_message_is_not_put_down_to_the_handshake() -> None:
+    case = simulated.case(say("hello"), say("filter", min=3), harmless={"filter": (say("filter", min=1).encode(),)})
+    case.frames = [replace(f, kind=kind) for f, kind in zip(case.frames, ("hello", "filter"), strict=True)]
+    case.factors = factors(Request(target="/ws?team=a&since=10:00+02:00", headers=[("User-Agent", "x")]))
+    verdict = simulated.run(search(case), case, lambda said, trial: any(b"filter" in p for _, p in said), most=900)
+    assert verdict.law is not None and verdict.law.sentence == "it ends on any `filter` message"
+    assert not verdict.verdict.startswith("handshake/")

@@ -158,6 +158,8 @@ def test_the_part_on_which_the_handshake_hangs(
     found = asyncio.run(bisected(talk, check, status))
     assert (found.verdict, found.proved, found.cure) == (verdict, True, cure), (found.standing, found.ladder)
     assert not {v for v, _ in found.standing if v.partition("/")[0] in ("intermediary", "process", "heartbeat")}
+    assert found.law is not None and (found.law.right, found.law.predicted) == (8, 8), found.law
+    assert found.law.sentence.startswith(f"every handshake to `{urlsplit(target).path}` is answered {status}, unless")
 
 
 def test_where_nothing_that_is_known_helps_all_was_tried() -> None:
@@ -180,6 +182,8 @@ def test_how_long_a_header_may_be() -> None:
     assert (found.verdict, found.proved) == ("handshake/header-size", True), (found.standing, found.ladder)
     assert found.minimal is not None and found.minimal.size_limit == 5001
     assert "survives 5,001 B of Cookie, fails 5,002 B" in found.minimal.neighbour
+    assert found.law is not None and (found.law.right, found.law.predicted) == (8, 8), found.law
+    assert found.law.boundary == "survives 5,001 B of Cookie, fails 5,002 B"
 
 
 def test_a_long_header_whose_contents_matter_is_not_too_long() -> None:

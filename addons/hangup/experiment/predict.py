@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.factors import Factor
 from hangup.experiment.isolate import Difference, isolate
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, split
@@ -360,6 +361,24 @@ def _of_binary(
         return trial(payload, opcode, rng)
 
     return Claim(law, lambda rng: trial(rng.randbytes(rng.randint(1, 40)), "binary", rng), surviving)
+
+
+# With a part of the handshake.
+
+
+def with_factor(claim: Claim, factor: Factor) -> Claim:
+    """The law of a message, where it also takes a part of the handshake as it is."""
+    condition = Condition(f"the handshake as it was, not with {factor.title}", filter=factor.filter)
+    sentence = f"{claim.law.sentence}, unless the handshake is changed: {factor.title}"
+    law = Law(sentence, [*claim.law.conditions, condition], claim.law.irrelevant)
+
+    def surviving(rng: Random) -> Trial:
+        if claim.surviving is not None and rng.random() < 0.25:
+            return claim.surviving(rng)
+        trial = claim.failing(rng)
+        return replace(trial, filters=(*trial.filters, factor.filter))
+
+    return Claim(law, claim.failing, surviving)
 
 
 # Everything else.

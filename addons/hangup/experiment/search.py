@@ -17,16 +17,17 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
+from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
-from hangup.experiment.predict import Claim, other_law, refined
+from hangup.experiment.predict import Claim, other_law, refined, with_factor
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import explanations
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import fewest, shrink
 from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
-from hangup.experiment.unconditional import unconditional
-from hangup.experiment.varying import vary
+from hangup.experiment.unconditional import ENDS, unconditional
+from hangup.experiment.varying import vary, vary_with_message
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
 
 __all__ = ["PROOF", "SETTLED", "BudgetSpent", "Minimal", "Search", "Tried", "Verdict", "Watch", "search"]
@@ -141,13 +142,17 @@ class _Search:
             # Before it is made smaller, which takes long where every message counts.
             yield from self._as_many("as-many", tuple(frame.n for frame in self.case.frames))
             explanation, _ = self.standing.best()
-        if self.minimise and explanation.trigger in ("frame", "count"):
+        if self.minimise and (explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)):
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
             claim = (yield from self._earlier()) or claim
+            if claim is not None and not any(condition.path for condition in claim.law.conditions):
+                claim = yield from self._with_handshake(claim)
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
-            claim = claim or other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
+            trigger = self.standing.best()[0].trigger
+            claim = claim or other_law(self.arms, self.verdict, trigger)
+            claim = claim or handshake_law(self.arms, self.verdict, trigger)
             claim = claim or unconditional(self.arms, self.verdict)
             if claim is not None:
                 yield from self._predict(claim)
@@ -163,6 +168,24 @@ class _Search:
         if narrower is not None:
             self.verdict.law = narrower.law
             yield from predict(self.arms, narrower, seed=1)
+
+    def _with_handshake(self, claim: Claim) -> Search[Claim]:
+        """Whatever such a message says it ends the connection, though others like it did no harm: what else must be
+        so?"""
+        factor = yield from vary_with_message(self.arms, self.rungs, self._step)
+        explanation, _ = self.standing.best()
+        if factor is None or explanation.trigger != "header":
+            return claim
+        if self.verdict.cure != factor.filter:
+            yield from self._reverse(explanation)
+            self.shown = explanation.verdict
+        return with_factor(claim, factor)
+
+    def _takes_a_message(self, explanation: Explanation) -> bool:
+        """Whether it hangs on the handshake, and on a message as well."""
+        spared = (self.arms.named.get(arm) for arm in ("silence", "suspect-dropped", "first-only", "benign-instead"))
+        able = explanation.trigger == "header" and self.case.how != "refused" and self.case.suspect is not None
+        return able and any(tried is not None and tried.outcome is Outcome.SURVIVED for tried in spared)
 
     def _earlier(self) -> Search[Claim | None]:
         """Where one message is enough, and it is not the last, of which all was asked so far: the end came late, and
@@ -192,7 +215,7 @@ class _Search:
     def _hear_clocks(self) -> None:
         """Which clocks agree with all that was tried speaks for and against what ends by one."""
         clocks = {timer.clock for timer in self.verdict.timers}
-        if not clocks:
+        if not clocks and sum(pulse.ended for pulse in self.arms.pulses) < ENDS:
             return
         for verdict, needed in CLOCKS.items():
             if not clocks & needed:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
-from hangup.experiment.factors import VARY, head_size, largest
+from hangup.experiment.factors import VARY, Factor, head_size, largest
 from hangup.experiment.ladder import DONATED, Rung
 from hangup.experiment.minimise import minimise_size
 from hangup.experiment.trial import Case, Trial
@@ -45,6 +45,28 @@ def vary(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[None]:
         _order(arms.named, case)
     if "size" in {part for part, _ in helped}:
         yield from _limit(arms)
+
+
+def vary_with_message(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[Factor | None]:
+    """Tries the parts of the handshake where a message ends the connection, and its like did no harm elsewhere: the
+    server may have taken offence at what the handshake said before. Returns the smallest change that helps."""
+    case, helped = arms.case, _helped(arms)
+    left = [rung for rung in rungs if rung.name.startswith(VARY) and rung.name not in arms.named]
+    trials = [trial for rung in left if (trial := rung.make(case)) is not None]
+    if arms.live or arms.known.survived or case.lifetime > LONGEST:
+        return None
+    if trials and not helped:
+        # All at once, where that may be; what comes of them is asked for one by one.
+        yield from arms.attempt(trials[0], Counts(), beside=tuple(trials[1:]))
+    for rung in left:
+        if not helped or _part(rung.name, case) in helped:
+            yield from step(rung)
+            helped = _helped(arms)
+    if not helped:
+        return None
+    _order(arms.named, case)
+    survived = [n for n, t in arms.named.items() if n.startswith(VARY) and t.outcome is Outcome.SURVIVED]
+    return case.factors[min(map(_number, survived))]
 
 
 def _concerned(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[bool]:

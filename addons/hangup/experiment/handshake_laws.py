@@ -1,0 +1,111 @@
+"""Laws about the handshake: a part of it makes the difference, or the length of a header, or nothing that it says."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hangup.experiment.arms import Arms
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.factors import VARY, largest
+from hangup.experiment.law import Condition, Law
+from hangup.experiment.predict import Claim
+from hangup.experiment.trial import Case, Trial
+from hangup.experiment.verdict import PROOF, Verdict
+from hangup.filters.library.headers import SetHeader
+from hangup.humanize import printable
+
+_SAID = {
+    "query": "query",
+    "cookie": "cookies",
+    "header": "headers",
+    "credential": "credentials",
+    "origin": "Origin",
+    "subprotocol": "subprotocols",
+    "no-extensions": "extensions",
+    "no-subprotocol": "subprotocols",
+    "no-origin": "Origin",
+    "no-cookie": "cookies",
+}
+"""The parts of a handshake in words, by what varies them."""
+
+
+def handshake_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
+    """The law where a change of the handshake keeps the connection open."""
+    if trigger != "header" or not verdict.cure or verdict.p >= PROOF or arms.clients > 1:
+        return None
+    size = _size_law(arms.case, verdict)
+    if size is not None:
+        return size
+    filters = tuple(verdict.cure.split(" + "))
+    title = next((t.title for t in verdict.ladder if t.filters == filters), f"with {verdict.cure}")
+    # Parts that were changed by themselves, and of which nothing came, may be changed as well.
+    parts = {f: (f.part, f.name) for f in arms.case.factors}
+    mine = {(f.part, f.name) for f in parts if f.filter in filters}
+    failed = {f for t in verdict.ladder if t.arm.startswith(VARY) and t.outcome is Outcome.FAILED for f in t.filters}
+    idle = [f for f in parts if f.filter in failed and parts[f] not in mine and f.part not in ("path", "size")]
+
+    def fresh(rng: Random, changed: tuple[str, ...]) -> Trial:
+        some = {parts[f]: f.filter for f in rng.sample(idle, min(len(idle), rng.randint(0, 2)))}
+        return Trial("prediction", (*some.values(), _novelty(rng), *changed))
+
+    begins = _refused(arms.case) if arms.case.how == "refused" else "it ends"
+    condition = Condition(f"the handshake as it was, not {title}", filter=verdict.cure)
+    irrelevant = sorted({" ".join(parts[f]).rstrip() for f in idle})
+    law = Law(f"{begins}, unless the handshake is changed: {title}", [condition], irrelevant)
+    return Claim(law, lambda rng: fresh(rng, ()), lambda rng: fresh(rng, filters))
+
+
+def _size_law(case: Case, verdict: Verdict) -> Claim | None:
+    """A limit of a header's length, where it was found."""
+    most = largest(case.request)
+    low = verdict.minimal.size_limit if verdict.minimal is not None else None
+    if low is None or most is None or case.how != "refused":
+        return None
+    name, value = most
+    high = low + 1
+    condition = Condition(f"{name} has {high:,} bytes or more", f"survives {low:,} B of {name}, fails {high:,} B")
+    law = Law(f"{_refused(case)} when its {name} header has {high:,} bytes or more", [condition], [f"what {name} says"])
+
+    def trial(size: int, rng: Random) -> Trial:
+        return Trial("prediction", (str(SetHeader(name=name, value=rng.choice("abcdefgh") * size)),))
+
+    return Claim(
+        law,
+        lambda rng: trial(high + rng.choice((0, 1, rng.randint(0, max(1, len(value) - high)))), rng),
+        lambda rng: trial(low - rng.choice((0, 1, rng.randint(0, low // 2))), rng),
+    )
+
+
+def refusals(arms: Arms, verdict: Verdict) -> Claim:
+    """The law of handshakes that are all refused alike, whatever was changed in them."""
+    case = arms.case
+    varied: dict[str, None] = {"headers": None}
+    for tried in verdict.ladder:
+        if tried.outcome is Outcome.FAILED and tried.filters:
+            part = tried.arm.removeprefix(VARY).rpartition("-")[0] if tried.arm.startswith(VARY) else tried.arm
+            varied |= dict.fromkeys([_SAID[part]] if part in _SAID else [])
+    path = printable(case.request.target.partition("?")[0] or "/", 120)
+    answered = f"is answered {case.status}" if case.status is not None else "is refused"
+    sentence = f"every handshake to `{path}` {answered}, whatever its {_listed([*varied])}"
+    able = [f for f in case.factors if f.part not in ("path", "credential", "size", "contents")]
+
+    def fresh(rng: Random) -> Trial:
+        some = {(f.part, f.name): f.filter for f in rng.sample(able, min(len(able), rng.randint(0, 3)))}
+        new = SetHeader(name=f"X-Trial-{rng.randint(1, 9)}", value=str(rng.randint(1, 1 << 30)))
+        return Trial("prediction", (*some.values(), str(new)))
+
+    return Claim(Law(sentence, [Condition(f"the path is `{path}`")], [*varied]), fresh, None)
+
+
+def _refused(case: Case) -> str:
+    path = printable(case.request.target.partition("?")[0] or "/", 120)
+    return f"every handshake to `{path}` " + (f"is answered {case.status}" if case.status is not None else "is refused")
+
+
+def _novelty(rng: Random) -> str:
+    """A header that nobody can know: with it no exchange is one that was tried before."""
+    return str(SetHeader(name=f"X-Trial-{rng.randint(1, 9)}", value=str(rng.randint(1, 1 << 30))))
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
