@@ -39,7 +39,8 @@ class Arms:
         self.live = live
         self.verdict = verdict
         self.control = Counts()
-        self._alike = Counts()
+        self._learned: list[Counts] = []
+        """The outcomes of arms that fail as the control does."""
         self.idle = False
         """Whether the last trial's filters acted on nothing."""
         self.unsure = False
@@ -98,6 +99,8 @@ class Arms:
             yield from self.attempt(trial, counts, () if counts.n % 2 or self.live else (trial,))
             outcome = self.says(counts)
             if outcome is not None:
+                if outcome is Outcome.FAILED:
+                    self._learn(counts)
                 return outcome
             if self.idle and (self.live or counts.unresolved >= 2):
                 break
@@ -110,12 +113,13 @@ class Arms:
     @property
     def known(self) -> Counts:
         """How often the failure comes: by the control, and by what was found to fail as it does."""
-        return Counts(self.control.failed + self._alike.failed, self.control.survived + self._alike.survived)
+        counted = (self.control, *self._learned)
+        return Counts(sum(each.failed for each in counted), sum(each.survived for each in counted))
 
-    def learn(self, counts: Counts) -> None:
+    def _learn(self, counts: Counts) -> None:
         """An arm fails as the control does: its outcomes tell how often that is, too."""
-        self._alike.failed += counts.failed
-        self._alike.survived += counts.survived
+        if counts is not self.control and all(counts is not each for each in self._learned):
+            self._learned.append(counts)
 
     @property
     def _error(self) -> float:

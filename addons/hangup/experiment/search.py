@@ -16,7 +16,8 @@ from hangup.experiment import contrasts
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
-from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
+from hangup.experiment.drift import look_again
+from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
 from hangup.experiment.predict import Claim, other_law, refined
 from hangup.experiment.predict import test as predict
@@ -25,6 +26,7 @@ from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import fewest, shrink
 from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.experiment.turns import compare
 from hangup.experiment.varying import vary
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
 
@@ -149,6 +151,9 @@ class _Search:
             claim = claim or other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
             if claim is not None:
                 yield from self._predict(claim)
+        law = self.verdict.law
+        if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
+            yield from look_again(self.arms)
 
     def _predict(self, claim: Claim) -> Search[None]:
         """Holds a law against what is new; one that said too much is narrowed, and held against it again."""
@@ -334,14 +339,7 @@ class _Search:
         if len(cure.filters) > 1:
             cure = yield from self._narrow(cure)
         verdict.cure = " + ".join(cure.filters)
-        verdict.without = cure.counts
-        most = 2 * most_trials(control) + 8
-        turns = [(Trial("control"), control), (Trial(cure.arm, cure.filters), cure.counts)]
-        while fisher(control, cure.counts) >= PROOF and cure.counts.n < most:
-            for trial, counts in turns:
-                if fisher(control, cure.counts) >= PROOF:
-                    yield from self.arms.attempt(trial, counts)
-            turns.reverse()  # a page that fails every other time of its own accord must not keep step
+        yield from compare(self.arms, (Trial("control"), control), (Trial(cure.arm, cure.filters), cure.counts))
 
     def _narrow(self, cure: Tried) -> Search[Tried]:
         """Of several filters those that are needed; they are an arm of their own."""

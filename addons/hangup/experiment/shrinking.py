@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_values import MISSING, split
-from hangup.experiment.minimise import minimise_frames, minimise_payload, minimise_size
+from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
 from hangup.experiment.predict import Claim, message_law, of_size, size_law
 from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
@@ -70,7 +70,7 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
     def trial(payload: bytes) -> Trial:
         return Trial("payload", frames=(frame.n,), edits=((frame.n, Edit(payload)),))
 
-    def begin(payload: bytes) -> Generator[bytes, bool, bytes]:
+    def begin(payload: bytes) -> Asking[bytes]:
         return minimise_payload(payload, text=frame.text, most=PAYLOAD_TRIES)
 
     survivors: list[bytes] = []
@@ -88,13 +88,14 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim]:
     low, high = yield from _ask(arms, minimise_size(0, len(frame.payload)), trial)
     minimal.size_limit = low
     minimal.payload = of_size(frame.payload, high)
-    minimal.neighbour = f"with {low} bytes it stays open"
+    between = "" if high - low == 1 else f", with {low + 1} to {high - 1} it ends in another way, or nobody can tell"
+    minimal.neighbour = f"with {low} bytes it stays open{between}"
     return size_law(arms.case, frame, low, high)
 
 
 def _least(
     arms: Arms,
-    begin: Callable[[T], Generator[T, bool, T]],
+    begin: Callable[[T], Asking[T]],
     whole: T,
     make: Callable[[T], Trial],
     survivors: list[T] | None = None,
@@ -110,19 +111,17 @@ def _least(
 
 
 def _ask(
-    arms: Arms, asking: Generator[T, bool, R], make: Callable[[T], Trial], survivors: list[T] | None = None
+    arms: Arms, asking: Generator[T, bool | None, R], make: Callable[[T], Trial], survivors: list[T] | None = None
 ) -> Generator[Trial, Result, R]:
     try:
         candidate = next(asking)
         while True:
             counts = Counts()
             outcome = yield from arms.decide(make(candidate), counts)
-            if outcome is Outcome.FAILED:
-                arms.learn(counts)
-            elif outcome is Outcome.UNRESOLVED:
+            if outcome is Outcome.UNRESOLVED:
                 arms.unsure = True
             elif outcome is Outcome.SURVIVED and survivors is not None:
                 survivors.append(candidate)
-            candidate = asking.send(outcome is Outcome.FAILED)
+            candidate = asking.send(None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED)
     except StopIteration as stop:
         return cast(R, stop.value)
