@@ -217,6 +217,58 @@ def of_count(rng: Random) -> Plant:
     return Plant(case_of(said, times), truth, ("process/message-count-limit",), exact)
 
 
+def alone(of: Make) -> Make:
+    """The client says nothing but the message that matters, and perhaps a greeting."""
+
+    def make(rng: Random) -> Plant:
+        plant = of(rng)
+        last = plant.case.frames[-1].payload.decode()
+        said: list[str | bytes] = [say("hello", name="a"), last] if rng.random() < 0.5 else [last]
+        plant.case = case_of(said, replied=rng.random() < 0.5)
+        return plant
+
+    return make
+
+
+def at_once(rng: Random) -> Plant:
+    """It ends after the first message, whatever that says."""
+    said: list[str | bytes] = [rng.choice((say("hello", name="a"), order(rng), "ping", b"\x01\x02"))]
+    case = case_of(said, replied=rng.random() < 0.5)
+    names = ("server-handler/returns-after-message", "process/message-count-limit")
+    return Plant(case, lambda p: End(p.messages[0][0] + PROMPT) if p.messages else None, names)
+
+
+def in_text(rng: Random) -> Plant:
+    """A server whose messages are words, not JSON."""
+    bad = rng.choice(("QUIT", "STAT all", "#5"))
+    words = ["HELO a", *rng.choices(("JOIN x", "SAY hi", "SAY ho", "NOOP"), k=rng.randint(1, 6)), bad]
+    any_text = rng.random() < 0.5
+    test = (lambda p: p == bad.encode()) if any_text else (lambda p: not p[:1].isalpha() or p[:1] in b"QS" and b"A" in p)
+
+    def truth(played: Played) -> End | None:
+        at = next((at for at, _, payload in played.messages if test(payload)), None)
+        return None if at is None else End(at + PROMPT)
+
+    case = case_of(list(words))
+    case.frames = [f for f in case.frames if f is case.frames[-1] or not test(f.payload)]
+    return Plant(case, truth, MESSAGES)
+
+
+def in_bytes(rng: Random) -> Plant:
+    """Binary messages beside JSON, of which all or some end it."""
+    mark = rng.choice((1, 7, 255))
+    every = rng.random() < 0.5
+    said: list[str | bytes] = [say("hello", name="a"), order(rng), order(rng), bytes([mark, *rng.randbytes(12)])]
+
+    def truth(played: Played) -> End | None:
+        for at, opcode, payload in played.messages:
+            if opcode == "binary" and (every or payload[:1] == bytes([mark])):
+                return End(at + PROMPT)
+        return None
+
+    return Plant(case_of(said), truth, MESSAGES)
+
+
 # Truths about the handshake.
 
 
@@ -401,6 +453,11 @@ def nothing(rng: Random) -> Plant:
     return Plant(case, truth, caused=False)
 
 
+def open_door(rng: Random) -> Plant:
+    """The same of a handshake."""
+    return replace(any_handshake(rng), truth=lambda played: None, caused=False)
+
+
 def quiet(rng: Random) -> Plant:
     """No fault at all: history makes one."""
     case = talk(rng, rng.choice((say("boom"), order(rng), "ping")))
@@ -449,11 +506,11 @@ def leased(made: Callable[[Random], Plant]) -> Make:
     return make
 
 
-def drifting(word: str) -> Make:
+def drifting(word: str, made: Make) -> Make:
     """From some connection on it is another backend: healed, or broken for good."""
 
     def make(rng: Random) -> Plant:
-        plant, from_ = some_fault(rng), rng.randint(3, 60)
+        plant, from_ = made(rng), rng.randint(3, 60)
         return replace(plant, history=lambda past, rng: word if past.connections > from_ else "")
 
     return make
@@ -514,6 +571,10 @@ TABLE: tuple[Planted, ...] = (
     *(Planted("values", name, in_field(name)) for name in FIELDS if name not in THRESHOLDS),
     Planted("values", "kind", of_kind),
     Planted("values", "not-json", not_json),
+    Planted("values", "alone", alone(lambda rng: any_value(rng))),
+    Planted("values", "at-once", at_once),
+    Planted("values", "text", in_text),
+    Planted("values", "binary", in_bytes),
     *(Planted("handshake", part, in_handshake(part)) for part in ("query", "header", "cookie", "origin")),
     *(Planted("thresholds", name, in_field(name)) for name in THRESHOLDS),
     Planted("thresholds", "size", of_size(1000, 1 << 20)),
@@ -533,8 +594,13 @@ TABLE: tuple[Planted, ...] = (
     Planted("history", "banned-unreachable", banned("gone")),
     Planted("history", "leased", leased(quiet)),
     Planted("history", "leased-and-a-fault", leased(some_fault)),
-    Planted("history", "heals", drifting("survive")),
-    Planted("history", "breaks-for-good", drifting("fail")),
+    Planted("history", "heals", drifting("survive", lambda rng: some_fault(rng))),
+    Planted("history", "breaks-for-good", drifting("fail", lambda rng: some_fault(rng))),
+    Planted("history", "heals-handshake", drifting("survive", lambda rng: any_handshake(rng))),
+    Planted("history", "heals-idle", drifting("survive", of_idle(True))),
+    Planted("history", "every-nth-handshake", every_nth(lambda rng: open_door(rng))),
+    Planted("history", "every-nth-handshake-is-spared", every_nth(lambda rng: any_handshake(rng), "survive")),
+    Planted("history", "every-nth-idle-is-spared", every_nth(of_idle(True), "survive")),
     Planted("history", "wedged", wedged),
     Planted("history", "killed", killed),
     *(

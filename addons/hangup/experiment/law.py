@@ -33,6 +33,8 @@ class Condition(Struct):
     with_it: Counts = field(default_factory=Counts)
     without: Counts = field(default_factory=Counts)
     filter: str = ""
+    edge: tuple[Any, Any] | None = None
+    """Of a threshold the last value that survives and the first that fails."""
 
     def summary(self) -> dict[str, object]:
         """For JSON."""

@@ -32,6 +32,8 @@ class Claim:
         self.law, self.failing, self.surviving = law, failing, surviving
         self.difference: Difference | None = None
         """What it rests on, where it is about the values in a message."""
+        self.edges: list[tuple[Trial, bool]] = []
+        """Of thresholds the exchanges on either side, and whether they fail: the law stands and falls with them."""
         self.stayed: list[bytes] = []
         """Messages that it said would end the connection, and that did not."""
 
@@ -39,9 +41,9 @@ class Claim:
 def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
     """Makes fresh exchanges, half of which the law says will fail, and tries them in random order."""
     rng = Random(seed)
-    order = [*_several(claim.failing, True, claim.surviving is None, rng)]
+    order = _several(claim, claim.failing, True, rng)
     if claim.surviving is not None:
-        order += _several(claim.surviving, False, False, rng)
+        order += _several(claim, claim.surviving, False, rng)
     rng.shuffle(order)
     law = claim.law
     for number, (trial, fails) in enumerate(order):
@@ -65,11 +67,12 @@ def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
         law.missed.append(f"{_described(arms.case, trial)}: expected to {said}, and it {happened}")
 
 
-def _several(make: Fresh, fails: bool, alone: bool, rng: Random) -> list[tuple[Trial, bool]]:
-    """Exchanges that differ as far as there are so many; else some of them again."""
-    count = 2 * OF_EACH if alone else OF_EACH
+def _several(claim: Claim, make: Fresh, fails: bool, rng: Random) -> list[tuple[Trial, bool]]:
+    """Exchanges that differ as far as there are so many, else some of them again; first those at the edge."""
+    count = 2 * OF_EACH if claim.surviving is None else OF_EACH
+    edges = [trial for trial, failing in claim.edges if failing is fails]
     made = [make(rng) for _ in range(4 * count)]
-    found = list(dict.fromkeys(made))
+    found = list(dict.fromkeys([*edges[: count // 2], *made]))
     return [(trial, fails) for trial in (found + made)[:count]]
 
 
@@ -106,6 +109,7 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     trial, ask, context = _tools(arms, minimal, frame)
     if split(frame.payload)[1] is not MISSING and frame.text:
         kin = _kin(case, frame)
+        arms.unsure = False
         found: Difference | None = yield from _asked(isolate(frame.payload, kin, _kind_path(frame)), ask)
         if found is not None:
             minimal.payload = found.payload
@@ -113,6 +117,8 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
             shown = printable(found.neighbour[:300].decode(errors="backslashreplace"), 200)
             minimal.neighbour = f"{shown!r} in its place stays open"
             return _of_values(frame, found, context, trial)
+        if arms.unsure:
+            return None  # a like of it that nobody can tell of is none that fails
         return (yield from _of_kind(case, frame, kin, context, trial, ask))
     if frame.text:
         return (yield from _of_text(case, frame, context, trial, ask))
@@ -133,6 +139,7 @@ def _tools(
 
     def ask(payload: bytes, opcode: str = "") -> Search[bool | None]:
         outcome = yield from arms.decide(trial(payload, opcode), Counts())
+        arms.unsure = arms.unsure or outcome is Outcome.UNRESOLVED
         return None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED
 
     return trial, ask, _context(case, frames[:-1])
@@ -187,11 +194,13 @@ def size_law(case: Case, frame: ClientFrame, low: int, high: int, context: str =
     def trial(size: int) -> Trial:
         return Trial("values", frames=(frame.n,), edits=((frame.n, Edit(of_size(frame.payload, size))),))
 
-    return Claim(
+    claim = Claim(
         law,
         lambda rng: trial(high + rng.choice((0, 1, rng.randint(0, max(high // 4, 1))))),
-        lambda rng: trial(low - rng.choice((0, 1, rng.randint(0, max(low // 2, 1))))),
+        lambda rng: trial(max(0, low - rng.choice((0, 1, rng.randint(0, max(low // 2, 1)))))),
     )
+    claim.edges = [(trial(low), False), (trial(high), True)]
+    return claim
 
 
 def of_size(payload: bytes, size: int) -> bytes:
@@ -243,6 +252,10 @@ def _of_values(frame: ClientFrame, found: Difference, context: str, trial: Calla
         return fresh(rng, rng.choice(conditions))
 
     claim = Claim(law, failing, surviving)
+    for condition in conditions:
+        others = {c.path: c.fails(Random(0)) for c in conditions if c is not condition and c.fails is not None}
+        for fails, value in enumerate(condition.edge or ()):
+            claim.edges.append((trial(found.with_values({**others, condition.path: value})), bool(fails)))
     claim.difference = found
     return claim
 

@@ -415,5 +415,7 @@ class _Search:
             verdict.frame = self.case.suspect.n
         alone = category != "unknown" and self._rivals(category) <= self._bearable(category)
         checked = explanation.verdict != COUNTED or self.counted
-        holds = verdict.law is None or verdict.law.holds
+        # A search that was cut short before it came to a law has compared no more than a fix, which fits many causes.
+        cut = bool(verdict.stopped) and self.minimise and explanation.trigger in ("frame", "count")
+        holds = verdict.law.holds if verdict.law is not None else not cut
         verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked and holds
