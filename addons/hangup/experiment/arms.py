@@ -116,6 +116,12 @@ class Arms:
         counted = (self.control, *self._learned)
         return Counts(sum(each.failed for each in counted), sum(each.survived for each in counted))
 
+    @property
+    def rate(self) -> float:
+        """How often the failure comes, 1 while it never stayed away."""
+        known = self.known
+        return known.failed / known.n if known.survived else 1.0
+
     def _learn(self, counts: Counts) -> None:
         """An arm fails as the control does: its outcomes tell how often that is, too."""
         if counts is not self.control and all(counts is not each for each in self._learned):

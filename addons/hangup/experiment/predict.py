@@ -72,7 +72,7 @@ def _several(claim: Claim, make: Fresh, fails: bool, rng: Random) -> list[tuple[
     count = 2 * OF_EACH if claim.surviving is None else OF_EACH
     edges = [trial for trial, failing in claim.edges if failing is fails]
     made = [make(rng) for _ in range(4 * count)]
-    found = list(dict.fromkeys([*edges[: count // 2], *made]))
+    found = list(dict.fromkeys([*edges[: count - 1], *made]))
     return [(trial, fails) for trial in (found + made)[:count]]
 
 
@@ -308,6 +308,20 @@ def _other(value: Any, rng: Random) -> Any:
     return neutral(value)
 
 
+def _unlike(case: Case) -> list[tuple[int, Edit]]:
+    """Messages as unlike the last one as can be made: with plain values, as others are, of a strange kind, no JSON."""
+    frame = case.frames[-1]
+    (head, value), kind = split(frame.payload), _kind_path(frame)
+    made = [Edit(payload, opcode) for payload, opcode in reversed(_others(case, frame))][:1]
+    if value is not MISSING:
+        plain = value
+        for path in leaves(value):
+            plain = put(plain, path, neutral(at(value, path))) if path and path != kind else plain
+        strange = put(plain, kind, "hangup-unheard-of") if kind else {"hangup": 1}
+        made += [Edit(joined(head, plain)), Edit(joined(head, strange))]
+    return [(frame.n, edit) for edit in [*made, Edit(b"hello there", "text"), Edit(b"\x00hangup", "binary")]]
+
+
 _TEXTS = ("hello there", "PING", "x", "a,b,c", "{not json", "<m/>", "ping pong", "heart-beat", "[1, 2", "...")
 
 
@@ -373,13 +387,18 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
         def saying(rng: Random, count: int) -> Trial:
             """Some of the messages, of which many but the first say what others of them said."""
             kept = some(rng, count)
+            if count == 1:
+                return rng.choice(single)
             said = [(n, rng.choice(sound)) for n in kept[1:] if sound and rng.random() < 0.5]
             return Trial("prediction", frames=kept, edits=tuple((n, Edit(f.payload, f.opcode)) for n, f in said))
 
-        words = f"the client has sent {count} message{'s' if count > 1 else ''}"
+        words = f"the client has sent {count} messages, whatever they say" if count > 1 else "the client says anything"
         condition = Condition(words, f"survives {count - 1:,} messages, fails {count:,}")
-        law = Law(f"it ends when {words}, whatever they say", [condition], ["what the messages say"])
-        return Claim(law, lambda rng: saying(rng, count), lambda rng: saying(rng, count - 1))
+        law = Law(f"it ends when {words}", [condition], ["what the messages say"])
+        single = [Trial("prediction", frames=(n,), edits=((n, said),)) for n, said in _unlike(case)]
+        claim = Claim(law, lambda rng: saying(rng, count), lambda rng: saying(rng, count - 1))
+        claim.edges = [(trial, True) for trial in single if count == 1]
+        return claim
     if not filters or trigger not in ("time", "none"):
         return None
     when = f" {verdict.timers[0]}" if verdict.timers else ""

@@ -18,6 +18,7 @@ from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.drift import look_again
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
 from hangup.experiment.predict import Claim, other_law, refined
 from hangup.experiment.predict import test as predict
@@ -120,9 +121,10 @@ class _Search:
         yield from self._reproduce()
         if not self.verdict.reproduced:
             return
+        claim: Claim | None = None
         for _ in range(3):
             yield from self._climb()
-            yield from vary(self.arms, self.rungs, self._step)
+            claim = (yield from vary(self.arms, self.rungs, self._step)) or claim
             explanation, _ = self.standing.best()
             yield from self._reverse(explanation)
             # The reversal shows how often the control really fails, and what was decided before may be too hasty.
@@ -130,7 +132,7 @@ class _Search:
             if self.standing.best()[0] is explanation:
                 break
         self.shown = explanation.verdict
-        claim: Claim | None = None
+        claim = claim if explanation.trigger == "header" else None
         if explanation.trigger in ("time", "count"):
             yield from find_timers(self.arms)
             self._hear_clocks()
@@ -148,7 +150,9 @@ class _Search:
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
-            claim = claim or other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
+            trigger = self.standing.best()[0].trigger
+            claim = claim or handshake_law(self.arms, self.verdict, trigger)
+            claim = claim or other_law(self.arms, self.verdict, trigger)
             if claim is not None:
                 yield from self._predict(claim)
         law = self.verdict.law
@@ -203,7 +207,8 @@ class _Search:
 
     def _check_count(self) -> None:
         """A number of messages must agree with all that was tried: else it is how fast they come, or something else."""
-        self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in fitting(self.arms.pulses))
+        timers = fitting(self.arms.pulses, self.arms.rate)
+        self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in timers)
         if self.counted:
             self.standing.doubt("handshake/limit")
         else:
@@ -379,6 +384,8 @@ class _Search:
     def _rivals(self, category: str) -> float:
         """How probable explanations of other categories are together that what cured it would bear out as well."""
         cures = [t.arm for t in self.arms.named.values() if t.filters and " + ".join(t.filters) == self.verdict.cure]
+        if self._only_silence():
+            cures.append("silence")
         return sum(
             weight
             for name, weight in self.standing.weights.items()
@@ -386,13 +393,20 @@ class _Search:
             and any(self.standing.explanations[name].cured_by(arm, self.case) for arm in cures)
         )
 
+    def _only_silence(self) -> bool:
+        """Whether a fix that takes some messages away comes to the same as silence: the client has nothing else to
+        say."""
+        heartbeats = self.verdict.cure.startswith("drop-heartbeat side=client")
+        return heartbeats and len(self.case.beats) == len(self.case.frames)
+
     def _bearable(self, category: str) -> float:
         """How probable rivals may be. Silence cures whatever is said: it needs more to go on."""
         read = max(self.case.priors, key=lambda v: self.case.priors[v], default="")
         if read not in self.standing.explanations and self.case.priors.get(read, 0.0) > SURELY_READ:
             if read.partition("/")[0] != category:
                 return -1.0  # what reading alone is sure of cannot be tried here
-        answered = self.shown != "server-handler/returns-after-message" or self.case.replied
+        answered = self.case.replied if self.shown == "server-handler/returns-after-message" else True
+        answered = answered and not (self._only_silence() and self.verdict.law is None)
         return RIVALS if answered else UNANSWERED
 
     def _conclude(self) -> None:

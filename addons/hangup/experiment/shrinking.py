@@ -24,12 +24,12 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     messages there are. Returns the law about the message that matters, where there is one."""
     case = arms.case
     guesses = [f.n for f in ([case.suspect] if case.suspect else []) + case.beats[-1:]]
-    frames = yield from _least(
-        arms,
-        lambda frames: minimise_frames(frames, dict.fromkeys(guesses)),
-        tuple(f.n for f in case.frames),
-        lambda kept: Trial("frames", frames=kept),
-    )
+    whole = tuple(f.n for f in case.frames)
+    frames = (yield from _first_so_many(arms, whole)) if count else None
+    if frames is None:
+        frames = yield from _least(
+            arms, lambda frames: minimise_frames(frames, dict.fromkeys(guesses)), whole, _only
+        )
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1 and not arms.unsure:
         minimal.neighbour = "without any one of these frames it stays open"
@@ -45,6 +45,28 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     if len(frames) == 1 and (not frame.text or split(frame.payload)[1] is MISSING):
         yield from _payload(arms, frame, minimal)
     return claim
+
+
+def _only(kept: tuple[int, ...]) -> Trial:
+    return Trial("frames", frames=kept)
+
+
+def _first_so_many(arms: Arms, whole: tuple[int, ...]) -> Search[tuple[int, ...] | None]:
+    """The first so many messages that are enough, where it is their number: one less, whichever, is not, and as many
+    others are. None where it is not; to try each message by itself would take as many trials as there are messages."""
+    low, high = yield from _ask(arms, minimise_size(0, len(whole)), lambda k: _only(whole[:k]))
+    if high - low > 1 or high < 2:
+        return None
+    kept = whole[:high]
+    less = dict.fromkeys(i for i in (1, high // 2, high - 2) if 0 < i < high - 1)
+    wanted = [(kept[:i] + kept[i + 1 :], Outcome.SURVIVED) for i in less]
+    if high < len(whole):
+        wanted.append((whole[:1] + whole[1 - high :], Outcome.FAILED))
+    for frames, outcome in wanted:
+        found = yield from arms.decide(_only(frames), Counts())
+        if found not in (outcome, Outcome.UNRESOLVED):
+            return None
+    return kept
 
 
 def fewest(arms: Arms, trial: Trial) -> Search[Trial]:
