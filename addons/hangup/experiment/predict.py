@@ -110,7 +110,7 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     if split(frame.payload)[1] is not MISSING and frame.text:
         kin = _kin(case, frame)
         arms.unsure = False
-        found: Difference | None = yield from _asked(isolate(frame.payload, kin, _kind_path(frame)), ask)
+        found: Difference | None = yield from _asked(isolate(frame.payload, kin, kind_path(frame)), ask)
         if found is not None:
             minimal.payload = found.payload
             minimal.opcode = frame.opcode
@@ -176,7 +176,7 @@ def _others(case: Case, frame: ClientFrame) -> list[tuple[bytes, str]]:
     return list(dict.fromkeys(mine))
 
 
-def _kind_path(frame: ClientFrame) -> Path:
+def kind_path(frame: ClientFrame) -> Path:
     """Where in a message its kind is said."""
     value = split(frame.payload)[1]
     for path in leaves(value):
@@ -224,7 +224,7 @@ def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:
     if found is None or frame is None or not claim.stayed:
         return None
     trial, ask, context = _tools(arms, minimal, frame)
-    more = yield from _asked(isolate(found.payload, claim.stayed[:1], _kind_path(frame)), ask)
+    more = yield from _asked(isolate(found.payload, claim.stayed[:1], kind_path(frame)), ask)
     known = {condition.path for condition in found.conditions}
     new = [condition for condition in more.conditions if condition.path not in known] if more is not None else []
     if not new:
@@ -272,7 +272,7 @@ def _of_kind(
     others = _others(case, frame)
     if not others:
         return None
-    path = _kind_path(frame)
+    path = kind_path(frame)
     head, value = split(frame.payload)
     said = f"any `{frame.kind}` message" if frame.kind else "any such message"
     pool = [frame.payload, *kin]
@@ -306,20 +306,6 @@ def _other(value: Any, rng: Random) -> Any:
     if isinstance(value, str):
         return "".join(rng.choice("abcdefghij") for _ in range(max(len(value), 1)))
     return neutral(value)
-
-
-def _unlike(case: Case) -> list[tuple[int, Edit]]:
-    """Messages as unlike the last one as can be made: with plain values, as others are, of a strange kind, no JSON."""
-    frame = case.frames[-1]
-    (head, value), kind = split(frame.payload), _kind_path(frame)
-    made = [Edit(payload, opcode) for payload, opcode in reversed(_others(case, frame))][:1]
-    if value is not MISSING:
-        plain = value
-        for path in leaves(value):
-            plain = put(plain, path, neutral(at(value, path))) if path and path != kind else plain
-        strange = put(plain, kind, "hangup-unheard-of") if kind else {"hangup": 1}
-        made += [Edit(joined(head, plain)), Edit(joined(head, strange))]
-    return [(frame.n, edit) for edit in [*made, Edit(b"hello there", "text"), Edit(b"\x00hangup", "binary")]]
 
 
 _TEXTS = ("hello there", "PING", "x", "a,b,c", "{not json", "<m/>", "ping pong", "heart-beat", "[1, 2", "...")
@@ -374,31 +360,9 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     numbers = tuple(frame.n for frame in case.frames)
     filters = tuple(verdict.cure.split(" + ")) if verdict.cure else ()
 
-    def some(rng: Random, count: int | None = None) -> tuple[int, ...]:
-        size = rng.randint(0, len(numbers)) if count is None else count
-        return tuple(sorted(rng.sample(numbers, min(size, len(numbers)))))
+    def some(rng: Random) -> tuple[int, ...]:
+        return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
 
-    if trigger == "count" and verdict.minimal is not None and verdict.minimal.frames:
-        count = len(verdict.minimal.frames)
-        if count > len(numbers) or count < 1:
-            return None
-        sound = [frame for frame in case.frames if not frame.problems]
-
-        def saying(rng: Random, count: int) -> Trial:
-            """Some of the messages, of which many but the first say what others of them said."""
-            kept = some(rng, count)
-            if count == 1:
-                return rng.choice(single)
-            said = [(n, rng.choice(sound)) for n in kept[1:] if sound and rng.random() < 0.5]
-            return Trial("prediction", frames=kept, edits=tuple((n, Edit(f.payload, f.opcode)) for n, f in said))
-
-        words = f"the client has sent {count} messages, whatever they say" if count > 1 else "the client says anything"
-        condition = Condition(words, f"survives {count - 1:,} messages, fails {count:,}")
-        law = Law(f"it ends when {words}", [condition], ["what the messages say"])
-        single = [Trial("prediction", frames=(n,), edits=((n, said),)) for n, said in _unlike(case)]
-        claim = Claim(law, lambda rng: saying(rng, count), lambda rng: saying(rng, count - 1))
-        claim.edges = [(trial, True) for trial in single if count == 1]
-        return claim
     if not filters or trigger not in ("time", "none"):
         return None
     when = f" {verdict.timers[0]}" if verdict.timers else ""

@@ -16,6 +16,7 @@ from hangup.experiment import contrasts
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
+from hangup.experiment.count_law import count_law
 from hangup.experiment.drift import look_again
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.handshake_laws import handshake_law
@@ -151,6 +152,7 @@ class _Search:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
             trigger = self.standing.best()[0].trigger
+            claim = claim or count_law(self.case, self.verdict, trigger)
             claim = claim or handshake_law(self.arms, self.verdict, trigger)
             claim = claim or other_law(self.arms, self.verdict, trigger)
             if claim is not None:
