@@ -55,7 +55,7 @@ def case_of(payloads: list[str | bytes], times: list[float] | None = None, **mor
         try:
             kind = json.loads(data).get("type", "")
         except (ValueError, AttributeError):
-            kind = ""
+            kind = data.split()[0].decode(errors="replace") if opcode == "text" else ""
         frames.append(ClientFrame(2 * i + 1, opcode, data, moment, recognise(OPCODE_NUMBERS[opcode], data), (), kind))
     more.setdefault("lifetime", (at[-1] if at else 0.0) + PROMPT)
     more.setdefault("reaction", more["lifetime"] - at[-1] if at else None)

@@ -314,10 +314,12 @@ _TEXTS = ("hello there", "PING", "x", "a,b,c", "{not json", "<m/>", "ping pong",
 def _of_text(
     case: Case, frame: ClientFrame, context: str, trial: Callable[..., Trial], ask: Callable[..., Search[bool | None]]
 ) -> Search[Claim | None]:
-    others = [(p, o) for p, o in _others(case, frame) if split(p)[1] is not MISSING]
-    if not others or not frame.payload:
+    known = [(p, o) for p, o in _others(case, frame) if o == "text"]
+    others = [(p, o) for p, o in known if split(p)[1] is not MISSING]
+    if not frame.payload:
         return None
-    if (yield from ask(b"hello there")) is not True:
+    strange = yield from ask(b"hello there")
+    if strange is False:
         law = Law(f"it ends on the text {printable(frame.payload[:60].decode(errors='replace'), 60)!r}{context}")
         law.conditions.append(Condition("this very text"))
         return Claim(
@@ -325,10 +327,15 @@ def _of_text(
             lambda rng: trial(frame.payload, "", rng),
             lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng),
         )
+    if strange is None or not known:
+        return None
     law = Law(f"it ends on any text that is not JSON{context}", [Condition("text that is not JSON")])
+    if not others:
+        words = ", ".join(repr(printable(p[:40].decode(errors="replace"), 40)) for p, _ in known[:3])
+        law = Law(f"it ends on a text that the server does not know{context}", [Condition(f"none of {words}, …")])
 
     def surviving(rng: Random) -> Trial:
-        payload, opcode = rng.choice(others)
+        payload, opcode = rng.choice(others or known)
         return trial(payload, opcode, rng)
 
     return Claim(law, lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng), surviving)

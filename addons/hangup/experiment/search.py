@@ -21,6 +21,7 @@ from hangup.experiment.drift import look_again
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
+from hangup.experiment.law import Law
 from hangup.experiment.predict import Claim, other_law, refined
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import explanations
@@ -128,6 +129,8 @@ class _Search:
             claim = (yield from vary(self.arms, self.rungs, self._step)) or claim
             explanation, _ = self.standing.best()
             yield from self._reverse(explanation)
+            if self.verdict.changed:
+                return
             # The reversal shows how often the control really fails, and what was decided before may be too hasty.
             yield from self._settle()
             if self.standing.best()[0] is explanation:
@@ -158,6 +161,8 @@ class _Search:
             if claim is not None:
                 yield from self._predict(claim)
         law = self.verdict.law
+        if law is not None:
+            self._count_predictions(law)
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
 
@@ -172,6 +177,14 @@ class _Search:
         if narrower is not None:
             self.verdict.law = narrower.law
             yield from predict(self.arms, narrower, seed=1)
+
+    def _count_predictions(self, law: Law) -> None:
+        """Where no fix was found, the law's own exchanges are the two sides of the proof."""
+        tried = law.conditions[0]
+        if law.holds and self.verdict.p >= PROOF and not self.verdict.cure:
+            control = self.arms.control
+            failed, survived = control.failed + tried.with_it.failed, control.survived + tried.with_it.survived
+            self.verdict.cause, self.verdict.without = Counts(failed, survived), tried.without
 
     def _earlier(self) -> Search[Claim | None]:
         """Where one message is enough, and it is not the last, of which all was asked so far: the end came late, and
@@ -435,3 +448,4 @@ class _Search:
         cut = bool(verdict.stopped) and self.minimise and explanation.trigger in ("frame", "count")
         holds = verdict.law.holds if verdict.law is not None else not cut
         verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked and holds
+        verdict.proved = verdict.proved and not verdict.changed

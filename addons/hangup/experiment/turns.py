@@ -14,6 +14,10 @@ from hangup.experiment.evidence import Counts, fisher, most_trials
 from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import PROOF
 
+CHANGED = 0.001
+"""How likely it may be by chance that the cause fails so much less than at first: less likely, and it is another
+backend by now."""
+
 Turn = tuple[Trial, Counts]
 """What is tried, and what came of it so far."""
 
@@ -21,23 +25,25 @@ Turn = tuple[Trial, Counts]
 def compare(arms: Arms, cause: Turn, without: Turn, patient: bool = True) -> Search[None]:
     """Tries an arm with the cause and one without it, by turns; the verdict's counts are theirs. ``patient`` is whether
     to go on where either comes to nothing, or the one without fails too."""
-    verdict = arms.verdict
-    steady = not arms.known.survived
+    verdict, before = arms.verdict, arms.known
+    steady = not before.survived
     if steady:
         verdict.cause, verdict.without = cause[1], without[1]
-        yield from _alternate(arms, cause, without, patient)
+        yield from _alternate(arms, cause, without, patient, before)
     if arms.known.survived:
         verdict.cause, verdict.without = Counts(), Counts()
-        yield from _alternate(arms, cause, without, patient)
+        yield from _alternate(arms, cause, without, patient, before)
+        if cause[0].arm == "control" and fisher(before, verdict.cause) < CHANGED:
+            verdict.changed = f"as it was recorded it failed {before} at first, and {verdict.cause} later"
 
 
-def _alternate(arms: Arms, cause: Turn, without: Turn, patient: bool) -> Search[None]:
+def _alternate(arms: Arms, cause: Turn, without: Turn, patient: bool, before: Counts) -> Search[None]:
     counted = arms.verdict.cause, arms.verdict.without
     steady = counted[0] is cause[1]
     rng = Random(counted[1].n)
     most = 2 * most_trials(arms.known) + 8
     while fisher(*counted) >= PROOF and max(map(_tried, counted)) < most and not (steady and arms.known.survived):
-        if not patient and _hopeless(arms, *counted):
+        if (not patient and _hopeless(arms, *counted)) or fisher(before, counted[0]) < CHANGED:
             return
         turns = list(zip((cause, without), counted, strict=True))
         rng.shuffle(turns)
