@@ -69,6 +69,7 @@ class Run:
     named: bool = True
     exact: bool = False
     trials: list[tuple[Trial, Result]] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
 
 
 def run(planted: Planted, seed: int, most: int = MOST) -> Run:
@@ -87,7 +88,7 @@ def run(planted: Planted, seed: int, most: int = MOST) -> Run:
         return Run(seed, verdict, plant, "unresolved", exact=exact, trials=trials)
     why = _wrong(plant, verdict, claims)
     named = verdict.verdict.startswith(plant.names) if plant.names else False
-    return Run(seed, verdict, plant, "wrong" if why else "right", why, named, exact, trials)
+    return Run(seed, verdict, plant, "wrong" if why else "right", why, named, exact, trials, claims)
 
 
 def _carried_out(plant: Plant, world: World, trials: list[tuple[Trial, Result]], most: int) -> Verdict:

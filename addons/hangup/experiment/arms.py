@@ -30,6 +30,13 @@ def _says_otherwise(trial: Trial) -> bool:
     return bool(trial.edits) or any(filter.startswith(("flip-opcode", "rewrite")) for filter in trial.filters)
 
 
+def says_the_same(case: Case, trial: Trial) -> bool:
+    """Whether the edits of a trial leave all messages as they were: it is no evidence of what they should change."""
+    said = {frame.n: frame for frame in case.frames}
+    edits = [(said[n], edit) for n, edit in trial.edits if n in said]
+    return bool(edits) and all(f.payload == e.payload and e.opcode in ("", f.opcode) for f, e in edits)
+
+
 class Arms:
     """Tries, and keeps count in ``verdict``. ``control`` is the unchanged exchange, ``clients`` how many play it at
     once; ``pulses`` are of all trials with one client that had one."""

@@ -17,9 +17,11 @@ def count_law(case: Case, verdict: Verdict, trigger: str) -> Claim | None:
         return None
     numbers = [frame.n for frame in case.frames]
     count = len(verdict.minimal.frames)
-    words = f"the client has sent {count} messages, whatever they say" if count > 1 else "the client says anything"
+    alike = len({(frame.payload, frame.opcode) for frame in case.frames}) == 1
+    what = "of these messages" if alike else "messages, whatever they say"
+    words = f"the client has sent {count} {what}" if count > 1 else "the client says anything"
     condition = Condition(words, f"survives {count - 1:,} messages, fails {count:,}")
-    law = Law(f"it ends when {words}", [condition], ["what the messages say"])
+    law = Law(f"it ends when {words}", [condition], [] if alike and count > 1 else ["what the messages say"])
     sound = [frame for frame in case.frames if not frame.problems]
     single = [Trial("prediction", frames=(n,), edits=((n, said),)) for n, said in _unlike(case)]
 

@@ -13,7 +13,7 @@ from statistics import median
 from msgspec.structs import replace
 
 from hangup.experiment import contrasts
-from hangup.experiment.arms import Arms, Search
+from hangup.experiment.arms import Arms, Search, says_the_same
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.count_law import count_law
@@ -242,6 +242,9 @@ class _Search:
         edits = tuple((frame.n, Edit(other.payload, other.opcode)) for frame in others)
         trial = Trial(arm, frames=frames, edits=edits)
         tried = self.arms.add(arm, "as many messages, but one and the same", trial, Counts())
+        if says_the_same(self.case, trial):  # they were alike to begin with
+            self._check_count()
+            return
         tried.outcome = yield from self.arms.decide(trial, tried.counts)
         self.standing.update("as-many", tried.outcome)
         self.watch(list(self.standing.ranked()))
@@ -316,6 +319,8 @@ class _Search:
     def _rung(self, rung: Rung, trial: Trial) -> Search[None]:
         tried = self.arms.add(rung.name, rung.title, trial, Counts())
         before = dict(self.standing.ranked())
+        if says_the_same(self.case, trial):
+            return
         tried.outcome = yield from self.arms.decide(trial, tried.counts)
         self.standing.update(rung.name, tried.outcome)
         after = dict(self.standing.ranked())
