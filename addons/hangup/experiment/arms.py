@@ -21,6 +21,9 @@ HASTY = 0.03
 """The error of a live ladder while the failure is steady: one trial decides a rung, as a person is waiting for each
 reconnect; the reversal still asks for its proof."""
 
+LOOKS, AGAIN = 3, 3
+"""So often the unchanged exchange is tried again, so many times, when an arm's outcomes disagree."""
+
 GONE = 6
 """When the backend cannot be reached so many times in a row, something has brought it down for good."""
 
@@ -48,6 +51,7 @@ class Arms:
         self.control = Counts()
         self._learned: list[Counts] = []
         """The outcomes of arms that fail as the control does."""
+        self._looked = 0
         self.idle = False
         """Whether the last trial's filters acted on nothing."""
         self.unsure = False
@@ -111,7 +115,17 @@ class Arms:
                 return outcome
             if self.idle and (self.live or counts.unresolved >= 2):
                 break
+            if counts.failed and counts.survived:
+                yield from self._look_again()
         return Outcome.UNRESOLVED
+
+    def _look_again(self) -> Search[None]:
+        """An arm whose outcomes disagree, though the failure seemed to come every time: does it?"""
+        if self.live or self.known.survived or self._looked >= LOOKS:
+            return
+        self._looked += 1
+        for _ in range(AGAIN):
+            yield from self.attempt(Trial("control"), self.control)
 
     def says(self, counts: Counts) -> Outcome | None:
         """What these outcomes say, None when they are too few."""

@@ -449,8 +449,10 @@ class _Search:
             verdict.frame = self.case.suspect.n
         alone = category != "unknown" and self._rivals(category) <= self._bearable(category)
         checked = explanation.verdict != COUNTED or self.counted
-        # A search that was cut short before it came to a law has compared no more than a fix, which fits many causes.
-        cut = bool(verdict.stopped) and self.minimise and explanation.trigger in ("frame", "count")
+        # Without a law no more than a fix was compared, which fits many causes where several messages matter, or where
+        # the search was cut short.
+        several = minimal is not None and len(minimal.frames) > 1
+        cut = (bool(verdict.stopped) or several) and self.minimise and explanation.trigger in ("frame", "count")
         holds = verdict.law.holds if verdict.law is not None else not cut
         verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked and holds
         verdict.proved = verdict.proved and not verdict.changed
