@@ -159,17 +159,28 @@ class _Search:
             claim = claim or handshake_law(self.arms, self.verdict, trigger)
             claim = claim or other_law(self.arms, self.verdict, trigger)
             if claim is not None:
-                yield from self._predict(claim)
+                yield from self._predict(claim, trigger)
         law = self.verdict.law
         if law is not None:
             self._count_predictions(law)
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
 
-    def _predict(self, claim: Claim) -> Search[None]:
-        """Holds a law against what is new; one that said too much is narrowed, and held against it again."""
+    def _predict(self, claim: Claim, trigger: str) -> Search[None]:
+        """Holds a law against what is new; one that said too much is narrowed, and held against it again. Where only
+        that showed that the failure flickers, what was found before is looked for again."""
+        steady = not self.arms.known.survived
         self.verdict.law = claim.law
         yield from predict(self.arms, claim)
+        if steady and self.arms.known.survived and not claim.law.holds and trigger in ("frame", "count"):
+            again = yield from shrink(self.arms, self.shown, count=trigger == "count")
+            claim = again or count_law(self.case, self.verdict, trigger) or claim
+            if claim.law is not self.verdict.law:
+                self.verdict.law = claim.law
+                yield from predict(self.arms, claim, seed=2)
+        if claim.law.holds and self.verdict.cure and self.verdict.p >= PROOF:
+            fix = Trial("with-fix", tuple(self.verdict.cure.split(" + ")))
+            yield from compare(self.arms, (Trial("control"), self.arms.control), (fix, Counts()))
         minimal = self.verdict.minimal
         if claim.law.holds or minimal is None:
             return

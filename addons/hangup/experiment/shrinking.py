@@ -41,7 +41,10 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
         minimal.neighbour = "without this frame it stays open"
     if verdict == "message/oversize" and len(frames) == 1:
         return (yield from _limit(arms, frame, minimal))
+    steady = not arms.known.survived
     claim = yield from message_law(arms, minimal)
+    if steady and arms.known.survived:  # it flickers, as was not known before
+        claim = yield from message_law(arms, minimal)
     if len(frames) == 1 and (not frame.text or split(frame.payload)[1] is MISSING):
         yield from _payload(arms, frame, minimal)
     return claim
