@@ -82,8 +82,6 @@ def show(console: Console, document: Document) -> None:
             console.print(Text(f"  {name:<40}") + Text(why, "dim"))
     if verdict.stopped:
         console.print(Text(f"stopped: {verdict.stopped}", "yellow"))
-    if verdict.changed:
-        console.print(Text(f"changed during the search: {verdict.changed}", "yellow"))
     width = max((len(what) for what in document.files), default=0)
     for what, path in document.files.items():
         console.print(Text(f"{what:<{width}}  ", "bold") + safe(path))
