@@ -183,7 +183,7 @@ def test_how_long_a_header_may_be() -> None:
     assert found.minimal is not None and found.minimal.size_limit == 5001
     assert "survives 5,001 B of Cookie, fails 5,002 B" in found.minimal.neighbour
     assert found.law is not None and (found.law.right, found.law.predicted) == (8, 8), found.law
-    assert found.law.boundary == "survives 5,001 B of Cookie, fails 5,002 B"
+    assert found.law.boundary == "survives 5,001 B, fails 5,002 B"
 
 
 def test_a_long_header_whose_contents_matter_is_not_too_long() -> None:

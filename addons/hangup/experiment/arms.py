@@ -21,6 +21,9 @@ HASTY = 0.03
 """The error of a live ladder while the failure is steady: one trial decides a rung, as a person is waiting for each
 reconnect; the reversal still asks for its proof."""
 
+LOOKS, AGAIN = 3, 3
+"""So often the unchanged exchange is tried again, so many times, when an arm's outcomes disagree."""
+
 GONE = 6
 """When the backend cannot be reached so many times in a row, something has brought it down for good."""
 
@@ -28,6 +31,13 @@ GONE = 6
 def _says_otherwise(trial: Trial) -> bool:
     """Whether a trial changes what the client says: that may end a connection for reasons of its own."""
     return bool(trial.edits) or any(filter.startswith(("flip-opcode", "rewrite")) for filter in trial.filters)
+
+
+def says_the_same(case: Case, trial: Trial) -> bool:
+    """Whether the edits of a trial leave all messages as they were: it is no evidence of what they should change."""
+    said = {frame.n: frame for frame in case.frames}
+    edits = [(said[n], edit) for n, edit in trial.edits if n in said]
+    return bool(edits) and all(f.payload == e.payload and e.opcode in ("", f.opcode) for f, e in edits)
 
 
 class Arms:
@@ -39,7 +49,9 @@ class Arms:
         self.live = live
         self.verdict = verdict
         self.control = Counts()
-        self._alike = Counts()
+        self._learned: list[Counts] = []
+        """The outcomes of arms that fail as the control does."""
+        self._looked = 0
         self.idle = False
         """Whether the last trial's filters acted on nothing."""
         self.unsure = False
@@ -98,10 +110,22 @@ class Arms:
             yield from self.attempt(trial, counts, () if counts.n % 2 or self.live else (trial,))
             outcome = self.says(counts)
             if outcome is not None:
+                if outcome is Outcome.FAILED:
+                    self._learn(counts)
                 return outcome
             if self.idle and (self.live or counts.unresolved >= 2):
                 break
+            if counts.failed and counts.survived:
+                yield from self._look_again()
         return Outcome.UNRESOLVED
+
+    def _look_again(self) -> Search[None]:
+        """An arm whose outcomes disagree, though the failure seemed to come every time: does it?"""
+        if self.live or self.known.survived or self._looked >= LOOKS:
+            return
+        self._looked += 1
+        for _ in range(AGAIN):
+            yield from self.attempt(Trial("control"), self.control)
 
     def says(self, counts: Counts) -> Outcome | None:
         """What these outcomes say, None when they are too few."""
@@ -110,12 +134,19 @@ class Arms:
     @property
     def known(self) -> Counts:
         """How often the failure comes: by the control, and by what was found to fail as it does."""
-        return Counts(self.control.failed + self._alike.failed, self.control.survived + self._alike.survived)
+        counted = (self.control, *self._learned)
+        return Counts(sum(each.failed for each in counted), sum(each.survived for each in counted))
 
-    def learn(self, counts: Counts) -> None:
+    @property
+    def rate(self) -> float:
+        """How often the failure comes, 1 while it never stayed away."""
+        known = self.known
+        return known.failed / known.n if known.survived else 1.0
+
+    def _learn(self, counts: Counts) -> None:
         """An arm fails as the control does: its outcomes tell how often that is, too."""
-        self._alike.failed += counts.failed
-        self._alike.survived += counts.survived
+        if counts is not self.control and all(counts is not each for each in self._learned):
+            self._learned.append(counts)
 
     @property
     def _error(self) -> float:

@@ -91,6 +91,7 @@ def _of_number(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
         boundary,
         fails=_spread(high, far if more else -far, whole),
         survives=_spread(low, -room if more else room, whole),
+        edge=(low, high),
     )
 
 
@@ -110,6 +111,7 @@ def _of_places(path: Path, bad: float, places: int) -> Asking:
         f"{named(path)}: survives {low} decimal places, fails {high}",
         fails=lambda rng: of(rng, min(high, 15)) if high <= 15 else bad,
         survives=lambda rng: of(rng, rng.randint(1, low)),
+        edge=(of(Random(0), low), of(Random(0), high)) if high <= 15 else None,
     )
 
 
@@ -156,6 +158,7 @@ def _of_text(path: Path, bad: str, good: str, known: Sequence[Any]) -> Asking:
         f"{named(path)}: survives {low:,} characters, fails {high:,}",
         fails=fails_with,
         survives=survives_with,
+        edge=(_text(rng, low), _text(rng, high)),
     )
 
 
@@ -188,6 +191,7 @@ def _of_list(path: Path, bad: list[Any], good: list[Any]) -> Asking:
             f"{named(path)} has {high} elements or more",
             f"{named(path)}: survives {low} elements, fails {high}",
             fails=lambda rng: bad[: rng.randint(high, len(bad))],
+            edge=(bad[:low], bad[:high]),
         )
     if not bad:
         return Condition(f"{named(path)} is empty")

@@ -48,7 +48,7 @@ def find_timers(arms: Arms) -> Search[None]:
     if "silence" in arms.named:
         left.pop("silence", None)
     while True:
-        timers = arms.verdict.timers = fitting(arms.pulses)
+        timers = arms.verdict.timers = fitting(arms.pulses, arms.rate)
         seconds = median([pulse.age for pulse in arms.pulses if pulse.ended] or [0.0])
         name = _next(timers, left)
         if seconds < SHORTEST or not name:

@@ -13,11 +13,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
-from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
+from hangup.experiment.evidence import Counts, Outcome, fisher
 from hangup.experiment.handshakes import CREDENTIALS
 from hangup.experiment.ladder import BROKEN_PONG, Rung, broken, filters_of
 from hangup.experiment.server_side import other_subprotocol
 from hangup.experiment.trial import Case, Result, Trial
+from hangup.experiment.turns import compare
 from hangup.experiment.verdict import PROOF
 
 NOWHERE = "/hangup-nothing-here"
@@ -126,8 +127,7 @@ def _compare(arms: Arms, contrast: Contrast) -> Search[None]:
         tried.outcome = Outcome.FAILED if tried.counts.failed else Outcome.UNRESOLVED
         return
     verdict.contrast = contrast.words
-    verdict.cause, verdict.without = counts, tried.counts
-    yield from _alternate(arms, cause, counts, without, tried.counts)
+    yield from compare(arms, (cause, counts), (without, tried.counts), patient=False)
     tried.outcome = arms.says(tried.counts) or Outcome.UNRESOLVED
     if contrast.cause is not None:
         arms.named[contrast.cause.name].outcome = arms.says(counts) or Outcome.UNRESOLVED
@@ -145,16 +145,6 @@ def _guarded(arms: Arms, contrast: Contrast) -> Search[bool]:
         if tried.outcome is not Outcome.FAILED:
             return False
     return True
-
-
-def _alternate(arms: Arms, cause: Trial, counts: Counts, without: Trial, other: Counts) -> Search[None]:
-    """In turn, until the counts speak, or it is seen that they will not."""
-    most = 2 * most_trials(arms.control) + 8
-    while fisher(counts, other) >= PROOF and other.n < most and counts.n < most:
-        if counts.unresolved > 2 or other.unresolved > 2 or (other.failed > 1 and not arms.control.survived):
-            return
-        yield from arms.attempt(cause, counts)
-        yield from arms.attempt(without, other)
 
 
 def _one_moment(arms: Arms) -> Generator[Trial, Result, None]:

@@ -115,6 +115,8 @@ def headline(verdict: Verdict) -> str:
         return f"could not be tried: {verdict.untried}"
     if not verdict.reproduced:
         return f"the failure does not happen here: {verdict.instead or 'nothing to bisect'}"
+    if verdict.changed:
+        return f"unresolved, as the backend changed during the search: {verdict.changed}"
     if verdict.verdict.startswith("unknown"):
         return "not told apart within the budget" if verdict.stopped else "no explanation stands out"
     if verdict.proved:

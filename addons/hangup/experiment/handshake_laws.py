@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from hangup.experiment.arms import Arms
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.factors import VARY, largest
+from hangup.experiment.factors import VARY
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.predict import Claim
 from hangup.experiment.trial import Case, Trial
@@ -31,11 +32,8 @@ _SAID = {
 
 def handshake_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     """The law where a change of the handshake keeps the connection open."""
-    if trigger != "header" or not verdict.cure or verdict.p >= PROOF or arms.clients > 1:
+    if trigger != "header" or not verdict.cure or verdict.p >= PROOF:
         return None
-    size = _size_law(arms.case, verdict)
-    if size is not None:
-        return size
     filters = tuple(verdict.cure.split(" + "))
     title = next((t.title for t in verdict.ladder if t.filters == filters), f"with {verdict.cure}")
     # Parts that were changed by themselves, and of which nothing came, may be changed as well.
@@ -46,7 +44,7 @@ def handshake_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
 
     def fresh(rng: Random, changed: tuple[str, ...]) -> Trial:
         some = {parts[f]: f.filter for f in rng.sample(idle, min(len(idle), rng.randint(0, 2)))}
-        return Trial("prediction", (*some.values(), _novelty(rng), *changed))
+        return Trial("prediction", (*some.values(), _novelty(rng), *changed), clients=arms.clients)
 
     begins = _refused(arms.case) if arms.case.how == "refused" else "it ends"
     condition = Condition(f"the handshake as it was, not {title}", filter=verdict.cure)
@@ -55,25 +53,21 @@ def handshake_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     return Claim(law, lambda rng: fresh(rng, ()), lambda rng: fresh(rng, filters))
 
 
-def _size_law(case: Case, verdict: Verdict) -> Claim | None:
-    """A limit of a header's length, where it was found."""
-    most = largest(case.request)
-    low = verdict.minimal.size_limit if verdict.minimal is not None else None
-    if low is None or most is None or case.how != "refused":
-        return None
-    name, value = most
-    high = low + 1
-    condition = Condition(f"{name} has {high:,} bytes or more", f"survives {low:,} B of {name}, fails {high:,} B")
-    law = Law(f"{_refused(case)} when its {name} header has {high:,} bytes or more", [condition], [f"what {name} says"])
-
-    def trial(size: int, rng: Random) -> Trial:
-        return Trial("prediction", (str(SetHeader(name=name, value=rng.choice("abcdefgh") * size)),))
-
-    return Claim(
+def header_size_law(
+    case: Case, name: str, low: int, high: int, rest: int, trial: Callable[[int], Trial]
+) -> Claim:
+    """A limit of the headers: with ``low`` bytes of the longest (``name``) it opens, with ``high`` it does not; the
+    others have ``rest``."""
+    words = f"the {name} header has {high:,} bytes or more (all headers {high + rest:,})"
+    condition = Condition(words, f"survives {low:,} B, fails {high:,} B")
+    law = Law(f"{_refused(case)} when {words}", [condition], [f"what {name} says"])
+    claim = Claim(
         law,
-        lambda rng: trial(high + rng.choice((0, 1, rng.randint(0, max(1, len(value) - high)))), rng),
-        lambda rng: trial(low - rng.choice((0, 1, rng.randint(0, low // 2))), rng),
+        lambda rng: trial(high + rng.randint(0, max(high // 4, 1))),
+        lambda rng: trial(max(0, low - rng.randint(0, max(low // 2, 1)))),
     )
+    claim.edges = [(trial(low), False), (trial(high), True)]
+    return claim
 
 
 def refusals(arms: Arms, verdict: Verdict) -> Claim:

@@ -75,10 +75,8 @@ def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
 
         order = sorted(range(len(paths)), key=lambda n: _oddness(at(bad, paths[n]), [at(v, paths[n]) for v in values]))
         least = yield from _narrowed(made, len(paths), order)
-        if least is None:
-            return None
-        if least == ():
-            continue  # the neighbour fails as well
+        if not least:
+            continue  # the neighbour fails as well, or nobody can tell
         needed = [paths[number] for number in least]
         others = [named(path) for path in paths if path not in needed]
         like = [value for value in values if all(at(value, path) is not MISSING for path in needed)]

@@ -14,6 +14,9 @@ from msgspec import Struct, field
 
 from hangup.experiment.evidence import Counts
 
+ENOUGH = 8
+"""So many predictions must have come out one way or the other before a law can hold."""
+
 Fresh = Callable[[Random], Any]
 """Makes a value that was not tried before."""
 
@@ -30,6 +33,8 @@ class Condition(Struct):
     with_it: Counts = field(default_factory=Counts)
     without: Counts = field(default_factory=Counts)
     filter: str = ""
+    edge: tuple[Any, Any] | None = None
+    """Of a threshold the last value that survives and the first that fails."""
 
     def summary(self) -> dict[str, object]:
         """For JSON."""
@@ -54,8 +59,8 @@ class Law(Struct):
 
     @property
     def holds(self) -> bool:
-        """Whether every prediction was right."""
-        return self.right == self.predicted
+        """Whether every prediction was right, and there were enough: what came to nothing bears no law out."""
+        return self.right == self.predicted >= ENOUGH
 
     @property
     def boundary(self) -> str:

@@ -15,8 +15,9 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-Asking = Generator[T, bool, T]
-"""Yields candidates, is sent True for one that fails, returns the smallest."""
+Asking = Generator[T, bool | None, T]
+"""Yields candidates, is sent True for one that fails, None where nobody can tell (then it is not smaller), returns the
+smallest."""
 
 Frames = tuple[int, ...]
 
@@ -36,19 +37,19 @@ def minimise_frames(frames: Sequence[int], guesses: Iterable[int] = ()) -> Askin
     for guess in guesses:
         if guess in whole and (yield (guess,)):
             return (guess,)
-    known: dict[Frames, bool] = {(): False, whole: True}
+    known: dict[Frames, bool | None] = {(): False, whole: True}
     known.update({(guess,): False for guess in guesses})
     current = yield from _halve(whole, known)
     return (yield from _one_minimal(current, known))
 
 
-def _ask(candidate: Frames, known: dict[Frames, bool]) -> Generator[Frames, bool, bool]:
+def _ask(candidate: Frames, known: dict[Frames, bool | None]) -> Generator[Frames, bool | None, bool | None]:
     if candidate not in known:
         known[candidate] = yield candidate
     return known[candidate]
 
 
-def _halve(current: Frames, known: dict[Frames, bool]) -> Asking[Frames]:
+def _halve(current: Frames, known: dict[Frames, bool | None]) -> Asking[Frames]:
     """ddmin: subsets, then complements, then finer."""
     parts = 2
     while len(current) >= 2:
@@ -72,7 +73,7 @@ def _halve(current: Frames, known: dict[Frames, bool]) -> Asking[Frames]:
     return current
 
 
-def _one_minimal(current: Frames, known: dict[Frames, bool]) -> Asking[Frames]:
+def _one_minimal(current: Frames, known: dict[Frames, bool | None]) -> Asking[Frames]:
     again = True
     while again and len(current) > 1:
         again = False
@@ -192,12 +193,26 @@ def _plainer(string: str) -> Iterator[str]:
         yield plain
 
 
-def minimise_size(low: int, high: int) -> Generator[int, bool, tuple[int, int]]:
-    """The largest size (bytes) that survives and the smallest that fails, when ``low`` survives and ``high`` fails."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        if (yield middle):
+def minimise_size(low: int, high: int) -> Generator[int, bool | None, tuple[int, int]]:
+    """The largest size (bytes) that survives and the smallest that fails, when ``low`` survives and ``high`` fails.
+
+    It is sent None for a size of which nobody can tell, as it ends in another way, say: that is neither, and where
+    there are such sizes between the two, they are not next to one another.
+    """
+    below, strange = low, high
+    while high - below > 1:
+        middle = (below + high) // 2
+        fails = yield middle
+        if fails:
             high = middle
         else:
+            below = middle
+            low, strange = (middle, high) if fails is False else (low, min(strange, middle))
+    strange = min(strange, high)
+    while strange - low > 1:
+        middle = (low + strange) // 2
+        if (yield middle) is False:
             low = middle
+        else:
+            strange = middle
     return low, high

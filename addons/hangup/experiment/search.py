@@ -13,12 +13,15 @@ from statistics import median
 from msgspec.structs import replace
 
 from hangup.experiment import contrasts
-from hangup.experiment.arms import Arms, Search
+from hangup.experiment.arms import Arms, Search, says_the_same
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
-from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
+from hangup.experiment.count_law import count_law
+from hangup.experiment.drift import look_again
+from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
+from hangup.experiment.law import Law
 from hangup.experiment.predict import Claim, other_law, refined, with_factor
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import explanations
@@ -26,6 +29,7 @@ from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import fewest, shrink
 from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.experiment.turns import compare
 from hangup.experiment.unconditional import ENDS, unconditional
 from hangup.experiment.varying import vary, vary_with_message
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
@@ -120,17 +124,20 @@ class _Search:
         yield from self._reproduce()
         if not self.verdict.reproduced:
             return
+        claim: Claim | None = None
         for _ in range(3):
             yield from self._climb()
-            yield from vary(self.arms, self.rungs, self._step)
+            claim = (yield from vary(self.arms, self.rungs, self._step)) or claim
             explanation, _ = self.standing.best()
             yield from self._reverse(explanation)
+            if self.verdict.changed:
+                return
             # The reversal shows how often the control really fails, and what was decided before may be too hasty.
             yield from self._settle()
             if self.standing.best()[0] is explanation:
                 break
         self.shown = explanation.verdict
-        claim: Claim | None = None
+        claim = claim if explanation.trigger == "header" else None
         if explanation.trigger in ("time", "count"):
             yield from find_timers(self.arms)
             self._hear_clocks()
@@ -151,16 +158,33 @@ class _Search:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
             trigger = self.standing.best()[0].trigger
-            claim = claim or other_law(self.arms, self.verdict, trigger)
+            claim = claim or count_law(self.case, self.verdict, trigger)
             claim = claim or handshake_law(self.arms, self.verdict, trigger)
+            claim = claim or other_law(self.arms, self.verdict, trigger)
             claim = claim or unconditional(self.arms, self.verdict)
             if claim is not None:
-                yield from self._predict(claim)
+                yield from self._predict(claim, trigger)
+        law = self.verdict.law
+        if law is not None:
+            self._count_predictions(law)
+        if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
+            yield from look_again(self.arms)
 
-    def _predict(self, claim: Claim) -> Search[None]:
-        """Holds a law against what is new; one that said too much is narrowed, and held against it again."""
+    def _predict(self, claim: Claim, trigger: str) -> Search[None]:
+        """Holds a law against what is new; one that said too much is narrowed, and held against it again. Where only
+        that showed that the failure flickers, what was found before is looked for again."""
+        steady = not self.arms.known.survived
         self.verdict.law = claim.law
         yield from predict(self.arms, claim)
+        if steady and self.arms.known.survived and not claim.law.holds and trigger in ("frame", "count"):
+            again = yield from shrink(self.arms, self.shown, count=trigger == "count")
+            claim = again or count_law(self.case, self.verdict, trigger) or claim
+            if claim.law is not self.verdict.law:
+                self.verdict.law = claim.law
+                yield from predict(self.arms, claim, seed=2)
+        if claim.law.holds and self.verdict.cure and self.verdict.p >= PROOF:
+            fix = Trial("with-fix", tuple(self.verdict.cure.split(" + ")))
+            yield from compare(self.arms, (Trial("control"), self.arms.control), (fix, Counts()))
         minimal = self.verdict.minimal
         if claim.law.holds or minimal is None:
             return
@@ -186,6 +210,14 @@ class _Search:
         spared = (self.arms.named.get(arm) for arm in ("silence", "suspect-dropped", "first-only", "benign-instead"))
         able = explanation.trigger == "header" and self.case.how != "refused" and self.case.suspect is not None
         return able and any(tried is not None and tried.outcome is Outcome.SURVIVED for tried in spared)
+
+    def _count_predictions(self, law: Law) -> None:
+        """Where no fix was found, the law's own exchanges are the two sides of the proof."""
+        tried = law.conditions[0]
+        if law.holds and self.verdict.p >= PROOF and not self.verdict.cure:
+            control = self.arms.control
+            failed, survived = control.failed + tried.with_it.failed, control.survived + tried.with_it.survived
+            self.verdict.cause, self.verdict.without = Counts(failed, survived), tried.without
 
     def _earlier(self) -> Search[Claim | None]:
         """Where one message is enough, and it is not the last, of which all was asked so far: the end came late, and
@@ -223,7 +255,8 @@ class _Search:
 
     def _check_count(self) -> None:
         """A number of messages must agree with all that was tried: else it is how fast they come, or something else."""
-        self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in fitting(self.arms.pulses))
+        timers = fitting(self.arms.pulses, self.arms.rate)
+        self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in timers)
         if self.counted:
             self.standing.doubt("handshake/limit")
         else:
@@ -242,6 +275,9 @@ class _Search:
         edits = tuple((frame.n, Edit(other.payload, other.opcode)) for frame in others)
         trial = Trial(arm, frames=frames, edits=edits)
         tried = self.arms.add(arm, "as many messages, but one and the same", trial, Counts())
+        if says_the_same(self.case, trial):  # they were alike to begin with
+            self._check_count()
+            return
         tried.outcome = yield from self.arms.decide(trial, tried.counts)
         self.standing.update("as-many", tried.outcome)
         self.watch(list(self.standing.ranked()))
@@ -316,6 +352,8 @@ class _Search:
     def _rung(self, rung: Rung, trial: Trial) -> Search[None]:
         tried = self.arms.add(rung.name, rung.title, trial, Counts())
         before = dict(self.standing.ranked())
+        if says_the_same(self.case, trial):
+            return
         tried.outcome = yield from self.arms.decide(trial, tried.counts)
         self.standing.update(rung.name, tried.outcome)
         after = dict(self.standing.ranked())
@@ -359,14 +397,7 @@ class _Search:
         if len(cure.filters) > 1:
             cure = yield from self._narrow(cure)
         verdict.cure = " + ".join(cure.filters)
-        verdict.without = cure.counts
-        most = 2 * most_trials(control) + 8
-        turns = [(Trial("control"), control), (Trial(cure.arm, cure.filters), cure.counts)]
-        while fisher(control, cure.counts) >= PROOF and cure.counts.n < most:
-            for trial, counts in turns:
-                if fisher(control, cure.counts) >= PROOF:
-                    yield from self.arms.attempt(trial, counts)
-            turns.reverse()  # a page that fails every other time of its own accord must not keep step
+        yield from compare(self.arms, (Trial("control"), control), (Trial(cure.arm, cure.filters), cure.counts))
 
     def _narrow(self, cure: Tried) -> Search[Tried]:
         """Of several filters those that are needed; they are an arm of their own."""
@@ -406,6 +437,8 @@ class _Search:
     def _rivals(self, category: str) -> float:
         """How probable explanations of other categories are together that what cured it would bear out as well."""
         cures = [t.arm for t in self.arms.named.values() if t.filters and " + ".join(t.filters) == self.verdict.cure]
+        if self._only_silence():
+            cures.append("silence")
         return sum(
             weight
             for name, weight in self.standing.weights.items()
@@ -413,13 +446,20 @@ class _Search:
             and any(self.standing.explanations[name].cured_by(arm, self.case) for arm in cures)
         )
 
+    def _only_silence(self) -> bool:
+        """Whether a fix that takes some messages away comes to the same as silence: the client has nothing else to
+        say."""
+        heartbeats = self.verdict.cure.startswith("drop-heartbeat side=client")
+        return heartbeats and len(self.case.beats) == len(self.case.frames)
+
     def _bearable(self, category: str) -> float:
         """How probable rivals may be. Silence cures whatever is said: it needs more to go on."""
         read = max(self.case.priors, key=lambda v: self.case.priors[v], default="")
         if read not in self.standing.explanations and self.case.priors.get(read, 0.0) > SURELY_READ:
             if read.partition("/")[0] != category:
                 return -1.0  # what reading alone is sure of cannot be tried here
-        answered = self.shown != "server-handler/returns-after-message" or self.case.replied
+        answered = self.case.replied if self.shown == "server-handler/returns-after-message" else True
+        answered = answered and not (self._only_silence() and self.verdict.law is None)
         return RIVALS if answered else UNANSWERED
 
     def _conclude(self) -> None:
@@ -442,5 +482,10 @@ class _Search:
             verdict.frame = self.case.suspect.n
         alone = category != "unknown" and self._rivals(category) <= self._bearable(category)
         checked = explanation.verdict != COUNTED or self.counted
-        holds = verdict.law is None or verdict.law.holds
+        # Without a law no more than a fix was compared, which fits many causes where several messages matter, or where
+        # the search was cut short.
+        several = minimal is not None and len(minimal.frames) > 1
+        cut = (bool(verdict.stopped) or several) and self.minimise and explanation.trigger in ("frame", "count")
+        holds = verdict.law.holds if verdict.law is not None else not cut
         verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked and holds
+        verdict.proved = verdict.proved and not verdict.changed

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_values import MISSING, split
-from hangup.experiment.minimise import minimise_frames, minimise_payload, minimise_size
+from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
 from hangup.experiment.predict import Claim, message_law, of_size, size_law
 from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
@@ -24,12 +24,12 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     messages there are. Returns the law about the message that matters, where there is one."""
     case = arms.case
     guesses = [f.n for f in ([case.suspect] if case.suspect else []) + case.beats[-1:]]
-    frames = yield from _least(
-        arms,
-        lambda frames: minimise_frames(frames, dict.fromkeys(guesses)),
-        tuple(f.n for f in case.frames),
-        lambda kept: Trial("frames", frames=kept),
-    )
+    whole = tuple(f.n for f in case.frames)
+    frames = (yield from _first_so_many(arms, whole)) if count else None
+    if frames is None:
+        frames = yield from _least(
+            arms, lambda frames: minimise_frames(frames, dict.fromkeys(guesses)), whole, _only
+        )
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1 and not arms.unsure:
         minimal.neighbour = "without any one of these frames it stays open"
@@ -41,10 +41,35 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
         minimal.neighbour = "without this frame it stays open"
     if verdict == "message/oversize" and len(frames) == 1:
         return (yield from _limit(arms, frame, minimal))
+    steady = not arms.known.survived
     claim = yield from message_law(arms, minimal)
+    if steady and arms.known.survived:  # it flickers, as was not known before
+        claim = yield from message_law(arms, minimal)
     if len(frames) == 1 and (not frame.text or split(frame.payload)[1] is MISSING):
         yield from _payload(arms, frame, minimal)
     return claim
+
+
+def _only(kept: tuple[int, ...]) -> Trial:
+    return Trial("frames", frames=kept)
+
+
+def _first_so_many(arms: Arms, whole: tuple[int, ...]) -> Search[tuple[int, ...] | None]:
+    """The first so many messages that are enough, where it is their number: one less, whichever, is not, and as many
+    others are. None where it is not; to try each message by itself would take as many trials as there are messages."""
+    low, high = yield from _ask(arms, minimise_size(0, len(whole)), lambda k: _only(whole[:k]))
+    if high - low > 1 or high < 2:
+        return None
+    kept = whole[:high]
+    less = dict.fromkeys(i for i in (1, high // 2, high - 2) if 0 < i < high - 1)
+    wanted = [(kept[:i] + kept[i + 1 :], Outcome.SURVIVED) for i in less]
+    if high < len(whole):
+        wanted.append((whole[:1] + whole[1 - high :], Outcome.FAILED))
+    for frames, outcome in wanted:
+        found = yield from arms.decide(_only(frames), Counts())
+        if found not in (outcome, Outcome.UNRESOLVED):
+            return None
+    return kept
 
 
 def fewest(arms: Arms, trial: Trial) -> Search[Trial]:
@@ -70,7 +95,7 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
     def trial(payload: bytes) -> Trial:
         return Trial("payload", frames=(frame.n,), edits=((frame.n, Edit(payload)),))
 
-    def begin(payload: bytes) -> Generator[bytes, bool, bytes]:
+    def begin(payload: bytes) -> Asking[bytes]:
         return minimise_payload(payload, text=frame.text, most=PAYLOAD_TRIES)
 
     survivors: list[bytes] = []
@@ -88,13 +113,14 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim]:
     low, high = yield from _ask(arms, minimise_size(0, len(frame.payload)), trial)
     minimal.size_limit = low
     minimal.payload = of_size(frame.payload, high)
-    minimal.neighbour = f"with {low} bytes it stays open"
+    between = "" if high - low == 1 else f", with {low + 1} to {high - 1} it ends in another way, or nobody can tell"
+    minimal.neighbour = f"with {low} bytes it stays open{between}"
     return size_law(arms.case, frame, low, high)
 
 
 def _least(
     arms: Arms,
-    begin: Callable[[T], Generator[T, bool, T]],
+    begin: Callable[[T], Asking[T]],
     whole: T,
     make: Callable[[T], Trial],
     survivors: list[T] | None = None,
@@ -110,19 +136,17 @@ def _least(
 
 
 def _ask(
-    arms: Arms, asking: Generator[T, bool, R], make: Callable[[T], Trial], survivors: list[T] | None = None
+    arms: Arms, asking: Generator[T, bool | None, R], make: Callable[[T], Trial], survivors: list[T] | None = None
 ) -> Generator[Trial, Result, R]:
     try:
         candidate = next(asking)
         while True:
             counts = Counts()
             outcome = yield from arms.decide(make(candidate), counts)
-            if outcome is Outcome.FAILED:
-                arms.learn(counts)
-            elif outcome is Outcome.UNRESOLVED:
+            if outcome is Outcome.UNRESOLVED:
                 arms.unsure = True
             elif outcome is Outcome.SURVIVED and survivors is not None:
                 survivors.append(candidate)
-            candidate = asking.send(outcome is Outcome.FAILED)
+            candidate = asking.send(None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED)
     except StopIteration as stop:
         return cast(R, stop.value)

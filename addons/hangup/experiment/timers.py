@@ -8,7 +8,8 @@ before, is the clock. So trials that were made for another reason tell too, and 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from math import comb
 from statistics import median
 
 from msgspec import Struct
@@ -76,11 +77,12 @@ class Pulse(Struct, frozen=True):
     server: Moments = ()
 
 
-def fitting(pulses: Sequence[Pulse]) -> list[Timer]:
-    """The clocks that agree with all of these."""
+def fitting(pulses: Sequence[Pulse], rate: float = 1.0) -> list[Timer]:
+    """The clocks that agree with all of these. Where the failure flickers, it comes at this ``rate`` only when a clock
+    has run out."""
     if not any(pulse.ended for pulse in pulses):
         return []
-    return [Timer(clock, at) for clock in Clock if (at := _fit(clock, pulses)) is not None]
+    return [Timer(clock, at) for clock in Clock if (at := _fit(clock, pulses, rate)) is not None]
 
 
 def tolerance(seconds: float) -> float:
@@ -88,36 +90,60 @@ def tolerance(seconds: float) -> float:
     return max(0.12, 0.12 * seconds)
 
 
-def _fit(clock: Clock, pulses: Sequence[Pulse]) -> float | None:
+SELDOM = 0.02
+"""How likely it must be that a failure which flickers stayed away as often as it did."""
+
+
+def _spared(failed: int, lived: int, rate: float) -> bool:
+    """Whether so many may have outlived a clock by luck."""
+    n = failed + lived
+    return not lived or sum(comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(failed + 1)) >= SELDOM
+
+
+def _fit(clock: Clock, pulses: Sequence[Pulse], rate: float) -> float | None:
     if clock is Clock.COUNT:
-        return _count(pulses)
+        return _count(pulses, rate)
     if clock is Clock.SERVER_MESSAGES and not any(message for pulse in pulses for _, message in pulse.server):
         return None  # without a single one it cannot be told from the age
     ends: list[float] = []
     lived: list[float] = []
+    longest: list[float] = []
     for pulse in pulses:
         *gaps, last = _gaps(pulse, clock)
+        if pulse.ended:
+            ends.append(last)
+        else:
+            gaps.append(last)
         lived += gaps
-        (ends if pulse.ended else lived).append(last)
+        longest.append(max(gaps, default=0.0))
     at = median(ends)
     slack = tolerance(at)
-    if at < SHORTEST or any(abs(end - at) > slack for end in ends) or any(gap > at + slack for gap in lived):
+    if at < SHORTEST or any(abs(end - at) > slack for end in ends):
+        return None
+    if not _spared(len(ends), sum(gap > at + slack for gap in longest), rate):
         return None
     # Who is silent for just so long again and again, and lives, keeps time and has no clock.
     regular = sum(abs(gap - at) < 0.03 + 0.01 * at for gap in lived)
     return None if regular >= max(OFTEN, sum(gap > at / 2 for gap in lived) / 2) else at
 
 
-def _count(pulses: Iterable[Pulse]) -> float | None:
+def _count(pulses: Sequence[Pulse], rate: float) -> float | None:
     """The message after which it ends is one of those just before the end: some may have been under way already."""
     least, most = 1, 1 << 62
+    lived: list[int] = []
     for pulse in pulses:
         said = [at for at, message in pulse.client if message]
         if pulse.ended:
             most = min(most, len(said))
             least = max(least, 1 + sum(at < pulse.age - PROMPT for at in said))
         else:
-            least = max(least, 1 + len(said))
+            lived.append(len(said))
+    if rate < 1.0:  # who has said as many and lives was spared, if that may be
+        beyond = sum(many >= most for many in lived)
+        if not _spared(sum(pulse.ended for pulse in pulses), beyond, rate):
+            return None
+        lived = [many for many in lived if many < most]
+    least = max([least, *(1 + many for many in lived)])
     return float(least) if least <= most else None
 
 

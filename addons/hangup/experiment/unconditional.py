@@ -9,7 +9,7 @@ from random import Random
 from statistics import median
 
 from hangup.experiment.arms import Arms
-from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshake_laws import refusals
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.predict import Claim
@@ -44,7 +44,6 @@ def _age(arms: Arms, verdict: Verdict) -> Claim | None:
     condition = Condition(words, f"survives {at - slack:.2f} s, fails {at + slack:.2f} s")
     law = Law(f"it ends when {words}, whatever is said", [condition], ["what the client says, and how often"])
     verdict.contrast = f"past the age of {at:.2g} s", "before"
-    verdict.cause, verdict.without = Counts(), Counts()
     claim = Claim(law, _varied(arms, at), None)
     claim.age = at - slack, at + slack
     return claim

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import VARY, Factor, head_size, largest
+from hangup.experiment.handshake_laws import header_size_law
 from hangup.experiment.ladder import DONATED, Rung
 from hangup.experiment.minimise import minimise_size
+from hangup.experiment.predict import Claim
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Minimal, Tried
 from hangup.filters.library.headers import SetHeader
@@ -27,15 +29,15 @@ HANDSHAKE = ("no-extensions", "no-subprotocol", "no-origin", "no-cookie", "other
 Step = Callable[[Rung], Search[None]]
 
 
-def vary(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[None]:
+def vary(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[Claim | None]:
     """Tries the parts of the handshake that are not tried yet, where it can be they: of a connection that was refused,
     or that ends though nothing is said. Where one helps, the others of the same part are tried too, and what helps is
-    put into the order of the factors: the smallest change first."""
+    put into the order of the factors: the smallest change first. Returns the law of their size, where it is that."""
     case = arms.case
     left = [rung for rung in rungs if _of_handshake(rung.name, case) and rung.name not in arms.named]
     left = [rung for rung in left if rung.make(case) is not None]
     if not left or not (yield from _concerned(arms, rungs, step)):
-        return
+        return None
     helped = _helped(arms)
     for rung in left:
         if case.how == "refused" or not helped or _part(rung.name, case) in helped:
@@ -44,7 +46,8 @@ def vary(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[None]:
     if helped:
         _order(arms.named, case)
     if "size" in {part for part, _ in helped}:
-        yield from _limit(arms)
+        return (yield from _limit(arms))
+    return None
 
 
 def vary_with_message(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[Factor | None]:
@@ -116,11 +119,11 @@ def _order(named: dict[str, Tried], case: Case) -> None:
     named.update(ordered)
 
 
-def _limit(arms: Arms) -> Search[None]:
+def _limit(arms: Arms) -> Search[Claim | None]:
     """How long the longest header may be. Where as many other letters are let in, it is not its size."""
     most = largest(arms.case.request)
     if most is None:
-        return
+        return None
     name, value = most
 
     def trial(size: int) -> Trial:
@@ -128,14 +131,16 @@ def _limit(arms: Arms) -> Search[None]:
 
     alike = next((t for n, t in arms.named.items() if n.startswith(f"{VARY}contents-")), None)
     if alike is None or alike.outcome is not Outcome.FAILED:
-        return
+        return None
     asking = minimise_size(len(value) // 4, len(value))
     try:
         size = next(asking)
         while True:
-            size = asking.send((yield from arms.decide(trial(size), Counts())) is Outcome.FAILED)
+            outcome = yield from arms.decide(trial(size), Counts())
+            size = asking.send(None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED)
     except StopIteration as stop:
         low, high = stop.value
     rest = head_size(arms.case.request) - len(value)
     words = f"survives {low:,} B of {name}, fails {high:,} B (headers of {low + rest:,} B and {high + rest:,} B in all)"
     arms.verdict.minimal = Minimal((), neighbour=words, size_limit=low)
+    return header_size_law(arms.case, name, low, high, rest, trial)

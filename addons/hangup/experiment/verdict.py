@@ -90,6 +90,8 @@ class Verdict(Struct):
     """What happened, where the failure did not."""
     untried: str = ""
     """Why the exchange could not be tried at all: no backend, or it refuses the handshake."""
+    changed: str = ""
+    """How the backend does otherwise at the end than it did before, where it was seen: then nothing is proved."""
     unshrunk: str = ""
     """Why the exchange was not made smaller, where that was to be done."""
     contrast: tuple[str, str] | None = None
@@ -130,6 +132,7 @@ class Verdict(Struct):
             "cure": self.cure or None,
             "connections": self.connections,
             "stopped": self.stopped or None,
+            "changed": self.changed or None,
             "instead": self.instead or None,
             "untried": self.untried or None,
             "seed": self.seed,
