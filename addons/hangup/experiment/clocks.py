@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts
 from hangup.experiment.ladder import selector
+from hangup.experiment.margins import least
 from hangup.experiment.timers import SHORTEST, Clock, Timer, fitting
 from hangup.experiment.trial import Case, Trial
 from hangup.filters.library.inject import Inject
@@ -59,7 +60,7 @@ def find_timers(arms: Arms) -> Search[None]:
         tried = arms.add(f"clock-{name}", _TITLES[name], trial, Counts())
         most = SPARE + max(sum(message for _, message in pulse.client) for pulse in arms.pulses)
         last = max(most * every if timer.clock is Clock.COUNT else timer.at for timer in timers)
-        yield from arms.attempt(replace(trial, patience=1.5 * last + 0.5), tried.counts)
+        yield from arms.attempt(replace(trial, patience=last + 2 * least(last)), tried.counts)
         tried.outcome = arms.last.outcome
 
 

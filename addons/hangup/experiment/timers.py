@@ -88,6 +88,12 @@ def tolerance(seconds: float) -> float:
     return max(0.12, 0.12 * seconds)
 
 
+def outlived(seconds: float) -> float:
+    """What lives for more than so many seconds has no clock that runs for ``seconds``. A trial that is to survive lives
+    for longer than that: by :func:`~hangup.experiment.margins.least`."""
+    return seconds + min(tolerance(seconds), 0.3 + 0.01 * seconds)
+
+
 def _fit(clock: Clock, pulses: Sequence[Pulse]) -> float | None:
     if clock is Clock.COUNT:
         return _count(pulses)
@@ -101,7 +107,7 @@ def _fit(clock: Clock, pulses: Sequence[Pulse]) -> float | None:
         (ends if pulse.ended else lived).append(last)
     at = median(ends)
     slack = tolerance(at)
-    if at < SHORTEST or any(abs(end - at) > slack for end in ends) or any(gap > at + slack for gap in lived):
+    if at < SHORTEST or any(abs(end - at) > slack for end in ends) or any(gap > outlived(at) for gap in lived):
         return None
     # Who is silent for just so long again and again, and lives, keeps time and has no clock.
     regular = sum(abs(gap - at) < 0.03 + 0.01 * at for gap in lived)

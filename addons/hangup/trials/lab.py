@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from hangup.errors import BackendError
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, another, judge, untried
+from hangup.experiment.margins import Margins
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
@@ -51,7 +52,7 @@ class Budget(Struct):
 class Lab:
     """Carries out a search by replay. ``sink`` records every trial; ``progress`` is told of each.
 
-    ``survive`` is by how many seconds a trial must outlive the failure to have survived, None to derive it. Up to
+    ``survive`` is by how many seconds a trial must outlive the failure to have survived, None to learn it. Up to
     ``parallel`` trials are carried out at once, where they do not disturb one another.
     """
 
@@ -78,6 +79,7 @@ class Lab:
         self.sink = sink
         self.budget = budget or Budget()
         self.survive = survive
+        self.margins = Margins(failure, case.lifetime, survive)
         self.seed = seed
         self.insecure = insecure
         self.ca = ca
@@ -137,6 +139,7 @@ class Lab:
             spans = tuple(span for each in results for span in each.spans)
             acted = sum(each.acted or 0 for each in results)
             result = replace(result, conns=conns, spans=spans, pulse=None, acted=acted)
+        self.margins.learn(trial, result)
         self.trials.append((trial, result))
         return result
 
@@ -184,19 +187,16 @@ class Lab:
                 await asyncio.sleep(RESPITE)
             return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True, untried=str(error))
         live = outcome.live
-        result = result_of(trial, live, self.transcript.survey.connection, self.failure)
+        result = result_of(trial, live, self.transcript.survey.connection, self.margins.failure)
         spans = () if live.opened is None else ((live.opened, live.ended if live.manner is not None else None),)
         acted = sum(entry.hits for entry in filters)
         return replace(result, spans=spans, pulse=sink.pulse(live, self.failure), acted=acted)
 
     def _patience(self, trial: Trial) -> float | None:
         """How long a trial must stay open to have survived, in seconds."""
-        if trial.patience is not None:
-            return trial.patience
-        if self.failure.how == "refused":  # it need only open, and stay open
+        if self.failure.how == "refused" and trial.patience is None:  # it need only open, and stay open
             return OPEN + (self.survive or 0.0)
-        bound = self.failure.within or 1.5 * self.case.lifetime + 0.5
-        return bound + (0.25 if self.survive is None else self.survive)
+        return self.margins.of(trial)
 
 
 def result_of(trial: Trial, connection: Connection, recorded: Connection, failure: Failure) -> Result:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from hangup.errors import HangupError, RecordingError
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, derive, judge
+from hangup.experiment.margins import Margins
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import BudgetSpent, Search, Verdict, search
 from hangup.experiment.trial import Result, Trial
@@ -111,6 +112,7 @@ class LiveBisect:
         self._sightings = Sightings(self.settings.failure)
         self._controls: list[Connection] = []
         """Those sighted that are still to be counted: they are the control's first trials."""
+        self._margins: Margins | None = None
         self._search: Search[Verdict] | None = None
         self._pending: Trial | None = None
         self._running: _Running | None = None
@@ -222,9 +224,9 @@ class LiveBisect:
             return
         running = self._running
         if running is not None and running.conn == conn:
-            assert self.reading is not None
+            assert self.reading is not None and self._margins is not None
             studied = self.reading.transcript.survey.connection
-            result = result_of(running.trial, connection, studied, self.reading.failure)
+            result = result_of(running.trial, connection, studied, self._margins.failure)
             if result.outcome is Outcome.SURVIVED and (connection.ended is None or connection.manner is None):
                 # It has not quite ended, or something here ended it before its time.
                 result = replace(result, outcome=Outcome.UNRESOLVED)
@@ -261,11 +263,8 @@ class LiveBisect:
 
     def _patience(self, trial: Trial) -> float:
         """Until when a trial must live to have survived, in seconds from opening."""
-        if trial.patience is not None:
-            return trial.patience
-        assert self.reading is not None
-        bound = self.reading.failure.within or 1.5 * self.reading.case.lifetime + 0.5
-        return bound + (0.25 if self.settings.survive is None else self.settings.survive)
+        assert self._margins is not None
+        return self._margins.of(trial)
 
     # The failure shows.
 
@@ -313,6 +312,7 @@ class LiveBisect:
         self._budget = loop.call_later(self.settings.seconds, self._spent)
         self.watcher.begun(self.reading)
         self._controls = self._sightings.watched(self.reading.failure)
+        self._margins = Margins(self.reading.failure, self.reading.case.lifetime, self.settings.survive)
         self._search = search(
             self.reading.case,
             live=True,
@@ -329,6 +329,8 @@ class LiveBisect:
             if timer is not None:
                 timer.cancel()
         self._running = self.trial = None
+        if self._margins is not None:
+            self._margins.learn(running.trial, result)
         self.watcher.tried(running.trial, result)
         self._go_on(result)
 
@@ -361,6 +363,8 @@ class LiveBisect:
         connection = self._controls.pop(0)
         outcome = judge(connection, self.reading.failure)
         result = Result(outcome, connection.lifetime, connection.conn, connection.ending.sentence)
+        if self._margins is not None:
+            self._margins.learn(trial, result)
         self.watcher.tried(trial, result)
         return result
 
