@@ -19,26 +19,30 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import websockets
 from websockets.exceptions import ConnectionClosed
 
-from faults.runner import child, command_of, proxy_command
-from faults.table import FAULTS
+from faults.runner import child, proxy_command
 from hangup.recording import events, reader
+from lab.between import between
 
 HELLO = '{"type":"hello"}'
 
 
 @contextlib.asynccontextmanager
-async def nginx(timeout: float, *, fixed: bool = False) -> AsyncIterator[int]:
-    """nginx with such a timeout (seconds) before a healthy server; gives its port."""
-    fault = FAULTS["c1-idle-timeout-at-nginx"]
-    form = msgspec.json.encode(msgspec.structs.replace(fault.golden_shape(), deadline=timeout, news=0)).decode()
-    command = command_of(fault.backends["nginx"], "--port", "0", "--shape", form)
-    async with child("nginx", command, {"FIXED": "1" if fixed else "0"}) as process:
-        found = await process.wait_for(r"^ready (\d+)")
-        yield int(found[1])
+async def nginx(timeout: float) -> AsyncIterator[int]:
+    """nginx with such a timeout (seconds) before a healthy server that says nothing by itself; gives its port."""
+
+    async def answer(socket: Any) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for _ in socket:
+                await socket.send('{"type":"ack"}')
+
+    settings = {"kind": "nginx", "location": f"proxy_read_timeout {round(timeout * 1000)}ms;"}
+    async with websockets.serve(answer, "127.0.0.1", 0, ping_interval=None) as server:
+        origin = server.sockets[0].getsockname()[1]
+        async with between([origin], settings) as port:
+            yield port
 
 
 async def silent(url: str, ends: int) -> None:
@@ -90,9 +94,9 @@ async def main() -> None:
                 await record(port, options.ends, path)
             said = await proved(port, path, Path(name), *words)
     law = said.get("law") or {}
-    short = {key: said[key] for key in ("proved", "verdict", "cure", "timers", "connections", "seconds", "took", "exit")}
-    print(json.dumps(short | {"law": law.get("sentence"), "boundary": law.get("boundary"), "counts": said["counts"],
-                              "predictions": law.get("predictions")}))  # fmt: skip
+    kept = ("proved", "verdict", "cure", "timers", "counts", "connections", "seconds", "took", "exit")
+    short = {key: said[key] for key in kept} | {key: law.get(key) for key in ("sentence", "boundary", "predictions")}
+    print(json.dumps(short))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ not make a steady failure. So a failure that comes after 60 s sharp asks for 68 
 anew with each failure.
 
 It is never less than :func:`least` above their median, which is what a busy machine needs, nor more than a few times
-the longest (:data:`MOST`). Before three were seen it is half as long again as the longest, and half a second, if that is more.
-The controls themselves are always given that long: a failure that comes late now and then must show in them.
+the longest (:data:`MOST`). Before three were seen it is half as long again as the longest, and a bit. The controls
+themselves are always given that long at least: a failure that comes late now and then must show in them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def bound(times: Iterable[float]) -> float:
     quantile = _T[min(n, len(_T)) - 1]
     most = max(MOST[0] / n, MOST[1]) * max(seen) + ADDED
     # The exponent is bounded for the few that differ by orders of magnitude.
-    late = exp(min(mean + quantile * spread * sqrt(1 + 1 / n), log(most + ADDED))) - ADDED
+    late: float = exp(min(mean + quantile * spread * sqrt(1 + 1 / n), log(most + ADDED))) - ADDED
     middle = median(seen)
     return max(late, middle + least(middle))
 
@@ -88,9 +88,9 @@ class Margins:
 
     def __init__(self, failure: Failure, lifetime: float, survive: float | None = None) -> None:
         self._given = failure
-        self._survive = survive
+        self._survive: float | None = survive
         self._seen = [lifetime] if lifetime > 0 else []
-        self._longest = max([lifetime, *(failure.ages or ())])
+        self._longest: float = max([lifetime, *(failure.ages or ())])
         self._fixed = failure.within is not None and failure.ages is None
 
     def learn(self, trial: Trial, result: Result) -> None:

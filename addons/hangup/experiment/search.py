@@ -16,7 +16,9 @@ from hangup.experiment import contrasts
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
+from hangup.experiment.costs import rungs_ahead, turns_ahead
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
+from hangup.experiment.idle_law import idle_law
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
 from hangup.experiment.predict import Claim, other_law, refined
 from hangup.experiment.predict import test as predict
@@ -34,7 +36,8 @@ SETTLED = 0.985
 """An explanation this probable needs no further rung."""
 
 WORTH_IT = 0.004
-"""A rung that is expected to bring less than this (nats for its cost) is not tried."""
+"""A rung that is expected to bring less than this (nats in the time of a failure, or a third of a survival's) is not
+tried."""
 
 WORTH_WAITING = 0.02
 """The same for a live page, which must be waited for."""
@@ -146,6 +149,7 @@ class _Search:
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
+            claim = claim or idle_law(self.arms, self.verdict)
             claim = claim or other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
             if claim is not None:
                 yield from self._predict(claim)
@@ -277,10 +281,13 @@ class _Search:
         for name in [name for name in left if name.startswith(GIVEN)]:  # what a person asked for is tried in any case
             yield from self._step(left.pop(name))
         while left and self.standing.best()[1] < SETTLED:
-            gains = {name: self.standing.gain(name) for name in left}
+            costs = self.arms.costs
+            gains = {name: self.standing.gain(name, costs) for name in left}
             name = max(gains, key=lambda n: gains[n])
-            if gains[name] < (WORTH_WAITING if self.live else WORTH_IT):
+            if gains[name] * costs.unit < (WORTH_WAITING if self.live else WORTH_IT):
                 return
+            trials = {each: trial for each in left if (trial := left[each].make(self.case)) is not None}
+            self.arms.ahead = rungs_ahead(name, trials, gains, self.standing.fails(name))
             yield from self._step(left.pop(name))
 
     def _step(self, rung: Rung) -> Search[None]:
@@ -339,6 +346,7 @@ class _Search:
         turns = [(Trial("control"), control), (Trial(cure.arm, cure.filters), cure.counts)]
         while fisher(control, cure.counts) >= PROOF and cure.counts.n < most:
             for trial, counts in turns:
+                self.arms.ahead = turns_ahead(turns, trial)
                 if fisher(control, cure.counts) >= PROOF:
                     yield from self.arms.attempt(trial, counts)
             turns.reverse()  # a page that fails every other time of its own accord must not keep step

@@ -88,6 +88,11 @@ def tolerance(seconds: float) -> float:
     return max(0.12, 0.12 * seconds)
 
 
+def measured(clock: Clock, pulses: Sequence[Pulse]) -> list[float]:
+    """What such a clock showed at the end of those that failed."""
+    return [[*_gaps(pulse, clock)][-1] for pulse in pulses if pulse.ended]
+
+
 def outlived(seconds: float) -> float:
     """What lives for more than so many seconds has no clock that runs for ``seconds``. A trial that is to survive lives
     for longer than that: by :func:`~hangup.experiment.margins.least`."""

@@ -84,7 +84,7 @@ class Lab:
         self.insecure = insecure
         self.ca = ca
         self.progress = progress
-        self.company = Company(1 if case.overlaps else parallel)
+        self.company = Company(1 if case.overlaps else parallel, case.lifetime if case.by != "client" else 0.0)
         self.connections = 0
         self.trials: list[tuple[Trial, Result]] = []
         """What was tried so far, and what came of it."""
@@ -126,7 +126,8 @@ class Lab:
         room = max(1, self.budget.connections - self.connections)
         trials = self.company.plan(trial)[:room]
         results = await asyncio.gather(*map(self._one, trials))
-        self.company.learn(trials, results)
+        if not self.company.learn(trials, results):
+            return await self.carry_out(trial)
         return results[0]
 
     async def _one(self, trial: Trial) -> Result:

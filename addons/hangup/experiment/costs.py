@@ -1,0 +1,77 @@
+"""What trials cost, in seconds; and what is tried beside one that takes long, before it is asked for.
+
+A search decides after each trial what to try next. Where one takes a minute that is too late: while it is waited for,
+those that are likely to come next are carried out with it (:attr:`Trial.beside`), at the price of some connections
+that turn out not to have been needed. Who carries them out does so only where company is known to be harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from hangup.experiment.evidence import Counts, fisher
+from hangup.experiment.trial import Trial
+from hangup.experiment.verdict import PROOF
+
+CONNECTING = 0.05
+"""Seconds that any trial takes."""
+
+RECONNECTING = 1.0
+"""Seconds that a page takes to come back."""
+
+LONG = 2.0
+"""From so many seconds on it is worth trying more than was asked for."""
+
+TWICE = 2
+"""So many trials mostly decide an arm."""
+
+CONTROLS = 3
+"""So many controls, beside those that have shown the failure, are mostly enough for a proof."""
+
+
+class Costs(Struct, frozen=True):
+    """Seconds that a trial takes which fails, and one which survives."""
+
+    failing: float
+    surviving: float
+
+    def expected(self, fails: float) -> float:
+        """Of a trial that fails with this probability."""
+        return fails * self.failing + (1 - fails) * self.surviving
+
+    @property
+    def unit(self) -> float:
+        """The seconds by which it is measured whether information is worth its price."""
+        return max(self.failing, self.surviving / 3)
+
+    @property
+    def long(self) -> bool:
+        """Whether time is dearer than connections."""
+        return self.failing >= LONG
+
+
+def rungs_ahead(
+    chosen: str, trials: Mapping[str, Trial], gains: Mapping[str, float], fails: float
+) -> tuple[Trial, ...]:
+    """What goes well beside the first two trials of the rung ``chosen``, which fails with probability ``fails``: where
+    it will probably survive, what a reversal of it needs; and the rungs that tell most after it."""
+    again = [*[trials[chosen]] * TWICE, *[Trial("control")] * CONTROLS] if fails < 0.5 else []
+    others = sorted((name for name in trials if name != chosen), key=lambda name: -gains[name])
+    return (*again, *(trials[name] for name in others if gains[name] > 0 for _ in range(TWICE)))
+
+
+def turns_ahead(turns: Iterable[tuple[Trial, Counts]], trial: Trial) -> tuple[Trial, ...]:
+    """The trials of a reversal that are still needed for a proof beside ``trial``, if all goes as expected: those of
+    the control fail, and those of the other one of the two do not."""
+    (control, failing), (cure, surviving) = sorted(turns, key=lambda turn: turn[0].arm != "control")
+    with_cause, without = Counts(failing.failed, failing.survived), Counts(surviving.failed, surviving.survived)
+    needed: list[Trial] = []
+    while fisher(with_cause, without) >= PROOF and len(needed) < 12:
+        needed += [control, cure]
+        with_cause.failed += 1
+        without.survived += 1
+    if trial in needed:
+        needed.remove(trial)
+    return tuple(needed)
