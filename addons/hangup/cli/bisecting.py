@@ -23,6 +23,7 @@ from hangup.experiment import failure as failures
 from hangup.experiment.document import UNRESOLVED, Document
 from hangup.experiment.exchange import complete
 from hangup.experiment.keeping import Series, keep
+from hangup.experiment.outlook import outlook
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.filters.text import parse as parse_filter
@@ -165,21 +166,26 @@ def bisect(
     )
     if path is not None and (live or serve):
         raise UsageError("--path is for a recording that is played: with --live and --serve the page asks")
+    try:
+        sys.exit(_carried_out(what, options, live=live, serve=serve, listen=listen, leave=leave, conn=conn))
+    except KeyboardInterrupt:  # before there was a trial, or of somebody in a hurry
+        tell(INTERRUPTED)
+        sys.exit(UNRESOLVED)
+
+
+def _carried_out(
+    what: tuple[str, ...], options: Options, *, live: bool, serve: bool, listen: str, leave: bool, conn: int | None
+) -> int:
     if serve:
         from hangup.cli.live_bisecting import bisect_served
 
-        sys.exit(bisect_served(what[0], conn, parse_listen(listen), leave, options))
-    target = read_target(what[-1], path) if len(what) > (0 if live else 1) else None
+        return bisect_served(what[0], conn, parse_listen(listen), leave, options)
+    target = read_target(what[-1], options.path) if len(what) > (0 if live else 1) else None
     if live:
         from hangup.cli.live_bisecting import bisect_live
 
-        sys.exit(bisect_live(target, parse_listen(listen), leave, options))
-    try:
-        code = _replayed(what[0], target, conn, options)
-    except KeyboardInterrupt:  # before there was a trial, or of somebody in a hurry
-        tell(INTERRUPTED)
-        code = UNRESOLVED
-    sys.exit(code)
+        return bisect_live(target, parse_listen(listen), leave, options)
+    return _replayed(what[0], target, conn, options)
 
 
 def _replayed(recording: str, target: Target | None, conn: int | None, options: Options) -> int:
@@ -232,6 +238,7 @@ async def _search(lab: Lab, reading: Reading, out: Console, options: Options) ->
     growing = Verdict()
     with showing(out, growing) as shown:
         lab.progress = shown.tried
+        shown.outlook = lambda: outlook(growing, lab.costs, beside=lab.company.room)
         searching = search(reading.case, given=options.given, watch=shown.standing, verdict=growing)
         async with reporting(shown.stands):
             return await lab.run(complete(reading.case, searching))

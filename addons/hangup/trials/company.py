@@ -41,6 +41,11 @@ class Company:
         self.harmless = False
         self._kept: dict[Trial, deque[Result]] = defaultdict(deque)
 
+    @property
+    def room(self) -> int:
+        """How many trials run at once, as far as is known; before it is known it is hoped for."""
+        return self.most if self.harmless or not self._tested else 1
+
     def take(self, trial: Trial) -> Result | None:
         """The result of a trial that was carried out already, once."""
         kept = self._kept.get(_plain(trial))

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hangup.errors import BackendError
+from hangup.experiment.costs import CONNECTING, Costs
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, another, judge, untried
 from hangup.experiment.margins import Margins
@@ -95,6 +96,11 @@ class Lab:
     def seconds(self) -> float:
         """Seconds since it began."""
         return asyncio.get_running_loop().time() - self._started
+
+    @property
+    def costs(self) -> Costs:
+        """What a trial takes."""
+        return Costs(self.margins.fails_after + CONNECTING, self.margins.survived + CONNECTING)
 
     async def run(self, search: Search[Verdict]) -> Verdict:
         """Carries it out to its end, or to the end of the budget."""

@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hangup.errors import HangupError, RecordingError
+from hangup.experiment.costs import RECONNECTING, Costs
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.margins import Margins
@@ -129,6 +130,13 @@ class LiveBisect:
         if not self.began or self._recorder is None:
             return 0.0
         return (self.ended or self._recorder.now()) - self.began
+
+    @property
+    def costs(self) -> Costs | None:
+        """What a trial takes; None before the failure has shown."""
+        if self._margins is None:
+            return None
+        return Costs(self._margins.fails_after + RECONNECTING, self._margins.survived + RECONNECTING)
 
     def begin(self, recorder: Recorder) -> None:
         """Starts to watch."""
