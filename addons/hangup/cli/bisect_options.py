@@ -33,6 +33,10 @@ class Options(Struct, frozen=True, kw_only=True):
     markdown: bool
     path: str | None = None
     parallel: int = 8
+    command: tuple[str, ...] = ()
+    """The person's own client, on which a proved fix is tried; empty where that was not asked for."""
+    env_vars: tuple[str, ...] = ()
+    """The variables that lead it to the proxy."""
 
     @property
     def quiet(self) -> bool:
@@ -50,10 +54,17 @@ class Interruptions:
     """
 
     def __init__(self, first: Callable[[], object]) -> None:
-        self._first = first
+        self.first = first
         self._loop = asyncio.get_running_loop()
         self._before: dict[int, Any] = {}
         self._asked = False
+
+    def instead(self, first: Callable[[], object]) -> None:
+        """The first signal is to do something else from now on; at once, if it has come already."""
+        self.first = first
+        self.install()
+        if self._asked:
+            first()
 
     def install(self) -> None:
         """Takes the signals, also again from somebody who has taken them meanwhile."""
@@ -73,7 +84,7 @@ class Interruptions:
     def _ask(self, number: int, frame: object) -> None:
         if not self._asked:
             self._asked = True
-            self._loop.call_soon_threadsafe(self._first)
+            self._loop.call_soon_threadsafe(self.first)
             return
         for each in self._before:
             signal.signal(each, signal.SIG_IGN)

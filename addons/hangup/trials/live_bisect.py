@@ -28,7 +28,7 @@ from hangup.filters.filter_set import FilterSet
 from hangup.proxy.addon import Hangup
 from hangup.recorder.recorder import Recorder
 from hangup.recording import events
-from hangup.recording.connections import Connection
+from hangup.recording.connections import Connection, route_of
 from hangup.recording.formats import open_recording
 from hangup.trials.lab import result_of
 from hangup.trials.sightings import Sightings
@@ -145,6 +145,15 @@ class LiveBisect:
         self.addon.filtering.admit = self._admit
         if self.settings.watch is not None:
             self._budget = asyncio.get_running_loop().call_later(self.settings.watch, self.end, "it has not failed")
+
+    def go_on(self, recorder: Recorder, reading: Reading, searching: Search[Verdict]) -> None:
+        """The same with a failure that is known, as of a recording: the next connections to its route, of whatever
+        client, are the trials of this search."""
+        self._recorder = recorder
+        self._sightings.route = route_of(reading.transcript.survey.request.target)
+        recorder.listeners.append(self._event)
+        self.addon.filtering.admit = self._admit
+        self._try(reading, searching)
 
     def end(self, why: str = "interrupted") -> None:
         """Ends it now."""
@@ -312,22 +321,28 @@ class LiveBisect:
         if self.phase is not Phase.READING:  # it was ended meanwhile
             return
         assert self.reading is not None
-        self.phase = Phase.TRYING
-        self.began = recorder.now()
-        loop = asyncio.get_running_loop()
-        if self._budget is not None:
-            self._budget.cancel()
-        self._budget = loop.call_later(self.settings.seconds, self._spent)
-        self.watcher.begun(self.reading)
         self._controls = self._sightings.watched(self.reading.failure)
-        self._margins = Margins(self.reading.failure, self.reading.case.lifetime, self.settings.survive)
-        self._search = search(
+        searching = search(
             self.reading.case,
             live=True,
             given=self.settings.given,
             watch=self.watcher.standing,
             verdict=self.progress,
         )
+        self._try(self.reading, searching)
+
+    def _try(self, reading: Reading, searching: Search[Verdict]) -> None:
+        assert self._recorder is not None
+        self.reading = reading
+        self.phase = Phase.TRYING
+        self.began = self._recorder.now()
+        loop = asyncio.get_running_loop()
+        if self._budget is not None:
+            self._budget.cancel()
+        self._budget = loop.call_later(self.settings.seconds, self._spent)
+        self.watcher.begun(reading)
+        self._margins = Margins(reading.failure, reading.case.lifetime, self.settings.survive)
+        self._search = searching
         self._go_on(None)
 
     # The search.
