@@ -114,6 +114,8 @@ class _Search:
             yield from self._all()
         except BudgetSpent as spent:
             self.verdict.stopped = str(spent) or "the budget is spent"
+            if not self.verdict.cause.n:
+                self.verdict.cause = self.arms.control
         self._conclude()
         return self.verdict
 

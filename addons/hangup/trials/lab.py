@@ -113,7 +113,10 @@ class Lab:
                     trial = search.throw(BudgetSpent(f"budget exhausted: {self.budget.seconds:g} seconds"))
                 else:
                     try:
-                        result = await self.carry_out(trial)
+                        async with asyncio.timeout(self.budget.seconds - self.seconds):
+                            result = await self.carry_out(trial)
+                    except TimeoutError:
+                        continue  # the budget is spent in the midst of it
                     except asyncio.CancelledError:
                         # Somebody interrupts: what was learned so far is worth having.
                         _stay()
