@@ -34,7 +34,7 @@ def test_hardly_any_failure_is_taken_for_a_survival(name: str, usual: float) -> 
         missed = 0
         for _ in range(3000):
             margins = Margins(Failure("server"), usual * JITTERY[name](rng))
-            for _ in range(seen - 1):
+            for _ in range(seen):
                 margins.add(usual * JITTERY[name](rng))
             missed += usual * JITTERY[name](rng) > margins.survived
         assert missed < 30, f"{missed} of 3000 after {seen}"
@@ -45,11 +45,9 @@ def test_a_steady_minute_needs_a_few_seconds_more(seed: int) -> None:
     rng = Random(seed)
     margins = Margins(Failure("server", within=90.5, ages=(60.0, 60.02)), 60.0)
     assert margins.survived == margins.unchanged == wide(60.02), "nothing is known yet of its spread"
-    for _ in range(4):
+    for most in (None, None, 75, 69, 66, 65):
         margins.add(rng.gauss(60.0, 0.02))
-    assert 61.5 < margins.survived < 66
-    margins.add(rng.gauss(60.0, 0.02))
-    assert 61.5 < margins.survived < 64.5
+        assert most is None or 61.5 < margins.survived < most
     assert margins.unchanged > 90, "what comes late now and then must show in the controls"
 
 

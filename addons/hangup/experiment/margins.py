@@ -12,7 +12,8 @@ not make a steady failure. So a failure that comes after 60 s sharp asks for 68 
 anew with each failure.
 
 It is never less than :func:`least` above their median, which is what a busy machine needs, nor more than a few times
-the longest (:data:`MOST`). Before three were seen it is half as long again as the longest, and a bit. The controls
+the longest (:data:`MOST`). Before three were seen here it is half as long again as the longest, also of those that were
+recorded, and a bit: the recorded ones may have come of other traffic, and tell nothing of the spread. The controls
 themselves are always given that long at least: a failure that comes late now and then must show in them.
 """
 
@@ -89,7 +90,8 @@ class Margins:
     def __init__(self, failure: Failure, lifetime: float, survive: float | None = None) -> None:
         self._given = failure
         self._survive: float | None = survive
-        self._seen = [lifetime] if lifetime > 0 else []
+        self._recorded = lifetime
+        self._seen: list[float] = []
         self._longest: float = max([lifetime, *(failure.ages or ())])
         self._fixed = failure.within is not None and failure.ages is None
 
@@ -113,7 +115,7 @@ class Margins:
     @property
     def fails_after(self) -> float:
         """When it usually fails, in seconds from opening."""
-        return median(self._seen) if self._seen else 0.0
+        return median(self._seen) if self._seen else self._recorded
 
     @property
     def survived(self) -> float:
