@@ -167,12 +167,11 @@ def test_what_goes_beside_a_long_trial() -> None:
 
 def test_the_turns_ahead_are_enough_for_a_proof_and_no_more() -> None:
     control, cure = Trial("control"), Trial("fix", ("drop-pong",))
-    counts = {control: Counts(2, 0), cure: Counts(0, 2)}
-    for turns in (list(counts.items()), list(counts.items())[::-1]):
-        ahead = [cure, *turns_ahead(turns, cure)]
-        failed, survived = 2 + ahead.count(control), 2 + ahead.count(cure)
-        assert fisher(Counts(failed, 0), Counts(0, survived)) < PROOF
-        assert fisher(Counts(failed - 1, 0), Counts(0, survived - 1)) >= PROOF
+    ahead = [cure, *turns_ahead((control, Counts(2, 0)), (cure, Counts(0, 2)), cure)]
+    failed, survived = 2 + ahead.count(control), 2 + ahead.count(cure)
+    assert fisher(Counts(failed, 0), Counts(0, survived)) < PROOF
+    assert fisher(Counts(failed - 1, 0), Counts(0, survived - 1)) >= PROOF
+    assert turns_ahead((control, Counts(9, 0)), (cure, Counts(0, 9))) == ()
 
 
 @pytest.mark.parametrize(("lifetime", "beside"), [(0.5, False), (30.0, True)])
@@ -267,6 +266,7 @@ async def answer(socket):
 async def main():
     signal.signal(signal.SIGTERM, lambda *_: pathlib.Path(sys.argv[2]).touch())
     async with websockets.serve(answer, "127.0.0.1", int(sys.argv[1]), ping_interval=None):
+        pathlib.Path(sys.argv[3]).touch()
         await asyncio.Event().wait()
 asyncio.run(main())
 """
@@ -280,11 +280,11 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def started(folder: Path, *words: str) -> asyncio.subprocess.Process:
+async def started(folder: Path, *words: str, what: tuple[str, ...] = (str(A3),)) -> asyncio.subprocess.Process:
     (folder / "backend.py").write_text(BACKEND)
-    start = f"{sys.executable} {folder / 'backend.py'} {{port}} {folder / 'asked'}"
+    start = f"{sys.executable} {folder / 'backend.py'} {{port}} {folder / 'asked'} {folder / 'ready'}"
     return await asyncio.create_subprocess_exec(
-        *(*HANGUP, "bisect", str(A3), "--start", start, "--record", str(folder), *words),
+        *(*HANGUP, "bisect", *what, "--start", start, "--record", str(folder), *words),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "HOME": str(home()), "PYTHONUNBUFFERED": "1"},
@@ -292,19 +292,25 @@ async def started(folder: Path, *words: str) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_the_second_interrupt_ends_it_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("what", "begun"),
+    [((str(A3),), r"^ +2  control"), (("--live", "--listen", "127.0.0.1:0"), "recording to")],
+    ids=["replay", "live"],
+)
+def test_the_second_interrupt_ends_it_at_once(tmp_path: Path, what: tuple[str, ...], begun: str) -> None:
     """The first one waits until all has ended in order: here for a backend that takes its time."""
 
     async def main() -> None:
-        process = await started(tmp_path)
+        process = await started(tmp_path, what=what)
         assert process.stdout is not None
         said = ""
-        while not re.search(r"^ +2  control", said, re.MULTILINE):
+        while not re.search(begun, said, re.MULTILINE):
             line = await process.stdout.readline()
             assert line, said
             said += line.decode()
+        await until(lambda: bool(psutil.Process(process.pid).children()))
         children = psutil.Process(process.pid).children(recursive=True)
-        assert children
+        await until((tmp_path / "ready").exists)
         process.send_signal(signal.SIGINT)
         await until((tmp_path / "asked").exists)
         began = time.monotonic()

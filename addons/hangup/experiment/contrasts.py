@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.costs import turns_ahead
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.handshakes import CREDENTIALS
 from hangup.experiment.ladder import BROKEN_PONG, Rung, broken, filters_of
@@ -153,8 +154,9 @@ def _alternate(arms: Arms, cause: Trial, counts: Counts, without: Trial, other: 
     while fisher(counts, other) >= PROOF and other.n < most and counts.n < most:
         if counts.unresolved > 2 or other.unresolved > 2 or (other.failed > 1 and not arms.control.survived):
             return
-        yield from arms.attempt(cause, counts)
-        yield from arms.attempt(without, other)
+        for trial, told in ((cause, counts), (without, other)):
+            arms.ahead = turns_ahead((cause, counts), (without, other), trial)
+            yield from arms.attempt(trial, told)
 
 
 def _one_moment(arms: Arms) -> Generator[Trial, Result, None]:

@@ -7,7 +7,7 @@ that turn out not to have been needed. Who carries them out does so only where c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ CONNECTING = 0.05
 RECONNECTING = 1.0
 """Seconds that a page takes to come back."""
 
-LONG = 2.0
+LONG = 1.0
 """From so many seconds on it is worth trying more than was asked for."""
 
 TWICE = 2
@@ -62,16 +62,20 @@ def rungs_ahead(
     return (*again, *(trials[name] for name in others if gains[name] > 0 for _ in range(TWICE)))
 
 
-def turns_ahead(turns: Iterable[tuple[Trial, Counts]], trial: Trial) -> tuple[Trial, ...]:
-    """The trials of a reversal that are still needed for a proof beside ``trial``, if all goes as expected: those of
-    the control fail, and those of the other one of the two do not."""
-    (control, failing), (cure, surviving) = sorted(turns, key=lambda turn: turn[0].arm != "control")
-    with_cause, without = Counts(failing.failed, failing.survived), Counts(surviving.failed, surviving.survived)
+Turn = tuple[Trial, Counts]
+"""A trial that is repeated, and what came of it so far."""
+
+
+def turns_ahead(failing: Turn, surviving: Turn, trial: Trial | None = None) -> tuple[Trial, ...]:
+    """The trials that are still needed beside ``trial`` for a proof, if all goes as expected: one of the two arms
+    fails, the other one does not."""
+    (cause, failed), (cure, survived) = failing, surviving
+    with_cause, without = Counts(failed.failed, failed.survived), Counts(survived.failed, survived.survived)
     needed: list[Trial] = []
     while fisher(with_cause, without) >= PROOF and len(needed) < 12:
-        needed += [control, cure]
+        needed += [cause, cure]
         with_cause.failed += 1
         without.survived += 1
-    if trial in needed:
+    if trial is not None and trial in needed:
         needed.remove(trial)
     return tuple(needed)

@@ -46,8 +46,7 @@ def outlook(verdict: Verdict, costs: Costs, *, beside: int = 1, live: bool = Fal
         arms = max(1, RUNGS - max(0, len(verdict.ladder) - 1))
         steps.append(("finding what prevents it", TWICE * (arms - 1), TWICE))
     if verdict.p >= PROOF:
-        turns = ((Trial("control"), verdict.cause), (Trial("fix"), verdict.without))
-        needed = turns_ahead(turns, Trial(""))
+        needed = turns_ahead((Trial("control"), verdict.cause), (Trial("fix"), verdict.without))
         failing = sum(trial.arm == "control" for trial in needed)
         steps.append(("the proof", failing, len(needed) - failing))
     if not live:

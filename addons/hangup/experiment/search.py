@@ -345,10 +345,11 @@ class _Search:
         verdict.cure = " + ".join(cure.filters)
         verdict.without = cure.counts
         most = 2 * most_trials(control) + 8
-        turns = [(Trial("control"), control), (Trial(cure.arm, cure.filters), cure.counts)]
+        pair = (Trial("control"), control), (Trial(cure.arm, cure.filters), cure.counts)
+        turns = list(pair)
         while fisher(control, cure.counts) >= PROOF and cure.counts.n < most:
             for trial, counts in turns:
-                self.arms.ahead = turns_ahead(turns, trial)
+                self.arms.ahead = turns_ahead(*pair, trial)
                 if fisher(control, cure.counts) >= PROOF:
                     yield from self.arms.attempt(trial, counts)
             turns.reverse()  # a page that fails every other time of its own accord must not keep step
