@@ -261,6 +261,7 @@ class _Search:
     def _control(self, tried: Tried) -> Search[None]:
         c = tried.counts
         while True:
+            self.arms.ahead = self._rungs_ahead() if c.failed and not c.survived else ()
             yield from self.arms.attempt(Trial("control"), c)
             if c.failed >= (2 if not c.survived else 4) or (c.failed >= 2 and c.n >= 12):
                 tried.outcome = Outcome.FAILED
@@ -278,19 +279,34 @@ class _Search:
     # The ladder.
 
     def _climb(self) -> Search[None]:
-        tried = self.arms.named
-        left = {rung.name: rung for rung in self.rungs if rung.name not in tried and rung.make(self.case) is not None}
+        left = self._left()
         for name in [name for name in left if name.startswith(GIVEN)]:  # what a person asked for is tried in any case
-            yield from self._step(left.pop(name))
+            yield from self._step(self._rung_named(name))
+            del left[name]
         while left and self.standing.best()[1] < SETTLED:
             costs = self.arms.costs
             gains = {name: self.standing.gain(name, costs) for name in left}
             name = max(gains, key=lambda n: gains[n])
             if gains[name] * costs.unit < (WORTH_WAITING if self.live else WORTH_IT):
                 return
-            trials = {each: trial for each in left if (trial := left[each].make(self.case)) is not None}
-            self.arms.ahead = rungs_ahead(name, trials, gains, self.standing.fails(name))
-            yield from self._step(left.pop(name))
+            self.arms.ahead = rungs_ahead(name, left, gains, self.standing.fails(name))
+            yield from self._step(self._rung_named(name))
+            del left[name]
+
+    def _left(self) -> dict[str, Trial]:
+        """The rungs that apply and are not tried yet."""
+        untried = (rung for rung in self.rungs if rung.name not in self.arms.named)
+        return {rung.name: trial for rung in untried if (trial := rung.make(self.case)) is not None}
+
+    def _rung_named(self, name: str) -> Rung:
+        return next(rung for rung in self.rungs if rung.name == name)
+
+    def _rungs_ahead(self) -> tuple[Trial, ...]:
+        """What a ladder will begin with, if the failure is seen once more."""
+        left, costs = self._left(), self.arms.costs
+        gains = {name: self.standing.gain(name, costs) for name in left}
+        name = max(gains, key=lambda n: gains[n], default="")
+        return (left[name], left[name], *rungs_ahead(name, left, gains, self.standing.fails(name))) if name else ()
 
     def _step(self, rung: Rung) -> Search[None]:
         trial = rung.make(self.case)
@@ -311,8 +327,7 @@ class _Search:
     def _settle(self) -> Search[None]:
         """Rungs that were decided while the control seemed steadier than it is are tried further."""
         for tried in self._climbed():
-            rung = next(rung for rung in self.rungs if rung.name == tried.arm)
-            trial = rung.make(self.case)
+            trial = self._rung_named(tried.arm).make(self.case)
             assert trial is not None
             if self.arms.says(tried.counts) is None:
                 tried.outcome = yield from self.arms.decide(trial, tried.counts)

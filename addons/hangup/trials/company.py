@@ -5,7 +5,8 @@ where the unchanged exchange fails alone and in company just alike, they are car
 kept until they are asked for.
 
 Where it takes long to fail, the recorded connection stands for the one that fails alone: so the very first controls are
-carried out together, and only if they fail in another way than it did, it is tried alone and again together.
+carried out together, and count as one; only if they fail in another way than it did, it is tried alone and again
+together.
 """
 
 from __future__ import annotations
@@ -73,9 +74,8 @@ class Company:
         nothing, as they were together and failed in another way than the recorded one alone."""
         if len(trials) > 1 and self._recorded is not None and self._alone is None and not self._tested:
             recorded, self._recorded = self._recorded, None
-            if not all(_alike(recorded, each) for each in results):
-                return False
-            self._alone = recorded
+            self._tested = self.harmless = all(_alike(recorded, each) for each in results)
+            return self.harmless  # the others are not kept: what ended one of them may have ended them all
         for trial, result in zip(trials[1:], results[1:], strict=True):
             if not result.unreachable and result.outcome is not Outcome.UNRESOLVED:
                 self._kept[_plain(trial)].append(result)
