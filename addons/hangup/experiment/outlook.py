@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
-
 from msgspec import Struct
 
 from hangup.experiment.costs import TWICE, Costs, turns_ahead
@@ -31,7 +29,9 @@ class Outlook(Struct, frozen=True):
     seconds: float
 
     def __str__(self) -> str:
-        return f"{' and '.join(self.steps)}: about {plural(self.trials, 'more connection')}, {duration(self.seconds)}"
+        *first, last = self.steps
+        steps = f"{', '.join(first)} and {last}" if first else last
+        return f"{steps}: about {plural(self.trials, 'more connection')}, {duration(self.seconds)}"
 
 
 def outlook(verdict: Verdict, costs: Costs, *, beside: int = 1, live: bool = False) -> Outlook:
@@ -56,11 +56,9 @@ def outlook(verdict: Verdict, costs: Costs, *, beside: int = 1, live: bool = Fal
         if left > 0:
             steps.append(("predicting new exchanges", left // 2, left - left // 2))
     trials = sum(failing + surviving for _, failing, surviving in steps)
-    seconds = 0.0
-    for _, failing, surviving in steps:
-        longest = costs.surviving if surviving else costs.failing
-        alone = failing * costs.failing + surviving * costs.surviving
-        seconds += alone if beside <= 1 else ceil((failing + surviving) / beside) * longest
+    seconds = sum(failing * costs.failing + surviving * costs.surviving for _, failing, surviving in steps)
+    if beside > 1 and trials:  # where they take long, those of one step run beside those of the next
+        seconds = max(1.0, trials / beside) * max(costs.failing, costs.surviving)
     return Outlook(tuple(what for what, *_ in steps), trials, seconds)
 
 
