@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -184,3 +185,32 @@ def test_what_is_not_proved_is_not_tried(found: dict[str, Said]) -> None:
 def test_what_is_asked_for_must_make_sense(words: list[str], says: str) -> None:
     done = hangup("bisect", *words, check=False)
     assert done.returncode in (2, 127) and says in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_interrupted_while_the_client_is_watched(tmp_path: Path) -> None:
+    """The proof stays, the client and its backend do not."""
+
+    async def main() -> None:
+        process = await asyncio.create_subprocess_exec(
+            *(*HANGUP, "bisect", str(A3), "--start", START, "--record", str(tmp_path), "--verify"),
+            *("--", sys.executable, "-c", CLIENT, "VITE_WS_BASE"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "HOME": str(home()), "PYTHONUNBUFFERED": "1"},
+        )
+        assert process.stdout is not None
+        said = ""
+        while "the client has connected" not in said:
+            line = await process.stdout.readline()
+            assert line, said
+            said += line.decode()
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        output, errors = await process.communicate()
+        said += output.decode()
+        assert process.returncode == 4 and "\nproved" in said and "Not verified: " in said, said + errors.decode()
+        assert len(children) >= 2
+        assert not [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE]
+
+    asyncio.run(main())

@@ -278,6 +278,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                     await verify(
                         tried, reading, lab.margins, target, recorder.path, options, out, interruptions.instead
                     )
+                    interruptions.install()  # the command had them
         verdict.seed = options.seed
         document = keep(reading, verdict, runs, target, _about(recording, target, reading), seconds)
         document.verified, document.verification = tried.verified, tried.verification

@@ -113,9 +113,11 @@ class Lab:
                     trial = search.throw(BudgetSpent(f"budget exhausted: {self.budget.seconds:g} seconds"))
                 else:
                     try:
-                        async with asyncio.timeout(self.budget.seconds - self.seconds):
+                        async with asyncio.timeout(self.budget.seconds - self.seconds) as limit:
                             result = await self.carry_out(trial)
                     except TimeoutError:
+                        if not limit.expired():
+                            raise
                         continue  # the budget is spent in the midst of it
                     except asyncio.CancelledError:
                         # Somebody interrupts: what was learned so far is worth having.
