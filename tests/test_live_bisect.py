@@ -215,6 +215,20 @@ def test_the_page_against_the_recorded_server(tmp_path: Path) -> None:
     asyncio.run(between(tmp_path / "out", then, command=command, target=False))
 
 
+def test_interrupted_against_the_recorded_server(tmp_path: Path) -> None:
+    """``--serve``: no process is left, and what was recorded is whole."""
+
+    async def then(live: Live) -> None:
+        live.process.send_signal(signal.SIGINT)
+        assert await live.rest() == 3 and "does not happen here" in live.said, live.said
+        assert not psutil.pid_exists(live.process.pid)
+
+    recording = Path(__file__).parent.parent / "recordings" / "a3-text-ping-to-json-reader.jsonl"
+    asyncio.run(between(tmp_path / "out", then, command=("bisect", str(recording), "--serve"), target=False))
+    kept = list((tmp_path / "out").rglob("*.jsonl"))
+    assert len(kept) == 2 and all(isinstance(list(reader.read(path))[-1], events.Stop) for path in kept)
+
+
 def test_a_live_trial_knows_what_its_own_filters_did() -> None:
     """They stand after the proxy's own, and may be written otherwise than the trial has them (0.2s, 200ms)."""
     trial = Trial("quiet", ("keepalive every=0.2s", "drop side=client kind=ping"))

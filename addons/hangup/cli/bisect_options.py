@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -32,6 +33,10 @@ class Options(Struct, frozen=True, kw_only=True):
     markdown: bool
     path: str | None = None
     parallel: int = 8
+    command: tuple[str, ...] = ()
+    """The person's own client, on which a proved fix is tried; empty where that was not asked for."""
+    env_vars: tuple[str, ...] = ()
+    """The variables that lead it to the proxy."""
 
     @property
     def quiet(self) -> bool:
@@ -39,19 +44,55 @@ class Options(Struct, frozen=True, kw_only=True):
         return self.as_json or self.markdown
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM cancel the task that is within, so that it can end in order and say what it has learned."""
+class Interruptions:
+    """Ctrl-C and SIGTERM, for the time of a block in the main thread: the first one calls ``first``, so that what was
+    learned can be said in order; the second one is a :class:`KeyboardInterrupt` there and then, and any further one is
+    not heard, as all that is left is to end what was started.
+
+    These are the process's own handlers and not the event loop's, which Windows has not, and which nobody would hear
+    while something is written.
+    """
+
+    def __init__(self, first: Callable[[], object]) -> None:
+        self.first = first
+        self._loop = asyncio.get_running_loop()
+        self._before: dict[int, Any] = {}
+        self._asked = False
+
+    def instead(self, first: Callable[[], object]) -> None:
+        """The first signal is to do something else from now on; at once, if it has come already."""
+        self.first = first
+        self.install()
+        if self._asked:
+            first()
+
+    def install(self) -> None:
+        """Takes the signals, also again from somebody who has taken them meanwhile."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(ValueError):  # not the main thread
+                before = signal.signal(number, self._ask)
+                self._before.setdefault(number, before)
+
+    def __enter__(self) -> Interruptions:
+        self.install()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before if before is not None else signal.SIG_DFL)
+
+    def _ask(self, number: int, frame: object) -> None:
+        if not self._asked:
+            self._asked = True
+            self._loop.call_soon_threadsafe(self.first)
+            return
+        for each in self._before:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+
+def interruptible() -> Interruptions:
+    """The first one cancels the task that is within, so that it can end in order."""
     task = asyncio.current_task()
     assert task is not None
-    loop = asyncio.get_running_loop()
-    handled = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
-            loop.add_signal_handler(number, task.cancel)
-            handled.append(number)
-    try:
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
+    return Interruptions(task.cancel)

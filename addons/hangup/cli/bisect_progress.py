@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from math import log
 
 from rich.console import Console, Group, RenderableType
@@ -15,10 +15,11 @@ from rich.text import Text
 
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.outlook import Outlook, certain
 from hangup.experiment.search import PROOF, Tried, Verdict
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.trial import Result, Trial
-from hangup.humanize import plural, printable
+from hangup.humanize import duration, plural, printable
 
 COLOURS = {Outcome.FAILED: "red", Outcome.SURVIVED: "green", Outcome.UNRESOLVED: "yellow"}
 
@@ -46,6 +47,8 @@ class Lines:
         self.console = console
         self.verdict = verdict
         self.number = 0
+        self.outlook: Callable[[], Outlook | None] = lambda: None
+        """What it would still cost; None where nobody knows."""
         self._best: list[tuple[str, float]] = []
 
     def __enter__(self) -> Lines:
@@ -77,17 +80,16 @@ class Lines:
         self.say(Text(f"\n{text}\n", "dim"))
 
     def stands(self, seconds: float) -> None:
-        """How it stands after so many seconds."""
-        words = [f"after {seconds:.0f} s: {plural(self.number, 'trial')}"]
-        if not self.number:
-            words.append("nothing to be told yet")
-        elif not self.verdict.reproduced:
-            words.append("the failure has not been seen here twice yet")
-        elif self._best:
-            words.append(f"most probably {self._best[0][0]} ({self._best[0][1]:.0%})")
-        if self.verdict.cure:
-            words.append(f"stays open with {printable(self.verdict.cure, 100)}")
-        self.say(Text(", ".join(words), "dim"))
+        """How it stands after so many seconds: what is certain, what is likely, and what it would still cost."""
+        parts = [f"after {duration(seconds)}, {plural(self.number, 'trial')}"]
+        parts += certain(self.verdict) or ["nothing is certain yet"]
+        if self._best and self.verdict.reproduced:
+            parts.append(f"most probably {self._best[0][0]} ({self._best[0][1]:.0%})")
+        text = "; ".join(parts)
+        ahead = self.outlook()
+        if ahead is not None and ahead.steps:
+            text += f". Still to come: {ahead}"
+        self.say(Text(f"{text}. Ctrl-C gives the verdict so far", "dim"))
 
     def say(self, text: Text) -> None:
         """Prints it at once: whoever reads a pipe reads it now."""
@@ -134,12 +136,9 @@ class Page(Lines):
 
     def standing(self, standing: list[tuple[str, float]]) -> None:
         """How probable each explanation is by now."""
-        self._standing = standing
+        self._standing = self._best = standing
 
     def remark(self, text: str) -> None:
-        """The bar says it."""
-
-    def stands(self, seconds: float) -> None:
         """The bar says it."""
 
     def _stage(self, trial: Trial) -> tuple[str, float]:
@@ -167,23 +166,39 @@ class Page(Lines):
         return Group(*parts, self._progress)
 
 
+Pause = Callable[[float], Awaitable[object]]
+"""Waits for so many seconds."""
+
+
 @asynccontextmanager
-async def reporting(stands: Callable[[float], None], every: float | None = None) -> AsyncIterator[None]:
-    """Has it said from time to time how it stands, for as long as it goes on; ``every`` in seconds."""
-    pause = REPORTED if every is None else every
+async def reporting(
+    stands: Callable[[float], None],
+    every: float | None = None,
+    *,
+    clock: Callable[[], float] | None = None,
+    pause: Pause = asyncio.sleep,
+) -> AsyncIterator[None]:
+    """Has it said from time to time how it stands, for as long as it goes on; ``every`` in seconds. ``stands`` is given
+    the seconds since it began, by this ``clock``."""
+    now = clock or asyncio.get_running_loop().time
+    step = REPORTED if every is None else every
+    began = now()
 
     async def report() -> None:
-        seconds = 0.0
+        due = began + step
         while True:
-            await asyncio.sleep(pause)
-            seconds += pause
-            stands(seconds)
+            await pause(max(0.0, due - now()))
+            if now() >= due:
+                stands(now() - began)
+                due += step
 
     task = asyncio.create_task(report())
     try:
         yield
     finally:
         task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def showing(console: Console, verdict: Verdict) -> Lines:

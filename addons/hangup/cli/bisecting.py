@@ -23,6 +23,7 @@ from hangup.experiment import failure as failures
 from hangup.experiment.document import UNRESOLVED, Document
 from hangup.experiment.exchange import complete
 from hangup.experiment.keeping import Series, keep
+from hangup.experiment.outlook import outlook
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.filters.text import parse as parse_filter
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from hangup.trials.lab import Lab
 
 INTERRUPTED = "interrupted"
+COMMAND = "hangup.command"
 
 EXAMPLES = """\b
 Examples:
@@ -43,11 +45,23 @@ Examples:
   hangup bisect run.jsonl --serve               (the page, against the recorded server)
   hangup bisect run.jsonl ws://localhost:8000 --fails-when "code=1006 within=2s"
   hangup bisect run.jsonl --start "uvicorn app:app --port {port}"
+  hangup bisect run.jsonl ws://localhost:8000 --verify -- npm run dev
   hangup bisect run.jsonl ws://localhost:8000 --json | jq .verdict
 """
 
 
-@click.command(epilog=EXAMPLES)
+class WithCommand(click.Command):
+    """A command that takes another one after ``--``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[COMMAND] = tuple(args[at + 1 :])
+            args = args[:at]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=WithCommand, epilog=EXAMPLES)
 @click.argument("what", nargs=-1, metavar="[RECORDING] [TARGET]")
 @click.option("--live", is_flag=True, help="Experiment on the page itself: its reconnects are the trials.")
 @click.option("--serve", is_flag=True, help="Experiment on the page, with the recorded server in the backend's place.")
@@ -99,6 +113,19 @@ Examples:
 @click.option(
     "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Try a proved fix on your own client: its COMMAND stands after --, and is given the proxy's URL as by "
+    "`hangup run`.",
+)
+@click.option(
+    "--env-var",
+    "env_vars",
+    multiple=True,
+    metavar="NAME",
+    help="With --verify: the variable that leads COMMAND to its backend (VITE_WS_BASE). Repeatable.",
+)
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")
 @click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificate authority (PEM).")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -122,6 +149,8 @@ def bisect(
     backend_logs: tuple[str, ...],
     wait: float,
     record: Path,
+    verify: bool,
+    env_vars: tuple[str, ...],
     insecure: bool,
     ca: Path | None,
     as_json: bool,
@@ -131,9 +160,16 @@ def bisect(
 
     RECORDING is played against TARGET; or with --live the page itself is asked, whose every reconnect is the next
     trial. One change at a time, repeated, reverted, down to the smallest failing exchange. The recorded path is asked
-    for: a path in TARGET is the base below which it lies. Exit code 0: proved; 3: the failure does not happen here; 4:
-    not told apart within the budget, or it could not be tried.
+    for: a path in TARGET is the base below which it lies. With --verify a proved fix is then tried on your own client.
+    Exit code 0: proved (and verified, if that was asked for); 3: the failure does not happen here; 4: not told apart
+    within the budget, or it could not be tried, or was not verified, or interrupted: the first Ctrl-C gives the verdict
+    so far, a second one ends it at once.
     """
+    command: tuple[str, ...] = click.get_current_context().meta.get(COMMAND, ())
+    if bool(command) is not verify:
+        raise UsageError("--verify needs the client's command after --, and a command needs --verify")
+    if verify and (live or serve):
+        raise UsageError("--verify is for a recording that is played: --live and --serve ask the page itself")
     if live and serve:
         raise UsageError("use either --live or --serve, not both")
     need = (0 if live else 1) + (0 if serve or start else 1)
@@ -162,24 +198,35 @@ def bisect(
         as_json=as_json,
         markdown=markdown,
         path=path,
+        command=command,
+        env_vars=env_vars,
     )
+    if verify:
+        from hangup.cli.verifying import executable
+
+        executable(command)  # that there is none had better be said before the trials than after
     if path is not None and (live or serve):
         raise UsageError("--path is for a recording that is played: with --live and --serve the page asks")
+    try:
+        sys.exit(_carried_out(what, options, live=live, serve=serve, listen=listen, leave=leave, conn=conn))
+    except KeyboardInterrupt:  # before there was a trial, or of somebody in a hurry
+        tell(INTERRUPTED)
+        sys.exit(UNRESOLVED)
+
+
+def _carried_out(
+    what: tuple[str, ...], options: Options, *, live: bool, serve: bool, listen: str, leave: bool, conn: int | None
+) -> int:
     if serve:
         from hangup.cli.live_bisecting import bisect_served
 
-        sys.exit(bisect_served(what[0], conn, parse_listen(listen), leave, options))
-    target = read_target(what[-1], path) if len(what) > (0 if live else 1) else None
+        return bisect_served(what[0], conn, parse_listen(listen), leave, options)
+    target = read_target(what[-1], options.path) if len(what) > (0 if live else 1) else None
     if live:
         from hangup.cli.live_bisecting import bisect_live
 
-        sys.exit(bisect_live(target, parse_listen(listen), leave, options))
-    try:
-        code = _replayed(what[0], target, conn, options)
-    except KeyboardInterrupt:  # before there was a trial, or of somebody in a hurry
-        tell(INTERRUPTED)
-        code = UNRESOLVED
-    sys.exit(code)
+        return bisect_live(target, parse_listen(listen), leave, options)
+    return _replayed(what[0], target, conn, options)
 
 
 def _replayed(recording: str, target: Target | None, conn: int | None, options: Options) -> int:
@@ -197,7 +244,8 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
     verdict = Verdict(reproduced=False, stopped=INTERRUPTED)
     runs: list[Series] = []
     seconds = 0.0
-    with interruptible():
+    tried = Document(verdict=verdict)
+    with interruptible() as interruptions:
         out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
         out.file.flush()
         with suppress(asyncio.CancelledError):
@@ -223,8 +271,18 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                 # Some were carried out beforehand, and never asked for.
                 verdict.connections = max(verdict.connections, lab.connections)
                 seconds = lab.seconds
+                if options.command:
+                    from hangup.cli.verifying import verify
+
+                    tried.verdict = verdict
+                    await verify(
+                        tried, reading, lab.margins, target, recorder.path, options, out, interruptions.instead
+                    )
+                    interruptions.install()  # the command had them
         verdict.seed = options.seed
         document = keep(reading, verdict, runs, target, _about(recording, target, reading), seconds)
+        document.verified, document.verification = tried.verified, tried.verification
+        document.files |= tried.files
         return bisecting_page.present(out, document, options)
 
 
@@ -232,6 +290,7 @@ async def _search(lab: Lab, reading: Reading, out: Console, options: Options) ->
     growing = Verdict()
     with showing(out, growing) as shown:
         lab.progress = shown.tried
+        shown.outlook = lambda: outlook(growing, lab.costs, beside=lab.company.room)
         searching = search(reading.case, given=options.given, watch=shown.standing, verdict=growing)
         async with reporting(shown.stands):
             return await lab.run(complete(reading.case, searching))

@@ -59,6 +59,8 @@ def show(console: Console, document: Document) -> None:
         console.print(Text("  stays open with  ", "bold") + Text(verdict.cure, "green"))
     if verdict.law is not None:
         _law(console, verdict.law)
+    for line in document.verification:
+        console.print(Text("  ") + safe(line, "green" if document.verified else "yellow", 300))
     if verdict.timers:
         console.print(Text(f"  it ends {', or '.join(map(str, verdict.timers))}"))
     console.print()

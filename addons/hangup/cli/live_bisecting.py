@@ -11,17 +11,18 @@ from rich.console import Console
 from rich.text import Text
 
 from hangup.cli import bisecting_page
-from hangup.cli.bisect_options import Options
+from hangup.cli.bisect_options import Interruptions, Options
 from hangup.cli.bisect_progress import Lines, reporting, showing
 from hangup.cli.live import Live
 from hangup.cli.screen import console, tell
 from hangup.errors import HangupError, UsageError
 from hangup.experiment.document import Document
 from hangup.experiment.keeping import Series
+from hangup.experiment.outlook import Outlook, outlook
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
-from hangup.humanize import printable
+from hangup.humanize import duration, printable
 from hangup.peer.server import Program, Server
 from hangup.peer.stage import Manner
 from hangup.processes.tshark import open_recording
@@ -55,7 +56,12 @@ class Shown(live_bisect.Watcher):
         self.console.file.flush()
         growing = self.bisect.progress if self.bisect is not None else Verdict()
         lines = Lines(self.console, growing) if self.plain else showing(self.console, growing)
+        lines.outlook = self._outlook
         self._lines = self._stack.enter_context(lines)
+
+    def _outlook(self) -> Outlook | None:
+        costs = self.bisect.costs if self.bisect is not None else None
+        return outlook(self.bisect.progress, costs, live=True) if self.bisect is not None and costs else None
 
     def tried(self, trial: Trial, result: Result) -> None:
         """A trial is over."""
@@ -73,7 +79,8 @@ class Shown(live_bisect.Watcher):
         if self._lines is not None:
             self._lines.stands(seconds)
         else:
-            self.console.print(Text(f"after {seconds:.0f} s: no two connections have failed alike yet", "dim"))
+            waits = "no two connections have failed alike yet, and nothing is tried before; Ctrl-C ends it"
+            self.console.print(Text(f"after {duration(seconds)}: {waits}", "dim"))
             self.console.file.flush()
 
     def shrinks(self, trial: Trial, result: Result) -> None:
@@ -212,6 +219,7 @@ async def _bisect(
     experiment = Experiment(out, settings, options.seed)
 
     def ready(proxy: Proxy) -> None:
+        interruptions.install()
         live.ready(proxy)
         experiment.begin(proxy, proxy.stop)
 
@@ -229,9 +237,11 @@ async def _bisect(
         on_ready=ready,
         warn=live.warn,
     )
-    try:
-        async with reporting(experiment.shown.stands):
-            await proxy.serve()
-    finally:
-        await experiment.close()
-    return bisecting_page.present(out, experiment.document(), options)
+    with Interruptions(proxy.stop) as interruptions:
+        try:
+            async with reporting(experiment.shown.stands):
+                await proxy.serve()
+        finally:
+            interruptions.install()  # the proxy has given them back
+            await experiment.close()
+        return bisecting_page.present(out, experiment.document(), options)

@@ -7,7 +7,10 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from hangup.experiment.costs import CONNECTING, RECONNECTING, Costs
 from hangup.experiment.evidence import ERROR, Counts, Outcome, decide, most_trials
+from hangup.experiment.failure import Failure
+from hangup.experiment.margins import Margins
 from hangup.experiment.timers import Pulse
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.experiment.verdict import BudgetSpent, Tried, Verdict
@@ -59,6 +62,9 @@ class Arms:
         self.clients = 1
         self.last = Result(Outcome.UNRESOLVED)
         self.pulses: list[Pulse] = []
+        self.ahead: tuple[Trial, ...] = ()
+        """What will probably be asked for after the next trial; carried out with it where trials take long."""
+        self._margins = Margins(Failure(), case.lifetime)
         self._before = ""
         """The arm after which the backend could not be reached."""
         self._unreachable = 0
@@ -77,7 +83,11 @@ class Arms:
         if trial.clients != clients:
             trial = replace(trial, clients=clients)
         self.verdict.connections += trial.clients
+        if not self.live and self.costs.long:
+            beside = (*beside, *self.ahead)
+        self.ahead = ()
         result = self.last = yield (replace(trial, beside=beside) if beside else trial)
+        self._margins.learn(trial, result)
         if result.another:
             for tried in self.verdict.ladder:
                 if tried.counts is counts:
@@ -102,6 +112,12 @@ class Arms:
         if result.pulse is not None and clients == 1 and trial.otherwise is None and not _says_otherwise(trial):
             self.pulses.append(result.pulse)
         return result.outcome
+
+    @property
+    def costs(self) -> Costs:
+        """What a trial takes."""
+        more = RECONNECTING if self.live else CONNECTING
+        return Costs(self._margins.fails_after + more, self._margins.survived + more)
 
     def decide(self, trial: Trial, counts: Counts) -> Search[Outcome]:
         """Repeats a trial until its outcomes speak; when they disagree, or come to nothing, it is unresolved."""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts
 from hangup.experiment.ladder import selector
+from hangup.experiment.margins import least
 from hangup.experiment.timers import SHORTEST, Clock, Timer, fitting
 from hangup.experiment.trial import Case, Trial
 from hangup.filters.library.inject import Inject
@@ -44,23 +45,46 @@ _TITLES = {
 def find_timers(arms: Arms) -> Search[None]:
     """Finds the clocks that agree with all trials, old and new, and tells the verdict. Of trials without a pulse (of a
     live page, say) nothing can be told."""
-    left = {name: make for name, make in _WAYS.items() if make(arms.case, 1.0) is not None}
+    timers = arms.verdict.timers = fitting(arms.pulses)
+    left = _planned(arms, timers)
     if "silence" in arms.named:
         left.pop("silence", None)
     while True:
         timers = arms.verdict.timers = fitting(arms.pulses, arms.rate)
-        seconds = median([pulse.age for pulse in arms.pulses if pulse.ended] or [0.0])
         name = _next(timers, left)
-        if seconds < SHORTEST or not name:
+        if _seconds(arms) < SHORTEST or not name:
             return
-        every = max(EVERY, min([seconds, *(t.at for t in timers if t.clock is not Clock.COUNT)]) / OFTEN)
-        trial = left.pop(name)(arms.case, every)
-        assert trial is not None
+        trial = left.pop(name)
         tried = arms.add(f"clock-{name}", _TITLES[name], trial, Counts())
-        most = SPARE + max(sum(message for _, message in pulse.client) for pulse in arms.pulses)
-        last = max(most * every if timer.clock is Clock.COUNT else timer.at for timer in timers)
-        yield from arms.attempt(replace(trial, patience=1.5 * last + 0.5), tried.counts)
+        # Where they take long the others are tried beside it; and the exchange without a message, asked for later.
+        arms.ahead = (*left.values(), *([Trial("frames", frames=())] * 2 if arms.case.frames else []))
+        yield from arms.attempt(trial, tried.counts)
         tried.outcome = arms.last.outcome
+
+
+def _seconds(arms: Arms) -> float:
+    return median([pulse.age for pulse in arms.pulses if pulse.ended] or [0.0])
+
+
+def _planned(arms: Arms, timers: list[Timer]) -> dict[str, Trial]:
+    """The ways to speak that this exchange allows, each with the time in which these clocks would have run out."""
+    seconds = _seconds(arms)
+    if not timers or seconds < SHORTEST:
+        return {}
+    shortest = min([seconds, *(t.at for t in timers if t.clock is not Clock.COUNT)])
+    every = max(EVERY, shortest / OFTEN)
+    most = SPARE + max(sum(message for _, message in pulse.client) for pulse in arms.pulses)
+    count = any(timer.clock is Clock.COUNT for timer in timers)
+    planned = {}
+    for name, make in _WAYS.items():
+        # So many messages within the time of the clocks, if that is no load.
+        pace = max(EVERY, min(every, shortest / most)) if count and name == "messages" else every
+        last = max([most * pace] if count else [], default=0.0)
+        last = max([last, *(timer.at for timer in timers if timer.clock is not Clock.COUNT)])
+        trial = make(arms.case, pace)
+        if trial is not None:
+            planned[name] = replace(trial, patience=last + 2 * least(last))
+    return planned
 
 
 def _next(timers: list[Timer], left: Iterable[str]) -> str:

@@ -37,6 +37,10 @@ class Document(Struct, kw_only=True):
     log: list[Log] = field(default_factory=list)
     replayed: int = 0
     problems: list[str] = field(default_factory=list)
+    verified: bool | None = None
+    """Whether the person's own client stayed connected with the fix and was dropped without it; None if unknown."""
+    verification: list[str] = field(default_factory=list)
+    """What was seen of it, in sentences; empty where it was not asked for."""
 
     @property
     def headline(self) -> str:
@@ -45,10 +49,12 @@ class Document(Struct, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0: proved; 3: it does not happen here; 4: not told apart, not to be tried, or stopped before."""
+        """0: proved, and verified if that was asked for; 3: it does not happen here; 4: not told apart, not to be
+        tried, not verified, or stopped before."""
         if not self.verdict.reproduced and not self.verdict.stopped and not self.verdict.untried:
             return NOT_REPRODUCED
-        return 0 if self.verdict.proved else UNRESOLVED
+        held = self.verified or not self.verification
+        return 0 if self.verdict.proved and held else UNRESOLVED
 
     def summary(self) -> dict[str, object]:
         """For JSON."""
@@ -62,7 +68,9 @@ class Document(Struct, kw_only=True):
                 "neighbour_recording": self.neighbour or None,
             }
         log = [{"at": line.at, "source": line.source, "text": line.text} for line in self.log]
-        made |= {"log": log, "seconds": round(self.seconds, 3), "files": self.files}
+        made |= {"log": log, "seconds": round(self.seconds, 3), "files": self.files, "verified": self.verified}
+        if self.verification:
+            made["verification"] = self.verification
         if self.replayed:
             made["replayed"] = self.replayed
         return made | {"problems": self.problems} if self.problems else made
@@ -79,6 +87,8 @@ class Document(Struct, kw_only=True):
             boundary = f" ({verdict.law.boundary})" if verdict.law.boundary else ""
             lines += [f"The law: {verdict.law.sentence}{boundary}.", ""]
             lines += [f"Predicted {verdict.law.right} of {verdict.law.predicted} new exchanges.", ""]
+        if self.verification:
+            lines += [*self.verification, ""]
         if verdict.timers:
             lines += [f"It ends {', or '.join(map(str, verdict.timers))}.", ""]
         if verdict.ladder:

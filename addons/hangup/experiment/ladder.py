@@ -14,6 +14,7 @@ from math import log
 import msgspec
 from msgspec import Struct
 
+from hangup.experiment.costs import Costs
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import VARY
 from hangup.experiment.handshakes import CREDENTIALS
@@ -27,10 +28,6 @@ SURE = 0.97
 
 CHANCE = 0.002
 """How likely it is that a connection lives by a change of its handshake that has nothing to do with the cause."""
-
-SURVIVAL_COSTS = 3.0
-"""A survival must be waited for; in units of what a failure costs."""
-
 
 def selector(frame: ClientFrame) -> str:
     """The setting of a filter that selects a message's kind, and so the same message with other values."""
@@ -212,15 +209,19 @@ class Standing:
         """Something that a verdict predicts was seen not to be so."""
         self.weights = _normal({v: w * (1 - SURE) if v == verdict else w for v, w in self.weights.items()})
 
-    def gain(self, rung: str) -> float:
-        """The information (in nats) that a rung's outcome is expected to bring, for what it is expected to cost."""
+    def fails(self, rung: str) -> float:
+        """How probable it is that the connection fails at a rung."""
+        return sum(self.weights[v] * e.fails(rung, self.case) for v, e in self.explanations.items())
+
+    def gain(self, rung: str, costs: Costs) -> float:
+        """The information (in nats) that a rung's outcome is expected to bring for each second that it takes."""
         chances = {v: e.fails(rung, self.case) for v, e in self.explanations.items()}
-        fails = sum(self.weights[v] * chances[v] for v in self.weights)
+        fails = self.fails(rung)
         before = _entropy(self.weights.values())
         failed = [w * chances[v] / fails for v, w in self.weights.items()] if fails > 0 else []
         survived = [w * (1 - chances[v]) / (1 - fails) for v, w in self.weights.items()] if fails < 1 else []
         after = fails * _entropy(failed) + (1 - fails) * _entropy(survived)
-        return (before - after) / (fails + SURVIVAL_COSTS * (1 - fails))
+        return (before - after) / costs.expected(fails)
 
 
 def _prior(priors: Mapping[str, float], verdict: str) -> float:

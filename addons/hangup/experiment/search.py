@@ -16,10 +16,12 @@ from hangup.experiment import contrasts
 from hangup.experiment.arms import Arms, Search, says_the_same
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
+from hangup.experiment.costs import rungs_ahead
 from hangup.experiment.count_law import count_law
 from hangup.experiment.drift import look_again
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.handshake_laws import handshake_law
+from hangup.experiment.idle_law import idle_law
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
 from hangup.experiment.law import Law
 from hangup.experiment.predict import Claim, other_law, refined, with_factor
@@ -40,7 +42,8 @@ SETTLED = 0.985
 """An explanation this probable needs no further rung."""
 
 WORTH_IT = 0.004
-"""A rung that is expected to bring less than this (nats for its cost) is not tried."""
+"""A rung that is expected to bring less than this (nats in the time of a failure, or a third of a survival's) is not
+tried."""
 
 WORTH_WAITING = 0.02
 """The same for a live page, which must be waited for."""
@@ -117,6 +120,8 @@ class _Search:
             yield from self._all()
         except BudgetSpent as spent:
             self.verdict.stopped = str(spent) or "the budget is spent"
+            if not self.verdict.cause.n:
+                self.verdict.cause = self.arms.control
         self._conclude()
         return self.verdict
 
@@ -160,6 +165,7 @@ class _Search:
             trigger = self.standing.best()[0].trigger
             claim = claim or count_law(self.case, self.verdict, trigger)
             claim = claim or handshake_law(self.arms, self.verdict, trigger)
+            claim = claim or idle_law(self.arms, self.verdict)
             claim = claim or other_law(self.arms, self.verdict, trigger)
             claim = claim or unconditional(self.arms, self.verdict)
             if claim is not None:
@@ -316,6 +322,7 @@ class _Search:
     def _control(self, tried: Tried) -> Search[None]:
         c = tried.counts
         while True:
+            self.arms.ahead = self._rungs_ahead() if c.failed and not c.survived else ()
             yield from self.arms.attempt(Trial("control"), c)
             if c.failed >= (2 if not c.survived else 4) or (c.failed >= 2 and c.n >= 12):
                 tried.outcome = Outcome.FAILED
@@ -333,16 +340,34 @@ class _Search:
     # The ladder.
 
     def _climb(self) -> Search[None]:
-        tried = self.arms.named
-        left = {rung.name: rung for rung in self.rungs if rung.name not in tried and rung.make(self.case) is not None}
+        left = self._left()
         for name in [name for name in left if name.startswith(GIVEN)]:  # what a person asked for is tried in any case
-            yield from self._step(left.pop(name))
+            yield from self._step(self._rung_named(name))
+            del left[name]
         while left and self.standing.best()[1] < SETTLED:
-            gains = {name: self.standing.gain(name) for name in left}
+            costs = self.arms.costs
+            gains = {name: self.standing.gain(name, costs) for name in left}
             name = max(gains, key=lambda n: gains[n])
-            if gains[name] < (WORTH_WAITING if self.live else WORTH_IT):
+            if gains[name] * costs.unit < (WORTH_WAITING if self.live else WORTH_IT):
                 return
-            yield from self._step(left.pop(name))
+            self.arms.ahead = rungs_ahead(name, left, gains, self.standing.fails(name))
+            yield from self._step(self._rung_named(name))
+            del left[name]
+
+    def _left(self) -> dict[str, Trial]:
+        """The rungs that apply and are not tried yet."""
+        untried = (rung for rung in self.rungs if rung.name not in self.arms.named)
+        return {rung.name: trial for rung in untried if (trial := rung.make(self.case)) is not None}
+
+    def _rung_named(self, name: str) -> Rung:
+        return next(rung for rung in self.rungs if rung.name == name)
+
+    def _rungs_ahead(self) -> tuple[Trial, ...]:
+        """What a ladder will begin with, if the failure is seen once more."""
+        left, costs = self._left(), self.arms.costs
+        gains = {name: self.standing.gain(name, costs) for name in left}
+        name = max(gains, key=lambda n: gains[n], default="")
+        return (left[name], left[name], *rungs_ahead(name, left, gains, self.standing.fails(name))) if name else ()
 
     def _step(self, rung: Rung) -> Search[None]:
         trial = rung.make(self.case)
@@ -365,8 +390,7 @@ class _Search:
     def _settle(self) -> Search[None]:
         """Rungs that were decided while the control seemed steadier than it is are tried further."""
         for tried in self._climbed():
-            rung = next(rung for rung in self.rungs if rung.name == tried.arm)
-            trial = rung.make(self.case)
+            trial = self._rung_named(tried.arm).make(self.case)
             assert trial is not None
             if self.arms.says(tried.counts) is None:
                 tried.outcome = yield from self.arms.decide(trial, tried.counts)

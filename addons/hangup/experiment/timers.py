@@ -90,6 +90,17 @@ def tolerance(seconds: float) -> float:
     return max(0.12, 0.12 * seconds)
 
 
+def measured(clock: Clock, pulses: Sequence[Pulse]) -> list[float]:
+    """What such a clock showed at the end of those that failed."""
+    return [[*_gaps(pulse, clock)][-1] for pulse in pulses if pulse.ended]
+
+
+def outlived(seconds: float) -> float:
+    """What lives for more than so many seconds has no clock that runs for ``seconds``. A trial that is to survive lives
+    for longer than that: by :func:`~hangup.experiment.margins.least`."""
+    return seconds + min(tolerance(seconds), 0.3 + 0.01 * seconds)
+
+
 SELDOM = 0.02
 """How likely it must be that a failure which flickers stayed away as often as it did."""
 
@@ -120,7 +131,7 @@ def _fit(clock: Clock, pulses: Sequence[Pulse], rate: float) -> float | None:
     slack = tolerance(at)
     if at < SHORTEST or any(abs(end - at) > slack for end in ends):
         return None
-    if not _spared(len(ends), sum(gap > at + slack for gap in longest), rate):
+    if not _spared(len(ends), sum(gap > outlived(at) for gap in longest), rate):
         return None
     # Who is silent for just so long again and again, and lives, keeps time and has no clock.
     regular = sum(abs(gap - at) < 0.03 + 0.01 * at for gap in lived)

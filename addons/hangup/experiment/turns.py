@@ -10,16 +10,13 @@ from __future__ import annotations
 from random import Random
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.costs import Turn, turns_ahead
 from hangup.experiment.evidence import Counts, fisher, most_trials
-from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import PROOF
 
 CHANGED = 0.001
 """How likely it may be by chance that the cause fails so much less than at first: less likely, and it is another
 backend by now."""
-
-Turn = tuple[Trial, Counts]
-"""What is tried, and what came of it so far."""
 
 
 def compare(arms: Arms, cause: Turn, without: Turn, patient: bool = True) -> Search[None]:
@@ -49,6 +46,7 @@ def _alternate(arms: Arms, cause: Turn, without: Turn, patient: bool, before: Co
         rng.shuffle(turns)
         for (trial, counts), own in turns:
             if fisher(*counted) >= PROOF:
+                arms.ahead = turns_ahead((cause[0], counted[0]), (without[0], counted[1]), trial)
                 outcome = yield from arms.attempt(trial, counts)
                 if own is not counts:
                     own.add(outcome)

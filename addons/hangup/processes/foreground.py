@@ -28,12 +28,21 @@ _POLL = 0.05
 
 
 class Foreground:
-    """A command with the terminal's streams. ``on_end`` is called in the event loop once it has ended."""
+    """A command with the terminal's streams; ``stdout`` is another one for its output. ``on_end`` is called in the
+    event loop once it has ended."""
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        on_end: Callable[[], None],
+        *,
+        stdout: int | None = None,
+    ) -> None:
         self.words = list(words)
         self.environment = dict(environment)
         self.on_end = on_end
+        self.stdout = stdout
         self.process: subprocess.Popen[bytes] | None = None
         self._own_group = sys.platform != "win32" and not _terminal()
         self._ended = asyncio.Event()
@@ -50,10 +59,12 @@ class Foreground:
         """Starts it, within the event loop, and takes the signals over; raises :class:`CommandError`."""
         try:
             if sys.platform == "win32":
-                self.process = subprocess.Popen(self.words, env=self.environment)
+                self.process = subprocess.Popen(self.words, env=self.environment, stdout=self.stdout)
             else:
                 group = 0 if self._own_group else None
-                self.process = subprocess.Popen(self.words, env=self.environment, process_group=group)
+                self.process = subprocess.Popen(
+                    self.words, env=self.environment, stdout=self.stdout, process_group=group
+                )
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise CommandError(f"cannot start {self.words[0]!r}: {why}", found=True) from None

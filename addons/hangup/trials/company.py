@@ -3,6 +3,10 @@
 A search asks for one trial at a time. Most must be repeated, and many are known beforehand (:attr:`Trial.beside`):
 where the unchanged exchange fails alone and in company just alike, they are carried out together, and their results are
 kept until they are asked for.
+
+Where it takes long to fail, the recorded connection stands for the one that fails alone: so the very first controls are
+carried out together, and count as one; only if they fail in another way than it did, it is tried alone and again
+together.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from hangup.experiment.costs import LONG
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.trial import Result, Trial
 
@@ -21,15 +26,26 @@ ALIKE = 0.5
 SLACK = 0.3
 
 
-class Company:
-    """``most`` is how many trials may run at once; until that is known to be harmless, one."""
+TOGETHER = 4
+"""So many controls show whether company is harmless."""
 
-    def __init__(self, most: int) -> None:
+
+class Company:
+    """``most`` is how many trials may run at once; until that is known to be harmless, one. ``recorded`` is how long
+    (seconds) the recorded connection took to fail, if it was alone."""
+
+    def __init__(self, most: int, recorded: float = 0.0) -> None:
         self.most = most
+        self._recorded = Result(Outcome.FAILED, recorded) if recorded >= LONG else None
         self._alone: Result | None = None
         self._tested = most <= 1
         self.harmless = False
         self._kept: dict[Trial, deque[Result]] = defaultdict(deque)
+
+    @property
+    def room(self) -> int:
+        """How many trials run at once, as far as is known; before it is known it is hoped for."""
+        return self.most if self.harmless or not self._tested else 1
 
     def take(self, trial: Trial) -> Result | None:
         """The result of a trial that was carried out already, once."""
@@ -40,15 +56,26 @@ class Company:
         """What to carry out now: the trial, and others with it."""
         if not self._suitable(trial):
             return [trial]
-        if trial.arm == "control" and self._alone is not None and not self._tested:
-            return [trial] * min(self.most, 4)
+        if trial.arm == "control" and (self._alone or self._recorded) is not None and not self._tested:
+            return [trial] * min(self.most, TOGETHER)
         if not self.harmless:
             return [trial]
-        others = [each for each in trial.beside if self._suitable(each) and not self._kept.get(_plain(each))]
+        kept = {each: len(results) for each, results in self._kept.items()}
+        others = []
+        for each in filter(self._suitable, trial.beside):
+            if kept.get(_plain(each), 0) > 0:
+                kept[_plain(each)] -= 1
+            else:
+                others.append(each)
         return [trial, *others][: self.most]
 
-    def learn(self, trials: Sequence[Trial], results: Sequence[Result]) -> None:
-        """Takes what came of trials; the first of them was asked for, the others are kept."""
+    def learn(self, trials: Sequence[Trial], results: Sequence[Result]) -> bool:
+        """Takes what came of trials; the first of them was asked for, the others are kept. False where they say
+        nothing, as they were together and failed in another way than the recorded one alone."""
+        if len(trials) > 1 and self._recorded is not None and self._alone is None and not self._tested:
+            recorded, self._recorded = self._recorded, None
+            self._tested = self.harmless = all(_alike(recorded, each) for each in results)
+            return self.harmless  # the others are not kept: what ended one of them may have ended them all
         for trial, result in zip(trials[1:], results[1:], strict=True):
             if not result.unreachable and result.outcome is not Outcome.UNRESOLVED:
                 self._kept[_plain(trial)].append(result)
@@ -63,6 +90,7 @@ class Company:
                     self._kept.clear()
             elif self._suitable(trials[0]) and results[0].outcome is Outcome.FAILED:
                 self._alone = results[0]
+        return True
 
     @staticmethod
     def _suitable(trial: Trial) -> bool:

@@ -11,8 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hangup.errors import BackendError
+from hangup.experiment.costs import CONNECTING, Costs
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, another, judge, untried
+from hangup.experiment.margins import Margins
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
@@ -51,7 +53,7 @@ class Budget(Struct):
 class Lab:
     """Carries out a search by replay. ``sink`` records every trial; ``progress`` is told of each.
 
-    ``survive`` is by how many seconds a trial must outlive the failure to have survived, None to derive it. Up to
+    ``survive`` is by how many seconds a trial must outlive the failure to have survived, None to learn it. Up to
     ``parallel`` trials are carried out at once, where they do not disturb one another.
     """
 
@@ -78,11 +80,12 @@ class Lab:
         self.sink = sink
         self.budget = budget or Budget()
         self.survive = survive
+        self.margins = Margins(failure, case.lifetime, survive)
         self.seed = seed
         self.insecure = insecure
         self.ca = ca
         self.progress = progress
-        self.company = Company(1 if case.overlaps else parallel)
+        self.company = Company(1 if case.overlaps else parallel, case.lifetime if case.by != "client" else 0.0)
         self.connections = 0
         self.trials: list[tuple[Trial, Result]] = []
         """What was tried so far, and what came of it."""
@@ -93,6 +96,11 @@ class Lab:
     def seconds(self) -> float:
         """Seconds since it began."""
         return asyncio.get_running_loop().time() - self._started
+
+    @property
+    def costs(self) -> Costs:
+        """What a trial takes."""
+        return Costs(self.margins.fails_after + CONNECTING, self.margins.survived + CONNECTING)
 
     async def run(self, search: Search[Verdict]) -> Verdict:
         """Carries it out to its end, or to the end of the budget."""
@@ -105,7 +113,12 @@ class Lab:
                     trial = search.throw(BudgetSpent(f"budget exhausted: {self.budget.seconds:g} seconds"))
                 else:
                     try:
-                        result = await self.carry_out(trial)
+                        async with asyncio.timeout(self.budget.seconds - self.seconds) as limit:
+                            result = await self.carry_out(trial)
+                    except TimeoutError:
+                        if not limit.expired():
+                            raise
+                        continue  # the budget is spent in the midst of it
                     except asyncio.CancelledError:
                         # Somebody interrupts: what was learned so far is worth having.
                         _stay()
@@ -124,7 +137,8 @@ class Lab:
         room = max(1, self.budget.connections - self.connections)
         trials = self.company.plan(trial)[:room]
         results = await asyncio.gather(*map(self._one, trials))
-        self.company.learn(trials, results)
+        if not self.company.learn(trials, results):
+            return await self.carry_out(trial)
         return results[0]
 
     async def _one(self, trial: Trial) -> Result:
@@ -137,6 +151,7 @@ class Lab:
             spans = tuple(span for each in results for span in each.spans)
             acted = sum(each.acted or 0 for each in results)
             result = replace(result, conns=conns, spans=spans, pulse=None, acted=acted)
+        self.margins.learn(trial, result)
         self.trials.append((trial, result))
         return result
 
@@ -184,19 +199,16 @@ class Lab:
                 await asyncio.sleep(RESPITE)
             return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True, untried=str(error))
         live = outcome.live
-        result = result_of(trial, live, self.transcript.survey.connection, self.failure)
+        result = result_of(trial, live, self.transcript.survey.connection, self.margins.failure)
         spans = () if live.opened is None else ((live.opened, live.ended if live.manner is not None else None),)
         acted = sum(entry.hits for entry in filters)
         return replace(result, spans=spans, pulse=sink.pulse(live, self.failure), acted=acted)
 
     def _patience(self, trial: Trial) -> float | None:
         """How long a trial must stay open to have survived, in seconds."""
-        if trial.patience is not None:
-            return trial.patience
-        if self.failure.how == "refused":  # it need only open, and stay open
+        if self.failure.how == "refused" and trial.patience is None:  # it need only open, and stay open
             return OPEN + (self.survive or 0.0)
-        bound = self.failure.within or 1.5 * self.case.lifetime + 0.5
-        return bound + (0.25 if self.survive is None else self.survive)
+        return self.margins.of(trial)
 
 
 def result_of(trial: Trial, connection: Connection, recorded: Connection, failure: Failure) -> Result:

@@ -17,8 +17,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hangup.errors import HangupError, RecordingError
+from hangup.experiment.costs import RECONNECTING, Costs
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, derive, judge
+from hangup.experiment.margins import Margins
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import BudgetSpent, Search, Verdict, search
 from hangup.experiment.trial import Result, Trial
@@ -26,7 +28,7 @@ from hangup.filters.filter_set import FilterSet
 from hangup.proxy.addon import Hangup
 from hangup.recorder.recorder import Recorder
 from hangup.recording import events
-from hangup.recording.connections import Connection
+from hangup.recording.connections import Connection, route_of
 from hangup.recording.formats import open_recording
 from hangup.trials.lab import result_of
 from hangup.trials.sightings import Sightings
@@ -111,6 +113,7 @@ class LiveBisect:
         self._sightings = Sightings(self.settings.failure)
         self._controls: list[Connection] = []
         """Those sighted that are still to be counted: they are the control's first trials."""
+        self._margins: Margins | None = None
         self._search: Search[Verdict] | None = None
         self._pending: Trial | None = None
         self._running: _Running | None = None
@@ -128,6 +131,13 @@ class LiveBisect:
             return 0.0
         return (self.ended or self._recorder.now()) - self.began
 
+    @property
+    def costs(self) -> Costs | None:
+        """What a trial takes; None before the failure has shown."""
+        if self._margins is None:
+            return None
+        return Costs(self._margins.fails_after + RECONNECTING, self._margins.survived + RECONNECTING)
+
     def begin(self, recorder: Recorder) -> None:
         """Starts to watch."""
         self._recorder = recorder
@@ -135,6 +145,15 @@ class LiveBisect:
         self.addon.filtering.admit = self._admit
         if self.settings.watch is not None:
             self._budget = asyncio.get_running_loop().call_later(self.settings.watch, self.end, "it has not failed")
+
+    def go_on(self, recorder: Recorder, reading: Reading, searching: Search[Verdict]) -> None:
+        """The same with a failure that is known, as of a recording: the next connections to its route, of whatever
+        client, are the trials of this search."""
+        self._recorder = recorder
+        self._sightings.route = route_of(reading.transcript.survey.request.target)
+        recorder.listeners.append(self._event)
+        self.addon.filtering.admit = self._admit
+        self._try(reading, searching)
 
     def end(self, why: str = "interrupted") -> None:
         """Ends it now."""
@@ -222,9 +241,9 @@ class LiveBisect:
             return
         running = self._running
         if running is not None and running.conn == conn:
-            assert self.reading is not None
+            assert self.reading is not None and self._margins is not None
             studied = self.reading.transcript.survey.connection
-            result = result_of(running.trial, connection, studied, self.reading.failure)
+            result = result_of(running.trial, connection, studied, self._margins.failure)
             if result.outcome is Outcome.SURVIVED and (connection.ended is None or connection.manner is None):
                 # It has not quite ended, or something here ended it before its time.
                 result = replace(result, outcome=Outcome.UNRESOLVED)
@@ -261,11 +280,8 @@ class LiveBisect:
 
     def _patience(self, trial: Trial) -> float:
         """Until when a trial must live to have survived, in seconds from opening."""
-        if trial.patience is not None:
-            return trial.patience
-        assert self.reading is not None
-        bound = self.reading.failure.within or 1.5 * self.reading.case.lifetime + 0.5
-        return bound + (0.25 if self.settings.survive is None else self.settings.survive)
+        assert self._margins is not None
+        return self._margins.of(trial)
 
     # The failure shows.
 
@@ -305,21 +321,28 @@ class LiveBisect:
         if self.phase is not Phase.READING:  # it was ended meanwhile
             return
         assert self.reading is not None
-        self.phase = Phase.TRYING
-        self.began = recorder.now()
-        loop = asyncio.get_running_loop()
-        if self._budget is not None:
-            self._budget.cancel()
-        self._budget = loop.call_later(self.settings.seconds, self._spent)
-        self.watcher.begun(self.reading)
         self._controls = self._sightings.watched(self.reading.failure)
-        self._search = search(
+        searching = search(
             self.reading.case,
             live=True,
             given=self.settings.given,
             watch=self.watcher.standing,
             verdict=self.progress,
         )
+        self._try(self.reading, searching)
+
+    def _try(self, reading: Reading, searching: Search[Verdict]) -> None:
+        assert self._recorder is not None
+        self.reading = reading
+        self.phase = Phase.TRYING
+        self.began = self._recorder.now()
+        loop = asyncio.get_running_loop()
+        if self._budget is not None:
+            self._budget.cancel()
+        self._budget = loop.call_later(self.settings.seconds, self._spent)
+        self.watcher.begun(reading)
+        self._margins = Margins(reading.failure, reading.case.lifetime, self.settings.survive)
+        self._search = searching
         self._go_on(None)
 
     # The search.
@@ -329,6 +352,8 @@ class LiveBisect:
             if timer is not None:
                 timer.cancel()
         self._running = self.trial = None
+        if self._margins is not None:
+            self._margins.learn(running.trial, result)
         self.watcher.tried(running.trial, result)
         self._go_on(result)
 
@@ -361,6 +386,8 @@ class LiveBisect:
         connection = self._controls.pop(0)
         outcome = judge(connection, self.reading.failure)
         result = Result(outcome, connection.lifetime, connection.conn, connection.ending.sentence)
+        if self._margins is not None:
+            self._margins.learn(trial, result)
         self.watcher.tried(trial, result)
         return result
 

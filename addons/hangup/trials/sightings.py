@@ -5,7 +5,7 @@ from __future__ import annotations
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, judge
 from hangup.recording import loops
-from hangup.recording.connections import Connection
+from hangup.recording.connections import Connection, route_of
 from hangup.recording.endings import SETTLED
 from hangup.recording.events import Request
 from hangup.wire.handshake import get_all
@@ -28,6 +28,8 @@ class Sightings:
 
     def __init__(self, failure: Failure | None = None) -> None:
         self.failure = failure
+        self.route = ""
+        """Where connections matter before any has failed; empty for anywhere."""
         self.alike: list[Connection] = []
         """In order; each has failed as the last one did, from the same page on the same path."""
         self._seen: list[Connection] = []
@@ -61,9 +63,10 @@ class Sightings:
         return [c for c in self._seen if judge(c, failure) is not Outcome.UNRESOLVED]
 
     def concerns(self, request: Request, client: str) -> bool:
-        """Whether a new connection (``client`` is its address) is of the page and path of those; at first, each is."""
+        """Whether a new connection (``client`` is its address) is of the page and path of those; at first, each is that
+        goes where they matter."""
         if not self.alike:
-            return True
+            return not self.route or route_of(request.target) == self.route
         first = self.alike[0]
         path = request.target.partition("?")[0]
         origin = next(iter(get_all(request.headers, "origin")), None)

@@ -1,0 +1,87 @@
+"""The law of a connection that ends when nobody has spoken for so long: how long that is, held against pauses that were
+not tried.
+
+What stays open is predicted of pauses up to just below it; of the others it is predicted when they end: so long after
+the last frame, wherever that was put.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from msgspec.structs import replace
+
+from hangup.experiment.arms import Arms
+from hangup.experiment.law import Condition, Law
+from hangup.experiment.margins import least
+from hangup.experiment.predict import Claim
+from hangup.experiment.timers import Clock, measured
+from hangup.experiment.trial import Trial
+from hangup.experiment.verdict import Verdict
+from hangup.filters.library.inject import Inject
+from hangup.filters.library.keepalive import Keepalive
+from hangup.filters.text import parse
+
+SHORTEST = 1.0
+"""Seconds: of a shorter pause it cannot be said when exactly it was too long."""
+
+NEAR = 0.04
+"""The share of itself by which the longest pause that is tried is shorter than the one that ends it."""
+
+AT_LEAST = 0.25
+"""The same in seconds, where that is more: who looks at its clock has its own grain."""
+
+STEADY = 0.025
+"""By which share of itself what was measured may vary, and it can be said when it ends."""
+
+
+def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
+    """That law; None where a clock may run that no speech sets back, or the fix does not speak now and then."""
+    timers = verdict.timers
+    if not timers or any(t.clock in (Clock.AGE, Clock.COUNT) for t in timers) or " + " in verdict.cure:
+        return None
+    cure = parse(verdict.cure) if verdict.cure else None
+    if not isinstance(cure, Keepalive | Inject) or cure.every is None:
+        return None
+    found = measured(timers[0].clock, arms.pulses)
+    low, high = min(found), max(found)
+    if low < SHORTEST:
+        return None
+    steady = high - low <= max(STEADY * low, 0.1)
+    near = low - max(NEAR * low, AT_LEAST) if steady else 0.6 * low
+    words = f"nothing is said for {high:.3g} s"
+    boundary = f"silence: survives {near:.3g} s, fails {high:.3g} s"
+    condition = Condition(words, boundary, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
+    law = Law(f"it ends {timers[0]}; with `{verdict.cure}` it stays open", [condition], ["what the client says"])
+    failing = _failing(arms, cure, low, high) if steady else lambda rng: Trial("prediction", frames=_some(arms, rng))
+
+    def surviving(rng: Random) -> Trial:
+        every = near if rng.random() < 0.4 else near * rng.uniform(0.4, 1)
+        return Trial("prediction", (str(replace(cure, every=round(every, 2))),), frames=_some(arms, rng))
+
+    return Claim(law, failing, surviving)
+
+
+def _some(arms: Arms, rng: Random) -> tuple[int, ...]:
+    numbers = [frame.n for frame in arms.case.frames]
+    return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
+
+
+def _failing(arms: Arms, cure: Keepalive | Inject, low: float, high: float) -> Callable[[Random], Trial]:
+    """Something is said once, and nothing after it: it ends so long after that, and not as it was recorded."""
+    if isinstance(cure, Inject):
+        once = replace(cure, every=None, at=0.0)
+    elif cure.send is not None:
+        once = Inject(from_="client", send=cure.send, at=0.0)
+    else:
+        once = Inject(from_="client", send=b"", as_="ping", at=0.0)
+    earliest, latest = max(0.4, 0.05 * low), max(0.8, 0.2 * low)
+
+    def make(rng: Random) -> Trial:
+        at = round(rng.uniform(earliest, latest), 2)
+        patience = round(at + high + 2 * least(high), 3)
+        filters = (str(replace(once, at=at)),)
+        return Trial("prediction", filters, frames=(), patience=patience, otherwise=round(low + at / 2, 3))
+
+    return make
