@@ -12,7 +12,7 @@ from statistics import median
 
 from msgspec.structs import replace
 
-from hangup.experiment import contrasts
+from hangup.experiment import contrasts, rate
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
@@ -105,6 +105,9 @@ class _Search:
         """The verdict that the counts are about."""
         self.counted = False
         """Whether a number of messages was held against all trials."""
+        self.paced: Claim | None = None
+        """The law of a pace that is too high."""
+        self.asked_pace = False
 
     def run(self) -> Search[Verdict]:
         try:
@@ -121,6 +124,7 @@ class _Search:
         for _ in range(3):
             yield from self._climb()
             yield from vary(self.arms, self.rungs, self._step)
+            yield from self._pace()
             explanation, _ = self.standing.best()
             yield from self._reverse(explanation)
             # The reversal shows how often the control really fails, and what was decided before may be too hasty.
@@ -128,7 +132,7 @@ class _Search:
             if self.standing.best()[0] is explanation:
                 break
         self.shown = explanation.verdict
-        claim: Claim | None = None
+        claim = self.paced if explanation.verdict == rate.RATE else None
         if explanation.trigger in ("time", "count"):
             yield from find_timers(self.arms)
             self._hear_clocks()
@@ -149,6 +153,19 @@ class _Search:
             claim = claim or other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
             if claim is not None:
                 yield from self._predict(claim)
+
+    def _pace(self) -> Search[None]:
+        """Is it how fast the messages come, and not how many there are? Then the boundary, before anything is claimed:
+        with it the fix is the one that changes least."""
+        if self.live or not self.minimise:
+            return
+        if self.standing.best()[0].trigger == "count":
+            yield from rate.slow_enough(self.arms)
+            self._reckon()
+        if self.standing.best()[0].verdict == rate.RATE and not self.asked_pace:
+            self.asked_pace = True
+            self.paced = yield from rate.find(self.arms)
+            self._reckon()
 
     def _predict(self, claim: Claim) -> Search[None]:
         """Holds a law against what is new; one that said too much is narrowed, and held against it again."""
@@ -313,6 +330,8 @@ class _Search:
         self.standing = Standing(self.case, self.explanations)
         for tried in self._climbed():
             self.standing.update(tried.arm, tried.outcome)
+        if self.verdict.ruled_out.get(rate.RATE) == rate.UNLIKE:
+            self.standing.doubt(rate.RATE)
 
     def _climbed(self) -> list[Tried]:
         rungs = {rung.name for rung in self.rungs}

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from hangup.errors import BackendError
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, another, judge, untried
+from hangup.experiment.pacing import failure_in, lasting
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
@@ -164,7 +165,13 @@ class Lab:
         conn = self.connections
         sink = PulseSink(self.sink)
         settings = Settings(
-            survive=self._patience(trial), seed=self.seed + conn, insecure=self.insecure, ca=self.ca, patience=1.0
+            pace="clock" if trial.speed > 1 and not self.transcript.survey.correlations else "causal",
+            speed=trial.speed,
+            survive=self._patience(trial),
+            seed=self.seed + conn,
+            insecure=self.insecure,
+            ca=self.ca,
+            patience=1.0 / min(1.0, trial.speed),
         )
         frames = None if trial.frames is None else frozenset(trial.frames)
         filters = FilterSet(trial.filters)
@@ -184,7 +191,8 @@ class Lab:
                 await asyncio.sleep(RESPITE)
             return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True, untried=str(error))
         live = outcome.live
-        result = result_of(trial, live, self.transcript.survey.connection, self.failure)
+        failure = failure_in(trial, self.case, self.failure)
+        result = result_of(trial, live, self.transcript.survey.connection, failure)
         spans = () if live.opened is None else ((live.opened, live.ended if live.manner is not None else None),)
         acted = sum(entry.hits for entry in filters)
         return replace(result, spans=spans, pulse=sink.pulse(live, self.failure), acted=acted)
@@ -195,7 +203,7 @@ class Lab:
             return trial.patience
         if self.failure.how == "refused":  # it need only open, and stay open
             return OPEN + (self.survive or 0.0)
-        bound = self.failure.within or 1.5 * self.case.lifetime + 0.5
+        bound = lasting(trial, self.case, self.failure.within or 1.5 * self.case.lifetime + 0.5)
         return bound + (0.25 if self.survive is None else self.survive)
 
 

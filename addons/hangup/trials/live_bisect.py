@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from hangup.errors import HangupError, RecordingError
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, derive, judge
+from hangup.experiment.pacing import failure_in, lasting
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import BudgetSpent, Search, Verdict, search
 from hangup.experiment.trial import Result, Trial
@@ -224,7 +225,8 @@ class LiveBisect:
         if running is not None and running.conn == conn:
             assert self.reading is not None
             studied = self.reading.transcript.survey.connection
-            result = result_of(running.trial, connection, studied, self.reading.failure)
+            failure = failure_in(running.trial, self.reading.case, self.reading.failure)
+            result = result_of(running.trial, connection, studied, failure)
             if result.outcome is Outcome.SURVIVED and (connection.ended is None or connection.manner is None):
                 # It has not quite ended, or something here ended it before its time.
                 result = replace(result, outcome=Outcome.UNRESOLVED)
@@ -264,7 +266,8 @@ class LiveBisect:
         if trial.patience is not None:
             return trial.patience
         assert self.reading is not None
-        bound = self.reading.failure.within or 1.5 * self.reading.case.lifetime + 0.5
+        case = self.reading.case
+        bound = lasting(trial, case, self.reading.failure.within or 1.5 * case.lifetime + 0.5)
         return bound + (0.25 if self.settings.survive is None else self.settings.survive)
 
     # The failure shows.
