@@ -21,7 +21,7 @@ FEWEST = 3
 SEVERAL = 3.0
 """So many times slower than the fastest of it an exchange must be, to be called slower."""
 
-DOSES = (6.0, 30.0)
+DOSES = (6.0, 20.0)
 """By how many seconds the slower exchange may take longer: at first, and where that did not help."""
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from random import Random
-from statistics import median
 
 from msgspec import Struct
 
@@ -21,10 +20,11 @@ from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import minimise_size
 from hangup.experiment.pacing import at_most, shown, slower
-from hangup.experiment.predict import Claim, of_size
+from hangup.experiment.predict import Claim
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.filters.library.inject import Inject
+from hangup.filters.text import parse
 from hangup.humanize import plural
 
 RATE = "process/message-rate-limit"
@@ -42,9 +42,12 @@ MOST_KINDS = 4
 """So many kinds of messages are tried one by one."""
 
 ABOVE = 1.35
-"""The factor by which a pace must be too high for it to show after how many messages it ends, and so what is counted."""
+"""The factor by which a pace must be too high to show after how many messages it ends, and so what is counted."""
 
 UNLIKE = "as many messages of one kind, as fast, stay open"
+
+ALIKE = 1.15
+"""The factor by which paces that are reckoned from counts may differ, and be one."""
 
 SAFE = 0.8
 """The pace of the fix, as a share of the highest that stays open."""
@@ -53,17 +56,17 @@ SAFE = 0.8
 class Pace(Struct):
     """``burst`` messages at once stay open, one more ends it. ``low`` messages per second stay open for ``count`` of
     them, ``high`` fail. ``kind`` is the selector of those that count, empty for all. ``shape`` is ``gap``,
-    ``window``, ``bucket``, or empty where that is not known; ``spans`` the gap or the window in seconds, ``lasting``
-    the pace at which the bucket is filled."""
+    ``window``, ``bucket``, or empty where that is not known; ``spans`` the gap or the window in seconds. ``size`` is
+    that of the message (bytes) where it goes by bytes, else 0."""
 
     burst: int
     low: float = 0.0
     high: float = math.inf
-    count: int = 0
+    count: float = 0
     kind: str = ""
     shape: str = ""
-    lasting: float = 0.0
     spans: float = 0.0
+    size: int = 0
 
 
 def slow_enough(arms: Arms) -> Search[None]:
@@ -88,23 +91,19 @@ def _slower(arms: Arms, trial: Trial, title: str) -> Search[None]:
 def find(arms: Arms) -> Search[Claim | None]:
     """The law of a pace that is too high; None where none can be told. Puts the fix that changes least into the arms,
     in the place of the one that was found first."""
-    case, verdict = arms.case, arms.verdict
+    verdict = arms.verdict
     finding = _Finding(arms)
     if not (yield from finding.at_once()):
         return None
     if not (yield from finding.kinds()):
         verdict.ruled_out[RATE] = UNLIKE
         return None
-    by_size = yield from finding.goes_by_size()
+    yield from finding.size_matters()
     yield from finding.smallest()
-    if by_size:
-        verdict.ruled_out[f"{RATE} (of messages)"] = "as many smaller messages as fast stay open: it may be their bytes"
-        return None
     if not (yield from finding.steady()):
         return None
     yield from finding.shape()
-    pace = finding.pace
-    fix = Trial("slower", (at_most(shown(SAFE * (pace.lasting or pace.low)), pace.kind),))
+    fix = Trial("slower", (finding.fix,))
     if (first := arms.named.get("slower")) is not None:
         first.arm = "slower-at-first"
     yield from _slower(arms, fix, "the same messages, no faster than they may come")
@@ -129,6 +128,8 @@ class _Finding:
         self.sample: ClientFrame = self.frames[-1]
         self.reaction = max(0.3, 3 * (self.case.reaction or 0.0))
         self.any_kind = True
+        self.sizes_tried = False
+        """Whether larger messages made no difference."""
 
     def at_once(self) -> Search[bool]:
         """How many messages at once end it."""
@@ -161,16 +162,17 @@ class _Finding:
             self.pace.burst = sum(selector(f) == fatal[0] for f in self.frames[: self.fatal]) - 1
         return True
 
-    def goes_by_size(self) -> Search[bool]:
-        """Whether as many smaller messages stay open: then it goes by bytes, or by what they say."""
-        edits = []
-        for frame in self.frames:
-            small = of_size(frame.payload, len(frame.payload) // 3)
-            if split(frame.payload)[1] is MISSING or split(small)[1] is MISSING or 2 * len(small) > len(frame.payload):
-                return False
-            edits.append((frame.n, Edit(small)))
-        chosen = self.numbers[: self.fatal]
-        return not (yield from self._fails(self._burst(chosen, tuple(e for e in edits if e[0] in chosen))))
+    def size_matters(self) -> Search[None]:
+        """Whether as many messages stay open when they are larger, but say the same: else it goes by their bytes."""
+        open_ = self.frames[: self.fatal - 1]
+        edits = tuple((f.n, Edit(more)) for f in open_ if (more := _padded(f, 3)) is not None)
+        large = _padded(self.sample, 3)
+        if large is None or 2 * len(edits) < len(open_):
+            return
+        if not (yield from self._fails(self._burst(tuple(f.n for f in open_), edits))):
+            self.sizes_tried = True
+        elif not (yield from self._fails(self._burst((self.sample.n,), ((self.sample.n, Edit(large)),)))):
+            self.pace.size = len(self.sample.payload)
 
     def smallest(self) -> Search[None]:
         """The fewest of the first messages that end it at the pace at which they were recorded."""
@@ -188,14 +190,11 @@ class _Finding:
         """The pace at which one message, said again and again, ends it, and the one at which it does not."""
         burst, pace = self.pace.burst, self.pace
         pace.count = min(4 * burst + 4, max(2 * burst + 4, 60))
-        top = next_top = TOP[0]
-        for next_top in TOP:
-            if (yield from self._fails(self._again(next_top, pace.count))):
-                top = next_top
+        for pace.high in TOP:
+            if (yield from self._fails(self._again(pace.high, pace.count))):
                 break
         else:
             return False
-        pace.high, pace.low = top, 0.0
         while not pace.low or pace.high / pace.low > NEAR:
             middle = math.sqrt(pace.high * pace.low) if pace.low else pace.high / 2
             if pace.count / middle > LONGEST:
@@ -208,55 +207,101 @@ class _Finding:
 
     def shape(self) -> Search[None]:
         """After how many messages it ends at a pace that is somewhat too high: at the first one too many, or later."""
-        pace, arms = self.pace, self.arms
-        if pace.burst < 2:
-            pace.shape, pace.spans = "gap", 1 / math.sqrt(pace.low * pace.high)
+        pace, arms, held = self.pace, self.arms, self._held
+        if held < 2:
+            pace.shape, pace.spans = "" if pace.size else "gap", 1 / math.sqrt(pace.low * pace.high)
             return
         fast = ABOVE * pace.high
         trial = self._again(fast, 2 * pace.count)
         after = []
-        for left in (2, 1, 0):
-            yield from arms.attempt(trial, Counts(), beside=(trial,) * left)
+        for _ in range(3):  # one after the other: the windows of a clock are met at other moments each time
+            yield from arms.attempt(trial, Counts())
             pulse = arms.last.pulse
             if pulse is not None and pulse.ended:
-                own = sum(message for at, message in pulse.client if at <= pulse.age)
-                after.append(own - (self.greets and bool(pace.kind)))
+                said = sum(message for at, message in pulse.client if at <= pulse.age)
+                after.append(said - (self.greets and not self._first_counts))
         if len(after) < 3:
             return
-        if max(after) <= pace.burst + 2:
-            pace.shape, pace.spans = "window", pace.burst / math.sqrt(pace.low * pace.high)
+        if max(after) <= held + 2:
+            pace.shape, pace.spans = "window", held / math.sqrt(pace.low * pace.high)
             return
-        paces = [(n - pace.burst) * fast / (n - 1) for n in after if n > 1]
-        if min(after) > pace.burst + 2 and max(paces) <= 1.15 * min(paces) and max(paces) <= pace.high:
-            pace.shape, pace.lasting = "bucket", median(paces)
+        paces = [(n - held) * fast / (n - 1) for n in after if n > 1]
+        if min(after) > held + 2 and max(paces) <= ALIKE * min(paces) and max(paces) <= pace.high:
+            # What was there at first was used up as well, in the trials that found the pace.
+            pace.shape = "bucket"
+
+    @property
+    def _held(self) -> float:
+        """How many messages like the one that is said again and again stay open at once."""
+        if not self.pace.size:
+            return self.pace.burst
+        return sum(len(frame.payload) for frame in self.frames[: self.fatal - 1]) / self.pace.size
+
+    @property
+    def _edges(self) -> tuple[float, float]:
+        """The highest pace that stays open for good, and the lowest that fails in the end."""
+        pace = self.pace
+        if pace.shape != "bucket":
+            return pace.low, pace.high
+        said = pace.count + self.reaction * pace.low
+        share = (said - self._held) / (said - 1)
+        return pace.low * share, pace.high * share
+
+    @property
+    def fix(self) -> str:
+        """The filter with which it stays open."""
+        pace = SAFE * self._edges[0]
+        if self.pace.size:
+            return str(parse(f"throttle {int(pace * self.pace.size)} side=client"))
+        return at_most(shown(pace), self.pace.kind)
 
     def claim(self) -> Claim:
         """The law, and fresh exchanges for it."""
         pace = self.pace
-        which = f"`{self.sample.kind or pace.kind.removeprefix('kind=')}` messages" if pace.kind else "messages"
-        low, high = pace.low, pace.high
-        if pace.shape == "bucket":  # what was there at first was used up as well
-            share = (pace.count - pace.burst) / (pace.count - 1)
-            low, high = low * share, high * share
-        between = shown(math.sqrt(low * high))
+        if pace.size:
+            return self._of_bytes()
+        what = f"`{self.sample.kind or pace.kind.removeprefix('kind=')}` message" if pace.kind else "message"
+        low, high = self._edges
+        between = f"{shown(math.sqrt(low * high)):g} {what}s a second"
         if pace.shape == "gap":
-            words = f"two {which} of the client come less than {pace.spans:.2g} s apart"
+            words = f"two {what}s of the client come less than {pace.spans:.2g} s apart"
         elif pace.shape == "window":
-            words = f"the client sends more than {plural(pace.burst, which[:-1])} within {pace.spans:.2g} s"
+            words = f"the client sends more than {plural(pace.burst, what)} within {pace.spans:.2g} s"
         elif pace.shape == "bucket":
-            words = (
-                f"the client sends more than {shown(pace.lasting):g} {which} a second, after a burst of {pace.burst}"
-            )
+            words = f"the client sends more than {between} once a burst of {pace.burst} is used up"
         else:
-            words = f"the client sends more than {between:g} {which} a second, and more than {pace.burst}"
+            words = f"the client sends more than {between}, and more than {pace.burst}"
         boundary = (
-            f"survives {shown(low):g} messages a second, fails {shown(high):g};"
+            f"survives {shown(low):g} {what}s a second, fails {shown(high):g};"
             f" survives {pace.burst} at once, fails {pace.burst + 1}"
         )
-        irrelevant = ["what the messages say"] if self.any_kind else []
-        said = ", whatever they say" if self.any_kind else ""
+        whatever = self.any_kind and self.sizes_tried
+        irrelevant = ["what the messages say"] if whatever else []
+        said = ", whatever they say" if whatever else ""
         law = Law(f"it ends when {words}{said}", [Condition(words, boundary)], irrelevant)
         return Claim(law, self._failing, self._surviving)
+
+    def _of_bytes(self) -> Claim:
+        pace = self.pace
+        low, high = (int(edge * pace.size) for edge in self._edges)
+        least, most = (sum(len(f.payload) for f in self.frames[:n]) for n in (self.fatal - 1, self.fatal))
+        words = f"the client sends more than {int(math.sqrt(low * high)):,} B a second once {least:,} B were sent"
+        if pace.shape == "window":
+            words = f"the client sends more than {least:,} B within {pace.spans:.2g} s"
+        boundary = (
+            f"survives {low:,} B a second, fails {high:,} B; survives {least:,} B at once, fails {most:,} B"
+        )
+
+        def fresh(rng: Random, share: float) -> Trial:
+            payload = _padded(self.sample, rng.choice((1, 2, 3))) or self.sample.payload
+            size = len(payload)
+            return self._again(share / size, pace.count * pace.size / size, payload)
+
+        return Claim(
+            Law(f"it ends when {words}", [Condition(words, boundary)], ["how many messages there are"]),
+            lambda rng: fresh(rng, pace.high * pace.size * rng.uniform(1.15, 1.6)),
+            lambda rng: fresh(rng, low * rng.uniform(0.6, 0.87)),
+        )
 
     # Fresh exchanges.
 
@@ -265,8 +310,8 @@ class _Finding:
         pace = self.pace
         if rng.random() < 0.5:
             others = [f.n for f in self.frames[1:] if not pace.kind or selector(f) == pace.kind]
-            least = pace.burst + (1 if self._first_counts else 2) - 1
-            if len(others) > least:
+            least = pace.burst + (0 if self._first_counts else 1)
+            if len(others) >= least:
                 chosen = rng.sample(others, rng.randint(least, len(others)))
                 return self._burst((self.numbers[0], *sorted(chosen)))
         return self._again(shown(pace.high * rng.uniform(1.15, 2.5)), 2 * pace.count)
@@ -274,17 +319,16 @@ class _Finding:
     def _surviving(self, rng: Random) -> Trial:
         """As many as were recorded, or some of them, but slower; or no more at once than may be; or one again and
         again, not too fast."""
-        pace = self.pace
+        pace, rest = self.pace, self.numbers[1:]
         way = rng.random()
-        if way < 0.3:
-            count = rng.randint(1, max(1, pace.burst - 1))
-            return self._burst((self.numbers[0], *sorted(rng.sample(self.numbers[1:], count))))
-        safe = shown((pace.lasting or pace.low) * rng.uniform(0.6, 0.87))
+        if way < 0.3 and pace.burst > 1:
+            chosen = rng.sample(rest, rng.randint(1, pace.burst - 1))
+            return self._burst((self.numbers[0], *sorted(chosen)))
+        safe = shown(self._edges[0] * rng.uniform(0.6, 0.87))
         if way < 0.7:
-            least = max(1, min(pace.burst, len(self.numbers) - 1))
-            some = sorted(rng.sample(self.numbers[1:], rng.randint(least, len(self.numbers) - 1)))
-            return Trial("prediction", (at_most(safe),), frames=(self.numbers[0], *some))
-        return self._again(safe, rng.randint(pace.burst + 1, pace.count))
+            chosen = rng.sample(rest, rng.randint(min(pace.burst, len(rest)), len(rest)))
+            return Trial("prediction", (at_most(safe),), frames=(self.numbers[0], *sorted(chosen)))
+        return self._again(safe, rng.randint(pace.burst + 1, int(pace.count)))
 
     @property
     def _first_counts(self) -> bool:
@@ -302,11 +346,12 @@ class _Finding:
         edit = Edit(sample.payload, sample.opcode)
         return self._burst(chosen, tuple((n, edit) for n in chosen[1 if self.greets else 0 :]))
 
-    def _again(self, pace: float, count: int) -> Trial:
+    def _again(self, pace: float, count: float, payload: bytes | None = None) -> Trial:
         """One message again and again, so many times; after the first of the recorded, if that is like no other."""
         every = round(1 / pace, 6)
         opcode = "text" if self.sample.text else "binary"
-        word = str(Inject(from_="client", send=self.sample.payload, as_=opcode, every=every))  # type: ignore[arg-type]
+        said = self.sample.payload if payload is None else payload
+        word = str(Inject(from_="client", send=said, as_=opcode, every=every))  # type: ignore[arg-type]
         until = count * every + self.reaction
         first = self.numbers[:1] if self.greets else ()
         return Trial("pace", (word,), frames=first, speed=math.inf, patience=until, within=until)
@@ -318,3 +363,10 @@ class _Finding:
         if self.arms.known.survived:
             return (yield from self.arms.decide(trial, counts)) is Outcome.FAILED
         return (yield from self.arms.attempt(trial, counts)) is Outcome.FAILED
+
+
+def _padded(frame: ClientFrame, times: int) -> bytes | None:
+    """The same message, so many times as large, which says the same; None where spaces at its end would matter."""
+    if not frame.text or split(frame.payload)[1] is MISSING:
+        return None
+    return frame.payload.ljust(times * len(frame.payload))
