@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
@@ -44,7 +46,11 @@ MOST_KINDS = 4
 ABOVE = 1.35
 """The factor by which a pace must be too high to show after how many messages it ends, and so what is counted."""
 
+TOGETHER = "all messages at once stay open"
 UNLIKE = "as many messages of one kind, as fast, stay open"
+EARLY = "as many messages, as fast, stay open a while after the opening"
+NO_PACE = (TOGETHER, UNLIKE, EARLY)
+"""Why it is no pace, though slower messages stay open."""
 
 ALIKE = 1.15
 """The factor by which paces that are reckoned from counts may differ, and be one."""
@@ -94,6 +100,7 @@ def find(arms: Arms) -> Search[Claim | None]:
     verdict = arms.verdict
     finding = _Finding(arms)
     if not (yield from finding.at_once()):
+        verdict.ruled_out[RATE] = TOGETHER
         return None
     if not (yield from finding.kinds()):
         verdict.ruled_out[RATE] = UNLIKE
@@ -101,6 +108,9 @@ def find(arms: Arms) -> Search[Claim | None]:
     yield from finding.size_matters()
     yield from finding.smallest()
     if not (yield from finding.steady()):
+        return None
+    if not (yield from finding.later_too()):
+        verdict.ruled_out[RATE] = EARLY
         return None
     yield from finding.shape()
     fix = Trial("slower", (finding.fix,))
@@ -133,16 +143,27 @@ class _Finding:
 
     def at_once(self) -> Search[bool]:
         """How many messages at once end it."""
-        if not (yield from self._fails(self._burst(self.numbers))):
+        if not (yield from self._fails(self._burst(self.numbers), sure=True)):
             return False
-        asking = minimise_size(0, len(self.numbers))
+        least, again = self.fatal, True
+        while again:
+            least = yield from self._fewest(self._burst, 0, least)
+            # A network that stumbles lets more through: so what stayed open is asked again.
+            again = least > 1 and (yield from self._fails(self._burst(self.numbers[: least - 1])))
+            least -= again
+        self.fatal, self.pace.burst = least, least - 1
+        return least > 1
+
+    def _fewest(self, make: Callable[[tuple[int, ...]], Trial], low: int, high: int) -> Search[int]:
+        """How many of the first messages are enough, where ``low`` are too few and ``high`` are not."""
+        asking = minimise_size(low, high)
         try:
             size = next(asking)
             while True:
-                size = asking.send((yield from self._fails(self._burst(self.numbers[:size]))))
+                size = asking.send((yield from self._fails(make(self.numbers[:size]))))
         except StopIteration as stop:
-            self.pace.burst, self.fatal = stop.value
-        return self.fatal > 1
+            most: int = stop.value[1]
+            return most
 
     def kinds(self) -> Search[bool]:
         """Whether messages of one kind alone do it as well, and of which."""
@@ -150,7 +171,7 @@ class _Finding:
         tried = [kind for kind, _ in kinds.most_common(MOST_KINDS)]
         fatal = []
         for kind in tried:
-            if (yield from self._fails(self._alike(kind))):
+            if (yield from self._fails(self._alike(kind), sure=True)):
                 fatal.append(kind)
         if not fatal:
             return False
@@ -176,15 +197,9 @@ class _Finding:
 
     def smallest(self) -> Search[None]:
         """The fewest of the first messages that end it at the pace at which they were recorded."""
-        asking = minimise_size(0, len(self.numbers))
-        try:
-            size = next(asking)
-            while True:
-                trial = Trial("frames", frames=self.numbers[:size])
-                size = asking.send(size >= self.fatal and (yield from self._fails(trial)))
-        except StopIteration as stop:
-            fewest = self.numbers[: stop.value[1]]
-        self.arms.verdict.minimal = Minimal(fewest, neighbour="the same messages, slower, stay open")
+        make: Callable[[tuple[int, ...]], Trial] = lambda numbers: Trial("frames", frames=numbers)  # noqa: E731
+        fewest = yield from self._fewest(make, self.fatal - 1, len(self.numbers))
+        self.arms.verdict.minimal = Minimal(self.numbers[:fewest], neighbour="the same messages, slower, stay open")
 
     def steady(self) -> Search[bool]:
         """The pace at which one message, said again and again, ends it, and the one at which it does not."""
@@ -204,6 +219,18 @@ class _Finding:
             else:
                 pace.low = middle
         return True
+
+    def later_too(self) -> Search[bool]:
+        """Whether as many at once end it also when the server has had time: else they only came too early. The time is
+        that by which as many were said at a pace that stays open. Once, a clock may have ticked in between."""
+        late = (self.fatal + 1) / self.pace.low
+        for wait in (late, 1.37 * late):
+            trial = self._burst(self.numbers)
+            filters = (str(parse(f"delay {wait:.3f}s side=client")),)
+            trial = replace(trial, filters=filters, patience=wait + (trial.patience or 0.0))
+            if (yield from self._fails(trial)):
+                return True
+        return False
 
     def shape(self) -> Search[None]:
         """After how many messages it ends at a pace that is somewhat too high: at the first one too many, or later."""
@@ -356,13 +383,15 @@ class _Finding:
         first = self.numbers[:1] if self.greets else ()
         return Trial("pace", (word,), frames=first, speed=math.inf, patience=until, within=until)
 
-    def _fails(self, trial: Trial) -> Search[bool]:
-        """Whether it fails. A steady failure is asked once, as the law is tried in the end; a flickering one for long
-        enough. What comes to nothing did not fail."""
+    def _fails(self, trial: Trial, sure: bool = False) -> Search[bool]:
+        """Whether it fails. A steady failure is asked once, as the law is tried in the end; a flickering one, or where
+        one must be ``sure``, for long enough. What comes to nothing did not fail."""
         counts = Counts()
-        if self.arms.known.survived:
+        if sure or self.arms.known.survived:
             return (yield from self.arms.decide(trial, counts)) is Outcome.FAILED
-        return (yield from self.arms.attempt(trial, counts)) is Outcome.FAILED
+        while not counts.n and counts.unresolved < 3:
+            yield from self.arms.attempt(trial, counts)
+        return counts.failed > 0
 
 
 def _padded(frame: ClientFrame, times: int) -> bytes | None:

@@ -330,7 +330,7 @@ class _Search:
         self.standing = Standing(self.case, self.explanations)
         for tried in self._climbed():
             self.standing.update(tried.arm, tried.outcome)
-        if self.verdict.ruled_out.get(rate.RATE) == rate.UNLIKE:
+        if self.verdict.ruled_out.get(rate.RATE) in rate.NO_PACE:
             self.standing.doubt(rate.RATE)
 
     def _climbed(self) -> list[Tried]:
@@ -436,5 +436,7 @@ class _Search:
             verdict.frame = self.case.suspect.n
         alone = category != "unknown" and self._rivals(category) <= self._bearable(category)
         checked = explanation.verdict != COUNTED or self.counted
+        if explanation.verdict == rate.RATE and verdict.ruled_out.get(rate.RATE) in rate.NO_PACE:
+            checked = False  # it stays open when it is slower, and yet it is not the pace
         holds = verdict.law is None or verdict.law.holds
         verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked and holds
