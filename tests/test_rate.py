@@ -148,6 +148,34 @@ class TestSimulated:
         verdict = simulated.timed(search(case), case, ends)
         assert not (verdict.verdict == RATE and verdict.proved), verdict.law
 
+    @pytest.mark.parametrize("limit", ["pace", "number"])
+    @pytest.mark.parametrize("chance", [0.5, 0.8])
+    def test_what_flickers_is_not_taken_for_the_other(self, chance: float, limit: str) -> None:
+        wrong, right = [], 0
+        for seed in range(20):
+            rng, coin = Random(seed), Random(seed + 1)
+            most, pace = rng.randint(3, 20), rng.uniform(4, 30)
+            make: Make = (lambda: Sliding(most, most / pace)) if limit == "pace" else (lambda: Number(most))  # noqa: B023
+            sure = ended_by(make)
+            case = exchange(2 * most + 3, 0.002)
+            verdict = simulated.timed(
+                search(case),
+                case,
+                lambda said: end if (end := sure(said)) is not None and coin.random() < chance else None,  # noqa: B023
+                seed=seed,
+                most=900,
+            )
+            if not verdict.proved:
+                continue
+            right += 1
+            if verdict.verdict != (RATE if limit == "pace" else COUNTED):
+                wrong.append((seed, verdict.standing, verdict.law))
+            elif limit == "pace" and verdict.law is not None:
+                low, high, *_ = numbers(verdict.law.boundary)
+                if not 0.85 * pace <= low <= high <= 1.15 * pace:
+                    wrong.append((seed, pace, verdict.law))
+        assert not wrong and right >= 10, (right, wrong)
+
     def test_who_says_little_has_no_pace(self) -> None:
         for count, every in ((2, 0.001), (5, 8.0)):
             assert slower(exchange(count, every)) is None

@@ -40,6 +40,9 @@ TOP = (100.0, 400.0)
 LONGEST = 40.0
 """Seconds that one trial of a steady pace may take."""
 
+CONTROLS = 6
+"""So often the unchanged exchange must have failed, before what stays open twice is believed to stay open."""
+
 MOST_KINDS = 4
 """So many kinds of messages are tried one by one."""
 
@@ -98,6 +101,8 @@ def find(arms: Arms) -> Search[Claim | None]:
     """The law of a pace that is too high; None where none can be told. Puts the fix that changes least into the arms,
     in the place of the one that was found first."""
     verdict = arms.verdict
+    while not arms.known.survived and arms.control.n < CONTROLS:  # does it flicker?
+        yield from arms.attempt(Trial("control"), arms.control)
     finding = _Finding(arms)
     if not (yield from finding.at_once()):
         verdict.ruled_out[RATE] = TOGETHER
@@ -113,11 +118,30 @@ def find(arms: Arms) -> Search[Claim | None]:
         verdict.ruled_out[RATE] = EARLY
         return None
     yield from finding.shape()
-    fix = Trial("slower", (finding.fix,))
-    if (first := arms.named.get("slower")) is not None:
+    first = arms.named.get("slower")
+    if first is not None:
         first.arm = "slower-at-first"
-    yield from _slower(arms, fix, "the same messages, no faster than they may come")
+    yield from _slower(arms, Trial("slower", (finding.fix,)), "the same messages, no faster than they may come")
+    fixed = arms.named["slower"]
+    if fixed.outcome is not Outcome.SURVIVED:  # the pace is not what was found
+        fixed.arm = "slower-but-too-fast"
+        if first is not None:
+            first.arm, arms.named["slower"] = "slower", first
+        return None
     return finding.claim()
+
+
+def shown_by(arms: Arms) -> bool:
+    """Whether what was tried shows that it is the pace: slower messages stay open, and nothing speaks against it."""
+    tried = arms.named.get("slower")
+    slow = tried is not None and tried.outcome is Outcome.SURVIVED and " + ".join(tried.filters) == arms.verdict.cure
+    return slow and arms.verdict.ruled_out.get(RATE) not in NO_PACE
+
+
+def counts_against(arms: Arms) -> bool:
+    """Whether the same messages end it when they are slower, too, where that can be tried."""
+    tried = arms.named.get("slower")
+    return tried.outcome is Outcome.FAILED if tried is not None else slower(arms.case) is None
 
 
 class _Finding:
@@ -145,14 +169,9 @@ class _Finding:
         """How many messages at once end it."""
         if not (yield from self._fails(self._burst(self.numbers), sure=True)):
             return False
-        least, again = self.fatal, True
-        while again:
-            least = yield from self._fewest(self._burst, 0, least)
-            # A network that stumbles lets more through: so what stayed open is asked again.
-            again = least > 1 and (yield from self._fails(self._burst(self.numbers[: least - 1])))
-            least -= again
-        self.fatal, self.pace.burst = least, least - 1
-        return least > 1
+        self.fatal = yield from self._fewest(self._burst, 0, self.fatal)
+        self.pace.burst = self.fatal - 1
+        return self.fatal > 1
 
     def _fewest(self, make: Callable[[tuple[int, ...]], Trial], low: int, high: int) -> Search[int]:
         """How many of the first messages are enough, where ``low`` are too few and ``high`` are not."""
@@ -384,13 +403,14 @@ class _Finding:
         return Trial("pace", (word,), frames=first, speed=math.inf, patience=until, within=until)
 
     def _fails(self, trial: Trial, sure: bool = False) -> Search[bool]:
-        """Whether it fails. A steady failure is asked once, as the law is tried in the end; a flickering one, or where
-        one must be ``sure``, for long enough. What comes to nothing did not fail."""
+        """Whether it fails. Where the failure is steady once is enough, as the law is tried in the end, but a network
+        that stumbles lets more through: so what stays open is asked twice. A flickering one, or where one must be
+        ``sure``, is asked for long enough. What comes to nothing did not fail."""
         counts = Counts()
         if sure or self.arms.known.survived:
             return (yield from self.arms.decide(trial, counts)) is Outcome.FAILED
-        while not counts.n and counts.unresolved < 3:
-            yield from self.arms.attempt(trial, counts)
+        while not counts.failed and counts.survived < 2 and counts.unresolved < 3:
+            yield from self.arms.attempt(trial, counts, beside=() if counts.n else (trial,))
         return counts.failed > 0
 
 

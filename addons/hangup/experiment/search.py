@@ -215,7 +215,9 @@ class _Search:
 
     def _check_count(self) -> None:
         """A number of messages must agree with all that was tried: else it is how fast they come, or something else."""
-        self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in fitting(self.arms.pulses))
+        flickers = self.arms.known.survived > 0  # then it says nothing that one outlived as many
+        pulses = [pulse for pulse in self.arms.pulses if pulse.ended or not flickers]
+        self.counted = not pulses or any(t.clock is Clock.COUNT for t in fitting(pulses))
         if self.counted:
             self.standing.doubt("handshake/limit")
         else:
@@ -436,7 +438,9 @@ class _Search:
             verdict.frame = self.case.suspect.n
         alone = category != "unknown" and self._rivals(category) <= self._bearable(category)
         checked = explanation.verdict != COUNTED or self.counted
-        if explanation.verdict == rate.RATE and verdict.ruled_out.get(rate.RATE) in rate.NO_PACE:
-            checked = False  # it stays open when it is slower, and yet it is not the pace
+        if explanation.verdict == COUNTED and not self.live and self.minimise:
+            checked = checked and rate.counts_against(self.arms)
+        if explanation.verdict == rate.RATE:
+            checked = rate.shown_by(self.arms)
         holds = verdict.law is None or verdict.law.holds
         verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked and holds
