@@ -93,6 +93,22 @@ class TestSimulated:
         assert "kind=move" in verdict.cure
 
     @pytest.mark.parametrize("seed", range(6))
+    def test_all_count_but_it_is_looked_at_with_one_kind_only(self, seed: int) -> None:
+        rng = Random(seed)
+        most, pace = rng.randint(2, 12), rng.uniform(4, 30)
+
+        def ends(said: simulated.Arrivals) -> float | None:
+            limit = Sliding(most, most / pace)
+            exceeded = [(limit.exceeded(at, payload), at, payload) for at, payload in said]
+            return next((at + 0.001 for over, at, payload in exceeded if over and b"move" in payload), None)
+
+        case = exchange(4 * most + 6, 0.002, ("move", "chat", "chat"))
+        verdict = simulated.timed(search(case), case, ends, seed=seed)
+        assert verdict.verdict == RATE, verdict.standing
+        assert verdict.law is not None and verdict.law.holds and verdict.proved, verdict.law
+        assert "and the last of them is `move`" in verdict.law.sentence
+
+    @pytest.mark.parametrize("seed", range(6))
     def test_of_bytes(self, seed: int) -> None:
         rng = Random(seed)
         pace = rng.uniform(2_000, 20_000)

@@ -10,24 +10,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from random import Random
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.ladder import selector
-from hangup.experiment.law import Condition, Law
-from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import minimise_size
-from hangup.experiment.pacing import at_most, shown, slower
+from hangup.experiment.pacing import FEWEST, slower
 from hangup.experiment.predict import Claim
-from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.experiment.rate_law import Rated, padded
+from hangup.experiment.trial import Edit, Trial
 from hangup.experiment.verdict import Minimal
-from hangup.filters.library.inject import Inject
 from hangup.filters.text import parse
-from hangup.humanize import plural
 
 RATE = "process/message-rate-limit"
 
@@ -58,25 +53,6 @@ NO_PACE = (TOGETHER, UNLIKE, EARLY)
 ALIKE = 1.15
 """The factor by which paces that are reckoned from counts may differ, and be one."""
 
-SAFE = 0.8
-"""The pace of the fix, as a share of the highest that stays open."""
-
-
-class Pace(Struct):
-    """``burst`` messages at once stay open, one more ends it. ``low`` messages per second stay open for ``count`` of
-    them, ``high`` fail. ``kind`` is the selector of those that count, empty for all. ``shape`` is ``gap``,
-    ``window``, ``bucket``, or empty where that is not known; ``spans`` the gap or the window in seconds. ``size`` is
-    that of the message (bytes) where it goes by bytes, else 0."""
-
-    burst: int
-    low: float = 0.0
-    high: float = math.inf
-    count: float = 0
-    kind: str = ""
-    shape: str = ""
-    spans: float = 0.0
-    size: int = 0
-
 
 def slow_enough(arms: Arms) -> Search[None]:
     """Before it is called their number: the same messages slower, and slower still where that did not help."""
@@ -103,6 +79,8 @@ def find(arms: Arms) -> Search[Claim | None]:
     verdict = arms.verdict
     while not arms.known.survived and arms.control.n < CONTROLS:  # does it flicker?
         yield from arms.attempt(Trial("control"), arms.control)
+    if sum(not frame.problems for frame in arms.case.frames) < FEWEST:
+        return None
     finding = _Finding(arms)
     if not (yield from finding.at_once()):
         verdict.ruled_out[RATE] = TOGETHER
@@ -144,26 +122,12 @@ def counts_against(arms: Arms) -> bool:
     return tried.outcome is Outcome.FAILED if tried is not None else slower(arms.case) is None
 
 
-class _Finding:
+class _Finding(Rated):
     """What is found out of a pace, step by step."""
 
     def __init__(self, arms: Arms) -> None:
+        super().__init__(arms.case)
         self.arms = arms
-        self.case: Case = arms.case
-        self.frames = [frame for frame in self.case.frames if not frame.problems]
-        self.numbers = tuple(frame.n for frame in self.frames)
-        self.fatal = len(self.numbers)
-        """So many of the first messages at once end it."""
-        self.pace = Pace(0)
-        kinds = Counter(selector(frame) for frame in self.frames)
-        first = self.frames[0]
-        self.greets = kinds[selector(first)] == 1 and len(self.frames) > 1
-        """Whether the first message is like no other: it may be needed for all that comes after it."""
-        self.sample: ClientFrame = self.frames[-1]
-        self.reaction = max(0.3, 3 * (self.case.reaction or 0.0))
-        self.any_kind = True
-        self.sizes_tried = False
-        """Whether larger messages made no difference."""
 
     def at_once(self) -> Search[bool]:
         """How many messages at once end it."""
@@ -198,15 +162,27 @@ class _Finding:
         if len(fatal) < len(tried) or len(tried) < len(kinds):
             self.any_kind = False
         if len(fatal) == 1 < len(tried) == len(kinds):
-            self.pace.kind = fatal[0]
-            self.pace.burst = sum(selector(f) == fatal[0] for f in self.frames[: self.fatal]) - 1
+            # Do only these count, or do all, and it is looked at with these only?
+            alone = tuple(f.n for f in self.frames[: self.fatal] if selector(f) == fatal[0])
+            greeting = self.numbers[:1] if self.greets else ()
+            if (yield from self._fails(self._burst((*greeting, *alone)))):
+                self.pace.kind, self.pace.burst = fatal[0], len(alone) - 1
+            else:
+                self.last = fatal[0]
+                yield from self._before(self.numbers[self.fatal - 1])
         return True
+
+    def _before(self, last: int) -> Search[None]:
+        """How many messages there must have been before this one."""
+        make: Callable[[tuple[int, ...]], Trial] = lambda numbers: self._burst((*numbers, last))  # noqa: E731
+        self.pace.burst = yield from self._fewest(make, 0, self.fatal - 1)
+        self.fatal = self.pace.burst + 1
 
     def size_matters(self) -> Search[None]:
         """Whether as many messages stay open when they are larger, but say the same: else it goes by their bytes."""
         open_ = self.frames[: self.fatal - 1]
-        edits = tuple((f.n, Edit(more)) for f in open_ if (more := _padded(f, 3)) is not None)
-        large = _padded(self.sample, 3)
+        edits = tuple((f.n, Edit(more)) for f in open_ if (more := padded(f, 3)) is not None)
+        large = padded(self.sample, 3)
         if large is None or 2 * len(edits) < len(open_):
             return
         if not (yield from self._fails(self._burst(tuple(f.n for f in open_), edits))):
@@ -276,132 +252,6 @@ class _Finding:
             # What was there at first was used up as well, in the trials that found the pace.
             pace.shape = "bucket"
 
-    @property
-    def _held(self) -> float:
-        """How many messages like the one that is said again and again stay open at once."""
-        if not self.pace.size:
-            return self.pace.burst
-        return sum(len(frame.payload) for frame in self.frames[: self.fatal - 1]) / self.pace.size
-
-    @property
-    def _edges(self) -> tuple[float, float]:
-        """The highest pace that stays open for good, and the lowest that fails in the end."""
-        pace = self.pace
-        if pace.shape != "bucket":
-            return pace.low, pace.high
-        said = pace.count + self.reaction * pace.low
-        share = (said - self._held) / (said - 1)
-        return pace.low * share, pace.high * share
-
-    @property
-    def fix(self) -> str:
-        """The filter with which it stays open."""
-        pace = SAFE * self._edges[0]
-        if self.pace.size:
-            return str(parse(f"throttle {int(pace * self.pace.size)} side=client"))
-        return at_most(shown(pace), self.pace.kind)
-
-    def claim(self) -> Claim:
-        """The law, and fresh exchanges for it."""
-        pace = self.pace
-        if pace.size:
-            return self._of_bytes()
-        what = f"`{self.sample.kind or pace.kind.removeprefix('kind=')}` message" if pace.kind else "message"
-        low, high = self._edges
-        between = f"{shown(math.sqrt(low * high)):g} {what}s a second"
-        if pace.shape == "gap":
-            words = f"two {what}s of the client come less than {pace.spans:.2g} s apart"
-        elif pace.shape == "window":
-            words = f"the client sends more than {plural(pace.burst, what)} within {pace.spans:.2g} s"
-        elif pace.shape == "bucket":
-            words = f"the client sends more than {between} once a burst of {pace.burst} is used up"
-        else:
-            words = f"the client sends more than {between}, and more than {pace.burst}"
-        boundary = (
-            f"survives {shown(low):g} {what}s a second, fails {shown(high):g};"
-            f" survives {pace.burst} at once, fails {pace.burst + 1}"
-        )
-        whatever = self.any_kind and self.sizes_tried
-        irrelevant = ["what the messages say"] if whatever else []
-        said = ", whatever they say" if whatever else ""
-        law = Law(f"it ends when {words}{said}", [Condition(words, boundary)], irrelevant)
-        return Claim(law, self._failing, self._surviving)
-
-    def _of_bytes(self) -> Claim:
-        pace = self.pace
-        low, high = (int(edge * pace.size) for edge in self._edges)
-        least, most = (sum(len(f.payload) for f in self.frames[:n]) for n in (self.fatal - 1, self.fatal))
-        words = f"the client sends more than {int(math.sqrt(low * high)):,} B a second once {least:,} B were sent"
-        if pace.shape == "window":
-            words = f"the client sends more than {least:,} B within {pace.spans:.2g} s"
-        boundary = (
-            f"survives {low:,} B a second, fails {high:,} B; survives {least:,} B at once, fails {most:,} B"
-        )
-
-        def fresh(rng: Random, share: float) -> Trial:
-            payload = _padded(self.sample, rng.choice((1, 2, 3))) or self.sample.payload
-            size = len(payload)
-            return self._again(share / size, pace.count * pace.size / size, payload)
-
-        return Claim(
-            Law(f"it ends when {words}", [Condition(words, boundary)], ["how many messages there are"]),
-            lambda rng: fresh(rng, pace.high * pace.size * rng.uniform(1.15, 1.6)),
-            lambda rng: fresh(rng, low * rng.uniform(0.6, 0.87)),
-        )
-
-    # Fresh exchanges.
-
-    def _failing(self, rng: Random) -> Trial:
-        """Fewer than were recorded, but all at once; or one again and again, too fast."""
-        pace = self.pace
-        if rng.random() < 0.5:
-            others = [f.n for f in self.frames[1:] if not pace.kind or selector(f) == pace.kind]
-            least = pace.burst + (0 if self._first_counts else 1)
-            if len(others) >= least:
-                chosen = rng.sample(others, rng.randint(least, len(others)))
-                return self._burst((self.numbers[0], *sorted(chosen)))
-        return self._again(shown(pace.high * rng.uniform(1.15, 2.5)), 2 * pace.count)
-
-    def _surviving(self, rng: Random) -> Trial:
-        """As many as were recorded, or some of them, but slower; or no more at once than may be; or one again and
-        again, not too fast."""
-        pace, rest = self.pace, self.numbers[1:]
-        way = rng.random()
-        if way < 0.3 and pace.burst > 1:
-            chosen = rng.sample(rest, rng.randint(1, pace.burst - 1))
-            return self._burst((self.numbers[0], *sorted(chosen)))
-        safe = shown(self._edges[0] * rng.uniform(0.6, 0.87))
-        if way < 0.7:
-            chosen = rng.sample(rest, rng.randint(min(pace.burst, len(rest)), len(rest)))
-            return Trial("prediction", (at_most(safe),), frames=(self.numbers[0], *sorted(chosen)))
-        return self._again(safe, rng.randint(pace.burst + 1, int(pace.count)))
-
-    @property
-    def _first_counts(self) -> bool:
-        return not self.pace.kind or selector(self.frames[0]) == self.pace.kind
-
-    # Trials.
-
-    def _burst(self, numbers: tuple[int, ...], edits: tuple[tuple[int, Edit], ...] = ()) -> Trial:
-        return Trial("at-once", frames=numbers, edits=edits, speed=math.inf, patience=max(0.75, self.reaction + 0.5))
-
-    def _alike(self, kind: str) -> Trial:
-        """As many at once as end it, and more, all of one kind; but for the first, if that is like no other."""
-        sample = next(f for f in reversed(self.frames) if selector(f) == kind)
-        chosen = self.numbers[: self.fatal + self.greets]
-        edit = Edit(sample.payload, sample.opcode)
-        return self._burst(chosen, tuple((n, edit) for n in chosen[1 if self.greets else 0 :]))
-
-    def _again(self, pace: float, count: float, payload: bytes | None = None) -> Trial:
-        """One message again and again, so many times; after the first of the recorded, if that is like no other."""
-        every = round(1 / pace, 6)
-        opcode = "text" if self.sample.text else "binary"
-        said = self.sample.payload if payload is None else payload
-        word = str(Inject(from_="client", send=said, as_=opcode, every=every))  # type: ignore[arg-type]
-        until = count * every + self.reaction
-        first = self.numbers[:1] if self.greets else ()
-        return Trial("pace", (word,), frames=first, speed=math.inf, patience=until, within=until)
-
     def _fails(self, trial: Trial, sure: bool = False) -> Search[bool]:
         """Whether it fails. Where the failure is steady once is enough, as the law is tried in the end, but a network
         that stumbles lets more through: so what stays open is asked twice. A flickering one, or where one must be
@@ -412,10 +262,3 @@ class _Finding:
         while not counts.failed and counts.survived < 2 and counts.unresolved < 3:
             yield from self.arms.attempt(trial, counts, beside=() if counts.n else (trial,))
         return counts.failed > 0
-
-
-def _padded(frame: ClientFrame, times: int) -> bytes | None:
-    """The same message, so many times as large, which says the same; None where spaces at its end would matter."""
-    if not frame.text or split(frame.payload)[1] is MISSING:
-        return None
-    return frame.payload.ljust(times * len(frame.payload))
