@@ -94,7 +94,7 @@ class Rated:
         pace = self.pace
         if pace.size:
             return self._of_bytes()
-        what = f"`{self.sample.kind or pace.kind.removeprefix('kind=')}` message" if pace.kind else "message"
+        what = f"`{_name(pace.kind)}` message" if pace.kind else "message"
         low, high = self._edges
         between = f"{shown(math.sqrt(low * high)):g} {what}s a second"
         if pace.shape == "gap":
@@ -110,7 +110,7 @@ class Rated:
             f" survives {pace.burst} at once, fails {pace.burst + 1}"
         )
         if self.last:
-            words += f", and the last of them is `{self.last.removeprefix('kind=')}`"
+            words += f", and the last of them is `{_name(self.last)}`"
         whatever = self.any_kind and self.sizes_tried
         irrelevant = ["what the messages say"] if whatever else []
         said = ", whatever they say" if whatever else ""
@@ -193,6 +193,11 @@ class Rated:
         until = count * every + self.reaction
         first = self.numbers[:1] if self.greets else ()
         return Trial("pace", (word,), frames=first, speed=math.inf, patience=until, within=until)
+
+
+def _name(selector: str) -> str:
+    """A kind as it is said in a sentence."""
+    return selector.removeprefix("kind=").strip("'")
 
 
 def padded(frame: ClientFrame, times: int) -> bytes | None:
