@@ -22,7 +22,12 @@ SEVERAL = 3.0
 """So many times slower than the fastest of it an exchange must be, to be called slower."""
 
 DOSES = (6.0, 20.0)
-"""By how many seconds the slower exchange may take longer: at first, and where that did not help."""
+"""By how many seconds the slower exchange may take longer: at first (less for a short one), and where that did not
+help."""
+
+SHORT = (1.5, 0.4)
+"""At first it takes longer by so many seconds, or so many for each message, where that is more than four times what it
+took."""
 
 
 def failure_in(trial: Trial, case: Case, failure: Failure) -> Failure:
@@ -100,7 +105,11 @@ def slower(case: Case, dose: int = 0, arm: str = "slower") -> Trial | None:
     """The same messages, several times slower."""
     if case.how == "refused":
         return None
-    pace = slow(case, DOSES[dose])
+    seconds = DOSES[dose]
+    if dose == 0 and case.frames:
+        span = case.frames[-1].at - case.frames[0].at
+        seconds = min(seconds, max(SHORT[0], SHORT[1] * len(case.frames), (SEVERAL + 1) * span))
+    pace = slow(case, seconds)
     return None if pace is None else Trial(arm, (at_most(pace),))
 
 
