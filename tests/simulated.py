@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from random import Random
 
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.pacing import lasting
 from hangup.experiment.search import BudgetSpent, Search, Verdict
+from hangup.experiment.timers import Pulse
 from hangup.experiment.trial import Case, ClientFrame, Result, Trial
 from hangup.filters import text as filter_text
 from hangup.filters.base import Message
+from hangup.filters.library.inject import Inject
+from hangup.filters.library.timing import Delay, Throttle
 from hangup.messages.heartbeats import recognise
 from hangup.wire.frames import OPCODE_NUMBERS
 
@@ -56,6 +60,79 @@ def reaching(case: Case, trial: Trial) -> list[tuple[str, bytes]]:
         else:
             out.append((opcode, payload))
     return out
+
+
+Arrivals = list[tuple[float, bytes]]
+"""When each of the client's messages reaches the server, in seconds from opening, and what it says."""
+
+Ends = Callable[[Arrivals], float | None]
+"""When a server ends a connection on which these arrive, None if it does not."""
+
+
+def arrivals(case: Case, trial: Trial, until: float, rng: Random) -> Arrivals:
+    """What of the client's messages is said when: at the trial's speed, kept back and repeated by its filters. The
+    network is slow by up to two milliseconds, and keeps the order."""
+    edits = dict(trial.edits)
+    said = []
+    for frame in case.frames:
+        if trial.frames is None or frame.n in trial.frames:
+            edit = edits.get(frame.n)
+            said.append((frame.at / trial.speed, frame.opcode, frame.payload if edit is None else edit.payload))
+    for form in trial.filters:
+        filter = parsed(form)
+        if isinstance(filter, Throttle):
+            said = list(_kept_back(filter, said))
+        elif isinstance(filter, Inject):
+            assert filter.every is not None
+            said += [(n * filter.every, "text", filter.send) for n in range(1, int(until / filter.every) + 1)]
+        elif isinstance(filter, Delay):
+            said = [(at + filter.by, *rest) for at, *rest in said]  # type: ignore[misc]
+        elif form.startswith("drop"):
+            said = [each for each in said if not _selected(filter, each[1], each[2], 1)]
+        elif form.startswith("flip-opcode"):
+            continue
+        else:
+            assert form.startswith(("answer-ping", "keepalive")), form
+    made: Arrivals = []
+    for at, _, payload in sorted(said, key=lambda each: each[0]):
+        made.append((max(at + rng.uniform(0, 0.002), made[-1][0] if made else 0.0), payload))
+    return [(at, payload) for at, payload in made if at <= until]
+
+
+def _kept_back(filter: Throttle, said: list[tuple[float, str, bytes]]) -> Iterator[tuple[float, str, bytes]]:
+    free = last = 0.0
+    for at, opcode, payload in said:
+        if _selected(parsed(f"drop kind={filter.kind}" if filter.kind else "drop side=client"), opcode, payload, 1):
+            start = max(at, free)
+            free = start + (1 / filter.messages if filter.messages else len(payload) / (filter.rate or 1))
+            at = start if filter.messages else free
+        last = max(at, last)
+        yield last, opcode, payload
+
+
+def timed(search: Search[Verdict], case: Case, ends: Ends, *, seed: int = 0, most: int = 500) -> Verdict:
+    """Carries out a search on a simulated server that minds when things are said."""
+    rng = Random(seed)
+    used = 0
+    within = 1.5 * case.lifetime + 0.5
+    try:
+        trial = next(search)
+        while True:
+            used += trial.clients
+            if used > most:
+                trial = search.throw(BudgetSpent(f"{most} connections are used up"))
+                continue
+            bound = lasting(trial, case, within)
+            until = trial.patience if trial.patience is not None else bound + 0.25
+            said = arrivals(case, trial, until, rng)
+            end = ends(said)
+            failed = end is not None and end <= min(bound, until)
+            age = end if failed and end is not None else until
+            pulse = Pulse(age, failed, tuple((at, True) for at, _ in said if at <= age))
+            trial = search.send(Result(Outcome.FAILED if failed else Outcome.SURVIVED, age, pulse=pulse))
+    except StopIteration as stop:
+        verdict: Verdict = stop.value
+        return verdict
 
 
 parsed = cache(filter_text.parse)

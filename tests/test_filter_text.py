@@ -40,6 +40,7 @@ _VALUES: dict[Any, st.SearchStrategy[Any]] = {
     str: _text,
     bytes: st.binary(max_size=12) | _text.map(str.encode),
     int: st.integers(0, 10**12),
+    float: st.floats(1e-6, 1e12) | st.sampled_from([0.5, 2.5, 9.0]),
     Seconds: st.floats(0, 1e11, allow_nan=False) | st.sampled_from([0.25, 0.1, 0.0005, 1e-7, 20.0, 90.0]),
     Range: _range | st.integers(0, 99).map(lambda n: Range(n, None)) | st.integers(0, 99).map(lambda n: Range(None, n)),
     tuple[str, ...]: st.lists(st.from_regex(r"[a-z][a-z-]{0,8}", fullmatch=True), min_size=1, max_size=3).map(tuple),
@@ -255,6 +256,10 @@ def test_ways_to_say_the_same(text: str, filter: str) -> None:
         ("path ws", "begins with /"),
         ("delay", "delay needs by"),
         ("throttle 0", "would let nothing through"),
+        ("throttle messages=0", "would let nothing through"),
+        ("throttle side=client", "a rate in bytes, or messages=, and not both"),
+        ("throttle 5 messages=5", "and not both"),
+        ("throttle messages=fast", "a number such as 5 or 2.5"),
         ("script /nowhere/at/all.py", "cannot be read"),
     ],
 )

@@ -102,6 +102,23 @@ def test_a_rate() -> None:
     run.check()
 
 
+def test_a_rate_of_messages() -> None:
+    """However large they are; the first is not kept waiting, and what is not selected waits behind what is."""
+    run = Filtered("throttle messages=2.5 side=client contains=x")
+    for text in ("x", "y", "x" * 5000, "y", "x"):
+        run.client(text)
+    run.server("x" * 50)
+    assert [data for _, data in run.got["server"]] == [b"x", b"y"]
+    assert len(run.got["client"]) == 1
+    times = []
+    while (due := run.session.deadline()) is not None:
+        run.wait(due)
+        times.append(due)
+    assert times == pytest.approx([0.4, 0.8])
+    assert len(run.got["server"]) == 5
+    run.check()
+
+
 def test_compressed_messages_may_be_delayed_as_they_are() -> None:
     run = Filtered("delay 1s contains=b", deflate=Params())
     for text in ("abc abc abc", "abc abc", "abc"):

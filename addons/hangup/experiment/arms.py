@@ -43,6 +43,11 @@ def says_the_same(case: Case, trial: Trial) -> bool:
     return bool(edits) and all(f.payload == e.payload and e.opcode in ("", f.opcode) for f, e in edits)
 
 
+def _keeps_back(trial: Trial) -> bool:
+    """Whether what the client says goes on later than it says it: then its moments tell nothing."""
+    return any(filter.startswith(("throttle", "delay")) for filter in trial.filters)
+
+
 class Arms:
     """Tries, and keeps count in ``verdict``. ``control`` is the unchanged exchange, ``clients`` how many play it at
     once; ``pulses`` are of all trials with one client that had one."""
@@ -109,7 +114,9 @@ class Arms:
             if self._unreachable >= GONE:
                 after = f" since the trial {self._before}" if self._before else ""
                 raise BudgetSpent(f"the backend cannot be reached{after}")
-        if result.pulse is not None and clients == 1 and trial.otherwise is None and not _says_otherwise(trial):
+        if result.pulse is not None and clients == 1 and trial.otherwise is None and not (
+            _says_otherwise(trial) or _keeps_back(trial)
+        ):
             self.pulses.append(result.pulse)
         return result.outcome
 

@@ -9,6 +9,7 @@ from hangup.diagnosis import causes
 from hangup.experiment.handshakes import PARAMETER
 from hangup.experiment.ladder import UNKNOWN, Explanation, is_json, selector
 from hangup.experiment.message_values import split
+from hangup.experiment.pacing import slower
 from hangup.experiment.server_side import auth, expired, large
 from hangup.experiment.trial import Case, ClientFrame
 
@@ -36,6 +37,11 @@ def _form(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]
 def _limits(case: Case) -> bool:
     """Whether the server says that something was too much."""
     return bool(re.search(r"\brate|limit|too (many|fast|much)|throttl|quota|flood|slow down", case.reason, re.I))
+
+
+def _too_fast(case: Case) -> float:
+    """How likely it is that messages came too fast."""
+    return (2.0 if _limits(case) else 0.3) if slower(case) is not None else 0.0
 
 
 def _late(case: Case) -> bool:
@@ -147,6 +153,7 @@ PRIORS: dict[str, Prior] = {
         lambda c, f: (3.0 if f is c.frames[0] else 0.3) * (2.0 if c.replied else 1.0) * (0.05 if c.passed else 1.0)
     ),
     "process/message-count-limit": _suspect(lambda c, f: 0.3 if len(c.frames) > 2 else 0.0),
+    "process/message-rate-limit": _too_fast,
     "handshake/limit": _suspect(lambda c, f: 0.25 if len(c.frames) > 2 and _limits(c) else 0.0),
     "heartbeat/app-ping-kills": _form(lambda c, f: (3.0 if not is_json(f) else 0.25) if f.beat is not None else 0.01),
     "message/not-json": _form(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),

@@ -12,7 +12,7 @@ from statistics import median
 
 from msgspec.structs import replace
 
-from hangup.experiment import contrasts
+from hangup.experiment import contrasts, rate
 from hangup.experiment.arms import Arms, Search, says_the_same
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
@@ -114,6 +114,9 @@ class _Search:
         """The verdict that the counts are about."""
         self.counted = False
         """Whether a number of messages was held against all trials."""
+        self.paced: Claim | None = None
+        """The law of a pace that is too high."""
+        self.asked_pace = False
 
     def run(self) -> Search[Verdict]:
         try:
@@ -133,6 +136,7 @@ class _Search:
         for _ in range(3):
             yield from self._climb()
             claim = (yield from vary(self.arms, self.rungs, self._step)) or claim
+            yield from self._pace()
             explanation, _ = self.standing.best()
             yield from self._reverse(explanation)
             if self.verdict.changed:
@@ -142,7 +146,10 @@ class _Search:
             if self.standing.best()[0] is explanation:
                 break
         self.shown = explanation.verdict
-        claim = claim if explanation.trigger == "header" else None
+        if explanation.verdict == rate.RATE:
+            claim = self.paced
+        elif explanation.trigger != "header":
+            claim = None
         if explanation.trigger in ("time", "count"):
             yield from find_timers(self.arms)
             self._hear_clocks()
@@ -175,6 +182,19 @@ class _Search:
             self._count_predictions(law)
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
+
+    def _pace(self) -> Search[None]:
+        """Is it how fast the messages come, and not how many there are? Then the boundary, before anything is claimed:
+        with it the fix is the one that changes least."""
+        if self.live or not self.minimise:
+            return
+        if self.standing.best()[0].trigger == "count":
+            yield from rate.slow_enough(self.arms)
+            self._reckon()
+        if self.standing.best()[0].verdict == rate.RATE and not self.asked_pace:
+            self.asked_pace = True
+            self.paced = yield from rate.find(self.arms)
+            self._reckon()
 
     def _predict(self, claim: Claim, trigger: str) -> Search[None]:
         """Holds a law against what is new; one that said too much is narrowed, and held against it again. Where only
@@ -391,7 +411,8 @@ class _Search:
         """Rungs that were decided while the control seemed steadier than it is are tried further."""
         for tried in self._climbed():
             trial = self._rung_named(tried.arm).make(self.case)
-            assert trial is not None
+            if trial is None or trial.filters != tried.filters:
+                continue  # it was made for the case, such as the slower exchange at a pace of its own
             if self.arms.says(tried.counts) is None:
                 tried.outcome = yield from self.arms.decide(trial, tried.counts)
         self._reckon()
@@ -400,6 +421,8 @@ class _Search:
         self.standing = Standing(self.case, self.explanations)
         for tried in self._climbed():
             self.standing.update(tried.arm, tried.outcome)
+        if self.verdict.ruled_out.get(rate.RATE) in rate.NO_PACE:
+            self.standing.doubt(rate.RATE)
 
     def _climbed(self) -> list[Tried]:
         rungs = {rung.name for rung in self.rungs}
@@ -506,6 +529,10 @@ class _Search:
             verdict.frame = self.case.suspect.n
         alone = category != "unknown" and self._rivals(category) <= self._bearable(category)
         checked = explanation.verdict != COUNTED or self.counted
+        if explanation.verdict == COUNTED and not self.live and self.minimise:
+            checked = checked and rate.counts_against(self.arms)
+        if explanation.verdict == rate.RATE:
+            checked = rate.shown_by(self.arms)
         # Without a law no more than a fix was compared, which fits many causes where several messages matter, or where
         # the search was cut short.
         several = minimal is not None and len(minimal.frames) > 1

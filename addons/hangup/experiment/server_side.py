@@ -15,6 +15,7 @@ from hangup.experiment.ladder import (
     is_json,
     selector,
 )
+from hangup.experiment.pacing import slower
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.filters.library.answer_ping import AnswerPing
 from hangup.filters.library.inject import Inject
@@ -206,6 +207,7 @@ RUNGS: tuple[Rung, ...] = (
             else None
         ),
     ),
+    Rung("slower", "the same messages, several times slower", slower),
     Rung(
         "repaired",
         "malformed messages repaired",

@@ -26,7 +26,9 @@ class Trial(Struct, frozen=True):
     """One connection, or ``clients`` of them at once, or with ``stagger`` so many seconds one after the other.
 
     ``filters`` are text forms. ``frames`` are the numbers of the client's data frames that are sent, None for all.
-    ``edits`` change some of them. ``patience`` is for how long (seconds from
+    ``edits`` change some of them. ``speed`` divides the client's own times: 1 is as it was recorded, 0.5 takes twice as
+    long, infinity says all of it at once. ``within`` is until when (seconds from opening) an end may still be the
+    failure, None for what the speed and the filters make of the usual. ``patience`` is for how long (seconds from
     opening) it must live to have survived, None for the usual. With ``otherwise`` it is only asked whether it ends as
     it was recorded: any other end will do to have survived, and one sooner than so many seconds after opening.
     ``beside`` are trials that are likely to be asked for next: who can may carry them out at the same time.
@@ -41,6 +43,8 @@ class Trial(Struct, frozen=True):
     otherwise: float | None = None
     stagger: float = 0.0
     beside: tuple[Trial, ...] = ()
+    speed: float = 1.0
+    within: float | None = None
 
 
 class Result(Struct, frozen=True):

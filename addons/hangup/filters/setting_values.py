@@ -38,6 +38,7 @@ Seconds = Annotated[float, _Seconds]
 _RANGE = re.compile(r"(?P<low>\d+)?(?P<dots>\.\.)?(?P<high>\d+)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 _TIME = re.compile(r"(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+)(ms|s|min|m|h)?")
+_NUMBER = re.compile(r"\d{1,15}(\.\d{0,15})?(e[-+]?\d{1,2})?|\.\d{1,15}")
 _HEX = "hex:"
 _DIGITS = 18
 
@@ -95,6 +96,16 @@ def _read_int(text: str, quoted: bool) -> int:
     return int(text)
 
 
+def _read_number(text: str, quoted: bool) -> float:
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError("a number such as 5 or 2.5")
+    return float(text)
+
+
+def _write_number(value: float) -> str:
+    return f"{value!r}".removesuffix(".0")
+
+
 def _read_names(text: str, quoted: bool) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(","))
     if not all(names):
@@ -115,6 +126,7 @@ _CODECS: dict[Any, Codec] = {
     str: Codec(lambda text, quoted: text, quote, "TEXT"),
     bytes: Codec(_read_bytes, _write_bytes, "TEXT"),
     int: Codec(_read_int, str, "NUMBER"),
+    float: Codec(_read_number, _write_number, "NUMBER"),
     Seconds: Codec(_read_seconds, _write_seconds, "TIME"),
     Range: Codec(_read_range, str, "RANGE"),
     tuple[str, ...]: Codec(_read_names, lambda value: quote(",".join(value)), "NAMES"),

@@ -15,6 +15,7 @@ from hangup.experiment.costs import CONNECTING, Costs
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, another, judge, untried
 from hangup.experiment.margins import Margins
+from hangup.experiment.pacing import failure_in, patience
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
@@ -179,7 +180,13 @@ class Lab:
         conn = self.connections
         sink = PulseSink(self.sink)
         settings = Settings(
-            survive=self._patience(trial), seed=self.seed + conn, insecure=self.insecure, ca=self.ca, patience=1.0
+            pace="clock" if trial.speed > 1 and not self.transcript.survey.correlations else "causal",
+            speed=trial.speed,
+            survive=self._patience(trial),
+            seed=self.seed + conn,
+            insecure=self.insecure,
+            ca=self.ca,
+            patience=1.0 / min(1.0, trial.speed),
         )
         frames = None if trial.frames is None else frozenset(trial.frames)
         filters = FilterSet(trial.filters)
@@ -199,7 +206,8 @@ class Lab:
                 await asyncio.sleep(RESPITE)
             return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True, untried=str(error))
         live = outcome.live
-        result = result_of(trial, live, self.transcript.survey.connection, self.margins.failure)
+        failure = failure_in(trial, self.case, self.margins.failure)
+        result = result_of(trial, live, self.transcript.survey.connection, failure)
         spans = () if live.opened is None else ((live.opened, live.ended if live.manner is not None else None),)
         acted = sum(entry.hits for entry in filters)
         return replace(result, spans=spans, pulse=sink.pulse(live, self.failure), acted=acted)
@@ -208,7 +216,7 @@ class Lab:
         """How long a trial must stay open to have survived, in seconds."""
         if self.failure.how == "refused" and trial.patience is None:  # it need only open, and stay open
             return OPEN + (self.survive or 0.0)
-        return self.margins.of(trial)
+        return patience(trial, self.case, self.margins.of(trial))
 
 
 def result_of(trial: Trial, connection: Connection, recorded: Connection, failure: Failure) -> Result:

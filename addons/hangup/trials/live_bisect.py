@@ -21,6 +21,7 @@ from hangup.experiment.costs import RECONNECTING, Costs
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.margins import Margins
+from hangup.experiment.pacing import failure_in, patience
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import BudgetSpent, Search, Verdict, search
 from hangup.experiment.trial import Result, Trial
@@ -243,7 +244,8 @@ class LiveBisect:
         if running is not None and running.conn == conn:
             assert self.reading is not None and self._margins is not None
             studied = self.reading.transcript.survey.connection
-            result = result_of(running.trial, connection, studied, self._margins.failure)
+            failure = failure_in(running.trial, self.reading.case, self._margins.failure)
+            result = result_of(running.trial, connection, studied, failure)
             if result.outcome is Outcome.SURVIVED and (connection.ended is None or connection.manner is None):
                 # It has not quite ended, or something here ended it before its time.
                 result = replace(result, outcome=Outcome.UNRESOLVED)
@@ -280,8 +282,8 @@ class LiveBisect:
 
     def _patience(self, trial: Trial) -> float:
         """Until when a trial must live to have survived, in seconds from opening."""
-        assert self._margins is not None
-        return self._margins.of(trial)
+        assert self._margins is not None and self.reading is not None
+        return patience(trial, self.reading.case, self._margins.of(trial))
 
     # The failure shows.
 

@@ -49,33 +49,49 @@ class Delay(Selecting, frozen=True, kw_only=True):
         return (Hold(self.by + (state.context.random.uniform(0, self.jitter) if self.jitter else 0.0)),)
 
 
-class Throttle(Filter, frozen=True, kw_only=True):
-    """A side's messages go on at so many bytes per second at most, as over a slow line.
+class _Throttled(Struct):
+    selected: Predicate
+    free: dict[Side, float]
+    """When each side may go on."""
 
-    What waits is bounded by --hold-limit. To see who gives up on a slow peer, and what gives a burst its effect.
+
+class Throttle(Selecting, frozen=True, kw_only=True):
+    """The selected messages go on at so many bytes per second at most, as over a slow line, or so many messages.
+
+    Messages behind one that waits wait with it. What waits is bounded by --hold-limit. To see who gives up on a slow
+    peer, what gives a burst its effect, and whether a server minds how fast messages come.
     """
 
     example: ClassVar[str] = "throttle 10000 side=server"
     kinds: ClassVar[Kind] = Kind.MESSAGE
     positional: ClassVar[tuple[str, ...]] = ("rate",)
 
-    rate: Annotated[int, Meta(description="payload bytes (inflated) per second")]
-    side: Annotated[Side | None, Meta(description="whose messages; without it, either's")] = None
+    rate: Annotated[int | None, Meta(description="payload bytes (inflated) per second")] = None
+    messages: Annotated[float | None, Meta(description="messages per second; the first one goes on at once")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.rate:
-            raise FilterError("throttle: rate=0 would let nothing through; that is what mute does")
+        if (self.rate is None) == (self.messages is None):
+            raise FilterError("throttle needs a rate in bytes, or messages=, and not both")
+        if not (self.rate or self.messages):
+            word = "rate" if self.messages is None else "messages"
+            raise FilterError(f"throttle: {word}=0 would let nothing through; that is what mute does")
 
-    def wants(self, side: Side) -> Kind:
-        return self.kinds if self.side in (None, side) else NONE
+    def begin(self, context: Context) -> _Throttled:
+        return _Throttled(self.predicate(context), {})
 
-    def begin(self, context: Context) -> dict[Side, float]:
-        return {}
+    def bind(self, state: _Throttled) -> Callable[[Any], Actions]:
+        return lambda item: self.apply(item, state)
 
-    def apply(self, item: Any, state: dict[Side, float]) -> Actions:
-        start = max(item.at, state.get(item.side, 0.0))
-        state[item.side] = free = start + len(item.data) / self.rate
+    def apply(self, item: Any, state: _Throttled) -> Actions:
+        if not state.selected(item):
+            return None
+        start = max(item.at, state.free.get(item.side, 0.0))
+        if self.messages is not None:
+            state.free[item.side] = start + 1 / self.messages
+            return (Hold(start - item.at),)
+        assert self.rate is not None
+        state.free[item.side] = free = start + len(item.data) / self.rate
         return (Hold(free - item.at),)
 
 

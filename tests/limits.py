@@ -1,0 +1,82 @@
+"""Limits on what a client may send, as servers have them: of its number, and of its pace. For tests of the search."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+Wanted = Callable[[bytes], bool]
+
+
+class Limit(Protocol):
+    """One connection's."""
+
+    def exceeded(self, at: float, payload: bytes) -> bool:
+        """Takes a message that came at a time (seconds of one clock); whether it is one too many."""
+        ...
+
+
+class Sliding:
+    """Not more than so many in the seconds before any moment."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self.most, self.seconds = most, seconds
+        self._times: deque[float] = deque()
+
+    def exceeded(self, at: float, payload: bytes) -> bool:
+        while self._times and at - self._times[0] >= self.seconds:
+            self._times.popleft()
+        self._times.append(at)
+        return len(self._times) > self.most
+
+
+class Fixed:
+    """Not more than so many from one tick of a clock to the next."""
+
+    def __init__(self, most: int, seconds: float, offset: float = 0.0) -> None:
+        self.most, self.seconds, self.offset = most, seconds, offset
+        self._tick, self._count = -1, 0
+
+    def exceeded(self, at: float, payload: bytes) -> bool:
+        tick = int((at + self.offset) / self.seconds)
+        if tick != self._tick:
+            self._tick, self._count = tick, 0
+        self._count += 1
+        return self._count > self.most
+
+
+class Bucket:
+    """Each takes a token, or one for each of its bytes; there are so many at first, and so many more a second."""
+
+    def __init__(self, most: int, rate: float, *, of_bytes: bool = False) -> None:
+        self.most, self.rate, self.of_bytes = most, rate, of_bytes
+        self._left, self._at = float(most), 0.0
+
+    def exceeded(self, at: float, payload: bytes) -> bool:
+        self._left = min(self.most, self._left + (at - self._at) * self.rate) if self._at else self._left
+        self._at = at
+        self._left -= len(payload) if self.of_bytes else 1
+        return self._left < 0
+
+
+class Number:
+    """Not more than so many, ever."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._count = 0
+
+    def exceeded(self, at: float, payload: bytes) -> bool:
+        self._count += 1
+        return self._count > self.most
+
+
+class Of:
+    """A limit on some messages only."""
+
+    def __init__(self, limit: Limit, wanted: Wanted) -> None:
+        self.limit, self.wanted = limit, wanted
+
+    def exceeded(self, at: float, payload: bytes) -> bool:
+        return self.wanted(payload) and self.limit.exceeded(at, payload)
