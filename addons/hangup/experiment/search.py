@@ -48,6 +48,9 @@ tried."""
 WORTH_WAITING = 0.02
 """The same for a live page, which must be waited for."""
 
+HELPLESS = 0.2
+"""What fails in a larger share of its trials is no fix, however much seldomer that is."""
+
 TRIES = 5
 """So many survivals of the unchanged exchange, and no failure: it is not reproduced here."""
 
@@ -533,10 +536,11 @@ class _Search:
             checked = checked and rate.counts_against(self.arms)
         if explanation.verdict == rate.RATE:
             checked = rate.shown_by(self.arms)
-        # Without a law no more than a fix was compared, which fits many causes where several messages matter, or where
-        # the search was cut short.
-        several = minimal is not None and len(minimal.frames) > 1
-        cut = (bool(verdict.stopped) or several) and self.minimise and explanation.trigger in ("frame", "count")
+        # Without a law no more than a fix was compared, which fits many causes where several messages matter, or none
+        # does, or where the search was cut short.
+        other = minimal is not None and len(minimal.frames) != 1
+        cut = (bool(verdict.stopped) or other) and self.minimise and explanation.trigger in ("frame", "count")
         holds = verdict.law.holds if verdict.law is not None else not cut
         verdict.proved = self.shown == explanation.verdict and verdict.p < PROOF and alone and checked and holds
-        verdict.proved = verdict.proved and not verdict.changed
+        helps = verdict.without.failed <= HELPLESS * verdict.without.n
+        verdict.proved = verdict.proved and helps and not verdict.changed
