@@ -27,7 +27,8 @@ GONE = 6
 
 def _says_otherwise(trial: Trial) -> bool:
     """Whether a trial changes what the client says: that may end a connection for reasons of its own."""
-    return bool(trial.edits) or any(filter.startswith(("flip-opcode", "rewrite")) for filter in trial.filters)
+    changed = any(filter.startswith(("flip-opcode", "rewrite")) for filter in trial.filters)
+    return changed or bool(trial.edits or trial.before)
 
 
 class Arms:

@@ -70,9 +70,9 @@ def nearest(case: Case, verdict: Verdict, trials: Trials) -> Result | None:
 
 
 def _plain(trials: Trials, outcome: Outcome) -> Iterator[tuple[Trial, Result]]:
-    """Those with this outcome in which no filter was at work, the last first."""
+    """Those with this outcome in which no filter was at work and nothing was said in addition, the last first."""
     for trial, result in reversed(trials):
-        if result.outcome is outcome and result.conn is not None and not trial.filters:
+        if result.outcome is outcome and result.conn is not None and not (trial.filters or trial.before):
             yield trial, result
 
 

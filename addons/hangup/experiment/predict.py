@@ -10,30 +10,19 @@ from random import Random
 from typing import Any
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.isolate import Difference, isolate
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, split
 from hangup.experiment.message_values import join as joined
-from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial
+from hangup.experiment.sequence_law import need_law, sequence_law
+from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial, messages
 from hangup.experiment.verdict import Minimal, Verdict
 from hangup.humanize import printable
 
 OF_EACH = 4
 """Fresh exchanges that are predicted to fail, and as many to survive."""
-
-Fresh = Callable[[Random], Trial]
-
-
-class Claim:
-    """A law, and how to make exchanges for it that are ``failing`` or ``surviving``."""
-
-    def __init__(self, law: Law, failing: Fresh, surviving: Fresh | None) -> None:
-        self.law, self.failing, self.surviving = law, failing, surviving
-        self.difference: Difference | None = None
-        """What it rests on, where it is about the values in a message."""
-        self.stayed: list[bytes] = []
-        """Messages that it said would end the connection, and that did not."""
 
 
 def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
@@ -73,6 +62,9 @@ def _outcome(arms: Arms, trial: Trial, later: Iterable[Trial]) -> Search[Outcome
 
 
 def _described(case: Case, trial: Trial) -> str:
+    if trial.before or len(trial.edits) > 1:
+        said = [payload for _, payload in messages(case, trial)][-4:]
+        return f"with {' '.join(printable(each[:60].decode(errors='backslashreplace'), 40) for each in said)}"
     if trial.edits:
         payload = trial.edits[-1][1].payload
         return f"with {printable(payload[:120].decode(errors='backslashreplace'), 80)!r}"
@@ -84,6 +76,23 @@ def _described(case: Case, trial: Trial) -> str:
 
 
 # Messages.
+
+
+def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim | None]:
+    """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With
+    ``count`` it is how many there are that matters. None where what else it may be could not be told apart."""
+    if len(minimal.frames) > 1:
+        found = yield from sequence_law(arms, minimal)
+        if found.pattern is None:
+            return None
+        minimal.neighbour = minimal.neighbour or "without any one of these frames it stays open"
+        if count or found.free or not found.pattern.ordered:
+            return found.claim
+        return (yield from message_law(arms, minimal)) or found.claim
+    if count or not minimal.frames:
+        return None
+    needs = yield from need_law(arms, minimal)
+    return needs.claim or (yield from message_law(arms, minimal))
 
 
 def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:

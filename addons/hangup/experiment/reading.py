@@ -37,6 +37,10 @@ FRAMES_KEPT = 20_000
 HARMLESS_KEPT = 60
 """Harmless messages of each kind that are kept of other connections."""
 
+LIVED_KEPT = 6
+LIVED_MESSAGES = 64
+"""So many connections that did not fail are kept, and of each so many first messages."""
+
 SCRIPTS_KEPT = 64
 """Connections whose scripts are kept while the recording is read; one that is chosen of the others is read again."""
 
@@ -84,6 +88,7 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     case = _case(transcript, chosen, alike, report)
     survivors = _survivors(connections, chosen, found)
     case.harmless = scripts.harmless(chosen.conn, connections, {f.kind for f in case.frames})
+    case.lived = scripts.lived([c for c in alike if judge(c, found) is not Outcome.FAILED], chosen.conn, case.frames)
     case.donated = donated(transcript.survey.request, survivors, chosen.refused)
     case.factors = factors(transcript.survey.request, survivors)
     case.answers = answers.found
@@ -125,6 +130,28 @@ class _Scripts:
         while len(self.readers) > SCRIPTS_KEPT:
             self.readers.pop(next(iter(self.readers)))
 
+    def lived(
+        self, connections: Sequence[Connection], chosen: int, own: Sequence[ClientFrame]
+    ) -> tuple[tuple[ClientFrame, ...], ...]:
+        """What was said on these connections, the latest first; kinds are told together with those of ``own``."""
+        learned = Discriminators()
+        for frame in own:
+            learned.feed(OPCODE_NUMBERS.get(frame.opcode, 1), frame.payload)
+        found: list[list[ClientFrame]] = []
+        for connection in reversed(connections):
+            reader = self.readers.get(connection.conn)
+            if reader is None or connection.conn == chosen or len(found) >= LIVED_KEPT:
+                continue
+            steps = [s for s in reader.last_steps() if isinstance(s, Send) and s.begins and s.message is not None]
+            frames = [ClientFrame(s.n or 0, s.opcode, s.message or b"", s.at) for s in steps[:LIVED_MESSAGES]]
+            found.append(frames)
+            for frame in frames:
+                learned.feed(OPCODE_NUMBERS.get(frame.opcode, 1), frame.payload)
+        kind = learned.kind
+        return tuple(
+            tuple(replace(f, kind=kind(OPCODE_NUMBERS.get(f.opcode, 1), f.payload).text) for f in frames)
+            for frames in found
+        )
 
     def harmless(self, chosen: int, connections: Sequence[Connection], kinds: set[str]) -> dict[str, tuple[bytes, ...]]:
         """Messages of other connections after which they stayed open, by kind, the latest first."""

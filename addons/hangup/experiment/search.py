@@ -14,11 +14,12 @@ from msgspec.structs import replace
 
 from hangup.experiment import contrasts
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.claim import Claim
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
-from hangup.experiment.predict import Claim, other_law, refined
+from hangup.experiment.predict import other_law, refined
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import explanations
 from hangup.experiment.server_side import RUNGS

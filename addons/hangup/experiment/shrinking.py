@@ -6,10 +6,11 @@ from collections.abc import Callable, Generator
 from typing import TypeVar, cast
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import minimise_frames, minimise_payload, minimise_size
-from hangup.experiment.predict import Claim, message_law, of_size, size_law
+from hangup.experiment.predict import law_of, of_size, size_law
 from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
 
@@ -33,7 +34,9 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1 and not arms.unsure:
         minimal.neighbour = "without any one of these frames it stays open"
-    if not frames or count:
+    if count:
+        return (yield from law_of(arms, minimal, count=True))
+    if not frames:
         return None
     frame = next(f for f in case.frames if f.n == frames[-1])
     if len(frames) == 1:
@@ -41,7 +44,7 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
         minimal.neighbour = "without this frame it stays open"
     if verdict == "message/oversize" and len(frames) == 1:
         return (yield from _limit(arms, frame, minimal))
-    claim = yield from message_law(arms, minimal)
+    claim = yield from law_of(arms, minimal)
     if len(frames) == 1 and (not frame.text or split(frame.payload)[1] is MISSING):
         yield from _payload(arms, frame, minimal)
     return claim

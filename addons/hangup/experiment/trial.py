@@ -16,19 +16,25 @@ from hangup.recording.events import Request
 
 
 class Edit(Struct, frozen=True):
-    """A recorded client frame with another payload, and another opcode when one is given."""
+    """A recorded client frame with another payload, and another opcode when one is given.
+
+    ``recorded`` says that it was recorded so at another place: what this run has other values for (an id, a token) is
+    replaced in it, as in every recorded message."""
 
     payload: bytes
     opcode: str = ""
+    recorded: bool = False
 
 
 class Trial(Struct, frozen=True):
     """One connection, or ``clients`` of them at once, or with ``stagger`` so many seconds one after the other.
 
     ``filters`` are text forms. ``frames`` are the numbers of the client's data frames that are sent, None for all.
-    ``edits`` change some of them. ``patience`` is for how long (seconds from
-    opening) it must live to have survived, None for the usual. With ``otherwise`` it is only asked whether it ends as
-    it was recorded: any other end will do to have survived, and one sooner than so many seconds after opening.
+    ``edits`` change some of them, ``before`` are messages that are said in addition, each right before the recorded
+    one with that number. ``rest`` is for how many seconds nothing is played first. ``patience`` is for how long
+    (seconds from opening) it must live to have survived, None for the usual. With ``otherwise`` it is only asked
+    whether it ends as it was recorded: any other end will do to have survived, and one sooner than so many seconds
+    after opening.
     ``beside`` are trials that are likely to be asked for next: who can may carry them out at the same time.
     """
 
@@ -40,6 +46,8 @@ class Trial(Struct, frozen=True):
     patience: float | None = None
     otherwise: float | None = None
     stagger: float = 0.0
+    before: tuple[tuple[int, Edit], ...] = ()
+    rest: float = 0.0
     beside: tuple[Trial, ...] = ()
 
 
@@ -139,6 +147,8 @@ class Case(Struct):
     priors: Mapping[str, float] = field(default_factory=dict)
     harmless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Messages of the client that did no harm on other connections, by kind, as far as they were kept."""
+    lived: tuple[tuple[ClientFrame, ...], ...] = ()
+    """What the client said on other connections that did not fail, in order, as far as it was kept."""
     culprit: int | None = None
     """The number of the message that was found to be enough, though it was not the last."""
 
@@ -155,3 +165,15 @@ class Case(Struct):
     def beats(self) -> list[ClientFrame]:
         """The client's application heartbeats."""
         return [f for f in self.frames if f.beat is not None]
+
+
+def messages(case: Case, trial: Trial) -> list[tuple[str, bytes]]:
+    """What the client says in a trial, in order and before any filter: opcode and payload."""
+    edits = dict(trial.edits)
+    said: list[tuple[str, bytes]] = []
+    for frame in case.frames:
+        if trial.frames is None or frame.n in trial.frames:
+            said += [(edit.opcode or "text", edit.payload) for n, edit in trial.before if n == frame.n]
+            edit = edits.get(frame.n)
+            said.append((frame.opcode, frame.payload) if edit is None else (edit.opcode or frame.opcode, edit.payload))
+    return said

@@ -1,0 +1,23 @@
+"""A law that is claimed, and how to make fresh exchanges to hold it against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from hangup.experiment.isolate import Difference
+from hangup.experiment.law import Law
+from hangup.experiment.trial import Trial
+
+Fresh = Callable[[Random], Trial]
+
+
+class Claim:
+    """A law, and how to make exchanges for it that are ``failing`` or ``surviving``."""
+
+    def __init__(self, law: Law, failing: Fresh, surviving: Fresh | None) -> None:
+        self.law, self.failing, self.surviving = law, failing, surviving
+        self.difference: Difference | None = None
+        """What it rests on, where it is about the values in a message."""
+        self.stayed: list[bytes] = []
+        """Messages that it said would end the connection, and that did not."""
