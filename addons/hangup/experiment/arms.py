@@ -45,6 +45,8 @@ class Arms:
         """Whether the last trial's filters acted on nothing."""
         self.unsure = False
         """Whether something smaller came to nothing: then the smallest need not be."""
+        self.untold = False
+        """Whether it could not be told apart what the smallest exchange is an instance of: then no law is said."""
         self.clients = 1
         self.last = Result(Outcome.UNRESOLVED)
         self.pulses: list[Pulse] = []

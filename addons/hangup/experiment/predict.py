@@ -84,15 +84,27 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim
     if len(minimal.frames) > 1:
         found = yield from sequence_law(arms, minimal)
         if found.pattern is None:
+            arms.untold = True
             return None
         minimal.neighbour = minimal.neighbour or "without any one of these frames it stays open"
         if count or found.free or not found.pattern.ordered:
             return found.claim
-        return (yield from message_law(arms, minimal)) or found.claim
-    if count or not minimal.frames:
+        claim = yield from message_law(arms, minimal)
+        if claim is not None and claim.difference is not None:
+            # What another message says as well may be needed because it is the same.
+            if found.shared & {condition.path for condition in claim.difference.conditions}:
+                arms.untold = True
+                return None
+        return claim or found.claim
+    if not minimal.frames:
         return None
     needs = yield from need_law(arms, minimal)
-    return needs.claim or (yield from message_law(arms, minimal))
+    if needs is not None:
+        arms.untold = needs.pattern is None
+        return needs.claim
+    if count:
+        return None
+    return (yield from message_law(arms, minimal))
 
 
 def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:

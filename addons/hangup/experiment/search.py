@@ -147,7 +147,8 @@ class _Search:
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
-            claim = claim or other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
+            if claim is None and not self.arms.untold:
+                claim = other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
             if claim is not None:
                 yield from self._predict(claim)
 

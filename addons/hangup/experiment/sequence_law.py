@@ -12,11 +12,13 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.law import Law
+from hangup.experiment.message_values import Path
 from hangup.experiment.sequences import (
     Asking,
     Exchange,
     Pattern,
     Said,
+    anything_of,
     exchanges,
     fresh,
     needed,
@@ -36,6 +38,12 @@ ARM = "sequence"
 OTHERS = 2
 """Harmless messages of so many other kinds are put between."""
 
+RECKONED = 64
+"""Of no more messages it is remembered that each is needed."""
+
+AGAIN = 8
+"""Of no more it is asked again, where the failure flickers."""
+
 MADE = 80
 """So many exchanges are made at most to find one that a law says something of."""
 
@@ -46,6 +54,8 @@ class Finding(Struct):
 
     pattern: Pattern | None = None
     free: bool = False
+    shared: frozenset[Path] = frozenset()
+    """Where the last message says what one before it says."""
     claim: Claim | None = None
 
 
@@ -92,9 +102,12 @@ class _Sequences:
             return self.known[exchange]
         trial = self.trial(exchange)
         self.tried.add(trial)
-        outcome = yield from self.arms.decide(trial, Counts())
+        counts = Counts()
+        outcome = yield from self.arms.decide(trial, counts)
         if outcome is Outcome.UNRESOLVED:
             return None
+        if outcome is Outcome.FAILED:
+            self.arms.learn(counts)
         self.known[exchange] = outcome is Outcome.FAILED
         return self.known[exchange]
 
@@ -124,32 +137,55 @@ class _Sequences:
 
 def sequence_law(arms: Arms, minimal: Minimal) -> Search[Finding]:
     """What the smallest exchange is an instance of, where it has several messages."""
+    steady = not arms.known.survived
+    found = yield from _sequence_law(arms, minimal)
+    if steady and arms.known.survived:  # as was not known before: what was survived may have been by luck
+        found = yield from _sequence_law(arms, minimal)
+    return found
+
+
+def _sequence_law(arms: Arms, minimal: Minimal) -> Search[Finding]:
     by_number = {frame.n: frame for frame in arms.case.frames}
     base = tuple(said_by(by_number[n]) for n in minimal.frames)
     asked = _Sequences(arms, minimal.frames)
     asked.known[base] = True
     if not arms.unsure:
         asked.known[()] = False
-        if len(base) <= 64:
-            asked.known.update({(*base[:i], *base[i + 1 :]): False for i in range(len(base))})
+        if not arms.known.survived and len(base) <= RECKONED:
+            asked.known.update({rest: False for rest in _one_less(base)})
+    if arms.known.survived and len(base) <= AGAIN:
+        # It flickers: what was left away, and seemed to be needed, is asked of again.
+        for rest in _one_less(base):
+            if (yield from asked.ask(rest)) is not False:
+                return Finding()
     rng = Random(len(base))
     free = yield from _free(asked, base, rng)
+    if not free and len({said.kind for said in base}) == 1:
+        return Finding()  # their number, or what they say: that would have to be told apart first
     others = yield from asked.harmless({said.kind for said in base})
     told = [p for p in patterns(base, others) if free or not p.valued]
     pool = list(exchanges(base, others, free=free, rng=rng))
     pattern = yield from asked.answer(told_apart(told, asked.known, pool))
     if pattern is None:
         return Finding()
-    return _finding(asked, base, others, pattern, free)
+    return _finding(asked, base, others, pattern, told, free)
 
 
-def _finding(asked: _Sequences, base: Exchange, others: Exchange, pattern: Pattern, free: bool) -> Finding:
-    claim = _claim(asked, base, others, pattern, free)
+def _one_less(exchange: Exchange) -> Iterable[Exchange]:
+    return ((*exchange[:i], *exchange[i + 1 :]) for i in range(len(exchange)))
+
+
+def _finding(
+    asked: _Sequences, base: Exchange, others: Exchange, pattern: Pattern, told: list[Pattern], free: bool
+) -> Finding:
+    rivals = [*(each for each in told if each is not pattern), *map(anything_of, {said.kind for said in base})]
+    claim = _claim(asked, base, others, pattern, rivals, free)
     if free:
         claim.law.irrelevant.append("what the messages say besides" if pattern.valued else "what the messages say")
     else:
         claim.law.sentence += "; that holds for messages as they were recorded"
-    return Finding(pattern, free, claim)
+    shared = frozenset(q for said in base[:-1] for _, q in related(said, base[-1]))
+    return Finding(pattern, free, shared, claim)
 
 
 def _free(asked: _Sequences, base: Exchange, rng: Random) -> Search[bool]:
@@ -165,41 +201,43 @@ def _free(asked: _Sequences, base: Exchange, rng: Random) -> Search[bool]:
     return True
 
 
-def need_law(arms: Arms, minimal: Minimal) -> Search[Finding]:
-    """Whether the one message that is enough lacks something that clients said before it who stayed open."""
+def need_law(arms: Arms, minimal: Minimal) -> Search[Finding | None]:
+    """Whether the one message that is enough lacks something that clients said before it who stayed open. None where it
+    does not; a finding without a pattern where that could not be told."""
     case = arms.case
     frame = next(frame for frame in case.frames if frame.n == minimal.frames[-1])
     last = said_by(frame)
     own = {f.kind for f in case.frames}
     found = next(iter(_befores(case, last.kind, own)), None)
     if found is None:
-        return Finding()
+        return None
     before, theirs = found
     asked = _Sequences(arms, minimal.frames)
     asked.known[(last,)] = True
     if not arms.unsure:
         asked.known[()] = False
-    with_own = yield from asked.ask((*before, last))
-    if with_own is not False and theirs is not None and theirs != last:
-        if (yield from asked.ask((theirs,))) is not True:
-            return Finding()  # theirs does no harm by itself: it is what the message says
-        if (yield from asked.ask((*before, theirs))) is not False:
-            return Finding()
+    helped = yield from asked.ask((*before, last))
+    if helped is True and theirs is not None and theirs != last:
+        if (yield from asked.ask((theirs,))) is False:
+            return None  # theirs does no harm by itself: it is what the message says
         last = theirs
-    elif with_own is not False:
-        return Finding()
+        helped = yield from asked.ask((*before, last))
+    if helped is not False:
+        return None if helped else Finding()
     before = yield from _fewest(asked, before, last)
     others = yield from asked.harmless({*(said.kind for said in before), last.kind})
     rng = Random(len(before))
     free = yield from _free(asked, (last,), rng)
     if free:
         free = (yield from asked.ask(renamed((*before, last), rng))) is False
+    if not free and any(related(said, last) for said in before):
+        return Finding()
     pool = list(_around(before, last, others, free, rng))
     told = [p for p in needed(last, before) if free or not p.valued]
     pattern = yield from asked.answer(told_apart(told, asked.known, pool))
     if pattern is None:
         return Finding()
-    return _finding(asked, (*before, last), others, pattern, free)
+    return _finding(asked, (*before, last), others, pattern, told, free)
 
 
 def _befores(case: Case, kind: str, own: set[str]) -> Iterable[tuple[Exchange, Said | None]]:
@@ -255,12 +293,22 @@ def _around(before: Exchange, last: Said, others: Exchange, free: bool, rng: Ran
 # Predictions.
 
 
-def _claim(asked: _Sequences, base: Exchange, others: Exchange, pattern: Pattern, free: bool) -> Claim:
+def _claim(
+    asked: _Sequences, base: Exchange, others: Exchange, pattern: Pattern, rivals: list[Pattern], free: bool
+) -> Claim:
+    """The law of a pattern. It is mostly held against exchanges of which another pattern would say something else."""
     law = Law(f"it ends {pattern.words}", [pattern.condition])
 
+    doubled = [(*base[: i + 1], *base[i:]) for i in range(min(len(base), 2))]
+
     def made(rng: Random, fails: bool) -> Trial:
-        for _ in range(MADE):
+        if doubled and pattern.holds(doubled[-1]) is fails and doubled[-1] not in asked.known:
+            return asked.trial(doubled.pop(), "prediction")
+        rival = rng.choice(rivals) if rivals and rng.random() < 0.75 else None
+        for tries in range(MADE):
             exchange = _mutated(base, others, free, rng)
+            if rival is not None and tries < MADE // 2 and rival.holds(exchange) is fails:
+                continue
             trial = asked.trial(exchange, "prediction")
             tried = exchange in asked.known or asked.trial(exchange) in asked.tried
             if exchange and pattern.holds(exchange) is fails and not tried:
@@ -274,12 +322,14 @@ def _claim(asked: _Sequences, base: Exchange, others: Exchange, pattern: Pattern
 def _mutated(base: Exchange, others: Exchange, free: bool, rng: Random) -> Exchange:
     """An exchange that is a few steps from this one: near the boundary, mostly."""
     said = list(base)
+    if rng.random() < 0.3:
+        said.insert(rng.randrange(len(said) + 1), rng.choice(base))  # the same again
     if free:
         way = rng.randrange(4)
         if way == 0:
-            said = list(renamed(base, rng))
+            said = list(renamed(tuple(said), rng))
         elif way == 1:
-            said = [fresh(each, rng) for each in base]
+            said = [fresh(each, rng) for each in said]
         elif way == 2 and values(base[-1]):
             kept = [path for path in values(base[-1]) if rng.random() < 0.5]
             said[-1] = fresh(said[-1], rng, kept)

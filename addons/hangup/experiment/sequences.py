@@ -331,8 +331,12 @@ def needed(last: Said, before: Exchange) -> list[Pattern]:
     for other in by_kind:
         found.append(Pattern(f"when the first message is not {called(other)}", _begins(other, otherwise=True)))
     found.append(Pattern(f"when {called(kind)} is the first message", _begins(kind)))
-    found.append(Pattern(f"on any {called(kind)}", lambda x: any(said.kind == kind for said in x)))
-    return found
+    return [*found, anything_of(kind)]
+
+
+def anything_of(kind: str) -> Pattern:
+    """It fails on every message of a kind."""
+    return Pattern(f"on any {called(kind)}", lambda x: any(said.kind == kind for said in x))
 
 
 def _begins(kind: str, *, otherwise: bool = False) -> Holds:
