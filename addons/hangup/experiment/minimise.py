@@ -15,8 +15,9 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-Asking = Generator[T, bool, T]
-"""Yields candidates, is sent True for one that fails, returns the smallest."""
+Asking = Generator[T, bool | None, T]
+"""Yields candidates, is sent True for one that fails, False for one that does not, None where that cannot be told;
+returns the smallest."""
 
 Frames = tuple[int, ...]
 
@@ -36,19 +37,19 @@ def minimise_frames(frames: Sequence[int], guesses: Iterable[int] = ()) -> Askin
     for guess in guesses:
         if guess in whole and (yield (guess,)):
             return (guess,)
-    known: dict[Frames, bool] = {(): False, whole: True}
+    known: dict[Frames, bool | None] = {(): False, whole: True}
     known.update({(guess,): False for guess in guesses})
     current = yield from _halve(whole, known)
     return (yield from _one_minimal(current, known))
 
 
-def _ask(candidate: Frames, known: dict[Frames, bool]) -> Generator[Frames, bool, bool]:
+def _ask(candidate: Frames, known: dict[Frames, bool | None]) -> Generator[Frames, bool | None, bool | None]:
     if candidate not in known:
         known[candidate] = yield candidate
     return known[candidate]
 
 
-def _halve(current: Frames, known: dict[Frames, bool]) -> Asking[Frames]:
+def _halve(current: Frames, known: dict[Frames, bool | None]) -> Asking[Frames]:
     """ddmin: subsets, then complements, then finer."""
     parts = 2
     while len(current) >= 2:
@@ -72,7 +73,7 @@ def _halve(current: Frames, known: dict[Frames, bool]) -> Asking[Frames]:
     return current
 
 
-def _one_minimal(current: Frames, known: dict[Frames, bool]) -> Asking[Frames]:
+def _one_minimal(current: Frames, known: dict[Frames, bool | None]) -> Asking[Frames]:
     again = True
     while again and len(current) > 1:
         again = False
@@ -192,12 +193,23 @@ def _plainer(string: str) -> Iterator[str]:
         yield plain
 
 
-def minimise_size(low: int, high: int) -> Generator[int, bool, tuple[int, int]]:
-    """The largest size (bytes) that survives and the smallest that fails, when ``low`` survives and ``high`` fails."""
+def minimise_size(low: int, high: int) -> Generator[int, bool | None, tuple[int, int]]:
+    """The largest size (bytes) that survives and the smallest that fails, when ``low`` survives and ``high`` fails.
+
+    It is sent None where a size tells nothing (it ended in another way): then others near it are tried, and where they
+    tell nothing either, the two stay as far apart as is known.
+    """
     while high - low > 1:
+        quarter = max(1, (high - low) // 4)
         middle = (low + high) // 2
-        if (yield middle):
-            high = middle
+        for size in dict.fromkeys((middle, middle + quarter, middle - quarter, middle + 1)):
+            if not low < size < high:
+                continue
+            fails = yield size
+            if fails is None:
+                continue
+            low, high = (low, size) if fails else (size, high)
+            break
         else:
-            low = middle
+            break
     return low, high

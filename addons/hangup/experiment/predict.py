@@ -214,9 +214,15 @@ def of_size(payload: bytes, size: int) -> bytes:
         bare = joined(head, put(value, longest, ""))
         if size >= len(bare):
             return joined(head, put(value, longest, "a" * (size - len(bare))))
+        return bare
     if not payload:
         return b"a" * size
     return (payload * (size // len(payload) + 1))[:size]
+
+
+def least_size(payload: bytes) -> int:
+    """The fewest bytes to which a message can be made: JSON must stay JSON of the same parts."""
+    return len(of_size(payload, 0))
 
 
 def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:

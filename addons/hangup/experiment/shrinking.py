@@ -10,7 +10,7 @@ from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import minimise_frames, minimise_payload, minimise_size
-from hangup.experiment.predict import law_of, of_size, size_law
+from hangup.experiment.predict import law_of, least_size, of_size, size_law
 from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
 
@@ -73,7 +73,7 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
     def trial(payload: bytes) -> Trial:
         return Trial("payload", frames=(frame.n,), edits=((frame.n, Edit(payload)),))
 
-    def begin(payload: bytes) -> Generator[bytes, bool, bytes]:
+    def begin(payload: bytes) -> Generator[bytes, bool | None, bytes]:
         return minimise_payload(payload, text=frame.text, most=PAYLOAD_TRIES)
 
     survivors: list[bytes] = []
@@ -84,11 +84,14 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
         minimal.neighbour = f"{near[:60].decode(errors='backslashreplace')!r} in its place stays open"
 
 
-def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim]:
+def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim | None]:
     def trial(size: int) -> Trial:
         return Trial("size", frames=(frame.n,), edits=((frame.n, Edit(of_size(frame.payload, size))),))
 
-    low, high = yield from _ask(arms, minimise_size(0, len(frame.payload)), trial)
+    least = least_size(frame.payload)
+    if (yield from arms.decide(trial(least), Counts())) is not Outcome.SURVIVED:
+        return None  # as small as it can be it does not stay open: it is not its size
+    low, high = yield from _ask(arms, minimise_size(least, len(frame.payload)), trial)
     minimal.size_limit = low
     minimal.payload = of_size(frame.payload, high)
     minimal.neighbour = f"with {low} bytes it stays open"
@@ -97,7 +100,7 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim]:
 
 def _least(
     arms: Arms,
-    begin: Callable[[T], Generator[T, bool, T]],
+    begin: Callable[[T], Generator[T, bool | None, T]],
     whole: T,
     make: Callable[[T], Trial],
     survivors: list[T] | None = None,
@@ -113,7 +116,7 @@ def _least(
 
 
 def _ask(
-    arms: Arms, asking: Generator[T, bool, R], make: Callable[[T], Trial], survivors: list[T] | None = None
+    arms: Arms, asking: Generator[T, bool | None, R], make: Callable[[T], Trial], survivors: list[T] | None = None
 ) -> Generator[Trial, Result, R]:
     try:
         candidate = next(asking)
@@ -126,6 +129,6 @@ def _ask(
                 arms.unsure = True
             elif outcome is Outcome.SURVIVED and survivors is not None:
                 survivors.append(candidate)
-            candidate = asking.send(outcome is Outcome.FAILED)
+            candidate = asking.send(None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED)
     except StopIteration as stop:
         return cast(R, stop.value)

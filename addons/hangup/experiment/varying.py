@@ -111,7 +111,8 @@ def _limit(arms: Arms) -> Search[None]:
     try:
         size = next(asking)
         while True:
-            size = asking.send((yield from arms.decide(trial(size), Counts())) is Outcome.FAILED)
+            outcome = yield from arms.decide(trial(size), Counts())
+            size = asking.send(None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED)
     except StopIteration as stop:
         low, high = stop.value
     rest = head_size(arms.case.request) - len(value)
