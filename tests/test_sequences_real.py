@@ -95,8 +95,9 @@ async def of_fastapi(rules: dict[str, Rule]) -> AsyncIterator[int]:
             await serving
 
 
-async def bisected(talk: Talk, port: int) -> Verdict:
-    reading = read_case(InMemory(talk.stop()), failure=parse("by=server code=1011 within=400ms"))
+async def bisected(talk: Talk, port: int, failure: str = "by=server code=1011 within=400ms") -> Verdict:
+    """The verdict of a bisect against a server on this port."""
+    reading = read_case(InMemory(talk.stop()), failure=parse(failure))
     lab = Lab(
         reading.transcript,
         parse_target(f"ws://127.0.0.1:{port}"),

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.report import Report
 from hangup.errors import RecordingError
-from hangup.experiment.answers import Answers
+from hangup.experiment.answers import Answers, Reply, replies
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import factors
 from hangup.experiment.failure import Failure, derive, judge
@@ -37,6 +37,7 @@ FRAMES_KEPT = 20_000
 HARMLESS_KEPT = 60
 """Harmless messages of each kind that are kept of other connections."""
 
+KINDS_KEPT = 40
 LIVED_KEPT = 6
 LIVED_MESSAGES = 64
 """So many connections that did not fail are kept, and of each so many first messages."""
@@ -88,7 +89,9 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     case = _case(transcript, chosen, alike, report)
     survivors = _survivors(connections, chosen, found)
     case.harmless = scripts.harmless(chosen.conn, connections, {f.kind for f in case.frames})
-    case.lived = scripts.lived([c for c in alike if judge(c, found) is not Outcome.FAILED], chosen.conn, case.frames)
+    others = [c for c in alike if judge(c, found) is not Outcome.FAILED and c.conn != chosen.conn]
+    case.lived = scripts.lived(others, case.frames)
+    case.replies = scripts.replies(others, case.asked)
     case.donated = donated(transcript.survey.request, survivors, chosen.refused)
     case.factors = factors(transcript.survey.request, survivors)
     case.answers = answers.found
@@ -130,8 +133,13 @@ class _Scripts:
         while len(self.readers) > SCRIPTS_KEPT:
             self.readers.pop(next(iter(self.readers)))
 
+    def replies(self, connections: Sequence[Connection], asked: Sequence[ClientFrame]) -> tuple[Reply, ...]:
+        """How the server's messages were answered on these connections."""
+        readers = [self.readers[c.conn] for c in connections if c.conn in self.readers][-LIVED_KEPT:]
+        return replies([reader.last_steps() for reader in readers], [(f.opcode, f.payload) for f in asked])
+
     def lived(
-        self, connections: Sequence[Connection], chosen: int, own: Sequence[ClientFrame]
+        self, connections: Sequence[Connection], own: Sequence[ClientFrame]
     ) -> tuple[tuple[ClientFrame, ...], ...]:
         """What was said on these connections, the latest first; kinds are told together with those of ``own``."""
         learned = Discriminators()
@@ -140,7 +148,7 @@ class _Scripts:
         found: list[list[ClientFrame]] = []
         for connection in reversed(connections):
             reader = self.readers.get(connection.conn)
-            if reader is None or connection.conn == chosen or len(found) >= LIVED_KEPT:
+            if reader is None or len(found) >= LIVED_KEPT:
                 continue
             steps = [s for s in reader.last_steps() if isinstance(s, Send) and s.begins and s.message is not None]
             frames = [ClientFrame(s.n or 0, s.opcode, s.message or b"", s.at) for s in steps[:LIVED_MESSAGES]]
@@ -236,6 +244,9 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
     frames = _with_kinds(said["client"])
     answers = _with_kinds(said["server"])
     answer = answers[-1] if answers else None
+    first = {each.kind: each for each in reversed(answers)}
+    last = {each.kind: each for each in answers}
+    ends = {each.n: each for each in (*first.values(), *last.values())}
     headers = {name.lower(): value for name, value in survey.request.headers}
     features = {
         "extensions": "sec-websocket-extensions" in headers,
@@ -263,6 +274,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         passed=_passed(chosen, alike),
         replied=last_server_at > last_client_at,
         answer=answer,
+        asked=tuple(sorted(ends.values(), key=lambda each: each.n))[:KINDS_KEPT],
         answer_kinds=len({each.kind for each in answers}),
         answer_reaction=max(0.0, survey.over - answer.at - survey.opened) if answer is not None else None,
         subprotocols=tuple(w.strip() for w in headers.get("sec-websocket-protocol", "").split(",") if w.strip()),

@@ -13,6 +13,7 @@ from statistics import median
 from msgspec.structs import replace
 
 from hangup.experiment import contrasts
+from hangup.experiment.absent_answer import absent_answer
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.client_side import CLIENT_RUNGS
@@ -147,6 +148,8 @@ class _Search:
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
+            if claim is None:
+                claim = yield from absent_answer(self.arms)
             if claim is None and not self.arms.untold:
                 claim = other_law(self.arms, self.verdict, self.standing.best()[0].trigger)
             if claim is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from hangup.experiment.answers import Reply
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import Factor
 from hangup.experiment.handshakes import Credential, Donated
@@ -147,6 +148,10 @@ class Case(Struct):
     priors: Mapping[str, float] = field(default_factory=dict)
     harmless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Messages of the client that did no harm on other connections, by kind, as far as they were kept."""
+    asked: tuple[ClientFrame, ...] = ()
+    """Of each kind of the server's messages the first and the last."""
+    replies: tuple[Reply, ...] = ()
+    """How the client answered the server's messages on other connections that did not fail."""
     lived: tuple[tuple[ClientFrame, ...], ...] = ()
     """What the client said on other connections that did not fail, in order, as far as it was kept."""
     culprit: int | None = None
