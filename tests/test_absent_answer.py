@@ -21,7 +21,7 @@ from hangup.errors import FilterError
 from hangup.experiment.search import Verdict
 from hangup.filters.text import parse
 from test_sequences import say
-from test_sequences_real import bisected
+from test_sequences_real import bisected, ended
 from test_varying import UPGRADED
 
 TEXT = 1
@@ -129,8 +129,7 @@ def recorded(name: str, *, answered: bool) -> Talk:
             talk.wait(4_000_000)
         else:
             talk.wait(int(1e6 * WAIT))
-        talk.close(conn, "client" if answers else "server", 1000 if answers else 4008)
-        talk.end(conn, "server" if answers else "client", "fin")
+        ended(talk, conn, "client" if answers else "server", 1000 if answers else 4008)
         talk.wait(100_000)
     return talk
 

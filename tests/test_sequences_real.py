@@ -14,12 +14,13 @@ import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, serve
 
-from conversing import Talk
+from conversing import SIDES, Talk
 from hangup.experiment.exchange import complete
 from hangup.experiment.failure import parse
 from hangup.experiment.reading import read_case
 from hangup.experiment.search import Verdict, search
 from hangup.peer.tape import Tape
+from hangup.recording.events import Side
 from hangup.trials.lab import Budget, Lab
 from hangup.wire.url import parse_target
 from test_sequences import PLANTED, Rule
@@ -37,6 +38,15 @@ REAL = (
 )
 
 
+def ended(talk: Talk, conn: int, side: Side, code: int) -> None:
+    """A connection is closed by a side, as it should be."""
+    first, then = SIDES if side == "client" else SIDES[::-1]
+    for each in (first, then):
+        talk.frame(conn, each, 8, code.to_bytes(2, "big"))
+    talk.end(conn, "server", "fin")
+    talk.end(conn, "client", "fin")
+
+
 def recorded(path: str, messages: Sequence[str], lived: Sequence[Sequence[str]]) -> Talk:
     """What a client said on connections that stayed open, and on two that the server ended after the last message."""
     talk = Talk()
@@ -46,8 +56,7 @@ def recorded(path: str, messages: Sequence[str], lived: Sequence[Sequence[str]])
             talk.wait(20_000)
             talk.say(conn, "client", "text", each.encode())
         talk.wait(1_500_000 if stayed else 2_000)
-        talk.close(conn, "client" if stayed else "server", 1000 if stayed else 1011)
-        talk.end(conn, "server" if stayed else "client", "fin")
+        ended(talk, conn, "client" if stayed else "server", 1000 if stayed else 1011)
         talk.wait(100_000)
     return talk
 

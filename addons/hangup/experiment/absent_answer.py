@@ -222,4 +222,6 @@ def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple
     def surviving(rng: Random) -> Trial:
         return _trial(case, each.filter(round(low * rng.choice((rng.random(), 1.0)), 2)), frames=some(rng))
 
-    return Claim(law, failing, surviving)
+    claim = Claim(law, failing, surviving)
+    claim.counts = True
+    return claim

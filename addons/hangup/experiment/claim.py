@@ -19,5 +19,7 @@ class Claim:
         self.law, self.failing, self.surviving = law, failing, surviving
         self.difference: Difference | None = None
         """What it rests on, where it is about the values in a message."""
+        self.counts = False
+        """Whether the trials that it predicts are with the cause, and without it, and nothing else: then they count."""
         self.stayed: list[bytes] = []
         """Messages that it said would end the connection, and that did not."""

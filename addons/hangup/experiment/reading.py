@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from math import inf
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -36,6 +37,9 @@ FRAMES_KEPT = 20_000
 
 HARMLESS_KEPT = 60
 """Harmless messages of each kind that are kept of other connections."""
+
+LATELY = 10.0
+"""Seconds."""
 
 KINDS_KEPT = 40
 LIVED_KEPT = 6
@@ -271,6 +275,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         client_pings=chosen.pings["client"],
         server_frames=server_frames,
         overlaps=_overlap(alike),
+        lately=_lately(chosen, alike),
         passed=_passed(chosen, alike),
         replied=last_server_at > last_client_at,
         answer=answer,
@@ -321,8 +326,13 @@ def _pings_of(connection: Connection) -> int:
 
 def _overlap(connections: Sequence[Connection]) -> bool:
     """Whether one client asked for another of these while one was open."""
-    spans = sorted((c.asked, c.ended) for c in connections if c.asked is not None and c.ended is not None)
+    spans = sorted((c.asked, inf if c.ended is None else c.ended) for c in connections if c.asked is not None)
     return any(later[0] < earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
+
+
+def _lately(chosen: Connection, alike: Sequence[Connection]) -> int:
+    at = chosen.first_seen
+    return sum(c.opened is not None and c.conn != chosen.conn and at - LATELY <= c.first_seen <= at for c in alike)
 
 
 def _passed(chosen: Connection, alike: Sequence[Connection]) -> bool:

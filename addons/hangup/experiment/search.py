@@ -18,6 +18,7 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
+from hangup.experiment.companions import crowd, same_id, seems_crowded
 from hangup.experiment.evidence import Counts, Outcome, fisher, most_trials
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
 from hangup.experiment.predict import other_law, refined
@@ -45,6 +46,7 @@ TRIES = 5
 """So many survivals of the unchanged exchange, and no failure: it is not reproduced here."""
 
 COUNTED = "process/message-count-limit"
+CROWDED = "handshake/limit"
 RIVALS = 0.35
 """Probability of other categories that predict the same of the cure, up to which the counts speak for the one."""
 UNANSWERED = 0.1
@@ -103,6 +105,8 @@ class _Search:
         self.verdict = verdict
         verdict.closer = case.by or "unknown"
         self.arms = Arms(case, live, verdict)
+        self.outcomes: list[Outcome] = []
+        """What came of the control, in order."""
         self.shown = ""
         """The verdict that the counts are about."""
         self.counted = False
@@ -118,6 +122,10 @@ class _Search:
 
     def _all(self) -> Search[None]:
         yield from self._reproduce()
+        mixed = self.arms.clients > 1 and self.arms.control.survived > 0
+        if self.minimise and (not self.verdict.reproduced or mixed or seems_crowded(self.outcomes)):
+            if (yield from self._crowded()):
+                return
         if not self.verdict.reproduced:
             return
         for _ in range(3):
@@ -130,7 +138,7 @@ class _Search:
             if self.standing.best()[0] is explanation:
                 break
         self.shown = explanation.verdict
-        claim: Claim | None = None
+        claim = None
         if explanation.trigger in ("time", "count"):
             yield from find_timers(self.arms)
             self._hear_clocks()
@@ -148,6 +156,10 @@ class _Search:
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
+            if self.arms.clients > 1:
+                claim = yield from same_id(self.arms)
+                if claim is None and (yield from self._crowded()):
+                    return
             if claim is None:
                 claim = yield from absent_answer(self.arms)
             if claim is None and not self.arms.untold:
@@ -155,10 +167,29 @@ class _Search:
             if claim is not None:
                 yield from self._predict(claim)
 
+    def _crowded(self) -> Search[bool]:
+        """Whether it is that there are too many connections: that a law about it holds."""
+        alone = not self.verdict.reproduced
+        if alone and not (self.case.lately and self.arms.control.survived):
+            return False
+        claim = yield from crowd(self.arms)
+        if claim is None:
+            return False
+        self.verdict.reproduced = True
+        yield from self._predict(claim)
+        if claim.law.holds:
+            self.shown = CROWDED
+            return True
+        self.verdict.law, self.verdict.reproduced = None, not alone
+        return False
+
     def _predict(self, claim: Claim) -> Search[None]:
         """Holds a law against what is new; one that said too much is narrowed, and held against it again."""
         self.verdict.law = claim.law
         yield from predict(self.arms, claim)
+        if claim.counts and claim.law.conditions:
+            verdict, condition = self.verdict, claim.law.conditions[0]
+            verdict.cause, verdict.without = verdict.cause + condition.with_it, verdict.without + condition.without
         minimal = self.verdict.minimal
         if claim.law.holds or minimal is None:
             return
@@ -260,7 +291,7 @@ class _Search:
     def _control(self, tried: Tried) -> Search[None]:
         c = tried.counts
         while True:
-            yield from self.arms.attempt(Trial("control"), c)
+            self.outcomes.append((yield from self.arms.attempt(Trial("control"), c)))
             if c.failed >= (2 if not c.survived else 4) or (c.failed >= 2 and c.n >= 12):
                 tried.outcome = Outcome.FAILED
                 self.verdict.reproduced = True
@@ -406,6 +437,10 @@ class _Search:
         verdict = self.verdict
         verdict.standing = list(self.standing.ranked())
         if not verdict.reproduced:
+            return
+        if self.shown == CROWDED:
+            verdict.verdict, verdict.trigger = CROWDED, "peer"
+            verdict.proved = verdict.p < PROOF and verdict.law is not None and verdict.law.predicted > 0
             return
         explanation, probability = self.standing.best()
         category = explanation.verdict.partition("/")[0]

@@ -116,6 +116,8 @@ class Case(Struct):
     client_pings: int = 0
     server_frames: int = 0
     overlaps: bool = False
+    lately: int = 0
+    """How many others of the same client were opened in the ten seconds before it."""
     passed: bool = False
     """Whether another connection of the recording said more than this one and lived on."""
     replied: bool = False
