@@ -22,7 +22,7 @@ from test_sequences import say
 from test_sequences_real import bisected, ended
 from test_varying import UPGRADED
 
-WINDOW = 0.9
+WINDOW = 0.8
 """Seconds."""
 
 
@@ -127,7 +127,7 @@ PLANTED = {
     "query": (OfIds(turns_away=False), of_two("/ws?v=2&client_id=ann", older=True), "same `client_id`", "older"),
     "path": (OfIds(turns_away=False), of_two("/ws/ann-17", older=True), "same `ann-17` in the path", "older"),
     "turned-away": (OfIds(turns_away=True), of_two("/ws?client_id=ann", older=False), "same `client_id`", "newer"),
-    "third-within": (Window(2), of_many(3), "it is the 3rd connection within 0.", "survives 2, fails 3"),
+    "third-within": (Window(2), of_many(3), "it is the 3rd connection within ", "survives 2, fails 3"),
     "at-once": (AtOnce(2), of_many(3), "3 connections are open at once", "survives 2, fails 3"),
 }
 
@@ -152,8 +152,8 @@ def test_the_planted_rule_is_the_law(verdicts: dict[str, Verdict], name: str) ->
     assert more in law.sentence + law.boundary
     if name == "third-within":
         fails, stays = map(float, re.findall(r"within ([\d.]+) s (?:fail|survive)", law.boundary))
-        assert fails <= WINDOW <= stays and stays - fails <= 0.12 * WINDOW
-        assert float(law.sentence.partition("within ")[2].split()[0]) == pytest.approx(WINDOW, rel=0.05)
+        assert fails <= WINDOW <= stays and stays - fails <= 0.15 * WINDOW
+        assert float(law.sentence.partition("within ")[2].split()[0]) == pytest.approx(WINDOW, abs=0.04)
     if verdict.verdict == "handshake/limit":
         assert verdict.proved and verdict.claim.startswith("failed 6/6 with 3 connections, 0/6 with 2")
     else:

@@ -20,7 +20,7 @@ from hangup.experiment.verdict import PROOF
 GAP = 0.25
 """Seconds from one client to the next, where they come one after the other."""
 
-RESTS = (0.75, 1.5, 3.0, 6.0, 12.0, 24.0)
+RESTS = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
 """So many seconds nothing is played, until what was there before is forgotten."""
 
 MOST = 12
@@ -28,6 +28,9 @@ MOST = 12
 
 EXACT = 0.05
 """Times are found to this share of them."""
+
+NOISE = 0.03
+"""Seconds by which connections may come late."""
 
 IDS = 6
 """So many parts of the request are tried as the id."""
@@ -102,7 +105,7 @@ def _of_id(case: Case, each: _Id, who: str) -> Claim:
         return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
 
     def failing(rng: Random) -> Trial:
-        return Trial("id", frames=some(rng), clients=rng.choice((2, 2, 3)), stagger=round(rng.uniform(0, 2 * GAP), 2))
+        return Trial("id", frames=some(rng), clients=rng.choice((2, 2, 3)), stagger=round(rng.uniform(0, GAP), 2))
 
     def surviving(rng: Random) -> Trial:
         if rng.random() < 0.3:
@@ -146,6 +149,8 @@ def _crowd(arms: Arms) -> Search[Claim | None]:
             return None
         found = yield from _smallest(arms, most, rest)
         if found is not None:
+            # Those trials took their time as well, and what follows is over sooner.
+            rest = round(rest + 1.1 * (arms.last.lifetime or 0.0), 2)
             break
     else:
         return None
@@ -204,7 +209,7 @@ def _window(arms: Arms, number: int, rest: float, brief: float) -> Search[tuple[
     """The longest time in which so many fail, and the shortest in which they do not, in seconds."""
     gaps = number - 1
     fails, stays = 2 * brief * gaps, 2 * rest
-    while stays - fails > EXACT * fails:
+    while stays - fails > max(EXACT * fails, NOISE):
         middle = (fails + stays) / 2
         told = Counts()
         spread = Trial("spread", clients=number, stagger=middle / gaps, rest=rest, patience=brief)
@@ -215,7 +220,8 @@ def _window(arms: Arms, number: int, rest: float, brief: float) -> Search[tuple[
             fails = middle
         else:
             stays = middle
-    fails, stays = fails * (1 - EXACT / 2), stays * (1 + EXACT / 2)  # no two trials take just as long
+    margin = max(EXACT / 2 * fails, NOISE)  # no two trials take just as long
+    fails, stays = fails - margin, stays + margin
     for time, outcome in ((fails, Outcome.FAILED), (stays, Outcome.SURVIVED)):
         again = Trial("spread", clients=number, stagger=time / gaps, rest=rest, patience=brief)
         if (yield from arms.attempt(again, Counts())) is not outcome:
