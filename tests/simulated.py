@@ -42,6 +42,7 @@ def reaching(case: Case, trial: Trial) -> list[tuple[str, bytes]]:
     out: list[tuple[str, bytes]] = []
     kept = [f for f in case.frames if trial.frames is None or f.n in trial.frames]
     for index, f in enumerate(kept, 1):
+        out += [(edit.opcode or "text", edit.payload) for n, edit in trial.before if n == f.n]
         opcode, payload = f.opcode, f.payload
         if f.n in edits:
             opcode, payload = edits[f.n].opcode or opcode, edits[f.n].payload

@@ -172,6 +172,62 @@ class TestValues:
             assert verdict.law.missed and not verdict.proved
 
 
+def chat(**fields: Any) -> str:
+    return say("chat", **{"text": "hello", "meta": {"v": 1, "lang": "de"}, **fields})
+
+
+def strict(message: dict[str, Any], **schema: set[str]) -> bool:
+    """Whether a server that forbids what it does not know refuses a `chat`."""
+    if message["type"] != "chat":
+        return False
+    known = {"type", "text", "meta", "n"} | schema.get("top", set())
+    meta = message.get("meta", {})
+    if not set(message) <= known or "text" not in message:
+        return True
+    if not isinstance(meta, dict) or not set(meta) <= {"v", "lang", "client"} or "v" not in meta and bool(meta):
+        return True
+    return not set(meta.get("client", {})) <= {"os", "app"}
+
+
+class TestKeys:
+    """A superfluous key, deep within a message, that a strict schema forbids."""
+
+    PLAIN = (chat(text="a"), chat(text="bc"), say("chat", text="without"), say("chat", text="none", n=1))
+
+    @pytest.mark.parametrize(
+        ("last", "words"),
+        [
+            (chat(meta={"v": 1, "lang": "de", "debug": True}), "`meta.debug` is there"),
+            (chat(meta={"v": 1, "debug": {"a": 1, "b": 2}}), "`meta.debug` is there"),
+            (chat(debug=1), "`debug` is there"),
+            (chat(meta={"v": 1, "client": {"os": "x", "build": 7}}), "`meta.client.build` is there"),
+        ],
+    )
+    @pytest.mark.parametrize("neighbours", [PLAIN, PLAIN[2:], PLAIN[2:3], ()])
+    def test_the_law_names_it(self, last: str, words: str, neighbours: tuple[str, ...]) -> None:
+        verdict = found(strict, HELLO, say("poke", n=1), *neighbours, last)
+        law = verdict.law
+        assert law is not None and words in law.sentence, law
+        assert law.holds and law.predicted >= 8, law.missed
+
+    def test_a_key_of_which_only_one_value_does_harm(self) -> None:
+        def bad(message: dict[str, Any]) -> bool:
+            return bool(message.get("meta", {}).get("debug") == "full")
+
+        last = chat(meta={"v": 1, "debug": "full"})
+        law = found(bad, HELLO, say("chat", text="x"), last).law
+        assert law is not None and "`meta.debug` is 'full'" in law.sentence and law.holds
+
+    def test_an_object_that_must_not_be_there_at_all(self) -> None:
+        law = found(lambda m: "meta" in m, HELLO, say("chat", text="x"), chat()).law
+        assert law is not None and "`meta` is there" in law.sentence and law.holds
+
+    def test_two_keys_of_which_either_does_harm_are_not_told_of_as_one(self) -> None:
+        last = chat(meta={"v": 1, "debug": 1, "trace": 2})
+        law = found(strict, HELLO, chat(text="a"), last).law
+        assert law is None or "`meta.debug`" in law.sentence or "`meta.trace`" in law.sentence
+
+
 # With a part of the handshake, and without any part of anything.
 
 

@@ -119,6 +119,24 @@ def test_it_ends_and_never_grows(data: bytes, text: bool) -> None:
     assert order(found) <= order(data) and tried <= 60
 
 
+def test_what_tells_nothing_moves_no_boundary() -> None:
+    """Between 300 and 700 bytes it ends in another way: of that nothing is known."""
+
+    def asked(limit: int, untold: range) -> tuple[int, int]:
+        asking = minimise_size(0, 4096)
+        size = next(asking)
+        try:
+            while True:
+                size = asking.send(None if size in untold else size > limit)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+    assert asked(1000, range(300, 700)) == (1000, 1001)
+    low, high = asked(500, range(300, 700))
+    assert low < 300 and high >= 700
+    assert asked(2048, range(2048, 2049)) == (2047, 2049)
+
+
 @pytest.mark.parametrize("limit", [1, 2, 125, 65535, 1 << 20])
 def test_a_size_limit_is_found_by_bisection(limit: int) -> None:
     (low, high), tried = search(minimise_size(0, 2 << 20), lambda size: size > limit)  # type: ignore[arg-type,misc]

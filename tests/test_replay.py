@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from conversing import EXTENSION, KEY, Talk, conversations
 from hangup.errors import BackendError
+from hangup.experiment.trial import Edit
 from hangup.peer.player import Settings, play
 from hangup.peer.tape import Tape
 from hangup.recording import events as ev
@@ -465,10 +466,6 @@ def test_compressed_messages_under_another_negotiation(extension: str, same: boo
 
 
 def test_a_changed_message_within_a_compressed_stream() -> None:
-    class Edit:
-        payload = b"something else entirely"
-        opcode = "binary"
-
     seen: Queue[bytes] = Queue()
 
     def listen(peer: Peer) -> None:
@@ -476,12 +473,39 @@ def test_a_changed_message_within_a_compressed_stream() -> None:
         seen.put(peer.received)
 
     with serving(listen, Answer(headers=[("Sec-WebSocket-Extensions", EXTENSION)])) as server:
-        run(packed_talk(), server, edits={2: Edit()}, frames={1, 2, 5})
+        run(packed_talk(), server, edits={2: Edit(b"something else entirely", "binary")}, frames={1, 2, 5})
     messages = read_messages(seen.get(timeout=DEADLINE), deflate.parse([EXTENSION]))
     assert [m[0] for m in messages] == [chat(0), b"something else entirely", chat(3)]
 
 
 # Parts of it, and filters.
+
+
+def test_what_is_said_in_addition_and_in_another_order() -> None:
+    """Recorded messages at other places say what this run has other values for, as in their own."""
+    talk = Talk()
+    talk.open(1)
+    talk.say(1, "server", "text", b'{"type":"welcome","session":"recorded-0001"}')
+    for kind in ("a", "b", "c"):
+        talk.wait(10_000)
+        talk.say(1, "client", "text", b'{"type":"%s","session":"recorded-0001"}' % kind.encode())
+    talk.end(1, "server", "fin")
+    seen: Queue[bytes] = Queue()
+
+    def listen(peer: Peer) -> None:
+        peer.send(text('{"type":"welcome","session":"fresh-000002"}'))
+        peer.expect_frames(4)
+        seen.put(peer.received)
+
+    def of(kind: str, *, recorded: bool = True) -> Edit:
+        return Edit(b'{"type":"%s","session":"recorded-0001"}' % kind.encode(), "text", recorded)
+
+    with serving(listen) as server:
+        more = [(3, of("c")), (3, of("c", recorded=False))]
+        outcome = run(talk, server, frames={2, 3}, edits={2: of("b"), 3: of("a")}, before=more).outcome
+    said = [f.payload.decode() for f in frames.parse(seen.get(timeout=DEADLINE))]
+    assert [each[9] for each in said] == ["b", "c", "c", "a"] and outcome.sent == 4
+    assert ["fresh-000002" in each for each in said] == [True, True, False, True]
 
 
 def test_only_some_frames() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from hangup.messages.answers import Answered, template
 from hangup.messages.heartbeats import Beat, recognise
+from hangup.messages.kind import Discriminators
 from hangup.recording.events import AnyEvent, Frame
+from hangup.replayable.client_script import Hear, Send, Step
 from hangup.wire.frames import OPCODE_NUMBERS
 
 SOON = 1.0
@@ -15,8 +19,54 @@ SOON = 1.0
 ENOUGH = 32
 """Pairs that are learned from."""
 
+PATIENT = 5.0
+"""The same for what is no heartbeat."""
+
+PAIRS = 64
+
 LONGEST = 512
 """Bytes; a longer message is no heartbeat."""
+
+
+class Reply(Struct, frozen=True):
+    """How clients answered the server's messages of a kind, the ``question``: with a message of this ``kind``, as the
+    ``template`` says (:mod:`hangup.messages.answers`)."""
+
+    question: str
+    kind: str
+    template: bytes
+    opcode: str = "text"
+
+
+def replies(scripts: Iterable[Iterable[Step]], asked: Iterable[tuple[str, bytes]]) -> tuple[Reply, ...]:
+    """How the server's messages were answered in these scripts. ``asked`` are others that it sent (opcode, payload),
+    which help to tell kinds."""
+    theirs, ours = Discriminators(), Discriminators()
+    for opcode, data in asked:
+        theirs.feed(OPCODE_NUMBERS.get(opcode, 1), data)
+    pairs: list[tuple[Hear, Send]] = []
+    for steps in scripts:
+        heard: list[Hear] = []
+        for step in steps:
+            if isinstance(step, Hear) and step.data is not None and step.opcode in ("text", "binary"):
+                heard.append(step)
+                theirs.feed(OPCODE_NUMBERS[step.opcode], step.data)
+            elif isinstance(step, Send) and step.begins and step.message is not None:
+                ours.feed(OPCODE_NUMBERS.get(step.opcode, 1), step.message)
+                # It may answer any of what came since the client spoke last.
+                pairs += [(question, step) for question in heard[-4:] if step.at - question.at <= PATIENT]
+                heard = []
+    found: dict[tuple[str, str, str], list[tuple[bytes, bytes]]] = {}
+    for question, step in pairs[-PAIRS:]:
+        data, message = question.data or b"", step.message or b""
+        kind = theirs.kind(OPCODE_NUMBERS[question.opcode], data).text
+        key = kind, ours.kind(OPCODE_NUMBERS.get(step.opcode, 1), message).text, step.opcode
+        found.setdefault(key, []).append((data, message))
+    made = []
+    for (question_kind, kind, opcode), known in sorted(found.items(), key=lambda each: -len(each[1])):
+        form = template(known) or known[-1][1]
+        made.append(Reply(question_kind, kind, form, opcode))
+    return tuple(made)
 
 
 class Answers:

@@ -33,7 +33,8 @@ GONE = 6
 
 def _says_otherwise(trial: Trial) -> bool:
     """Whether a trial changes what the client says: that may end a connection for reasons of its own."""
-    return bool(trial.edits) or any(filter.startswith(("flip-opcode", "rewrite")) for filter in trial.filters)
+    changed = any(filter.startswith(("flip-opcode", "rewrite")) for filter in trial.filters)
+    return changed or bool(trial.edits or trial.before)
 
 
 def says_the_same(case: Case, trial: Trial) -> bool:
@@ -64,6 +65,8 @@ class Arms:
         """Whether the last trial's filters acted on nothing."""
         self.unsure = False
         """Whether something smaller came to nothing: then the smallest need not be."""
+        self.untold = False
+        """Whether it could not be told apart what the smallest exchange is an instance of: then no law is said."""
         self.clients = 1
         self.last = Result(Outcome.UNRESOLVED)
         self.pulses: list[Pulse] = []

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from hangup.experiment.law import Condition
-from hangup.experiment.message_values import MISSING, Path, kind_of_value, named
+from hangup.experiment.message_values import MISSING, Path, kind_of_value, named, neutral
 
 Asking = Generator[Any, bool | None, Condition]
 
@@ -42,7 +42,7 @@ def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     elif bad is MISSING:
         found = Condition(f"{named(path)} is missing")
     elif good is MISSING:
-        found = Condition(f"{named(path)} is there")
+        found = yield from _of_presence(path, bad, known)
     else:
         found = yield from _of_type(path, bad, good)
     found.path = path
@@ -50,6 +50,19 @@ def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     harmless = [good, *known]
     found.survives = found.survives or (lambda rng: rng.choice(harmless))
     return found
+
+
+def _of_presence(path: Path, bad: Any, known: Sequence[Any]) -> Asking:
+    """It does no harm when it is missing: is it that it is there at all, or what it says?"""
+    others = [value for value in known if value != bad][:1] or [v for v in (neutral(bad), "a", 1) if v != bad][:2]
+    for other in others:
+        told = yield other
+        if told is False:
+            return (yield from condition(path, bad, other, known))
+        if told is None:
+            return Condition(f"{named(path)} is {str(bad)[:60]}")
+    pool = [bad, *others]
+    return Condition(f"{named(path)} is there", fails=lambda rng: rng.choice(pool))
 
 
 def _threshold(

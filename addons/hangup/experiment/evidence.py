@@ -52,6 +52,10 @@ class Counts(Struct):
         else:
             self.unresolved += 1
 
+    def __add__(self, other: Counts) -> Counts:
+        failed, survived = self.failed + other.failed, self.survived + other.survived
+        return Counts(failed, survived, self.unresolved + other.unresolved)
+
     def pair(self) -> list[int]:
         """``[failed, n]``, as it stands in reports."""
         return [self.failed, self.n]

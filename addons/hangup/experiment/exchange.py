@@ -70,9 +70,11 @@ def nearest(case: Case, verdict: Verdict, trials: Trials) -> Result | None:
 
 
 def _plain(trials: Trials, outcome: Outcome) -> Iterator[tuple[Trial, Result]]:
-    """Those with this outcome in which no filter was at work, at the recorded pace, the last first."""
+    """Those with this outcome in which no filter was at work and nothing was said in addition, at the recorded pace,
+    the last first."""
     for trial, result in reversed(trials):
-        if result.outcome is outcome and result.conn is not None and not trial.filters and trial.speed == 1:
+        plain = not (trial.filters or trial.before) and trial.speed == 1
+        if result.outcome is outcome and result.conn is not None and plain:
             yield trial, result
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from random import Random
 
 from hangup.experiment.arms import Arms
+from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import VARY
 from hangup.experiment.law import Condition, Law
-from hangup.experiment.predict import Claim
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import PROOF, Verdict
 from hangup.filters.library.headers import SetHeader

@@ -13,9 +13,9 @@ from random import Random
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms
+from hangup.experiment.claim import Claim
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.margins import least
-from hangup.experiment.predict import Claim
 from hangup.experiment.timers import Clock, measured
 from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import Verdict

@@ -21,6 +21,9 @@ from hangup.experiment.minimise import minimise_frames
 KIN = 3
 """So many harmless messages are tried as neighbours."""
 
+PARTS = 12
+"""So many parts of an object are looked at, one by one."""
+
 KNOWN = 40
 """Harmless values of one part that are remembered."""
 
@@ -77,14 +80,71 @@ def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
         least = yield from _narrowed(made, len(paths), order)
         if not least:
             continue  # the neighbour fails as well, or nobody can tell
-        needed = [paths[number] for number in least]
-        others = [named(path) for path in paths if path not in needed]
-        like = [value for value in values if all(at(value, path) is not MISSING for path in needed)]
-        found = Difference([], made(least), made(()), others, head, base, like[:KNOWN])
-        for path in needed:
-            found.conditions.append((yield from _condition(found, bad, path, needed, values)))
-        return found
+        return (yield from _difference(head, bad, base, paths, [paths[number] for number in least], values))
+    # All of its kind fail, whatever their values: but do they without one of their parts?
+    parts = [*((key,) for key in _keys(bad)), *(path for path in leaves(bad) if len(path) > 1)]
+    for part in [part for part in parts if part != kept[: len(part)]][:PARTS]:
+        without = put(bad, part, MISSING)
+        if isinstance(part[-1], str) and (yield join(head, without)) is False:
+            return (yield from _difference(head, bad, without, [part], [part], values))
     return None
+
+
+def _difference(
+    head: bytes, bad: Any, base: Any, paths: Sequence[Path], least: Sequence[Path], values: Sequence[Any]
+) -> Generator[bytes, bool | None, Difference]:
+    """The conditions: ``paths`` are all the differences from the neighbour, ``least`` those that are needed."""
+    needed: list[Path] = []
+    for number, path in enumerate(least):
+        base, narrowed = yield from _inside(head, bad, base, path, [*needed, *least[number + 1 :]])
+        needed += narrowed
+    others = [named(path) for path in paths if path not in (*needed, *least)]
+    like = [value for value in values if all(at(value, path) is not MISSING for path in needed)]
+    # Of all differences those that matter: where they are within an object, the rest of it belongs to both.
+    whole = base
+    for path in needed:
+        whole = put(whole, path, at(bad, path))
+    found = Difference([], join(head, whole), join(head, base), others, head, base, like[:KNOWN])
+    for path in needed:
+        found.conditions.append((yield from _condition(found, bad, path, needed, values)))
+    return found
+
+
+def _inside(
+    head: bytes, bad: Any, base: Any, path: Path, others: Sequence[Path]
+) -> Generator[bytes, bool | None, tuple[Any, list[Path]]]:
+    """Narrows a difference that is a whole object, which the neighbour has not, to the parts without which it survives.
+    What is left of the object then stands in the neighbour, too. ``others`` are the other differences that are needed.
+    Returns the neighbour and the differences."""
+    parts = [(*path, key) for key in _keys(at(bad, path))][:PARTS]
+    if not parts or isinstance(at(base, path), dict):
+        return base, [path]
+    rest = base
+    for other in others:
+        rest = put(rest, other, at(bad, other))
+
+    def without(removed: Sequence[Path]) -> Any:
+        value = bad
+        for part in removed:
+            value = put(value, part, MISSING)
+        return at(value, path)
+
+    guilty = []
+    for part in parts:
+        if (yield join(head, put(rest, path, without([part])))) is False:
+            guilty.append(part)
+    if not guilty or (len(guilty) > 1 and (yield join(head, put(rest, path, without(guilty)))) is not False):
+        return base, [path]  # that it is there at all, or it cannot be told
+    base = put(base, path, without(guilty))
+    found: list[Path] = []
+    for number, part in enumerate(guilty):
+        base, paths = yield from _inside(head, bad, base, part, [*others, *found, *guilty[number + 1 :]])
+        found += paths
+    return base, found
+
+
+def _keys(value: Any) -> list[str]:
+    return list(value) if isinstance(value, dict) else []
 
 
 def _narrowed(

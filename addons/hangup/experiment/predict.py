@@ -12,35 +12,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor
 from hangup.experiment.isolate import Difference, isolate
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, split
 from hangup.experiment.message_values import join as joined
-from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial
+from hangup.experiment.sequence_law import need_law, sequence_law
+from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial, messages
 from hangup.experiment.verdict import Minimal, Verdict
 from hangup.humanize import printable
 
 OF_EACH = 4
 """Fresh exchanges that are predicted to fail, and as many to survive."""
-
-Fresh = Callable[[Random], Trial]
-
-
-class Claim:
-    """A law, and how to make exchanges for it that are ``failing`` or ``surviving``."""
-
-    def __init__(self, law: Law, failing: Fresh, surviving: Fresh | None) -> None:
-        self.law, self.failing, self.surviving = law, failing, surviving
-        self.difference: Difference | None = None
-        """What it rests on, where it is about the values in a message."""
-        self.edges: list[tuple[Trial, bool]] = []
-        """Of thresholds the exchanges on either side, and whether they fail: the law stands and falls with them."""
-        self.stayed: list[bytes] = []
-        """Messages that it said would end the connection, and that did not."""
-        self.age: tuple[float, float] | None = None
-        """Where it says when: seconds from opening at which it is still open, and at which it has ended."""
 
 
 def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
@@ -100,7 +85,7 @@ def _hold_age(arms: Arms, law: Law, age: tuple[float, float], outcome: Outcome, 
         law.right += 1
 
 
-def _several(claim: Claim, make: Fresh, fails: bool, rng: Random) -> list[tuple[Trial, bool]]:
+def _several(claim: Claim, make: Callable[[Random], Trial], fails: bool, rng: Random) -> list[tuple[Trial, bool]]:
     """Exchanges that differ as far as there are so many, else some of them again; first those at the edge."""
     count = 2 * OF_EACH if claim.surviving is None else OF_EACH
     edges = [trial for trial, failing in claim.edges if failing is fails]
@@ -119,6 +104,9 @@ def _outcome(arms: Arms, trial: Trial, expected: Outcome, later: Iterable[Trial]
 
 
 def _described(case: Case, trial: Trial) -> str:
+    if trial.before or len(trial.edits) > 1:
+        said = [payload for _, payload in messages(case, trial)][-4:]
+        return f"with {' '.join(printable(each[:60].decode(errors='backslashreplace'), 40) for each in said)}"
     if trial.edits:
         payload = trial.edits[-1][1].payload
         return f"with {printable(payload[:120].decode(errors='backslashreplace'), 80)!r}"
@@ -130,6 +118,35 @@ def _described(case: Case, trial: Trial) -> str:
 
 
 # Messages.
+
+
+def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim | None]:
+    """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With
+    ``count`` it is how many there are that matters. None where what else it may be could not be told apart."""
+    if len(minimal.frames) > 1:
+        found = yield from sequence_law(arms, minimal)
+        if found.pattern is None:
+            arms.untold = True
+            return None
+        minimal.neighbour = minimal.neighbour or "without any one of these frames it stays open"
+        if count or found.free or not found.pattern.ordered:
+            return found.claim
+        claim = yield from message_law(arms, minimal)
+        if claim is not None and claim.difference is not None:
+            # What another message says as well may be needed because it is the same.
+            if found.shared & {condition.path for condition in claim.difference.conditions}:
+                arms.untold = True
+                return None
+        return claim or found.claim
+    if not minimal.frames:
+        return None
+    needs = yield from need_law(arms, minimal)
+    if needs is not None:
+        arms.untold = needs.pattern is None
+        return needs.claim
+    if count:
+        return None
+    return (yield from message_law(arms, minimal))
 
 
 def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
@@ -245,9 +262,15 @@ def of_size(payload: bytes, size: int) -> bytes:
         bare = joined(head, put(value, longest, ""))
         if size >= len(bare):
             return joined(head, put(value, longest, "a" * (size - len(bare))))
+        return bare
     if not payload:
         return b"a" * size
     return (payload * (size // len(payload) + 1))[:size]
+
+
+def least_size(payload: bytes) -> int:
+    """The fewest bytes to which a message can be made: JSON must stay JSON of the same parts."""
+    return len(of_size(payload, 0))
 
 
 def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.ladder import selector
 from hangup.experiment.minimise import minimise_size
 from hangup.experiment.pacing import FEWEST, slower
-from hangup.experiment.predict import Claim
 from hangup.experiment.rate_law import Rated, padded
 from hangup.experiment.trial import Edit, Trial
 from hangup.experiment.verdict import Minimal

@@ -12,11 +12,11 @@ from random import Random
 
 from msgspec import Struct
 
+from hangup.experiment.claim import Claim
 from hangup.experiment.ladder import selector
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.pacing import at_most, shown
-from hangup.experiment.predict import Claim
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.filters.library.inject import Inject
 from hangup.filters.text import parse

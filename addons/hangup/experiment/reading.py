@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from math import inf
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.report import Report
 from hangup.errors import RecordingError
-from hangup.experiment.answers import Answers
+from hangup.experiment.answers import Answers, Reply, replies
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import factors
 from hangup.experiment.failure import Failure, derive, judge
@@ -37,6 +38,14 @@ FRAMES_KEPT = 20_000
 
 HARMLESS_KEPT = 60
 """Harmless messages of each kind that are kept of other connections."""
+
+LATELY = 10.0
+"""Seconds."""
+
+KINDS_KEPT = 40
+LIVED_KEPT = 6
+LIVED_MESSAGES = 64
+"""So many connections that did not fail are kept, and of each so many first messages."""
 
 SCRIPTS_KEPT = 64
 """Connections whose scripts are kept while the recording is read; one that is chosen of the others is read again."""
@@ -85,6 +94,9 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     case = _case(transcript, chosen, alike, report)
     survivors = _survivors(connections, chosen, found)
     case.harmless = scripts.harmless(chosen.conn, connections, {f.kind for f in case.frames})
+    others = [c for c in alike if judge(c, found) is not Outcome.FAILED and c.conn != chosen.conn]
+    case.lived = scripts.lived(others, case.frames)
+    case.replies = scripts.replies(others, case.asked)
     case.donated = donated(transcript.survey.request, survivors, chosen.refused)
     case.factors = factors(transcript.survey.request, survivors)
     case.answers = answers.found
@@ -126,6 +138,33 @@ class _Scripts:
         while len(self.readers) > SCRIPTS_KEPT:
             self.readers.pop(next(iter(self.readers)))
 
+    def replies(self, connections: Sequence[Connection], asked: Sequence[ClientFrame]) -> tuple[Reply, ...]:
+        """How the server's messages were answered on these connections."""
+        readers = [self.readers[c.conn] for c in connections if c.conn in self.readers][-LIVED_KEPT:]
+        return replies([reader.last_steps() for reader in readers], [(f.opcode, f.payload) for f in asked])
+
+    def lived(
+        self, connections: Sequence[Connection], own: Sequence[ClientFrame]
+    ) -> tuple[tuple[ClientFrame, ...], ...]:
+        """What was said on these connections, the latest first; kinds are told together with those of ``own``."""
+        learned = Discriminators()
+        for frame in own:
+            learned.feed(OPCODE_NUMBERS.get(frame.opcode, 1), frame.payload)
+        found: list[list[ClientFrame]] = []
+        for connection in reversed(connections):
+            reader = self.readers.get(connection.conn)
+            if reader is None or len(found) >= LIVED_KEPT:
+                continue
+            steps = [s for s in reader.last_steps() if isinstance(s, Send) and s.begins and s.message is not None]
+            frames = [ClientFrame(s.n or 0, s.opcode, s.message or b"", s.at) for s in steps[:LIVED_MESSAGES]]
+            found.append(frames)
+            for frame in frames:
+                learned.feed(OPCODE_NUMBERS.get(frame.opcode, 1), frame.payload)
+        kind = learned.kind
+        return tuple(
+            tuple(replace(f, kind=kind(OPCODE_NUMBERS.get(f.opcode, 1), f.payload).text) for f in frames)
+            for frames in found
+        )
 
     def harmless(self, chosen: int, connections: Sequence[Connection], kinds: set[str]) -> dict[str, tuple[bytes, ...]]:
         """Messages of other connections after which they stayed open, by kind, the latest first."""
@@ -210,6 +249,9 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
     frames = _with_kinds(said["client"])
     answers = _with_kinds(said["server"])
     answer = answers[-1] if answers else None
+    first = {each.kind: each for each in reversed(answers)}
+    last = {each.kind: each for each in answers}
+    ends = {each.n: each for each in (*first.values(), *last.values())}
     headers = {name.lower(): value for name, value in survey.request.headers}
     features = {
         "extensions": "sec-websocket-extensions" in headers,
@@ -234,9 +276,11 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         client_pings=chosen.pings["client"],
         server_frames=server_frames,
         overlaps=_overlap(alike),
+        lately=_lately(chosen, alike),
         passed=_passed(chosen, alike),
         replied=last_server_at > last_client_at,
         answer=answer,
+        asked=tuple(sorted(ends.values(), key=lambda each: each.n))[:KINDS_KEPT],
         answer_kinds=len({each.kind for each in answers}),
         answer_reaction=max(0.0, survey.over - answer.at - survey.opened) if answer is not None else None,
         subprotocols=tuple(w.strip() for w in headers.get("sec-websocket-protocol", "").split(",") if w.strip()),
@@ -284,8 +328,13 @@ def _pings_of(connection: Connection) -> int:
 
 def _overlap(connections: Sequence[Connection]) -> bool:
     """Whether one client asked for another of these while one was open."""
-    spans = sorted((c.asked, c.ended) for c in connections if c.asked is not None and c.ended is not None)
+    spans = sorted((c.asked, inf if c.ended is None else c.ended) for c in connections if c.asked is not None)
     return any(later[0] < earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
+
+
+def _lately(chosen: Connection, alike: Sequence[Connection]) -> int:
+    at = chosen.first_seen
+    return sum(c.opened is not None and c.conn != chosen.conn and at - LATELY <= c.first_seen <= at for c in alike)
 
 
 def _passed(chosen: Connection, alike: Sequence[Connection]) -> bool:

@@ -13,9 +13,12 @@ from statistics import median
 from msgspec.structs import replace
 
 from hangup.experiment import contrasts, rate
+from hangup.experiment.absent_answer import absent_answer
 from hangup.experiment.arms import Arms, Search, says_the_same
+from hangup.experiment.claim import Claim
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.clocks import find_timers
+from hangup.experiment.companions import crowd, same_id, seems_crowded
 from hangup.experiment.costs import rungs_ahead
 from hangup.experiment.count_law import count_law
 from hangup.experiment.drift import look_again
@@ -24,7 +27,7 @@ from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.idle_law import idle_law
 from hangup.experiment.ladder import GIVEN, Explanation, Rung, Standing, donated_rungs, given_rungs, selector
 from hangup.experiment.law import Law
-from hangup.experiment.predict import Claim, other_law, refined, with_factor
+from hangup.experiment.predict import other_law, refined, with_factor
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import explanations
 from hangup.experiment.server_side import RUNGS
@@ -55,6 +58,7 @@ TRIES = 5
 """So many survivals of the unchanged exchange, and no failure: it is not reproduced here."""
 
 COUNTED = "process/message-count-limit"
+CROWDED = "handshake/limit"
 RIVALS = 0.35
 """Probability of other categories that predict the same of the cure, up to which the counts speak for the one."""
 UNANSWERED = 0.1
@@ -113,6 +117,8 @@ class _Search:
         self.verdict = verdict
         verdict.closer = case.by or "unknown"
         self.arms = Arms(case, live, verdict)
+        self.outcomes: list[Outcome] = []
+        """What came of the control, in order."""
         self.shown = ""
         """The verdict that the counts are about."""
         self.counted = False
@@ -133,6 +139,10 @@ class _Search:
 
     def _all(self) -> Search[None]:
         yield from self._reproduce()
+        mixed = self.arms.clients > 1 and self.arms.control.survived > 0
+        if self.minimise and (not self.verdict.reproduced or mixed or seems_crowded(self.outcomes)):
+            if (yield from self._crowded()):
+                return
         if not self.verdict.reproduced:
             return
         claim: Claim | None = None
@@ -167,17 +177,26 @@ class _Search:
         if self.minimise and (explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)):
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
             claim = (yield from self._earlier()) or claim
-            if claim is not None and not any(condition.path for condition in claim.law.conditions):
+            minimal = self.verdict.minimal
+            alone = minimal is not None and len(minimal.frames) == 1
+            if claim is not None and alone and not any(condition.path for condition in claim.law.conditions):
                 claim = yield from self._with_handshake(claim)
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
         if not self.live and self.minimise:
             trigger = self.standing.best()[0].trigger
-            claim = claim or count_law(self.case, self.verdict, trigger)
-            claim = claim or handshake_law(self.arms, self.verdict, trigger)
-            claim = claim or idle_law(self.arms, self.verdict)
-            claim = claim or other_law(self.arms, self.verdict, trigger)
-            claim = claim or unconditional(self.arms, self.verdict)
+            if self.arms.clients > 1:
+                claim = yield from same_id(self.arms)
+                if claim is None and (yield from self._crowded()):
+                    return
+            if claim is None:
+                claim = yield from absent_answer(self.arms)
+            if not self.arms.untold:
+                claim = claim or count_law(self.case, self.verdict, trigger)
+                claim = claim or handshake_law(self.arms, self.verdict, trigger)
+                claim = claim or idle_law(self.arms, self.verdict)
+                claim = claim or other_law(self.arms, self.verdict, trigger)
+                claim = claim or unconditional(self.arms, self.verdict)
             if claim is not None:
                 yield from self._predict(claim, trigger)
         law = self.verdict.law
@@ -199,12 +218,31 @@ class _Search:
             self.paced = yield from rate.find(self.arms)
             self._reckon()
 
+    def _crowded(self) -> Search[bool]:
+        """Whether it is that there are too many connections: that a law about it holds."""
+        alone = not self.verdict.reproduced
+        if alone and not (self.case.lately and self.arms.control.survived):
+            return False
+        claim = yield from crowd(self.arms)
+        if claim is None:
+            return False
+        self.verdict.reproduced = True
+        yield from self._predict(claim, "peer")
+        if claim.law.holds:
+            self.shown = CROWDED
+            return True
+        self.verdict.law, self.verdict.reproduced = None, not alone
+        return False
+
     def _predict(self, claim: Claim, trigger: str) -> Search[None]:
         """Holds a law against what is new; one that said too much is narrowed, and held against it again. Where only
         that showed that the failure flickers, what was found before is looked for again."""
         steady = not self.arms.known.survived
         self.verdict.law = claim.law
         yield from predict(self.arms, claim)
+        if claim.counts and claim.law.conditions:
+            verdict, condition = self.verdict, claim.law.conditions[0]
+            verdict.cause, verdict.without = verdict.cause + condition.with_it, verdict.without + condition.without
         if steady and self.arms.known.survived and not claim.law.holds and trigger in ("frame", "count"):
             again = yield from shrink(self.arms, self.shown, count=trigger == "count")
             claim = again or count_law(self.case, self.verdict, trigger) or claim
@@ -346,7 +384,7 @@ class _Search:
         c = tried.counts
         while True:
             self.arms.ahead = self._rungs_ahead() if c.failed and not c.survived else ()
-            yield from self.arms.attempt(Trial("control"), c)
+            self.outcomes.append((yield from self.arms.attempt(Trial("control"), c)))
             if c.failed >= (2 if not c.survived else 4) or (c.failed >= 2 and c.n >= 12):
                 tried.outcome = Outcome.FAILED
                 self.verdict.reproduced = True
@@ -516,6 +554,10 @@ class _Search:
         verdict = self.verdict
         verdict.standing = list(self.standing.ranked())
         if not verdict.reproduced:
+            return
+        if self.shown == CROWDED:
+            verdict.verdict, verdict.trigger = CROWDED, "peer"
+            verdict.proved = verdict.p < PROOF and verdict.law is not None and verdict.law.predicted > 0
             return
         explanation, probability = self.standing.best()
         category = explanation.verdict.partition("/")[0]

@@ -6,10 +6,11 @@ from collections.abc import Callable, Generator
 from typing import TypeVar, cast
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
-from hangup.experiment.predict import Claim, message_law, of_size, size_law
+from hangup.experiment.predict import law_of, least_size, of_size, size_law
 from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
 
@@ -33,7 +34,9 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1 and not arms.unsure:
         minimal.neighbour = "without any one of these frames it stays open"
-    if not frames or count:
+    if count:
+        return (yield from law_of(arms, minimal, count=True))
+    if not frames:
         return None
     frame = next(f for f in case.frames if f.n == frames[-1])
     if len(frames) == 1:
@@ -42,9 +45,9 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     if verdict == "message/oversize" and len(frames) == 1:
         return (yield from _limit(arms, frame, minimal))
     steady = not arms.known.survived
-    claim = yield from message_law(arms, minimal)
+    claim = yield from law_of(arms, minimal)
     if steady and arms.known.survived:  # it flickers, as was not known before
-        claim = yield from message_law(arms, minimal)
+        claim = yield from law_of(arms, minimal)
     if len(frames) == 1 and (not frame.text or split(frame.payload)[1] is MISSING):
         yield from _payload(arms, frame, minimal)
     return claim
@@ -106,11 +109,14 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
         minimal.neighbour = f"{near[:60].decode(errors='backslashreplace')!r} in its place stays open"
 
 
-def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim]:
+def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim | None]:
     def trial(size: int) -> Trial:
         return Trial("size", frames=(frame.n,), edits=((frame.n, Edit(of_size(frame.payload, size))),))
 
-    low, high = yield from _ask(arms, minimise_size(0, len(frame.payload)), trial)
+    least = least_size(frame.payload)
+    if (yield from arms.decide(trial(least), Counts())) is not Outcome.SURVIVED:
+        return None  # as small as it can be it does not stay open: it is not its size
+    low, high = yield from _ask(arms, minimise_size(least, len(frame.payload)), trial)
     minimal.size_limit = low
     minimal.payload = of_size(frame.payload, high)
     between = "" if high - low == 1 else f", with {low + 1} to {high - 1} it ends in another way, or nobody can tell"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from hangup.experiment.answers import Reply
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import Factor
 from hangup.experiment.handshakes import Credential, Donated
@@ -16,21 +17,27 @@ from hangup.recording.events import Request
 
 
 class Edit(Struct, frozen=True):
-    """A recorded client frame with another payload, and another opcode when one is given."""
+    """A recorded client frame with another payload, and another opcode when one is given.
+
+    ``recorded`` says that it was recorded so at another place: what this run has other values for (an id, a token) is
+    replaced in it, as in every recorded message."""
 
     payload: bytes
     opcode: str = ""
+    recorded: bool = False
 
 
 class Trial(Struct, frozen=True):
     """One connection, or ``clients`` of them at once, or with ``stagger`` so many seconds one after the other.
 
     ``filters`` are text forms. ``frames`` are the numbers of the client's data frames that are sent, None for all.
-    ``edits`` change some of them. ``speed`` divides the client's own times: 1 is as it was recorded, 0.5 takes twice as
-    long, infinity says all of it at once. ``within`` is until when (seconds from opening) an end may still be the
-    failure, None for what the speed and the filters make of the usual. ``patience`` is for how long (seconds from
-    opening) it must live to have survived, None for the usual. With ``otherwise`` it is only asked whether it ends as
-    it was recorded: any other end will do to have survived, and one sooner than so many seconds after opening.
+    ``edits`` change some of them, ``before`` are messages that are said in addition, each right before the recorded
+    one with that number. ``rest`` is for how many seconds nothing is played first. ``speed`` divides the client's own
+    times: 1 is as it was recorded, 0.5 takes twice as long, infinity says all of it at once. ``within`` is until when
+    (seconds from opening) an end may still be the failure, None for what the speed and the filters make of the usual.
+    ``patience`` is for how long (seconds from opening) it must live to have survived, None for the usual. With
+    ``otherwise`` it is only asked whether it ends as it was recorded: any other end will do to have survived, and one
+    sooner than so many seconds after opening.
     ``beside`` are trials that are likely to be asked for next: who can may carry them out at the same time.
     """
 
@@ -42,6 +49,8 @@ class Trial(Struct, frozen=True):
     patience: float | None = None
     otherwise: float | None = None
     stagger: float = 0.0
+    before: tuple[tuple[int, Edit], ...] = ()
+    rest: float = 0.0
     beside: tuple[Trial, ...] = ()
     speed: float = 1.0
     within: float | None = None
@@ -111,6 +120,8 @@ class Case(Struct):
     client_pings: int = 0
     server_frames: int = 0
     overlaps: bool = False
+    lately: int = 0
+    """How many others of the same client were opened in the ten seconds before it."""
     passed: bool = False
     """Whether another connection of the recording said more than this one and lived on."""
     replied: bool = False
@@ -145,6 +156,12 @@ class Case(Struct):
     priors: Mapping[str, float] = field(default_factory=dict)
     harmless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Messages of the client that did no harm on other connections, by kind, as far as they were kept."""
+    asked: tuple[ClientFrame, ...] = ()
+    """Of each kind of the server's messages the first and the last."""
+    replies: tuple[Reply, ...] = ()
+    """How the client answered the server's messages on other connections that did not fail."""
+    lived: tuple[tuple[ClientFrame, ...], ...] = ()
+    """What the client said on other connections that did not fail, in order, as far as it was kept."""
     culprit: int | None = None
     """The number of the message that was found to be enough, though it was not the last."""
 
@@ -161,3 +178,15 @@ class Case(Struct):
     def beats(self) -> list[ClientFrame]:
         """The client's application heartbeats."""
         return [f for f in self.frames if f.beat is not None]
+
+
+def messages(case: Case, trial: Trial) -> list[tuple[str, bytes]]:
+    """What the client says in a trial, in order and before any filter: opcode and payload."""
+    edits = dict(trial.edits)
+    said: list[tuple[str, bytes]] = []
+    for frame in case.frames:
+        if trial.frames is None or frame.n in trial.frames:
+            said += [(edit.opcode or "text", edit.payload) for n, edit in trial.before if n == frame.n]
+            edit = edits.get(frame.n)
+            said.append((frame.opcode, frame.payload) if edit is None else (edit.opcode or frame.opcode, edit.payload))
+    return said

@@ -9,10 +9,10 @@ from random import Random
 from statistics import median
 
 from hangup.experiment.arms import Arms
+from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshake_laws import refusals
 from hangup.experiment.law import Condition, Law
-from hangup.experiment.predict import Claim
 from hangup.experiment.timers import SHORTEST, Clock, tolerance
 from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import PROOF, Verdict

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import VARY, Factor, head_size, largest
 from hangup.experiment.handshake_laws import header_size_law
 from hangup.experiment.ladder import DONATED, Rung
 from hangup.experiment.minimise import minimise_size
-from hangup.experiment.predict import Claim
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Minimal, Tried
 from hangup.filters.library.headers import SetHeader

@@ -100,15 +100,18 @@ async def play(
     filters: FilterSet | None = None,
     frames: Container[int] | None = None,
     edits: Mapping[int, Edit] | None = None,
+    before: Sequence[tuple[int, Edit]] = (),
     on_open: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Plays a recorded client once, as connection ``conn`` of ``sink``.
 
     ``filters`` apply as in the proxy. ``frames`` are the numbers of the client's data messages that are said (by
-    their first frame; None: all), ``edits`` gives some of them another payload. ``on_open`` is called when the
-    handshake is over, however it went.
+    their first frame; None: all), ``edits`` gives some of them another payload, ``before`` are messages that are said
+    in addition, each right before the one with that number. ``on_open`` is called when the handshake is over, however
+    it went.
     """
-    player = Player(transcript, target, sink, settings or Settings(), conn, filters or FilterSet(), frames, edits)
+    filters = filters or FilterSet()
+    player = Player(transcript, target, sink, settings or Settings(), conn, filters, frames, edits, before)
     return await player.run(on_open)
 
 
@@ -125,6 +128,7 @@ class Player:
         filters: FilterSet,
         frames: Container[int] | None,
         edits: Mapping[int, Edit] | None,
+        before: Sequence[tuple[int, Edit]] = (),
     ) -> None:
         self.transcript = transcript
         self.survey = survey = transcript.survey
@@ -135,6 +139,9 @@ class Player:
         self._random = Random(settings.seed)
         self._frames = frames
         self._edits = edits
+        self._before: dict[int, list[Edit]] = {}
+        for number, edit in before:
+            self._before.setdefault(number, []).append(edit)
         self._loop = asyncio.get_running_loop()
         self._chain = Chain(
             filters,
@@ -322,6 +329,9 @@ class Player:
         link.flush()
 
     def _say(self, link: Link, step: Send) -> None:
+        for edit in self._before.get(step.n, ()) if self._before and step.begins and step.n is not None else ():
+            self._sent += 1
+            link.put(self._voice.more(edit))
         wire = self._voice.say(step)
         if step.opcode == "close":
             link.closing = True

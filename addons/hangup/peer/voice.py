@@ -34,6 +34,11 @@ class Edit(Protocol):
         """As what it is said; empty for what it was recorded as."""
         ...
 
+    @property
+    def recorded(self) -> bool:
+        """Whether it is a recorded message, in which values of this run take the place of recorded ones."""
+        ...
+
 
 class Voice:
     """The bytes of ``side``'s steps.
@@ -84,7 +89,7 @@ class Voice:
         data, opcode = step.message, step.opcode
         edit = self._edits.get(step.n) if self._edits and step.n is not None else None
         if edit is not None:
-            data, opcode = edit.payload, edit.opcode or opcode
+            data, opcode = self._edited(edit, opcode)
         elif anew is not None:
             data = anew
         elif data is not None and self._rewrite is not None:
@@ -100,6 +105,17 @@ class Voice:
             self.unknown += 1
             return step.wire
         return self._message(step, OPCODE_NUMBERS.get(opcode, 1), data)
+
+    def _edited(self, edit: Edit, opcode: str) -> tuple[bytes, str]:
+        opcode = edit.opcode or opcode
+        if edit.recorded and self._rewrite is not None:
+            return self._rewrite(opcode, edit.payload), opcode
+        return edit.payload, opcode
+
+    def more(self, edit: Edit) -> bytes:
+        """A message that is no step of the script, not compressed."""
+        data, opcode = self._edited(edit, "text")
+        return _frame(OPCODE_NUMBERS.get(opcode, TEXT), data, self._key())
 
     def _message(self, step: Send, opcode: int, data: bytes) -> bytes:
         rsv = step.rsv

@@ -157,7 +157,7 @@ class Lab:
         return result
 
     async def _play(self, trial: Trial, client: int) -> Result:
-        await asyncio.sleep(client * trial.stagger)
+        await asyncio.sleep(trial.rest + client * trial.stagger)
         result = await self._play_once(trial)
         if result.unreachable and self._reached and await self._returned():
             return await self._play_once(trial)
@@ -200,6 +200,7 @@ class Lab:
                 filters=filters,
                 frames=frames,
                 edits=dict(trial.edits),
+                before=trial.before,
             )
         except BackendError as error:
             if not self._reached:

@@ -13,6 +13,7 @@ from hangup.filters.base import NONE, Actions, Context, Kind
 from hangup.filters.base import Inject as InjectAction
 from hangup.filters.match import Predicate, Selecting
 from hangup.filters.setting_values import Seconds
+from hangup.messages.answers import fill
 from hangup.recording.events import Side
 from hangup.wire.frames import OPCODE_NUMBERS
 
@@ -21,6 +22,8 @@ class _State(Struct):
     context: Context
     selected: Predicate
     count: int = 0
+    due: list[tuple[float, bytes]] = msgspec.field(default_factory=list)
+    """What is still to be sent, and when, in order."""
 
 
 class Inject(Selecting, frozen=True, kw_only=True):
@@ -28,8 +31,11 @@ class Inject(Selecting, frozen=True, kw_only=True):
 
     At a time after the opening (``at``), again and again (``every``), or after each message that the other settings
     select. For what a side is waiting for and never gets: a first message (``connection_init``), an acknowledgement,
-    the answer to a heartbeat. With ``rsv`` it breaks the rules, and whoever reads it must end the connection: that
-    shows whether frames of its kind arrive at all.
+    the answer to a heartbeat. In what follows a message ``{{seq}}`` stands for what that message says in its field
+    ``seq``; it is sent at once, or so much ``later``.
+
+    With ``rsv`` it breaks the rules, and whoever reads it must end the connection: that shows whether frames of its
+    kind arrive at all.
     """
 
     example: ClassVar[str] = 'inject from=client send={"type":"connection_init"} at=0s'
@@ -43,8 +49,12 @@ class Inject(Selecting, frozen=True, kw_only=True):
     at: Annotated[Seconds | None, Meta(description="how long after the opening")] = None
     every: Annotated[Seconds | None, Meta(description="again and again after so long")] = None
 
+    later: Annotated[Seconds | None, Meta(description="how long after the message that it follows")] = None
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.later is not None and self._timed:
+            raise FilterError("inject: later= is for what follows a message, and at= and every= follow none")
         if self.every == 0:
             raise FilterError("inject: every=0s would never stop")
         if not self._timed and not self.selects and self.side is None:
@@ -60,23 +70,43 @@ class Inject(Selecting, frozen=True, kw_only=True):
     def begin(self, context: Context) -> _State:
         return _State(context, self.predicate(context))
 
-    def _action(self) -> InjectAction:
-        return InjectAction(self.from_, OPCODE_NUMBERS[self.as_], self.send, rsv=self.rsv)
+    def _action(self, data: bytes | None = None) -> InjectAction:
+        return InjectAction(self.from_, OPCODE_NUMBERS[self.as_], self.send if data is None else data, rsv=self.rsv)
 
     def bind(self, state: _State) -> Callable[[Any], Actions]:
-        selected, actions = state.selected, (self._action(),)
-        return lambda item: actions if selected(item) else None
+        selected, later = state.selected, self.later
+        if b"{{" not in self.send and later is None:
+            actions = (self._action(),)
+            return lambda item: actions if selected(item) else None
+
+        def follow(item: Any) -> Actions:
+            if not selected(item):
+                return None
+            data = fill(self.send, item.data)
+            data = self.send if data is None else data
+            if later is None:
+                return (self._action(data),)
+            state.due.append((item.at + later, data))
+            return None
+
+        return follow
 
     def apply(self, item: Any, state: _State) -> Actions:
         return self.bind(state)(item)
 
     def deadline(self, state: _State) -> float | None:
+        if state.due:
+            return state.due[0][0]
         if not self._timed or (state.count and self.every is None):
             return None
         first = self.at if self.at is not None else self.every or 0.0
         return state.context.opened + first + state.count * (self.every or 0.0)
 
     def wake(self, at: float, state: _State) -> Actions:
+        if self.later is not None:
+            ready = [data for due, data in state.due if due <= at]
+            del state.due[: len(ready)]
+            return tuple(map(self._action, ready))
         state.count += 1
         while self.every is not None and (due := self.deadline(state)) is not None and due <= at:
             state.count += 1  # what was missed meanwhile is not made up for

@@ -1,0 +1,29 @@
+"""A law that is claimed, and how to make fresh exchanges to hold it against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from hangup.experiment.isolate import Difference
+from hangup.experiment.law import Law
+from hangup.experiment.trial import Trial
+
+Fresh = Callable[[Random], Trial]
+
+
+class Claim:
+    """A law, and how to make exchanges for it that are ``failing`` or ``surviving``."""
+
+    def __init__(self, law: Law, failing: Fresh, surviving: Fresh | None) -> None:
+        self.law, self.failing, self.surviving = law, failing, surviving
+        self.difference: Difference | None = None
+        """What it rests on, where it is about the values in a message."""
+        self.counts = False
+        """Whether the trials that it predicts are with the cause, and without it, and nothing else: then they count."""
+        self.edges: list[tuple[Trial, bool]] = []
+        """Of thresholds the exchanges on either side, and whether they fail: the law stands and falls with them."""
+        self.age: tuple[float, float] | None = None
+        """Where it says when: seconds from opening at which it is still open, and at which it has ended."""
+        self.stayed: list[bytes] = []
+        """Messages that it said would end the connection, and that did not."""

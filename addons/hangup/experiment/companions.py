@@ -1,0 +1,277 @@
+"""Laws of what other connections do to one: the same id twice, too many at once, too many within some time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+from urllib.parse import unquote
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hangup.experiment.arms import Arms, Search
+from hangup.experiment.claim import Claim
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.law import Condition, Law
+from hangup.experiment.sequences import ordinal
+from hangup.experiment.trial import Case, Trial
+from hangup.experiment.verdict import PROOF
+
+GAP = 0.25
+"""Seconds from one client to the next, where they come one after the other."""
+
+RESTS = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
+"""So many seconds nothing is played, until what was there before is forgotten."""
+
+MOST = 12
+"""So many clients are tried at most."""
+
+EXACT = 0.05
+"""Times are found to this share of them."""
+
+NOISE = 0.03
+"""Seconds by which connections may come late."""
+
+IDS = 6
+"""So many parts of the request are tried as the id."""
+
+
+# The same id twice.
+
+
+class _Id(Struct, frozen=True):
+    """A part of the request that may be an id, in words, and the filter that gives each connection one of its own."""
+
+    words: str
+    filter: str
+
+
+def _ids(case: Case) -> Iterator[_Id]:
+    path, _, query = case.request.target.partition("?")
+    for part in query.split("&") if query else ():
+        name = unquote(part.partition("=")[0].replace("+", " "))
+        if name and "=" in part:
+            yield _Id(f"`{name}`", f"unique-id query={name}")
+    segments = path.split("/")
+    for place in range(len(segments) - 1, 0, -1):
+        if segments[place]:
+            last = place == len(segments) - 1
+            yield _Id(f"`{segments[place]}` in the path", "unique-id" if last else f"unique-id segment={place}")
+
+
+def same_id(arms: Arms) -> Search[Claim | None]:
+    """The law of two connections with one id, where with an id of its own each stays open. To be asked when two at
+    once fail, and one alone does not."""
+    case = arms.case
+    if arms.live or arms.clients < 2:
+        return None
+    for each in list(_ids(case))[:IDS]:
+        counts = Counts()
+        own = Trial("own-id", (each.filter,), clients=2)
+        if (yield from arms.decide(own, counts)) is not Outcome.SURVIVED or not arms.last.acted:
+            continue
+        who = yield from _who(arms)
+        arms.clients = 1  # from here on a trial says itself how many there are
+        if (yield from arms.decide(Trial("alone"), Counts())) is not Outcome.SURVIVED:
+            return None
+        verdict = arms.verdict
+        if not verdict.cure or verdict.p >= PROOF:
+            verdict.cure, verdict.contrast = each.filter, None
+            verdict.cause, verdict.without = arms.control, counts
+        return _of_id(case, each, who)
+    return None
+
+
+def _who(arms: Arms) -> Search[str]:
+    """Which of two that come one after the other is ended, in words; empty where that varies."""
+    older = newer = 0
+    for _ in range(2):
+        yield from arms.attempt(Trial("one-after-the-other", clients=2, stagger=GAP), Counts())
+        spans = arms.last.spans
+        if len(spans) == 2:
+            ended = [end is not None for _, end in spans]
+            older += ended == [True, False]
+            newer += ended == [False, True]
+    return ": the older one is ended" if older == 2 else ": the newer one is ended" if newer == 2 else ""
+
+
+def _of_id(case: Case, each: _Id, who: str) -> Claim:
+    words = f"two connections with the same {each.words} are open at once"
+    condition = Condition(words, filter=each.filter)
+    law = Law(f"it ends when {words}{who}; with different ones they stay open", [condition], ["what the client says"])
+
+    def some(rng: Random) -> tuple[int, ...]:
+        numbers = [frame.n for frame in case.frames]
+        return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
+
+    def failing(rng: Random) -> Trial:
+        return Trial("id", frames=some(rng), clients=rng.choice((2, 2, 3)), stagger=round(rng.uniform(0, GAP), 2))
+
+    def surviving(rng: Random) -> Trial:
+        if rng.random() < 0.3:
+            return Trial("id", frames=some(rng))
+        return replace(failing(rng), filters=(each.filter,))
+
+    claim = Claim(law, failing, surviving)
+    claim.counts = True
+    return claim
+
+
+# Too many.
+
+
+def crowd(arms: Arms) -> Search[Claim | None]:
+    """The law of too many connections, where the first ones stay open and later ones do not: so many at once, or within
+    so many seconds, though none is open any more."""
+    if arms.live or arms.case.by == "client":
+        return None
+    verdict = arms.verdict
+    before = arms.clients, arms.control, verdict.cause, verdict.without, verdict.contrast
+    arms.clients = 1
+    claim = yield from _crowd(arms)
+    if claim is None:
+        arms.clients, arms.control, verdict.cause, verdict.without, verdict.contrast = before
+    return claim
+
+
+def _crowd(arms: Arms) -> Search[Claim | None]:
+    most = min(MOST, max(arms.case.lately, 2) + 2)
+    for rest in RESTS:
+        told = Counts()
+        for _ in range(2):
+            yield from arms.attempt(Trial("rested", rest=rest), told)
+        if told.unresolved:
+            return None
+        if told.failed:
+            continue  # those before are remembered still
+        yield from arms.attempt(_together(most, rest), told)
+        if not told.failed:
+            return None
+        found = yield from _smallest(arms, most, rest)
+        if found is not None:
+            # Those trials took their time as well, and what follows is over sooner.
+            rest = round(rest + 1.1 * (arms.last.lifetime or 0.0), 2)
+            break
+    else:
+        return None
+    brief = _brief(arms.case)
+    # As many, but each is gone before the next one comes.
+    apart = Trial("one-by-one", clients=found, stagger=2 * brief, rest=rest, patience=brief)
+    told = Counts()
+    for _ in range(2):
+        yield from arms.attempt(apart, told)
+    if told.survived == 2:
+        return _at_once(found, rest, brief)
+    if told.failed != 2:
+        return None
+    span = yield from _window(arms, found, rest, brief)
+    return _within(found, rest, brief, span) if span is not None else None
+
+
+def seems_crowded(outcomes: Sequence[Outcome]) -> bool:
+    """Whether the first trials were survived, and then none: that is no flicker, mostly."""
+    told = [outcome for outcome in outcomes if outcome is not Outcome.UNRESOLVED]
+    kept = next((i for i, outcome in enumerate(told) if outcome is Outcome.FAILED), len(told))
+    return 0 < kept <= len(told) - 3 and Outcome.SURVIVED not in told[kept:]
+
+
+def _brief(case: Case) -> float:
+    """Seconds in which it is seen that a connection was not ended at once."""
+    return round(1.5 * case.lifetime + 0.1, 2)
+
+
+def _together(number: int, rest: float) -> Trial:
+    return Trial("crowd", clients=number, stagger=0.02, rest=rest)
+
+
+def _smallest(arms: Arms, fails: int, rest: float) -> Search[int | None]:
+    """The least number of clients of which one fails: that is the control, from here on, and it is steady. None where
+    it is not, or one less fails after it: then they are remembered for longer than the ``rest`` (seconds)."""
+    stays = 1
+    while fails - stays > 1:
+        middle = (stays + fails) // 2
+        yield from arms.attempt(_together(middle, rest), told := Counts())
+        if told.unresolved:
+            return None
+        stays, fails = (stays, middle) if told.failed else (middle, fails)
+    with_it, without = Counts(), Counts()
+    for _ in range(2):
+        yield from arms.attempt(_together(fails, rest), with_it)
+        yield from arms.attempt(_together(stays, rest), without)
+    if with_it.failed < 2 or without.survived < 2:
+        return None
+    arms.control, arms.verdict.cause, arms.verdict.without = with_it, with_it, without
+    arms.verdict.contrast = (f"with {fails} connections", f"with {stays}")
+    return fails
+
+
+def _window(arms: Arms, number: int, rest: float, brief: float) -> Search[tuple[float, float] | None]:
+    """The longest time in which so many fail, and the shortest in which they do not, in seconds."""
+    gaps = number - 1
+    fails, stays = 2 * brief * gaps, 2 * rest
+    while stays - fails > max(EXACT * fails, NOISE):
+        middle = (fails + stays) / 2
+        told = Counts()
+        spread = Trial("spread", clients=number, stagger=middle / gaps, rest=rest, patience=brief)
+        yield from arms.attempt(spread, told)
+        if told.unresolved:
+            return None
+        if told.failed:
+            fails = middle
+        else:
+            stays = middle
+    margin = max(EXACT / 2 * fails, NOISE)  # no two trials take just as long
+    fails, stays = fails - margin, stays + margin
+    for time, outcome in ((fails, Outcome.FAILED), (stays, Outcome.SURVIVED)):
+        again = Trial("spread", clients=number, stagger=time / gaps, rest=rest, patience=brief)
+        if (yield from arms.attempt(again, Counts())) is not outcome:
+            return None
+    return fails, stays
+
+
+def _within(number: int, rest: float, brief: float, span: tuple[float, float]) -> Claim:
+    fails, stays = span
+    gaps = number - 1
+    words = f"it is the {ordinal(number)} connection within {(fails + stays) / 2:.2g} s"
+    boundary = (
+        f"connections: survives {number - 1}, fails {number}; {number} within {fails:.3g} s fail, "
+        f"within {stays:.3g} s survive"
+    )
+    law = Law(f"it ends when {words}, also when the others are closed already", [Condition(words, boundary)])
+
+    def failing(rng: Random) -> Trial:
+        more = rng.choice((0, 0, 1))
+        time = rng.uniform(2 * brief * gaps, fails)
+        return Trial("crowd", clients=number + more, stagger=round(time / gaps, 3), rest=rest, patience=brief)
+
+    def surviving(rng: Random) -> Trial:
+        if number > 2 and rng.random() < 0.5:
+            return Trial(
+                "crowd", clients=number - 1, stagger=round(rng.uniform(0.02, brief), 3), rest=rest, patience=brief
+            )
+        time = stays * rng.uniform(1.0, 1.2)
+        return Trial("crowd", clients=number, stagger=round(time / gaps, 3), rest=rest, patience=brief)
+
+    claim = Claim(law, failing, surviving)
+    claim.counts = True
+    return claim
+
+
+def _at_once(number: int, rest: float, brief: float) -> Claim:
+    words = f"{number} connections are open at once"
+    condition = Condition(words, f"connections: survives {number - 1}, fails {number}")
+    law = Law(f"it ends when {words}", [condition], ["how soon after one another they come"])
+
+    def failing(rng: Random) -> Trial:
+        stagger = round(rng.uniform(0.0, brief / number), 3)
+        return Trial("crowd", clients=number + rng.choice((0, 0, 1)), stagger=stagger, rest=rest)
+
+    def surviving(rng: Random) -> Trial:
+        if rng.random() < 0.5:
+            return Trial("crowd", clients=number - 1, stagger=round(rng.uniform(0, brief), 3), rest=rest)
+        stagger = round(brief * rng.uniform(1.5, 2.5), 2)
+        return Trial("crowd", clients=number + rng.choice((0, 1)), stagger=stagger, rest=rest, patience=brief)
+
+    claim = Claim(law, failing, surviving)
+    claim.counts = True
+    return claim

@@ -1,0 +1,426 @@
+"""Which messages, in which order and how often: the patterns of which a smallest failing exchange may be an instance.
+
+``A`` and then ``B`` may fail because ``B`` comes after ``A``, because both were said, because ``B`` is not the first
+message, because there are two messages at all, because both have the same id: one exchange does not tell. Each of these
+is a :class:`Pattern`, which says of any exchange whether it fails; :func:`told_apart` tries exchanges on which the
+patterns that are left disagree, until they agree on all that can be tried.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import cache
+from random import Random
+from typing import Any
+
+from msgspec import Struct
+
+from hangup.experiment.law import Condition
+from hangup.experiment.message_values import MISSING, Path, at, join, leaves, named, put, split
+from hangup.humanize import printable
+
+PERMUTED = 4
+"""Of exchanges of so many messages all orders are tried."""
+
+PATHS = 6
+"""So many values of a message are looked at."""
+
+MOST = 16
+"""So many exchanges are tried to tell patterns apart."""
+
+
+class Said(Struct, frozen=True):
+    """A message of the client in an exchange: its kind, and what it says."""
+
+    kind: str
+    payload: bytes
+    opcode: str = "text"
+
+
+Exchange = tuple[Said, ...]
+Holds = Callable[[Exchange], bool]
+
+
+class Pattern(Struct, frozen=True):
+    """``words`` complete the sentence *it ends …*; ``holds`` says of an exchange whether it fails; ``boundary`` is the
+    threshold, where there is one. Where ``valued``, it is about values in messages; where ``ordered``, all but the last
+    must come before it."""
+
+    words: str
+    holds: Holds
+    boundary: str = ""
+    valued: bool = False
+    ordered: bool = False
+
+    @property
+    def condition(self) -> Condition:
+        """As a part of a law."""
+        return Condition(self.words, self.boundary)
+
+
+Asking = Generator[Exchange, bool | None, Pattern | None]
+"""Yields exchanges, is sent True for one that fails, False for one that stays open, None for what cannot be told."""
+
+
+@cache
+def values(said: Said) -> dict[Path, Any]:
+    """The scalars in a message, but for those that make its kind."""
+    value = split(said.payload)[1]
+    if value is MISSING:
+        return {}
+    found = {path: at(value, path) for path in leaves(value) if path}
+    return {path: v for path, v in found.items() if isinstance(v, str | int | float) and str(v) != said.kind}
+
+
+def fresh(
+    said: Said, rng: Random, kept: Sequence[Path] = (), names: dict[Any, Any] | None = None, *, small: bool = False
+) -> Said:
+    """The message with other values of the same types, but for those that are ``kept``. ``names`` gives the same value
+    the same new one, also in other messages, and different ones different ones; with ``small`` they are short and near
+    0, else they may be larger than they were."""
+    head, value = split(said.payload)
+    names = {} if names is None else names
+    for path, old in values(said).items():
+        if path in kept or isinstance(old, bool):
+            continue
+        key = type(old), old
+        while key not in names:
+            new = _other(old, rng, small)
+            if new != old and new not in names.values():
+                names[key] = new
+        value = put(value, path, names[key])
+    return said if value is MISSING else Said(said.kind, join(head, value), said.opcode)
+
+
+def renamed(exchange: Exchange, rng: Random, *, small: bool = False) -> Exchange:
+    """The exchange with other values; what was equal stays equal, and nothing else becomes it."""
+    names: dict[Any, Any] = {}
+    return tuple(fresh(said, rng, names=names, small=small) for said in exchange)
+
+
+def _other(value: Any, rng: Random, small: bool) -> Any:
+    if isinstance(value, str):
+        length = 3 if small else rng.randint(3, max(2 * len(value), 8))
+        return "".join(rng.choice("bcdefghijk") for _ in range(length))
+    most = 99 if small else max(2 * abs(value), 99)
+    return rng.randint(0, most) if isinstance(value, int) else round(rng.uniform(0, most), 1)
+
+
+# Patterns.
+
+
+def called(kind: str) -> str:
+    """A kind in a sentence."""
+    return f"`{printable(kind, 40)}`"
+
+
+def ordinal(n: int) -> str:
+    """``5th``."""
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n:,}{ending}"
+
+
+def patterns(base: Exchange, others: Exchange = ()) -> list[Pattern]:
+    """What a smallest exchange of several messages may be an instance of, the simplest first. ``others`` are messages
+    of other kinds that can be put between."""
+    kinds = [said.kind for said in base]
+    whatever = ", whatever else is sent" if others else ""
+    found = list(_of_one_kind(base, whatever) if len(set(kinds)) == 1 else _of_kinds(base))
+    n = len(base)
+    words = f"when the client has sent {n:,} messages, whatever they say"
+    return [*found, Pattern(words, lambda x: len(x) >= n, f"survives {n - 1:,} messages, fails {n:,}")]
+
+
+def _of_one_kind(base: Exchange, whatever: str) -> Iterator[Pattern]:
+    n, kind = len(base), base[0].kind
+    boundary = f"{called(kind)}: survives {n - 1:,}, fails {n:,}"
+    yield Pattern(
+        f"on the {ordinal(n)} {called(kind)} of a connection{whatever}",
+        lambda x: sum(said.kind == kind for said in x) >= n,
+        boundary,
+    )
+    yield Pattern(
+        f"on the {ordinal(n)} {called(kind)} in a row",
+        lambda x: any(all(said.kind == kind for said in x[i : i + n]) for i in range(len(x) - n + 1)),
+        boundary,
+    )
+    for path in _shared(base):
+        there = [values(said)[path] for said in base]
+        often = max(there.count(value) for value in there)
+        if often == n:
+            count = "was used before" if n == 2 else f"was used {n - 1:,} times before"
+            yield Pattern(
+                f"on a {called(kind)} whose {named(path)} {count} on this connection",
+                _equal(kind, path, n),
+                boundary if n > 2 else "",
+                valued=True,
+            )
+        elif often == 1:
+            yield Pattern(
+                f"on the {ordinal(n)} different {named(path)} among the {called(kind)} messages of a connection",
+                _different(kind, path, n),
+                f"{named(path)}: survives {n - 1:,} different values, fails {n:,}",
+                valued=True,
+            )
+    if len(set(base)) == 1:
+        yield Pattern(
+            f"when the very same {called(kind)} is sent {'twice' if n == 2 else f'{n:,} times'} on a connection",
+            lambda x: any(said.kind == kind and x.count(said) >= n for said in x),
+            boundary if n > 2 else "",
+            valued=True,
+        )
+
+
+def _shared(base: Exchange) -> list[Path]:
+    first = list(values(base[0]))
+    return [path for path in first if all(path in values(said) for said in base)][:PATHS]
+
+
+def _those(exchange: Exchange, kind: str, path: Path) -> dict[Any, int]:
+    """The values at a path of the messages of a kind, and how often each is there."""
+    counts: dict[Any, int] = {}
+    for said in exchange:
+        if said.kind == kind and path in values(said):
+            value = values(said)[path]
+            counts[value] = counts.get(value, 0) + 1
+    return counts
+
+
+def _equal(kind: str, path: Path, n: int) -> Holds:
+    return lambda x: max(_those(x, kind, path).values(), default=0) >= n
+
+
+def _different(kind: str, path: Path, n: int) -> Holds:
+    return lambda x: len(_those(x, kind, path)) >= n
+
+
+def _of_kinds(base: Exchange) -> Iterator[Pattern]:
+    kinds = tuple(said.kind for said in base)
+    single = len(set(kinds)) == len(kinds)
+    if single and len(kinds) <= PERMUTED:
+        yield from (_ordered(kinds, pairs) for pairs in _orders(len(kinds)))
+    else:
+        yield Pattern(f"when {_listed(kinds)} come in this order", lambda x: _in_order(x, kinds), ordered=True)
+        words = f"when {_listed(kinds)} were sent on one connection, in any order"
+        yield Pattern(words, lambda x: _all_there(x, kinds))
+    n = len(kinds)
+    yield Pattern(
+        f"when {called(kinds[-1])} comes right after {_listed(kinds[:-1])}",
+        lambda x: any(tuple(said.kind for said in x[i : i + n]) == kinds for i in range(len(x) - n + 1)),
+    )
+    yield Pattern(
+        f"when {called(kinds[0])} is the first message and {_listed(kinds[1:])} {'comes' if n == 2 else 'come'} later",
+        lambda x: bool(x) and x[0].kind == kinds[0] and _in_order(x, kinds),
+        ordered=True,
+    )
+    if n == 2:
+        yield from _of_two(base)
+
+
+def _of_two(base: Exchange) -> Iterator[Pattern]:
+    first, last = base
+    yield Pattern(
+        f"on any message after {called(first.kind)}", lambda x: any(said.kind == first.kind for said in x[:-1])
+    )
+    yield Pattern(
+        f"on a {called(last.kind)} that is not the first message",
+        lambda x: any(said.kind == last.kind for said in x[1:]),
+    )
+    for p, q in related(first, last):
+        yield Pattern(
+            f"when {called(last.kind)} comes after a {called(first.kind)} of the same {named(q)}",
+            _with_related(first.kind, p, last.kind, q, there=True),
+            valued=True,
+        )
+
+
+def related(one: Said, other: Said) -> list[tuple[Path, Path]]:
+    """Where two messages say the same."""
+    mine, theirs = values(one), values(other)
+    return [
+        (p, q)
+        for q, value in theirs.items()
+        for p, same in mine.items()
+        if same == value and type(same) is type(value) and not isinstance(value, bool)
+    ][:PATHS]
+
+
+def _with_related(first: str, p: Path, last: str, q: Path, *, there: bool) -> Holds:
+    """Whether a ``last`` has, or lacks, a ``first`` before it that says the same."""
+
+    def like(exchange: Exchange, value: Any) -> bool:
+        return any(said.kind == first and values(said).get(p, MISSING) == value for said in exchange)
+
+    return lambda x: any(b.kind == last and like(x[:i], values(b).get(q)) is there for i, b in enumerate(x))
+
+
+Pairs = frozenset[tuple[int, int]]
+
+
+def _orders(n: int) -> list[Pairs]:
+    """Which of so many messages must come before which: every order in part that agrees with the recorded one, the
+    full one first, and last that it does not matter."""
+    every = [(i, j) for i in range(n) for j in range(i + 1, n)]
+    found = []
+    for size in range(len(every), -1, -1):
+        for chosen in itertools.combinations(every, size):
+            pairs = frozenset(chosen)
+            if all((a, d) in pairs for a, b in pairs for c, d in pairs if b == c):
+                found.append(pairs)
+    return found
+
+
+def _ordered(kinds: tuple[str, ...], pairs: Pairs) -> Pattern:
+    def holds(exchange: Exchange) -> bool:
+        spots = [[i for i, said in enumerate(exchange) if said.kind == kind] for kind in kinds]
+        return any(all(chosen[a] < chosen[b] for a, b in pairs) for chosen in itertools.product(*spots))
+
+    n = len(kinds)
+    if not pairs:
+        both = f"both {_listed(kinds)}" if n == 2 else _listed(kinds)
+        either = "either" if n == 2 else "any"
+        words = f"when {both} were sent on one connection, in {either} order"
+    elif len(pairs) == n * (n - 1) // 2:
+        if n == 2:
+            words = f"when {called(kinds[0])} comes before {called(kinds[1])}; the other way round it stays open"
+        else:
+            words = f"when {_listed(kinds)} come in this order, and in no other"
+    else:
+        least = [(a, b) for a, b in pairs if not any((a, c) in pairs and (c, b) in pairs for c in range(n))]
+        told = " and ".join(f"{called(kinds[a])} before {called(kinds[b])}" for a, b in sorted(least))
+        words = f"when {_listed(kinds)} were sent on one connection, {told}"
+    return Pattern(words, holds, ordered=all((i, n - 1) in pairs for i in range(n - 1)))
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+    told = [called(kind) if count == 1 else f"{count:,} {called(kind)}" for kind, count in counts.items()]
+    return f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
+
+
+def _in_order(exchange: Exchange, kinds: Sequence[str]) -> bool:
+    there = iter(said.kind for said in exchange)
+    return all(kind in there for kind in kinds)
+
+
+def _all_there(exchange: Exchange, kinds: Sequence[str]) -> bool:
+    there = [said.kind for said in exchange]
+    return all(there.count(kind) >= kinds.count(kind) for kind in set(kinds))
+
+
+def needed(last: Said, before: Exchange) -> list[Pattern]:
+    """What a message may be an instance of that ends the connection by itself, and did no harm after ``before``."""
+    kind = last.kind
+    found: list[Pattern] = []
+    by_kind = {said.kind: said for said in before}
+    for other, said in by_kind.items():
+        found.append(_without((other,), kind))
+        for p, q in related(said, last):
+            found.append(
+                Pattern(
+                    f"on a {called(kind)} without a {called(other)} of the same {named(q)} before it",
+                    _with_related(other, p, kind, q, there=False),
+                    valued=True,
+                )
+            )
+    for two in itertools.combinations(by_kind, 2):
+        found.append(_without(two, kind))
+    if len(by_kind) > 2:
+        found.append(_without(tuple(by_kind), kind))
+    for other in by_kind:
+        found.append(Pattern(f"when the first message is not {called(other)}", _begins(other, otherwise=True)))
+    found.append(Pattern(f"when {called(kind)} is the first message", _begins(kind)))
+    return [*found, anything_of(kind)]
+
+
+def anything_of(kind: str) -> Pattern:
+    """It fails on every message of a kind."""
+    return Pattern(f"on any {called(kind)}", lambda x: any(said.kind == kind for said in x))
+
+
+def _begins(kind: str, *, otherwise: bool = False) -> Holds:
+    return lambda x: bool(x) and (x[0].kind != kind) is otherwise
+
+
+def _without(others: tuple[str, ...], kind: str) -> Pattern:
+    told = " and ".join(f"a {called(other)}" for other in others)
+
+    def holds(exchange: Exchange) -> bool:
+        missing = set(others)
+        for said in exchange:
+            if said.kind == kind and missing:
+                return True
+            missing.discard(said.kind)
+        return False
+
+    return Pattern(f"on a {called(kind)} without {told} before it", holds)
+
+
+# Telling them apart.
+
+
+def told_apart(standing: list[Pattern], known: dict[Exchange, bool], exchanges: Sequence[Exchange]) -> Asking:
+    """The pattern that agrees with all that is known and was tried; None where there is none, or where others are
+    left that say otherwise of what could not be told."""
+    standing = [p for p in standing if all(p.holds(x) is fails for x, fails in known.items())]
+    left = [x for x in dict.fromkeys(exchanges) if x not in known]
+    untold: list[Exchange] = []
+    for _ in range(MOST):
+        splits = [(abs(2 * sum(p.holds(x) for p in standing) - len(standing)), len(x), x) for x in left]
+        splits = [each for each in splits if each[0] < len(standing)]
+        if not splits:
+            break
+        exchange = min(splits, key=lambda each: each[:2])[2]
+        left.remove(exchange)
+        fails = yield exchange
+        if fails is None:
+            untold.append(exchange)
+            continue
+        known[exchange] = fails
+        standing = [p for p in standing if p.holds(exchange) is fails]
+    agree = all(len({p.holds(x) for p in standing}) <= 1 for x in [*left, *untold])
+    return standing[0] if standing and agree else None
+
+
+def exchanges(base: Exchange, others: Exchange, *, free: bool, rng: Random) -> Iterator[Exchange]:
+    """Exchanges that are like this one: in another order, with other messages in between or in the place of some.
+    Where ``free``, values may be changed."""
+    n = len(base)
+    if n <= PERMUTED:
+        yield from itertools.permutations(base)
+        for i, said in itertools.product(range(n), dict.fromkeys(base)):
+            yield (*base[:i], said, *base[i + 1 :])
+    else:
+        yield base[::-1]
+        yield (*base[1:], base[0])
+    for said in {said.kind: said for said in base}.values():
+        yield (said,) * n
+    places = range(n) if n <= PERMUTED else (0, n // 2, n - 1)
+    for x in others:
+        for i in places:
+            yield (*base[:i], x, *base[i:])
+            yield (*base[:i], x, *base[i + 1 :])
+        yield (x,)
+        yield (x,) * n
+        yield base[:-1] + (x,) * 3
+        yield ((x,) * n + base)[-n:]
+        yield tuple(itertools.chain.from_iterable((said, x) for said in base[:-1]))
+        yield tuple(itertools.chain.from_iterable((x, said) for said in base))
+    if free:
+        yield from _varied(base, rng)
+
+
+def _varied(base: Exchange, rng: Random) -> Iterator[Exchange]:
+    """Exchanges with other values, of which some are equal."""
+    yield tuple(fresh(said, rng) for said in base)
+    one = fresh(base[0], rng)
+    if len({said.kind for said in base}) == 1:
+        yield (one,) * len(base)
+        for path in _shared(base):
+            yield tuple(fresh(one, rng, kept=(path,)) for _ in base)
+            yield tuple(fresh(one, rng, kept=[p for p in values(one) if p != path]) for _ in base)
+    elif len(base) == 2:
+        for p, q in related(*base):
+            yield fresh(base[0], rng, kept=(p,)), fresh(base[1], rng, kept=(q,))
+            yield base[0], fresh(base[1], rng, kept=[each for each in values(base[1]) if each != q])

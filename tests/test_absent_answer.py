@@ -1,0 +1,215 @@
+"""Laws of an answer that the server waits for, and that does not come; and of what looks like it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+import uvicorn
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from conversing import Talk
+from filtered import Filtered
+from hangup.errors import FilterError
+from hangup.experiment.search import Verdict
+from hangup.filters.text import parse
+from test_sequences import say
+from test_sequences_real import bisected, ended
+from test_varying import UPGRADED
+
+TEXT = 1
+ASKED = 0.1
+WAIT = 0.6
+"""Seconds from opening to the question, and from that to the end."""
+
+
+def test_what_follows_a_message_may_repeat_it_and_come_later() -> None:
+    send = '{"type":"response","nonce":{{nonce}}}'
+    run = Filtered(f"inject from=client send='{send}' side=server contains=challenge later=2s")
+    run.at = 1.0
+    run.server('{"type":"challenge","nonce":"x7"}')
+    run.server("other")
+    run.at = 2.0
+    run.server('{"type":"challenge","nonce":8}')
+    assert run.got["server"] == [] and run.session.deadline() == 3.0
+    run.wait(3.0)
+    assert run.got["server"] == [(TEXT, b'{"type":"response","nonce":"x7"}')]
+    run.wait(4.0)
+    assert run.got["server"][1:] == [(TEXT, b'{"type":"response","nonce":8}')]
+    assert run.session.deadline() is None
+    run.check()
+
+
+def test_what_follows_nothing_is_never_later() -> None:
+    with pytest.raises(FilterError, match="later="):
+        parse("inject from=client send=x at=1s later=1s")
+
+
+Hear = Callable[[], Awaitable[str]]
+Say = Callable[[str], Awaitable[None]]
+
+
+async def challenged(hear: Hear, speak: Say) -> None:
+    """Asks once, and ends without the right answer in time."""
+    await speak(say("welcome", v=1))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ASKED):
+            while True:
+                await hear()
+    await speak(say("challenge", nonce="n17"))
+    async with asyncio.timeout(WAIT):
+        while json.loads(await hear()) != {"type": "response", "nonce": "n17"}:
+            pass
+    while True:
+        await hear()
+
+
+async def pinged(hear: Hear, speak: Say) -> None:
+    """Asks again and again, in its own words."""
+    await speak(say("welcome", v=1))
+    while True:
+        await speak(say("are_you_there", seq=5))
+        async with asyncio.timeout(WAIT):
+            while json.loads(await hear())["type"] != "here":
+                pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ASKED):
+                while True:
+                    await hear()
+
+
+async def idle(hear: Hear, speak: Say) -> None:
+    """Ends after a silence, whatever was asked."""
+    await speak(say("welcome", v=1))
+    await speak(say("challenge", nonce="n17"))
+    while True:
+        async with asyncio.timeout(WAIT):
+            await hear()
+
+
+async def aged(hear: Hear, speak: Say) -> None:
+    """Ends at its time, whatever is answered."""
+    await speak(say("challenge", nonce="n17"))
+    async with asyncio.timeout(WAIT):
+        while True:
+            await hear()
+
+
+HANDLERS = {"challenged": challenged, "pinged": pinged, "idle": idle, "aged": aged}
+QUESTIONS = {
+    "challenged": (ASKED, say("challenge", nonce="n1"), say("response", nonce="n1")),
+    "pinged": (0.0, say("are_you_there", seq=5), say("here", seq=5)),
+    "idle": (0.0, say("challenge", nonce="n1"), say("response", nonce="n1")),
+    "aged": (0.0, say("challenge", nonce="n1"), say("response", nonce="n1")),
+}
+
+
+def recorded(name: str, *, answered: bool) -> Talk:
+    """Two clients that do not answer, and before them one that does, if there is one."""
+    at, question, answer = QUESTIONS[name]
+    talk = Talk()
+    for conn, answers in enumerate([*([True] if answered else []), False, False], 1):
+        talk.open(conn, target=f"/{name}", headers=UPGRADED)
+        if name != "aged":
+            talk.say(conn, "server", "text", say("welcome", v=1).encode())
+        talk.wait(10_000)
+        talk.say(conn, "client", "text", say("hello", name="ann").encode())
+        talk.wait(max(int(1e6 * at), 10_000) - 10_000)
+        talk.say(conn, "server", "text", question.encode())
+        if answers:
+            talk.wait(30_000)
+            talk.say(conn, "client", "text", answer.encode())
+            talk.wait(4_000_000)
+        else:
+            talk.wait(int(1e6 * WAIT))
+        ended(talk, conn, "client" if answers else "server", 1000 if answers else 4008)
+        talk.wait(100_000)
+    return talk
+
+
+async def of_websockets(connection: ServerConnection) -> None:
+    assert connection.request is not None
+
+    async def hear() -> str:
+        return str(await connection.recv())
+
+    with suppress(ConnectionClosed):
+        try:
+            await HANDLERS[connection.request.path.strip("/")](hear, connection.send)
+        except TimeoutError:
+            await connection.close(4008)
+
+
+app = FastAPI()
+
+
+@app.websocket("/{name}")
+async def of_fastapi(websocket: WebSocket, name: str) -> None:
+    await websocket.accept()
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def listen() -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                heard.put_nowait(await websocket.receive_text())
+
+    listening = asyncio.create_task(listen())
+    handling = asyncio.create_task(HANDLERS[name](heard.get, websocket.send_text))
+    done, _ = await asyncio.wait((listening, handling), return_when=asyncio.FIRST_COMPLETED)
+    if handling in done and isinstance(handling.exception(), TimeoutError):
+        await websocket.close(4008)
+    for task in (listening, handling):
+        task.cancel()
+
+
+FAILS = "by=server code=4008 within=1s"
+Ways = dict[tuple[str, str, bool], Verdict]
+ALL = [
+    *((name, "websockets", answered) for name in HANDLERS for answered in (True, False)),
+    ("challenged", "fastapi", True),
+    ("pinged", "fastapi", False),
+]
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> Ways:
+    """All at once: they mostly wait."""
+
+    async def main() -> Ways:
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            async with serve(of_websockets, "127.0.0.1", 0) as other:
+                port = next(iter(other.sockets)).getsockname()[1]
+                ports = {"fastapi": listening.getsockname()[1], "websockets": port}
+                found = await asyncio.gather(
+                    *(bisected(recorded(name, answered=a), ports[at], FAILS) for name, at, a in ALL)
+                )
+            server.should_exit = True
+            await serving
+        return dict(zip(ALL, found, strict=True))
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(("name", "server", "answered"), ALL)
+def test_the_absent_answer_is_the_law_where_it_is_one(verdicts: Ways, name: str, server: str, answered: bool) -> None:
+    law = verdicts[name, server, answered].law
+    if name in ("idle", "aged"):
+        assert law is None or "answer" not in law.sentence.partition(";")[0], law
+        return
+    question, answer = (json.loads(each)["type"] for each in QUESTIONS[name][1:])
+    assert law is not None, verdicts[name, server, answered].standing
+    assert f"after the server's `{question}` when the client does not answer with `{answer}`" in law.sentence
+    assert law.holds and law.predicted == 8, law.missed
+    low, high = map(float, re.findall(r"after ([\d.]+) s", law.boundary))
+    assert low <= WAIT <= high and high - low <= 0.12 * WAIT, law.boundary
+    assert abs(float(law.sentence.split()[2]) - WAIT) <= 0.05 * WAIT

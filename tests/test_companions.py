@@ -1,0 +1,170 @@
+"""Laws of what other connections do to one: the same id twice, too many at once, too many within some time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import deque
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from conversing import Talk
+from hangup.experiment.companions import seems_crowded
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.search import Verdict
+from test_sequences import say
+from test_sequences_real import bisected, ended
+from test_varying import UPGRADED
+
+WINDOW = 0.8
+"""Seconds."""
+
+
+class OfIds:
+    """One connection for each id: a newer one takes the older one's place, or is turned away."""
+
+    def __init__(self, *, turns_away: bool) -> None:
+        self.turns_away = turns_away
+        self.open: dict[str, ServerConnection] = {}
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        url = urlsplit(connection.request.path)
+        name = parse_qs(url.query).get("client_id", [url.path.rpartition("/")[2]])[0]
+        older = self.open.get(name)
+        if older is not None and self.turns_away:
+            await connection.close(4000)
+            return
+        self.open[name] = connection
+        if older is not None:
+            await older.close(4000)
+        try:
+            await connection.wait_closed()
+        finally:
+            if self.open.get(name) is connection:
+                del self.open[name]
+
+
+class Window:
+    """So many connections within a time, whether they are open still or not."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.seen: deque[float] = deque()
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        now = time.monotonic()
+        while self.seen and now - self.seen[0] > WINDOW:
+            self.seen.popleft()
+        if len(self.seen) >= self.most:
+            await connection.close(4000)
+            return
+        self.seen.append(now)
+        await connection.wait_closed()
+
+
+class AtOnce:
+    """So many connections at once."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.open = 0
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        if self.open >= self.most:
+            await connection.close(4000)
+            return
+        self.open += 1
+        try:
+            await connection.wait_closed()
+        finally:
+            self.open -= 1
+
+
+def of_two(target: str, *, older: bool) -> Talk:
+    """A client that connects again while it is connected, and one of the two is ended, again and again."""
+    talk = Talk()
+    for conn in (1, 2, 3):
+        talk.open(conn, target=target, headers=UPGRADED)
+        talk.say(conn, "client", "text", say("hello", name="ann").encode())
+        talk.wait(3_000)
+        if conn > 1:
+            ended(talk, conn - 1 if older else conn, "server", 4000)
+        talk.wait(200_000)
+    return talk
+
+
+def of_many(count: int) -> Talk:
+    """Some that stay open, and two that do not."""
+    talk = Talk()
+    for conn in range(1, count + 2):
+        talk.open(conn, headers=UPGRADED)
+        talk.wait(4_000)
+        if conn >= count:
+            ended(talk, conn, "server", 4000)
+        talk.wait(150_000)
+    return talk
+
+
+async def against(handler: Any, talk: Talk) -> Verdict:
+    async def safely(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            await handler(connection)
+
+    async with serve(safely, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        return await bisected(talk, port, "by=server code=4000 within=500ms")
+
+
+IDS = "with different ones they stay open"
+PLANTED = {
+    "query": (OfIds(turns_away=False), of_two("/ws?v=2&client_id=ann", older=True), "same `client_id`", "older"),
+    "path": (OfIds(turns_away=False), of_two("/ws/ann-17", older=True), "same `ann-17` in the path", "older"),
+    "turned-away": (OfIds(turns_away=True), of_two("/ws?client_id=ann", older=False), "same `client_id`", "newer"),
+    "third-within": (Window(2), of_many(3), "it is the 3rd connection within ", "survives 2, fails 3"),
+    "at-once": (AtOnce(2), of_many(3), "3 connections are open at once", "survives 2, fails 3"),
+}
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[str, Verdict]:
+    """All at once: they mostly wait."""
+
+    async def main() -> list[Verdict]:
+        return await asyncio.gather(*(against(handler, talk) for handler, talk, _, _ in PLANTED.values()))
+
+    return dict(zip(PLANTED, asyncio.run(main()), strict=True))
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_the_planted_rule_is_the_law(verdicts: dict[str, Verdict], name: str) -> None:
+    _, _, words, more = PLANTED[name]
+    verdict = verdicts[name]
+    law = verdict.law
+    assert law is not None and words in law.sentence, (law, verdict.ladder, verdict.instead, verdict.untried)
+    assert law.predicted == 8 and law.holds, law.missed
+    assert more in law.sentence + law.boundary
+    if name == "third-within":
+        fails, stays = map(float, re.findall(r"within ([\d.]+) s (?:fail|survive)", law.boundary))
+        assert fails <= WINDOW <= stays and stays - fails <= 0.15 * WINDOW
+        assert float(law.sentence.partition("within ")[2].split()[0]) == pytest.approx(WINDOW, abs=0.04)
+    if verdict.verdict == "handshake/limit":
+        assert verdict.proved and verdict.claim.startswith("failed 6/6 with 3 connections, 0/6 with 2")
+    else:
+        assert "same" in words
+    if "same" in words:
+        assert IDS in law.sentence and verdict.cure.startswith("unique-id")
+
+
+def test_a_flicker_does_not_look_like_a_crowd() -> None:
+    failed, survived = Outcome.FAILED, Outcome.SURVIVED
+    assert seems_crowded([survived, survived, failed, failed, failed])
+    assert not seems_crowded([failed, failed])
+    assert not seems_crowded([survived, failed, survived, failed, failed, failed])
+    assert not seems_crowded([survived] * 5)
