@@ -40,7 +40,9 @@ def handshake_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     parts = {f: (f.part, f.name) for f in arms.case.factors}
     mine = {(f.part, f.name) for f in parts if f.filter in filters}
     failed = {f for t in verdict.ladder if t.arm.startswith(VARY) and t.outcome is Outcome.FAILED for f in t.filters}
-    idle = [f for f in parts if f.filter in failed and parts[f] not in mine and f.part not in ("path", "size")]
+    # A fix may need what seemed idle by itself: a credential under another name needs the credential.
+    needed = ("path", "size", "credential")
+    idle = [f for f in parts if f.filter in failed and parts[f] not in mine and f.part not in needed]
 
     def fresh(rng: Random, changed: tuple[str, ...]) -> Trial:
         some = {parts[f]: f.filter for f in rng.sample(idle, min(len(idle), rng.randint(0, 2)))}
