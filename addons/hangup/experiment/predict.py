@@ -24,6 +24,9 @@ from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial, mess
 from hangup.experiment.verdict import Minimal, Verdict
 from hangup.humanize import printable
 
+PRELUDE = 5
+"""Of more messages it is not asked whether they only lead up to the last."""
+
 OF_EACH = 4
 """Fresh exchanges that are predicted to fail, and as many to survive."""
 
@@ -123,7 +126,7 @@ def _described(case: Case, trial: Trial) -> str:
 def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim | None]:
     """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With
     ``count`` it is how many there are that matters. None where what else it may be could not be told apart."""
-    if len(minimal.frames) > 1:
+    if len(minimal.frames) > 1 and not (yield from _only_a_prelude(arms, minimal.frames)):
         found = yield from sequence_law(arms, minimal)
         if found.pattern is None:
             arms.untold = True
@@ -140,6 +143,8 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim
         return claim or found.claim
     if not minimal.frames:
         return None
+    if len(minimal.frames) > 1:
+        return None if count else (yield from message_law(arms, minimal))
     needs = yield from need_law(arms, minimal)
     if needs is not None:
         arms.untold = needs.pattern is None
@@ -147,6 +152,17 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim
     if count:
         return None
     return (yield from message_law(arms, minimal))
+
+
+def _only_a_prelude(arms: Arms, frames: tuple[int, ...]) -> Search[bool]:
+    """Whether all but the last message only lead up to it: without any one of them it ends as well, in another way."""
+    if not arms.unsure or len(frames) > PRELUDE:
+        return False
+    for left in frames[:-1]:
+        outcome = yield from arms.decide(Trial("frames", frames=tuple(n for n in frames if n != left)), Counts())
+        if outcome is not Outcome.UNRESOLVED or not arms.last.another:
+            return False
+    return True
 
 
 def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
