@@ -28,7 +28,7 @@ from hangup.filters.text import parse as parse_filter
 from hangup.messages.answers import fill, template
 from hangup.peer.tape import Tape
 from hangup.recording.connections import Connection
-from hangup.recording.events import Request
+from hangup.recording.events import FilterEvent, Request
 from hangup.recording.ledger import Ledger
 from hangup.trials.lab import Budget, Lab
 from hangup.wire.url import parse_target
@@ -298,6 +298,24 @@ def test_ends_of_one_age_may_come_at_any_moment() -> None:
     talk = ended(("server", 0), ("server", 0), ("server", 0), many=100)
     found = derive(talk)
     assert found is not None and found.reaction == (None, None), "so many messages come as soon by chance"
+
+
+@pytest.mark.parametrize(
+    ("action", "opcode", "seen"), [("inject", 1, True), ("forward", 2, True), ("inject", 9, False)]
+)
+def test_an_end_may_react_to_what_a_filter_said_for_the_client(action: str, opcode: int, seen: bool) -> None:
+    talk = Talk()
+    talk.open(1)
+    talk.wait(2_000_000)
+    wire = bytes([0x80 | opcode, 2]) + b"{}"
+    talk.events.append(FilterEvent(at=talk.at, conn=1, filter="x", action=action, side="client", wire=wire))
+    talk.wait(1_000)
+    talk.close(1, "server", 1008)
+    ledger = Ledger()
+    for event in talk.stop():
+        ledger.feed(event)
+    failure = Failure(by="server", how="close", code=1008, within=5.0, reaction=(None, 1.0))
+    assert judge(ledger.connections[1], failure) is (Outcome.FAILED if seen else Outcome.UNRESOLVED)
 
 
 def test_a_failure_in_words() -> None:

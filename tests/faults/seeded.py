@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from faults.planted import TABLE, Planted  # noqa: E402
 from faults.world import Plant, World, ends  # noqa: E402
-from hangup.experiment import search as searching  # noqa: E402
+from hangup.experiment import law_search as searching  # noqa: E402
+from hangup.experiment.claim import Claim  # noqa: E402
 from hangup.experiment.evidence import Outcome  # noqa: E402
 from hangup.experiment.exchange import complete  # noqa: E402
-from hangup.experiment.predict import Claim  # noqa: E402
 from hangup.experiment.search import BudgetSpent, search  # noqa: E402
 from hangup.experiment.trial import Result, Trial  # noqa: E402
 from hangup.experiment.verdict import Verdict  # noqa: E402

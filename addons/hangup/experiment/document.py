@@ -128,6 +128,8 @@ def headline(verdict: Verdict) -> str:
     if verdict.changed:
         return f"unresolved, as the backend changed during the search: {verdict.changed}"
     if verdict.verdict.startswith("unknown"):
+        if verdict.proved and verdict.law is not None:
+            return f"proved: {verdict.law.sentence}; which cause is behind it is not told apart"
         return "not told apart within the budget" if verdict.stopped else "no explanation stands out"
     if verdict.proved:
         return f"proved: {verdict.verdict}"

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from hangup.experiment import shrinking
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.climb import TRIES
 from hangup.experiment.evidence import Counts, Outcome
-from hangup.experiment.search import TRIES
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.experiment.verdict import BudgetSpent, Minimal, Verdict
 

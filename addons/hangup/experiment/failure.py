@@ -97,11 +97,16 @@ def _code(connection: Connection) -> int | None:
 
 
 def latency(connection: Connection) -> float | None:
-    """Seconds from the other side's last message to the end; None where it was no message, or there was none."""
+    """Seconds from the other side's last message to the end, also of one that a filter sent in its name; None where it
+    was no message, or there was none."""
     first = connection.course.first
-    if first is None or first.after is None or first.after.opcode not in ("text", "binary", "continuation"):
+    if first is None:
         return None
-    return max(0.0, first.at - first.after.at)
+    passed = connection.passed_on.get("client" if connection.ending.by == "server" else "server")
+    moments = [passed] if passed is not None and passed <= first.at else []
+    if first.after is not None and first.after.opcode in ("text", "binary", "continuation"):
+        moments.append(first.after.at)
+    return max(0.0, first.at - max(moments)) if moments else None
 
 
 def reaction_of(connections: Sequence[Connection]) -> tuple[float | None, float | None]:

@@ -3,15 +3,16 @@
 Everything here is a generator: it yields a candidate and is sent whether it fails. Candidates are tried from small
 to large where that is cheap, as a failure is quick to see and a survival must be waited for.
 
-Frames: first guesses (single frames, the likeliest first), then Zeller's ddmin, then a pass that takes each frame
-that is left away alone, so that the result is one-minimal: without any one of its frames it does not fail.
+Frames: first guesses (single frames, the likeliest first), then Zeller's ddmin, of whole kinds of messages and then of
+messages, then a pass that takes each frame that is left away alone, so that the result is one-minimal: without any one
+of its frames it does not fail.
 Payloads: greedy shrinking under one total order (shorter first, then smaller), so that the minimum is one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,10 +23,13 @@ smallest."""
 Frames = tuple[int, ...]
 
 
-def minimise_frames(frames: Sequence[int], guesses: Iterable[int] = ()) -> Asking[Frames]:
+def minimise_frames(
+    frames: Sequence[int], guesses: Iterable[int] = (), kinds: Mapping[int, str] | None = None
+) -> Asking[Frames]:
     """The smallest subset of ``frames`` (numbers, in order) that fails; that all of them do is known.
 
-    ``guesses`` are frames that may do it alone, the likeliest first.
+    ``guesses`` are frames that may do it alone, the likeliest first. ``kinds`` are those of the frames, where they are
+    known: then kinds are left away before single frames are.
     """
     whole = tuple(frames)
     if not whole:
@@ -39,8 +43,37 @@ def minimise_frames(frames: Sequence[int], guesses: Iterable[int] = ()) -> Askin
             return (guess,)
     known: dict[Frames, bool | None] = {(): False, whole: True}
     known.update({(guess,): False for guess in guesses})
+    if kinds is not None:
+        whole = yield from _by_kind(whole, kinds, known)
     current = yield from _halve(whole, known)
     return (yield from _one_minimal(current, known))
+
+
+def _by_kind(whole: Frames, kinds: Mapping[int, str], known: dict[Frames, bool | None]) -> Asking[Frames]:
+    """The same of whole kinds, the latest last."""
+    groups: dict[str, list[int]] = {}
+    for frame in whole:
+        kind = kinds.get(frame, "")
+        groups[kind] = [*groups.pop(kind, []), frame]
+    if not 1 < len(groups) < len(whole):
+        return whole
+    units = list(groups.values())
+
+    def frames_of(chosen: Frames) -> Frames:
+        return tuple(sorted(frame for unit in chosen for frame in units[unit]))
+
+    def least() -> Asking[Frames]:
+        seen: dict[Frames, bool | None] = {(): False, tuple(range(len(units))): True}
+        current = yield from _halve(tuple(range(len(units))), seen)
+        return (yield from _one_minimal(current, seen))
+
+    asking = least()
+    try:
+        chosen = next(asking)
+        while True:
+            chosen = asking.send((yield from _ask(frames_of(chosen), known)))
+    except StopIteration as stop:
+        return frames_of(stop.value)
 
 
 def _ask(candidate: Frames, known: dict[Frames, bool | None]) -> Generator[Frames, bool | None, bool | None]:

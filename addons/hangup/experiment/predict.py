@@ -5,13 +5,14 @@ A law that predicts them all is worth calling proved; one miss, and it is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor
@@ -20,7 +21,7 @@ from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, split
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.sequence_law import need_law, sequence_law
-from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial, messages
+from hangup.experiment.trial import Case, ClientFrame, Edit, Trial, messages
 from hangup.experiment.verdict import Minimal, Verdict
 from hangup.humanize import printable
 
@@ -176,7 +177,9 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     if split(frame.payload)[1] is not MISSING and frame.text:
         kin = _kin(case, frame)
         arms.unsure = False
-        found: Difference | None = yield from _asked(isolate(frame.payload, kin, kind_path(frame)), ask)
+        found: Difference | None = yield from carry_out(
+            arms, lambda: isolate(frame.payload, kin, kind_path(frame)), ask, trial
+        )
         if found is not None:
             minimal.payload = found.payload
             minimal.opcode = frame.opcode
@@ -209,18 +212,6 @@ def _tools(
         return None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED
 
     return trial, ask, _context(case, frames[:-1])
-
-
-def _asked(
-    asking: Generator[bytes, bool | None, Difference | None], ask: Callable[[bytes], Search[bool | None]]
-) -> Generator[Trial, Result, Difference | None]:
-    try:
-        payload = next(asking)
-        while True:
-            payload = asking.send((yield from ask(payload)))
-    except StopIteration as stop:
-        found: Difference | None = stop.value
-        return found
 
 
 def _context(case: Case, frames: tuple[int, ...]) -> str:
@@ -296,7 +287,9 @@ def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:
     if found is None or frame is None or not claim.stayed:
         return None
     trial, ask, context = _tools(arms, minimal, frame)
-    more = yield from _asked(isolate(found.payload, claim.stayed[:1], kind_path(frame)), ask)
+    more = yield from carry_out(
+        arms, lambda: isolate(found.payload, claim.stayed[:1], kind_path(frame)), ask, trial
+    )
     known = {condition.path for condition in found.conditions}
     new = [condition for condition in more.conditions if condition.path not in known] if more is not None else []
     if not new:

@@ -3,18 +3,18 @@ fresh exchanges to hold it against."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from msgspec import Struct
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.law import Law
 from hangup.experiment.message_values import Path
 from hangup.experiment.sequences import (
-    Asking,
     Exchange,
     Pattern,
     Said,
@@ -28,7 +28,7 @@ from hangup.experiment.sequences import (
     told_apart,
     values,
 )
-from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial
+from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.messages.kind import kind_of
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
@@ -109,14 +109,9 @@ class _Sequences:
         self.known[exchange] = outcome is Outcome.FAILED
         return self.known[exchange]
 
-    def answer(self, asking: Asking) -> Generator[Trial, Result, Pattern | None]:
-        try:
-            exchange = next(asking)
-            while True:
-                exchange = asking.send((yield from self.ask(exchange)))
-        except StopIteration as stop:
-            found: Pattern | None = stop.value
-            return found
+    def told_apart(self, told: list[Pattern], pool: list[Exchange]) -> Search[Pattern | None]:
+        known = dict(self.known)
+        return carry_out(self.arms, lambda: told_apart(told, dict(known), pool), self.ask, self.trial)
 
     def harmless(self, kinds: Iterable[str]) -> Search[Exchange]:
         """Messages of other kinds, which do no harm by themselves."""
@@ -163,7 +158,7 @@ def _sequence_law(arms: Arms, minimal: Minimal) -> Search[Finding]:
     others = yield from asked.harmless({said.kind for said in base})
     told = [p for p in patterns(base, others) if free or not p.valued]
     pool = list(exchanges(base, others, free=free, rng=rng))
-    pattern = yield from asked.answer(told_apart(told, asked.known, pool))
+    pattern = yield from asked.told_apart(told, pool)
     if pattern is None:
         return Finding()
     return _finding(asked, base, others, pattern, told, free)
@@ -232,7 +227,7 @@ def need_law(arms: Arms, minimal: Minimal) -> Search[Finding | None]:
         return Finding()
     pool = list(_around(before, last, others, free, rng))
     told = [p for p in needed(last, before) if free or not p.valued]
-    pattern = yield from asked.answer(told_apart(told, asked.known, pool))
+    pattern = yield from asked.told_apart(told, pool)
     if pattern is None:
         return Finding()
     return _finding(asked, (*before, last), others, pattern, told, free)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.asking import Begin, carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_values import MISSING, split
@@ -28,8 +29,9 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     whole = tuple(f.n for f in case.frames)
     frames = (yield from _first_so_many(arms, whole)) if count else None
     if frames is None:
+        kinds = {f.n: f.kind or f.opcode for f in case.frames}
         frames = yield from _least(
-            arms, lambda frames: minimise_frames(frames, dict.fromkeys(guesses)), whole, _only
+            arms, lambda frames: minimise_frames(frames, dict.fromkeys(guesses), kinds), whole, _only
         )
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1 and not arms.unsure:
@@ -60,7 +62,7 @@ def _only(kept: tuple[int, ...]) -> Trial:
 def _first_so_many(arms: Arms, whole: tuple[int, ...]) -> Search[tuple[int, ...] | None]:
     """The first so many messages that are enough, where it is their number: one less, whichever, is not, and as many
     others are. None where it is not; to try each message by itself would take as many trials as there are messages."""
-    low, high = yield from _ask(arms, minimise_size(0, len(whole)), lambda k: _only(whole[:k]))
+    low, high = yield from _ask(arms, lambda: minimise_size(0, len(whole)), lambda k: _only(whole[:k]))
     if high - low > 1 or high < 2:
         return None
     kept = whole[:high]
@@ -116,7 +118,7 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim | N
     least = least_size(frame.payload)
     if (yield from arms.decide(trial(least), Counts())) is not Outcome.SURVIVED:
         return None  # as small as it can be it does not stay open: it is not its size
-    low, high = yield from _ask(arms, minimise_size(least, len(frame.payload)), trial)
+    low, high = yield from _ask(arms, lambda: minimise_size(least, len(frame.payload)), trial)
     minimal.size_limit = low
     minimal.payload = of_size(frame.payload, high)
     between = "" if high - low == 1 else f", with {low + 1} to {high - 1} it ends in another way, or nobody can tell"
@@ -132,27 +134,25 @@ def _least(
     survivors: list[T] | None = None,
 ) -> Search[T]:
     steady = not arms.known.survived
-    found = yield from _ask(arms, begin(whole), make, survivors)
+    found = yield from _ask(arms, lambda: begin(whole), make, survivors)
     if steady and arms.known.survived:
         # It flickers, as was not known before: what was survived may have been by luck.
         if survivors is not None:
             survivors.clear()
-        found = yield from _ask(arms, begin(found), make, survivors)
+        smaller = found
+        found = yield from _ask(arms, lambda: begin(smaller), make, survivors)
     return found
 
 
 def _ask(
-    arms: Arms, asking: Generator[T, bool | None, R], make: Callable[[T], Trial], survivors: list[T] | None = None
+    arms: Arms, begin: Begin[T, R], make: Callable[[T], Trial], survivors: list[T] | None = None
 ) -> Generator[Trial, Result, R]:
-    try:
-        candidate = next(asking)
-        while True:
-            counts = Counts()
-            outcome = yield from arms.decide(make(candidate), counts)
-            if outcome is Outcome.UNRESOLVED:
-                arms.unsure = True
-            elif outcome is Outcome.SURVIVED and survivors is not None:
-                survivors.append(candidate)
-            candidate = asking.send(None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED)
-    except StopIteration as stop:
-        return cast(R, stop.value)
+    def ask(candidate: T) -> Search[bool | None]:
+        outcome = yield from arms.decide(make(candidate), Counts())
+        if outcome is Outcome.UNRESOLVED:
+            arms.unsure = True
+        elif outcome is Outcome.SURVIVED and survivors is not None:
+            survivors.append(candidate)
+        return None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED
+
+    return (yield from carry_out(arms, begin, ask, make))

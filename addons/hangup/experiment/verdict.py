@@ -123,7 +123,7 @@ class Verdict(Struct):
             "counts": {"with": self.cause.pair(), "without": self.without.pair(), "p": self.p},
             "contrast": list(self.contrast) if self.contrast else None,
             "law": self.law.summary() if self.law else None,
-            "verdict_confidence": round(self.probability, 4),
+            "verdict_confidence": None if self.verdict == "unknown/" else round(self.probability, 4),
             "timers": [timer.summary() for timer in self.timers],
             "ladder": [tried.summary() for tried in self.ladder],
             "standing": [{"verdict": v, "probability": round(w, 4)} for v, w in self.standing],

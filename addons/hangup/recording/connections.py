@@ -94,6 +94,8 @@ class Connection(Struct, kw_only=True, eq=False):
     junk: dict[Side, str] = {}
     """Of a side that sent bytes which are no frame: the first of them."""
     actions: int = 0
+    passed_on: dict[Side, float] = {}
+    """When a filter last sent a message in a side's name, or one of its own later than it came."""
     lost: int = 0
     stopped: bool = False
     """Whether the recording was ended in order while this was open."""

@@ -26,6 +26,7 @@ from hangup.recording.events import (
     Side,
     Stop,
 )
+from hangup.wire.frames import BINARY, TEXT
 
 STEPS_KEPT = 24
 """How many steps of an ending are kept; what matters is among the first."""
@@ -189,6 +190,9 @@ class Ledger:
         if connection is None:
             return
         connection.actions += 1
+        passed = event.action in ("inject", "forward") and event.wire and event.wire[0] & 0x0F in (TEXT, BINARY)
+        if passed and side is not None:
+            connection.passed_on = {**connection.passed_on, side: event.at}
         name = event.filter[:TEXT_KEPT]
         if event.n is not None and event.action in ("drop", "replace"):
             for step in connection.steps:

@@ -1,0 +1,198 @@
+"""From a cause to a law: what the ends go by, what is said of them, and whether that predicts what was not tried."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hangup.experiment import rate
+from hangup.experiment.absent_answer import absent_answer
+from hangup.experiment.arms import Search, says_the_same
+from hangup.experiment.claim import Claim
+from hangup.experiment.companions import crowd, same_id
+from hangup.experiment.count_law import count_law
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.handshake_laws import handshake_law
+from hangup.experiment.idle_law import idle_law
+from hangup.experiment.ladder import Explanation, selector
+from hangup.experiment.law import Law
+from hangup.experiment.predict import other_law, refined, with_factor
+from hangup.experiment.predict import test as predict
+from hangup.experiment.reversal import Reversal
+from hangup.experiment.shrinking import shrink
+from hangup.experiment.timers import Clock, fitting
+from hangup.experiment.trial import ClientFrame, Edit, Trial
+from hangup.experiment.turns import compare
+from hangup.experiment.unconditional import ENDS, unconditional
+from hangup.experiment.varying import vary_with_message
+from hangup.experiment.verdict import PROOF
+
+CROWDED = "handshake/limit"
+COUNTED = "process/message-count-limit"
+
+CLOCKS = {
+    "process/worker-timeout": {Clock.AGE},
+    "intermediary/lifetime-cap": {Clock.AGE},
+    "message/init-missing": {Clock.AGE},
+    "intermediary/idle-timeout": {Clock.CLIENT, Clock.SERVER, Clock.EITHER},
+    "heartbeat/app-pong-missing-from-client": {Clock.CLIENT_MESSAGES, Clock.CLIENT},
+}
+"""What each of these goes by."""
+
+
+class LawSearch(Reversal):
+    """A search that says laws, and holds them against new exchanges."""
+
+    def _pace(self) -> Search[None]:
+        """Is it how fast the messages come, and not how many there are? Then the boundary, before anything is claimed:
+        with it the fix is the one that changes least."""
+        if self.live or not self.minimise:
+            return
+        if self.standing.best()[0].trigger == "count":
+            yield from rate.slow_enough(self.arms)
+            self._reckon()
+        if self.standing.best()[0].verdict == rate.RATE and not self.asked_pace:
+            self.asked_pace = True
+            self.paced = yield from rate.find(self.arms)
+            self._reckon()
+
+    def _hear_clocks(self) -> None:
+        """Which clocks agree with all that was tried speaks for and against what ends by one."""
+        clocks = {timer.clock for timer in self.verdict.timers}
+        if not clocks and sum(pulse.ended for pulse in self.arms.pulses) < ENDS:
+            return
+        for verdict, needed in CLOCKS.items():
+            if not clocks & needed:
+                self.standing.doubt(verdict)
+
+    def _check_count(self) -> None:
+        """A number of messages must agree with all that was tried: else it is how fast they come, or something else."""
+        timers = fitting(self.arms.pulses, self.arms.rate)
+        self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in timers)
+        if self.counted:
+            self.standing.doubt("handshake/limit")
+        else:
+            self.standing.doubt(COUNTED)
+            self.shown = self.standing.best()[0].verdict
+            self.verdict.timers = []
+            self.verdict.ruled_out[COUNTED] = "it ends after different numbers of messages, or outlives as many"
+
+    def _as_many(self, arm: str, frames: tuple[int, ...]) -> Search[None]:
+        """Is it really their number? As many messages at the same times, but only the first stays as it was: where that
+        is survived, it is what they say."""
+        if len(frames) < 2:
+            return
+        first, *others = (frame for frame in self.case.frames if frame.n in frames)
+        other = self._harmless(frames) or first
+        edits = tuple((frame.n, Edit(other.payload, other.opcode)) for frame in others)
+        trial = Trial(arm, frames=frames, edits=edits)
+        tried = self.arms.add(arm, "as many messages, but one and the same", trial, Counts())
+        if says_the_same(self.case, trial):  # they were alike to begin with
+            self._check_count()
+            return
+        tried.outcome = yield from self.arms.decide(trial, tried.counts)
+        self.standing.update("as-many", tried.outcome)
+        self.watch(list(self.standing.ranked()))
+        self.shown = self.standing.best()[0].verdict
+        if tried.outcome is Outcome.SURVIVED:
+            self.verdict.timers = []
+            self.verdict.ruled_out[COUNTED] = f"{tried.title}: failed {tried.counts}"
+        elif self.shown == COUNTED:
+            self._check_count()
+
+    def _harmless(self, frames: tuple[int, ...]) -> ClientFrame | None:
+        """A message that is none of these, if there is one, else one of the kind that is the most frequent but for the
+        last one's."""
+        kinds = Counter(selector(frame) for frame in self.case.frames if not frame.problems)
+        last = self.case.frames[-1]
+        kinds.pop(selector(last), None)
+        often = next((kind for kind, _ in kinds.most_common(1)), "")
+        spare = [frame for frame in self.case.frames if frame.n not in frames and not frame.problems]
+        alike = [frame for frame in self.case.frames[1:] if selector(frame) == often]
+        return next(iter([*spare, *alike]), None)
+
+    def _claim(self, claim: Claim | None, trigger: str) -> Search[Claim | None]:
+        """The law to hold against new exchanges: what was found about messages, or else the first that fits."""
+        arms = self.arms
+        if arms.clients > 1:
+            claim = yield from same_id(arms)
+            if claim is None and (yield from self._crowded()):
+                return None
+        if claim is None:
+            claim = yield from absent_answer(arms)
+        if claim is None and not arms.untold:
+            claim = (
+                count_law(self.case, self.verdict, trigger)
+                or handshake_law(arms, self.verdict, trigger)
+                or idle_law(arms, self.verdict)
+                or other_law(arms, self.verdict, trigger)
+                or unconditional(arms, self.verdict)
+            )
+        return claim
+
+    def _predict(self, claim: Claim, trigger: str) -> Search[None]:
+        """Holds a law against what is new; one that said too much is narrowed, and held against it again. Where only
+        that showed that the failure flickers, what was found before is looked for again."""
+        steady = not self.arms.known.survived
+        self.verdict.law = claim.law
+        yield from predict(self.arms, claim)
+        if claim.counts and claim.law.conditions:
+            verdict, condition = self.verdict, claim.law.conditions[0]
+            verdict.cause, verdict.without = verdict.cause + condition.with_it, verdict.without + condition.without
+        if steady and self.arms.known.survived and not claim.law.holds and trigger in ("frame", "count"):
+            again = yield from shrink(self.arms, self.shown, count=trigger == "count")
+            claim = again or count_law(self.case, self.verdict, trigger) or claim
+            if claim.law is not self.verdict.law:
+                self.verdict.law = claim.law
+                yield from predict(self.arms, claim, seed=2)
+        if claim.law.holds and self.verdict.cure and self.verdict.p >= PROOF:
+            fix = Trial("with-fix", tuple(self.verdict.cure.split(" + ")))
+            yield from compare(self.arms, (Trial("control"), self.arms.control), (fix, Counts()))
+        minimal = self.verdict.minimal
+        if claim.law.holds or minimal is None:
+            return
+        narrower = yield from refined(self.arms, minimal, claim)
+        if narrower is not None:
+            self.verdict.law = narrower.law
+            yield from predict(self.arms, narrower, seed=1)
+
+    def _with_handshake(self, claim: Claim) -> Search[Claim]:
+        """Whatever such a message says it ends the connection, though others like it did no harm: what else must be
+        so?"""
+        factor = yield from vary_with_message(self.arms, self.rungs, self._step)
+        explanation, _ = self.standing.best()
+        if factor is None or explanation.trigger != "header":
+            return claim
+        if self.verdict.cure != factor.filter:
+            yield from self._reverse(explanation)
+            self.shown = explanation.verdict
+        return with_factor(claim, factor)
+
+    def _takes_a_message(self, explanation: Explanation) -> bool:
+        """Whether it hangs on the handshake, and on a message as well."""
+        spared = (self.arms.named.get(arm) for arm in ("silence", "suspect-dropped", "first-only", "benign-instead"))
+        able = explanation.trigger == "header" and self.case.how != "refused" and self.case.suspect is not None
+        return able and any(tried is not None and tried.outcome is Outcome.SURVIVED for tried in spared)
+
+    def _count_predictions(self, law: Law) -> None:
+        """Where no fix was found, the law's own exchanges are the two sides of the proof."""
+        tried = law.conditions[0]
+        if law.holds and self.verdict.p >= PROOF and not self.verdict.cure:
+            control = self.arms.control
+            failed, survived = control.failed + tried.with_it.failed, control.survived + tried.with_it.survived
+            self.verdict.cause, self.verdict.without = Counts(failed, survived), tried.without
+
+    def _crowded(self) -> Search[bool]:
+        """Whether it is that there are too many connections: that a law about it holds."""
+        alone = not self.verdict.reproduced
+        if alone and not (self.case.lately and self.arms.control.survived):
+            return False
+        claim = yield from crowd(self.arms)
+        if claim is None:
+            return False
+        self.verdict.reproduced = True
+        yield from self._predict(claim, "peer")
+        if claim.law.holds:
+            self.shown = CROWDED
+            return True
+        self.verdict.law, self.verdict.reproduced = None, not alone
+        return False
