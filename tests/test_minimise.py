@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hangup.experiment.asking import upcoming
 from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size, order
 
 T = TypeVar("T")
@@ -61,6 +62,42 @@ def test_any_set_of_triggers_is_found_one_minimal(triggers: set[int], extra: int
     count = max(triggers) + 1 + extra
     found, _ = search(minimise_frames(range(count)), lambda subset: triggers <= set(subset))
     assert set(found) == triggers
+
+
+@given(
+    st.sets(st.integers(0, 24), min_size=1, max_size=4), st.lists(st.sampled_from("abcd"), min_size=25, max_size=25)
+)
+def test_kinds_are_left_away_before_messages(triggers: set[int], kinds: list[str]) -> None:
+    found, _ = search(
+        minimise_frames(range(25), kinds=dict(enumerate(kinds))), lambda subset: triggers <= set(subset)
+    )
+    assert set(found) == triggers
+
+
+def test_where_all_of_a_kind_are_needed_the_others_go_at_once() -> None:
+    kinds = {n: "wanted" if n % 20 == 7 else f"other-{n % 5}" for n in range(200)}
+    wanted = {n for n, kind in kinds.items() if kind == "wanted"}
+    fails: Callable[[tuple[int, ...]], bool] = lambda subset: wanted <= set(subset)  # noqa: E731
+    found, tried = search(minimise_frames(range(200), kinds=kinds), fails)
+    assert set(found) == wanted
+    assert tried < search(minimise_frames(range(200)), fails)[1] / 3
+
+
+@given(st.sets(st.integers(0, 15), min_size=1, max_size=3), st.lists(st.sampled_from("ab"), min_size=16, max_size=16))
+def test_what_is_asked_next_is_known_beforehand(triggers: set[int], kinds: list[str]) -> None:
+    def begin() -> Asking[tuple[int, ...]]:
+        return minimise_frames(range(16), guesses=[3], kinds=dict(enumerate(kinds)))
+
+    asking, answers = begin(), list[bool | None]()
+    candidate = next(asking)
+    try:
+        while True:
+            ahead = upcoming(begin, answers, most=5)
+            answers.append(triggers <= set(candidate))
+            candidate = asking.send(answers[-1])
+            assert candidate in ahead, (candidate, ahead)
+    except StopIteration as stop:
+        assert set(stop.value) == triggers
 
 
 @given(st.lists(st.sets(st.integers(0, 15), min_size=1, max_size=3), min_size=1, max_size=3))

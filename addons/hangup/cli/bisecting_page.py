@@ -74,8 +74,9 @@ def show(console: Console, document: Document) -> None:
         for entry in document.log:
             for line in telling_lines(entry.text):
                 console.print(Text("  ") + safe(line, "dim", 300))
-    if not verdict.proved and verdict.standing and verdict.reproduced:
-        console.print(Text("still standing", "bold"))
+    unnamed = not verdict.proved or verdict.verdict == "unknown/"
+    if unnamed and verdict.standing and verdict.reproduced:
+        console.print(Text("causes that still fit", "bold"))
         for name, weight in verdict.standing[:5]:
             console.print(Text(f"  {name:<40}") + Text(f"{weight:.0%}", "dim"))
     if verdict.ruled_out:

@@ -242,14 +242,19 @@ def kind_path(frame: ClientFrame) -> Path:
     return ()
 
 
-def size_law(case: Case, frame: ClientFrame, low: int, high: int, context: str = "") -> Claim:
-    """A limit of size: ``low`` bytes survive, ``high`` fail."""
+def of_this_size(frame: ClientFrame, size: int, frames: tuple[int, ...], arm: str = "size") -> Trial:
+    """The trial in which a message has so many bytes, among these ``frames``."""
+    return Trial(arm, frames=frames, edits=((frame.n, Edit(of_size(frame.payload, size))),))
+
+
+def size_law(frame: ClientFrame, frames: tuple[int, ...], low: int, high: int) -> Claim:
+    """A limit of size: ``low`` bytes survive, ``high`` fail; ``frames`` are those that are sent with it."""
     words = f"a message has {high:,} bytes or more"
     condition = Condition(words, f"survives {low:,} B, fails {high:,} B")
-    law = Law(f"it ends when {words}{context}", [condition], ["what the message says"])
+    law = Law(f"it ends when {words}", [condition], ["what the message says"])
 
     def trial(size: int) -> Trial:
-        return Trial("values", frames=(frame.n,), edits=((frame.n, Edit(of_size(frame.payload, size))),))
+        return of_this_size(frame, size, frames, "values")
 
     claim = Claim(
         law,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from itertools import product
 from typing import TypeVar
 
 from hangup.experiment.arms import Arms, Search
@@ -11,7 +12,7 @@ from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
-from hangup.experiment.predict import law_of, least_size, of_size, size_law
+from hangup.experiment.predict import law_of, least_size, of_size, of_this_size, size_law
 from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
 
@@ -112,18 +113,22 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
 
 
 def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim | None]:
-    def trial(size: int) -> Trial:
-        return Trial("size", frames=(frame.n,), edits=((frame.n, Edit(of_size(frame.payload, size))),))
-
-    least = least_size(frame.payload)
-    if (yield from arms.decide(trial(least), Counts())) is not Outcome.SURVIVED:
-        return None  # as small as it can be it does not stay open: it is not its size
-    low, high = yield from _ask(arms, lambda: minimise_size(least, len(frame.payload)), trial)
+    # What leads up to it may be needed for a smaller one to stay open, and the smallest may lack what is read in it.
+    whole = tuple(f.n for f in arms.case.frames if f.n <= frame.n)
+    sizes = least_size(frame.payload), len(frame.payload) // 2
+    for frames, least in product(dict.fromkeys([(frame.n,), whole]), sizes):
+        if (yield from arms.decide(of_this_size(frame, least, frames), Counts())) is Outcome.SURVIVED:
+            break
+    else:
+        return None  # however small it is it does not stay open: it is not its size
+    low, high = yield from _ask(
+        arms, lambda: minimise_size(least, len(frame.payload)), lambda size: of_this_size(frame, size, frames)
+    )
     minimal.size_limit = low
     minimal.payload = of_size(frame.payload, high)
     between = "" if high - low == 1 else f", with {low + 1} to {high - 1} it ends in another way, or nobody can tell"
     minimal.neighbour = f"with {low} bytes it stays open{between}"
-    return size_law(arms.case, frame, low, high)
+    return size_law(frame, frames, low, high)
 
 
 def _least(
