@@ -15,7 +15,7 @@ from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.idle_law import idle_law
 from hangup.experiment.ladder import Explanation, selector
 from hangup.experiment.law import Law
-from hangup.experiment.predict import other_law, refined, with_factor
+from hangup.experiment.predict import harmless_kin, other_law, refined, with_factor
 from hangup.experiment.predict import test as predict
 from hangup.experiment.reversal import Reversal
 from hangup.experiment.shrinking import shrink
@@ -156,8 +156,13 @@ class LawSearch(Reversal):
             yield from predict(self.arms, narrower, seed=1)
 
     def _with_handshake(self, claim: Claim) -> Search[Claim]:
-        """Whatever such a message says it ends the connection, though others like it did no harm: what else must be
-        so?"""
+        """Whatever such a message says it ends the connection, though others like it did no harm elsewhere: what else
+        must be so?"""
+        minimal = self.verdict.minimal
+        frame = next((f for f in self.case.frames if minimal is not None and minimal.frames[-1:] == (f.n,)), None)
+        alone = minimal is not None and len(minimal.frames) == 1
+        if not alone or frame is None or not harmless_kin(self.case, frame) or _of_values(claim.law):
+            return claim
         factor = yield from vary_with_message(self.arms, self.rungs, self._step)
         explanation, _ = self.standing.best()
         if factor is None or explanation.trigger != "header":
@@ -196,3 +201,7 @@ class LawSearch(Reversal):
             return True
         self.verdict.law, self.verdict.reproduced = None, not alone
         return False
+
+
+def _of_values(law: Law) -> bool:
+    return any(condition.path for condition in law.conditions)

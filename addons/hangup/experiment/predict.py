@@ -175,7 +175,7 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
         return None
     trial, ask, context = _tools(arms, minimal, frame)
     if split(frame.payload)[1] is not MISSING and frame.text:
-        kin = _kin(case, frame)
+        kin = harmless_kin(case, frame)
         arms.unsure = False
         found: Difference | None = yield from carry_out(
             arms, lambda: isolate(frame.payload, kin, kind_path(frame)), ask, trial
@@ -220,7 +220,7 @@ def _context(case: Case, frames: tuple[int, ...]) -> str:
     return f", after {', '.join(kinds[:4])}" if kinds else ""
 
 
-def _kin(case: Case, frame: ClientFrame) -> list[bytes]:
+def harmless_kin(case: Case, frame: ClientFrame) -> list[bytes]:
     """Harmless messages of the same kind, the latest first."""
     mine = [f.payload for f in reversed(case.frames) if f.n < frame.n and f.kind == frame.kind and not f.problems]
     found = dict.fromkeys([*mine, *case.harmless.get(frame.kind, ())])

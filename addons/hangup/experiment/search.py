@@ -21,6 +21,7 @@ from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
 from hangup.experiment.ladder import Explanation, Rung, donated_rungs, given_rungs
 from hangup.experiment.law_search import COUNTED, CROWDED, LawSearch
+from hangup.experiment.reversal import BLUNT
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import shrink
 from hangup.experiment.trial import Case
@@ -116,9 +117,7 @@ class _Search(LawSearch):
         if self.minimise and (explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)):
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
             claim = (yield from self._earlier()) or claim
-            minimal = self.verdict.minimal
-            alone = minimal is not None and len(minimal.frames) == 1
-            if claim is not None and alone and not any(condition.path for condition in claim.law.conditions):
+            if claim is not None:
                 claim = yield from self._with_handshake(claim)
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
@@ -240,8 +239,11 @@ class _Search(LawSearch):
 
     def _suffices(self, explanation: Explanation) -> bool:
         """Whether the counts are enough without a law that was held against anything new. No more than a fix was
-        compared, which fits many causes where several messages matter, or none does, or where it was cut short."""
+        compared, which fits many causes where several messages matter, or none does, where the fix is to say nothing,
+        or where it was cut short."""
         verdict, minimal = self.verdict, self.verdict.minimal
         other = minimal is not None and len(minimal.frames) != 1
-        cut = (bool(verdict.stopped) or other) and self.minimise and explanation.trigger in ("frame", "count")
+        blunt = any(t.arm in BLUNT and " + ".join(t.filters) == verdict.cure for t in verdict.ladder)
+        cut = bool(verdict.stopped) or other or blunt
+        cut = cut and self.minimise and explanation.trigger in ("frame", "count")
         return verdict.law is None and not cut and verdict.p < PROOF and self._helped() and not verdict.changed

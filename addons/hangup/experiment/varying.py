@@ -55,6 +55,7 @@ def vary_with_message(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[F
     server may have taken offence at what the handshake said before. Returns the smallest change that helps."""
     case, helped = arms.case, _helped(arms)
     left = [rung for rung in rungs if rung.name.startswith(VARY) and rung.name not in arms.named]
+    left = [rung for rung in left if _part(rung.name, case)[0] != "path"]  # where it was opened, it is the right one
     trials = [trial for rung in left if (trial := rung.make(case)) is not None]
     if arms.live or arms.known.survived or case.lifetime > LONGEST:
         return None
