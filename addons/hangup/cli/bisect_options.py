@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from hangup.experiment.failure import Failure
+from hangup.wire.url import Target
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -37,6 +38,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """The person's own client, on which a proved fix is tried; empty where that was not asked for."""
     env_vars: tuple[str, ...] = ()
     """The variables that lead it to the proxy."""
+    direct: Target | None = None
+    """The backend itself, where the target is a proxy before it."""
 
     @property
     def quiet(self) -> bool:

@@ -71,6 +71,11 @@ class WithCommand(click.Command):
 @click.option("--leave", is_flag=True, help="With --live: do not end what survives; take its filters away.")
 @click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
 @path_option
+@click.option(
+    "--direct",
+    metavar="URL",
+    help="The backend itself, where TARGET is a proxy before it: what ends it through TARGET only, the proxy does.",
+)
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
 @click.option(
     "--try",
@@ -138,6 +143,7 @@ def bisect(
     leave: bool,
     conn: int | None,
     path: str | None,
+    direct: str | None,
     fails_when: str | None,
     given: tuple[str, ...],
     survive: float | None,
@@ -200,7 +206,10 @@ def bisect(
         path=path,
         command=command,
         env_vars=env_vars,
+        direct=read_target(direct, path) if direct is not None else None,
     )
+    if direct is not None and (live or serve):
+        raise UsageError("--direct is for a recording that is played: with --live and --serve the page asks")
     if verify:
         from hangup.cli.verifying import executable
 
@@ -265,6 +274,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                     insecure=options.insecure,
                     ca=options.ca,
                     parallel=options.parallel,
+                    direct=options.direct,
                 )
                 runs.append(Series("trials", recorder.path, lab.trials))
                 verdict = await _search(lab, reading, out, options)
@@ -291,7 +301,13 @@ async def _search(lab: Lab, reading: Reading, out: Console, options: Options) ->
     with showing(out, growing) as shown:
         lab.progress = shown.tried
         shown.outlook = lambda: outlook(growing, lab.costs, beside=lab.company.room)
-        searching = search(reading.case, given=options.given, watch=shown.standing, verdict=growing)
+        searching = search(
+            reading.case,
+            given=options.given,
+            watch=shown.standing,
+            verdict=growing,
+            direct=options.direct is not None,
+        )
         async with reporting(shown.stands):
             return await lab.run(complete(reading.case, searching))
 

@@ -61,6 +61,8 @@ def show(console: Console, document: Document) -> None:
         _law(console, verdict.law)
     for line in document.verification:
         console.print(Text("  ") + safe(line, "green" if document.verified else "yellow", 300))
+    if verdict.place:
+        console.print(Text(f"  {document.where}"))
     if verdict.timers:
         console.print(Text(f"  it ends {', or '.join(map(str, verdict.timers))}"))
     console.print()

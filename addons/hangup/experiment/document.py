@@ -7,6 +7,7 @@ import re
 from msgspec import Struct, field
 
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.place import INTERMEDIARY
 from hangup.experiment.search import Tried, Verdict
 from hangup.recording.events import Log
 
@@ -46,6 +47,13 @@ class Document(Struct, kw_only=True):
     def headline(self) -> str:
         """The verdict in one line."""
         return headline(self.verdict)
+
+    @property
+    def where(self) -> str:
+        """In a sentence where an experiment showed it to be; empty where none did."""
+        if self.verdict.place == INTERMEDIARY:
+            return "directly it does not happen: something between the client and the backend does it"
+        return "directly it happens as well: it is the backend, and nothing between" if self.verdict.place else ""
 
     @property
     def exit_code(self) -> int:
@@ -89,6 +97,8 @@ class Document(Struct, kw_only=True):
             lines += [f"Predicted {verdict.law.right} of {verdict.law.predicted} new exchanges.", ""]
         if self.verification:
             lines += [*self.verification, ""]
+        if self.where:
+            lines += [f"{self.where[0].upper()}{self.where[1:]}.", ""]
         if verdict.timers:
             lines += [f"It ends {', or '.join(map(str, verdict.timers))}.", ""]
         if verdict.ladder:

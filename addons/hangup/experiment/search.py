@@ -21,6 +21,7 @@ from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
 from hangup.experiment.ladder import Explanation, Rung, donated_rungs, given_rungs
 from hangup.experiment.law_search import COUNTED, CROWDED, LawSearch
+from hangup.experiment.place import locate
 from hangup.experiment.reversal import BLUNT
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import shrink
@@ -56,17 +57,23 @@ def search(
     minimise: bool = True,
     watch: Watch = lambda standing: None,
     verdict: Verdict | None = None,
+    direct: bool = False,
 ) -> Search[Verdict]:
     """Searches for the cause of ``case``. With ``live`` only what filters can do is tried; and only so can be found
     why a client hangs up. ``given`` are filters of the person's own that may be the cure: a fresh token, say.
-    ``verdict`` is the one that will be returned: its ladder and counts can be looked at as they grow."""
+    ``verdict`` is the one that will be returned: its ladder and counts can be looked at as they grow.
+    ``direct`` says that the backend itself can be asked as well, past what stands between."""
     if rungs is None:
         rungs = CLIENT_RUNGS if case.by == "client" else RUNGS
     rungs = [*given_rungs(given), *donated_rungs(case), *rungs]
-    return _Search(case, live, tuple(rungs), minimise and not live, watch, verdict or Verdict()).run()
+    searching = _Search(case, live, tuple(rungs), minimise and not live, watch, verdict or Verdict())
+    searching.direct = direct
+    return searching.run()
 
 
 class _Search(LawSearch):
+    direct = False
+
     def run(self) -> Search[Verdict]:
         try:
             yield from self._all()
@@ -131,6 +138,8 @@ class _Search(LawSearch):
         law = self.verdict.law
         if law is not None:
             self._count_predictions(law)
+        if self.direct:
+            yield from locate(self.arms, self.standing)
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
 

@@ -38,6 +38,7 @@ class Trial(Struct, frozen=True):
     ``patience`` is for how long (seconds from opening) it must live to have survived, None for the usual. With
     ``otherwise`` it is only asked whether it ends as it was recorded: any other end will do to have survived, and one
     sooner than so many seconds after opening.
+    With ``direct`` the backend itself is asked, past what stands between.
     ``beside`` are trials that are likely to be asked for next: who can may carry them out at the same time.
     """
 
@@ -54,6 +55,7 @@ class Trial(Struct, frozen=True):
     beside: tuple[Trial, ...] = ()
     speed: float = 1.0
     within: float | None = None
+    direct: bool = False
 
 
 class Result(Struct, frozen=True):

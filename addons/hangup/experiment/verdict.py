@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from hangup.diagnosis import causes
 from hangup.errors import HangupError
 from hangup.experiment.evidence import Counts, Outcome, claim, fisher
 from hangup.experiment.law import Law
@@ -13,6 +14,9 @@ PROOF = 0.01
 """How small Fisher's p must be for a proof."""
 
 SHOWN_PAYLOAD = 4096
+
+LEAST_SHARE = 0.5
+"""Of what still stands so much must agree on a part for it to be told."""
 
 
 class BudgetSpent(HangupError):
@@ -92,6 +96,8 @@ class Verdict(Struct):
     """Why the exchange could not be tried at all: no backend, or it refuses the handshake."""
     changed: str = ""
     """How the backend does otherwise at the end than it did before, where it was seen: then nothing is proved."""
+    place: str = ""
+    """Where an experiment showed it to be: ``intermediary`` or ``backend``; empty where none did."""
     unshrunk: str = ""
     """Why the exchange was not made smaller, where that was to be done."""
     contrast: tuple[str, str] | None = None
@@ -111,6 +117,25 @@ class Verdict(Struct):
         """The counts in words."""
         return claim(self.cause, self.without, self.contrast or ("with", "without"))
 
+    def parts(self) -> dict[str, dict[str, object]]:
+        """What is known apart from the name: of trigger, property and place the likeliest value among what still
+        stands, with its share; of the place whether an experiment told it."""
+        masses: dict[str, dict[str, float]] = {"trigger": {}, "property": {}, "place": {}}
+        for name, weight in self.standing:
+            if (cause := causes.known().get(name)) is not None:
+                for part, value in (("trigger", cause.trigger), ("property", cause.property), ("place", cause.place)):
+                    masses[part][value] = masses[part].get(value, 0.0) + weight
+        found: dict[str, dict[str, object]] = {}
+        for part, mass in masses.items():
+            value = max(mass, key=lambda value: mass[value], default="")
+            if value and mass[value] >= LEAST_SHARE:
+                found[part] = {"value": value, "confidence": round(mass[value], 3)}
+        if self.place:
+            # Of the backend it may be known which part of it; an intermediary is one.
+            known = found.get("place", {}) if self.place == "backend" else {}
+            found["place"] = {"value": self.place, "confidence": 1.0} | known | {"proved": self.place}
+        return found
+
     def summary(self) -> dict[str, object]:
         """For JSON."""
         return {
@@ -124,6 +149,7 @@ class Verdict(Struct):
             "contrast": list(self.contrast) if self.contrast else None,
             "law": self.law.summary() if self.law else None,
             "verdict_confidence": None if self.verdict == "unknown/" else round(self.probability, 4),
+            "parts": self.parts(),
             "timers": [timer.summary() for timer in self.timers],
             "ladder": [tried.summary() for tried in self.ladder],
             "standing": [{"verdict": v, "probability": round(w, 4)} for v, w in self.standing],

@@ -54,6 +54,7 @@ class Budget(Struct):
 class Lab:
     """Carries out a search by replay. ``sink`` records every trial; ``progress`` is told of each.
 
+    ``direct`` is the backend itself, where ``target`` is what stands before it.
     ``survive`` is by how many seconds a trial must outlive the failure to have survived, None to learn it. Up to
     ``parallel`` trials are carried out at once, where they do not disturb one another.
     """
@@ -72,10 +73,12 @@ class Lab:
         insecure: bool = False,
         ca: Path | None = None,
         parallel: int = PARALLEL,
+        direct: Target | None = None,
         progress: Progress = lambda trial, result: None,
     ) -> None:
         self.transcript = transcript
         self.target = target
+        self.direct = direct
         self.failure = failure
         self.case = case
         self.sink = sink
@@ -193,7 +196,7 @@ class Lab:
         try:
             outcome = await play(
                 self.transcript,
-                self.target,
+                self.direct if trial.direct and self.direct is not None else self.target,
                 sink,
                 settings,
                 conn=conn,
