@@ -122,8 +122,8 @@ def _tries(case: Case) -> Iterator[_Try]:
     known = [(kind, reply) for kind in kinds for reply in case.replies if reply.question == kind]
     guessed = [(kind, reply) for kind in kinds[:QUESTIONS] for reply in _suggested(last[kind])]
     for kind, reply in dict.fromkeys([*known, *guessed]):
-        said = any(f.kind == reply.kind and f.at >= first[kind].at for f in case.frames)
-        if not said:  # else it is no answer that is absent
+        said = sum(f.kind == reply.kind and f.at >= first[kind].at for f in case.frames)
+        if said < case.asked_often.get(kind, 1):  # else it is no answer that is absent
             yield _Try(kind, case.lifetime - last[kind].at, reply)
 
 

@@ -26,6 +26,7 @@ from hangup.experiment.unconditional import ENDS, unconditional
 from hangup.experiment.varying import vary_with_message
 from hangup.experiment.verdict import PROOF
 
+UNANSWERED_PING = "heartbeat/app-pong-missing-from-client"
 CROWDED = "handshake/limit"
 COUNTED = "process/message-count-limit"
 
@@ -119,6 +120,8 @@ class LawSearch(Reversal):
                 return None
         if claim is None:
             claim = yield from absent_answer(arms)
+            if claim is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
+                self.shown = ""  # no other name says that an answer is missing
         if claim is None and not arms.untold:
             claim = (
                 count_law(self.case, self.verdict, trigger)

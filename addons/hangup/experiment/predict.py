@@ -127,8 +127,9 @@ def _described(case: Case, trial: Trial) -> str:
 def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim | None]:
     """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With
     ``count`` it is how many there are that matters. None where what else it may be could not be told apart."""
-    if len(minimal.frames) > 1 and not (yield from _only_a_prelude(arms, minimal.frames)):
-        found = yield from sequence_law(arms, minimal)
+    prelude = (yield from _prelude(arms, minimal.frames)) if len(minimal.frames) > 1 else 0
+    if len(minimal.frames) > prelude + 1:
+        found = yield from sequence_law(arms, minimal, prelude)
         if found.pattern is None:
             arms.untold = True
             return None
@@ -155,15 +156,16 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim
     return (yield from message_law(arms, minimal))
 
 
-def _only_a_prelude(arms: Arms, frames: tuple[int, ...]) -> Search[bool]:
-    """Whether all but the last message only lead up to it: without any one of them it ends as well, in another way."""
+def _prelude(arms: Arms, frames: tuple[int, ...]) -> Search[int]:
+    """How many of the first messages only lead up to the others: without any one of them it ends as well, in another
+    way. The last one never does."""
     if not arms.unsure or len(frames) > PRELUDE:
-        return False
-    for left in frames[:-1]:
+        return 0
+    for count, left in enumerate(frames[:-1]):
         outcome = yield from arms.decide(Trial("frames", frames=tuple(n for n in frames if n != left)), Counts())
         if outcome is not Outcome.UNRESOLVED or not arms.last.another:
-            return False
-    return True
+            return count
+    return len(frames) - 1
 
 
 def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:

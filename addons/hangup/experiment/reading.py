@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import inf
 
@@ -96,7 +97,7 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     case.harmless = scripts.harmless(chosen.conn, connections, {f.kind for f in case.frames})
     others = [c for c in alike if judge(c, found) is not Outcome.FAILED and c.conn != chosen.conn]
     case.lived = scripts.lived(others, case.frames)
-    case.replies = scripts.replies(others, case.asked)
+    case.replies = scripts.replies([*others, chosen], case.asked)  # it may have answered all but the last
     case.donated = donated(transcript.survey.request, survivors, chosen.refused)
     case.factors = factors(transcript.survey.request, survivors)
     case.answers = answers.found
@@ -281,6 +282,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         replied=last_server_at > last_client_at,
         answer=answer,
         asked=tuple(sorted(ends.values(), key=lambda each: each.n))[:KINDS_KEPT],
+        asked_often=Counter(each.kind for each in answers),
         answer_kinds=len({each.kind for each in answers}),
         answer_reaction=max(0.0, survey.over - answer.at - survey.opened) if answer is not None else None,
         subprotocols=tuple(w.strip() for w in headers.get("sec-websocket-protocol", "").split(",") if w.strip()),

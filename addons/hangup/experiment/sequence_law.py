@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
@@ -87,15 +88,18 @@ def spoken(case: Case, frames: tuple[int, ...], exchange: Exchange, arm: str = A
 class _Sequences:
     """Asks of exchanges whether they fail, and remembers it."""
 
-    def __init__(self, arms: Arms, frames: tuple[int, ...]) -> None:
+    def __init__(self, arms: Arms, frames: tuple[int, ...], prelude: tuple[int, ...] = ()) -> None:
         self.arms = arms
         self.case = arms.case
         self.frames = frames
+        self.prelude = prelude
+        """Messages without which nothing can be asked, as it ends in another way: they come before each exchange."""
         self.known: dict[Exchange, bool] = {}
         self.tried: set[Trial] = set()
 
     def trial(self, exchange: Exchange, arm: str = ARM) -> Trial:
-        return spoken(self.case, self.frames, exchange, arm)
+        trial = spoken(self.case, self.frames, exchange, arm)
+        return replace(trial, frames=(*self.prelude, *(trial.frames or ())))
 
     def ask(self, exchange: Exchange) -> Search[bool | None]:
         if exchange in self.known:
@@ -128,19 +132,20 @@ class _Sequences:
         return tuple(found)
 
 
-def sequence_law(arms: Arms, minimal: Minimal) -> Search[Finding]:
-    """What the smallest exchange is an instance of, where it has several messages."""
+def sequence_law(arms: Arms, minimal: Minimal, prelude: int = 0) -> Search[Finding]:
+    """What the smallest exchange is an instance of, where it has several messages. The first ``prelude`` of them only
+    lead up to the others."""
     steady = not arms.known.survived
-    found = yield from _sequence_law(arms, minimal)
+    found = yield from _sequence_law(arms, minimal, prelude)
     if steady and arms.known.survived:  # as was not known before: what was survived may have been by luck
-        found = yield from _sequence_law(arms, minimal)
+        found = yield from _sequence_law(arms, minimal, prelude)
     return found
 
 
-def _sequence_law(arms: Arms, minimal: Minimal) -> Search[Finding]:
+def _sequence_law(arms: Arms, minimal: Minimal, prelude: int) -> Search[Finding]:
     by_number = {frame.n: frame for frame in arms.case.frames}
-    base = tuple(said_by(by_number[n]) for n in minimal.frames)
-    asked = _Sequences(arms, minimal.frames)
+    base = tuple(said_by(by_number[n]) for n in minimal.frames[prelude:])
+    asked = _Sequences(arms, minimal.frames[prelude:], minimal.frames[:prelude])
     asked.known[base] = True
     if not arms.unsure:
         asked.known[()] = False

@@ -207,7 +207,7 @@ RUNGS: tuple[Rung, ...] = (
             else None
         ),
     ),
-    Rung("slower", "the same messages, several times slower", slower),
+    Rung("slower", "the same messages, several times slower", slower, live=False),
     Rung(
         "repaired",
         "malformed messages repaired",

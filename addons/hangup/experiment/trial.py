@@ -160,6 +160,8 @@ class Case(Struct):
     """Messages of the client that did no harm on other connections, by kind, as far as they were kept."""
     asked: tuple[ClientFrame, ...] = ()
     """Of each kind of the server's messages the first and the last."""
+    asked_often: Mapping[str, int] = field(default_factory=dict)
+    """How many messages of each kind the server sent."""
     replies: tuple[Reply, ...] = ()
     """How the client answered the server's messages on other connections that did not fail."""
     lived: tuple[tuple[ClientFrame, ...], ...] = ()
