@@ -55,8 +55,9 @@ def _whenever(arms: Arms) -> Claim | None:
     silent = [t for name in ("silence", "clock-silence") if (t := arms.named.get(name)) is not None]
     if len(ends) < ENDS or (arms.case.frames and not any(t.outcome is Outcome.FAILED for t in silent)):
         return None
-    words = f"the client may say what it likes, or nothing: it ends {min(ends):.2g} to {max(ends):.2g} s after opening"
-    law = Law(words, [Condition("nothing of the client's")], ["what the client says, and how often"])
+    ages = f"{min(ends):.2g} to {max(ends):.2g} s"
+    sentence = f"it ends {ages} after opening, whatever the client says, or if it says nothing"
+    law = Law(sentence, [Condition("nothing of the client's")], ["what the client says, and how often"])
     return Claim(law, _varied(arms, median(ends)), None)
 
 
