@@ -13,9 +13,12 @@ from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshake_laws import refusals
 from hangup.experiment.law import Condition, Law
-from hangup.experiment.timers import SHORTEST, Clock, tolerance
+from hangup.experiment.timers import SHORTEST, Clock
 from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import PROOF, Verdict
+
+GRAIN, EXACT = 0.12, 0.05
+"""By so many seconds, or this share of it where that is more, an age may be missed."""
 
 ENDS = 5
 """So many ends must have been seen, before it is said that they keep to no clock."""
@@ -39,7 +42,7 @@ def _age(arms: Arms, verdict: Verdict) -> Claim | None:
     if {timer.clock for timer in verdict.timers} != {Clock.AGE} or age < SHORTEST or len(ends) < 3:
         return None
     at = median(pulse.age for pulse in ends)
-    slack = tolerance(at)
+    slack = max(GRAIN, EXACT * at)
     words = f"it is {at:.2g} s old" if at < 10 else f"it is {at:.0f} s old"
     condition = Condition(words, f"survives {at - slack:.2f} s, fails {at + slack:.2f} s")
     law = Law(f"it ends when {words}, whatever is said", [condition], ["what the client says, and how often"])
