@@ -6,8 +6,8 @@ from random import Random
 
 from hangup.experiment.claim import Claim
 from hangup.experiment.law import Condition, Law
+from hangup.experiment.message_law import kind_path
 from hangup.experiment.message_values import MISSING, at, join, leaves, neutral, put, split
-from hangup.experiment.predict import kind_path
 from hangup.experiment.trial import Case, Edit, Trial
 from hangup.experiment.verdict import Verdict
 

@@ -11,11 +11,12 @@ from hangup.experiment.claim import Claim
 from hangup.experiment.companions import crowd, same_id
 from hangup.experiment.count_law import count_law
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.fix_law import other_law
 from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.idle_law import idle_law
 from hangup.experiment.ladder import Explanation, selector
 from hangup.experiment.law import Law
-from hangup.experiment.predict import harmless_kin, other_law, refined, with_factor
+from hangup.experiment.message_law import harmless_kin, refined, with_factor
 from hangup.experiment.predict import test as predict
 from hangup.experiment.reversal import Reversal
 from hangup.experiment.shrinking import shrink

@@ -10,9 +10,10 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import Begin, carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.message_law import law_of
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
-from hangup.experiment.predict import law_of, least_size, of_size, of_this_size, size_law
+from hangup.experiment.size_law import least_size, of_size, of_this_size, size_law
 from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
 

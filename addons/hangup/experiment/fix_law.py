@@ -1,0 +1,34 @@
+"""The law of ends that are about no message: with the fix the connection stays open, without it it ends."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hangup.experiment.arms import Arms
+from hangup.experiment.claim import Claim
+from hangup.experiment.law import Condition, Law
+from hangup.experiment.trial import Trial
+from hangup.experiment.verdict import Verdict
+
+
+def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
+    """A law that is about no message: with the fix the connection stays open, without it it ends."""
+    case = arms.case
+    numbers = tuple(frame.n for frame in case.frames)
+    filters = tuple(verdict.cure.split(" + ")) if verdict.cure else ()
+
+    def some(rng: Random) -> tuple[int, ...]:
+        return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
+
+    if not filters or trigger not in ("time", "none"):
+        return None
+    when = f" {verdict.timers[0]}" if verdict.timers else ""
+    words = f"without `{verdict.cure}`"
+    condition = Condition(words, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
+    law = Law(f"it ends{when}; with `{verdict.cure}` it stays open", [condition], ["what the client says"])
+    clients = arms.clients
+    return Claim(
+        law,
+        lambda rng: Trial("prediction", frames=some(rng), clients=clients),
+        lambda rng: Trial("prediction", filters, frames=some(rng), clients=clients),
+    )

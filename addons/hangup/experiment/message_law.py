@@ -1,0 +1,303 @@
+"""Laws of messages: what it is about one that ends the connection, whatever of its kind does, or what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from msgspec.structs import replace
+
+from hangup.experiment.arms import Arms, Search
+from hangup.experiment.asking import carry_out
+from hangup.experiment.claim import Claim
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.factors import Factor
+from hangup.experiment.isolate import Difference, isolate
+from hangup.experiment.law import Condition, Law
+from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, split
+from hangup.experiment.message_values import join as joined
+from hangup.experiment.sequence_law import need_law, sequence_law
+from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.experiment.verdict import Minimal
+from hangup.humanize import printable
+
+PRELUDE = 5
+"""Of more messages it is not asked whether they only lead up to the last."""
+
+def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim | None]:
+    """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With
+    ``count`` it is how many there are that matters. None where what else it may be could not be told apart."""
+    prelude = (yield from _prelude(arms, minimal.frames)) if len(minimal.frames) > 1 else 0
+    if len(minimal.frames) > prelude + 1:
+        found = yield from sequence_law(arms, minimal, prelude)
+        if found.pattern is None:
+            arms.untold = True
+            return None
+        minimal.neighbour = minimal.neighbour or "without any one of these frames it stays open"
+        if count or found.free or not found.pattern.ordered:
+            return found.claim
+        claim = yield from message_law(arms, minimal)
+        if claim is not None and claim.difference is not None:
+            # What another message says as well may be needed because it is the same.
+            if found.shared & {condition.path for condition in claim.difference.conditions}:
+                arms.untold = True
+                return None
+        return claim or found.claim
+    if not minimal.frames:
+        return None
+    if len(minimal.frames) > 1:
+        return None if count else (yield from message_law(arms, minimal))
+    needs = yield from need_law(arms, minimal)
+    if needs is not None:
+        arms.untold = needs.pattern is None
+        return needs.claim
+    if count:
+        return None
+    return (yield from message_law(arms, minimal))
+
+
+def _prelude(arms: Arms, frames: tuple[int, ...]) -> Search[int]:
+    """How many of the first messages only lead up to the others: without any one of them it ends as well, in another
+    way. The last one never does."""
+    if not arms.unsure or len(frames) > PRELUDE:
+        return 0
+    for count, left in enumerate(frames[:-1]):
+        outcome = yield from arms.decide(Trial("frames", frames=tuple(n for n in frames if n != left)), Counts())
+        if outcome is not Outcome.UNRESOLVED or not arms.last.another:
+            return count
+    return len(frames) - 1
+
+
+def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
+    """What it is about the message that ends the connection; the smallest exchange becomes one that says just that."""
+    case = arms.case
+    frames = minimal.frames
+    frame = next((f for f in case.frames if frames and f.n == frames[-1]), None)
+    if frame is None:
+        return None
+    trial, ask, context = _tools(arms, minimal, frame)
+    if split(frame.payload)[1] is not MISSING and frame.text:
+        kin = harmless_kin(case, frame)
+        arms.unsure = False
+        found: Difference | None = yield from carry_out(
+            arms, lambda: isolate(frame.payload, kin, kind_path(frame)), ask, trial
+        )
+        if found is not None:
+            minimal.payload = found.payload
+            minimal.opcode = frame.opcode
+            shown = printable(found.neighbour[:300].decode(errors="backslashreplace"), 200)
+            minimal.neighbour = f"{shown!r} in its place stays open"
+            return _of_values(frame, found, context, trial)
+        if arms.unsure:
+            return None  # a like of it that nobody can tell of is none that fails
+        return (yield from _of_kind(case, frame, kin, context, trial, ask))
+    if frame.text:
+        return (yield from _of_text(case, frame, context, trial, ask))
+    return (yield from _of_binary(case, frame, context, trial, ask))
+
+
+def _tools(
+    arms: Arms, minimal: Minimal, frame: ClientFrame
+) -> tuple[Callable[..., Trial], Callable[..., Search[bool | None]], str]:
+    """How to try another message in the place of this one, how to ask whether it fails, and what comes before it."""
+    case, frames = arms.case, minimal.frames
+    beside = [f.n for f in case.frames if f.n < frame.n and f.kind != frame.kind and f.n not in frames]
+
+    def trial(payload: bytes, opcode: str = "", rng: Random | None = None) -> Trial:
+        more = rng.sample(beside, min(rng.choice((0, 0, 1, 2)), len(beside))) if rng is not None else []
+        numbers = tuple(sorted({*frames[:-1], *more, frame.n}))
+        return Trial("values", frames=numbers, edits=((frame.n, Edit(payload, opcode)),))
+
+    def ask(payload: bytes, opcode: str = "") -> Search[bool | None]:
+        outcome = yield from arms.decide(trial(payload, opcode), Counts())
+        arms.unsure = arms.unsure or outcome is Outcome.UNRESOLVED
+        return None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED
+
+    return trial, ask, _context(case, frames[:-1])
+
+
+def _context(case: Case, frames: tuple[int, ...]) -> str:
+    """What must have been said before, in words."""
+    kinds = list(dict.fromkeys(f"`{f.kind or f.opcode}`" for f in case.frames if f.n in frames))
+    return f", after {', '.join(kinds[:4])}" if kinds else ""
+
+
+def harmless_kin(case: Case, frame: ClientFrame) -> list[bytes]:
+    """Harmless messages of the same kind, the latest first."""
+    mine = [f.payload for f in reversed(case.frames) if f.n < frame.n and f.kind == frame.kind and not f.problems]
+    found = dict.fromkeys([*mine, *case.harmless.get(frame.kind, ())])
+    return [payload for payload in found if payload != frame.payload]
+
+
+def _others(case: Case, frame: ClientFrame) -> list[tuple[bytes, str]]:
+    """Harmless messages of other kinds, each with its opcode."""
+    mine = [(f.payload, f.opcode) for f in case.frames if f.n < frame.n and f.kind != frame.kind and not f.problems]
+    return list(dict.fromkeys(mine))
+
+
+def kind_path(frame: ClientFrame) -> Path:
+    """Where in a message its kind is said."""
+    value = split(frame.payload)[1]
+    for path in leaves(value):
+        if len(path) <= 2 and isinstance(at(value, path), str | int) and str(at(value, path)) == frame.kind:
+            return path
+    return ()
+
+
+def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:
+    """A law that said too much, narrowed: what else sets the message apart from one that did no harm after all."""
+    found = claim.difference
+    frame = next((f for f in arms.case.frames if minimal.frames and f.n == minimal.frames[-1]), None)
+    if found is None or frame is None or not claim.stayed:
+        return None
+    trial, ask, context = _tools(arms, minimal, frame)
+    more = yield from carry_out(
+        arms, lambda: isolate(found.payload, claim.stayed[:1], kind_path(frame)), ask, trial
+    )
+    known = {condition.path for condition in found.conditions}
+    new = [condition for condition in more.conditions if condition.path not in known] if more is not None else []
+    if not new:
+        return None
+    found.conditions += new
+    found.irrelevant = [name for name in found.irrelevant if name not in {named(c.path) for c in new}]
+    return _of_values(frame, found, context, trial)
+
+
+def _of_values(frame: ClientFrame, found: Difference, context: str, trial: Callable[..., Trial]) -> Claim:
+    conditions = found.conditions
+    words = " and ".join(condition.words for condition in conditions)
+    kind = f"a `{frame.kind}` message" if frame.kind else "a message"
+    law = Law(f"it ends on {kind} in which {words}{context}", conditions, found.irrelevant)
+
+    def fresh(rng: Random, healed: Condition | None) -> Trial:
+        makers = {c.path: (c.survives if c is healed else c.fails) for c in conditions}
+        new = {path: make(rng) for path, make in makers.items() if make is not None}
+        return trial(found.with_values(new, rng.choice([found.base, *found.kin])), "", rng)
+
+    def failing(rng: Random) -> Trial:
+        return fresh(rng, None)
+
+    def surviving(rng: Random) -> Trial:
+        return fresh(rng, rng.choice(conditions))
+
+    claim = Claim(law, failing, surviving)
+    for condition in conditions:
+        others = {c.path: c.fails(Random(0)) for c in conditions if c is not condition and c.fails is not None}
+        for fails, value in enumerate(condition.edge or ()):
+            claim.edges.append((trial(found.with_values({**others, condition.path: value})), bool(fails)))
+    claim.difference = found
+    return claim
+
+
+def _of_kind(
+    case: Case,
+    frame: ClientFrame,
+    kin: list[bytes],
+    context: str,
+    trial: Callable[..., Trial],
+    ask: Callable[..., Search[bool | None]],
+) -> Search[Claim | None]:
+    """All messages of the kind fail, whatever they say."""
+    others = _others(case, frame)
+    if not others:
+        return None
+    path = kind_path(frame)
+    head, value = split(frame.payload)
+    said = f"any `{frame.kind}` message" if frame.kind else "any such message"
+    pool = [frame.payload, *kin]
+    if path:
+        strange = joined(head, put(value, path, "hangup-unheard-of"))
+        if (yield from ask(strange)) is True:
+            said = "a message of a kind that the server does not know"
+            pool += [joined(head, put(value, path, f"hangup-{n}")) for n in range(6)]
+    varied = [p for p in leaves(value) if p and p != path]
+
+    def failing(rng: Random) -> Trial:
+        head, value = split(rng.choice(pool))
+        for each in varied:
+            if rng.random() < 0.5 and at(value, each) is not MISSING:
+                value = put(value, each, _other(at(value, each), rng))
+        return trial(joined(head, value), "", rng)
+
+    def surviving(rng: Random) -> Trial:
+        payload, opcode = rng.choice(others)
+        return trial(payload, opcode, rng)
+
+    law = Law(f"it ends on {said}{context}", [Condition(said)], [named(each) for each in varied])
+    return Claim(law, failing, surviving)
+
+
+def _other(value: Any, rng: Random) -> Any:
+    if isinstance(value, bool):
+        return rng.random() < 0.5
+    if isinstance(value, int):
+        return rng.randint(0, max(abs(value), 3))
+    if isinstance(value, str):
+        return "".join(rng.choice("abcdefghij") for _ in range(max(len(value), 1)))
+    return neutral(value)
+
+
+_TEXTS = ("hello there", "PING", "x", "a,b,c", "{not json", "<m/>", "ping pong", "heart-beat", "[1, 2", "...")
+
+
+def _of_text(
+    case: Case, frame: ClientFrame, context: str, trial: Callable[..., Trial], ask: Callable[..., Search[bool | None]]
+) -> Search[Claim | None]:
+    known = [(p, o) for p, o in _others(case, frame) if o == "text"]
+    others = [(p, o) for p, o in known if split(p)[1] is not MISSING]
+    if not frame.payload:
+        return None
+    strange = yield from ask(b"hello there")
+    if strange is False:
+        law = Law(f"it ends on the text {printable(frame.payload[:60].decode(errors='replace'), 60)!r}{context}")
+        law.conditions.append(Condition("this very text"))
+        return Claim(
+            law,
+            lambda rng: trial(frame.payload, "", rng),
+            lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng),
+        )
+    if strange is None or not known:
+        return None
+    law = Law(f"it ends on any text that is not JSON{context}", [Condition("text that is not JSON")])
+    if not others:
+        words = ", ".join(repr(printable(p[:40].decode(errors="replace"), 40)) for p, _ in known[:3])
+        law = Law(f"it ends on a text that the server does not know{context}", [Condition(f"none of {words}, …")])
+
+    def surviving(rng: Random) -> Trial:
+        payload, opcode = rng.choice(others or known)
+        return trial(payload, opcode, rng)
+
+    return Claim(law, lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng), surviving)
+
+
+def _of_binary(
+    case: Case, frame: ClientFrame, context: str, trial: Callable[..., Trial], ask: Callable[..., Search[bool | None]]
+) -> Search[Claim | None]:
+    others = [(p, o) for p, o in _others(case, frame) if o == "text"]
+    if not others:
+        return None
+    if (yield from ask(b"\x00hangup", "binary")) is not True:
+        return None
+    law = Law(f"it ends on any binary message{context}", [Condition("its opcode is binary")])
+
+    def surviving(rng: Random) -> Trial:
+        payload, opcode = rng.choice(others)
+        return trial(payload, opcode, rng)
+
+    return Claim(law, lambda rng: trial(rng.randbytes(rng.randint(1, 40)), "binary", rng), surviving)
+
+
+def with_factor(claim: Claim, factor: Factor) -> Claim:
+    """The law of a message, where it also takes a part of the handshake as it is."""
+    condition = Condition(f"the handshake as it was, not with {factor.title}", filter=factor.filter)
+    sentence = f"{claim.law.sentence}, unless the handshake is changed: {factor.title}"
+    law = Law(sentence, [*claim.law.conditions, condition], claim.law.irrelevant)
+
+    def surviving(rng: Random) -> Trial:
+        if claim.surviving is not None and rng.random() < 0.25:
+            return claim.surviving(rng)
+        trial = claim.failing(rng)
+        return replace(trial, filters=(*trial.filters, factor.filter))
+
+    return Claim(law, claim.failing, surviving)
