@@ -39,7 +39,9 @@ def _age(arms: Arms, verdict: Verdict) -> Claim | None:
     """One age, though the traffic was varied: silence, and speaking again and again."""
     ends = [pulse for pulse in arms.pulses if pulse.ended]
     age = next((timer.at for timer in verdict.timers if timer.clock is Clock.AGE), 0.0)
-    if {timer.clock for timer in verdict.timers} != {Clock.AGE} or age < SHORTEST or len(ends) < 3:
+    # Where the server never speaks, how long it was silent is the age.
+    same = {Clock.AGE} if any(pulse.server for pulse in arms.pulses) else {Clock.AGE, Clock.SERVER}
+    if not {Clock.AGE} <= {timer.clock for timer in verdict.timers} <= same or age < SHORTEST or len(ends) < 3:
         return None
     at = median(pulse.age for pulse in ends)
     slack = max(GRAIN, EXACT * at)
