@@ -15,13 +15,14 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from bisecting import bisected
 from conversing import Talk
 from filtered import Filtered
 from hangup.errors import FilterError
 from hangup.experiment.search import Verdict
 from hangup.filters.text import parse
 from test_sequences import say
-from test_sequences_real import bisected, ended
+from test_sequences_real import ended
 from test_varying import UPGRADED
 
 TEXT = 1
@@ -191,7 +192,10 @@ def verdicts() -> Ways:
                 port = next(iter(other.sockets)).getsockname()[1]
                 ports = {"fastapi": listening.getsockname()[1], "websockets": port}
                 found = await asyncio.gather(
-                    *(bisected(recorded(name, answered=a), ports[at], FAILS) for name, at, a in ALL)
+                    *(
+                        bisected(recorded(name, answered=a), ports[at], seconds=100, failure=FAILS)
+                        for name, at, a in ALL
+                    )
                 )
             server.should_exit = True
             await serving

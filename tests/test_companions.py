@@ -14,12 +14,13 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from bisecting import bisected
 from conversing import Talk
 from hangup.experiment.companions import seems_crowded
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.search import Verdict
 from test_sequences import say
-from test_sequences_real import bisected, ended
+from test_sequences_real import ended
 from test_varying import UPGRADED
 
 WINDOW = 0.8
@@ -119,7 +120,7 @@ async def against(handler: Any, talk: Talk) -> Verdict:
 
     async with serve(safely, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        return await bisected(talk, port, "by=server code=4000 within=500ms")
+        return await bisected(talk, port, seconds=100, failure="by=server code=4000 within=500ms")
 
 
 IDS = "with different ones they stay open"

@@ -9,14 +9,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from bisecting import bisected as bisected_at
 from conversing import Talk
-from hangup.experiment.exchange import complete
-from hangup.experiment.reading import read_case
-from hangup.experiment.search import Verdict, search
-from hangup.peer.tape import Tape
-from hangup.trials.lab import Budget, Lab
-from hangup.wire.url import parse_target
-from test_transcript import InMemory
+from hangup.experiment.search import Verdict
 
 UPGRADED = [("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]
 
@@ -66,20 +61,10 @@ async def bisected(relayed: float | None, own: float | None) -> Verdict:
         talk.end(conn, "server", "fin")
         talk.end(conn, "client", "fin")
         talk.wait(100_000)
-    reading = read_case(InMemory(talk.stop()))
     async with serve(handler, "127.0.0.1", 0) as server:
         backend = next(iter(server.sockets)).getsockname()[1]
         async with relay(backend, relayed) as port:
-            lab = Lab(
-                reading.transcript,
-                parse_target(f"ws://127.0.0.1:{port}"),
-                reading.failure,
-                reading.case,
-                Tape(),
-                budget=Budget(seconds=90),
-                direct=parse_target(f"ws://127.0.0.1:{backend}"),
-            )
-            return await lab.run(complete(reading.case, search(reading.case, direct=True)))
+            return await bisected_at(talk, port, seconds=90, survive=None, direct=backend)
 
 
 @pytest.mark.parametrize(("relayed", "own", "place"), [(AGE, None, "intermediary"), (None, AGE, "backend")])

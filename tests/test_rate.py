@@ -14,19 +14,14 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 import simulated
+from bisecting import bisected
 from conversing import Talk
-from hangup.experiment.exchange import complete
 from hangup.experiment.failure import Failure
 from hangup.experiment.pacing import failure_in, fastest, kept_back, slow, slower
 from hangup.experiment.rate import RATE
-from hangup.experiment.reading import read_case
 from hangup.experiment.search import COUNTED, Verdict, search
 from hangup.experiment.trial import Case, Trial
-from hangup.peer.tape import Tape
-from hangup.trials.lab import Budget, Lab
-from hangup.wire.url import parse_target
 from limits import Bucket, Fixed, Limit, Number, Of, Sliding
-from test_transcript import InMemory
 
 Make = Callable[[], Limit]
 
@@ -240,20 +235,6 @@ def recorded(texts: list[str], every: float) -> Talk:
     return talk
 
 
-async def bisected(talk: Talk, port: int) -> Verdict:
-    reading = read_case(InMemory(talk.stop()))
-    lab = Lab(
-        reading.transcript,
-        parse_target(f"ws://127.0.0.1:{port}"),
-        reading.failure,
-        reading.case,
-        Tape(),
-        budget=Budget(seconds=60),
-        survive=0.05,
-    )
-    return await lab.run(complete(reading.case, search(reading.case)))
-
-
 async def of_websockets(talk: Talk, make: Make) -> Verdict:
     """The verdict against a server of `websockets`."""
 
@@ -265,7 +246,7 @@ async def of_websockets(talk: Talk, make: Make) -> Verdict:
                 return
 
     async with serve(handler, "127.0.0.1", 0) as server:
-        return await bisected(talk, next(iter(server.sockets)).getsockname()[1])
+        return await bisected(talk, next(iter(server.sockets)).getsockname()[1], survive=0.05)
 
 
 async def of_fastapi(talk: Talk, make: Make) -> Verdict:
@@ -291,7 +272,7 @@ async def of_fastapi(talk: Talk, make: Make) -> Verdict:
     while not server.started:
         await asyncio.sleep(0.01)
     try:
-        return await bisected(talk, server.servers[0].sockets[0].getsockname()[1])
+        return await bisected(talk, server.servers[0].sockets[0].getsockname()[1], survive=0.05)
     finally:
         server.should_exit = True
         await serving

@@ -14,17 +14,11 @@ import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, serve
 
+from bisecting import bisected
 from conversing import SIDES, Talk
-from hangup.experiment.exchange import complete
-from hangup.experiment.failure import parse
-from hangup.experiment.reading import read_case
-from hangup.experiment.search import Verdict, search
-from hangup.peer.tape import Tape
+from hangup.experiment.search import Verdict
 from hangup.recording.events import Side
-from hangup.trials.lab import Budget, Lab
-from hangup.wire.url import parse_target
 from test_sequences import PLANTED, Rule
-from test_transcript import InMemory
 from test_varying import UPGRADED
 
 REAL = (
@@ -104,20 +98,7 @@ async def of_fastapi(rules: dict[str, Rule]) -> AsyncIterator[int]:
             await serving
 
 
-async def bisected(talk: Talk, port: int, failure: str = "by=server code=1011 within=400ms") -> Verdict:
-    """The verdict of a bisect against a server on this port."""
-    reading = read_case(InMemory(talk.stop()), failure=parse(failure))
-    lab = Lab(
-        reading.transcript,
-        parse_target(f"ws://127.0.0.1:{port}"),
-        reading.failure,
-        reading.case,
-        Tape(),
-        budget=Budget(seconds=100),
-        survive=0.01,
-    )
-    return await lab.run(complete(reading.case, search(reading.case)))
-
+FAILS = "by=server code=1011 within=400ms"
 
 Made = Callable[[dict[str, Rule]], Any]
 
@@ -126,7 +107,8 @@ async def all_of(server: Made) -> dict[str, Verdict]:
     rules = {name: PLANTED[name][0] for name in REAL}
     async with server(rules) as port:
         waiting: list[Awaitable[Verdict]] = [
-            bisected(recorded(f"/{name}", PLANTED[name][1], PLANTED[name][2]), port) for name in REAL
+            bisected(recorded(f"/{name}", PLANTED[name][1], PLANTED[name][2]), port, seconds=100, failure=FAILS)
+            for name in REAL
         ]
         return dict(zip(REAL, await asyncio.gather(*waiting), strict=True))
 

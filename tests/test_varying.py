@@ -14,15 +14,15 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request as Asked
 from websockets.http11 import Response
 
+from bisecting import bisected as bisected_at
 from conversing import Talk
 from hangup.errors import UsageError
 from hangup.experiment.answers import Answers
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.exchange import complete
 from hangup.experiment.factors import LARGE, factors, is_credential
 from hangup.experiment.failure import Failure, another, derive, judge, parse
 from hangup.experiment.reading import read_case
-from hangup.experiment.search import Verdict, search
+from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Trial
 from hangup.filters.text import parse as parse_filter
 from hangup.messages.answers import fill, template
@@ -30,7 +30,7 @@ from hangup.peer.tape import Tape
 from hangup.recording.connections import Connection
 from hangup.recording.events import FilterEvent, Request
 from hangup.recording.ledger import Ledger
-from hangup.trials.lab import Budget, Lab
+from hangup.trials.lab import Lab
 from hangup.wire.url import parse_target
 from test_transcript import InMemory
 
@@ -66,17 +66,7 @@ async def bisected(talk: Talk, check: Check, status: int) -> Verdict:
 
     async with serve(handler, "127.0.0.1", 0, process_request=asked) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        reading = read_case(InMemory(talk.stop()))
-        lab = Lab(
-            reading.transcript,
-            parse_target(f"ws://127.0.0.1:{port}"),
-            reading.failure,
-            reading.case,
-            Tape(),
-            budget=Budget(seconds=60),
-            survive=0.01,
-        )
-        return await lab.run(complete(reading.case, search(reading.case)))
+        return await bisected_at(talk, port)
 
 
 def time_is_read(request: Asked) -> bool:

@@ -1,0 +1,36 @@
+"""What a bisect finds of a conversation that was recorded, against a server of the tests' own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conversing import Talk
+from hangup.experiment.exchange import complete
+from hangup.experiment.failure import parse
+from hangup.experiment.reading import read_case
+from hangup.experiment.search import Verdict, search
+from hangup.peer.tape import Tape
+from hangup.trials.lab import Budget, Lab
+from hangup.wire.url import parse_target
+from test_transcript import InMemory
+
+
+async def bisected(
+    talk: Talk,
+    port: int,
+    *,
+    seconds: float = 60,
+    survive: float | None = 0.01,
+    failure: str = "",
+    direct: int | None = None,
+) -> Verdict:
+    """The verdict against the server on this port. ``failure`` is what to look for, if not what the recording shows;
+    ``direct`` is the backend's own, where another stands before it."""
+    reading = read_case(InMemory(talk.stop()), failure=parse(failure) if failure else None)
+    more: dict[str, Any] = {} if direct is None else {"direct": parse_target(f"ws://127.0.0.1:{direct}")}
+    target = parse_target(f"ws://127.0.0.1:{port}")
+    budget = Budget(seconds=seconds)
+    lab = Lab(
+        reading.transcript, target, reading.failure, reading.case, Tape(), budget=budget, survive=survive, **more
+    )
+    return await lab.run(complete(reading.case, search(reading.case, direct=direct is not None)))
