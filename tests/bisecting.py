@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+
+import uvicorn
 
 from conversing import Talk
 from hangup.experiment.exchange import complete
@@ -13,6 +19,21 @@ from hangup.peer.tape import Tape
 from hangup.trials.lab import Budget, Lab
 from hangup.wire.url import parse_target
 from test_transcript import InMemory
+
+
+@asynccontextmanager
+async def on_uvicorn(app: Any) -> AsyncIterator[int]:
+    """Serves an ASGI application in this loop; the port listens before anybody asks."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(128)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serving
 
 
 async def bisected(

@@ -111,29 +111,38 @@ def _kept_back(filter: Throttle, said: list[tuple[float, str, bytes]]) -> Iterat
         yield last, opcode, payload
 
 
-def timed(search: Search[Verdict], case: Case, ends: Ends, *, seed: int = 0, most: int = 500) -> Verdict:
-    """Carries out a search on a simulated server that minds when things are said."""
-    rng = Random(seed)
+def carried_out(search: Search[Verdict], play: Callable[[Trial], Result], most: int) -> Verdict:
+    """Carries out a search, of whose trials ``play`` says what comes; after ``most`` connections it is stopped."""
     used = 0
-    within = 1.5 * case.lifetime + 0.5
     try:
         trial = next(search)
         while True:
             used += trial.clients
             if used > most:
                 trial = search.throw(BudgetSpent(f"{most} connections are used up"))
-                continue
-            bound = lasting(trial, case, within)
-            until = trial.patience if trial.patience is not None else bound + 0.25
-            said = arrivals(case, trial, until, rng)
-            end = ends(said)
-            failed = end is not None and end <= min(bound, until)
-            age = end if failed and end is not None else until
-            pulse = Pulse(age, failed, tuple((at, True) for at, _ in said if at <= age))
-            trial = search.send(Result(Outcome.FAILED if failed else Outcome.SURVIVED, age, pulse=pulse))
+            else:
+                trial = search.send(play(trial))
     except StopIteration as stop:
         verdict: Verdict = stop.value
         return verdict
+
+
+def timed(search: Search[Verdict], case: Case, ends: Ends, *, seed: int = 0, most: int = 500) -> Verdict:
+    """Carries out a search on a simulated server that minds when things are said."""
+    rng = Random(seed)
+    within = 1.5 * case.lifetime + 0.5
+
+    def play(trial: Trial) -> Result:
+        bound = lasting(trial, case, within)
+        until = trial.patience if trial.patience is not None else bound + 0.25
+        said = arrivals(case, trial, until, rng)
+        end = ends(said)
+        failed = end is not None and end <= min(bound, until)
+        age = end if failed and end is not None else until
+        pulse = Pulse(age, failed, tuple((at, True) for at, _ in said if at <= age))
+        return Result(Outcome.FAILED if failed else Outcome.SURVIVED, age, pulse=pulse)
+
+    return carried_out(search, play, most)
 
 
 parsed = cache(filter_text.parse)
@@ -150,19 +159,12 @@ def run(
 ) -> Verdict:
     """Carries out a search on a simulated server that fails with probability ``rate`` where it would fail."""
     random = Random(seed)
-    used = 0
-    try:
-        trial = next(search)
-        while True:
-            used += trial.clients
-            if used > most:
-                trial = search.throw(BudgetSpent(f"{most} connections are used up"))
-                continue
-            failed = fails(reaching(case, trial), trial) and random.random() < rate
-            trial = search.send(Result(Outcome.FAILED if failed else Outcome.SURVIVED))
-    except StopIteration as stop:
-        verdict: Verdict = stop.value
-        return verdict
+
+    def play(trial: Trial) -> Result:
+        failed = fails(reaching(case, trial), trial) and random.random() < rate
+        return Result(Outcome.FAILED if failed else Outcome.SURVIVED)
+
+    return carried_out(search, play, most)
 
 
 def not_json(messages: list[tuple[str, bytes]]) -> bool:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from bisecting import bisected
+from bisecting import bisected, on_uvicorn
 from conversing import Talk
 from filtered import Filtered
 from hangup.errors import FilterError
@@ -184,21 +182,11 @@ def verdicts() -> Ways:
     """All at once: they mostly wait."""
 
     async def main() -> Ways:
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-            serving = asyncio.create_task(server.serve(sockets=[listening]))
-            async with serve(of_websockets, "127.0.0.1", 0) as other:
-                port = next(iter(other.sockets)).getsockname()[1]
-                ports = {"fastapi": listening.getsockname()[1], "websockets": port}
-                found = await asyncio.gather(
-                    *(
-                        bisected(recorded(name, answered=a), ports[at], seconds=100, failure=FAILS)
-                        for name, at, a in ALL
-                    )
-                )
-            server.should_exit = True
-            await serving
+        async with on_uvicorn(app) as mine, serve(of_websockets, "127.0.0.1", 0) as other:
+            ports = {"fastapi": mine, "websockets": next(iter(other.sockets)).getsockname()[1]}
+            found = await asyncio.gather(
+                *(bisected(recorded(name, answered=a), ports[at], seconds=100, failure=FAILS) for name, at, a in ALL)
+            )
         return dict(zip(ALL, found, strict=True))
 
     return asyncio.run(main())

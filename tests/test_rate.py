@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 import simulated
-from bisecting import bisected
+from bisecting import bisected, on_uvicorn
 from conversing import Talk
 from hangup.experiment.failure import Failure
 from hangup.experiment.pacing import failure_in, fastest, kept_back, slow, slower
@@ -251,7 +251,6 @@ async def of_websockets(talk: Talk, make: Make) -> Verdict:
 
 async def of_fastapi(talk: Talk, make: Make) -> Verdict:
     """The verdict against FastAPI on uvicorn."""
-    import uvicorn
     from fastapi import FastAPI, WebSocket
 
     app = FastAPI()
@@ -266,16 +265,8 @@ async def of_fastapi(talk: Talk, make: Make) -> Verdict:
 
     handler.__annotations__ = {"websocket": WebSocket}
     app.websocket("/ws")(handler)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        return await bisected(talk, server.servers[0].sockets[0].getsockname()[1], survive=0.05)
-    finally:
-        server.should_exit = True
-        await serving
+    async with on_uvicorn(app) as port:
+        return await bisected(talk, port, survive=0.05)
 
 
 @pytest.mark.real

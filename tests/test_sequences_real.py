@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, serve
 
-from bisecting import bisected
+from bisecting import bisected, on_uvicorn
 from conversing import SIDES, Talk
 from hangup.experiment.search import Verdict
 from hangup.recording.events import Side
@@ -87,15 +85,8 @@ async def of_fastapi(rules: dict[str, Rule]) -> AsyncIterator[int]:
         except WebSocketDisconnect:
             return
 
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await serving
+    async with on_uvicorn(app) as port:
+        yield port
 
 
 FAILS = "by=server code=1011 within=400ms"

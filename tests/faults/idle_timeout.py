@@ -61,8 +61,9 @@ async def record(port: int, ends: int, path: Path) -> None:
     async with child("proxy", [*proxy_command(f"ws://127.0.0.1:{port}", path), "--no-web"]) as proxy:
         found = await proxy.wait_for(r"listening on 127\.0\.0\.1:(\d+)")
         await silent(f"ws://127.0.0.1:{found[1]}/ws/client-1", ends)
-        while sum(isinstance(e, events.End) for e in reader.read(path)) < 2 * ends:
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):  # nothing tells of what another program has written
+            while sum(isinstance(e, events.End) for e in reader.read(path)) < 2 * ends:
+                await asyncio.sleep(0.05)
 
 
 async def proved(port: int, recording: Path, folder: Path, *words: str, errors: Any = None) -> dict[str, Any]:

@@ -26,9 +26,10 @@ from hangup.experiment import law_search as searching  # noqa: E402
 from hangup.experiment.claim import Claim  # noqa: E402
 from hangup.experiment.evidence import Outcome  # noqa: E402
 from hangup.experiment.exchange import complete  # noqa: E402
-from hangup.experiment.search import BudgetSpent, search  # noqa: E402
+from hangup.experiment.search import search  # noqa: E402
 from hangup.experiment.trial import Result, Trial  # noqa: E402
 from hangup.experiment.verdict import Verdict  # noqa: E402
+from simulated import carried_out  # noqa: E402
 
 MOST = 900
 """Connections of one search."""
@@ -92,21 +93,12 @@ def run(planted: Planted, seed: int, most: int = MOST) -> Run:
 
 
 def _carried_out(plant: Plant, world: World, trials: list[tuple[Trial, Result]], most: int) -> Verdict:
-    steps = complete(plant.case, search(plant.case))
-    used = 0
-    try:
-        trial = next(steps)
-        while True:
-            used += trial.clients
-            if used > most:
-                trial = steps.throw(BudgetSpent(f"{most} connections are used up"))
-                continue
-            result = world.play(trial)
-            trials.append((trial, result))
-            trial = steps.send(result)
-    except StopIteration as stop:
-        verdict: Verdict = stop.value
-        return verdict
+    def play(trial: Trial) -> Result:
+        result = world.play(trial)
+        trials.append((trial, result))
+        return result
+
+    return carried_out(complete(plant.case, search(plant.case)), play, most)
 
 
 def _wrong(plant: Plant, verdict: Verdict, claims: list[Claim]) -> str:

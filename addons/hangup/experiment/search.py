@@ -67,16 +67,14 @@ def search(
         rungs = CLIENT_RUNGS if case.by == "client" else RUNGS
     rungs = [*given_rungs(given), *donated_rungs(case), *rungs]
     searching = _Search(case, live, tuple(rungs), minimise and not live, watch, verdict or Verdict())
-    searching.direct = direct
-    return searching.run()
+    return searching.run(direct)
 
 
 class _Search(LawSearch):
-    direct = False
-
-    def run(self) -> Search[Verdict]:
+    def run(self, direct: bool) -> Search[Verdict]:
+        """Everything in its order; ``direct`` as in :func:`search`."""
         try:
-            yield from self._all()
+            yield from self._all(direct)
         except BudgetSpent as spent:
             self.verdict.stopped = str(spent) or "the budget is spent"
             if not self.verdict.cause.n:
@@ -84,7 +82,7 @@ class _Search(LawSearch):
         self._conclude()
         return self.verdict
 
-    def _all(self) -> Search[None]:
+    def _all(self, direct: bool) -> Search[None]:
         yield from self._reproduce()
         mixed = self.arms.clients > 1 and self.arms.control.survived > 0
         if self.minimise and (not self.verdict.reproduced or mixed or seems_crowded(self.outcomes)):
@@ -138,7 +136,7 @@ class _Search(LawSearch):
         law = self.verdict.law
         if law is not None:
             self._count_predictions(law)
-        if self.direct:
+        if direct:
             yield from locate(self.arms, self.standing)
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
@@ -212,7 +210,8 @@ class _Search(LawSearch):
         lawful = checked and self._lawful()
         named = checked and self._shows(explanation)
         verdict.proved = lawful
-        verdict.trigger = explanation.trigger
+        if lawful or together >= TOGETHER:
+            verdict.trigger = explanation.trigger
         if together < TOGETHER or (lawful and not named):
             return  # what ends it may be proved; what that is called is not
         verdict.verdict = explanation.verdict

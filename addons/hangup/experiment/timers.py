@@ -95,9 +95,9 @@ def measured(clock: Clock, pulses: Sequence[Pulse]) -> list[float]:
     return [[*_gaps(pulse, clock)][-1] for pulse in pulses if pulse.ended]
 
 
-def outlived(seconds: float) -> float:
-    """What lives for more than so many seconds has no clock that runs for ``seconds``. A trial that is to survive lives
-    for longer than that: by :func:`~hangup.experiment.margins.least`."""
+def expired_by(seconds: float) -> float:
+    """When (seconds) a clock that runs for ``seconds`` has run out on any machine: what is still open then has no such
+    clock. A trial that is to survive is watched for longer: by :func:`~hangup.experiment.margins.least`."""
     return seconds + min(tolerance(seconds), 0.3 + 0.01 * seconds)
 
 
@@ -105,10 +105,10 @@ SELDOM = 0.02
 """How likely it must be that a failure which flickers stayed away as often as it did."""
 
 
-def _spared(failed: int, lived: int, rate: float) -> bool:
-    """Whether so many may have outlived a clock by luck."""
-    n = failed + lived
-    return not lived or sum(comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(failed + 1)) >= SELDOM
+def _by_chance(failed: int, stayed_open: int, rate: float) -> bool:
+    """Whether so many may have stayed open by chance when their clock ran out, as the failure flickers."""
+    n = failed + stayed_open
+    return not stayed_open or sum(comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(failed + 1)) >= SELDOM
 
 
 def _fit(clock: Clock, pulses: Sequence[Pulse], rate: float) -> float | None:
@@ -131,7 +131,7 @@ def _fit(clock: Clock, pulses: Sequence[Pulse], rate: float) -> float | None:
     slack = tolerance(at)
     if at < SHORTEST or any(abs(end - at) > slack for end in ends):
         return None
-    if not _spared(len(ends), sum(gap > outlived(at) for gap in longest), rate):
+    if not _by_chance(len(ends), sum(gap > expired_by(at) for gap in longest), rate):
         return None
     # Who is silent for just so long again and again, and lives, keeps time and has no clock.
     regular = sum(abs(gap - at) < 0.03 + 0.01 * at for gap in lived)
@@ -151,7 +151,7 @@ def _count(pulses: Sequence[Pulse], rate: float) -> float | None:
             lived.append(len(said))
     if rate < 1.0:  # who has said as many and lives was spared, if that may be
         beyond = sum(many >= most for many in lived)
-        if not _spared(sum(pulse.ended for pulse in pulses), beyond, rate):
+        if not _by_chance(sum(pulse.ended for pulse in pulses), beyond, rate):
             return None
         lived = [many for many in lived if many < most]
     least = max([least, *(1 + many for many in lived)])

@@ -192,7 +192,7 @@ class Ledger:
         connection.actions += 1
         passed = event.action in ("inject", "forward") and event.wire and event.wire[0] & 0x0F in (TEXT, BINARY)
         if passed and side is not None:
-            connection.passed_on = {**connection.passed_on, side: event.at}
+            connection.passed_on[side] = event.at
         name = event.filter[:TEXT_KEPT]
         if event.n is not None and event.action in ("drop", "replace"):
             for step in connection.steps:
