@@ -1,17 +1,23 @@
 """Where in a text there is what looks like a secret: by its name beside it, or by its own look.
 
 Names: members of JSON (also of JSON within a JSON string, and of Python's dictionaries), parameters of queries and
-forms, header lines. Looks: JSON Web Tokens, ``Bearer …``, the keys of well-known services, passwords in URLs. It is a
-guess that errs on the side of hiding; a person's own patterns add to it.
+forms, header lines, and what is told in words. Looks: JSON Web Tokens, ``Bearer …``, the keys of well-known services,
+passwords in URLs, and long random words where credentials stand. It is a guess that errs on the side of hiding; a
+person's own patterns add to it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import regex
 
 from hangup.errors import UsageError
+from hangup.recording.redaction import published, spoken
+from hangup.recording.redaction.looks import is_credential, is_key, looks_random
+from hangup.recording.redaction.names import Meaning, in_query, is_strong, meaning, normal
 
 
 class Span(NamedTuple):
@@ -24,28 +30,23 @@ class Span(NamedTuple):
 
 PLACEHOLDER = re.compile(r"\[redacted(?:-\d+)?\]")
 
-_STRONG = tuple(
-    "password passwd pwd passphrase passcode secret token apikey accesskey secretkey privatekey authkey authorization "
-    "credential cookie jwt bearer csrf xsrf otp signature".split()
-)
-_WEAK = frozenset("session sessionid sessionkey sid sessid phpsessid jsessionid connectsid auth sig".split())
-_QUERY = _WEAK | frozenset("key code ticket pass pw".split())
-_NAMES = frozenset(_STRONG) | _QUERY
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|digest|negotiate|token|apikey|aws4-hmac-sha256)[ \t]+")
+
+PATIENCE = 1.0
+"""Seconds of the processor's time for a person's own pattern and one text."""
 
 # A text without any of these (in lower case) is not looked at closer; plain searches are far quicker than a pattern.
 _HINTS = (
-    "token key auth sess sid pass secret pwd cred cook jwt bear basic sig otp srf ticket code= pw= eyj :// "
+    "token key auth sess sid pass secret pwd cred cook jwt bear basic sig otp srf ticket code= pw= eyj :// pin cv ssn "
+    "login signin identif grant mnemonic phrase card hmac dsn invite access salt seed webhook private verifier "
+    "senha contras parola kennwort wachtwoord conn assertion nonce code sas "
     "sk- pk- rk- sk_ pk_ rk_ ghp_ gho_ ghu_ ghs_ ghr_ akia xox"
 ).split()
+_HINTS_BEYOND = "пароль 密码 密碼 口令 パスワード 비밀번호 contraseña".split()
 
 # Each matches a name and what separates it from its value. The value is not part of the match, so that names within
 # a value that is no secret are found too; and each begins at a boundary, so that hostile text costs linear time.
-_MEMBER = re.compile(
-    r"""(?<!\\)(\\*)(["'])([\w .:\[\]-]{0,64}?(?:passw|passph|passc|pwd|secret|token|key|auth|credential|
-    cookie|sess|sid|jwt|bearer|sig|otp|csrf|xsrf)[\w .:\[\]-]{0,64})\1\2\s{0,16}:\s{0,16}""",
-    re.IGNORECASE | re.VERBOSE,
-)
+_MEMBER = re.compile(r"""(?<!\\)(\\*)(["'])([\w .:@$\[\]-]{1,96})\1\2\s{0,16}:\s{0,16}""")
 _PARAMETER = re.compile(r"(?<![\w.\-\[\]])([\w.\-\[\]]{1,64})=")
 _URL_PARAMETER = re.compile(r"(?<![^?&;/])([^=&?;/#\s]{1,64})=")
 _ENCODED = re.compile(r"(?:%3[fF]|%26|(?<![\w.\-]))([\w.\-]{1,64})%3[dD]")
@@ -60,6 +61,13 @@ _NUMBER = re.compile(r"-?\d[\d.eE+\-]*")
 _INNER = re.compile(r"""(?<!\\)(\\*)["']|[\[\]{}]|-?\d[\d.eE+\-]*""")
 _COLON = re.compile(r"\s*:")
 _RUN = re.compile(r"[\w\-.]+")
+_SEGMENT = re.compile(r"[^/\s]+")
+_TRACES = tuple("id ids trace traceparent etag match hash digest checksum version build rev".split())
+"""A name that ends so is of something random that is no secret."""
+
+PATH_LEAST = 32
+"""Characters of a random word in a path from which on it is taken for a secret."""
+
 _LOOKS = [
     re.compile(r"(?i)(?<=\bbearer )[\w\-.~+/]{8,}=*"),
     re.compile(r"(?i)(?<=\bbasic )(?=[A-Za-z+/]*[\d=])[\w+/]{8,}=*"),
@@ -78,27 +86,7 @@ def _has_hint(text: str) -> bool:
     for hint in _HINTS:
         if hint in lower:
             return True
-    return False
-
-
-def normal(name: str) -> str:
-    """``Access-Token``, ``access_token`` and ``accessToken`` are one name."""
-    return "".join(char for char in name.lower() if char.isalnum())
-
-
-def is_strong(name: str) -> bool:
-    """Whether a (normal) name says that its value is a secret."""
-    return name.removesuffix("s").endswith(_STRONG) or name.startswith("password")
-
-
-def is_a_name(text: str) -> bool:
-    """Whether a text is itself one of the names that give secrets away: hiding it everywhere would hide the names."""
-    return normal(text) in _NAMES
-
-
-def looks_random(text: str) -> bool:
-    """Whether a word looks made by a machine rather than by a person: long, with letters and several digits."""
-    return len(text) >= 16 and sum(c.isdigit() for c in text) >= 3 and any(c.isalpha() for c in text)
+    return not text.isascii() and any(hint in lower for hint in _HINTS_BEYOND)
 
 
 class Finder:
@@ -106,25 +94,28 @@ class Finder:
     group if it has one. Raises :class:`~hangup.errors.UsageError` for a wrong one."""
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
-        self._own: list[re.Pattern[str]] = []
+        self._own: list[Any] = []
         for pattern in patterns:
             try:
-                self._own.append(re.compile(pattern))
-            except (re.error, RecursionError, OverflowError) as error:
+                self._own.append(regex.compile(pattern, regex.VERSION0))
+            except (regex.error, RecursionError, OverflowError, ValueError) as error:
                 raise UsageError(f"{pattern!r} is not a regular expression: {error}") from None
 
     def find(self, text: str, *, url: bool = False) -> list[Span]:
-        """The secrets in a text, in order, without overlaps. With ``url`` the text is a URL or a request's target."""
-        spans: list[Span] = []
+        """The secrets in a text, in order, without overlaps. With ``url`` the text is a URL or a request's target.
+        Raises :class:`~hangup.errors.UsageError` for a pattern of a person's own that comes to no end."""
+        spans = [Span(*found) for found in published.rules().find(text)]
         for pattern in self._own:
-            for found in pattern.finditer(text):
-                start, end = found.span(1 if pattern.groups and found[1] is not None else 0)
-                spans.append(Span(start, end))
-        if _has_hint(text):
+            spans.extend(_own(pattern, text))
+        if url:
+            spans.extend(_segments(text))
+        if url or _has_hint(text):
             spans.extend(_members(text))
             spans.extend(_parameters(text, url))
             spans.extend(_lines(text))
             spans.extend(_web_tokens(text))
+            for told in (spoken.told, spoken.commands, spoken.logins):
+                spans.extend(Span(*found) for found in told(text))
             for look in _LOOKS:
                 spans.extend(Span(*found.span(look.groups)) for found in look.finditer(text))
         return merged(text, spans) if spans else spans
@@ -142,9 +133,15 @@ class Finder:
                 at += len(pair) + 1
         elif key == "secwebsocketprotocol":
             spans += _protocols(value)
-        elif is_strong(key) and not key.startswith(("secwebsocket", "accesscontrol")):
+        elif not key.startswith(("secwebsocket", "accesscontrol")):
+            said = meaning(name)
             scheme = _SCHEME.match(value)
-            spans.append(_trimmed(value, scheme.end() if scheme else 0, len(value)))
+            start = scheme.end() if scheme else 0
+            plain = said is Meaning.NOTHING and key.startswith("x") and not key.endswith(_TRACES)
+            if said in (Meaning.SECRET, Meaning.HELD) or _may_be(said, value[start:].strip()):
+                spans.append(_trimmed(value, start, len(value)))
+            elif plain and is_key(value.strip()):
+                spans.append(_trimmed(value, 0, len(value)))
         return merged(value, spans)
 
 
@@ -167,28 +164,45 @@ def merged(text: str, spans: Iterable[Span]) -> list[Span]:
     return result
 
 
+def _own(pattern: Any, text: str) -> Iterator[Span]:
+    try:
+        for found in pattern.finditer(text, timeout=PATIENCE):
+            yield Span(*found.span(1 if pattern.groups and found[1] is not None else 0))
+    except TimeoutError:
+        raise UsageError(f"{pattern.pattern!r} takes far too long to be looked for") from None
+
+
+def _may_be(said: Meaning, value: str) -> bool:
+    """Whether the value is a secret, of a name that says that it may be one."""
+    if said is Meaning.RANDOM:
+        return is_credential(value)
+    return said is Meaning.DIGITS and value.isdigit() and 4 <= len(value) <= 12
+
+
 def _members(text: str) -> Iterator[Span]:
-    done = {True: 0, False: 0}
+    done = {said: 0 for said in Meaning}
     for found in _MEMBER.finditer(text):
-        name = normal(found[3])
-        strong = is_strong(name)
-        if (strong or name in _WEAK) and found.start() >= done[strong]:
+        said = meaning(found[3])
+        if said is not Meaning.NOTHING and found.start() >= done[said]:
             # `max_tokens` is a count
-            spans, done[strong] = _value(text, found.end(), found[1] + found[2], strong, not name.endswith("s"))
+            numbers = not normal(found[3]).endswith("s")
+            spans, done[said] = _value(text, found.end(), found[1] + found[2], said, numbers)
             yield from spans
 
 
-def _value(text: str, at: int, quote: str, strong: bool, numbers: bool) -> tuple[list[Span], int]:
+def _value(text: str, at: int, quote: str, said: Meaning, numbers: bool) -> tuple[list[Span], int]:
     """The secrets in the JSON value at ``at``, and where it ends. ``quote`` is a quotation mark as it is in this JSON,
     with as many backslashes before it as the level of nesting needs."""
+    sure = said in (Meaning.SECRET, Meaning.HELD)
     if text.startswith(quote, at):
         start = at + len(quote)
         end = _string_end(text, start, quote)
-        return [Span(start, end)], end
+        return [Span(start, end)] if sure or _may_be(said, text[start:end]) else [], end
     if number := _NUMBER.match(text, at):
-        return [Span(*number.span(), quote)] if numbers else [], number.end()
-    if text[at : at + 1] in ("[", "{"):
-        return _container(text, at, quote, strong, numbers)
+        hidden = (sure and numbers) or _may_be(said, number[0])
+        return [Span(*number.span(), quote)] if hidden else [], number.end()
+    if sure and text[at : at + 1] in ("[", "{"):
+        return _container(text, at, quote, said is Meaning.SECRET, numbers)
     return [], at
 
 
@@ -237,32 +251,43 @@ def _parameters(text: str, url: bool) -> Iterator[Span]:
     names, values = (_URL_PARAMETER, _URL_VALUE) if url else (_PARAMETER, _PARAMETER_VALUE)
     done = 0
     for found in names.finditer(text):
-        name = normal(found[1])
+        if found.start() < done or not (value := values.match(text, found.end())):
+            continue
+        said = meaning(found[1])
         queried = url or text[max(found.start() - 1, 0) : found.start()] in ("?", "&")
-        if found.start() >= done and (is_strong(name) or (queried and name in _QUERY)):
-            if value := values.match(text, found.end()):
-                done = value.end()
-                yield Span(*value.span()) if url else _trimmed(text, *value.span())
+        sure = said is Meaning.SECRET or (queried and in_query(found[1]))
+        unnamed = url and said is Meaning.NOTHING and not normal(found[1]).endswith(_TRACES) and is_key(value[0])
+        if sure or unnamed or _may_be(said, value[0]):
+            done = value.end()
+            yield Span(*value.span()) if url else _trimmed(text, *value.span())
     if "%3" not in text:
         return
     for found in _ENCODED.finditer(text):
-        name = normal(found[1])
-        if is_strong(name) or name in _QUERY:
+        if is_strong(found[1]) or in_query(found[1]):
             if value := _ENCODED_VALUE.match(text, found.end()):
                 yield Span(*value.span())
+
+
+def _segments(target: str) -> Iterator[Span]:
+    """Words in a path that give access to whoever knows them: longer than ids are."""
+    for found in _SEGMENT.finditer(target.partition("?")[0]):
+        if len(found[0]) >= PATH_LEAST and is_key(found[0]):
+            yield Span(*found.span())
 
 
 def _lines(text: str) -> Iterator[Span]:
     done = 0
     for found in _LINE.finditer(text):
-        name = normal(found[1])
-        if found.start() < done or not is_strong(name):
+        if found.start() < done or not is_strong(found[1]):
             continue
+        name = normal(found[1])
         start = found.end()
         if scheme := _SCHEME.match(text, start):
             start = scheme.end()
         at_start = not found.start() or text[found.start() - 1] in "\r\n"
         header = at_start or name in ("authorization", "proxyauthorization", "cookie", "setcookie")
+        if not header and text[: found.start()].lower().endswith("unexpected "):
+            continue  # what a parser of JSON says
         if value := (_REST_OF_LINE if header else _WORD).match(text, start):
             done = value.end()
             yield _trimmed(text, *value.span())

@@ -16,25 +16,6 @@ Carrier = Frame | Part | Raw
 
 AnyCarrier = TypeVar("AnyCarrier", Frame, Part, Raw, Carrier)
 
-Replacement = tuple[int, int, bytes]
-"""From where to where in a message (bytes), and what is put there."""
-
-
-def replaced(payload: bytes, offset: int, found: Sequence[Replacement]) -> bytes:
-    """A piece of a message, beginning at ``offset`` in it. What is put in goes where the thing replaced begins."""
-    parts = []
-    at, end = offset, offset + len(payload)
-    for start, stop, placeholder in found:
-        if stop <= at or start >= end:
-            continue
-        parts.append(payload[at - offset : max(start - offset, 0)])
-        if start >= offset:
-            parts.append(placeholder)
-        at = max(at, min(stop, end))
-    parts.append(payload[at - offset :])
-    return b"".join(parts)
-
-
 def with_payload(event: AnyCarrier, payload: bytes) -> AnyCarrier:
     """The event with another payload, and a canonical header for it."""
     text, data = payload_fields(payload)

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from urllib.parse import quote, unquote
 
-from hangup.recording.redaction.finder import Finder, Span, is_a_name, merged
+from hangup.recording.redaction import embedded
+from hangup.recording.redaction.finder import Finder, Span, merged
+from hangup.recording.redaction.names import is_a_name
+from hangup.recording.redaction.replacing import Replacement, replaced
 
 PLACEHOLDERS = 100_000
 """So many different secrets get a number of their own; later ones are all ``[redacted]``."""
@@ -17,6 +20,12 @@ SOUGHT = 256
 
 SOUGHT_FROM = 8
 """Secrets shorter than this (characters) are too likely to be ordinary words elsewhere."""
+
+
+STREAMED = b"\x00\x00\xff\xff"
+"""How a message ends that is a part of one compressed stream: it cannot be read without those before it."""
+
+LEFT_OUT = b"[left out: packed in a way that cannot be looked into]"
 
 
 class Vault:
@@ -31,6 +40,8 @@ class Vault:
         self._numbers: dict[str | bytes, int] = {}
         self._sought: dict[str, None] = {}
         self.hidden = 0
+        self.left_out = 0
+        """How many payloads are packed so that they could not be looked into."""
         self.learning = False
         """Whether secrets are only to be met."""
 
@@ -56,30 +67,76 @@ class Vault:
     def _seen(self, text: str, spans: list[Span]) -> list[Span]:
         for start, end, _ in spans:
             self._met(text[start:end])
+        packed = list(self._packed_spans(text))
+        for start, end, _ in packed:
+            self._met(text[start:end])
         if self.learning:
             return []
         known = [secret for secret in self._sought if secret in text]
-        return merged(text, [*spans, *_places(text, known)]) if known else spans
+        return merged(text, [*spans, *packed, *_places(text, known)]) if known or packed else spans
 
-    def bytes(self, data: bytes) -> list[tuple[int, int, bytes]]:
+    def _packed_spans(self, text: str) -> Iterator[Span]:
+        for each in embedded.unpacked(text):
+            if each.places:
+                for start, end, _ in self._finder.find(each.text):
+                    yield Span(each.places[start], each.places[end])
+            elif self._holds_secret(each.text):
+                yield Span(each.start, each.end)
+
+    def _holds_secret(self, text: str, depth: int = 2) -> bool:
+        """Whether there is a secret in what was unpacked, or in what is packed in that again."""
+        found = self._finder.find(text)
+        for start, end, _ in found:
+            self._met(text[start:end])
+        if found or any(secret in text for secret in self._sought):
+            return True
+        return depth > 0 and any(self._holds_secret(each.text, depth - 1) for each in embedded.unpacked(text))
+
+    def payload(self, data: bytes) -> list[Replacement]:
         """What to replace in a payload: from where to where (bytes), and by what."""
-        try:
-            text, codec = data.decode(), "utf-8"
-        except UnicodeDecodeError:
-            text, codec = data.decode("latin-1"), "latin-1"
-        spans = self.spans(text)
-        if not spans:
-            return []
-        self.hidden += len(spans)
+        if embedded.is_packed(data):
+            return self._packed(data)
+        if data.startswith(embedded.OPAQUE) or (len(data) > 4 and data.endswith(STREAMED)):
+            return self._left_out(data)
+        text, codec = _decoded(data)
         found = []
         at = offset = 0
+        spans = self.spans(text)
         for span in spans:
             secret = text[span.start : span.end]
             offset += len(text[at : span.start].encode(codec))
             end = offset + len(secret.encode(codec))
-            found.append((offset, end, (span.wrap + self.placeholder(secret) + span.wrap).encode()))
+            mark = span.wrap + self.placeholder(secret) + span.wrap
+            found.append((offset, end, mark.encode(codec)))
             at, offset = span.end, end
+        found = _apart([*found, *self._fields(data)])
+        self.hidden += len(found)
         return found
+
+    def _fields(self, data: bytes) -> Iterator[Replacement]:
+        """In binary formats a value's length stands before it, so that what takes its place is as long."""
+        if data[:1] in (b"{", b"["):
+            return
+        text = data.decode("latin-1")
+        for start, end in embedded.fields(text):
+            self._met(text[start:end])
+            if not self.learning:
+                yield start, end, self.placeholder(text[start:end])[: end - start].ljust(end - start, "*").encode()
+
+    def _packed(self, data: bytes) -> list[Replacement]:
+        """A payload that the application compressed by itself, with what is in it redacted."""
+        inner = embedded.inflated(data)
+        if inner is None:
+            return self._left_out(data)
+        found = self.payload(inner)
+        return [(0, len(data), embedded.deflated(replaced(inner, 0, found), data))] if found else []
+
+    def _left_out(self, data: bytes) -> list[Replacement]:
+        """A payload that cannot be looked into, as it is packed in another way, or refers back to earlier ones."""
+        if self.learning or data.startswith(LEFT_OUT):
+            return []
+        self.left_out += 1
+        return [(0, len(data), LEFT_OUT)]
 
     def placeholder(self, secret: str) -> str:
         """What stands for a secret: the same for the same one, however it is spelled."""
@@ -120,6 +177,30 @@ def _places(text: str, secrets: list[str]) -> Iterator[Span]:
             bare = secret.isdigit() and before in (":", ",", "[") and after in (",", "]", "}")
             yield Span(at, end, '"' if bare else "")
             at = text.find(secret, end)
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    """A payload as text, and in which encoding; in doubt a character for each byte."""
+    if b"\0" in data and len(data) % 2 == 0:
+        for codec, zeros in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])):
+            if zeros.count(0) * 2 > len(zeros):
+                try:
+                    return data.decode(codec), codec
+                except UnicodeDecodeError:
+                    continue
+    try:
+        return data.decode(), "utf-8"
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), "latin-1"
+
+
+def _apart(found: list[Replacement]) -> list[Replacement]:
+    """In order; of those that overlap the first and longest."""
+    result: list[Replacement] = []
+    for each in sorted(found, key=lambda one: (one[0], -one[1])):
+        if not result or each[0] >= result[-1][1]:
+            result.append(each)
+    return result
 
 
 def _plain(spelled: str) -> str:

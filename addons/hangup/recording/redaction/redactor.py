@@ -39,12 +39,12 @@ from hangup.recording.redaction.payloads import (
     half_payload,
     head_of,
     mended,
-    replaced,
     unpacked,
     with_payload,
     without_payload,
 )
 from hangup.recording.redaction.placeholders import Vault
+from hangup.recording.redaction.replacing import replaced
 from hangup.recording.redaction.single_events import (
     control_frame,
     filter_event,
@@ -245,7 +245,7 @@ class Redactor:
             return
         # A large frame's payload is in its parts.
         carriers = [event for event in held.events if not (isinstance(event, Frame) and event.parts)]
-        found = self.vault.bytes(b"".join(event.payload for event in carriers))
+        found = self.vault.payload(b"".join(event.payload for event in carriers))
         changed: list[Carrier] = []
         at = 0
         for event in held.events:
@@ -263,7 +263,7 @@ class Redactor:
             self._plain.add(key)
             self._blank(held)
             return
-        found = self.vault.bytes(message.data)
+        found = self.vault.payload(message.data)
         if not found and key not in self._plain:
             held.release(held.events)
             return
@@ -304,7 +304,7 @@ class Redactor:
         self._settle(key, None)
         # What is half there and compressed, or the rest of something, cannot be judged.
         opaque = first & 0x40 or not first & 15 or within
-        if payload and (opaque or event.cut is not None or self.vault.bytes(payload)):
+        if payload and (opaque or event.cut is not None or self.vault.payload(payload)):
             return _Slot(without_payload(event))
         return _Slot(event)
 

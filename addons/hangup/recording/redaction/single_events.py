@@ -5,8 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from hangup.recording.events import FilterEvent, Frame, Handshake, Request, Response, Side
-from hangup.recording.redaction.payloads import replaced, with_payload
+from hangup.recording.redaction.payloads import with_payload
 from hangup.recording.redaction.placeholders import Vault
+from hangup.recording.redaction.replacing import replaced
 from hangup.wire import frames
 from hangup.wire.frames import FrameReader
 from hangup.wire.messages import parse_close
@@ -20,7 +21,7 @@ def message_frame(vault: Vault, event: Frame) -> Frame:
         found = event.base64 is not None
     if found:
         payload = event.payload
-        if places := vault.bytes(payload):
+        if places := vault.payload(payload):
             event = with_payload(event, replaced(payload, 0, places))
     if event.message is None and event.message_base64 is None:
         return event
@@ -31,7 +32,7 @@ def control_frame(vault: Vault, event: Frame) -> Frame:
     """A ping, pong or CLOSE; its payload stays as short as it must be (RFC 6455 5.5)."""
     payload = event.payload
     skip = 2 if event.opcode == "close" else 0
-    found = vault.bytes(payload[skip:])
+    found = vault.payload(payload[skip:])
     if found:
         event = with_payload(event, (payload[:skip] + replaced(payload[skip:], 0, found))[:125])
     if event.opcode == "close":
@@ -48,7 +49,7 @@ def with_message(vault: Vault, event: Frame) -> Frame:
     message, raw = event.message, event.message_base64
     if message is not None:
         message = vault.text(message)
-    if raw is not None and (found := vault.bytes(raw)):
+    if raw is not None and (found := vault.payload(raw)):
         raw = replaced(raw, 0, found)
     return replace(event, message=message, message_base64=raw)
 
@@ -103,7 +104,7 @@ def _wire(vault: Vault, wire: bytes, side: Side) -> bytes | None:
         if not isinstance(item, frames.Frame) or item.rsv or not item.fin or item.opcode == frames.CONTINUATION:
             return None
         skip = 2 if item.opcode == frames.CLOSE else 0
-        if found := vault.bytes(item.payload[skip:]):
+        if found := vault.payload(item.payload[skip:]):
             item.payload = item.payload[:skip] + replaced(item.payload[skip:], 0, found)
             item.head = None
         result += frames.serialize(item)
