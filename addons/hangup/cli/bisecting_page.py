@@ -12,10 +12,16 @@ from hangup.cli.bisect_options import Options
 from hangup.cli.bisect_progress import ladder
 from hangup.cli.screen import safe
 from hangup.experiment.document import Document, telling_lines
+from hangup.experiment.keeping import TO_SHARE
 from hangup.experiment.law import Law
 from hangup.experiment.reading import Reading
 from hangup.experiment.search import Minimal, Verdict
 from hangup.humanize import plural, printable
+
+PRIVATE = (
+    f"These files hold what was sent, secrets included, and are for this machine; only {TO_SHARE!r} has none. To pass "
+    "on the others: hangup convert FILE OUT, or --markdown."
+)
 
 
 def unasked(reading: Reading) -> Verdict:
@@ -52,17 +58,17 @@ def show(console: Console, document: Document) -> None:
     """The whole page."""
     verdict = document.verdict
     console.print()
-    console.print(Text(document.headline, "bold green" if verdict.proved else "bold yellow"))
+    console.print(safe(document.headline, "bold green" if verdict.proved else "bold yellow"))
     if verdict.reproduced and (verdict.cause.n or verdict.without.n):
-        console.print(Text(f"  {verdict.claim}"))
+        console.print(safe(f"  {verdict.claim}"))
     if verdict.cure:
-        console.print(Text("  stays open with  ", "bold") + Text(verdict.cure, "green"))
+        console.print(Text("  stays open with  ", "bold") + safe(verdict.cure, "green"))
     if verdict.law is not None:
         _law(console, verdict.law)
     for line in document.verification:
         console.print(Text("  ") + safe(line, "green" if document.verified else "yellow", 300))
     if verdict.place:
-        console.print(Text(f"  {document.where}"))
+        console.print(safe(f"  {document.where}"))
     if verdict.timers:
         console.print(Text(f"  it ends {', or '.join(map(str, verdict.timers))}"))
     console.print()
@@ -84,12 +90,14 @@ def show(console: Console, document: Document) -> None:
     if verdict.ruled_out:
         console.print(Text("ruled out", "bold"))
         for name, why in verdict.ruled_out.items():
-            console.print(Text(f"  {name:<40}") + Text(why, "dim"))
+            console.print(Text(f"  {name:<40}") + safe(why, "dim"))
     if verdict.stopped:
-        console.print(Text(f"stopped: {verdict.stopped}", "yellow"))
+        console.print(safe(f"stopped: {verdict.stopped}", "yellow"))
     width = max((len(what) for what in document.files), default=0)
     for what, path in document.files.items():
         console.print(Text(f"{what:<{width}}  ", "bold") + safe(path))
+    if document.files:
+        console.print(Text(PRIVATE, "dim"))
     for problem in document.problems:
         console.print(safe(problem, "red"))
 
@@ -112,7 +120,7 @@ def _minimal(console: Console, minimal: Minimal) -> None:
     console.print(Text("smallest failing exchange  ", "bold") + Text(f"{what} {frames}"))
     if minimal.payload is not None:
         shown = printable(minimal.payload[:200].decode(errors="backslashreplace"), 160)
-        console.print(Text(f"  {minimal.opcode} {shown!r}"))
+        console.print(safe(f"  {minimal.opcode} {shown!r}"))
     if minimal.size_limit is not None:
         console.print(Text(f"  the limit is {minimal.size_limit} bytes"))
     if minimal.neighbour:

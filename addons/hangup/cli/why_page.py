@@ -15,6 +15,7 @@ from hangup.diagnosis.findings import Cite, Evidence
 from hangup.diagnosis.report import Alternative, Mark, Report, Step
 from hangup.diagnosis.sentences import what_is_known
 from hangup.humanize import duration, printable
+from hangup.markup import block, code, prose
 
 SHOWN = 3
 """Pieces of evidence on the page; ``--json`` has them all."""
@@ -167,43 +168,31 @@ def _next(screen: Console, steps: Sequence[Step]) -> None:
 
 def markdown(report: Report) -> str:
     """The same for an issue."""
-    lines = [
-        f"### {_plain(report.verdict)}" + (f", {report.confidence:.0%} sure" if report.category != "unknown" else "")
-    ]
-    lines += ["", _plain(report.sentence), ""]
+    sure = f", {report.confidence:.0%} sure" if report.category != "unknown" else ""
+    lines = [f"### {prose(report.verdict)}{sure}", "", prose(report.sentence), ""]
     for sign in strongest(report):
         sort = "+" if sign.weight > 0 else "−" if sign.weight < 0 else "·"
         cites = f" ({cited(sign)})" if sign.cites else ""
-        lines.append(f"- {sort} {_plain(sign.text)}{cites}")
+        lines.append(f"- {sort} {prose(sign.text)}{cites}")
     if report.loop:
-        lines.append(f"- {_plain(report.loop)}")
+        lines.append(f"- {prose(report.loop)}")
     if report.timeline and report.category != "none":
-        lines += ["", f"How connection {report.conn} ended (`→` from the client, `←` from the server):", "", "```"]
-        for mark in report.timeline:
-            arrow = "→" if mark.side == "client" else "←"
-            number = f"{mark.n:>4}" if mark.n is not None else "    "
-            lines.append(f"{_when(mark.at):>10} {number} {arrow} {printable(mark.text, 90).replace('```', '` ` `')}")
-        lines.append("```")
+        lines += ["", f"How connection {report.conn} ended (`→` from the client, `←` from the server):", ""]
+        lines += block(map(_line, report.timeline))
     others = runners_up(report)
     if others:
-        lines += [
-            "",
-            ("It could be " if report.category == "unknown" else "Or else ")
-            + ", ".join(f"{_plain(a.verdict)} ({a.confidence:.0%})" for a in others)
-            + ".",
-        ]
+        words = "It could be " if report.category == "unknown" else "Or else "
+        lines += ["", words + ", ".join(f"{prose(a.verdict)} ({a.confidence:.0%})" for a in others) + "."]
     if report.hint:
-        lines += ["", _plain(report.hint)]
+        lines += ["", prose(report.hint)]
     for step in report.next:
-        what = f"--filter '{step.filter}'" if step.filter else step.command
-        lines.append(f"- next: `{printable(what).replace('`', '')}`: {_plain(step.text)}")
-    lines += [f"- note: {_plain(note)}" for note in notes(report)]
+        what = f"--filter {shlex.quote(step.filter)}" if step.filter else step.command
+        lines.append(f"- next: {code(what)}: {prose(step.text)}")
+    lines += [f"- note: {prose(note)}" for note in notes(report)]
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
-    """Text that Markdown leaves alone, but for the code spans of our own."""
-    safe_text = printable(text)
-    for char in "<>[]*_":
-        safe_text = safe_text.replace(char, "\\" + char) if "`" not in safe_text else safe_text
-    return safe_text.replace("<", "&lt;") if "`" in safe_text else safe_text
+def _line(mark: Mark) -> str:
+    arrow = "→" if mark.side == "client" else "←"
+    number = f"{mark.n:>4}" if mark.n is not None else "    "
+    return f"{_when(mark.at):>10} {number} {arrow} {printable(mark.text, 90)}"

@@ -95,6 +95,10 @@ class Report(Struct):
             part.value = text(part.value)
         for sign in [*self.evidence, *(sign for other in self.alternatives for sign in other.evidence)]:
             sign.text = text(sign.text)
+        for step in self.next:
+            step.text, step.filter, step.command = text(step.text), text(step.filter), text(step.command)
+        for mark in self.timeline:
+            mark.text = text(mark.text)
 
     def summary(self) -> dict[str, Any]:
         """For JSON: the keys that programs rely on come first, extras after them."""

@@ -8,10 +8,16 @@ from msgspec import Struct, field
 
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.place import INTERMEDIARY
-from hangup.experiment.search import Tried, Verdict
+from hangup.experiment.search import Minimal, Tried, Verdict
+from hangup.markup import block, cell, code, prose
 from hangup.recording.events import Log
+from hangup.recording.redaction.placeholders import Vault
+from hangup.recording.redaction.replacing import replaced
 
 NOT_REPRODUCED, UNRESOLVED = 3, 4
+
+SHOWN = 1000
+"""Characters of a message that are shown."""
 
 LOG_SHOWN = 20
 """Lines of a backend's log entry that are shown: the last ones."""
@@ -42,6 +48,8 @@ class Document(Struct, kw_only=True):
     """Whether the person's own client stayed connected with the fix and was dropped without it; None if unknown."""
     verification: list[str] = field(default_factory=list)
     """What was seen of it, in sentences; empty where it was not asked for."""
+    vault: Vault = field(default_factory=Vault)
+    """Knows the secrets of the exchange, and hides them in what is made for others."""
 
     @property
     def headline(self) -> str:
@@ -84,19 +92,19 @@ class Document(Struct, kw_only=True):
         return made | {"problems": self.problems} if self.problems else made
 
     def markdown(self) -> str:
-        """The page for an issue."""
-        verdict = self.verdict
-        lines = [f"**{self.headline}**", ""]
+        """The page for an issue, without the secrets of the exchange."""
+        verdict, hide = self.verdict, self.vault.excerpt
+        lines = [f"**{prose(hide(self.headline))}**", ""]
         if verdict.reproduced:
-            lines += [verdict.claim, ""]
+            lines += [prose(hide(verdict.claim)), ""]
         if verdict.cure:
-            lines += [f"Stays open with: `{verdict.cure}`", ""]
+            lines += [f"Stays open with: {code(hide(verdict.cure))}", ""]
         if verdict.law is not None:
             boundary = f" ({verdict.law.boundary})" if verdict.law.boundary else ""
-            lines += [f"The law: {verdict.law.sentence}{boundary}.", ""]
+            lines += [f"The law: {prose(hide(verdict.law.sentence + boundary))}.", ""]
             lines += [f"Predicted {verdict.law.right} of {verdict.law.predicted} new exchanges.", ""]
         if self.verification:
-            lines += [*self.verification, ""]
+            lines += [*(prose(hide(line)) for line in self.verification), ""]
         if self.where:
             lines += [f"{self.where[0].upper()}{self.where[1:]}.", ""]
         if verdict.timers:
@@ -104,26 +112,29 @@ class Document(Struct, kw_only=True):
         if verdict.ladder:
             lines += ["| what was changed | failed | outcome | filter |", "|---|---|---|---|"]
         for arm in verdict.ladder:
-            filters = "<br>".join(f"`{_cell(f)}`" for f in arm.filters)
-            lines.append(f"| {arm.title} | {arm.counts} | {_outcome(arm)} | {filters} |")
-        minimal = verdict.minimal
-        if minimal is not None and minimal.payload is not None:
-            payload = minimal.payload[:1000].decode(errors="backslashreplace").replace("`", "'")
-            said = f"Smallest failing message (client frame {minimal.frames[-1]}, {minimal.opcode}): `{payload}`"
-            lines += ["", said]
-            if minimal.neighbour:
-                lines.append(f"Nearest that does not fail: {minimal.neighbour}")
+            filters = "<br>".join(code(hide(each)) for each in arm.filters)
+            cells = (prose(hide(arm.title)), str(arm.counts), prose(hide(_outcome(arm))), filters)
+            lines.append(f"| {' | '.join(map(cell, cells))} |")
+        if verdict.minimal is not None and verdict.minimal.payload is not None:
+            lines += ["", *self._minimal(verdict.minimal, verdict.minimal.payload)]
         if self.log:
-            lines += ["", "The backend's log at that moment:", "", "```"]
-            for entry in self.log:
-                lines += [line.replace("```", "'''") for line in telling_lines(entry.text)]
-            lines.append("```")
+            told = [line for entry in self.log for line in telling_lines(hide(entry.text))]
+            lines += ["", "The backend's log at that moment:", "", *block(told)]
         return "\n".join(lines) + "\n"
+
+    def _minimal(self, minimal: Minimal, payload: bytes) -> list[str]:
+        # First hidden and then cut: half a secret is not known for one.
+        shown = replaced(payload, 0, self.vault.payload(payload)).decode(errors="backslashreplace")
+        message = code(self.vault.excerpt(shown), SHOWN) or "an empty one"
+        lines = [f"Smallest failing message (client frame {minimal.frames[-1]}, {minimal.opcode}): {message}"]
+        if minimal.neighbour:
+            lines.append(f"Nearest that does not fail: {prose(self.vault.excerpt(minimal.neighbour))}")
+        return lines
 
 
 def _outcome(arm: Tried) -> str:
     if arm.another and arm.outcome is Outcome.UNRESOLVED:
-        return _cell(f"another failure: {arm.another}")
+        return f"another failure: {arm.another}"
     return arm.outcome.value
 
 
@@ -161,7 +172,3 @@ def telling_lines(text: str) -> list[str]:
         elif lines and lines[-1] != "  …":
             lines.append("  …")
     return lines if len(lines) <= LOG_SHOWN else ["…", *lines[-LOG_SHOWN:]]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("`", "'")

@@ -3,7 +3,6 @@ the failure, the backend's words at that moment; and the document that names the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,12 +15,18 @@ from hangup.experiment.logged import logged
 from hangup.experiment.reading import Reading
 from hangup.experiment.script import reproducer
 from hangup.experiment.search import Verdict
+from hangup.experiment.sharing import vault_of
 from hangup.experiment.trial import Result
 from hangup.recording.events import Log
 from hangup.recording.excerpt import write_excerpt
 from hangup.recording.folder import by_product
 from hangup.recording.formats import Recording, open_recording
+from hangup.recording.redaction.placeholders import Vault
+from hangup.recording.writer import write_private
 from hangup.wire.url import Target
+
+TO_SHARE = "to share"
+"""What the reproducer without secrets is called among the files."""
 
 
 class Series(Struct):
@@ -47,14 +52,17 @@ def keep(
         return document
     recordings = [_open(run.path) for run in runs]
     document.log = _logged([*recordings, reading.transcript.recording], reading)
+    document.vault = vault_of(reading, log=document.log)
     if not verdict.reproduced:
         return document
     if verdict.unshrunk:
         document.problems.append(f"the exchange could not be made smaller by replay: {verdict.unshrunk}")
     try:
         _write_exchange(document, reading, list(zip(runs, recordings, strict=True)))
+        kept = [_open(Path(path)) for path in (document.recording, document.neighbour) if path]
+        document.vault = vault_of(reading, filter(None, kept), document.log)
         if reading.failure.by != "client" and target is not None:
-            document.files["reproducer"] = _reproducer(reading, verdict, target, runs[0].path)
+            document.files |= _reproducers(reading, verdict, target, runs[0].path, document.vault)
     except RecordingError as error:
         document.problems.append(str(error))
     return document
@@ -100,15 +108,16 @@ def _excerpt(recording: Recording, result: Result, beside: Path, what: str, note
     return str(write_excerpt(recording, conns, by_product(beside, f"{what}.jsonl"), note))
 
 
-def _reproducer(reading: Reading, verdict: Verdict, target: Target, beside: Path) -> str:
+def _reproducers(
+    reading: Reading, verdict: Verdict, target: Target, beside: Path, vault: Vault
+) -> dict[str, str]:
+    """The program as it is run here, and the same without secrets, to be passed on."""
     request = reading.transcript.survey.request
-    path = by_product(beside, "reproduce.py")
     wait = (reading.failure.within or reading.case.lifetime) + 1
-    text = reproducer(reading.case, verdict, request, target.url_of(request.target), wait, path.name)
-    try:
-        # As a recording it may hold secrets: cookies, a token.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise RecordingError(f"cannot write {path}: {error.strerror or error}") from None
-    return str(path)
+    files = {}
+    for what, name, hidden in (("reproducer", "reproduce.py", None), (TO_SHARE, "reproduce-to-share.py", vault)):
+        path = by_product(beside, name)
+        text = reproducer(reading.case, verdict, request, target.url_of(request.target), wait, path.name, hidden)
+        write_private(path, text.encode(errors="backslashreplace"))
+        files[what] = str(path)
+    return files

@@ -1,10 +1,15 @@
-"""The smallest failing exchange as a program of twenty lines, to give to whoever must mend it."""
+"""The smallest failing exchange as a program of twenty lines: as it was, for this machine, and without its secrets, to
+give to whoever must fix it."""
 
 from __future__ import annotations
 
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Case, ClientFrame
+from hangup.humanize import printable
 from hangup.recording.events import Request
+from hangup.recording.redaction.placeholders import Vault
+from hangup.recording.redaction.replacing import replaced
+from hangup.recording.redaction.single_events import request as hidden_request
 
 _SKIPPED = frozenset(
     "host connection upgrade sec-websocket-key sec-websocket-version sec-websocket-extensions sec-websocket-protocol "
@@ -12,7 +17,7 @@ _SKIPPED = frozenset(
 )
 _TEMPLATE = '''\
 """{title}
-
+{about}
 pip install websockets; python {name} [URL]
 """
 import asyncio, sys
@@ -42,11 +47,28 @@ async def main():
 asyncio.run(main())
 '''
 
+LOCAL = """
+What was sent stands in it as it was, secrets (cookies, tokens, passwords) included: it is for this machine.
+"""
+SHARED = """
+Where it says [redacted-1] and so on, there was a secret: put your own in before you run it.
+"""
+
 
 def reproducer(
-    case: Case, verdict: Verdict, request: Request, url: str, wait: float, name: str = "reproduce.py"
+    case: Case,
+    verdict: Verdict,
+    request: Request,
+    url: str,
+    wait: float,
+    name: str = "reproduce.py",
+    vault: Vault | None = None,
 ) -> str:
-    """The program's text. ``url`` is the target with its path, ``wait`` how long (seconds) it waits for the end."""
+    """The program's text. ``url`` is the target with its path, ``wait`` how long (seconds) it waits for the end. With
+    a ``vault``, which knows the secrets of the exchange, it has placeholders for them."""
+    title = f"{verdict.verdict}: {verdict.claim}"
+    if vault is not None:
+        request, url, title = hidden_request(vault, request), vault.text(url, url=True), vault.excerpt(title)
     minimal = verdict.minimal
     kept = set(minimal.frames) if minimal is not None else {f.n for f in case.frames}
     messages: list[str | bytes] = []
@@ -58,12 +80,13 @@ def reproducer(
         payload = frame.payload
         if minimal is not None and minimal.payload is not None and frame.n == minimal.frames[-1]:
             payload = minimal.payload
-        messages.append(_message(frame, payload))
+        messages.append(_message(frame, payload, vault))
         torn = torn or (frame.text and isinstance(messages[-1], bytes))
     headers = {n.lower(): v for n, v in request.headers}
     subprotocols = [s.strip() for s in headers.get("sec-websocket-protocol", "").split(",") if s.strip()]
-    return _TEMPLATE.format(
-        title=f"{verdict.verdict}: {verdict.claim}",
+    made = _TEMPLATE.format(
+        title=_documented(title),
+        about=LOCAL,
         name=name,
         url=url,
         headers=[(n, v) for n, v in request.headers if n.lower() not in _SKIPPED],
@@ -74,12 +97,21 @@ def reproducer(
         compression="deflate" if "extensions" in case.features else None,
         wait=wait,
     )
+    return made if vault is None else made.replace(LOCAL, SHARED if "[redacted" in made else "\n", 1)
 
 
-def _message(frame: ClientFrame, payload: bytes) -> str | bytes:
+def _documented(text: str) -> str:
+    """Text within a program's docstring, which it cannot leave."""
+    return printable(text).replace("\\", "\\\\").replace('"', "'")
+
+
+def _message(frame: ClientFrame, payload: bytes, vault: Vault | None) -> str | bytes:
+    if vault is not None:
+        payload = replaced(payload, 0, vault.payload(payload))
     if not frame.text:
         return payload
     try:
-        return payload.decode()
+        text = payload.decode()
     except UnicodeDecodeError:
         return payload
+    return text if vault is None else vault.excerpt(text)

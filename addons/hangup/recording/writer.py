@@ -20,3 +20,14 @@ def write(path: Path, header: Header, events: Iterable[Event]) -> None:
                 file.write(encoder.encode(event) + b"\n")
     except OSError as error:
         raise RecordingError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Writes a file anew, readable by its owner only, whoever could read one that was there. Raises
+    :class:`~hangup.errors.RecordingError` when it cannot."""
+    try:
+        path.unlink(missing_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise RecordingError(f"cannot write {path}: {error.strerror or error}") from None

@@ -9,9 +9,11 @@ from hangup.experiment.document import Document
 from hangup.experiment.failure import Failure
 from hangup.experiment.reading import Reading
 from hangup.experiment.search import Verdict
+from hangup.experiment.sharing import vault_of
 from hangup.experiment.trial import Result, Trial
 from hangup.proxy.addon import Hangup
 from hangup.recorder.recorder import Recorder
+from hangup.recording.redaction.placeholders import Vault
 from hangup.trials.live_bisect import LiveBisect, Phase, Settings, Watcher
 
 NEVER_FAILED = "no two connections failed alike while the proxy was watching"
@@ -31,6 +33,7 @@ class Run(Watcher):
         """What is still done after the verdict, in words."""
         self.kept: Document | None = None
         """What was written down of it, once it was."""
+        self._vault: Vault | None = None
         self._also = also or Watcher()
         self._on_done = on_done
         self.bisect = LiveBisect(addon, settings, self, self._done)
@@ -56,7 +59,11 @@ class Run(Watcher):
 
     def document(self) -> Document:
         """The verdict as a document, before anything is written down."""
-        return self.kept or Document(verdict=self.verdict, seconds=self.bisect.seconds)
+        if self._vault is None and self.bisect.reading is not None:
+            self._vault = vault_of(self.bisect.reading)
+        return self.kept or Document(
+            verdict=self.verdict, seconds=self.bisect.seconds, vault=self._vault or Vault()
+        )
 
     def tell(self, busy: str) -> None:
         """What is still done; empty when nothing is."""

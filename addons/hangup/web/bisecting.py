@@ -11,7 +11,8 @@
     GET  api/bisect/minimal     the smallest failing exchange as a recording
     GET  api/bisect/survives    the nearest to it that does not fail
 
-After the verdict the smallest exchange is looked for by replay, and all of it is written down beside the recording.
+After the verdict the smallest exchange is looked for by replay, and all of it is written down beside the recording:
+as it was, secrets included, for this machine. What is downloaded or copied has placeholders for them.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ from msgspec import Meta, Struct
 from hangup.errors import ControlError, HangupError
 from hangup.experiment import failure as failures
 from hangup.experiment.document import Document
+from hangup.experiment.keeping import TO_SHARE
 from hangup.experiment.search import Tried
 from hangup.experiment.trial import Result, Trial
 from hangup.filters.text import parse as parse_filter
 from hangup.proxy.run import Proxy
+from hangup.recording.events import encoder
+from hangup.recording.formats import open_recording
+from hangup.recording.redaction.redactor import Redactor
 from hangup.trials.artifacts import smaller, write
 from hangup.trials.bench import Bench, Run, bench_of
 from hangup.trials.live_bisect import Settings
@@ -90,6 +95,7 @@ def state(bench: Bench) -> dict[str, Any]:
         "problem": str(bisect.problem) if bisect.problem else None,
         "problems": document.problems,
         "busy": run.busy or None,
+        "folder": str(Path(document.recording).parent) if document.recording else None,
         "downloads": [name for name in DOWNLOADS if DOWNLOADS[name].path(document)],
     }
 
@@ -137,12 +143,25 @@ class Download(Struct, frozen=True):
         """Where it is; empty when there is none."""
         return next((document.files[key] for key in self.keys if key in document.files), "")
 
+    def data(self, path: str) -> bytes:
+        """What is sent of the file, without its secrets. Raises OSError, and :class:`HangupError` for a recording that
+        cannot be read."""
+        return _redacted(path) if path.endswith(".jsonl") else Path(path).read_bytes()
+
 
 DOWNLOADS = {
-    "reproducer": Download(("reproducer",), "reproduce.py", "text/x-python; charset=utf-8"),
+    "reproducer": Download((TO_SHARE,), "reproduce.py", "text/x-python; charset=utf-8"),
     "minimal": Download(("minimal", "failing"), "minimal.jsonl", "application/x-ndjson"),
     "survives": Download(("survives",), "survives.jsonl", "application/x-ndjson"),
 }
+
+
+def _redacted(path: str) -> bytes:
+    recording = open_recording(path)
+    redactor = Redactor()
+    redactor.learn(recording, recording.header)
+    events = redactor.events(recording)
+    return b"".join(encoder.encode(each) + b"\n" for each in (redactor.header(recording.header), *events))
 
 
 class Bisects:
@@ -245,13 +264,13 @@ class _Stop(_Handler):
 
 
 class _Download(_Handler):
-    def get(self, name: str) -> None:
+    async def get(self, name: str) -> None:
         run = self.bench.run
         download = DOWNLOADS[name]
         path = download.path(run.document()) if run is not None else ""
         try:
-            data = Path(path).read_bytes() if path else None
-        except OSError:
+            data = await asyncio.to_thread(download.data, path) if path else None
+        except (OSError, HangupError):
             data = None
         if data is None:
             self.fail(404, "there is none: no verdict yet, or nothing that it could be made of")

@@ -6,14 +6,14 @@ says so.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import BinaryIO
 
 from msgspec import Struct, field
 
 from hangup import __version__
-from hangup.humanize import duration, plural, printable, size
+from hangup.humanize import duration, plural, size
+from hangup.markup import block, cell, code, plain, prose
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Raw
 from hangup.recording.formats.losses import Losses
@@ -32,6 +32,7 @@ PAYLOAD = 120
 """So many characters of a payload are shown."""
 
 HEADER_VALUE = 300
+SENTENCE = 1000
 
 
 class _Shown(Struct):
@@ -86,10 +87,10 @@ class MarkdownWriter:
         """Writes the document."""
         header = self._header
         lines = [f"### WebSocket recording{_to(header.target)}", ""]
-        facts = [f"recorded {_code(header.started)}" if header.started else "", _code(header.source)]
+        facts = [f"recorded {code(header.started, PAYLOAD)}" if header.started else "", code(header.source, PAYLOAD)]
         lines.append(", ".join(filter(None, [*facts, f"by hangup {header.version or __version__}"])))
         if header.note:
-            lines += ["", f"_{_plain(header.note)}_"]
+            lines += ["", f"_{plain(header.note, SENTENCE)}_"]
         connections = [self._ledger.connections[conn] for conn in sorted(self._ledger.connections)]
         if len(connections) != 1:
             lines += ["", *_list(connections)]
@@ -104,8 +105,8 @@ class MarkdownWriter:
         """Nothing is held."""
 
     def _connection(self, connection: Connection, shown: _Shown) -> list[str]:
-        lines = [f"#### Connection {connection.conn}: {_code(connection.path or '/')}", ""]
-        lines.append(f"**{_plain(connection.ending.sentence)}**")
+        lines = [f"#### Connection {connection.conn}: {code(connection.path or '/', PAYLOAD)}", ""]
+        lines.append(f"**{prose(connection.ending.sentence, SENTENCE)}**")
         if shown.handshake is not None:
             lines += ["", *_handshake(shown.handshake)]
         if shown.rows:
@@ -135,10 +136,8 @@ def _list(connections: list[Connection]) -> list[str]:
         lifetime = "" if each.lifetime is None else duration(each.lifetime)
         status = "" if each.status is None else str(each.status)
         counts = f"{each.frames['client']}/{each.frames['server']}"
-        sentence = _cell(_plain(each.ending.sentence))
-        lines.append(
-            f"| {each.conn} | {_cell(_code(each.path))} | {status} | {opened} | {lifetime} | {counts} | {sentence} |"
-        )
+        path, sentence = cell(code(each.path, PAYLOAD)), cell(prose(each.ending.sentence, SENTENCE))
+        lines.append(f"| {each.conn} | {path} | {status} | {opened} | {lifetime} | {counts} | {sentence} |")
     return lines
 
 
@@ -154,47 +153,46 @@ def _handshake(event: Handshake) -> list[str]:
             text += ["", *response.text.splitlines()[:20]]
     else:
         text.append(f"(no response: {event.error or 'unknown'})")
-    body = [printable(line, HEADER_VALUE) for line in text]
-    fence = "`" * max(3, *(len(run) + 1 for line in body for run in re.findall("`+", line) or [""]))
     took = f", answered after {duration(event.waited)}" if event.waited else ""
-    return [f"<details><summary>Handshake{took}</summary>", "", f"{fence}http", *body, fence, "", "</details>"]
+    summary = f"<details><summary>Handshake{took}</summary>"
+    return [summary, "", *block(text, "http", HEADER_VALUE), "", "</details>"]
 
 
 def _row(event: AnyEvent) -> str:
     at = f"{event.at:.3f}"
     if isinstance(event, Frame):
         kind = event.opcode + ("" if event.fin else ", more follows") + (", compressed" if event.rsv & 4 else "")
-        kind = _plain(kind) + _faults(event.problems)
-        return f"| {event.n} | {at} | {event.side} | {_cell(kind)} | {size(event.size)} | {_payload(event)} |"
+        kind = plain(kind) + _faults(event.problems)
+        return f"| {event.n} | {at} | {event.side} | {cell(kind)} | {size(event.size)} | {_payload(event)} |"
     if isinstance(event, Raw):
         length = size(event.cut or len(event.payload))
-        return f"| | {at} | {event.side} | {_cell(_faults(event.problems))} | {length} | {_bytes(event.payload)} |"
+        return f"| | {at} | {event.side} | {cell(_faults(event.problems))} | {length} | {_bytes(event.payload)} |"
     if isinstance(event, End):
-        by = f" by {_code(event.by)}" if event.by else ""
-        return f"| | {at} | {event.side} | **{event.how.upper()}**{_cell(by)} | | {_cell(_plain(event.note))} |"
+        by = f" by {code(event.by, PAYLOAD)}" if event.by else ""
+        return f"| | {at} | {event.side} | **{event.how.upper()}**{cell(by)} | | {cell(prose(event.note, SENTENCE))} |"
     if isinstance(event, FilterEvent):
         which = f"frame {event.n}" if event.n is not None else ""
-        what = _cell(f"filter {_code(event.filter)}: {_plain(event.action)} {which}")
+        what = cell(f"filter {code(event.filter, PAYLOAD)}: {plain(event.action)} {which}")
         return f"| | {at} | {event.side or ''} | {what} | | {_bytes(event.wire or b'')} |"
     if isinstance(event, Log | Note):
         last = event.text.strip().splitlines()[-1:] or [""]
-        return f"| | {at} | | {'log' if isinstance(event, Log) else 'note'} | | {_cell(_code(last[0]))} |"
+        return f"| | {at} | | {'log' if isinstance(event, Log) else 'note'} | | {cell(code(last[0], PAYLOAD))} |"
     return ""
 
 
 def _faults(problems: tuple[str, ...]) -> str:
-    return f" **{_plain(', '.join(problems))}**" if problems else ""
+    return f" **{plain(', '.join(problems))}**" if problems else ""
 
 
 def _payload(event: Frame) -> str:
     if event.opcode == "close":
-        return _cell("" if event.code is None else f"{event.code} {_code(event.reason or '')}")
+        return cell("" if event.code is None else f"{event.code} {code(event.reason or '', PAYLOAD)}")
     if event.message is not None:
-        return _cell(_code(event.message))
+        return cell(code(event.message, PAYLOAD))
     if event.message_base64 is not None:
         return _bytes(event.message_base64)
     if event.text is not None and not event.rsv & 4:
-        return _cell(_code(event.text))
+        return cell(code(event.text, PAYLOAD))
     return _bytes(event.payload)
 
 
@@ -204,25 +202,5 @@ def _bytes(data: bytes) -> str:
     return f"`{data[:24].hex(' ')}{' …' if len(data) > 24 else ''}`"
 
 
-def _code(text: str) -> str:
-    """Foreign text as code: nothing in it is markup."""
-    text = printable(text, PAYLOAD)
-    if not text.strip():
-        return f"`{text}`" if text else ""
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    space = " " if text[0] == "`" or text[-1] == "`" else ""
-    return f"{fence}{space}{text}{space}{fence}"
-
-
-def _plain(text: str) -> str:
-    """Foreign text as running text: what could be markup is escaped, or mention somebody."""
-    return re.sub(r"([\\*_\[\]<>#|~@])", r"\\\1", printable(text, 1000)).replace("\\@", "&#64;")
-
-
-def _cell(text: str) -> str:
-    """A table's cell ends at a bar, even within code."""
-    return re.sub(r"(?<!\\)((?:\\\\)*)\|", r"\1\\|", text)
-
-
 def _to(target: str) -> str:
-    return f" of {_code(target)}" if target else ""
+    return f" of {code(target, PAYLOAD)}" if target else ""

@@ -22,6 +22,9 @@ SOUGHT_FROM = 8
 """Secrets shorter than this (characters) are too likely to be ordinary words elsewhere."""
 
 
+PIECE = 8
+"""Characters of a secret that tell it, where only a piece of it stands."""
+
 STREAMED = b"\x00\x00\xff\xff"
 """How a message ends that is a part of one compressed stream: it cannot be read without those before it."""
 
@@ -39,6 +42,7 @@ class Vault:
         self._finder = Finder(patterns)
         self._numbers: dict[str | bytes, int] = {}
         self._sought: dict[str, None] = {}
+        self._cut: tuple[int, frozenset[str]] | None = None
         self.hidden = 0
         self.left_out = 0
         """How many payloads are packed so that they could not be looked into."""
@@ -63,6 +67,27 @@ class Vault:
     def spans(self, text: str, *, url: bool = False) -> list[Span]:
         """Where secrets are in a text; nowhere as long as one only learns."""
         return self._seen(text, self._finder.find(text, url=url))
+
+    def excerpt(self, text: str) -> str:
+        """The text with placeholders for its secrets, and for pieces of secrets that were met: what an experiment has
+        cut a message down to may hold half of one. For short texts."""
+        text = self.text(text)
+        pieces = self._pieces()
+        spans: list[Span] = []
+        for start in range(len(text) - PIECE + 1):
+            if text[start : start + PIECE] in pieces:
+                if spans and start <= spans[-1].end:
+                    spans[-1] = Span(spans[-1].start, start + PIECE)
+                else:
+                    spans.append(Span(start, start + PIECE))
+        return self._applied(text, merged(text, spans))
+
+    def _pieces(self) -> frozenset[str]:
+        if self._cut is None or self._cut[0] != len(self._sought):
+            every = {s[i : i + PIECE] for s in self._sought for i in range(len(s) - PIECE + 1)}
+            # Words are no secrets, and may well be names of fields.
+            self._cut = len(self._sought), frozenset(piece for piece in every if not piece.isalpha())
+        return self._cut[1]
 
     def _seen(self, text: str, spans: list[Span]) -> list[Span]:
         for start, end, _ in spans:

@@ -59,9 +59,9 @@ def handshake(vault: Vault, event: Handshake) -> Handshake:
     text = vault.text
     return replace(
         event,
-        request=_request(vault, event.request),
+        request=request(vault, event.request),
         response=_response(vault, event.response),
-        original=None if event.original is None else _request(vault, event.original),
+        original=None if event.original is None else request(vault, event.original),
         returned=_response(vault, event.returned),
         error=text(event.error),
         by=text(event.by),
@@ -80,10 +80,11 @@ def filter_event(vault: Vault, event: FilterEvent) -> FilterEvent:
     return replace(event, filter=text(event.filter), note=note, wire=wire)
 
 
-def _request(vault: Vault, request: Request) -> Request:
-    target = vault.text(request.target, url=True)
-    headers = [(name, vault.header(name, value)) for name, value in request.headers]
-    return replace(request, target=target, headers=headers)
+def request(vault: Vault, asked: Request) -> Request:
+    """What a client asked for, without its secrets."""
+    target = vault.text(asked.target, url=True)
+    headers = [(name, vault.header(name, value)) for name, value in asked.headers]
+    return replace(asked, target=target, headers=headers)
 
 
 def _response(vault: Vault, response: Response | None) -> Response | None:

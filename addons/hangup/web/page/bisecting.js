@@ -36,6 +36,7 @@ import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-h
  * @property {string | null} claim
  * @property {any} verdict
  * @property {string | null} markdown
+ * @property {string | null} [folder] where the files are that hold secrets
  * @property {string | null} problem
  * @property {string[]} problems  what could not be written down
  * @property {string | null} busy  what is still done after the verdict
@@ -280,6 +281,7 @@ function Take({ state }) {
       <a class="button" href=${apiUrl("export", { format: "har" })} download>HAR</a>
       <span class="note" role="status">${said}</span>
     </div>
+    <p class="note">What you take along here has placeholders for secrets.${state.folder && html` The files as they were sent, for this machine only, are in <code><bdi>${visible(state.folder, 300)}</bdi></code>.`}</p>
     ${said.startsWith("copying failed") && html`<textarea class="mono" readonly rows="8" aria-label="The verdict in Markdown" value=${state.markdown}></textarea>`}`;
 }
 
