@@ -413,7 +413,7 @@ def test_a_large_frame_in_parts_gets_a_header_that_fits() -> None:
 def test_the_header_says_so() -> None:
     header = Redactor().header(Header(hangup=1, started="x", target="ws://h/?token=abc", note="mine"))
     assert header.target == "ws://h/?token=[redacted-1]"
-    assert header.note == f"mine; {NOTE}"
+    assert header.note == f"mine; {NOTE} ([redacted-1]: letters, up to 8 characters)"
     assert Redactor().header(header).note == header.note
 
 

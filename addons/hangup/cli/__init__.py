@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from hangup import __version__
 from hangup.errors import HangupError
+from hangup.humanize import printable
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "proxy": ("proxy:proxy", "Record every WebSocket on its way to TARGET."),
@@ -95,7 +96,7 @@ def main(args: list[str] | None = None) -> Any:
     except (click.ClickException, click.Abort) as error:
         sys.exit(_misused(error))
     except HangupError as error:
-        click.echo(f"hangup: {error}", err=True)
+        click.echo(f"hangup: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader went away (`hangup show | head`): nothing more to say, and nothing at exit either.
@@ -117,9 +118,9 @@ def _misused(error: click.ClickException | click.Abort) -> int:
     said = " ".join(error.format_message().split()).rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:
-        click.echo(f"hangup: {said}", err=True)
+        click.echo(f"hangup: {printable(said)}", err=True)
         return error.exit_code
-    click.echo(f"hangup: {said} ({context.command_path} --help tells more)", err=True)
+    click.echo(f"hangup: {printable(said)} ({context.command_path} --help tells more)", err=True)
     return MISUSED.get(context.info_name or "", error.exit_code)
 
 

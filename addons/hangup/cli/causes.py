@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from hangup.cli.screen import safe
+from hangup.cli.screen import Screen, safe
 from hangup.diagnosis import causes as table
 from hangup.diagnosis.causes import Cause, catalogue
 from hangup.errors import UsageError
@@ -33,9 +33,9 @@ def causes(name: str | None, as_json: bool, as_markdown: bool) -> None:
     elif as_markdown:
         click.echo("\n".join(catalogue.markdown(chosen)).rstrip())
     elif name:
-        _explain(Console(highlight=False), chosen[0])
+        _explain(Screen(highlight=False), chosen[0])
     else:
-        _list(Console(highlight=False), chosen)
+        _list(Screen(highlight=False), chosen)
 
 
 def _list(console: Console, chosen: list[Cause]) -> None:

@@ -17,6 +17,7 @@ from hangup.errors import BackendError, HangupError, UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.reading import Reading, read_case
+from hangup.humanize import printable
 from hangup.processes.tshark import open_recording
 from hangup.recording.folder import newest
 from hangup.wire.url import Target
@@ -98,7 +99,7 @@ def check(
         sys.exit(CANNOT_TELL)
     if not quiet:
         counted = f" (failed {counts})" if counts.n else ""
-        click.echo(f"{WORDS[outcome]}{counted}{': ' + why if why else ''}")
+        click.echo(f"{WORDS[outcome]}{counted}{': ' + printable(why) if why else ''}")
     sys.exit({Outcome.SURVIVED: 0, Outcome.FAILED: 1}.get(outcome, CANNOT_TELL))
 
 

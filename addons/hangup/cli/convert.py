@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import click
 
+from hangup.cli.redacted import learned, only
 from hangup.cli.screen import tell
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
@@ -73,8 +74,7 @@ def convert(
         _check_apart(source, target)
         header = recording.header
         if redactor is not None:
-            redactor.learn(_only(recording.events("looking for secrets"), conn), header)
-            header = redactor.header(header)
+            header = learned(recording, redactor, conn)
         with output(target, form) as out:
             made = _writer(form, out, header)
             try:
@@ -89,7 +89,7 @@ def convert(
 
 
 def _write(made: Writer, recording: Source, redactor: Redactor | None, conn: int | None) -> None:
-    events: Iterable[AnyEvent] = _only(recording.events("writing"), conn)
+    events: Iterable[AnyEvent] = only(recording.events("writing"), conn)
     if redactor is not None:
         events = redactor.events(events)
     found = conn is None
@@ -99,11 +99,6 @@ def _write(made: Writer, recording: Source, redactor: Redactor | None, conn: int
     if not found:
         raise UsageError(f"{recording.name} has no connection {conn}")
     made.finish()
-
-
-def _only(events: Iterable[AnyEvent], conn: int | None) -> Iterable[AnyEvent]:
-    """The events of one connection, and those of none."""
-    return events if conn is None else (event for event in events if event.conn in (conn, 0))
 
 
 def _writer(form: Format, out: BinaryIO, header: Header) -> Writer:
@@ -118,8 +113,8 @@ def _tell_redacted(redactor: Redactor) -> None:
     if redactor.hidden:
         secrets = plural(redactor.vault.secrets, "secret")
         tell(f"{secrets} hidden in {plural(redactor.hidden, 'place')} (--no-redact keeps them)")
-    if redactor.unchecked:
-        which = plural(redactor.unchecked, "message")
+    if unchecked := redactor.unchecked + redactor.vault.left_out:
+        which = plural(unchecked, "message")
         tell(f"the contents of {which} are left out, as they could not be looked through (--no-redact keeps them)")
 
 

@@ -9,18 +9,21 @@ from typing import Any
 import click
 import msgspec
 
-from hangup.cli import diff_view
+from hangup.cli import diff_markdown, diff_view
+from hangup.cli.redacted import learned
 from hangup.cli.screen import console
 from hangup.cli.sources import opened
 from hangup.errors import UsageError
 from hangup.recording.diff import Comparison, Conversation, collect, compare_conversations, pair
 from hangup.recording.events import Header
+from hangup.recording.redaction.redactor import Redactor
 
 EXAMPLES = """\b
 Examples:
   hangup diff page.jsonl postman.jsonl              the page against Postman
   hangup diff yesterday.jsonl today.jsonl --conn 2 --conn-b 5
   hangup diff run.jsonl --conn 1 --conn-b 2         two connections of one recording
+  hangup diff page.jsonl postman.jsonl --markdown   to paste into an issue
   hangup diff chrome.har run.jsonl --json | jq '.pairs[].handshake'
 """
 
@@ -34,7 +37,10 @@ Pair = tuple[Conversation | None, Conversation | None]
 @click.option("--conn-b", type=int, metavar="M", help="Only connection M of B.")
 @click.option("--strict", is_flag=True, help="Count what changes by nature, too: times, ids, tokens.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def diff(a: str, b: str | None, conn: int | None, conn_b: int | None, strict: bool, as_json: bool) -> None:
+@click.option("--markdown", "as_markdown", is_flag=True, help="For an issue, without secrets.")
+def diff(
+    a: str, b: str | None, conn: int | None, conn_b: int | None, strict: bool, as_json: bool, as_markdown: bool
+) -> None:
     """Compare two connections: their handshakes, messages and endings.
 
     A and B are recordings of any format that hangup reads; without B, two connections of A. What changes by
@@ -45,8 +51,18 @@ def diff(a: str, b: str | None, conn: int | None, conn_b: int | None, strict: bo
         raise UsageError("name a second recording B, or two connections of A with --conn and --conn-b")
     if a == b == "-":
         raise UsageError("only one of A and B can be standard input")
-    of_a, header_a = _read(a, conn)
-    of_b, header_b = _read(b or a, conn_b if conn_b is not None else conn)
+    if as_json and as_markdown:
+        raise UsageError("use either --json or --markdown, not both")
+    # One for both, so that equal secrets stay equal.
+    redactor = Redactor() if as_markdown else None
+    if redactor is not None:
+        for name in dict.fromkeys((a, b or a)):
+            if name == "-":
+                raise UsageError("--markdown goes over a recording twice: name a file instead of -")
+            with opened(name) as source:
+                learned(source, redactor)
+    of_a, header_a = _read(a, conn, redactor)
+    of_b, header_b = _read(b or a, conn_b if conn_b is not None else conn, redactor)
     pairs: list[Pair] = pair(of_a, of_b)
     if len(of_a) == len(of_b) == 1:  # whatever their paths
         pairs = list(zip(of_a.values(), of_b.values(), strict=True))
@@ -62,14 +78,17 @@ def diff(a: str, b: str | None, conn: int | None, conn_b: int | None, strict: bo
     if as_json:
         document = {"same": same, "a": a, "b": b or a, "pairs": [_summary(each) for each in compared]}
         click.echo(json.dumps({**document, "only_a": only_a, "only_b": only_b}, indent=2))
+    elif as_markdown:
+        click.echo(diff_markdown.markdown((a, b or a), compared, only_a, only_b), nl=False)
     else:
         diff_view.show(console(), (a, b or a), compared, only_a, only_b)
     sys.exit(0 if same else 1)
 
 
-def _read(name: str, conn: int | None) -> tuple[dict[int, Conversation], Header]:
+def _read(name: str, conn: int | None, redactor: Redactor | None) -> tuple[dict[int, Conversation], Header]:
     with opened(name) as source:
-        found = collect(source.events("reading"), conn, header=source.header)
+        events = source.events("reading")
+        found = collect(redactor.events(events) if redactor else events, conn, header=source.header)
         source.confess()
         if conn is not None and conn not in found:
             raise UsageError(f"{source.name} has no connection {conn}")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hangup.cli.screen import Screen
 from hangup.filters.base import Filter, settings
 from hangup.filters.catalogue import SHARED, describe, page, summary
 from hangup.filters.library import GROUPS
@@ -34,7 +35,7 @@ def filters(name: str | None, as_json: bool) -> None:
         described = [describe(cls) for cls in chosen]
         click.echo(msgspec.json.format(msgspec.json.encode(described[0] if name else described), indent=2).decode())
         return
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     if name:
         _explain(console, chosen[0])
     else:

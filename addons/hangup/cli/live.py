@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from hangup.cli.screen import Screen
 from hangup.humanize import plural, printable
 from hangup.recording import events, loops
 from hangup.recording.dev_server import DEV_SERVER, kind_of
@@ -39,8 +40,8 @@ class Live:
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.quiet = quiet
-        self.console = console or Console(highlight=False, soft_wrap=True)
-        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = console or Screen(highlight=False, soft_wrap=True)
+        self.errors = Screen(stderr=True, highlight=False, soft_wrap=True)
         self.proxy: Proxy | None = None
         self.web: Server | None = None
         self._printed_end: set[int] = set()

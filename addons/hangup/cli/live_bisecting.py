@@ -14,7 +14,7 @@ from hangup.cli import bisecting_page
 from hangup.cli.bisect_options import Interruptions, Options
 from hangup.cli.bisect_progress import Lines, reporting, showing
 from hangup.cli.live import Live
-from hangup.cli.screen import console, tell
+from hangup.cli.screen import Screen, console, tell
 from hangup.errors import HangupError, UsageError
 from hangup.experiment.document import Document
 from hangup.experiment.keeping import Series
@@ -206,7 +206,7 @@ async def _bisect(
     start: str = "",
 ) -> int:
     out = console(stderr=options.quiet)
-    live = Live(quiet=True, console=Console(stderr=options.quiet, highlight=False, soft_wrap=True))
+    live = Live(quiet=True, console=Screen(stderr=options.quiet, highlight=False, soft_wrap=True))
     settings = live_bisect.Settings(
         failure=options.failure,
         given=options.given,

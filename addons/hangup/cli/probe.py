@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.params import TIME
+from hangup.cli.screen import Screen
 from hangup.errors import UsageError
 from hangup.humanize import duration, plural, printable
 from hangup.peer.probe import Attempt, Report, Settings
@@ -81,7 +82,7 @@ def probe(
     if as_json:
         click.echo(json.dumps(as_data(target, report), indent=2))
     else:
-        show(report, Console(highlight=False))
+        show(report, Screen(highlight=False))
     sys.exit(0 if report.ok else 1)
 
 

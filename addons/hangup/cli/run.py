@@ -16,13 +16,13 @@ from urllib.parse import urljoin
 
 import click
 from msgspec import Struct
-from rich.console import Console
 
 from hangup.cli.config import Config, load, presets
 from hangup.cli.env_files import Environment, Variable, mode_of
 from hangup.cli.live import Live, reached_at
 from hangup.cli.params import open_option
 from hangup.cli.proxy import operate
+from hangup.cli.screen import Screen
 from hangup.cli.unseen import PATIENCE, advice
 from hangup.errors import CommandError, HangupError, UsageError
 from hangup.humanize import printable
@@ -67,7 +67,7 @@ class RunLive(Live):
     """Says what the command is given; on stderr, since stdout is the command's."""
 
     def __init__(self, redirected: Sequence[Redirected], *, quiet: bool) -> None:
-        super().__init__(quiet=quiet, console=Console(stderr=True, highlight=False, soft_wrap=True))
+        super().__init__(quiet=quiet, console=Screen(stderr=True, highlight=False, soft_wrap=True))
         self.redirected = redirected
         self._seen = False
 

@@ -1,18 +1,21 @@
 """The terminal: a console that fits it, and colours that mean the same everywhere.
 
 Everything that was on the wire goes through :func:`hangup.humanize.printable` first, and into ``Text``, never
-into rich's markup: a recording must not be able to command the terminal that shows it.
+into rich's markup: a recording must not be able to command the terminal that shows it. A :class:`Screen` sees to it
+once more for all that is printed on it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from hangup.humanize import printable
@@ -28,13 +31,26 @@ UNBOUND = 140
 """Columns where there is no terminal to ask."""
 
 
+class Screen(Console):
+    """A console on which no text commands the terminal: control characters, but for line ends, are spelled out."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What rich makes of it; only rich's own segments (a cursor that moves, say) keep their control characters."""
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control is None and not text.isprintable() and text != "\n":
+                clean = "\n".join(map(printable, text.split("\n")))
+                segment = Segment(clean, segment.style)
+            yield segment
+
+
 def console(**options: Any) -> Console:
     """A console for stdout: as wide as the terminal, also when piped within one; no markup, no guessing."""
     with suppress(AttributeError, ValueError, OSError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     if not _has_terminal() and "COLUMNS" not in os.environ:
         options.setdefault("width", UNBOUND)
-    return Console(highlight=False, markup=False, emoji=False, **options)
+    return Screen(highlight=False, markup=False, emoji=False, **options)
 
 
 def _has_terminal() -> bool:

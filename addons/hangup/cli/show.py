@@ -13,7 +13,9 @@ import click
 import msgspec
 
 from hangup.cli import show_frames, show_table
+from hangup.cli.redacted import show_markdown
 from hangup.cli.screen import console, tell
+from hangup.cli.sources import opened
 from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.humanize import plural, printable
 from hangup.processes.tshark import open_recording
@@ -33,6 +35,7 @@ Examples:
   hangup show --conn 3              every frame of connection 3
   hangup show --follow              while the proxy is running
   hangup show recordings/           the recordings of a folder
+  hangup show run.jsonl --markdown  to paste into an issue
   hangup show run.jsonl --json | jq '.connections[].ending.sentence'
 """
 
@@ -42,8 +45,11 @@ Examples:
 @click.option("--conn", type=int, metavar="N", help="The handshake and every frame of connection N.")
 @click.option("--follow", "following", is_flag=True, help="Go on while the recording is being written.")
 @click.option("--json", "as_json", is_flag=True, help="For programs; with --conn also its events.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="For an issue, without secrets.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a recording's lines.")
-def show(recording: str | None, conn: int | None, following: bool, as_json: bool, schema: bool) -> None:
+def show(
+    recording: str | None, conn: int | None, following: bool, as_json: bool, as_markdown: bool, schema: bool
+) -> None:
     """Show a recording: its connections, who ended each and how, and the loops among them.
 
     RECORDING is a file of any format that hangup reads, a folder, or - for standard input.
@@ -58,7 +64,16 @@ def show(recording: str | None, conn: int | None, following: bool, as_json: bool
     if recording != "-" and Path(recording).is_dir():
         if conn is not None or following:
             raise UsageError(f"{recording} is a folder: --conn and --follow need one recording")
+        if as_markdown:
+            raise UsageError(f"{recording} is a folder: --markdown needs one recording")
         _show_folder(recording, as_json)
+        return
+    if as_markdown:
+        if as_json or following:
+            raise UsageError("--markdown goes with neither --json nor --follow")
+        with opened(recording) as read:
+            show_markdown(read, conn)
+            read.confess()
         return
     source = open_recording(recording)
     stream: Iterable[AnyEvent] = source

@@ -8,6 +8,7 @@ import sys
 import click
 
 from hangup.cli import examples, why_page
+from hangup.cli.redacted import learned
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened
 from hangup.diagnosis.diagnose import report
@@ -82,8 +83,7 @@ def _redacted(source: Source, conn: int | None, ledger: TrafficLedger) -> str:
     The verdict is that of the recording as it is (a token's date tells something); what is quoted is redacted.
     """
     redactor = Redactor()
-    redactor.learn(source.events("looking for secrets"), source.header)
-    hidden = TrafficLedger(redactor.header(source.header))
+    hidden = TrafficLedger(learned(source, redactor))
     hidden.feed_all(redactor.events(source.events("redacting")))
     found = report(ledger, conn, source.name, hidden)
     found.censor(redactor.vault.text)

@@ -27,6 +27,22 @@ _ORDINARY = re.compile(
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
 
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_WEB_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
+
+
+def described(secret: str) -> str:
+    """What may be told of a secret: of what kind it is, and about how long. ``a UUID``, ``digits, up to 8 characters``."""
+    if _UUID.fullmatch(secret):
+        return "a UUID"
+    name = "digits" if secret.isdigit() else "letters" if secret.isalpha() else "text"
+    name = "a JSON Web Token" if _WEB_TOKEN.fullmatch(secret) else "hexadecimal" if _HEX.fullmatch(secret) else name
+    most = 8
+    while most < len(secret):
+        most *= 2
+    return f"{name}, {f'{most // 2 + 1} to {most}' if most > 8 else 'up to 8'} characters"
+
+
 def entropy(text: str) -> float:
     """Shannon's, in bits for each character; 0 for nothing."""
     length = len(text)

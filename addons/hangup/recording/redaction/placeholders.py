@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from hangup.recording.redaction import embedded
 from hangup.recording.redaction.finder import Finder, Span, merged
+from hangup.recording.redaction.looks import described
 from hangup.recording.redaction.names import is_a_name
 from hangup.recording.redaction.replacing import Replacement, replaced
 
@@ -21,6 +22,12 @@ SOUGHT = 256
 SOUGHT_FROM = 8
 """Secrets shorter than this (characters) are too likely to be ordinary words elsewhere."""
 
+
+MIXED_FROM = 6
+"""The same, of letters and digits."""
+
+DESCRIBED = 20
+"""So many placeholders are explained."""
 
 PIECE = 8
 """Characters of a secret that tell it, where only a piece of it stands."""
@@ -41,6 +48,7 @@ class Vault:
     def __init__(self, patterns: Iterable[str] = ()) -> None:
         self._finder = Finder(patterns)
         self._numbers: dict[str | bytes, int] = {}
+        self._described: list[str] = []
         self._sought: dict[str, None] = {}
         self._cut: tuple[int, frozenset[str]] | None = None
         self.hidden = 0
@@ -53,6 +61,11 @@ class Vault:
     def secrets(self) -> int:
         """How many different secrets were met."""
         return len(self._numbers)
+
+    @property
+    def legend(self) -> str:
+        """What the first placeholders stand for: of what kind each secret is, and about how long."""
+        return "; ".join(self._described)
 
     def text(self, text: str, *, url: bool = False) -> str:
         """The text with placeholders for its secrets."""
@@ -186,10 +199,18 @@ class Vault:
             if len(self._numbers) >= PLACEHOLDERS:
                 return 0
             number = self._numbers[key] = len(self._numbers) + 1
-            if len(self._sought) < SOUGHT and len(secret) >= SOUGHT_FROM and not is_a_name(secret):
+            if number <= DESCRIBED:
+                self._described.append(f"[redacted-{number}]: {described(secret)}")
+            if len(self._sought) < SOUGHT and _tells(secret) and not is_a_name(secret):
                 for form in _spellings(secret) | {spelled}:
                     self._sought[form] = None
         return number
+
+
+def _tells(secret: str) -> bool:
+    """Whether a secret is not too likely to be an ordinary word elsewhere."""
+    mixed = any(char.isdigit() for char in secret) and any(char.isalpha() for char in secret)
+    return len(secret) >= (MIXED_FROM if mixed else SOUGHT_FROM)
 
 
 def _places(text: str, secrets: list[str]) -> Iterator[Span]:

@@ -124,13 +124,16 @@ class Redactor:
     def header(self, header: Header) -> Header:
         """A redacted recording's header."""
         text = self.vault.text
-        return replace(
+        hidden = replace(
             header,
             target=text(header.target, url=True),
             filters=[text(each) for each in header.filters],
             source=text(header.source),
-            note=header.note if NOTE in header.note else "; ".join(filter(None, [text(header.note), NOTE])),
         )
+        if NOTE not in header.note:
+            legend = f" ({self.vault.legend})" if self.vault.legend else ""
+            hidden.note = "; ".join(filter(None, [text(header.note), NOTE + legend]))
+        return hidden
 
     def events(self, events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
         """The events without their secrets, in the same order."""
