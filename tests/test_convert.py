@@ -65,7 +65,7 @@ def test_no_redact_keeps_every_byte(recording: Path, tmp_path: Path) -> None:
 
 def test_a_redacted_recording_says_so(recording: Path, tmp_path: Path) -> None:
     run(recording, tmp_path / "a.jsonl")
-    assert open_recording(tmp_path / "a.jsonl").header.note == NOTE
+    assert open_recording(tmp_path / "a.jsonl").header.note == f"{NOTE} ([redacted-1]: text, 9 to 16 characters)"
 
 
 def test_own_patterns(recording: Path, tmp_path: Path) -> None:

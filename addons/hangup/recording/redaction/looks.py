@@ -32,7 +32,7 @@ _WEB_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
 
 
 def described(secret: str) -> str:
-    """What may be told of a secret: of what kind it is, and about how long. ``a UUID``, ``digits, up to 8 characters``."""
+    """What may be told of a secret: its kind, and about how long it is. ``a UUID``, ``digits, up to 8 characters``."""
     if _UUID.fullmatch(secret):
         return "a UUID"
     name = "digits" if secret.isdigit() else "letters" if secret.isalpha() else "text"
