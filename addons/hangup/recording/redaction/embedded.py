@@ -22,9 +22,12 @@ _BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_\-]{16,}={0,2}")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F\-]+|[a-z_\-]+|[A-Z_\-]+|\d+")
 _PERCENT = re.compile(r"[\w%.\-~+*!/:]*%[0-9a-fA-F]{2}[\w%.\-~+*!/:,@();$]*")
 _OCTET = re.compile(r"%([0-9a-fA-F]{2})")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_PRINTABLE = re.compile(r"[ -~]{14,}")
+_CBOR_HEAD = re.compile("[n-w]")
 _FIELD = re.compile(
-    r"(?i)(?:pass(?:word|wd|phrase|code)|pwd|secret|token|api_?key|access_?key|private_?key|authorization|credentials?"
-    r"|cookie|jwt|bearer|otp|signature|session_?id|sid|csrf)"
+    r"(?i)(?:pass(?:word|wd|phrase|code)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|credentials?"
+    r"|cookie|jwt|bearer|otp|signature|session[_-]?id|sid|csrf)"
 )
 
 
@@ -47,7 +50,7 @@ def unpacked(text: str) -> Iterator[Unpacked]:
     if text.count("%") > 1:
         for run in _PERCENT.finditer(text):
             inner, places = _of_percents(run[0], run.start())
-            if any(char in inner for char in '"{=:'):
+            if len(inner) > 8:
                 yield Unpacked(*run.span(), inner, places)
 
 
@@ -114,6 +117,29 @@ def deflated(data: bytes, like: bytes) -> bytes:
     """The data packed as ``like`` is."""
     writer = zlib.compressobj(6, zlib.DEFLATED, 31 if like[:1] == b"\x1f" else 15)
     return writer.compress(data) + writer.flush()
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether a payload has bytes that no text has."""
+    if _CONTROLS.search(data):
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def strings(text: str) -> Iterator[tuple[int, str]]:
+    """The strings of a binary payload, and where each begins. ``text`` has a character for each byte. The byte before a
+    string may be its length, and look like a letter."""
+    for run in _PRINTABLE.finditer(text):
+        length = ord(run[0][0])
+        yield run.start(), run[0]
+        yield run.start() + 1, run[0][1 : 1 + length]
+        # In CBOR the byte before a string of 14 to 23 characters is a letter.
+        for head in _CBOR_HEAD.finditer(run[0]):
+            yield run.start() + head.end(), run[0][head.end() : head.end() + (ord(head[0]) & 0x1F)]
 
 
 def fields(text: str) -> Iterator[tuple[int, int]]:

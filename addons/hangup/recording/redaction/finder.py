@@ -134,7 +134,7 @@ class Finder:
         elif key == "secwebsocketprotocol":
             spans += _protocols(value)
         elif not key.startswith(("secwebsocket", "accesscontrol")):
-            said = meaning(name)
+            said = meaning(name[2:] if name.lower().startswith("x-") else name)
             scheme = _SCHEME.match(value)
             start = scheme.end() if scheme else 0
             plain = said is Meaning.NOTHING and key.startswith("x") and not key.endswith(_TRACES)

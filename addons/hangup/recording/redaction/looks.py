@@ -68,6 +68,8 @@ def is_credential(text: str) -> bool:
     """Whether a word can be a credential where one is expected: a key, or so long a hexadecimal number."""
     if is_key(text) or _HEX.fullmatch(text) is not None:
         return True
-    # All of one case: base32, or a token that some library writes so.
+    # Few digits, or all of one case: base32, or a token that some library writes so.
+    if is_key(text + "00"):
+        return any(char.isdigit() for char in text)
     plain = LEAST <= len(text) <= 4096 and text.isascii() and text.isalnum() and not text.isdigit()
     return plain and sum(c.isdigit() for c in text) >= 3 and _ORDINARY.fullmatch(text) is None

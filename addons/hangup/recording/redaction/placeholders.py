@@ -153,10 +153,13 @@ class Vault:
 
     def _fields(self, data: bytes) -> Iterator[Replacement]:
         """In binary formats a value's length stands before it, so that what takes its place is as long."""
-        if data[:1] in (b"{", b"["):
+        if not embedded.is_binary(data):
             return
         text = data.decode("latin-1")
-        for start, end in embedded.fields(text):
+        places = list(embedded.fields(text))
+        for begin, string in embedded.strings(text):
+            places += [(begin + start, begin + end) for start, end, _ in self._finder.find(string)]
+        for start, end in places:
             self._met(text[start:end])
             if not self.learning:
                 yield start, end, self.placeholder(text[start:end])[: end - start].ljust(end - start, "*").encode()

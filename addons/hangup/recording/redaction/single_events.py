@@ -15,10 +15,10 @@ from hangup.wire.messages import parse_close
 
 def message_frame(vault: Vault, event: Frame) -> Frame:
     """A frame that is a whole uncompressed message."""
-    if event.text is not None and event.base64 is None:
+    if event.text is not None and event.base64 is None and event.opcode == "text":
         found = bool(vault.spans(event.text))
     else:
-        found = event.base64 is not None
+        found = event.base64 is not None or event.text is not None
     if found:
         payload = event.payload
         if places := vault.payload(payload):

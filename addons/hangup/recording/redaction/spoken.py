@@ -22,6 +22,7 @@ _LAW = re.compile(
     (?:(["'])((?:\\.|(?!\2)[^\\\r\n])*)\2 | (-?\d[\d.,]*) | ([^\s`;,]+))""",
     re.VERBOSE,
 )
+_LINKS = ("http://", "https://", "/")
 _KINDS = ("a", "an", "null", "missing", "true", "false", "not", "longer", "shorter", "empty")
 _COMMAND = re.compile(r"(?m)^[ \t]*(AUTH|PASS|IDENTIFY|LOGIN)[ \t]+(\S[^\r\n]*)")
 _ANSWERS = frozenset("ok fail failed failure error required success successful denied accepted plain started".split())
@@ -83,4 +84,5 @@ def _made(value: str) -> bool:
     """Whether a word of a sentence was made by a machine."""
     digits = sum(char.isdigit() for char in value)
     letters = sum(char.isalpha() for char in value)
-    return len(value) >= 8 and digits >= 2 and letters >= 2 and not value.startswith(("http://", "https://", "/"))
+    mixed = len(value) >= 16 and value.lower() != value != value.upper()
+    return len(value) >= 8 and digits >= (1 if mixed else 2) and letters >= 2 and not value.startswith(_LINKS)
