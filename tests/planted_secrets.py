@@ -58,8 +58,8 @@ def pem(rng: Random) -> str:
 
 
 class Kind(Struct, frozen=True):
-    """A kind of secret. ``name`` is what fields with one are called; ``telling`` whether it is known by its looks alone,
-    and ``credential`` whether it is where credentials stand."""
+    """A kind of secret. ``name`` is what fields with one are called; ``telling`` whether it is known by its looks
+    alone, and ``credential`` whether it is where credentials stand."""
 
     make: Callable[[Random], str]
     name: str = "token"
@@ -77,14 +77,26 @@ KINDS: dict[str, Kind] = {
     "github server": _of("gh" + "s_", 36),
     "github fine-grained": _of("github" + "_pat_", 82, ALNUM + "_"),
     "gitlab": _of("gl" + "pat-", 20, URLSAFE),
-    "slack bot": Kind(lambda rng: "-".join(["xox" + "b", some(rng, 12, "123456789"), some(rng, 12, "123456789"), some(rng, 24)]), "value"),
-    "slack webhook": Kind(lambda rng: "https://hooks.sl" + f"ack.com/services/T{some(rng, 10, BASE32)}/B{some(rng, 10, BASE32)}/{some(rng, 24)}", "value"),
+    "slack bot": Kind(
+        lambda rng: "-".join(["xox" + "b", some(rng, 12, "123456789"), some(rng, 12, "123456789"), some(rng, 24)]),
+        "value",
+    ),
+    "slack webhook": Kind(
+        lambda rng: "/".join(["https://hooks.sl" + "ack.com/services", *(some(rng, count) for count in (11, 11, 24))]),
+        "value",
+    ),
     "aws key id": _of("AK" + "IA", 16, BASE32),
-    "aws secret": Kind(lambda rng: some(rng, 40, ALNUM + "+/"), "aws_secret_access_key", telling=False, credential=False),
+    "aws secret": Kind(
+        lambda rng: some(rng, 40, ALNUM + "+/"),
+        "aws_secret_access_key", telling=False, credential=False,
+    ),
     "stripe secret": _of("sk" + "_live_", 24),
     "stripe restricted": _of("rk" + "_live_", 24),
     "google api": _of("AI" + "za", 35, URLSAFE),
-    "openai": Kind(lambda rng: "sk-" + "proj-" + some(rng, 74, URLSAFE) + "T3Blbk" + "FJ" + some(rng, 74, URLSAFE), "value"),
+    "openai": Kind(
+        lambda rng: "sk-" + "proj-" + some(rng, 74, URLSAFE) + "T3Blbk" + "FJ" + some(rng, 74, URLSAFE),
+        "value",
+    ),
     "anthropic": _of("sk-" + "ant-api03-", 93, URLSAFE, "AA"),
     "npm": _of("np" + "m_", 36, LOWER),
     "pypi": _of("py" + "pi-AgEIcHlwaS5vcmc", 60, URLSAFE),
@@ -112,14 +124,29 @@ KINDS: dict[str, Kind] = {
     "web token": Kind(jwt, "value"),
     "opaque token": Kind(lambda rng: some(rng, 43, URLSAFE), "access_token", telling=False),
     "hexadecimal token": Kind(lambda rng: some(rng, 40, HEX), "authToken", telling=False),
-    "uuid session": Kind(lambda rng: str(UUID(int=rng.getrandbits(128), version=4)), "sessionid", telling=False, credential=False),
-    "password": Kind(lambda rng: f"{rng.choice(['Corn', 'Zebra', 'Quilt'])}{some(rng, 3, '123456789')}!{some(rng, 5)}", "password", telling=False, credential=False),
-    "short password": Kind(lambda rng: "q" + some(rng, 4, string.ascii_lowercase) + some(rng, 2, "123456789"), "passwd", telling=False, credential=False),
-    "passphrase": Kind(lambda rng: " ".join(some(rng, 7, string.ascii_lowercase) for _ in range(4)), "passphrase", telling=False, credential=False),
+    "uuid session": Kind(
+        lambda rng: str(UUID(int=rng.getrandbits(128), version=4)),
+        "sessionid", telling=False, credential=False,
+    ),
+    "password": Kind(
+        lambda rng: f"{rng.choice(['Corn', 'Zebra', 'Quilt'])}{some(rng, 3, '123456789')}!{some(rng, 5)}",
+        "password", telling=False, credential=False,
+    ),
+    "short password": Kind(
+        lambda rng: "q" + some(rng, 4, string.ascii_lowercase) + some(rng, 2, "123456789"),
+        "passwd", telling=False, credential=False,
+    ),
+    "passphrase": Kind(
+        lambda rng: " ".join(some(rng, 7, string.ascii_lowercase) for _ in range(4)),
+        "passphrase", telling=False, credential=False,
+    ),
     "one-time code": Kind(lambda rng: some(rng, 6, "123456789"), "otp", telling=False, credential=False),
     "csrf": Kind(lambda rng: some(rng, 32), "X-CSRF-Token", telling=False),
     "api key": Kind(lambda rng: some(rng, 32), "x-api-key", telling=False),
-    "basic": Kind(lambda rng: base64.b64encode(f"user:{some(rng, 12)}".encode()).decode(), "authorization", telling=False, credential=False),
+    "basic": Kind(
+        lambda rng: base64.b64encode(f"user:{some(rng, 12)}".encode()).decode(),
+        "authorization", telling=False, credential=False,
+    ),
 }  # fmt: skip
 
 Plant = Callable[[Talk, str, str], None]
@@ -195,7 +222,7 @@ PLACES: dict[str, Plant] = {
     "messagepack": _say(msgpack, "binary"),
     "cbor": _say(cbor, "binary"),
     "bson": _say(bson, "binary"),
-    "header line": _say(lambda name, secret: f"CONNECT\naccept-version:1.2\n{name}:{quote(secret, safe='/+= !')}\n\n\0".encode()),
+    "header line": _say(lambda name, secret: f"CONNECT\nhost:h\n{name}:{quote(secret, safe='/+= !')}\n\n\0".encode()),
     "form": _say(lambda name, secret: f"a=1&{name}={quote(secret, safe='')}&b=2".encode()),
     "log of Python": _log(lambda name, secret: f"DEBUG received {({'type': 'hello', name: secret})!r}"),
     "log of a URL": _log(lambda name, secret: f'INFO "WebSocket /ws?{name}={quote(secret, safe="")}" [accepted]'),
@@ -320,3 +347,41 @@ def leaks(secret: str, data: Iterable[bytes]) -> list[bytes]:
     """The pieces of a secret that are in data, or packed in it."""
     sought = pieces(secret)
     return [piece for each in data for one in unpacked(each) for piece in sought if piece in one]
+
+
+def crowded(seed: int = 7) -> tuple[list[str], list[AnyEvent]]:
+    """One recording with a secret of every kind on a connection of its own, each in the next place, that the server
+    drops after its client's last message: so a page has something to say of it. Gives the secrets too."""
+    rng = Random(seed)
+    talk = Talk()
+    secrets: list[str] = []
+    places = [*IN_HANDSHAKE, *(place for place in PLACES if place not in ("half a frame", "compressed"))]
+    for conn, (name, kind) in enumerate([*KINDS.items()] * 2, 1):
+        place = places[conn % len(places)]
+        secret = kind.make(rng)
+        if not fits(place, name, secret):
+            continue
+        secrets.append(secret)
+        opening = IN_HANDSHAKE[place](kind.name, secret) if place in IN_HANDSHAKE else {}
+        talk.open(conn, **opening)  # type: ignore[arg-type]
+        talk.wait(300_000)
+        if place not in IN_HANDSHAKE:
+            PLACES[place](_On(talk, conn), kind.name, secret)  # type: ignore[arg-type]
+        talk.wait(300_000)
+        talk.say(conn, "client", "text", b'{"type":"ping"}')
+        talk.wait(4000)
+        talk.end(conn, "server", "fin")
+        talk.wait(500_000)
+    return secrets, talk.stop()
+
+
+class _On:
+    """A conversation in which everything is said on one connection."""
+
+    def __init__(self, talk: Talk, conn: int) -> None:
+        self.events, self.at = talk.events, talk.at
+        self._talk, self._conn = talk, conn
+
+    def say(self, conn: int, *said: object, **how: object) -> None:
+        """As :meth:`~conversing.Talk.say`."""
+        self._talk.say(self._conn, *said, **how)  # type: ignore[arg-type]

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import json
+import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from msgspec.structs import replace
+from rich.panel import Panel
+from rich.text import Text
 
 import planted_secrets as planting
-from conversing import HEADER
+from conversing import HEADER, Talk
+from hangup.cli import cli
+from hangup.cli.screen import Screen
+from hangup.errors import HangupError
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.keeping import TO_SHARE, Series, keep
+from hangup.experiment.law import Condition, Law
+from hangup.experiment.reading import Reading, read_case
+from hangup.experiment.script import reproducer
+from hangup.experiment.verdict import Minimal, Tried, Verdict
 from hangup.proxy.flows import FlowWriter
-from hangup.recording.events import AnyEvent, Header
+from hangup.recording import events as ev
+from hangup.recording.events import AnyEvent, FilterEvent, Handshake, Header, Log, Note
 from hangup.recording.formats import FORMATS
 from hangup.recording.formats.writing import writer
+from hangup.recording.redaction.placeholders import Vault
 from hangup.recording.redaction.redactor import Redactor
+from hangup.recording.writer import write_private
+from hangup.wire.url import parse_target
+from ordinary_traffic import corpus
+from replaying import InMemory
 
 WRITTEN = [name for name, each in FORMATS.items() if each.writes]
 
@@ -55,3 +82,181 @@ def test_no_secret_is_in_any_export(place: str) -> None:
             for form, data in exported(events):
                 leaked[name, form] += len(planting.leaks(secret, data))
     assert not +leaked
+
+
+def test_ordinary_traffic_stays_as_it_is() -> None:
+    """At most two of a hundred messages, targets, lines of a log lose anything."""
+    strings = corpus()
+    changed = []
+    for each in strings:
+        vault = Vault()
+        url = each.startswith(("ws:", "wss:", "/"))
+        if vault.text(each, url=url) != each or (not url and vault.payload(each.encode())):
+            changed.append(each)
+    assert len(strings) > 1500
+    assert len(changed) <= 0.02 * len(strings), changed
+
+
+SECRETS, CROWDED = planting.crowded()
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("crowd") / "run.jsonl"
+    path.write_bytes(ev.dump([HEADER, *CROWDED]))
+    return path
+
+
+def told_in(data: bytes) -> set[str]:
+    """The secrets of which there is anything in data, or packed in it."""
+    whole = list(planting.unpacked(data))
+    return {secret for secret in SECRETS for piece in planting.pieces(secret) if any(piece in one for one in whole)}
+
+
+def test_they_are_there_to_be_found(crowd: Path) -> None:
+    assert len(SECRETS) >= 80
+    result = CliRunner().invoke(cli, ["convert", str(crowd), "-", "--to", "hangup", "--no-redact"])
+    assert len(told_in(result.stdout_bytes)) >= 80
+
+
+COMMANDS = [
+    ["show", "{run}", "--markdown"],
+    ["show", "{run}", "--markdown", "--conn", "{conn}"],
+    ["why", "{run}", "--markdown"],
+    ["why", "{run}", "--markdown", "--conn", "{conn}"],
+    ["diff", "{run}", "--conn", "{conn}", "--conn-b", "{next}", "--markdown"],
+    ["diff", "{run}", "{run}", "--markdown"],
+    *(["convert", "{run}", "-", "--to", name] for name in WRITTEN if name != "pcapng"),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_no_command_tells_a_secret(crowd: Path, words: list[str]) -> None:
+    conns = sorted({event.conn for event in CROWDED if isinstance(event, Handshake)})
+    for conn, following in zip(conns[::9], conns[1::9], strict=False):
+        result = CliRunner().invoke(cli, [w.format(run=crowd, conn=conn, next=following) for w in words])
+        assert result.exit_code in (0, 1, 3) and len(result.stdout_bytes) > 100, result.output
+        assert not told_in(result.stdout_bytes)
+        if "{conn}" not in words:
+            break
+
+
+SECRET = "Zq7" + "".join(chr(ord("a") + i) for i in (3, 9, 1, 20, 11, 6)) + "41"
+
+
+def told(**more: object) -> tuple[Reading, Verdict]:
+    """A recording whose client sends a password, and what a bisect of it may say."""
+    talk = Talk()
+    talk.open(1, target=f"/ws?ticket={SECRET[::-1]}", headers=[("Cookie", f"sid={SECRET}cookie")])
+    talk.wait(100_000)
+    talk.say(1, "server", "text", b'{"type":"welcome"}')
+    talk.say(1, "client", "text", json.dumps({"type": "login", "password": SECRET, "since": "a+b"}).encode())
+    talk.wait(3000)
+    talk.end(1, "server", "fin")
+    reading = read_case(InMemory(talk.stop()))
+    payload = json.dumps({"password": SECRET[:-2], "since": "+"}).encode()
+    condition = Condition("`since` holds a `+`", "`password`: survives 1, fails 2")
+    law = Law(f"it ends on a `login` message in which `since` holds a `+` and `password` is {SECRET!r}", [condition])
+    filters = (f"query ticket {SECRET[::-1]}", "drop text=`x`|y")
+    ladder = [Tried("given", f"with {SECRET}", filters, Counts(1, 2), Outcome.SURVIVED)]
+    verdict = Verdict(
+        verdict="message/schema",
+        proved=True,
+        law=law,
+        ladder=ladder,
+        cure=f"set-header Cookie sid={SECRET}cookie",
+        minimal=Minimal((2,), payload, "text", f"'{payload.decode()}' in its place stays open"),
+        cause=Counts(5, 0),
+        without=Counts(0, 5),
+    )
+    return reading, verdict
+
+
+def test_a_bisects_document_keeps_its_law_and_no_secret(tmp_path: Path) -> None:
+    reading, verdict = told()
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(ev.dump([HEADER]))
+    document = keep(reading, verdict, [Series("trials", path, [])], parse_target("ws://127.0.0.1:8000"))
+    document.log = [Log(at=0.0, text=f"\x1b[31mrefused {SECRET[2:]} of {SECRET}``` \n```")]
+    page = document.markdown()
+    assert "`since` holds a `+`" in page and "`password` is" in page and "message/schema" in page
+    assert re.search(r"Smallest failing message \(client frame 2, text\): `.*password.*redacted.*since", page)
+    local, shared = (Path(document.files[name]) for name in ("reproducer", TO_SHARE))
+    assert SECRET[:-2] in local.read_text() and "for this machine" in local.read_text()
+    for made in (page, shared.read_text()):
+        for secret in (SECRET, SECRET[:-2], SECRET[2:], SECRET[::-1], f"{SECRET}cookie"):
+            assert secret not in made and quote(secret) not in made
+        assert "\x1b" not in made
+    for each in (local, shared):
+        assert each.stat().st_mode & 0o077 == 0
+        compile(each.read_text(), each.name, "exec")
+
+
+def test_a_reproducer_that_others_could_read_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "old.py"
+    path.write_text("")
+    path.chmod(0o644)
+    write_private(path, b"new")
+    assert path.stat().st_mode & 0o777 == 0o600 and path.read_bytes() == b"new"
+
+
+@given(st.text(max_size=60))
+def test_no_text_leaves_the_docstring_of_a_reproducer(text: str) -> None:
+    reading, verdict = told()
+    verdict.contrast = (text, '"""\\')
+    program = reproducer(reading.case, verdict, reading.case.request, "ws://h/" + text, 1.0)
+    tree = ast.parse(program)
+    assert isinstance(tree.body[0], ast.Expr) and isinstance(tree.body[1], ast.Import)
+
+
+@given(st.text(max_size=60) | st.text("\x1b[]0;m\x07\x9b\u202e\n\r ab", max_size=30))
+def test_no_text_commands_a_screen(text: str) -> None:
+    out = io.StringIO()
+    screen = Screen(file=out, width=200, markup=False, highlight=False, emoji=False)
+    screen.print(Text(text))
+    screen.print(Panel(Text(text)), text)
+    assert all(char.isprintable() or char == "\n" for char in out.getvalue())
+
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07`|</details>\n# x\u202e"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["show", "{run}", *more] for more in ([], ["--conn", "1"], ["--markdown"], ["--conn", "9"])),
+        *(["why", "{run}", *more] for more in ([], ["--markdown"], ["--conn", "1"])),
+        *(["diff", "{run}", "--conn", "1", "--conn-b", "2", *more] for more in ([], ["--markdown"], ["--strict"])),
+        ["recordings", "{folder}"],
+        ["show", "{folder}"],
+        ["convert", "{run}", "-", "--to", "markdown"],
+        ["convert", "{run}", "-", "--to", "markdown", "--no-redact"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_gives_control_characters_on(tmp_path: Path, words: list[str]) -> None:
+    talk = Talk()
+    for conn in (1, 2):
+        talk.open(conn, target=f"/ws?x={HOSTILE}{conn}", headers=[("X-Evil", f"{HOSTILE}{conn}"), ("Origin", HOSTILE)])
+        talk.wait(1000)
+        talk.say(conn, "client", "text", json.dumps({HOSTILE: HOSTILE, "type": HOSTILE, "n": conn}).encode())
+        talk.say(conn, "server", "text", f"{HOSTILE}{conn}".encode())
+        talk.events.append(Log(at=talk.at, source=HOSTILE, text=f"{HOSTILE}\nTraceback: {HOSTILE}"))
+        acted = FilterEvent(at=talk.at, conn=conn, filter=f"drop text={HOSTILE}", action="drop", n=1, side="client")
+        talk.events.append(replace(acted, note=HOSTILE))
+        talk.events.append(Note(at=talk.at, conn=conn, text=HOSTILE, reason=HOSTILE))
+        talk.close(conn, "server", 4001, HOSTILE)
+    header = replace(HEADER, target=f"ws://h/{HOSTILE}", note=HOSTILE, source=HOSTILE, filters=[HOSTILE])
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(ev.dump([header, *talk.stop()]))
+    result = CliRunner().invoke(cli, [word.format(run=path, folder=tmp_path) for word in words])
+    said = result.output + str(result.exception if isinstance(result.exception, HangupError) else "")
+    assert len(result.output) > 50 or isinstance(result.exception, HangupError)
+    assert all(char.isprintable() or char == "\n" for char in said)
+    if "markdown" in " ".join(words):
+        tokens = MarkdownIt("commonmark").enable("table").parse(result.stdout)
+        html = [t.content for t in tokens if t.type == "html_block"]
+        assert all(re.fullmatch(r"</?details>(<summary>[^<]*</summary>)?\n?", each) for each in html), html
+        # No heading of the recording's making.
+        titles = [tokens[i + 1].content for i, t in enumerate(tokens) if t.type == "heading_open"]
+        assert titles and "x" not in titles

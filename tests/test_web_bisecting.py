@@ -23,6 +23,9 @@ from harness.remotes import remote_of
 
 State = dict[str, Any]
 
+TOKEN = "-".join(["Zq7", "invented", "4u5v6w7x"])
+"""What the frontend of these tests identifies itself by."""
+
 
 class Loop:
     """The demo's two ends, and a proxy between them."""
@@ -64,7 +67,7 @@ async def looping(*arguments: str) -> AsyncIterator[Loop]:
     async with Backend() as port:
         with HangupProxy(f"ws://127.0.0.1:{port}", *arguments) as proxy:
             proxy.wait_for("control on")
-            page = asyncio.create_task(frontend(f"{proxy.url}/ws/client-1"))
+            page = asyncio.create_task(frontend(f"{proxy.url}/ws/client-1?token={TOKEN}"))
             try:
                 yield Loop(proxy)
             finally:
@@ -104,6 +107,13 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
         assert "reproduce.py" in name and "MESSAGES = ['']" in text
         compile(text, "reproduce.py", "exec")
         assert loop.download("bisect/markdown")[1] == kept["markdown"]
+        for what in ("reproducer", "minimal", "survives", "markdown"):
+            assert TOKEN not in loop.download(f"bisect/{what}")[1], "what is taken along has no secrets"
+        assert "token=[redacted-1]" in text and "token=[redacted-1]" in loop.download("bisect/minimal")[1]
+        for what in ("reproducer", "minimal", "survives"):
+            local = Path(kept["verdict"]["files"][what])
+            assert TOKEN in local.read_text(), "what is replayed here is as it was"
+            assert local.stat().st_mode & 0o077 == 0 and str(local.parent) == kept["folder"]
         loop.proxy.wait_for("proved: heartbeat/app-ping-kills")
 
         again = await loop.post("bisect/start", filters=["drop-heartbeat side=client"], fails_when="code=1006")

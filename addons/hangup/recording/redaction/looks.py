@@ -54,22 +54,20 @@ def looks_random(text: str) -> bool:
     return len(text) >= 16 and sum(c.isdigit() for c in text) >= 3 and any(c.isalpha() for c in text)
 
 
-def is_key(text: str) -> bool:
+def is_key(text: str, least_digits: int = 2) -> bool:
     """Whether a word looks like a key by itself: long, random, and no id, hash or date."""
     if not LEAST <= len(text) <= 4096 or not text.isascii() or any(c in " \t\r\n{}<>\"'" for c in text):
         return False
     digits = sum(c.isdigit() for c in text)
-    if digits < 2 or not any(c.islower() for c in text) or not any(c.isupper() for c in text):
+    if digits < least_digits or not any(c.islower() for c in text) or not any(c.isupper() for c in text):
         return False
     return _ORDINARY.fullmatch(text) is None and entropy(text) >= ENTROPY
 
 
 def is_credential(text: str) -> bool:
     """Whether a word can be a credential where one is expected: a key, or so long a hexadecimal number."""
-    if is_key(text) or _HEX.fullmatch(text) is not None:
+    if is_key(text, 1) or _HEX.fullmatch(text) is not None:
         return True
-    # Few digits, or all of one case: base32, or a token that some library writes so.
-    if is_key(text + "00"):
-        return any(char.isdigit() for char in text)
+    # All of one case: base32, or a token that some library writes so.
     plain = LEAST <= len(text) <= 4096 and text.isascii() and text.isalnum() and not text.isdigit()
     return plain and sum(c.isdigit() for c in text) >= 3 and _ORDINARY.fullmatch(text) is None

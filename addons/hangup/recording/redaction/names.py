@@ -44,7 +44,8 @@ _ABOUT = frozenset(
     "size limit max min used usage uses budget scheme format error errors valid validity required enabled disabled "
     "strength policy hint status state index kind label algorithm alg endpoint url uri name names version per rate "
     "left remaining cost price symbol address decimals supply details provider issuer source location file path dir "
-    "reset changed updated created sent ok is has needs mode field header prefix standard pair pairs".split()
+    "second minute hour day reset changed updated created sent ok is has needs mode field header prefix standard pair "
+    "pairs".split()
 )
 """What a name that ends so tells *of* a secret, it is none."""
 

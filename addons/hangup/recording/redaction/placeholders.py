@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from itertools import islice
 from urllib.parse import quote, unquote
 
 from hangup.recording.redaction import embedded
@@ -12,6 +14,7 @@ from hangup.recording.redaction.finder import Finder, Span, merged
 from hangup.recording.redaction.looks import described
 from hangup.recording.redaction.names import is_a_name
 from hangup.recording.redaction.replacing import Replacement, replaced
+from hangup.recording.redaction.word_search import any_of
 
 PLACEHOLDERS = 100_000
 """So many different secrets get a number of their own; later ones are all ``[redacted]``."""
@@ -25,6 +28,9 @@ SOUGHT_FROM = 8
 
 MIXED_FROM = 6
 """The same, of letters and digits."""
+
+UNSEARCHED = 48
+"""So many secrets are looked for one by one before a new pattern is made that finds them all."""
 
 DESCRIBED = 20
 """So many placeholders are explained."""
@@ -50,6 +56,9 @@ class Vault:
         self._numbers: dict[str | bytes, int] = {}
         self._described: list[str] = []
         self._sought: dict[str, None] = {}
+        self._search: re.Pattern[str] | None = None
+        self._searched = 0
+        """So many of those that are sought the pattern finds."""
         self._cut: tuple[int, frozenset[str]] | None = None
         self.hidden = 0
         self.left_out = 0
@@ -110,8 +119,17 @@ class Vault:
             self._met(text[start:end])
         if self.learning:
             return []
-        known = [secret for secret in self._sought if secret in text]
+        known = self._known(text)
         return merged(text, [*spans, *packed, *_places(text, known)]) if known or packed else spans
+
+    def _known(self, text: str) -> list[str]:
+        """The secrets of those that were met that stand in a text."""
+        if len(self._sought) - self._searched > UNSEARCHED:
+            self._search = re.compile(any_of(self._sought))
+            self._searched = len(self._sought)
+        if self._search is not None and self._search.search(text):
+            return [secret for secret in self._sought if secret in text]
+        return [secret for secret in islice(self._sought, self._searched, None) if secret in text]
 
     def _packed_spans(self, text: str) -> Iterator[Span]:
         for each in embedded.unpacked(text):
@@ -126,7 +144,7 @@ class Vault:
         found = self._finder.find(text)
         for start, end, _ in found:
             self._met(text[start:end])
-        if found or any(secret in text for secret in self._sought):
+        if found or self._known(text):
             return True
         return depth > 0 and any(self._holds_secret(each.text, depth - 1) for each in embedded.unpacked(text))
 

@@ -18,15 +18,13 @@ import regex
 from msgspec import Struct
 
 from hangup.recording.redaction.looks import entropy
+from hangup.recording.redaction.word_search import any_of
 
 PATIENCE = 1.0
 """Seconds of the processor's time for one pattern and one text."""
 
 BEFORE = 64
 """So many characters before a long word the name of a service may stand."""
-
-SPOKEN = 4
-"""A service's name has so many letters, or it is only looked for in the secret itself."""
 
 LONGEST = 4096
 """A longer word is no key: the names of services are not looked for in it."""
@@ -39,13 +37,17 @@ _NO_MORE = r"(?![\w+/=~\-])"
 _LINKS = ((r"""[\s'"]{0,3}""", r"""[\s'"\\]{0,8}"""), (r"""[\x60'"\s=]{0,5}""", r"""[\x60'"\\\s=]{0,9}"""))
 _NAME = r"[\w.-]{0,50}?"
 
+PACKED = 256
+"""Longer words without any separator are data."""
+
 _MARKS = "\\\"'`"
 
-_RUN = re.compile(r"[\w\-+/.~=%]{14,}")
-_PLAIN = re.compile(r"[0-9a-fA-F\-]+|[\d.]+")
-_SPOKEN = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}")
-_LETTERS = re.compile(r"[a-z0-9]+")
-_TOKEN = re.compile(r"(?!--)[\w.~\-]+")
+_RUN = re.compile(r"[A-Za-z0-9_\-+/.~=%]{10,}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+=*")
+_WORDS = re.compile(
+    r"(?:[A-Za-z][a-z]{0,15}(?:[A-Z][a-z]{1,15}){0,5}|[A-Z]{1,12}|\d{1,14})"
+    r"(?:[\-_+/.~=%]+(?:[A-Za-z][a-z]{0,15}(?:[A-Z][a-z]{1,15}){0,5}|[A-Z]{1,12}|\d{1,14})){0,15}[\-_+/.~=%]*"
+)
 
 
 class Rule(Struct):
@@ -59,36 +61,38 @@ class Rule(Struct):
 
 
 class Rules:
-    """All rules, and by which words they are found."""
+    """All rules, and the words by which they are found."""
 
     def __init__(self, rules: list[Rule]) -> None:
         self.rules = rules
-        self._services: dict[str, list[Rule]] = {}
-        self._beginnings: dict[str, list[Rule]] = {}
-        self._elsewhere: dict[str, list[Rule]] = {}
+        words: dict[str, list[Rule]] = {}
         for rule in rules:
             for word in rule.words:
-                table = self._beginnings if _TOKEN.fullmatch(word) else self._elsewhere
-                table.setdefault(word, []).append(rule)
-                if (name := max(_LETTERS.findall(word), key=len)) and len(name) >= SPOKEN:
-                    self._services.setdefault(name, []).append(rule)
-        self._begins = re.compile("|".join(map(re.escape, sorted(self._beginnings, reverse=True))))
+                words.setdefault(word, []).append(rule)
+        # One that begins another finds that one's rules as well.
+        self._short = {
+            word: [rule for other, of in words.items() if other.startswith(word) for rule in of]
+            for word in words
+            if not any(word.startswith(other) for other in words if other != word)
+        }
+        self._any = re.compile(f"(?=({any_of(self._short)}))")
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """From where to where there are secrets."""
+        lower = ""
         rules: dict[str, Rule] = {}
-        for mark, marked in self._elsewhere.items():
-            if mark in text or mark.upper() in text:
-                rules.update((rule.name, rule) for rule in marked)
+        read = 0
         for run in _RUN.finditer(text):
             start, end = run.span()
-            word = run[0][:LONGEST]
-            if not _PLAIN.fullmatch(word):
-                for found in self._begins.finditer(word.lower()):
-                    rules.update((rule.name, rule) for rule in self._beginnings[found[0]])
-            for said in _SPOKEN.findall(text, max(0, start - BEFORE), min(end, start + BEFORE)):
-                for rule in self._services.get(said.lower(), ()):
-                    rules[rule.name] = rule
+            word = run[0] if end - start <= LONGEST else run[0][:LONGEST]
+            if _WORDS.fullmatch(word) and not word.startswith("-----"):
+                continue
+            if end - start > PACKED and _BASE64.fullmatch(word):
+                end = start + BEFORE  # bytes, in which nothing begins
+            lower = lower or text.lower()
+            for found in self._any.finditer(lower, max(read, start - BEFORE), min(end, start + LONGEST)):
+                rules.update((rule.name, rule) for rule in self._short[found[1]])
+            read = start
         for rule in rules.values():
             try:
                 yield from _matches(rule, text)
@@ -135,6 +139,8 @@ def translated(pattern: str) -> str:
     pattern = pattern.replace(_ENDS, _NO_MORE).replace(r"\z", r"\Z")
     if pattern.startswith(f"(?i){_NAME}"):
         pattern = "(?i)" + pattern[len(f"(?i){_NAME}") :]
+    if pattern.startswith(r"\b"):
+        pattern = r"(?:\b|(?<=\\[nrtbf]))" + pattern[2:]
     for code, traffic in _LINKS:
         pattern = pattern.replace(code, traffic)
     return _plain_sets(pattern)
