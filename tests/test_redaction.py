@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterable
+from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,11 +27,25 @@ from hangup.recording.events import AnyEvent, Frame, Header, Part, Raw
 from hangup.recording.formats import FORMATS
 from hangup.recording.formats.writing import writer
 from hangup.recording.rebuild import sent_by
+from hangup.recording.redaction import finder, published
 from hangup.recording.redaction.finder import Finder
+from hangup.recording.redaction.placeholders import LEFT_OUT, Vault
 from hangup.recording.redaction.redactor import HOLD_LIMIT, NOTE, Redactor
 from hangup.wire.frames import Frame as WireFrame
 from hangup.wire.frames import FrameReader, serialize
 from hangup.wire.masking import mask
+
+ALPHABET = """tokenpaswrdAUTHey"'`{}[]:=&?%\\/+- 0123Jghp_"""
+HEXADECIMAL = "0123456789abcdef" * 2
+MADE = "".join(f"{char.upper()}{char}{number}" for number, char in enumerate("kqxbtmz", 2))
+PACKED = st.text(max_size=40).map(lambda text: gzip.compress(f'{{"token":"{text}"}}'.encode(), mtime=0))
+
+
+def zlib_part(data: bytes) -> bytes:
+    """A message of a stream that is compressed as one, but not its first."""
+    writer = zlib.compressobj()
+    writer.compress(b"hello") + writer.flush(zlib.Z_SYNC_FLUSH)
+    return writer.compress(data) + writer.flush(zlib.Z_SYNC_FLUSH)
 
 
 def hidden(text: str, *, url: bool = False, patterns: Iterable[str] = ()) -> str:
@@ -73,6 +91,23 @@ def starred(text: str, spans: Iterable[Any]) -> str:
         ("postgres://user:hunter2@db/x", "postgres://user:*@db/x"),
         ("INFO: Authorization: Bearer abc.def", "INFO: Authorization: Bearer *"),
         ("CONNECT\nlogin:guest\npasscode:gu est\n\n\0", "CONNECT\nlogin:guest\npasscode:*\n\n\0"),
+        # told in words, and what parsers say
+        ("invalid token 'a1b2c3d4e5f6'", "invalid token '*'"),
+        ("Unexpected token: h in JSON, unexpected token 'p'", "Unexpected token: h in JSON, unexpected token 'p'"),
+        ("password 'hunter2' is wrong", "password '*' is wrong"),
+        ("it ends where `auth.password` is 'hunter2'", "it ends where `auth.password` is '*'"),
+        ("it ends where `since` holds a `+`", "it ends where `since` holds a `+`"),
+        ("AUTH hunter2", "AUTH *"),
+        ("AUTH OK", "AUTH OK"),
+        ("set-header Cookie sid=abc + query token 'a b'", "set-header Cookie * + query token '*'"),
+        (f'["auth","{HEXADECIMAL}"]', '["auth","*"]'),
+        (f'{{"commit":"{HEXADECIMAL}"}}', f'{{"commit":"{HEXADECIMAL}"}}'),
+        # names by their meaning
+        ('{"Passwort":"x","пароль":"y","tokenValue":"z"}', '{"Passwort":"*","пароль":"*","tokenValue":"*"}'),
+        ('{"tokenType":"bearer","password_policy":"long"}', '{"tokenType":"bearer","password_policy":"long"}'),
+        ('{"pin":13,"userPin":"4711","cvv":123}', '{"pin":13,"userPin":"*","cvv":"*"}'),
+        (f'{{"publicKey":"{MADE}"}}', f'{{"publicKey":"{MADE}"}}'),
+        (f'{{"key":"{MADE}"}}', '{"key":"*"}'),
         # by their look
         ("x eyJhbGciOiJI.eyJzdWIi.c2ln y", "x * y"),
         ("use Bearer abcdefgh12 now", "use Bearer * now"),
@@ -123,6 +158,67 @@ def test_targets(target: str, safe: str) -> None:
 )  # fmt: skip
 def test_headers(name: str, value: str, safe: str) -> None:
     assert starred(value, Finder().find_in_header(name, value)) == safe
+
+
+def test_the_published_patterns_are_all_understood() -> None:
+    """Each compiles, and is found by its words; the licence lies beside them."""
+    found = published.rules()
+    assert len(found.rules) > 200
+    for rule in found.rules:
+        assert rule.words and regex.compile(rule.pattern, regex.VERSION1)
+    assert "MIT License" in (files(published.__package__) / "gitleaks" / "LICENSE").read_text()
+
+
+def test_a_pattern_that_comes_to_no_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person is told of their own; of a published one the whole text counts as a secret."""
+    text = "a" * 40 + "!"
+    for module in (finder, published):
+        monkeypatch.setattr(module, "PATIENCE", 0.05)
+    with pytest.raises(UsageError, match="takes far too long"):
+        Finder(["(?:a|a)+$"]).find(text)
+    endless = published.Rules([published.Rule("endless", "(?:a|a)+$", ("aaaa",))])
+    assert list(endless.find(text)) == [(0, len(text))]
+
+
+@given(st.text(ALPHABET, max_size=60) | st.text(max_size=60), st.booleans())
+def test_what_is_found_lies_in_the_text_in_order(text: str, url: bool) -> None:
+    at = 0
+    for start, end, _ in Finder().find(text, url=url):
+        assert at <= start < end <= len(text)
+        at = end
+
+
+@given(st.binary(max_size=60) | st.text(ALPHABET, max_size=60).map(str.encode) | PACKED)
+def test_any_payload_is_taken(data: bytes) -> None:
+    at = 0
+    vault = Vault()
+    for start, end, _ in vault.payload(data):
+        assert at <= start < end <= len(data)
+        at = end
+
+
+@pytest.mark.parametrize(
+    ("data", "left_out"),
+    [
+        (b"x^2 + y^2 = 1, as everybody knows", False),
+        (b"x\x9cannot be read", False),
+        (gzip.compress(b"hello, hello", mtime=0)[:-12], False),
+        (b"\x28\xb5\x2f\xfd\x04\x00", True),
+        (b"\x1f\x8b\x08 but no more", True),
+        (zlib_part(b'{"password":"hunter2"}'), True),
+    ],
+)
+def test_what_cannot_be_looked_into_is_left_out(data: bytes, left_out: bool) -> None:
+    vault = Vault()
+    assert (vault.payload(data) == [(0, len(data), LEFT_OUT)]) is left_out
+    assert vault.left_out == left_out
+
+
+def test_gzip_stays_gzip() -> None:
+    data = gzip.compress(b'{"type":"login","password":"hunter2"}')
+    [(start, end, made)] = Vault().payload(data)
+    assert (start, end) == (0, len(data))
+    assert gzip.decompress(made) == b'{"type":"login","password":"[redacted-1]"}'
 
 
 def test_a_persons_own_patterns() -> None:

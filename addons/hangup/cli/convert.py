@@ -63,8 +63,9 @@ def convert(
     for standard output. What the format has no place for is said on stderr.
 
     Secrets become [redacted-1] and so on, equal ones the same: credentials and cookies in headers, tokens in
-    queries, JSON members like password or token, whatever looks like a JSON Web Token, and what --redact matches
-    (the whole match, or its first group). A redacted hangup recording is no longer exact to the byte.
+    queries, JSON members like password or token, whatever looks like a key of a known service or a JSON Web Token,
+    also in base64 or gzip, and what --redact matches (the whole match, or its first group). A redacted hangup
+    recording is no longer exact to the byte.
     """
     form = format_for(target, to)
     if no_redact and patterns:

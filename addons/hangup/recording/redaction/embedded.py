@@ -15,12 +15,14 @@ from hangup.recording.redaction.names import is_strong
 LARGEST = 4 << 20
 """Bytes to which something is unpacked to be looked into."""
 
+GZIP = b"\x1f\x8b\x08"
+
 OPAQUE = (b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\xfd7zXZ\x00", b"BZh")
 """How payloads begin that are packed in a way that is not looked into here: zstd, LZ4, xz, bzip2."""
 
 _BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_\-]{16,}={0,2}")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F\-]+|[a-z_\-]+|[A-Z_\-]+|\d+")
-_PERCENT = re.compile(r"[\w%.\-~+*!/:]*%[0-9a-fA-F]{2}[\w%.\-~+*!/:,@();$]*")
+_PERCENT = re.compile(r"[\w%.\-~+*!/:,@();$]{9,}+")
 _OCTET = re.compile(r"%([0-9a-fA-F]{2})")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _PRINTABLE = re.compile(r"[ -~]{14,}")
@@ -49,9 +51,8 @@ def unpacked(text: str) -> Iterator[Unpacked]:
             yield Unpacked(*run.span(), inner)
     if text.count("%") > 1:
         for run in _PERCENT.finditer(text):
-            inner, places = _of_percents(run[0], run.start())
-            if len(inner) > 8:
-                yield Unpacked(*run.span(), inner, places)
+            if run[0].count("%") > 1:
+                yield Unpacked(*run.span(), *_of_percents(run[0], run.start()))
 
 
 def _of_percents(word: str, start: int) -> tuple[str, list[int]]:
@@ -99,8 +100,8 @@ def _may_be_text(data: bytes) -> bool:
 
 
 def is_packed(data: bytes) -> bool:
-    """Whether a payload begins as gzip or zlib does."""
-    return data[:3] == b"\x1f\x8b\x08" or (data[:1] == b"\x78" and len(data) > 8 and not int.from_bytes(data[:2]) % 31)
+    """Whether a payload begins as gzip or zlib does; ``x^2`` may also be a text."""
+    return data[:3] == GZIP or (len(data) > 8 and data[:2] in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"))
 
 
 def inflated(data: bytes) -> bytes | None:

@@ -280,7 +280,7 @@ def _lines(text: str) -> Iterator[Span]:
             start = scheme.end()
         at_start = not found.start() or text[found.start() - 1] in "\r\n"
         header = at_start or name in ("authorization", "proxyauthorization", "cookie", "setcookie")
-        if not header and text[: found.start()].lower().endswith("unexpected "):
+        if not header and text[max(0, found.start() - 11) : found.start()].lower() == "unexpected ":
             continue  # what a parser of JSON says
         if value := (_REST_OF_LINE if header else _WORD).match(text, start):
             done = value.end()

@@ -151,8 +151,10 @@ class Vault:
     def payload(self, data: bytes) -> list[Replacement]:
         """What to replace in a payload: from where to where (bytes), and by what."""
         if embedded.is_packed(data):
-            return self._packed(data)
-        if data.startswith(embedded.OPAQUE) or (len(data) > 4 and data.endswith(STREAMED)):
+            inner = embedded.inflated(data)
+            if inner is not None:
+                return self._packed(data, inner)
+        if data.startswith((embedded.GZIP, *embedded.OPAQUE)) or (len(data) > 4 and data.endswith(STREAMED)):
             return self._left_out(data)
         text, codec = _decoded(data)
         found = []
@@ -182,11 +184,8 @@ class Vault:
             if not self.learning:
                 yield start, end, self.placeholder(text[start:end])[: end - start].ljust(end - start, "*").encode()
 
-    def _packed(self, data: bytes) -> list[Replacement]:
+    def _packed(self, data: bytes, inner: bytes) -> list[Replacement]:
         """A payload that the application compressed by itself, with what is in it redacted."""
-        inner = embedded.inflated(data)
-        if inner is None:
-            return self._left_out(data)
         found = self.payload(inner)
         return [(0, len(data), embedded.deflated(replaced(inner, 0, found), data))] if found else []
 
