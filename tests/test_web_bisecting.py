@@ -93,7 +93,7 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
         assert trying["looking_for"].startswith("by=server how=abrupt") and trying["verdict"] is None
         assert trying["why"]["verdict"] and trying["why"]["sentence"]
         assert sum(rung["failed"][1] for rung in trying["ladder"]) <= len(trying["trials"])
-        done = await loop.until(lambda s: s["phase"] == "done")
+        done = await loop.until(lambda s: s["phase"] == "done" and s["markdown"])
         assert done["verdict"]["verdict"] == "heartbeat/app-ping-kills" and done["verdict"]["proved"]
         assert done["headline"] == "proved: heartbeat/app-ping-kills"
         assert done["standing"][0][0] == "heartbeat/app-ping-kills"

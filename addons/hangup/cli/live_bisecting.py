@@ -128,6 +128,8 @@ class Experiment:
     async def _shrink(self, on_done: Callable[[], None]) -> None:
         try:
             assert self._proxy is not None
+            if (run := bench_of(self._proxy.addon).run) is not None:
+                await run.learn()
             self.replayed = await smaller(
                 self.bisect,
                 self._proxy,

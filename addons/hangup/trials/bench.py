@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from hangup.errors import ControlError
@@ -33,7 +34,8 @@ class Run(Watcher):
         """What is still done after the verdict, in words."""
         self.kept: Document | None = None
         """What was written down of it, once it was."""
-        self._vault: Vault | None = None
+        self.vault: Vault | None = None
+        """Knows the secrets of the exchange, once it is over: before that nothing of it is for others."""
         self._also = also or Watcher()
         self._on_done = on_done
         self.bisect = LiveBisect(addon, settings, self, self._done)
@@ -59,11 +61,14 @@ class Run(Watcher):
 
     def document(self) -> Document:
         """The verdict as a document, before anything is written down."""
-        if self._vault is None and self.bisect.reading is not None:
-            self._vault = vault_of(self.bisect.reading)
         return self.kept or Document(
-            verdict=self.verdict, seconds=self.bisect.seconds, vault=self._vault or Vault()
+            verdict=self.verdict, seconds=self.bisect.seconds, vault=self.vault or Vault()
         )
+
+    async def learn(self) -> None:
+        """Meets the secrets of the exchange, of which there may be so many that it is done beside the event loop."""
+        self.vault = await asyncio.to_thread(vault_of, self.bisect.reading)
+        self.changes += 1
 
     def tell(self, busy: str) -> None:
         """What is still done; empty when nothing is."""

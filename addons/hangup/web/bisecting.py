@@ -91,7 +91,7 @@ def state(bench: Bench) -> dict[str, Any]:
         "headline": document.headline if run.over else None,
         "claim": verdict.claim if run.over and verdict.without.n else None,
         "verdict": document.summary() if run.over else None,
-        "markdown": document.markdown() if run.over else None,
+        "markdown": document.markdown() if run.over and run.vault is not None else None,
         "problem": str(bisect.problem) if bisect.problem else None,
         "problems": document.problems,
         "busy": run.busy or None,
@@ -204,6 +204,7 @@ class Bisects:
             run.tell(f"the smallest exchange that fails is looked for, by replay: {count} trials")
 
         replayed, problems = None, []
+        await run.learn()
         try:
             replayed = await smaller(run.bisect, self._proxy, begins=begins, progress=progress)
         except HangupError as error:  # the backend is gone, say: the verdict holds all the same
@@ -281,7 +282,7 @@ class _Download(_Handler):
 class _Markdown(_Handler):
     def get(self) -> None:
         run = self.bench.run
-        if run is None or not run.over:
+        if run is None or not run.over or run.vault is None:
             self.fail(404, "there is no verdict yet")
         else:
             self.attach("verdict.md", "text/markdown; charset=utf-8", run.document().markdown().encode())

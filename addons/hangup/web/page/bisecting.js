@@ -275,7 +275,7 @@ function Take({ state }) {
     setSaid((await copied(state.markdown ?? "", kept.current)) ? "copied" : "copying failed: take the text below");
   };
   return html`<div class="take" ref=${kept}>
-      <button onClick=${copy}>Copy Markdown</button>
+      <button onClick=${copy} disabled=${!state.markdown}>Copy Markdown</button>
       ${state.downloads.map((name) => html`<a class="button" key=${name} href=${apiUrl(`bisect/${name}`)} download>${DOWNLOADS[name] ?? name}</a>`)}
       <a class="button" href=${apiUrl("export", { format: "jsonl" })} download>Recording</a>
       <a class="button" href=${apiUrl("export", { format: "har" })} download>HAR</a>
