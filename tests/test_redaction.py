@@ -97,6 +97,7 @@ def starred(text: str, spans: Iterable[Any]) -> str:
         ("password 'hunter2' is wrong", "password '*' is wrong"),
         ("it ends where `auth.password` is 'hunter2'", "it ends where `auth.password` is '*'"),
         ("it ends where `since` holds a `+`", "it ends where `since` holds a `+`"),
+        ("with a fresh token: it stays open", "with a fresh token: it stays open"),
         ("AUTH hunter2", "AUTH *"),
         ("AUTH OK", "AUTH OK"),
         ("set-header Cookie sid=abc + query token 'a b'", "set-header Cookie * + query token '*'"),

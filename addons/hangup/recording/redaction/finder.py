@@ -58,6 +58,7 @@ _PARAMETER_VALUE = re.compile(r"[^\s&\"'<>\\#]+")
 _URL_VALUE = re.compile(r"[^&#\s]+")
 _ENCODED_VALUE = re.compile(r"[^\s&%\"'<>\\#]+")
 _REST_OF_LINE = re.compile(r"[^\r\n\"'<>\\]+")
+_SENTENCE = re.compile(r"`|[a-z]{1,12},? [a-z]")
 _WORD = re.compile(r"[^\s\"'<>\\]+")
 _NUMBER = re.compile(r"-?\d[\d.eE+\-]*")
 _INNER = re.compile(r"""(?<!\\)(\\*)["']|[\[\]{}]|-?\d[\d.eE+\-]*""")
@@ -282,6 +283,8 @@ def _lines(text: str) -> Iterator[Span]:
         header = at_start or name in ("authorization", "proxyauthorization", "cookie", "setcookie")
         if not header and text[max(0, found.start() - 11) : found.start()].lower() == "unexpected ":
             continue  # what a parser of JSON says
+        if not header and "pass" not in name and _SENTENCE.match(text, start):
+            continue  # a sentence that goes on: `fresh token: it stays open`
         if value := (_REST_OF_LINE if header else _WORD).match(text, start):
             done = value.end()
             yield _trimmed(text, *value.span())

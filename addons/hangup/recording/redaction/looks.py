@@ -24,6 +24,7 @@ _ORDINARY = re.compile(
     | (?:[a-z0-9]{1,12} [_.:/\-~]){2,} [a-z0-9]{0,12}                  # a slug, a path, a host, a version
     """
 )
+_TOKEN = re.compile(r"(?!/)(?:(?!://)[\w\-.~+/=:|!$@%^*])+", re.ASCII)
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
 
 
@@ -56,7 +57,7 @@ def looks_random(text: str) -> bool:
 
 def is_key(text: str, least_digits: int = 2) -> bool:
     """Whether a word looks like a key by itself: long, random, and no id, hash or date."""
-    if not LEAST <= len(text) <= 4096 or not text.isascii() or any(c in " \t\r\n{}<>\"'" for c in text):
+    if not LEAST <= len(text) <= 4096 or not _TOKEN.fullmatch(text):
         return False
     digits = sum(c.isdigit() for c in text)
     if digits < least_digits or not any(c.islower() for c in text) or not any(c.isupper() for c in text):

@@ -32,7 +32,7 @@ _SET = re.compile(
 _LOGIN = re.compile(
     r"""(?ix)[\[{,]\s*\\*["']
     (?:(?:type|op|event|action|cmd|command|method|msg|kind|t|name|topic|service)\\*["']\s*:\s*\\*["'])?
-    [\w.:/\-]{0,24}?(?:auth|login|log_in|log-in|signin|sign_in|identify|handshake|connection_init|subscribe_private)
+    [\w.:/\-]{0,24}?(?:auth|login|log_in|log-in|signin|sign_in|identify|connection_init|subscribe_private)
     [\w.:/\-]{0,24}\\*["']"""
 )
 _STRING = re.compile(r"""["']([^"'\\\s]{16,4096})\\*["']""")
