@@ -25,6 +25,7 @@ from hangup.peer.tape import Sink
 from hangup.recording.connections import Connection
 from hangup.replayable.client_script import Transcript
 from hangup.trials.company import Company
+from hangup.trials.lateness import Lateness
 from hangup.wire.url import Target
 
 Progress = Callable[[Trial, Result], None]
@@ -95,6 +96,7 @@ class Lab:
         """What was tried so far, and what came of it."""
         self._started = asyncio.get_running_loop().time()
         self._reached = False
+        self._lateness = Lateness()
 
     @property
     def seconds(self) -> float:
@@ -108,6 +110,10 @@ class Lab:
 
     async def run(self, search: Search[Verdict]) -> Verdict:
         """Carries it out to its end, or to the end of the budget."""
+        with self._lateness:
+            return await self._run(search)
+
+    async def _run(self, search: Search[Verdict]) -> Verdict:
         try:
             trial = next(search)
             while True:
@@ -147,6 +153,7 @@ class Lab:
 
     async def _one(self, trial: Trial) -> Result:
         """A trial: its clients at once, or one after the other, of which any that fails is a failure."""
+        began = asyncio.get_running_loop().time()
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
         order = [Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED]
         result = min(results, key=lambda each: order.index(each.outcome))
@@ -155,6 +162,7 @@ class Lab:
             spans = tuple(span for each in results for span in each.spans)
             acted = sum(each.acted or 0 for each in results)
             result = replace(result, conns=conns, spans=spans, pulse=None, acted=acted)
+        result = replace(result, late=self._lateness.since(began))
         self.margins.learn(trial, result)
         self.trials.append((trial, result))
         return result
