@@ -15,7 +15,7 @@ from hangup.experiment.exchange import complete
 from hangup.experiment.failure import parse
 from hangup.experiment.reading import read_case
 from hangup.experiment.search import Verdict, search
-from hangup.peer.tape import Tape
+from hangup.replay.event_sink import MemorySink
 from hangup.trials.lab import Budget, Lab
 from hangup.wire.url import parse_target
 from test_transcript import InMemory
@@ -52,6 +52,6 @@ async def bisected(
     target = parse_target(f"ws://127.0.0.1:{port}")
     budget = Budget(seconds=seconds)
     lab = Lab(
-        reading.transcript, target, reading.failure, reading.case, Tape(), budget=budget, survive=survive, **more
+        reading.transcript, target, reading.failure, reading.case, MemorySink(), budget=budget, survive=survive, **more
     )
     return await lab.run(complete(reading.case, search(reading.case, direct=direct is not None)))

@@ -32,8 +32,8 @@ from hangup.experiment.reading import read_case
 from hangup.experiment.search import search
 from hangup.experiment.trial import Result, Trial
 from hangup.experiment.verdict import PROOF, Tried, Verdict
-from hangup.peer.tape import Tape
 from hangup.recording.formats import open_recording
+from hangup.replay.event_sink import MemorySink
 from hangup.trials import lab as labs
 from hangup.trials.company import TOGETHER, Company
 from hangup.trials.lab import Lab
@@ -367,7 +367,7 @@ def test_a_backend_that_is_gone_for_good(monkeypatch: pytest.MonkeyPatch) -> Non
 
         async with websockets.serve(answer, "127.0.0.1", 0) as server:
             target = parse_target(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-            here = Lab(reading.transcript, target, reading.failure, reading.case, Tape(), parallel=1)
+            here = Lab(reading.transcript, target, reading.failure, reading.case, MemorySink(), parallel=1)
             return await here.run(search(reading.case))
 
     verdict = asyncio.run(main())

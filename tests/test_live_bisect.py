@@ -14,9 +14,10 @@ import pytest
 
 from faults.bisected import bisect_live
 from faults.table import FAULTS
+from hangup.demo.backend import Backend
+from hangup.demo.frontend import frontend
 from hangup.experiment.trial import Trial
 from hangup.filters.filter_set import FilterSet
-from hangup.peer.demo import Backend, frontend
 from hangup.recording import events, reader
 from hangup.trials import live_bisect
 from harness.proxies import HANGUP, home

@@ -21,7 +21,7 @@ from hangup.experiment.failure import Failure
 from hangup.experiment.timers import PROMPT, Clock, Moments, Pulse, Timer, fitting, tolerance
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Verdict
-from hangup.peer.tape import Tape
+from hangup.replay.event_sink import MemorySink
 from hangup.trials.lab import Lab
 from hangup.wire.url import parse_target
 from replaying import transcript_of
@@ -209,7 +209,7 @@ async def found(handler: Callable[[Any], Any], idle: float | None) -> tuple[list
     case = Case([frame(2 * i + 1, '{"type":"chat"}', at) for i, at in enumerate(times)], lifetime, 0.45, by="server")
     async with serving(handler, idle) as port:
         failure = Failure("server", within=6 * T)
-        lab = Lab(transcript_of(talk), parse_target(f"ws://127.0.0.1:{port}"), failure, case, Tape(), parallel=1)
+        lab = Lab(transcript_of(talk), parse_target(f"ws://127.0.0.1:{port}"), failure, case, MemorySink(), parallel=1)
         verdict = await lab.run(looking(case, Verdict()))
     return verdict.timers, lab
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from hangup.demo import frontend as demo_frontend
+from hangup.demo.backend import Backend
+from hangup.demo.frontend import frontend
 from hangup.errors import ControlError, UsageError
-from hangup.peer import demo
-from hangup.peer.demo import Backend, frontend
 from hangup.recording import reader
 from hangup.recording.events import Frame
 from hangup.web.client import Remote
@@ -118,8 +119,8 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
         (tmp_path / "minimal.jsonl").write_text(text)
         assert [e.message for e in reader.read(tmp_path / "minimal.jsonl") if isinstance(e, Frame)][-1] == "ping"
 
-    monkeypatch.setattr(demo, "HEARTBEAT", 0.1)
-    monkeypatch.setattr(demo, "RECONNECT", 0.05)
+    monkeypatch.setattr(demo_frontend, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(demo_frontend, "RECONNECT", 0.05)
     run(scenario, "--bisect")
 
 
@@ -133,8 +134,8 @@ def test_what_is_stopped_leaves_nothing_on(monkeypatch: pytest.MonkeyPatch) -> N
         await loop.post("bisect/start")
         await loop.until(lambda s: s["phase"] == "trying")
 
-    monkeypatch.setattr(demo, "HEARTBEAT", 0.1)
-    monkeypatch.setattr(demo, "RECONNECT", 0.05)
+    monkeypatch.setattr(demo_frontend, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(demo_frontend, "RECONNECT", 0.05)
     run(scenario, "--bisect")
 
 

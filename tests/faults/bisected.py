@@ -37,8 +37,8 @@ from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.trial import Case, Trial
-from hangup.peer.tape import Tape
 from hangup.recording.formats import open_recording
+from hangup.replay.event_sink import MemorySink
 from hangup.trials.lab import Budget, Lab
 from hangup.wire.url import parse_target
 
@@ -104,7 +104,7 @@ async def bisect(
         found = await origin.wait_for(r"^ready (\d+)")
         target = parse_target(f"ws://127.0.0.1:{found[1]}")
         lab = Lab(
-            reading.transcript, target, reading.failure, reading.case, Tape(), budget=Budget(connections, seconds)
+            reading.transcript, target, reading.failure, reading.case, MemorySink(), budget=Budget(connections, seconds)
         )
         verdict = await lab.run(complete(reading.case, search(reading.case)))
         took = lab.seconds

@@ -73,7 +73,8 @@ def _whole(record: Path) -> int:
 
 
 async def _run(seconds: float, record: Path, live: Live) -> None:
-    from hangup.peer.demo import Backend, frontend
+    from hangup.demo.backend import Backend
+    from hangup.demo.frontend import frontend
     from hangup.proxy.run import Proxy, Settings
     from hangup.wire.url import parse_target
 

@@ -12,8 +12,9 @@ from rich.text import Text
 from hangup.cli import bisecting_page
 from hangup.cli.live import Live
 from hangup.cli.live_bisecting import Experiment, Shown
+from hangup.demo.backend import Backend
+from hangup.demo.frontend import frontend
 from hangup.experiment.reading import Reading
-from hangup.peer.demo import Backend, frontend
 from hangup.processes.backend import Follower
 from hangup.proxy.run import Proxy, Settings
 from hangup.recording.connections import Connection

@@ -23,11 +23,12 @@ from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
 from hangup.humanize import duration, printable
-from hangup.peer.server import Program, Server
-from hangup.peer.stage import Manner
 from hangup.processes.tshark import open_recording
 from hangup.proxy.run import Proxy, Settings
 from hangup.recorder.recorder import Recorder
+from hangup.replay.playlist import Playlist
+from hangup.replay.server import ReplayServer
+from hangup.replay.server_connection import ServerSettings
 from hangup.trials import live_bisect
 from hangup.trials.artifacts import smaller, write
 from hangup.trials.bench import NEVER_FAILED, bench_of
@@ -188,10 +189,11 @@ def bisect_served(recording: str, conn: int | None, listen: tuple[str, int], lea
 async def _served(recording: str, conn: int | None, listen: tuple[str, int], leave: bool, options: Options) -> int:
     source = open_recording(recording)
     reading = read_case(source, conn, options.failure)
-    program = Program(source, reading.transcript.conn)
+    playlist = Playlist(source, reading.transcript.conn)
     recorder = Recorder(options.record, target="recorded", mode="serve", source=f"serve of {recording}")
     try:
-        async with Server(program, recorder, Manner(stay_open=True)).listening("127.0.0.1", 0) as (host, port):
+        server = ReplayServer(playlist, recorder, ServerSettings(stay_open=True))
+        async with server.listening("127.0.0.1", 0) as (host, port):
             return await _bisect(Target(False, host, port), listen, leave, options, watch=options.seconds)
     finally:
         recorder.close()

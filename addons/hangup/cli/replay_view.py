@@ -17,9 +17,9 @@ from rich.text import Text
 from hangup.cli import diff_view
 from hangup.cli.screen import safe
 from hangup.humanize import plural, printable
-from hangup.peer.outcome import Outcome
-from hangup.peer.player import Settings
 from hangup.recording.diff import MessageDifference
+from hangup.replay.client import ReplaySettings
+from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript
 from hangup.wire.url import Target
 
@@ -40,7 +40,7 @@ def begin(
     name: str,
     transcripts: Sequence[Transcript],
     target: Target,
-    settings: Settings,
+    settings: ReplaySettings,
     path: Path,
 ) -> None:
     """What is about to be played."""
@@ -55,7 +55,7 @@ def begin(
 
 def show(
     console: Console,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[ReplayOutcome],
     said: dict[int, Said],
     name: str,
     path: Path,
@@ -75,7 +75,7 @@ def show(
     console.print(Text(f"every frame: {printable(command)}", "dim"), soft_wrap=True)
 
 
-def _outcome(console: Console, outcome: Outcome) -> None:
+def _outcome(console: Console, outcome: ReplayOutcome) -> None:
     number = Text(f"#{outcome.conn} ", "bold")
     if outcome.same_ending and not outcome.same:
         console.print(number + Text("the same ending, elsewhere: ", "bold yellow") + safe(outcome.fate))

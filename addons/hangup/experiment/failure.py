@@ -140,7 +140,7 @@ def lifetime(connections: Sequence[Connection]) -> float:
 
 
 def judge(connection: Connection, failure: Failure, otherwise: float | None = None) -> Outcome:
-    """What a trial's connection says. It survived when it was still open as the player, or the proxy, ended it.
+    """What a trial's connection says. It survived when it was still open as the replay, or the proxy, ended it.
 
     ``otherwise`` as in a :class:`~hangup.experiment.trial.Trial`: another end is as good as none.
     """

@@ -22,6 +22,7 @@ from wsproto.frame_protocol import Opcode
 
 from hangup.errors import HangupError
 from hangup.filters.pipeline import HOLD_LIMIT
+from hangup.net.fast_mask import fast_mask
 from hangup.proxy import layer
 from hangup.proxy.broken_handshake import Broken, Unread, asks_for_websocket
 from hangup.proxy.filtering import Filtering
@@ -34,15 +35,7 @@ from hangup.recording import events
 from hangup.session import Session
 from hangup.wire import handshake
 from hangup.wire.deflate import parse as parse_deflate
-from hangup.wire.frames import Mask
 from hangup.wire.header_lists import parse_extensions
-from hangup.wire.masking import mask
-
-fast_mask: Mask = mask
-try:
-    from tornado.speedups import websocket_mask as fast_mask
-except ImportError:  # no compiled extension on this platform
-    pass
 
 logger = logging.getLogger(__name__)
 

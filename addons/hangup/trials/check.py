@@ -11,8 +11,8 @@ from hangup.errors import BackendError
 from hangup.experiment.evidence import Counts, Outcome, decide
 from hangup.experiment.reading import Reading
 from hangup.experiment.trial import Trial
-from hangup.peer.tape import Tape
 from hangup.processes.program import Beside, Heard, words_of
+from hangup.replay.event_sink import MemorySink
 from hangup.trials.lab import Lab
 from hangup.wire.url import Target
 
@@ -23,7 +23,7 @@ async def check_once(
     reading: Reading, target: Target, *, insecure: bool = False, seed: int = 0
 ) -> tuple[Outcome, Counts, str]:
     """Plays the recorded client until its outcomes speak; with the counts, and why where they do not."""
-    lab = Lab(reading.transcript, target, reading.failure, reading.case, Tape(), insecure=insecure, seed=seed)
+    lab = Lab(reading.transcript, target, reading.failure, reading.case, MemorySink(), insecure=insecure, seed=seed)
     counts = Counts()
     steady = Counts(failed=3)
     why = ""

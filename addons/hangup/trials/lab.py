@@ -19,13 +19,13 @@ from hangup.experiment.pacing import failure_in, patience
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
-from hangup.peer.player import Settings, play
-from hangup.peer.pulse import PulseSink
-from hangup.peer.tape import Sink
 from hangup.recording.connections import Connection
+from hangup.replay.client import ReplaySettings, play
+from hangup.replay.event_sink import EventSink
 from hangup.replayable.client_script import Transcript
 from hangup.trials.company import Company
 from hangup.trials.lateness import Lateness
+from hangup.trials.message_times import MessageTimesSink
 from hangup.wire.url import Target
 
 Progress = Callable[[Trial, Result], None]
@@ -66,7 +66,7 @@ class Lab:
         target: Target,
         failure: Failure,
         case: Case,
-        sink: Sink,
+        sink: EventSink,
         *,
         budget: Budget | None = None,
         survive: float | None = None,
@@ -189,8 +189,8 @@ class Lab:
     async def _play_once(self, trial: Trial) -> Result:
         self.connections += 1
         conn = self.connections
-        sink = PulseSink(self.sink)
-        settings = Settings(
+        sink = MessageTimesSink(self.sink)
+        settings = ReplaySettings(
             pace="clock" if trial.speed > 1 and not self.transcript.survey.correlations else "causal",
             speed=trial.speed,
             survive=self._patience(trial),

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hangup.peer.line import fast_mask
+from hangup.net.fast_mask import fast_mask
 from hangup.recording.events import Side
 from hangup.wire.deflate import Inflater, Params
 from hangup.wire.frames import BINARY, CLOSE, OPCODE_NAMES, PING, PONG, TEXT, Frame, FrameReader, Junk, Piece
@@ -16,7 +16,7 @@ WAITING = 100_000
 """So many messages wait to be compared; more are only counted."""
 
 
-class Heard(NamedTuple):
+class Received(NamedTuple):
     """A message, or a pong: when it came (the clock's seconds), and what it says, None where that is not known."""
 
     at: float
@@ -24,7 +24,7 @@ class Heard(NamedTuple):
     data: bytes | None
 
 
-class Ear:
+class Receiver:
     """Reads what ``side`` sends. ``on_ping(payload)``, ``on_close(payload)`` and ``on_message(heard)`` are called as it
     comes; messages and pongs also wait in ``queue``."""
 
@@ -35,9 +35,9 @@ class Ear:
         clock: Callable[[], float],
         on_ping: Callable[[bytes], None],
         on_close: Callable[[bytes], None],
-        on_message: Callable[[Heard], None],
+        on_message: Callable[[Received], None],
     ) -> None:
-        self.queue: deque[Heard] = deque()
+        self.queue: deque[Received] = deque()
         self.messages = 0
         self.beyond = 0
         """How many came that did not fit into the queue any more."""
@@ -56,13 +56,13 @@ class Ear:
             if type(item) is Frame:
                 opcode = item.opcode
                 if (opcode == TEXT or opcode == BINARY) and item.fin and not item.rsv and self._assembler.idle:
-                    self._hear(Heard(at, "text" if opcode == TEXT else "binary", item.payload))
+                    self._hear(Received(at, "text" if opcode == TEXT else "binary", item.payload))
                     continue
                 noted = self._assembler.frame(item)
                 if opcode == PING:
                     self._on_ping(item.payload)
                 elif opcode == PONG:
-                    self._hear(Heard(at, "pong", item.payload))
+                    self._hear(Received(at, "pong", item.payload))
                 elif opcode == CLOSE and not self.closed:
                     self.closed = True
                     self._on_close(item.payload)
@@ -77,9 +77,9 @@ class Ear:
 
     def _whole(self, message: Message, at: float) -> None:
         data = None if message.problems else message.data
-        self._hear(Heard(at, OPCODE_NAMES[message.opcode], data))
+        self._hear(Received(at, OPCODE_NAMES[message.opcode], data))
 
-    def _hear(self, heard: Heard) -> None:
+    def _hear(self, heard: Received) -> None:
         self.messages += 1
         if len(self.queue) < WAITING:
             self.queue.append(heard)

@@ -7,7 +7,7 @@ import secrets
 import time
 from typing import Literal
 
-from hangup.humanize import duration, printable
+from hangup.humanize import duration, printable, printable_bytes
 from hangup.wire.deflate import Inflater, Params
 from hangup.wire.frames import CLOSE, OPCODE_NAMES, TEXT, Frame, FrameReader, Item, Junk, header
 from hangup.wire.masking import mask
@@ -24,7 +24,7 @@ SHOWN = 60
 Ended = Literal["", "close", "gone"]
 
 
-class Visit:
+class OpenConnection:
     """A connection that was just opened. ``said`` tells in words what the server did until we closed.
 
     ``ended`` is ``close`` or ``gone`` when the server ended it first, with a close frame or without. ``rest`` are
@@ -90,7 +90,7 @@ class Visit:
 
     def _describe(self, item: Item) -> str:
         if isinstance(item, Junk):
-            return f"the server sent bytes that are no frame: {spelled(item.payload)}"
+            return f"the server sent bytes that are no frame: {printable_bytes(item.payload)}"
         payload = item.payload
         if isinstance(item, Frame) and item.opcode == CLOSE:
             code, reason, _ = parse_close(payload)
@@ -102,8 +102,3 @@ class Visit:
                 payload = self._inflater.message(payload, 1000).data
             return f"the server sent a text frame: {printable(payload.decode(errors='replace'), SHOWN)}"
         return f"the server sent a {name} frame of {len(payload)} bytes"
-
-
-def spelled(data: bytes) -> str:
-    """The beginning of ``data`` for people: text as it is, other bytes as ``\\xff``."""
-    return printable(data[: SHOWN + 1].decode("ascii", "backslashreplace"), SHOWN)

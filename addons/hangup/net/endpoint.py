@@ -16,27 +16,18 @@ from typing import cast
 from hangup.errors import BackendError
 from hangup.net.connect import explained
 from hangup.recording.events import How
-from hangup.wire.frames import Mask
-from hangup.wire.masking import mask
 from hangup.wire.url import Target
-
-try:
-    from tornado.speedups import websocket_mask
-except ImportError:  # no compiled extension on this platform
-    fast_mask: Mask = mask
-else:
-    fast_mask = websocket_mask
 
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on with zero seconds: closing sends a RST."""
 
 
-class Line(asyncio.Protocol):
+class Endpoint(asyncio.Protocol):
     """One end. ``on_data`` gets what arrives, and what had arrived before it was set; ``on_end(how)`` is called once,
     when the peer will send no more (``fin``), or when the connection is gone otherwise. ``on_made(line)`` is called
     once it is connected."""
 
-    def __init__(self, on_made: Callable[[Line], None] = lambda line: None) -> None:
+    def __init__(self, on_made: Callable[[Endpoint], None] = lambda line: None) -> None:
         self._on_made = on_made
         self.ended: How | None = None
         self.lost = asyncio.get_running_loop().create_future()
@@ -187,7 +178,7 @@ def how_lost(error: BaseException | None) -> How:
     return "timeout" if isinstance(error, TimeoutError) else "error"
 
 
-async def dial(target: Target, context: ssl.SSLContext | None, *, timeout: float) -> Line:
+async def dial(target: Target, context: ssl.SSLContext | None, *, timeout: float) -> Endpoint:
     """Connects within ``timeout`` seconds, TLS included; raises :class:`BackendError`, which says why not."""
     loop = asyncio.get_running_loop()
     try:
@@ -195,7 +186,7 @@ async def dial(target: Target, context: ssl.SSLContext | None, *, timeout: float
             # Where tasks begin at once (in mitmproxy 12's loop), CPython 3.13.0 fails in the race between addresses.
             race = 0.25 if loop.get_task_factory() is None else None
             _, line = await loop.create_connection(
-                Line, target.host, target.port, ssl=context, happy_eyeballs_delay=race
+                Endpoint, target.host, target.port, ssl=context, happy_eyeballs_delay=race
             )
     except (OSError, UnicodeError) as error:
         raise BackendError(explained(error, target, timeout)) from None

@@ -1,7 +1,7 @@
 """Engine.IO (which carries Socket.IO) begins with HTTP: a session opened by polling is then upgraded to a WebSocket.
 
 The polling is not in a recording of WebSockets, but the WebSocket's address has the id of the session that it made,
-which a new server does not know. So a player has to poll once, too. With Engine.IO 4 the client also asks over HTTP
+which a new server does not know. So a replay has to poll once, too. With Engine.IO 4 the client also asks over HTTP
 to be connected to its namespace, unless it does so on the WebSocket.
 
 Engine.IO 4 protocol: https://socket.io/docs/v4/engine-io-protocol/
@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from hangup.errors import BackendError
 from hangup.humanize import printable
-from hangup.peer.fetch import Fetched, fetch
+from hangup.net.http_fetch import Fetched, fetch
 from hangup.recording.events import Request
 from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.survey import query_of
@@ -38,8 +38,8 @@ LATE = 1.0
 
 def answers_pings(transcript: Transcript) -> bool:
     """Whether the recorded client is of Engine.IO 4 and answers its server's pings, as any does unless that is what is
-    wrong with it: then its player does so too, also to pings that the recorded one never got, and whatever becomes of
-    its other messages. Else the connection would end by a timeout that is the player's own doing."""
+    wrong with it: then its replay does so too, also to pings that the recorded one never got, and whatever becomes of
+    its other messages. Else the connection would end by a timeout that is the replay's own doing."""
     if query_of(transcript.survey.request.target).get("EIO") != "4":
         return False
     asked: float | None = None
@@ -53,7 +53,7 @@ def answers_pings(transcript: Transcript) -> bool:
     return asked is None or transcript.survey.over - asked <= LATE
 
 
-class Session(Struct):
+class EngineIOSession(Struct):
     """A new session: its id, cookies to send with it, and the packets that came on opening it."""
 
     sid: str
@@ -65,7 +65,7 @@ class _Opened(Struct):
     sid: str
 
 
-def with_session(request: Request, session: Session) -> Request:
+def with_session(request: Request, session: EngineIOSession) -> Request:
     """The request for the new session."""
     target = re.sub(r"([?&]sid=)[^&#]*", lambda found: found[1] + quote(session.sid, safe=""), request.target)
     headers = [pair for pair in request.headers if not session.cookies or pair[0].lower() != "cookie"]
@@ -76,7 +76,7 @@ def with_session(request: Request, session: Session) -> Request:
 
 async def open_session(
     request: Request, target: Target, host: str, *, context: ssl.SSLContext | None, timeout: float, join: bool
-) -> Session:
+) -> EngineIOSession:
     """Opens a session by polling, as the client of this (upgrading) request must have; with ``join`` it also asks to
     be connected to the main namespace. Raises :class:`BackendError` when the server gives no session."""
     path = re.sub(r"transport=websocket", "transport=polling", request.target)
@@ -96,7 +96,7 @@ async def open_session(
     except msgspec.MsgspecError:
         raise BackendError(f"{target.origin}: no Engine.IO session by polling: {printable(packets[0], 120)}") from None
     cookies = _cookies(request, first)
-    session = Session(sid, cookies, packets)
+    session = EngineIOSession(sid, cookies, packets)
     if join and query_of(request.target).get("EIO") != "3":
         headers = [pair for pair in headers if not cookies or pair[0].lower() != "cookie"]
         headers += [("Cookie", cookies)] if cookies else []

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from hangup.experiment.failure import Failure
 from hangup.experiment.timers import Pulse
-from hangup.peer.tape import Sink
 from hangup.recording.connections import Connection
 from hangup.recording.events import INSTEAD, Event, FilterEvent, Frame, Side
+from hangup.replay.event_sink import EventSink
 from hangup.session import Session
 from hangup.wire.frames import OPCODE_NUMBERS
 
 CONTROL = 8
 
 
-class PulseSink:
+class MessageTimesSink:
     """One connection's sink. What a filter keeps back was not said, and what it says for a side was."""
 
     takes_lines = False
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: EventSink) -> None:
         self.ledger = sink.ledger
         self.sessions: dict[int, Session] = sink.sessions
         self.now = sink.now

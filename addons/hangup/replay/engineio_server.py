@@ -12,11 +12,10 @@ import asyncio
 import json
 import re
 import secrets
-from typing import Protocol
 
-from hangup.peer.opening import Inbox
 from hangup.recording.events import Request
-from hangup.replayable.server_script import Repertoire
+from hangup.replay.playlist import Playlist
+from hangup.replay.receive_buffer import ReceiveBuffer
 from hangup.replayable.survey import query_of
 from hangup.wire import handshake
 from hangup.wire.http_head import response_head
@@ -29,16 +28,6 @@ NOOP_AFTER = 0.05
 BODY_LIMIT = 1 << 20
 PING_INTERVAL, PING_TIMEOUT = 25.0, 20.0
 """Engine.IO's defaults, in seconds."""
-
-
-class Programme(Protocol):
-    """Which recorded server the next client is played."""
-
-    def next(self, target: str) -> int:
-        """The connection that is played to whoever asks for ``target``."""
-
-    def repertoire(self, conn: int) -> Repertoire:
-        """What the server of that connection can say."""
 
 
 class PollingSession:
@@ -57,11 +46,11 @@ class PollingSession:
         self.changed.set()
 
 
-class Polling:
-    """The sessions that are open. ``program`` says which recorded connection is next."""
+class EngineIOServer:
+    """The sessions that are open. ``playlist`` says which recorded connection is next."""
 
-    def __init__(self, program: Programme) -> None:
-        self._program = program
+    def __init__(self, playlist: Playlist) -> None:
+        self._playlist = playlist
         self._sessions: dict[str, PollingSession] = {}
 
     def upgrade(self, target: str) -> PollingSession | None:
@@ -72,7 +61,7 @@ class Polling:
             session.changed.set()
         return session
 
-    async def answer(self, request: Request, inbox: Inbox) -> bytes:
+    async def answer(self, request: Request, buffer: ReceiveBuffer) -> bytes:
         """The whole response to a plain HTTP request."""
         origin = handshake.get_all(request.headers, "Origin")
         cors = [("Access-Control-Allow-Origin", origin[0] if origin else "*")]
@@ -87,10 +76,10 @@ class Polling:
         if query.get("transport") != "polling" or "EIO" not in query:
             text = "hangup serve plays a recorded WebSocket here; there is no other HTTP in the recording\n"
             return _response(426, "Upgrade Required", text, [("Upgrade", "websocket"), *cors])
-        status, text = await self._poll(request, inbox, query)
+        status, text = await self._poll(request, buffer, query)
         return _response(status, "OK" if status == 200 else "Bad Request", text, cors)
 
-    async def _poll(self, request: Request, inbox: Inbox, query: dict[str, str]) -> tuple[int, str]:
+    async def _poll(self, request: Request, buffer: ReceiveBuffer, query: dict[str, str]) -> tuple[int, str]:
         sid = query.get("sid")
         if sid is None:
             return self._open(request, query)
@@ -98,7 +87,7 @@ class Polling:
         if session is None:
             return 400, '{"code":1,"message":"Session ID unknown"}'
         if request.method == "POST":
-            for packet in (await _body(request, inbox)).split(SEPARATOR):
+            for packet in (await _body(request, buffer)).split(SEPARATOR):
                 if packet.startswith("40"):
                     namespace = re.match(r"40(/[^,]*,)?", packet)
                     session.say(
@@ -119,8 +108,8 @@ class Polling:
         return 200, "6"
 
     def _open(self, request: Request, query: dict[str, str]) -> tuple[int, str]:
-        conn = self._program.next(request.target)
-        repertoire = self._program.repertoire(conn)
+        conn = self._playlist.next(request.target)
+        repertoire = self._playlist.repertoire(conn)
         if not repertoire.survey.upgraded:
             # What a server says that has only this transport.
             return 400, '{"code":0,"message":"Transport unknown"}'
@@ -137,12 +126,12 @@ class Polling:
         return 200, "0" + json.dumps(opened)
 
 
-async def _body(request: Request, inbox: Inbox) -> str:
+async def _body(request: Request, buffer: ReceiveBuffer) -> str:
     lengths = handshake.get_all(request.headers, "Content-Length")
     length = int(lengths[0]) if lengths and re.fullmatch(r"\d{1,9}", lengths[0]) else 0
-    while len(inbox.data) < min(length, BODY_LIMIT) and inbox.ended is None:
-        await inbox.wait()
-    return inbox.data[:length].decode(errors="replace")
+    while len(buffer.data) < min(length, BODY_LIMIT) and buffer.ended is None:
+        await buffer.wait()
+    return buffer.data[:length].decode(errors="replace")
 
 
 def _response(status: int, reason: str, text: str, headers: list[tuple[str, str]]) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from hangup.peer.ear import Heard
-from hangup.peer.link import Link
+from hangup.replay.driver import ReplayDriver
+from hangup.replay.receiver import Received
 from hangup.replayable.client_script import Hear
 from hangup.replayable.survey import Survey
 
@@ -17,7 +17,7 @@ MARGIN = (1.0, 10.0)
 """The margin by which the recorded end is outlived is a quarter of the time, and between these (seconds)."""
 
 
-class Pace:
+class Pacing:
     """``opened`` is when the recorded handshake was over, in the recording's seconds.
 
     ``speed`` divides the client's own times, ``patience`` (seconds, for the whole run) bounds what the server may be
@@ -44,24 +44,24 @@ class Pace:
         """The handshake is over, at ``now`` of the loop's clock."""
         self._base = now
 
-    async def due(self, link: Link, at: float) -> None:
+    async def due(self, driver: ReplayDriver, at: float) -> None:
         """Waits until it is time for what was recorded at ``at``, or the connection is over."""
         self._base += max(0.0, at - self._then) / self.speed
         self._then = max(self._then, at)
         if self._base > self._loop.time() + SOON:
-            await link.until(lambda: link.over, self._base)
+            await driver.until(lambda: driver.over, self._base)
 
-    async def hear(self, link: Link, step: Hear) -> Heard | None:
+    async def hear(self, driver: ReplayDriver, step: Hear) -> Received | None:
         """Waits for the message that comes where ``step`` did; None when it is given up, or not waited for."""
-        queue = link.ear.queue
+        queue = driver.receiver.queue
         gap = max(0.0, step.at - self._then)
         own = gap / self.speed
         self._then = max(self._then, step.at)
         if self.causal and not queue:
             # The server's own time does not pass faster, but what answers something that was not said need not come.
-            due = max(self._base, link.said_at) + (own if self.waived else gap)
+            due = max(self._base, driver.said_at) + (own if self.waived else gap)
             patience = 0.0 if self.waived else max(0.0, self.patience - self._late)
-            if not await link.until(lambda: bool(queue) or link.over, due + patience):
+            if not await driver.until(lambda: bool(queue) or driver.over, due + patience):
                 self._base = due
                 if not self.waived:
                     self._late += self._loop.time() - due

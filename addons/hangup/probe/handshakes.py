@@ -18,15 +18,14 @@ from urllib.parse import quote
 from msgspec import Struct, field
 
 from hangup.errors import BackendError
-from hangup.humanize import duration
+from hangup.humanize import duration, printable_bytes
 from hangup.net.connect import connect, hang_up, reason, tls_context
-from hangup.peer.leave import Visit, spelled
-from hangup.peer.opening import host_of
+from hangup.probe.open_connection import OpenConnection
 from hangup.recording.events import Request, Response
 from hangup.wire import deflate, handshake
 from hangup.wire.handshake import Check
 from hangup.wire.http_head import parse_response, request_head, split_head
-from hangup.wire.url import Target
+from hangup.wire.url import Target, host_header
 
 HEAD_LIMIT = 1 << 16
 BODY_LIMIT = 2048
@@ -36,7 +35,7 @@ LINGER = 0.25
 """Seconds to listen after the 101 before we close: a server that hangs up at once is worth a line."""
 
 
-class Settings(Struct, kw_only=True):
+class ProbeSettings(Struct, kw_only=True):
     """What to ask. ``headers`` take the place of ours of the same name, and an empty value removes one.
 
     ``origin`` is what is sent in the first of the two handshakes (None: the target's own; empty: no Origin, and
@@ -80,7 +79,7 @@ class Attempt(Struct, kw_only=True):
         return str(self.status) if self.status is not None else "no valid answer"
 
 
-class Report(Struct):
+class ProbeReport(Struct):
     """The handshake with an Origin (the first of ``attempts``) and without, and ``checks`` on both."""
 
     attempts: list[Attempt]
@@ -92,7 +91,7 @@ class Report(Struct):
         return all(check.ok for check in self.checks)
 
 
-async def probe(settings: Settings) -> Report:
+async def probe(settings: ProbeSettings) -> ProbeReport:
     """Does the handshake. Raises :class:`BackendError` when no connection can be made, and
     :class:`UsageError` when the CA file cannot be used."""
     target = settings.target
@@ -110,7 +109,7 @@ async def probe(settings: Settings) -> Report:
         else:
             attempts.append(second)
             checks.append(_judge_origin(first, second))
-    return Report(attempts, checks)
+    return ProbeReport(attempts, checks)
 
 
 def _judge_origin(first: Attempt, second: Attempt) -> Check:
@@ -129,11 +128,11 @@ def _judge_origin(first: Attempt, second: Attempt) -> Check:
 # Asking.
 
 
-def request_for(settings: Settings, origin: str | None) -> Request:
+def request_for(settings: ProbeSettings, origin: str | None) -> Request:
     """The request, with a fresh random key."""
     target = settings.target
     headers = [
-        ("Host", host_of(target)),
+        ("Host", host_header(target)),
         ("Connection", "Upgrade"),
         ("Upgrade", "websocket"),
         ("Sec-WebSocket-Version", "13"),
@@ -155,10 +154,12 @@ def request_for(settings: Settings, origin: str | None) -> Request:
 
 
 def _own_origin(target: Target) -> str:
-    return f"{'https' if target.secure else 'http'}://{host_of(target)}"
+    return f"{'https' if target.secure else 'http'}://{host_header(target)}"
 
 
-async def _attempt(settings: Settings, context: ssl.SSLContext | None, origin: str | None, *, listen: bool) -> Attempt:
+async def _attempt(
+    settings: ProbeSettings, context: ssl.SSLContext | None, origin: str | None, *, listen: bool
+) -> Attempt:
     attempt = Attempt(origin=origin, request=request_for(settings, origin))
     deadline = asyncio.get_running_loop().time() + settings.timeout
     reader, writer = await connect(settings.target, context, timeout=settings.timeout, limit=HEAD_LIMIT)
@@ -180,7 +181,7 @@ async def _attempt(settings: Settings, context: ssl.SSLContext | None, origin: s
         if attempt.status == 101:
             assert attempt.response is not None
             extensions = handshake.get_all(attempt.response.headers, "Sec-WebSocket-Extensions")
-            visit = Visit(reader, writer, rest, deflate.parse(extensions))
+            visit = OpenConnection(reader, writer, rest, deflate.parse(extensions))
             await visit.leave(LINGER if listen else 0.0)
             attempt.after, attempt.hung_up = visit.said, bool(visit.ended)
     finally:
@@ -193,7 +194,7 @@ async def _exchange(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     deadline: float,
-    settings: Settings,
+    settings: ProbeSettings,
 ) -> bytes:
     """Sends the request and reads the answer's head; returns what came after it."""
     data = b""
@@ -216,13 +217,13 @@ async def _exchange(
                     break
                 chunk = await reader.read(HEAD_LIMIT)
                 if not chunk:
-                    middle = f" in the middle of its answer ({spelled(data)})" if data else ""
+                    middle = f" in the middle of its answer ({printable_bytes(data)})" if data else ""
                     attempt.error = f"the server closed the connection{middle or ' without an answer'}"
                     return b""
                 data += chunk
     except TimeoutError:
         attempt.timed_out = True
-        got = f", only {spelled(data)}" if data else ""
+        got = f", only {printable_bytes(data)}" if data else ""
         attempt.error = f"no answer within {duration(settings.timeout)}{got}; perhaps the handler has not accepted yet"
         return b""
     except OSError as error:
@@ -238,7 +239,7 @@ def _not_http(data: bytes) -> str:
         return "the answer is a TLS alert, not HTTP: the server speaks TLS, so the URL begins with wss://"
     if len(data) > HEAD_LIMIT:
         return f"the answer's head is longer than {HEAD_LIMIT} bytes"
-    return f"the answer is not HTTP: {spelled(data)}"
+    return f"the answer is not HTTP: {printable_bytes(data)}"
 
 
 async def _body(response: Response, rest: bytes, reader: asyncio.StreamReader) -> str:

@@ -10,8 +10,8 @@ from hangup.recording.ledger import Ledger
 from hangup.session import Session
 
 
-class Sink(Protocol):
-    """What a player writes to; :class:`hangup.recorder.recorder.Recorder` is one.
+class EventSink(Protocol):
+    """What a replay writes to; :class:`hangup.recorder.recorder.Recorder` is one.
 
     ``takes_lines`` is whether :meth:`emit_lines` may be given data frames that are encoded already; then ``sessions``
     are asked for their sums.
@@ -31,7 +31,7 @@ class Sink(Protocol):
         """Takes events that are encoded already, each with its newline."""
 
 
-class Tape:
+class MemorySink:
     """A sink in memory: the account of each connection in ``ledger``, and the first ``keep`` events.
 
     Must be made within the running event loop.

@@ -12,16 +12,15 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hangup.errors import BackendError
 from hangup.filters.chain import Chain
-from hangup.humanize import duration, printable
+from hangup.humanize import duration, printable_bytes
 from hangup.net.connect import reason
-from hangup.peer.leave import spelled
-from hangup.peer.line import Line, dial
-from hangup.recording.events import Handshake, How, Request, Response
+from hangup.net.endpoint import Endpoint, dial
+from hangup.recording.events import Handshake, Request, Response
+from hangup.replay.receive_buffer import ReceiveBuffer
 from hangup.wire import handshake
 from hangup.wire.http_head import parse_response, request_head, split_head
-from hangup.wire.url import PORTS, Target
+from hangup.wire.url import Target, host_header
 
 HEAD_LIMIT = 1 << 16
 BODY_LIMIT = 4096
@@ -29,41 +28,17 @@ BODY_WAIT = 1.0
 """Seconds to wait for the body of a refusal; what has come by then is recorded."""
 
 
-class Inbox:
-    """What arrives while the answer's head is read."""
-
-    def __init__(self, line: Line) -> None:
-        self.data = b""
-        self.ended: How | None = None
-        self._changed = asyncio.Event()
-        line.listen(self._more, self._end)
-
-    def _more(self, data: bytes) -> None:
-        self.data += data
-        self._changed.set()
-
-    def _end(self, how: How) -> None:
-        self.ended = how
-        self._changed.set()
-
-    async def wait(self) -> None:
-        """Until more has come, or the end."""
-        if self.ended is None:
-            self._changed.clear()
-            await self._changed.wait()
-
-
-class Opened(Struct, kw_only=True):
+class ClientHandshake(Struct, kw_only=True):
     """A handshake that was answered, or not. ``event`` is its line in a recording.
 
-    ``line`` is the open connection, None without a 101; ``inbox`` has what came right after the 101. ``given`` is the
-    response as the client saw it.
+    ``endpoint`` is the open connection, None without a 101; ``buffer`` has what came right after the 101. ``given`` is
+    the response as the client saw it.
     """
 
     event: Handshake
-    line: Line | None = None
+    endpoint: Endpoint | None = None
     given: Response | None = None
-    inbox: Inbox | None = None
+    buffer: ReceiveBuffer | None = None
 
     @property
     def ok(self) -> bool:
@@ -84,7 +59,7 @@ def request_for(recorded: Request, target: Target, headers: Sequence[tuple[str, 
             kept += [pair for pair in given if pair[0].lower() == low]
             given = [pair for pair in given if pair[0].lower() != low]
         elif low == "host":
-            kept.append((name, host_of(target)))
+            kept.append((name, host_header(target)))
         elif low == "sec-websocket-key" and handshake.key_is_valid(value):
             kept.append((name, handshake.key_from(random.randbytes(16))))
         elif not low.startswith(":"):  # HTTP/2's own
@@ -92,7 +67,7 @@ def request_for(recorded: Request, target: Target, headers: Sequence[tuple[str, 
     names = {name.lower() for name, _ in kept} | overrides
     if "upgrade" not in {name.lower() for name, _ in recorded.headers}:  # an extended CONNECT, or not all is known
         required = (
-            ("Host", host_of(target)),
+            ("Host", host_header(target)),
             ("Connection", "Upgrade"),
             ("Upgrade", "websocket"),
             ("Sec-WebSocket-Version", "13"),
@@ -109,18 +84,6 @@ def escaped(path: str) -> str:
     return quote(path, safe="%/?:@!$&'()*+,;=~[]|{}\\^`\"<>#", errors="surrogateescape")
 
 
-def host_of(target: Target) -> str:
-    """The Host header for a target."""
-    host = target.host
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode()
-        except UnicodeError:
-            raise BackendError(f"no such host: {printable(target.host)}") from None
-    host = f"[{host.partition('%')[0]}]" if ":" in host else host
-    return host if target.port == PORTS["wss" if target.secure else "ws"] else f"{host}:{target.port}"
-
-
 async def open_websocket(
     target: Target,
     request: Request,
@@ -130,7 +93,7 @@ async def open_websocket(
     context: ssl.SSLContext | None,
     timeout: float,
     chain: Chain,
-) -> Opened:
+) -> ClientHandshake:
     """Asks, and gives what was answered. Only a failure to connect raises, :class:`BackendError`; the answer's
     absence is in ``event.error``. When cancelled nothing is left open."""
     asked_at = now()
@@ -145,12 +108,12 @@ async def open_websocket(
             event.request = request = verdict.item.request
         if verdict.refused is not None:
             event.response, event.by, event.at = verdict.refused, verdict.done[-1].by, now()
-            return Opened(event=event, given=verdict.refused)
-    line = await dial(target, context, timeout=timeout)
-    event.client, event.server = line.sockname, line.peername
-    opened = Opened(event=event, line=line)
+            return ClientHandshake(event=event, given=verdict.refused)
+    endpoint = await dial(target, context, timeout=timeout)
+    event.client, event.server = endpoint.sockname, endpoint.peername
+    opened = ClientHandshake(event=event, endpoint=endpoint)
     try:
-        response = await _exchange(line, opened, timeout)
+        response = await _exchange(endpoint, opened, timeout)
         event.at = now()
         event.waited = round(event.at - asked_at, 6)
         if response is not None:
@@ -164,71 +127,71 @@ async def open_websocket(
                 if verdict.changed:
                     event.returned = opened.given = verdict.item.response
         if not opened.ok:
-            opened.line = None
-            line.close()
-            await line.gone()
+            opened.endpoint = None
+            endpoint.close()
+            await endpoint.gone()
     except BaseException:
-        line.reset()
+        endpoint.reset()
         raise
     return opened
 
 
-async def _exchange(line: Line, opened: Opened, timeout: float) -> Response | None:
-    inbox = Inbox(line)
+async def _exchange(endpoint: Endpoint, opened: ClientHandshake, timeout: float) -> Response | None:
+    buffer = ReceiveBuffer(endpoint)
     request = opened.event.request
-    line.send(request_head(request.method, request.target, request.headers))
+    endpoint.send(request_head(request.method, request.target, request.headers))
     try:
         async with asyncio.timeout(timeout):
             while True:
-                if (parts := split_head(inbox.data)) is not None:
+                if (parts := split_head(buffer.data)) is not None:
                     head = parse_response(parts[0])
                     if head is None:
                         break
-                    inbox.data = parts[1]
+                    buffer.data = parts[1]
                     if 100 <= head.status < 200 and head.status != 101:  # an interim answer: the real one follows
                         continue
                     response = Response(
                         status=head.status, reason=head.reason, version=head.version, headers=head.headers
                     )
                     if head.status != 101:
-                        return replace(response, text=await _body(response, inbox))
-                    opened.inbox = inbox
+                        return replace(response, text=await _body(response, buffer))
+                    opened.buffer = buffer
                     return response
-                data = inbox.data
+                data = buffer.data
                 if not data.startswith(b"HTTP/"[: len(data)]) or len(data) > HEAD_LIMIT:
                     break
-                if inbox.ended is not None:
-                    middle = f" in the middle of its answer ({spelled(data)})" if data else " without an answer"
-                    how = "reset" if inbox.ended == "rst" else "closed"
+                if buffer.ended is not None:
+                    middle = f" in the middle of its answer ({printable_bytes(data)})" if data else " without an answer"
+                    how = "reset" if buffer.ended == "rst" else "closed"
                     opened.event.error = f"the server {how} the connection{middle}"
                     return None
-                await inbox.wait()
+                await buffer.wait()
     except TimeoutError:
         opened.event.error = f"no answer within {duration(timeout)}"
         return None
     except OSError as error:
         opened.event.error = reason(error)
         return None
-    opened.event.error = f"the answer is not HTTP: {spelled(inbox.data)}"
+    opened.event.error = f"the answer is not HTTP: {printable_bytes(buffer.data)}"
     return None
 
 
-async def _body(response: Response, inbox: Inbox) -> str:
+async def _body(response: Response, buffer: ReceiveBuffer) -> str:
     """The beginning of a refusal's body: it often says why."""
     lengths = handshake.get_all(response.headers, "Content-Length")
     length = int(lengths[0]) if lengths and re.fullmatch(r"\d{1,18}", lengths[0]) else BODY_LIMIT
     chunked = "chunked" in (item.lower() for item in handshake.get_all(response.headers, "Transfer-Encoding"))
     try:
         async with asyncio.timeout(BODY_WAIT):
-            while len(inbox.data) < min(length, BODY_LIMIT) and inbox.ended is None:
-                if chunked and inbox.data.endswith(b"0\r\n\r\n"):
+            while len(buffer.data) < min(length, BODY_LIMIT) and buffer.ended is None:
+                if chunked and buffer.data.endswith(b"0\r\n\r\n"):
                     break
-                await inbox.wait()
+                await buffer.wait()
     except TimeoutError:
         pass
     if handshake.get_all(response.headers, "Content-Encoding"):
         return ""
-    body = inbox.data
+    body = buffer.data
     if chunked:
         size, _, body = body.partition(b"\r\n")
         length = int(size, 16) if re.fullmatch(rb"[0-9a-fA-F]{1,8}", size) else BODY_LIMIT

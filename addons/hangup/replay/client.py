@@ -3,19 +3,19 @@
 ::
 
     transcript = Transcript(recording, conn)           # floor 1; may be used for any number of plays
-    sink = Tape()                                      # or a Recorder, to write a recording
-    outcome = await play(transcript, parse_target("ws://localhost:8000"), sink, Settings(speed=inf))
+    sink = MemorySink()                                # or a Recorder, to write a recording
+    outcome = await play(transcript, parse_target("ws://localhost:8000"), sink, ReplaySettings(speed=inf))
     outcome.same, outcome.survived, outcome.live       # the account of the run is a ledger's Connection
 
 :func:`play` opens one connection, says what the recorded client said, at its pace, and waits for what comes of it.
 It always returns: a server that says less than it did is waited for with bounded patience, and a connection that
-nobody ends is ended by the player, labelled as its own doing, once it has outlived the recorded end by a margin. Only
+nobody ends is ended by the replay, labelled as its own doing, once it has outlived the recorded end by a margin. Only
 a failure to connect raises (:class:`~hangup.errors.BackendError`), and a recording with missing bytes. It may be
 cancelled at any moment, and leaves no socket behind; any number of plays may run at once, over one sink if each has a
 ``conn`` of its own.
 
 Everything goes through a :class:`~hangup.session.Session`, as in the proxy: so filters apply as they would there, and
-the run is recorded as a proxy would record it. The player's client is before the filters, the server behind them.
+the run is recorded as a proxy would record it. The played client is before the filters, the server behind them.
 """
 
 from __future__ import annotations
@@ -35,25 +35,26 @@ from hangup.filters.filter_set import FilterSet
 from hangup.humanize import plural
 from hangup.messages.skeleton import skeleton
 from hangup.net.connect import tls_context
-from hangup.peer import engineio
-from hangup.peer.ear import Ear, Heard
-from hangup.peer.line import Line, fast_mask
-from hangup.peer.link import Link
-from hangup.peer.opening import Opened, host_of, open_websocket, request_for
-from hangup.peer.outcome import Outcome, blank
-from hangup.peer.pace import PATIENCE, Pace, wait_for_end
-from hangup.peer.tape import Sink
-from hangup.peer.voice import Edit, Voice
+from hangup.net.endpoint import Endpoint
+from hangup.net.fast_mask import fast_mask
 from hangup.recording.connections import Connection
 from hangup.recording.events import Note, Request
 from hangup.recording.negotiation import compression, extensions
+from hangup.replay import engineio_client
+from hangup.replay.client_handshake import ClientHandshake, open_websocket, request_for
+from hangup.replay.driver import ReplayDriver
+from hangup.replay.event_sink import EventSink
+from hangup.replay.outcome import ReplayOutcome, blank
+from hangup.replay.pacing import PATIENCE, Pacing, wait_for_end
+from hangup.replay.receiver import Received, Receiver
+from hangup.replay.sender import OtherPayload, Sender
 from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.handshake_values import response_values, with_values
 from hangup.replayable.substitutions import Names, Pairing
 from hangup.session import Session
 from hangup.wire import deflate
 from hangup.wire.header_lists import parse_extensions
-from hangup.wire.url import Target
+from hangup.wire.url import Target, host_header
 
 CLOSE_WAIT = 2.0
 """Seconds to wait for the answer to a CLOSE, and for the end of the connection after it."""
@@ -65,7 +66,7 @@ COMPARED = 20_000
 """So many pairs of unequal messages are compared by their shape."""
 
 
-class Settings(Struct, kw_only=True):
+class ReplaySettings(Struct, kw_only=True):
     """How to play.
 
     ``headers`` take the place of recorded ones of the same name; an empty value removes one. ``pace`` is ``causal``
@@ -93,16 +94,16 @@ class Settings(Struct, kw_only=True):
 async def play(
     transcript: Transcript,
     target: Target,
-    sink: Sink,
-    settings: Settings | None = None,
+    sink: EventSink,
+    settings: ReplaySettings | None = None,
     *,
     conn: int = 1,
     filters: FilterSet | None = None,
     frames: Container[int] | None = None,
-    edits: Mapping[int, Edit] | None = None,
-    before: Sequence[tuple[int, Edit]] = (),
+    edits: Mapping[int, OtherPayload] | None = None,
+    before: Sequence[tuple[int, OtherPayload]] = (),
     on_open: Callable[[], None] = lambda: None,
-) -> Outcome:
+) -> ReplayOutcome:
     """Plays a recorded client once, as connection ``conn`` of ``sink``.
 
     ``filters`` apply as in the proxy. ``frames`` are the numbers of the client's data messages that are said (by
@@ -111,24 +112,24 @@ async def play(
     it went.
     """
     filters = filters or FilterSet()
-    player = Player(transcript, target, sink, settings or Settings(), conn, filters, frames, edits, before)
-    return await player.run(on_open)
+    client = ReplayClient(transcript, target, sink, settings or ReplaySettings(), conn, filters, frames, edits, before)
+    return await client.run(on_open)
 
 
-class Player:
+class ReplayClient:
     """One run; see :func:`play`."""
 
     def __init__(
         self,
         transcript: Transcript,
         target: Target,
-        sink: Sink,
-        settings: Settings,
+        sink: EventSink,
+        settings: ReplaySettings,
         conn: int,
         filters: FilterSet,
         frames: Container[int] | None,
-        edits: Mapping[int, Edit] | None,
-        before: Sequence[tuple[int, Edit]] = (),
+        edits: Mapping[int, OtherPayload] | None,
+        before: Sequence[tuple[int, OtherPayload]] = (),
     ) -> None:
         self.transcript = transcript
         self.survey = survey = transcript.survey
@@ -139,7 +140,7 @@ class Player:
         self._random = Random(settings.seed)
         self._frames = frames
         self._edits = edits
-        self._before: dict[int, list[Edit]] = {}
+        self._before: dict[int, list[OtherPayload]] = {}
         for number, edit in before:
             self._before.setdefault(number, []).append(edit)
         self._loop = asyncio.get_running_loop()
@@ -154,14 +155,14 @@ class Player:
         )
         self._names = Names(survey.correlations if settings.correlate else (), settings.sets)
         self._pairing = Pairing(self._names)
-        self._beats = engineio.answers_pings(transcript)
-        """Whether the player answers Engine.IO's pings, in the place of the recorded answers."""
-        self._link: Link | None = None
-        self._voice: Voice
+        self._beats = engineio_client.answers_pings(transcript)
+        """Whether the replay answers Engine.IO's pings, in the place of the recorded answers."""
+        self._driver: ReplayDriver | None = None
+        self._sender: Sender
         self._server_close = b""
         self._pings = 0
         self._pongs: list[asyncio.TimerHandle] = []
-        self._pace = Pace(survey.opened, settings.speed, settings.patience, causal=settings.pace == "causal")
+        self._pacing = Pacing(survey.opened, settings.speed, settings.patience, causal=settings.pace == "causal")
         # The account.
         self._survived = False
         self._sent = 0
@@ -169,7 +170,7 @@ class Player:
         self._unlike: int | None = None
         self._compared = 0
 
-    async def run(self, on_open: Callable[[], None] = lambda: None) -> Outcome:
+    async def run(self, on_open: Callable[[], None] = lambda: None) -> ReplayOutcome:
         """Plays it."""
         began = self._loop.time()
         try:
@@ -177,27 +178,27 @@ class Player:
                 opened = await self._open()
             finally:
                 on_open()
-            if opened.ok and opened.line is not None:
-                link = self._link = self._attach(opened, opened.line)
-                await self._walk(link)
-                await self._finish(link)
+            if opened.ok and opened.endpoint is not None:
+                driver = self._driver = self._attach(opened, opened.endpoint)
+                await self._walk(driver)
+                await self._finish(driver)
         except BaseException:
-            if self._link is not None:  # called off in the middle: the recording says that it was us
-                self._link.leave("fin", by="proxy")
+            if self._driver is not None:  # called off in the middle: the recording says that it was us
+                self._driver.leave("fin", by="proxy")
             raise
         finally:
             for timer in self._pongs:
                 timer.cancel()
             self.sink.sessions.pop(self.conn, None)
-            if self._link is not None:
-                self._link.stop()
-                self._link.line.close()
-                await self._link.line.gone()
+            if self._driver is not None:
+                self._driver.stop()
+                self._driver.endpoint.close()
+                await self._driver.endpoint.gone()
         return self._outcome(self._loop.time() - began)
 
     # The handshake.
 
-    async def _open(self) -> Opened:
+    async def _open(self) -> ClientHandshake:
         settings, target = self.settings, self.target
         context = tls_context(insecure=settings.insecure, ca=settings.ca) if target.secure else None
         asked = with_values(self.survey.request, settings.sets)
@@ -218,10 +219,10 @@ class Player:
 
     async def _renew(self, asked: Request, context: ssl.SSLContext | None) -> Request:
         """A Socket.IO session begins with HTTP, which is not in the recording; the new server has to be asked, too."""
-        session = await engineio.open_session(
+        session = await engineio_client.open_session(
             asked,
             self.target,
-            host_of(self.target),
+            host_header(self.target),
             context=context,
             timeout=self.settings.timeout,
             join=not self.survey.joins,
@@ -230,12 +231,12 @@ class Player:
             self._names.overhear(packet.encode())
         text = f"an Engine.IO session was opened by HTTP polling first, as the recorded one had been: {session.sid}"
         self.sink.emit(Note(at=self.sink.now(), conn=self.conn, text=text))
-        return engineio.with_session(asked, session)
+        return engineio_client.with_session(asked, session)
 
-    def _attach(self, opened: Opened, line: Line) -> Link:
+    def _attach(self, opened: ClientHandshake, endpoint: Endpoint) -> ReplayDriver:
         """The handshake has succeeded: from here on, bytes go through the session."""
         event, given = opened.event, opened.given
-        assert given is not None and event.response is not None and opened.inbox is not None
+        assert given is not None and event.response is not None and opened.buffer is not None
         asked = event.original or event.request
         # What the server speaks, and what the client was told: filters may have made that differ.
         params = compression(event.response, event.request)
@@ -254,7 +255,7 @@ class Player:
         self.sink.sessions[self.conn] = session
         recorded = self.survey.handshake
         told = recorded.returned or recorded.response if recorded is not None else None
-        self._voice = Voice(
+        self._sender = Sender(
             "client",
             compression(told) if told is not None else None,
             own,
@@ -265,25 +266,25 @@ class Player:
         )
         if told is not None:
             self._names.pair_values(response_values(told), response_values(given))
-        self._pace.begin(self._loop.time())
-        ear = Ear("server", own, self._loop.time, self._on_ping, self._on_close, self._on_message)
-        link = self._link = Link("client", line, session, self.sink, ear)
-        link.start(opened.inbox.data)
-        return link
+        self._pacing.begin(self._loop.time())
+        receiver = Receiver("server", own, self._loop.time, self._on_ping, self._on_close, self._on_message)
+        driver = self._driver = ReplayDriver("client", endpoint, session, self.sink, receiver)
+        driver.start(opened.buffer.data)
+        return driver
 
     # What is heard.
 
-    def _on_message(self, heard: Heard) -> None:
-        if self._beats and heard.data == engineio.PING and self._link is not None and not self._link.closing:
-            self._link.insist(self._voice.text(engineio.PONG), "the client's answer to a ping of Engine.IO")
+    def _on_message(self, heard: Received) -> None:
+        if self._beats and heard.data == engineio_client.PING and self._driver is not None and not self._driver.closing:
+            self._driver.insist(self._sender.text(engineio_client.PONG), "the client's answer to a ping of Engine.IO")
         if self._names and heard.data is not None:
             self._names.overhear(heard.data)
             self._pairing.live(heard.opcode, heard.data)
 
     def _on_close(self, payload: bytes) -> None:
-        assert self._link is not None
+        assert self._driver is not None
         self._server_close = payload
-        self._link.over = True
+        self._driver.over = True
 
     def _on_ping(self, payload: bytes) -> None:
         self._pings += 1
@@ -297,59 +298,60 @@ class Player:
         self._pongs.append(self._loop.call_later(pongs.wait, self._pong, payload))
 
     def _pong(self, payload: bytes) -> None:
-        if self._link is not None and not self._link.closing:
-            self._link.say(self._voice.pong(payload))
+        if self._driver is not None and not self._driver.closing:
+            self._driver.say(self._sender.pong(payload))
 
     # The script.
 
-    async def _walk(self, link: Link) -> None:
+    async def _walk(self, driver: ReplayDriver) -> None:
         breath = 0
         for step in self.transcript.steps():
             if type(step) is Hear:
-                if not link.over:
-                    await self._hear(link, step)
+                if not driver.over:
+                    await self._hear(driver, step)
                 continue
             assert type(step) is Send
-            if not link.over:
-                if self._voice.leaves_out(step) or (self._beats and step.message == engineio.PONG):
-                    self._pace.waived = True
+            if not driver.over:
+                if self._sender.leaves_out(step) or (self._beats and step.message == engineio_client.PONG):
+                    self._pacing.waived = True
                     continue
-                await self._pace.due(link, step.at)
-            if link.over:
+                await self._pacing.due(driver, step.at)
+            if driver.over:
                 self._stopped_at = step.n
                 break
-            self._say(link, step)
+            self._say(driver, step)
             breath += 1
             if breath >= BREATH:
                 breath = 0
-                link.flush()
+                driver.flush()
                 await asyncio.sleep(0)
-                if link.line.paused:
-                    await link.line.drain()
-        link.flush()
+                if driver.endpoint.paused:
+                    await driver.endpoint.drain()
+        driver.flush()
 
-    def _say(self, link: Link, step: Send) -> None:
+    def _say(self, driver: ReplayDriver, step: Send) -> None:
         for edit in self._before.get(step.n, ()) if self._before and step.begins and step.n is not None else ():
             self._sent += 1
-            link.put(self._voice.more(edit))
-        wire = self._voice.say(step)
+            driver.put(self._sender.more(edit))
+        wire = self._sender.say(step)
         if step.opcode == "close":
-            link.closing = True
+            driver.closing = True
         if not step.data or step.begins:
-            self._sent += not link.closing
-        before = link.said
-        link.put(wire)
-        self._pace.waived = link.said == before and not link.waiting  # kept back by a filter: nothing will answer it
+            self._sent += not driver.closing
+        before = driver.said
+        driver.put(wire)
+        # Kept back by a filter: nothing will answer it.
+        self._pacing.waived = driver.said == before and not driver.waiting
 
-    async def _hear(self, link: Link, step: Hear) -> None:
+    async def _hear(self, driver: ReplayDriver, step: Hear) -> None:
         """The client had waited for a message of the server here; so do we."""
         if self._names and step.data is not None:
             self._pairing.recorded(step.opcode, step.data)
-        heard = await self._pace.hear(link, step)
+        heard = await self._pacing.hear(driver, step)
         if heard is not None:
             self._compare(step, heard)
 
-    def _compare(self, step: Hear, heard: Heard) -> None:
+    def _compare(self, step: Hear, heard: Received) -> None:
         if self._unlike is not None or step.data is None or heard.data is None or step.data == heard.data:
             return
         self._compared += 1
@@ -359,60 +361,60 @@ class Player:
 
     # The end.
 
-    async def _finish(self, link: Link) -> None:
+    async def _finish(self, driver: ReplayDriver) -> None:
         leave = self.survey.leave
-        if leave.first and self._frames is None and not link.over:
-            await self._leave_first(link)
+        if leave.first and self._frames is None and not driver.over:
+            await self._leave_first(driver)
             return
-        if not await link.until(lambda: link.over, self._deadline(link)):
+        if not await driver.until(lambda: driver.over, self._deadline(driver)):
             self._survived = True
-            link.hang_up(self._voice.close((1000).to_bytes(2, "big")), "it survived the replay")
-            await self._closed(link)
-            link.leave("fin", by="proxy")
-        elif not link.cut:
-            if link.ear.closed and not link.closing and leave.answers:
-                link.closing = True
-                link.say(self._voice.close(self._server_close[:2]))
-            if link.ear.closed:
-                await self._closed(link)
-            link.leave("fin")
+            driver.hang_up(self._sender.close((1000).to_bytes(2, "big")), "it survived the replay")
+            await self._closed(driver)
+            driver.leave("fin", by="proxy")
+        elif not driver.cut:
+            if driver.receiver.closed and not driver.closing and leave.answers:
+                driver.closing = True
+                driver.say(self._sender.close(self._server_close[:2]))
+            if driver.receiver.closed:
+                await self._closed(driver)
+            driver.leave("fin")
 
-    async def _leave_first(self, link: Link) -> None:
+    async def _leave_first(self, driver: ReplayDriver) -> None:
         """The recorded client ended it: so do we."""
         leave = self.survey.leave
-        if link.closing:
-            await self._closed(link)
-            link.leave("fin")
+        if driver.closing:
+            await self._closed(driver)
+            driver.leave("fin")
             return
         if leave.at is not None:
-            await self._pace.due(link, leave.at)
-        link.leave("fin" if leave.how == "fin" or link.over else "rst")
-        if not link.over:
-            await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
+            await self._pacing.due(driver, leave.at)
+        driver.leave("fin" if leave.how == "fin" or driver.over else "rst")
+        if not driver.over:
+            await driver.until(lambda: driver.left, self._loop.time() + CLOSE_WAIT)
 
-    async def _closed(self, link: Link) -> None:
+    async def _closed(self, driver: ReplayDriver) -> None:
         """Waits for the other side's CLOSE, and then for the end of its stream."""
-        await link.until(lambda: link.ear.closed or link.left, self._loop.time() + CLOSE_WAIT)
-        await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
+        await driver.until(lambda: driver.receiver.closed or driver.left, self._loop.time() + CLOSE_WAIT)
+        await driver.until(lambda: driver.left, self._loop.time() + CLOSE_WAIT)
 
-    def _deadline(self, link: Link) -> float:
-        age = self.sink.now() - link.session.opened
+    def _deadline(self, driver: ReplayDriver) -> float:
+        age = self.sink.now() - driver.session.opened
         return self._loop.time() + wait_for_end(self.survey, age, self.settings.survive)
 
-    def _outcome(self, seconds: float) -> Outcome:
+    def _outcome(self, seconds: float) -> ReplayOutcome:
         live = self.sink.ledger.connections.get(self.conn) or Connection(conn=self.conn)
         outcome = blank(self.survey, live, self.conn)
         outcome.survived, outcome.sent, outcome.seconds = self._survived, self._sent, seconds
         outcome.stopped_at = self._stopped_at
-        outcome.missing, outcome.first_missing = self._pace.missing, self._pace.first_missing
+        outcome.missing, outcome.first_missing = self._pacing.missing, self._pacing.first_missing
         outcome.unlike = self._unlike
         outcome.real_time = self.settings.speed == 1
         outcome.correlated = dict(self._names.used)
         notes = outcome.notes
-        if self._link is not None:
-            outcome.extra = len(self._link.ear.queue) + self._link.ear.beyond
-            if self._voice.unknown:
-                notes.append(f"{plural(self._voice.unknown, 'compressed message')} could not be compressed anew")
+        if self._driver is not None:
+            outcome.extra = len(self._driver.receiver.queue) + self._driver.receiver.beyond
+            if self._sender.unknown:
+                notes.append(f"{plural(self._sender.unknown, 'compressed message')} could not be compressed anew")
         for name in sorted(self._names.missing - self._names.used.keys()):
             notes.append(f"{name}: the server did not say it in this run, so the recorded value was sent")
         return outcome

@@ -1,4 +1,4 @@
-"""The demo's two ends: a FastAPI backend with the famous bug, and a frontend's reconnect loop.
+"""The demo's backend: FastAPI with the famous bug.
 
 The backend reads JSON; the frontend's heartbeat is the bare text ``ping``. ``receive_json`` raises, uvicorn drops
 the connection without a close frame, the browser says 1006, the frontend opens the next.
@@ -7,7 +7,6 @@ the connection without a close frame, the browser says 1006, the frontend opens 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 from collections.abc import Callable
@@ -15,11 +14,7 @@ from typing import Any
 
 from hangup.errors import BackendError
 
-BACKEND = "hangup.peer.demo:backend"
-HEARTBEAT = 0.4
-"""Seconds from open to the first heartbeat, and between two."""
-RECONNECT = 0.5
-"""Seconds from close to the next try."""
+BACKEND = "hangup.demo.backend:backend"
 
 
 def backend() -> Any:
@@ -84,32 +79,3 @@ class Backend:
             await self.process.wait()
         if self._pump is not None:
             await self._pump
-
-
-async def frontend(url: str) -> None:
-    """Connects, says hello, sends its heartbeat, and reconnects whenever it is dropped; until cancelled."""
-    import websockets
-
-    while True:
-        try:
-            async with websockets.connect(url, ping_interval=None) as socket:
-                await socket.send(json.dumps({"type": "hello", "page": "/inbox"}))
-                listener = asyncio.create_task(_listen(socket))
-                try:
-                    while not listener.done():
-                        await asyncio.wait([listener], timeout=HEARTBEAT)
-                        if not listener.done():
-                            await socket.send("ping")
-                except asyncio.CancelledError:
-                    await socket.close(1001)  # as a browser does when its page is closed
-                    raise
-                finally:
-                    listener.cancel()
-        except (OSError, websockets.WebSocketException):
-            pass
-        await asyncio.sleep(RECONNECT)
-
-
-async def _listen(socket: Any) -> None:
-    async for _ in socket:
-        pass

@@ -1,4 +1,4 @@
-"""The end of a connection that a player holds: a socket, the session that it goes through, and what is heard.
+"""The end of a connection that a replay holds: a socket, the session that it goes through, and what is heard.
 
 As in the proxy there are a client and a server and filters between them, but one of the two is played: what it says
 is handed to the session first, and it hears what the session lets through.
@@ -10,30 +10,30 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from hangup.peer.ear import Ear
-from hangup.peer.line import Line
-from hangup.peer.tape import Sink
+from hangup.net.endpoint import Endpoint
 from hangup.recording.events import FilterEvent, How, Side
+from hangup.replay.event_sink import EventSink
+from hangup.replay.receiver import Receiver
 from hangup.session import Out, Session
 
 CHUNK = 1 << 16
 """Bytes that are gathered at most before they are sent."""
 
 
-class Link:
-    """``side`` is the one that is played, ``line`` leads to the other. Call :meth:`start` when all is in place.
+class ReplayDriver:
+    """``side`` is the one that is played, ``endpoint`` leads to the other. Call :meth:`start` when all is in place.
 
     What is said with :meth:`put` is gathered until something has to be waited for, :meth:`say` is for what comes in
     between. ``over`` is set when the played side was told that the connection is over, or over but for the closing;
     ``cut`` when a filter ended it. ``said`` counts the bytes that went out.
     """
 
-    def __init__(self, side: Side, line: Line, session: Session, sink: Sink, ear: Ear) -> None:
+    def __init__(self, side: Side, endpoint: Endpoint, session: Session, sink: EventSink, receiver: Receiver) -> None:
         self.side: Side = side
         self.other: Side = "server" if side == "client" else "client"
-        self.line = line
+        self.endpoint = endpoint
         self.session = session
-        self.ear = ear
+        self.receiver = receiver
         self.over = False
         self.cut = False
         self.closing = False
@@ -54,7 +54,7 @@ class Link:
         self._carry_out(self.session.refresh(self._sink.now()))
         if early:
             self._receive(early)
-        self.line.listen(self._receive, self._ended)
+        self.endpoint.listen(self._receive, self._ended)
 
     def stop(self) -> None:
         """No more timers."""
@@ -73,7 +73,7 @@ class Link:
         session, now = self.session, self._sink.now()
         if session.plain(self.other):
             session.observe(self.other, data, now)
-            self.ear.feed(data)
+            self.receiver.feed(data)
         else:
             self._carry_out(session.receive(self.other, data, now))
         self.wake()
@@ -123,7 +123,7 @@ class Link:
         session = self.session
         if session.plain(self.side):
             self.said += len(data)
-            self.line.send(data)
+            self.endpoint.send(data)
             session.observe(self.side, data, self._sink.now())
         else:
             self._carry_out(session.receive(self.side, data, self._sink.now()))
@@ -134,17 +134,17 @@ class Link:
         client = self.side == "client"
         heard, said = (out.to_client, out.to_server) if client else (out.to_server, out.to_client)
         if heard:
-            self.ear.feed(heard)
+            self.receiver.feed(heard)
         if said:
             self.said += len(said)
-            self.line.send(said)
+            self.endpoint.send(said)
         for side, how in out.ends:
             if side == self.other:
                 self.over = True
             elif how == "fin":
-                self.line.finish()
+                self.endpoint.finish()
             else:
-                self.line.reset()
+                self.endpoint.reset()
         if out.cut is not None:
             self._cut_off(*out.cut)
         self._schedule()
@@ -156,9 +156,9 @@ class Link:
             if each not in self.session.ended:
                 self.session.end(each, how, self._sink.now(), by=by)
         if how == "fin":
-            self.line.close()
+            self.endpoint.close()
         else:
-            self.line.reset()
+            self.endpoint.reset()
         self.wake()
 
     def _schedule(self) -> None:
@@ -181,8 +181,8 @@ class Link:
         if self.side in self.session.ended:
             return
         self._carry_out(self.session.end(self.side, how, self._sink.now(), by=by))
-        if by or self.line.ended is not None:
-            self.line.close()
+        if by or self.endpoint.ended is not None:
+            self.endpoint.close()
 
     def hang_up(self, wire: bytes, note: str) -> None:
         """hangup itself closes the connection with ``wire``, a CLOSE frame, as nobody else does."""
@@ -198,7 +198,7 @@ class Link:
             note=note,
         )
         self._sink.emit(event)
-        self.line.send(wire)
+        self.endpoint.send(wire)
 
     def insist(self, frame: bytes, note: str) -> None:
         """Says a frame past all filters."""
@@ -212,7 +212,7 @@ class Link:
         event = FilterEvent(at=at, conn=conn, filter="", action="inject", side=self.side, wire=frame, note=note)
         self._sink.emit(event)
         self.said += len(frame)
-        self.line.send(frame)
+        self.endpoint.send(frame)
 
     # Waiting.
 

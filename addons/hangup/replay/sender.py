@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Mapping
 from random import Random
 from typing import Protocol
 
-from hangup.peer.line import fast_mask
+from hangup.net.fast_mask import fast_mask
 from hangup.recording.events import Side
 from hangup.replayable.client_script import Send
 from hangup.wire.deflate import Deflater, Params
@@ -21,7 +21,7 @@ from hangup.wire.frames import CLOSE, CONTINUATION, OPCODE_NUMBERS, PONG, TEXT, 
 RSV1 = 4
 
 
-class Edit(Protocol):
+class OtherPayload(Protocol):
     """Another payload for a recorded message, and another opcode (``text``, ``binary``) unless it is empty."""
 
     @property
@@ -40,7 +40,7 @@ class Edit(Protocol):
         ...
 
 
-class Voice:
+class Sender:
     """The bytes of ``side``'s steps.
 
     ``recorded`` and ``live`` are what permessage-deflate was negotiated to, then and now. ``rewrite(opcode, data)``
@@ -57,7 +57,7 @@ class Voice:
         *,
         rewrite: Callable[[str, bytes], bytes] | None = None,
         frames: Container[int] | None = None,
-        edits: Mapping[int, Edit] | None = None,
+        edits: Mapping[int, OtherPayload] | None = None,
     ) -> None:
         self.side: Side = side
         self._random = random
@@ -106,13 +106,13 @@ class Voice:
             return step.wire
         return self._message(step, OPCODE_NUMBERS.get(opcode, 1), data)
 
-    def _edited(self, edit: Edit, opcode: str) -> tuple[bytes, str]:
+    def _edited(self, edit: OtherPayload, opcode: str) -> tuple[bytes, str]:
         opcode = edit.opcode or opcode
         if edit.recorded and self._rewrite is not None:
             return self._rewrite(opcode, edit.payload), opcode
         return edit.payload, opcode
 
-    def more(self, edit: Edit) -> bytes:
+    def more(self, edit: OtherPayload) -> bytes:
         """A message that is no step of the script, not compressed."""
         data, opcode = self._edited(edit, "text")
         return _frame(OPCODE_NUMBERS.get(opcode, TEXT), data, self._key())

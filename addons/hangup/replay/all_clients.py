@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from hangup.filters.filter_set import FilterSet
-from hangup.peer.outcome import Outcome
-from hangup.peer.player import Settings, play
-from hangup.peer.tape import Sink
+from hangup.replay.client import ReplaySettings, play
+from hangup.replay.event_sink import EventSink
+from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript
 from hangup.replayable.survey import Survey
 from hangup.wire.url import Target
@@ -17,7 +17,7 @@ AT_ONCE = 0.001
 """Connections that were asked for within so many seconds were asked for together."""
 
 
-class _Part:
+class _Client:
     """One client: when it was, in the recording, and how far it is now."""
 
     def __init__(self, transcript: Transcript) -> None:
@@ -34,23 +34,23 @@ class _Part:
 async def play_all(
     transcripts: Sequence[Transcript],
     target: Target,
-    sink: Sink,
-    settings: Settings,
+    sink: EventSink,
+    settings: ReplaySettings,
     *,
     filters: FilterSet | None = None,
-    on_done: Callable[[Outcome], None] = lambda outcome: None,
-) -> list[Outcome]:
+    on_done: Callable[[ReplayOutcome], None] = lambda outcome: None,
+) -> list[ReplayOutcome]:
     """Plays all of them over one sink, under the numbers that they had.
 
     A connection is opened when those that had ended before it have ended, as long after the last of them as in the
     recording; and not before those that had been opened before it. The first failure to connect ends them all.
     """
     loop = asyncio.get_running_loop()
-    parts = sorted(map(_Part, transcripts), key=lambda part: (part.asked, part.transcript.conn))
+    parts = sorted(map(_Client, transcripts), key=lambda part: (part.asked, part.transcript.conn))
     began = loop.time()
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, ReplayOutcome] = {}
 
-    async def perform(i: int, part: _Part) -> None:
+    async def perform(i: int, part: _Client) -> None:
         earlier = parts[:i]
         over = [each for each in earlier if each.ended is not None and each.ended <= part.asked]
         for each in over:

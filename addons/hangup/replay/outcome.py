@@ -17,11 +17,11 @@ SAME_TIME = 0.1
 """Lifetimes that differ by no more than this share are the same."""
 
 
-class Outcome(Struct, kw_only=True):
+class ReplayOutcome(Struct, kw_only=True):
     """What came of playing one connection.
 
     ``live`` is the account of the run, ``recorded`` that of the recording. ``survived`` says that nobody ended it until
-    the player did. ``sent`` counts what the client said of its own (messages, control frames, odd bytes) before the
+    the replay did. ``sent`` counts what the client said of its own (messages, control frames, odd bytes) before the
     end, ``expected`` how much it had said in the recording. ``stopped_at`` is the recorded frame that would have come
     next when the end came too early. ``missing`` server messages did not come in time, the first is the recorded frame
     ``first_missing``; ``extra`` came beyond the recorded ones; ``unlike`` is the first recorded server frame whose
@@ -168,9 +168,9 @@ def _alike(recorded: Ending, live: Ending) -> list[str]:
     return found
 
 
-def blank(survey: Survey, live: Connection, live_conn: int) -> Outcome:
+def blank(survey: Survey, live: Connection, live_conn: int) -> ReplayOutcome:
     """The beginning of an account."""
-    return Outcome(
+    return ReplayOutcome(
         conn=survey.connection.conn,
         recorded=survey.connection,
         live=live,

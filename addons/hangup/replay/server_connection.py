@@ -10,9 +10,9 @@ from itertools import count
 from msgspec import Struct
 
 from hangup.messages.skeleton import kind
-from hangup.peer.ear import Ear, Heard
-from hangup.peer.link import Link
-from hangup.peer.voice import Voice
+from hangup.replay.driver import ReplayDriver
+from hangup.replay.receiver import Received, Receiver
+from hangup.replay.sender import Sender
 from hangup.replayable.server_script import Beat, Cue, Line, Matcher, Repertoire
 from hangup.replayable.substitutions import Names
 from hangup.wire.deflate import Params
@@ -28,7 +28,7 @@ AT_ONCE = 0.02
 """Who answered pings within so many seconds answered at once."""
 
 
-class Manner(Struct, kw_only=True):
+class ServerSettings(Struct, kw_only=True):
     """How to play. ``speed`` shortens the server's times, ``inf`` to nothing; with ``stay_open`` the server never ends
     the connection, and its heartbeats go on."""
 
@@ -51,26 +51,26 @@ class _Said(Struct):
     data: bytes | None
 
 
-class Stage:
+class ServerConnection:
     """One performance. ``on_unknown(opcode, data)`` is told of messages that nothing recorded resembles.
 
-    Make it, give its ``ear`` to a :class:`Link`, and :meth:`run` it.
+    Make it, give its receiver (:func:`receiver_for`) to a :class:`ReplayDriver`, and :meth:`run` it.
     """
 
     def __init__(
         self,
         repertoire: Repertoire,
         names: Names,
-        voice: Voice,
-        manner: Manner,
+        sender: Sender,
+        settings: ServerSettings,
         on_unknown: Callable[[str, bytes | None], None] = lambda opcode, data: None,
     ) -> None:
         self.repertoire = repertoire
         self.matched = 0
         """How many of the client's messages were recognised."""
         self._names = names
-        self._voice = voice
-        self._manner = manner
+        self._sender = sender
+        self._settings = settings
         self._on_unknown = on_unknown
         self._loop = asyncio.get_running_loop()
         self._matcher = Matcher(repertoire.cues)
@@ -80,11 +80,11 @@ class Stage:
         self._news = False
         self._pings = 0
         self._client_close = b""
-        self.link: Link
+        self.driver: ReplayDriver
 
     # What the client does.
 
-    def on_message(self, heard: Heard) -> None:
+    def on_message(self, heard: Received) -> None:
         """The client has said something."""
         self._news = True
         if heard.opcode == "pong":
@@ -110,22 +110,22 @@ class Stage:
                 self._pong(payload)
 
     def _pong(self, payload: bytes) -> None:
-        if not self.link.closing and not self.link.line.shut:
-            self.link.say(self._voice.pong(payload))
+        if not self.driver.closing and not self.driver.endpoint.shut:
+            self.driver.say(self._sender.pong(payload))
 
     def on_close(self, payload: bytes) -> None:
         """The client has sent a CLOSE."""
         self._client_close = payload
-        self.link.over = True
+        self.driver.over = True
 
     # What is due.
 
     def _schedule(self, cue: Cue, at: float) -> None:
         for line in (*cue.answers, *cue.pushes):
-            self._add(at + line.delay / self._manner.speed, line)
-        if cue.ends and not self._manner.stay_open:
+            self._add(at + line.delay / self._settings.speed, line)
+        if cue.ends and not self._settings.stay_open:
             assert self.repertoire.ends_after is not None
-            self._push(at + self.repertoire.ends_after / self._manner.speed, _End())
+            self._push(at + self.repertoire.ends_after / self._settings.speed, _End())
 
     def _add(self, due: float, line: Line) -> None:
         data = line.data
@@ -149,22 +149,22 @@ class Stage:
 
     # The performance.
 
-    async def run(self, link: Link, early: bytes = b"") -> None:
+    async def run(self, driver: ReplayDriver, early: bytes = b"") -> None:
         """Plays until the connection is over."""
-        self.link = link
-        repertoire, speed = self.repertoire, self._manner.speed
+        self.driver = driver
+        repertoire, speed = self.repertoire, self._settings.speed
         began = self._loop.time()
         for line in repertoire.opening:
             self._add(began + line.delay / speed, line)
-        by_clock = not any(cue.ends for cue in repertoire.cues) and not self._manner.stay_open
+        by_clock = not any(cue.ends for cue in repertoire.cues) and not self._settings.stay_open
         if by_clock and repertoire.ends_after is not None:
             self._push(began + repertoire.ends_after / speed, _End(began + repertoire.ends_after))
         for beat in repertoire.beats:
             if beat.line.n is None:  # not one of the recorded ones
                 self._push(began + beat.line.delay / speed, beat)
-        link.start(early)
-        while not link.over:
-            while self._due and self._due[0][0] <= self._loop.time() and not link.over:
+        driver.start(early)
+        while not driver.over:
+            while self._due and self._due[0][0] <= self._loop.time() and not driver.over:
                 what = heapq.heappop(self._due)[2]
                 if not isinstance(what, _End):
                     self._say(what)
@@ -173,48 +173,48 @@ class Stage:
                 else:
                     await self._end()
                     return
-            if link.line.paused:
-                link.flush()
-                await link.line.drain()
+            if driver.endpoint.paused:
+                driver.flush()
+                await driver.endpoint.drain()
             self._news = False
             if self._due:
-                await link.until(lambda: self._news or link.over, self._due[0][0])
+                await driver.until(lambda: self._news or driver.over, self._due[0][0])
             else:
-                await link.until(lambda: self._news or link.over)
+                await driver.until(lambda: self._news or driver.over)
         await self._react()
 
     def _say(self, what: _Said | Beat) -> None:
         line = what.line
         data = line.data if isinstance(what, Beat) else what.data
         for step in line.sends:
-            self.link.put(self._voice.say(step, data if step.begins else None))
+            self.driver.put(self._sender.say(step, data if step.begins else None))
         beat = self._last_beat.get(id(line))
         if beat is not None:  # the recording has no more of them: it goes on
             self._push(self._loop.time() + beat.period, beat)
 
     async def _end(self) -> None:
         """The recorded server ended it: so do we."""
-        link, leave = self.link, self.repertoire.survey.leave
+        driver, leave = self.driver, self.repertoire.survey.leave
         for step in self.repertoire.last_words:
-            link.put(self._voice.say(step))
-            link.closing = link.closing or step.opcode == "close"
-        if link.closing and leave.how != "rst":
-            await link.until(lambda: link.ear.closed or link.left, self._loop.time() + CLOSE_WAIT)
-        link.leave("rst" if leave.how in ("rst", "timeout", "error") else "fin")
-        await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
+            driver.put(self._sender.say(step))
+            driver.closing = driver.closing or step.opcode == "close"
+        if driver.closing and leave.how != "rst":
+            await driver.until(lambda: driver.receiver.closed or driver.left, self._loop.time() + CLOSE_WAIT)
+        driver.leave("rst" if leave.how in ("rst", "timeout", "error") else "fin")
+        await driver.until(lambda: driver.left, self._loop.time() + CLOSE_WAIT)
 
     async def _react(self) -> None:
         """The client ended it."""
-        link = self.link
-        if link.cut:
+        driver = self.driver
+        if driver.cut:
             return
-        if link.ear.closed and not link.closing and self.repertoire.survey.leave.answers:
-            link.closing = True
-            link.say(self._voice.close(self._client_close))
-        link.leave("fin")
-        await link.until(lambda: link.left, self._loop.time() + CLOSE_WAIT)
+        if driver.receiver.closed and not driver.closing and self.repertoire.survey.leave.answers:
+            driver.closing = True
+            driver.say(self._sender.close(self._client_close))
+        driver.leave("fin")
+        await driver.until(lambda: driver.left, self._loop.time() + CLOSE_WAIT)
 
 
-def ear_for(stage: Stage, params: Params | None, clock: Callable[[], float]) -> Ear:
-    """What the stage hears the client with."""
-    return Ear("client", params, clock, stage.on_ping, stage.on_close, stage.on_message)
+def receiver_for(connection: ServerConnection, params: Params | None, clock: Callable[[], float]) -> Receiver:
+    """What receives the client's frames."""
+    return Receiver("client", params, clock, connection.on_ping, connection.on_close, connection.on_message)
