@@ -16,7 +16,7 @@ from hangup.experiment.frame_law import frame_law
 from hangup.experiment.isolate import Difference, isolate
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import InPlace, said_by_us
-from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, split
+from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, says_kind, split
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.sequence_law import need_law, sequence_law
 from hangup.experiment.text_law import text_law
@@ -108,7 +108,8 @@ def kind_path(frame: ClientFrame) -> Path:
     """Where in a message its kind is said."""
     value = split(frame.payload)[1]
     for path in leaves(value):
-        if len(path) <= 2 and isinstance(at(value, path), str | int) and str(at(value, path)) == frame.kind:
+        said = at(value, path)
+        if len(path) <= 2 and isinstance(said, str | int) and says_kind(frame.kind, path, said):
             return path
     return ()
 
@@ -162,8 +163,8 @@ def _of_values(place: InPlace, found: Difference) -> Claim:
 
 def _of_kind(place: InPlace) -> Search[Claim | None]:
     """All messages of the kind fail, whatever they say."""
-    frame, trial, others = place.frame, place.trial, place.others
-    if not others:
+    frame, trial = place.frame, place.trial
+    if not place.others and place.left_out is None:
         return None
     path = kind_path(frame)
     head, value = split(frame.payload)
@@ -183,13 +184,9 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
                 value = put(value, each, _other(at(value, each), rng))
         return trial(joined(head, value), "", rng)
 
-    def surviving(rng: Random) -> Trial:
-        payload, opcode = rng.choice(others)
-        return trial(payload, opcode, rng)
-
     sentence = f"{place.ends} on {said}{place.whose}{place.context}"
     law = Law(sentence, [Condition(said)], [named(each) for each in varied])
-    return Claim(law, failing, surviving)
+    return Claim(law, failing, place.harmless)
 
 
 def _other(value: Any, rng: Random) -> Any:
@@ -203,18 +200,17 @@ def _other(value: Any, rng: Random) -> Any:
 
 
 def _of_binary(place: InPlace) -> Search[Claim | None]:
-    trial, others = place.trial, [(p, o) for p, o in place.others if o == "text"]
-    if not others:
+    texts = [(payload, opcode) for payload, opcode in place.others if opcode == "text"]
+    if not texts:
         return None
     if (yield from place.ask(b"\x00hangup", "binary")) is not True:
         return None
     law = Law(f"{place.ends} on any binary message{place.whose}{place.context}", [Condition("its opcode is binary")])
 
-    def surviving(rng: Random) -> Trial:
-        payload, opcode = rng.choice(others)
-        return trial(payload, opcode, rng)
+    def failing(rng: Random) -> Trial:
+        return place.trial(rng.randbytes(rng.randint(1, 40)), "binary", rng)
 
-    return Claim(law, lambda rng: trial(rng.randbytes(rng.randint(1, 40)), "binary", rng), surviving)
+    return Claim(law, failing, lambda rng: place.harmless(rng, texts))
 
 
 def with_factor(claim: Claim, factor: Factor) -> Claim:

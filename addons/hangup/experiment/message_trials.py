@@ -6,6 +6,7 @@ filter rewrites the message on its way, so that a message of the server's can be
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -19,6 +20,9 @@ from hangup.recording.events import Side
 
 ARM = "values"
 
+LEFT_OUT = 0.25
+"""So often is nothing said in the place of a message, where something else could be."""
+
 Make = Callable[[bytes, str, Random | None], Trial]
 
 
@@ -26,7 +30,8 @@ class InPlace:
     """What may be said in the place of ``frame``.
 
     ``kin`` are harmless messages of its kind, the latest first, ``others`` harmless ones of other kinds with their
-    opcodes. ``make`` makes the trial in which another payload (and opcode, where one is given) is said; with a source
+    opcodes, of which ``again`` are of kinds that came more than once: what a connection begins with may not be said
+    again. ``make`` makes the trial in which another payload (and opcode, where one is given) is said; with a source
     of randomness what else is said is varied, too. ``context`` says in words what must come before, ``ends`` what
     happens, ``whose`` who says the message.
     """
@@ -38,19 +43,31 @@ class InPlace:
         make: Make,
         kin: list[bytes],
         others: list[tuple[bytes, str]],
+        again: list[tuple[bytes, str]],
         *,
         context: str = "",
         ends: str = "it ends",
         whose: str = "",
     ) -> None:
         self.arms, self.frame, self.make = arms, frame, make
-        self.kin, self.others = kin, others
+        self.left_out: Trial | None = None
+        """The trial in which nothing is said in its place, where that can be."""
+        self.kin, self.others, self.again = kin, others, again
         self.context, self.ends, self.whose = context, ends, whose
 
     @property
     def reader(self) -> str:
         """Who reads the message: ``client`` or ``server``."""
         return "client" if self.whose else "server"
+
+    def harmless(self, rng: Random, among: Sequence[tuple[bytes, str]] | None = None) -> Trial:
+        """A trial in which something harmless is said instead, of another kind, or nothing at all."""
+        others = self.others if among is None else among
+        if self.left_out is not None:
+            others = [each for each in others if each in self.again]
+            if not others or rng.random() < LEFT_OUT:
+                return self.left_out
+        return self.trial(*rng.choice(others))
 
     def trial(self, payload: bytes, opcode: str = "", rng: Random | None = None) -> Trial:
         """The trial in which this is said."""
@@ -79,7 +96,9 @@ def said_by_us(arms: Arms, minimal: Minimal, frame: ClientFrame) -> InPlace:
         numbers = tuple(sorted({*frames[:-1], *more, frame.n}))
         return Trial(ARM, frames=numbers, edits=((frame.n, Edit(payload, opcode)),))
 
-    return InPlace(arms, frame, make, kin, others, context=_context(case, frames[:-1]))
+    place = InPlace(arms, frame, make, kin, others, _again(case.frames, others), context=_context(case, frames[:-1]))
+    place.left_out = Trial(ARM, frames=before[:-1])
+    return place
 
 
 def rewritten(arms: Arms, side: Side, frame: ClientFrame) -> InPlace:
@@ -95,7 +114,7 @@ def rewritten(arms: Arms, side: Side, frame: ClientFrame) -> InPlace:
     kin = harmless_kin(case, frame) if side == "client" else _earlier(said, frame)
     words = ("it ends", "") if case.by != "client" else ("the client hangs up", " from the server")
     others = [(payload, opcode) for payload, opcode in _others(said, frame) if opcode == frame.opcode]
-    return InPlace(arms, frame, make, kin, others, ends=words[0], whose=words[1])
+    return InPlace(arms, frame, make, kin, others, _again(said, others), ends=words[0], whose=words[1])
 
 
 def harmless_kin(case: Case, frame: ClientFrame) -> list[bytes]:
@@ -113,6 +132,12 @@ def _earlier(said: Sequence[ClientFrame], frame: ClientFrame) -> list[bytes]:
 def _others(said: Sequence[ClientFrame], frame: ClientFrame) -> list[tuple[bytes, str]]:
     mine = [(f.payload, f.opcode) for f in said if f.n < frame.n and f.kind != frame.kind and not f.problems]
     return list(dict.fromkeys(mine))
+
+
+def _again(said: Sequence[ClientFrame], others: list[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
+    often = Counter(f.kind for f in said)
+    kinds = {(f.payload, f.opcode): f.kind for f in said}
+    return [each for each in others if often[kinds[each]] > 1]
 
 
 def _context(case: Case, frames: tuple[int, ...]) -> str:

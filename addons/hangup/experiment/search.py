@@ -127,6 +127,10 @@ class _Search(LawSearch):
                 claim = yield from self._with_handshake(claim)
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
+            explanation, _ = self.standing.best()
+            several = self.verdict.minimal is not None and len(self.verdict.minimal.frames) > 1
+            if self.minimise and claim is None and explanation.trigger == "frame" and several:
+                claim = yield from shrink(self.arms, explanation.verdict, count=False)
         if not self.live and self.minimise:
             trigger = self.standing.best()[0].trigger
             claim = yield from self._claim(claim, trigger)

@@ -240,14 +240,17 @@ def need_law(arms: Arms, minimal: Minimal) -> Search[Finding | None]:
 
 def _befores(case: Case, kind: str, own: set[str]) -> Iterable[tuple[Exchange, Said | None]]:
     """What others said before a message of the kind, and that message; those that said one first, and what is new."""
-    found = []
+    found: list[tuple[bool, int, Exchange, Said | None]] = []
+    if case.opening is not None:  # what its protocol begins with
+        opening = Said(kind_of(TEXT, case.opening).text, case.opening)
+        found.append((False, 0, (opening,), None))
     for frames in case.lived:
         said = [said_by(frame) for frame in frames]
         at = next((i for i, each in enumerate(said) if each.kind == kind), None)
         before = tuple(said[: at if at is not None else len(said)])
         if any(each.kind not in own for each in before):
             found.append((at is None, len(before), before, said[at] if at is not None else None))
-    found.sort(key=lambda each: each[:2])
+    found.sort(key=lambda each: (each[0], each[1]))
     return [(before, theirs) for _, _, before, theirs in found]
 
 

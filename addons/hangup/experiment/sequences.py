@@ -17,7 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from hangup.experiment.law import Condition
-from hangup.experiment.message_values import MISSING, Path, at, join, leaves, named, put, split
+from hangup.experiment.message_values import MISSING, Path, at, join, leaves, named, put, says_kind, split
 from hangup.humanize import printable
 
 PERMUTED = 4
@@ -70,7 +70,8 @@ def values(said: Said) -> dict[Path, Any]:
     if value is MISSING:
         return {}
     found = {path: at(value, path) for path in leaves(value) if path}
-    return {path: v for path, v in found.items() if isinstance(v, str | int | float) and str(v) != said.kind}
+    scalars = {path: v for path, v in found.items() if isinstance(v, str | int | float)}
+    return {path: v for path, v in scalars.items() if not says_kind(said.kind, path, v)}
 
 
 def fresh(

@@ -104,8 +104,7 @@ def _of_unknown_texts(place: InPlace) -> Claim | None:
         words = f"a text{place.whose} that the {place.reader} does not know (it knows {few})"
     law = Law(f"{place.ends} on {words}{place.context}", [Condition(words)])
 
-    def surviving(rng: Random) -> Trial:
-        payload, opcode = rng.choice(known)
-        return place.trial(payload, opcode, rng)
+    def failing(rng: Random) -> Trial:
+        return place.trial(rng.choice(TEXTS).encode(), "", rng)
 
-    return Claim(law, lambda rng: place.trial(rng.choice(TEXTS).encode(), "", rng), surviving)
+    return Claim(law, failing, lambda rng: place.harmless(rng, known))
