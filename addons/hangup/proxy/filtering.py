@@ -37,11 +37,11 @@ class Refreshed(Protocol):
 class Filtering:
     """The proxy's filters. Changes of ``filters`` are recorded and reach open connections at once."""
 
-    def __init__(self, relays: Iterable[Refreshed]) -> None:
+    def __init__(self, drivers: Iterable[Refreshed]) -> None:
         self.filters = FilterSet()
         self.filters.listeners.append(self._changed)
         self.recorder: Recorder | None = None
-        self._relays = relays
+        self._drivers = drivers
         self.admit: Callable[[int, events.Request, str], Awaitable[FilterSet | None]] | None = None
         """Asked at each handshake for filters of the connection's own, in the place of ``filters``."""
         self._shaken: dict[int, Shaken] = {}
@@ -57,8 +57,8 @@ class Filtering:
     def _changed(self, change: Change) -> None:
         if self.recorder is not None:
             self.recorder.emit(change.event())
-        for relay in list(self._relays):
-            relay.refresh()
+        for driver in list(self._drivers):
+            driver.refresh()
 
     def _stuck(self, filters: FilterSet, entry: Entry) -> None:
         # Later: a chain of this set is at work on a frame.

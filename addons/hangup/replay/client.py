@@ -35,7 +35,6 @@ from hangup.filters.filter_set import FilterSet
 from hangup.humanize import plural
 from hangup.messages.skeleton import skeleton
 from hangup.net.connect import tls_context
-from hangup.net.endpoint import Endpoint
 from hangup.net.fast_mask import fast_mask
 from hangup.recording.connections import Connection
 from hangup.recording.events import Note, Request
@@ -43,6 +42,7 @@ from hangup.recording.negotiation import compression, extensions
 from hangup.replay import engineio_client
 from hangup.replay.client_handshake import ClientHandshake, open_websocket, request_for
 from hangup.replay.driver import ReplayDriver
+from hangup.replay.endpoint import ReplayEndpoint
 from hangup.replay.event_sink import EventSink
 from hangup.replay.outcome import ReplayOutcome, blank
 from hangup.replay.pacing import PATIENCE, Pacing, wait_for_end
@@ -233,7 +233,7 @@ class ReplayClient:
         self.sink.emit(Note(at=self.sink.now(), conn=self.conn, text=text))
         return engineio_client.with_session(asked, session)
 
-    def _attach(self, opened: ClientHandshake, endpoint: Endpoint) -> ReplayDriver:
+    def _attach(self, opened: ClientHandshake, endpoint: ReplayEndpoint) -> ReplayDriver:
         """The handshake has succeeded: from here on, bytes go through the session."""
         event, given = opened.event, opened.given
         assert given is not None and event.response is not None and opened.buffer is not None
@@ -368,10 +368,10 @@ class ReplayClient:
             return
         if not await driver.until(lambda: driver.over, self._deadline(driver)):
             self._survived = True
-            driver.hang_up(self._sender.close((1000).to_bytes(2, "big")), "it survived the replay")
+            driver.close_politely(self._sender.close((1000).to_bytes(2, "big")), "it survived the replay")
             await self._closed(driver)
             driver.leave("fin", by="proxy")
-        elif not driver.cut:
+        elif not driver.done:
             if driver.receiver.closed and not driver.closing and leave.answers:
                 driver.closing = True
                 driver.say(self._sender.close(self._server_close[:2]))

@@ -206,7 +206,7 @@ class ServerConnection:
     async def _react(self) -> None:
         """The client ended it."""
         driver = self.driver
-        if driver.cut:
+        if driver.done:
             return
         if driver.receiver.closed and not driver.closing and self.repertoire.survey.leave.answers:
             driver.closing = True

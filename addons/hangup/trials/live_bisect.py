@@ -269,16 +269,16 @@ class LiveBisect:
     def _relieve(self, running: _Running) -> None:
         """Ends the connection of a trial, or takes from it what the trial has changed."""
         assert self._recorder is not None
-        relay = next((r for r in self.addon.relays if r.session.conn == running.conn), None)
-        if relay is not None and not self.settings.leave:
-            relay.close("proxy")
+        driver = next((r for r in self.addon.drivers if r.session.conn == running.conn), None)
+        if driver is not None and not self.settings.leave:
+            driver.close("proxy")
             return
         kept = {e.text for e in self.addon.filtering.filters}
         for entry in list(running.filters):
             if entry.text not in kept:
                 running.filters.remove(entry.id, self._recorder.now())
-        if relay is not None:
-            relay.refresh()
+        if driver is not None:
+            driver.refresh()
 
     def _patience(self, trial: Trial) -> float:
         """Until when a trial must live to have survived, in seconds from opening."""
