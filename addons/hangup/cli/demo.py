@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from hangup.cli.live import Live
 from hangup.cli.params import TIME
+from hangup.cli.proxy.live import Live
 from hangup.errors import UsageError
 
 LOOP = 10.0
@@ -57,7 +57,7 @@ def demo(context: click.Context, short: bool, seconds: float | None, record: Pat
     asyncio.run(_run(seconds, record, live))
     recorder = live.proxy.recorder if live.proxy else None
     assert recorder is not None
-    from hangup.cli.show import show
+    from hangup.cli.show.command import show
 
     click.echo()
     context.invoke(show, recording=str(recorder.path))

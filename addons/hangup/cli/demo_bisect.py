@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from hangup.cli import bisecting_page
-from hangup.cli.live import Live
-from hangup.cli.live_bisecting import Experiment, Shown
+from hangup.cli.bisect import verdict_page
+from hangup.cli.bisect.live import Experiment, Shown
+from hangup.cli.proxy.live import Live
 from hangup.demo.backend import Backend
 from hangup.demo.frontend import frontend
 from hangup.experiment.reading import Reading
@@ -66,7 +66,7 @@ async def run(record: Path, live: Live, console: Console) -> int:
         await _either(serving, over, LONGEST)
         await experiment.close()
         document = experiment.document()
-        bisecting_page.show(console, document)
+        verdict_page.show(console, document)
         verdict = document.verdict
         signs = ["the cause was not found"]
         if verdict.cure and not serving.done():

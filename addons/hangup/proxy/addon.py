@@ -53,7 +53,7 @@ class Hangup:
         """Why recording could not begin, when we were started by ourselves."""
         self.drivers: set[ProxyDriver] = set()
         self.experiments: object | None = None
-        """Who carries out experiments on its connections, if anybody does (:func:`hangup.trials.bench.bench_of`)."""
+        """Who carries out experiments on its connections, if anybody does (:mod:`hangup.trials.live_runs`)."""
         self.filtering = Filtering(self.drivers)
         self._flows: dict[int, http.HTTPFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()

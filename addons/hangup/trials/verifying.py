@@ -11,8 +11,8 @@ from hangup.experiment.reading import Reading
 from hangup.experiment.verification import Verification, verify
 from hangup.processes.foreground import Foreground
 from hangup.proxy.run import Proxy, Settings
-from hangup.trials.live_bisect import LiveBisect, Watcher
-from hangup.trials.live_bisect import Settings as LiveSettings
+from hangup.trials.live_runner import LiveRunner
+from hangup.trials.live_settings import LiveSettings, Watcher
 
 ENDED = "the command ended by itself"
 
@@ -39,12 +39,12 @@ async def verified(
     Raises :class:`HangupError` when the proxy or the command cannot be started.
     """
     problems: list[HangupError] = []
-    bisects: list[LiveBisect] = []
+    bisects: list[LiveRunner] = []
 
     def begin(proxy: Proxy) -> None:
         assert proxy.recorder is not None
         live = LiveSettings(failure=reading.failure, seconds=seconds)
-        bisect = LiveBisect(proxy.addon, live, watcher, proxy.stop)
+        bisect = LiveRunner(proxy.addon, live, watcher, proxy.stop)
         bisects.append(bisect)
         bisect.go_on(proxy.recorder, reading, verify(verification, control))
 

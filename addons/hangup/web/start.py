@@ -12,8 +12,8 @@ from hangup.errors import HangupError
 from hangup.proxy.run import Proxy
 from hangup.recorder.recorder import Recorder
 from hangup.recording.events import Event, Handshake
-from hangup.trials.bench import bench_of
-from hangup.web import bisecting, filter_routes
+from hangup.trials.live_runs import live_runs_of
+from hangup.web import bisect_routes, filter_routes
 from hangup.web.access import Access
 from hangup.web.control import Control
 from hangup.web.exporting import Exporter
@@ -73,10 +73,10 @@ def start(
     proxy.exits.push_async_callback(worker.close)
     exporter = Exporter(worker)
     proxy.exits.push_async_callback(exporter.close)
-    live = Live(recorder, proxy.filters, lambda: bench_of(proxy.addon).phase)
+    live = Live(recorder, proxy.filters, lambda: live_runs_of(proxy.addon).phase)
     proxy.exits.callback(live.close)
     pages = [*page(worker, sources(listen, settings.target)), *exporter.routes(), *live.routes()]
-    server = Server(sockets, access, control, [*pages, *filter_routes.ROUTES, *bisecting.routes(proxy), *routes])
+    server = Server(sockets, access, control, [*pages, *filter_routes.ROUTES, *bisect_routes.routes(proxy), *routes])
     proxy.exits.push_async_callback(server.close)
     try:
         proxy.exits.callback(StateFile(running).remove)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hangup.cli import bisecting_page
-from hangup.cli.live_bisecting import Experiment
+from hangup.cli.bisect import verdict_page
+from hangup.cli.bisect.live import Experiment
 from hangup.cli.screen import console, safe
 from hangup.errors import UsageError
 from hangup.experiment.document import Document
@@ -65,7 +65,7 @@ class Bisected:
     def _show(self) -> None:
         if self._document is None:
             self._document = self._experiment.document()
-            bisecting_page.show(self._console, self._document)
+            verdict_page.show(self._console, self._document)
 
     def report(self) -> int:
         """As ``hangup bisect``."""

@@ -13,14 +13,14 @@ import click
 
 from hangup.cli.browser import Keys, open_in_browser
 from hangup.cli.config import Config, load, presets
-from hangup.cli.live import Live
 from hangup.cli.params import SIZE, TIME, open_option
+from hangup.cli.proxy.live import Live
 from hangup.errors import UsageError
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.wire.url import parse_listen, parse_target
 
 if TYPE_CHECKING:
-    from hangup.cli.outcomes import Outcome
+    from hangup.cli.proxy.outcomes import Outcome
     from hangup.proxy.run import Proxy, Settings
 
 
@@ -144,7 +144,7 @@ def proxy(
     What is not given here is taken from hangup.toml, or [tool.hangup] in pyproject.toml, of this folder: target,
     listen, record, web, open, and filters by name.
     """
-    from hangup.cli.outcomes import chosen
+    from hangup.cli.proxy.outcomes import chosen
     from hangup.proxy.run import Settings
 
     config = load()

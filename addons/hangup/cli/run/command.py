@@ -19,11 +19,11 @@ from msgspec import Struct
 from rich.console import Console
 
 from hangup.cli.config import Config, load, presets
-from hangup.cli.env_files import Environment, Variable, mode_of
-from hangup.cli.live import Live, reached_at
 from hangup.cli.params import open_option
-from hangup.cli.proxy import operate
-from hangup.cli.unseen import PATIENCE, advice
+from hangup.cli.proxy.command import operate
+from hangup.cli.proxy.live import Live, reached_at
+from hangup.cli.run.env_files import Environment, Variable, mode_of
+from hangup.cli.run.unseen import PATIENCE, advice
 from hangup.errors import CommandError, HangupError, UsageError
 from hangup.humanize import printable
 from hangup.recording.dev_server import kind_of
@@ -201,7 +201,7 @@ def run(
     Several variables may lead to different paths of one backend. For a second backend, start a `hangup proxy` of its
     own.
     """
-    from hangup.cli.outcomes import Bisected
+    from hangup.cli.proxy.outcomes import Bisected
     from hangup.processes.foreground import Foreground
     from hangup.proxy.run import Settings
 

@@ -9,7 +9,7 @@ import traceback
 
 import click
 
-from hangup.cli.bisect_options import interruptible
+from hangup.cli.bisect.options import interruptible
 from hangup.cli.params import TIME
 from hangup.cli.screen import tell
 from hangup.cli.targets import path_option, read_target, remark
