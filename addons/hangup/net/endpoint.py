@@ -17,7 +17,7 @@ RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on with zero seconds: closing sends a RST."""
 
 
-class Writer(Protocol):
+class ByteWriter(Protocol):
     """What bytes go out by: an asyncio transport, a stream's writer, or what is like one."""
 
     def write(self, data: bytes, /) -> None:
@@ -57,7 +57,7 @@ class Endpoint(asyncio.Protocol):
     """One end. ``writer`` and ``transport`` are set by the subclass, ``transport`` stays None for a stream that is no
     asyncio transport."""
 
-    writer: Writer
+    writer: ByteWriter
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None

@@ -24,7 +24,7 @@ from hangup.errors import HangupError
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.net.fast_mask import fast_mask
 from hangup.proxy import layer
-from hangup.proxy.broken_handshake import Broken, Unread, asks_for_websocket
+from hangup.proxy.broken_handshake import BrokenHandshake, Unread, asks_for_websocket
 from hangup.proxy.driver import ProxyDriver
 from hangup.proxy.filtering import Filtering
 from hangup.proxy.hosts import rewrite_host
@@ -187,7 +187,7 @@ class Hangup:
         if "hangup_conn" not in flow.metadata or recorder is None or flow.websocket is not None:
             return
         message = flow.error.msg if flow.error else ""
-        broken: Broken | None = flow.metadata.get("hangup_broken")
+        broken: BrokenHandshake | None = flow.metadata.get("hangup_broken")
         if broken is not None:
             self._record_handshake(flow, message)
             if broken.how is not None and broken.how != "fin":  # else its driver will tell of the ends

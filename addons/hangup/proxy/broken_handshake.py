@@ -2,8 +2,8 @@
 
 A server may answer an upgrade with a FIN, a RST, half an answer or something else than HTTP, and a client may end its
 side while it waits. mitmproxy's HTTP/1 connections call each of these a protocol error. We tell the stream so first
-(:class:`Broken`), which has it recorded, and then hand both legs over to a driver that passes on bytes and endings
-unread. A ``100 Continue`` (or another 1xx) before the answer is passed on as well.
+(:class:`BrokenHandshake`), which has it recorded, and then hand both legs over to a driver that passes on bytes and
+endings unread. A ``100 Continue`` (or another 1xx) before the answer is passed on as well.
 
 What is replaced in mitmproxy: two states of its HTTP/1 connections, their ``send``, and the stream's
 ``handle_protocol_error``; all of them for a WebSocket's handshake only. A contract test checks them.
@@ -58,7 +58,7 @@ _stock_handle_protocol_error = HttpStream.handle_protocol_error
 _attach: Attach = lambda context, flow, side: None  # noqa: E731
 
 
-class Broken(ResponseProtocolError):
+class BrokenHandshake(ResponseProtocolError):
     """The handshake is broken, by ``side``; ``how`` its connection has ended, if it has."""
 
     side: Side
@@ -195,7 +195,7 @@ def _broken(self: _http1.Http1Connection, side: Side, how: How | None, message: 
         for conn, io in _transports(self).items():
             if conn is not self.conn and isinstance(io.writer, asyncio.StreamWriter):
                 reset(cast(asyncio.Transport, io.writer.transport))
-    yield ReceiveHttp(Broken(self.stream_id, message, side, how))
+    yield ReceiveHttp(BrokenHandshake(self.stream_id, message, side, how))
 
 
 def _nothing(event: events.Event) -> Commands:
@@ -230,7 +230,7 @@ def _take_over(self: _http1.Http1Connection) -> Commands:
 
 
 def _handle_protocol_error(self: HttpStream, event: Any) -> Commands:
-    if not isinstance(event, Broken):
+    if not isinstance(event, BrokenHandshake):
         yield from _stock_handle_protocol_error(self, event)
         return
     if self.flow.response is not None or self.state_errored in (self.client_state, self.server_state):
@@ -262,7 +262,7 @@ def _pass(self: HttpStream, driver: ProxyDriver, event: events.Event) -> Command
         driver.client.closed_in_layer()
     elif isinstance(event, ResponseEndOfMessage):
         driver.server.closed_in_layer()
-    elif isinstance(event, Broken):
+    elif isinstance(event, BrokenHandshake):
         driver.leg(event.side).closed_in_layer()
     yield from ()
 

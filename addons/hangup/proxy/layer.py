@@ -64,7 +64,7 @@ class WebSocketLayer(layer.Layer):
                 self.driver.deliver(leg, event.data)
             elif isinstance(event, events.ConnectionClosed):
                 leg.closed_in_layer()
-        elif isinstance(event, broken_handshake.Broken):  # after all it was answered first
+        elif isinstance(event, broken_handshake.BrokenHandshake):  # after all it was answered first
             assert self.driver is not None
             self.driver.leg(event.side).closed_in_layer()
         elif isinstance(event, stock.WebSocketMessageInjected):

@@ -13,7 +13,7 @@ from hangup.messages.skeleton import kind
 from hangup.replay.driver import ReplayDriver
 from hangup.replay.receiver import Received, Receiver
 from hangup.replay.sender import Sender
-from hangup.replayable.server_script import Beat, Cue, Line, Matcher, Repertoire
+from hangup.replayable.server_script import Cue, Line, Matcher, Repertoire, ServerHeartbeat
 from hangup.replayable.substitutions import Names
 from hangup.wire.deflate import Params
 
@@ -74,7 +74,7 @@ class ServerConnection:
         self._on_unknown = on_unknown
         self._loop = asyncio.get_running_loop()
         self._matcher = Matcher(repertoire.cues)
-        self._due: list[tuple[float, int, _Said | Beat | _End]] = []
+        self._due: list[tuple[float, int, _Said | ServerHeartbeat | _End]] = []
         self._order = count()
         self._last_beat = {id(beat.line): beat for beat in repertoire.beats}
         self._news = False
@@ -144,7 +144,7 @@ class ServerConnection:
         )
         return max(due, max(earlier, default=due))
 
-    def _push(self, due: float, what: _Said | Beat | _End) -> None:
+    def _push(self, due: float, what: _Said | ServerHeartbeat | _End) -> None:
         heapq.heappush(self._due, (due, next(self._order), what))
 
     # The performance.
@@ -183,9 +183,9 @@ class ServerConnection:
                 await driver.until(lambda: self._news or driver.over)
         await self._react()
 
-    def _say(self, what: _Said | Beat) -> None:
+    def _say(self, what: _Said | ServerHeartbeat) -> None:
         line = what.line
-        data = line.data if isinstance(what, Beat) else what.data
+        data = line.data if isinstance(what, ServerHeartbeat) else what.data
         for step in line.sends:
             self.driver.put(self._sender.say(step, data if step.begins else None))
         beat = self._last_beat.get(id(line))

@@ -9,7 +9,7 @@ from hangup.experiment.exchange import Trials, shrink
 from hangup.experiment.keeping import Series, keep
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
-from hangup.proxy.run import Proxy
+from hangup.proxy.run import RunningProxy
 from hangup.recorder.recorder import Recorder
 from hangup.recording.folder import by_product
 from hangup.trials.live_runner import LiveRunner
@@ -21,7 +21,7 @@ SHRINKING = Budget(connections=80, seconds=30.0)
 
 async def smaller(
     bisect: LiveRunner,
-    proxy: Proxy,
+    proxy: RunningProxy,
     *,
     seed: int = 0,
     begins: Callable[[], None] = lambda: None,
@@ -60,7 +60,9 @@ async def smaller(
         recorder.close()
 
 
-def write(bisect: LiveRunner, proxy: Proxy, verdict: Verdict, trials: Trials, replayed: Series | None) -> Document:
+def write(
+    bisect: LiveRunner, proxy: RunningProxy, verdict: Verdict, trials: Trials, replayed: Series | None
+) -> Document:
     """What came of it, written down beside the proxy's recording. ``trials`` are the page's, ``replayed`` are from
     :func:`smaller`. Reads the recording, so that it may take its time."""
     recorder, target, reading = proxy.recorder, proxy.settings.target, bisect.reading

@@ -32,7 +32,7 @@ from hangup.recording.formats import open_recording
 from hangup.trials.live_settings import LiveSettings, Phase, Watcher
 from hangup.trials.live_trial import LiveTrial
 from hangup.trials.trial_result import result_of
-from hangup.trials.trigger import Trigger
+from hangup.trials.trigger import FailureTrigger
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class LiveRunner:
         self.began = self.ended = 0.0
         """When the trials began and ended, in seconds of the recording."""
         self._recorder: Recorder | None = None
-        self._trigger = Trigger(self.settings.failure)
+        self._trigger = FailureTrigger(self.settings.failure)
         self._controls: list[Connection] = []
         """Those sighted that are still to be counted: they are the control's first trials."""
         self._margins: Margins | None = None

@@ -10,7 +10,7 @@ from hangup.experiment.evidence import Counts
 from hangup.experiment.reading import Reading
 from hangup.experiment.verification import Verification, verify
 from hangup.processes.foreground import Foreground
-from hangup.proxy.run import Proxy, Settings
+from hangup.proxy.run import ProxySettings, RunningProxy
 from hangup.trials.live_runner import LiveRunner
 from hangup.trials.live_settings import LiveSettings, Watcher
 
@@ -24,13 +24,13 @@ async def verified(
     verification: Verification,
     reading: Reading,
     control: Counts,
-    settings: Settings,
+    settings: ProxySettings,
     command: Sequence[str],
     environment: Given,
     *,
     seconds: float,
     watcher: Watcher | None = None,
-    ready: Callable[[Proxy], None] = lambda proxy: None,
+    ready: Callable[[RunningProxy], None] = lambda proxy: None,
     stdout: int | None = None,
 ) -> None:
     """Runs the command until it is known whether the fix helps its client, at most for so many ``seconds``. ``ready``
@@ -41,7 +41,7 @@ async def verified(
     problems: list[HangupError] = []
     bisects: list[LiveRunner] = []
 
-    def begin(proxy: Proxy) -> None:
+    def begin(proxy: RunningProxy) -> None:
         assert proxy.recorder is not None
         live = LiveSettings(failure=reading.failure, seconds=seconds)
         bisect = LiveRunner(proxy.addon, live, watcher, proxy.stop)
@@ -63,7 +63,7 @@ async def verified(
         ready(proxy)
 
     try:
-        await Proxy(settings, on_ready=begin).serve()
+        await RunningProxy(settings, on_ready=begin).serve()
     finally:
         for bisect in bisects:
             bisect.end()

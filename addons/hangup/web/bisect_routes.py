@@ -29,7 +29,7 @@ from hangup.experiment.document import Document
 from hangup.experiment.search import Tried
 from hangup.experiment.trial import Result, Trial
 from hangup.filters.text import parse as parse_filter
-from hangup.proxy.run import Proxy
+from hangup.proxy.run import RunningProxy
 from hangup.trials.artifacts import smaller, write
 from hangup.trials.live_runs import LiveRun, LiveRuns, live_runs_of
 from hangup.trials.live_settings import LiveSettings
@@ -148,7 +148,7 @@ DOWNLOADS = {
 class Bisects:
     """The bisects of one proxy, and what follows each."""
 
-    def __init__(self, proxy: Proxy) -> None:
+    def __init__(self, proxy: RunningProxy) -> None:
         self.runs = live_runs_of(proxy.addon)
         self._proxy = proxy
         self._tasks: set[asyncio.Task[None]] = set()
@@ -218,7 +218,7 @@ class _Handler(JsonHandler):
         self.finish(data)
 
 
-class _State(_Handler):
+class _StateHandler(_Handler):
     def get(self) -> None:
         self.give(state(self.runs))
 
@@ -268,13 +268,13 @@ class _Markdown(_Handler):
             self.attach("verdict.md", "text/markdown; charset=utf-8", run.document().markdown().encode())
 
 
-def routes(proxy: Proxy) -> list[Route]:
+def routes(proxy: RunningProxy) -> list[Route]:
     """The routes, for one proxy; to be called in its event loop."""
     bisects = Bisects(proxy)
     proxy.exits.push_async_callback(bisects.close)
     arguments = {"bisects": bisects}
     return [
-        ("api/bisect", _State, arguments),
+        ("api/bisect", _StateHandler, arguments),
         ("api/bisect/start", _Start, arguments),
         ("api/bisect/stop", _Stop, arguments),
         ("api/bisect/markdown", _Markdown, arguments),

@@ -24,7 +24,7 @@ from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
 from hangup.humanize import duration, printable
 from hangup.processes.tshark import open_recording
-from hangup.proxy.run import Proxy, Settings
+from hangup.proxy.run import ProxySettings, RunningProxy
 from hangup.recorder.recorder import Recorder
 from hangup.replay.playlist import Playlist
 from hangup.replay.server import ReplayServer
@@ -107,10 +107,10 @@ class Experiment:
         self.seed = seed
         self.shown = Shown(console)
         self.replayed: Series | None = None
-        self._proxy: Proxy | None = None
+        self._proxy: RunningProxy | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, proxy: Proxy, on_done: Callable[[], None]) -> None:
+    def begin(self, proxy: RunningProxy, on_done: Callable[[], None]) -> None:
         """The proxy listens. ``on_done`` is called once, in its event loop, when all is over."""
         assert proxy.recorder is not None
 
@@ -220,13 +220,13 @@ async def _bisect(
     )
     experiment = Experiment(out, settings, options.seed)
 
-    def ready(proxy: Proxy) -> None:
+    def ready(proxy: RunningProxy) -> None:
         interruptions.install()
         live.ready(proxy)
         experiment.begin(proxy, proxy.stop)
 
-    proxy = Proxy(
-        Settings(
+    proxy = RunningProxy(
+        ProxySettings(
             target=target,
             host=listen[0],
             port=listen[1],

@@ -92,7 +92,7 @@ async def verify(
     """Puts into the document what came of it. ``beside`` is the recording beside which the client's own is written;
     ``stoppable`` is told what Ctrl-C is to do meanwhile."""
     from hangup.cli.bisect.progress import reporting
-    from hangup.proxy.run import Proxy, Settings
+    from hangup.proxy.run import ProxySettings, RunningProxy
     from hangup.trials.verifying import verified
 
     verdict = document.verdict
@@ -114,12 +114,12 @@ async def verify(
             says.say(f"{name}={value}")
         return {**os.environ, **given}
 
-    def ready(proxy: Proxy) -> None:
+    def ready(proxy: RunningProxy) -> None:
         stoppable(proxy.stop)
 
     says.say(f"\nthe fix on the client itself: {' '.join(printable(word, 100) for word in options.command)}")
     document.verification = ["Not verified: interrupted."]
-    settings = Settings(
+    settings = ProxySettings(
         target=target, host="127.0.0.1", port=0, record=path, insecure=options.insecure, ca=options.ca
     )
     try:
