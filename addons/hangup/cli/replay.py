@@ -31,7 +31,7 @@ from hangup.recording.diff import collect, compare_messages
 from hangup.recording.fates import choose
 from hangup.recording.ledger import Ledger
 from hangup.replay.all_clients import play_all
-from hangup.replay.client import ReplaySettings
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.outcome import ReplayOutcome
 from hangup.replay.pacing import PATIENCE
 from hangup.replayable.client_script import Transcript

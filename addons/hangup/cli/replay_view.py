@@ -18,7 +18,7 @@ from hangup.cli import diff_view
 from hangup.cli.screen import safe
 from hangup.humanize import plural, printable
 from hangup.recording.diff import MessageDifference
-from hangup.replay.client import ReplaySettings
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript
 from hangup.wire.url import Target

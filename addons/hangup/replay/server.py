@@ -243,6 +243,7 @@ class ReplayServer:
             raise
         finally:
             driver.stop()
+            connection.pongs.stop()
             endpoint.close()
             await endpoint.gone()
             recorder.sessions.pop(conn, None)

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from hangup.messages.skeleton import kind
 from hangup.replay.driver import ReplayDriver
+from hangup.replay.pong_timer import PongTimer
 from hangup.replay.receiver import Received, Receiver
 from hangup.replay.sender import Sender
 from hangup.replayable.server_script import Cue, Line, Matcher, Repertoire, ServerHeartbeat
@@ -24,8 +25,6 @@ TURNED = 0.25
 SORTED = 2000
 """With more lines due, their order is not looked after."""
 POSTPONED = 0.05
-AT_ONCE = 0.02
-"""Who answered pings within so many seconds answered at once."""
 
 
 class ServerSettings(Struct, kw_only=True):
@@ -78,7 +77,7 @@ class ServerConnection:
         self._order = count()
         self._last_beat = {id(beat.line): beat for beat in repertoire.beats}
         self._news = False
-        self._pings = 0
+        self.pongs = PongTimer(repertoire.survey.pongs, self._pong)
         self._client_close = b""
         self.driver: ReplayDriver
 
@@ -97,17 +96,6 @@ class ServerConnection:
         if cue.data is not None and heard.data is not None:
             self._names.pair(kind(cue.opcode, cue.data), cue.data, heard.data)
         self._schedule(cue, heard.at)
-
-    def on_ping(self, payload: bytes) -> None:
-        """The client has sent a ping."""
-        self._pings += 1
-        pongs = self.repertoire.survey.pongs
-        if pongs.answers(self._pings):
-            wait = pongs.wait if pongs.wait >= AT_ONCE else 0.0
-            if wait:
-                self._loop.call_later(wait, self._pong, payload)
-            else:
-                self._pong(payload)
 
     def _pong(self, payload: bytes) -> None:
         if not self.driver.closing and not self.driver.endpoint.shut:
@@ -217,4 +205,4 @@ class ServerConnection:
 
 def receiver_for(connection: ServerConnection, params: Params | None, clock: Callable[[], float]) -> Receiver:
     """What receives the client's frames."""
-    return Receiver("client", params, clock, connection.on_ping, connection.on_close, connection.on_message)
+    return Receiver("client", params, clock, connection.pongs.ping, connection.on_close, connection.on_message)

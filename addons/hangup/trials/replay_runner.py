@@ -19,7 +19,8 @@ from hangup.experiment.pacing import failure_in, patience
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
-from hangup.replay.client import ReplaySettings, play
+from hangup.replay.client import play
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.event_sink import EventSink
 from hangup.replayable.client_script import Transcript
 from hangup.trials.company import Company
