@@ -31,8 +31,12 @@ CHANCE = 0.002
 
 def selector(frame: ClientFrame) -> str:
     """The setting of a filter that selects a message's kind, and so the same message with other values."""
-    kind = frame.kind or kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).text
-    return f"kind={quote(kind)}"
+    return f"kind={quote(kind_name(frame))}"
+
+
+def kind_name(frame: ClientFrame) -> str:
+    """What a filter's ``kind=`` selects a message by."""
+    return frame.kind or kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).text
 
 
 def has_envelope(frame: ClientFrame) -> bool:

@@ -11,6 +11,7 @@ from hangup.experiment.ladder import UNKNOWN, Explanation, is_json, selector
 from hangup.experiment.message_values import split
 from hangup.experiment.pacing import slower
 from hangup.experiment.server_side import auth, expired, large
+from hangup.experiment.size_law import LARGE
 from hangup.experiment.trial import Case, ClientFrame
 
 Prior = Callable[[Case], float]
@@ -94,13 +95,23 @@ def _close_to_answer(case: Case) -> bool:
     return case.answer_reaction is not None and case.answer_reaction <= max(0.1, 0.1 * case.lifetime)
 
 
+def _own_words(case: Case) -> float:
+    """What a library finds wrong with a frame it says with these codes, of itself: an application hardly does."""
+    return 0.1 if case.code in (1002, 1007, 1009) else 1.0
+
+
+def _too_large(case: Case, answer: ClientFrame) -> float:
+    return 6.0 if case.code == 1009 else (0.3 if len(answer.payload) >= LARGE and case.code != 1000 else 0.0)
+
+
 def _throws(case: Case, answer: ClientFrame) -> float:
-    weight = 2.0 if _close_to_answer(case) else 0.1
+    weight = (2.0 if _close_to_answer(case) else 0.1) * _own_words(case)
     return weight * (2.0 if answer.text and not is_json(answer) else 0.3)
 
 
 def _churns(case: Case, answer: ClientFrame) -> float:
-    return (1.5 if _close_to_answer(case) else 0.2) * (0.3 if answer.text and not is_json(answer) else 1.0)
+    weight = (1.5 if _close_to_answer(case) else 0.2) * _own_words(case)
+    return weight * (0.3 if answer.text and not is_json(answer) else 1.0)
 
 
 HANDSHAKE = ("handshake", "identity", "unknown")
@@ -193,6 +204,11 @@ PRIORS: dict[str, Prior] = {
 CLIENT_PRIORS: dict[str, Prior] = {
     "client-lifecycle/throws-on-frame": _answer(_throws),
     "client-lifecycle/effect-churn": _answer(_churns),
+    "client-lifecycle/done": _answer(lambda c, f: (0.5 if c.code == 1000 else 0.0) if _close_to_answer(c) else 0.0),
+    "message/oversize": _answer(_too_large),
+    "message/invalid-utf8": lambda c: 4.0 if c.code == 1007 else 0.0,
+    "message/framing": lambda c: 4.0 if c.code == 1002 else 0.0,
+    "intermediary/frame-corruption": lambda c: 0.5 if c.code in (1002, 1007) else 0.0,
     "heartbeat/app-pong-missing-from-server": lambda c: (1.0 if c.beats else 0.0) * (0.2 if c.replied else 1.0),
     "heartbeat/pong-mismatch": lambda c: (
         (0.4 if c.beats and c.answer is not None else 0.0) * (1.0 if c.replied else 0.3)

@@ -21,6 +21,7 @@ from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
 from hangup.experiment.ladder import Explanation, Rung, donated_rungs, given_rungs
 from hangup.experiment.law_search import COUNTED, CROWDED, LawSearch
+from hangup.experiment.live_law import live_law
 from hangup.experiment.place import locate
 from hangup.experiment.reversal import BLUNT
 from hangup.experiment.server_side import RUNGS
@@ -131,8 +132,11 @@ class _Search(LawSearch):
             claim = yield from self._claim(claim, trigger)
             if self.shown == CROWDED:
                 return
-            if claim is not None:
-                yield from self._predict(claim, trigger)
+        elif self.live:
+            trigger = explanation.trigger
+            claim = yield from live_law(self.arms, trigger)
+        if claim is not None and (self.live or self.minimise):
+            yield from self._predict(claim, trigger)
         law = self.verdict.law
         if law is not None:
             self._count_predictions(law)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from hangup.experiment.claim import Claim
 from hangup.experiment.law import Condition, Law
-from hangup.experiment.message_values import MISSING, at, leaves, put, split
+from hangup.experiment.message_values import DEEPEST, MISSING, Path, at, leaves, put, split
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.trial import ClientFrame, Edit, Trial
+
+LARGE = 1024
+"""Bytes from which on a message may be too large for somebody."""
 
 
 def of_this_size(frame: ClientFrame, size: int, frames: tuple[int, ...], arm: str = "size") -> Trial:
@@ -20,9 +27,11 @@ def size_law(frame: ClientFrame, frames: tuple[int, ...], low: int, high: int) -
     condition = Condition(words, f"survives {low:,} B, fails {high:,} B")
     law = Law(f"it ends when {words}", [condition], ["what the message says"])
 
-    def trial(size: int) -> Trial:
-        return of_this_size(frame, size, frames, "values")
+    return sizes_near(law, low, high, lambda size: of_this_size(frame, size, frames, "values"))
 
+
+def sizes_near(law: Law, low: int, high: int, trial: Callable[[int], Trial]) -> Claim:
+    """The claim of a law of size; ``trial`` makes the trial with a message of so many bytes."""
     claim = Claim(
         law,
         lambda rng: trial(high + rng.choice((0, 1, rng.randint(0, max(high // 4, 1))))),
@@ -33,18 +42,32 @@ def size_law(frame: ClientFrame, frames: tuple[int, ...], low: int, high: int) -
 
 
 def of_size(payload: bytes, size: int) -> bytes:
-    """A message as this one, of so many bytes: JSON by its longest text, other payloads cut or repeated."""
+    """A message as this one, of so many bytes: JSON by its longest text or list, other payloads cut or repeated."""
     head, value = split(payload)
-    texts = [path for path in leaves(value) if isinstance(at(value, path), str)] if value is not MISSING else []
-    if texts:
-        longest = max(texts, key=lambda path: len(at(value, path)))
-        bare = joined(head, put(value, longest, ""))
-        if size >= len(bare):
-            return joined(head, put(value, longest, "a" * (size - len(bare))))
-        return bare
-    if not payload:
-        return b"a" * size
-    return (payload * (size // len(payload) + 1))[:size]
+    if value is MISSING:
+        return (payload * (size // len(payload) + 1))[:size] if payload else b"a" * size
+    texts = [path for path in leaves(value) if isinstance(at(value, path), str)]
+    longest = max(texts, key=lambda path: len(at(value, path)), default=None)
+    lists = [path for path in _lists(value) if len(at(value, path)) > 1]
+    widest = max(lists, key=lambda path: len(joined(b"", at(value, path))), default=None)
+    if widest is not None and (longest is None or len(joined(b"", at(value, widest))) > 2 * len(at(value, longest))):
+        items = at(value, widest)
+        fits = bisect_right(range(len(items) + 1), size, key=lambda k: len(joined(head, put(value, widest, items[:k]))))
+        made = joined(head, put(value, widest, items[: max(fits - 1, 0)]))
+        return made + b" " * (size - len(made))
+    if longest is None:
+        return payload + b" " * (size - len(payload))
+    bare = joined(head, put(value, longest, ""))
+    return joined(head, put(value, longest, "a" * (size - len(bare)))) if size > len(bare) else bare
+
+
+def _lists(value: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all lists, but for those within lists."""
+    if isinstance(value, list):
+        yield path
+    elif isinstance(value, dict) and len(path) < DEEPEST:
+        for key, inner in value.items():
+            yield from _lists(inner, (*path, key))
 
 
 def least_size(payload: bytes) -> int:

@@ -75,6 +75,8 @@ class Result(Struct, frozen=True):
     unreachable: bool = False
     acted: int | None = None
     untried: str = ""
+    late: float = 0.0
+    """By how many seconds at most something was done later than it should have been, as this machine was busy."""
     another: str = ""
     """How it ended, where that was by itself and in another way than the failure: in words."""
 

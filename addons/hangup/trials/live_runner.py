@@ -24,6 +24,7 @@ from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import BudgetSpent, Search, Verdict, search
 from hangup.experiment.trial import Result, Trial
 from hangup.filters.filter_set import FilterSet
+from hangup.humanize import printable
 from hangup.proxy.addon import Hangup
 from hangup.recorder.recorder import Recorder
 from hangup.recording import events
@@ -38,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 ENDING = 1.0
 """Seconds that a connection has to be over altogether once it has begun to end."""
+
+SHOWN = 300
+"""Characters of a trial's filters that the recording's note of it has."""
 
 
 class LiveRunner:
@@ -144,7 +148,7 @@ class LiveRunner:
         self._running = LiveTrial(trial, conn, filters)
         self._used += 1
         assert self._recorder is not None
-        text = " + ".join(trial.filters) or "unchanged"
+        text = printable(" + ".join(trial.filters) or "unchanged", SHOWN)
         self._recorder.note(f"bisect: trial {self._used}, {trial.arm}: {text}", conn)
         self.trial = trial, conn
         self.watcher.starts(trial, conn)

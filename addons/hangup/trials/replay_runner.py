@@ -24,6 +24,7 @@ from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.event_sink import EventSink
 from hangup.replayable.client_script import Transcript
 from hangup.trials.company import Company
+from hangup.trials.lateness import Lateness
 from hangup.trials.message_times import MessageTimesSink
 from hangup.trials.trial_result import result_of
 from hangup.wire.url import Target
@@ -96,6 +97,7 @@ class ReplayRunner:
         """What was tried so far, and what came of it."""
         self._started = asyncio.get_running_loop().time()
         self._reached = False
+        self._lateness = Lateness()
 
     @property
     def seconds(self) -> float:
@@ -109,6 +111,10 @@ class ReplayRunner:
 
     async def run(self, search: Search[Verdict]) -> Verdict:
         """Carries it out to its end, or to the end of the budget."""
+        with self._lateness:
+            return await self._run(search)
+
+    async def _run(self, search: Search[Verdict]) -> Verdict:
         try:
             trial = next(search)
             while True:
@@ -148,6 +154,7 @@ class ReplayRunner:
 
     async def _one(self, trial: Trial) -> Result:
         """A trial: its clients at once, or one after the other, of which any that fails is a failure."""
+        began = asyncio.get_running_loop().time()
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
         order = [Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED]
         result = min(results, key=lambda each: order.index(each.outcome))
@@ -156,6 +163,7 @@ class ReplayRunner:
             spans = tuple(span for each in results for span in each.spans)
             acted = sum(each.acted or 0 for each in results)
             result = replace(result, conns=conns, spans=spans, pulse=None, acted=acted)
+        result = replace(result, late=self._lateness.since(began))
         self.margins.learn(trial, result)
         self.trials.append((trial, result))
         return result
