@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hangup.experiment.ladder import Rung, filters_of, is_strict_json, kind_name, selector
+from hangup.experiment.ladder import NO_EXTENSIONS, Rung, filters_of, is_strict_json, kind_name, selector
 from hangup.experiment.size_law import LARGE, least_size, of_size
 from hangup.experiment.trial import Case, ClientFrame, Trial
 from hangup.filters.library.rewrite import Rewrite
@@ -95,6 +95,6 @@ CLIENT_RUNGS: tuple[Rung, ...] = (
     Rung(
         "no-extensions",
         "no compression",
-        filters_of("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
+        filters_of("no-extensions", *NO_EXTENSIONS, when=lambda c: "extensions" in c.features),
     ),
 )

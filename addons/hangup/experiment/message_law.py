@@ -12,12 +12,14 @@ from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor
+from hangup.experiment.frame_law import frame_law
 from hangup.experiment.isolate import Difference, isolate
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import InPlace, said_by_us
 from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, split
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.sequence_law import need_law, sequence_law
+from hangup.experiment.text_law import text_law
 from hangup.experiment.trial import ClientFrame, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.humanize import printable
@@ -76,7 +78,8 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     frame = next((f for f in case.frames if frames and f.n == frames[-1]), None)
     if frame is None:
         return None
-    return (yield from law_in_place(said_by_us(arms, minimal, frame), minimal))
+    place = said_by_us(arms, minimal, frame)
+    return (yield from frame_law(place)) or (yield from law_in_place(place, minimal))
 
 
 def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
@@ -97,7 +100,7 @@ def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
             return None  # a like of it that nobody can tell of is none that fails
         return (yield from _of_kind(place))
     if frame.text:
-        return (yield from _of_text(place))
+        return (yield from text_law(place))
     return (yield from _of_binary(place))
 
 
@@ -169,7 +172,7 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
     if path:
         strange = joined(head, put(value, path, "hangup-unheard-of"))
         if (yield from place.ask(strange)) is True:
-            said = f"a message of a kind that the {_reader(place)} does not know"
+            said = f"a message of a kind that the {place.reader} does not know"
             pool += [joined(head, put(value, path, f"hangup-{n}")) for n in range(6)]
     varied = [p for p in leaves(value) if p and p != path]
 
@@ -197,45 +200,6 @@ def _other(value: Any, rng: Random) -> Any:
     if isinstance(value, str):
         return "".join(rng.choice("abcdefghij") for _ in range(max(len(value), 1)))
     return neutral(value)
-
-
-def _reader(place: InPlace) -> str:
-    return "client" if place.whose else "server"
-
-
-_TEXTS = ("hello there", "PING", "x", "a,b,c", "{not json", "<m/>", "ping pong", "heart-beat", "[1, 2", "...")
-
-
-def _of_text(place: InPlace) -> Search[Claim | None]:
-    frame, trial = place.frame, place.trial
-    known = [(p, o) for p, o in place.others if o == "text"]
-    others = [(p, o) for p, o in known if split(p)[1] is not MISSING]
-    if not frame.payload:
-        return None
-    strange = yield from place.ask(b"hello there")
-    if strange is False:
-        text = printable(frame.payload[:60].decode(errors="replace"), 60)
-        law = Law(f"{place.ends} on the text {text!r}{place.whose}{place.context}")
-        law.conditions.append(Condition("this very text"))
-        return Claim(
-            law,
-            lambda rng: trial(frame.payload, "", rng),
-            lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng),
-        )
-    if strange is None or not known:
-        return None
-    sentence = f"{place.ends} on any text{place.whose} that is not JSON{place.context}"
-    law = Law(sentence, [Condition("text that is not JSON")])
-    if not others:
-        words = ", ".join(repr(printable(p[:40].decode(errors="replace"), 40)) for p, _ in known[:3])
-        unknown = f"a text that the {_reader(place)} does not know"
-        law = Law(f"{place.ends} on {unknown}{place.context}", [Condition(f"none of {words}, …")])
-
-    def surviving(rng: Random) -> Trial:
-        payload, opcode = rng.choice(others or known)
-        return trial(payload, opcode, rng)
-
-    return Claim(law, lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng), surviving)
 
 
 def _of_binary(place: InPlace) -> Search[Claim | None]:

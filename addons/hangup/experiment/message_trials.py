@@ -47,6 +47,11 @@ class InPlace:
         self.kin, self.others = kin, others
         self.context, self.ends, self.whose = context, ends, whose
 
+    @property
+    def reader(self) -> str:
+        """Who reads the message: ``client`` or ``server``."""
+        return "client" if self.whose else "server"
+
     def trial(self, payload: bytes, opcode: str = "", rng: Random | None = None) -> Trial:
         """The trial in which this is said."""
         return self.make(payload, opcode, rng)
@@ -63,12 +68,17 @@ def said_by_us(arms: Arms, minimal: Minimal, frame: ClientFrame) -> InPlace:
     case, frames = arms.case, minimal.frames
     beside = [f.n for f in case.frames if f.n < frame.n and f.kind != frame.kind and f.n not in frames]
 
+    kin, others = harmless_kin(case, frame), _others(case.frames, frame)
+    before = tuple(f.n for f in case.frames if f.n <= frame.n)
+    known = {payload for payload, _ in others}
+
     def make(payload: bytes, opcode: str, rng: Random | None) -> Trial:
+        if payload in known:  # where it was said, all was said that led up to it
+            return Trial(ARM, frames=before, edits=((frame.n, Edit(payload, opcode)),))
         more = rng.sample(beside, min(rng.choice((0, 0, 1, 2)), len(beside))) if rng is not None else []
         numbers = tuple(sorted({*frames[:-1], *more, frame.n}))
         return Trial(ARM, frames=numbers, edits=((frame.n, Edit(payload, opcode)),))
 
-    kin, others = harmless_kin(case, frame), _others(case.frames, frame)
     return InPlace(arms, frame, make, kin, others, context=_context(case, frames[:-1]))
 
 

@@ -104,6 +104,13 @@ def _too_large(case: Case, answer: ClientFrame) -> float:
     return 6.0 if case.code == 1009 else (0.3 if len(answer.payload) >= LARGE and case.code != 1000 else 0.0)
 
 
+def _odd_frames(case: Case) -> bool:
+    """Whether a frame of the client breaks the rules, or the suspected message is in several."""
+    suspect = case.suspect
+    odd = suspect is not None and (suspect.fragments > 1 or set(suspect.problems) - {"invalid-utf8"})
+    return bool(odd or case.malformed)
+
+
 def _throws(case: Case, answer: ClientFrame) -> float:
     weight = (2.0 if _close_to_answer(case) else 0.1) * _own_words(case)
     return weight * (2.0 if answer.text and not is_json(answer) else 0.3)
@@ -175,7 +182,7 @@ PRIORS: dict[str, Prior] = {
     "message/wrong-opcode": _form(lambda c, f: 0.4 if f.text else 2.0),
     "message/oversize": _suspect(lambda c, f: 5.0 if c.code == 1009 else (1.0 if large(c, f) else 0.0)),
     "message/invalid-utf8": _suspect(lambda c, f: 4.0 if "invalid-utf8" in f.problems or c.code == 1007 else 0.0),
-    "message/framing": _suspect(lambda c, f: 4.0 if set(f.problems) - {"invalid-utf8"} or c.code == 1002 else 0.0),
+    "message/framing": lambda c: 4.0 if c.code == 1002 or _odd_frames(c) else 0.0,
     "message/encoding": _suspect(lambda c, f: 4.0 if f.payload.startswith(b"\xef\xbb\xbf") else 0.0),
     "heartbeat/app-pong-missing-from-client": lambda c: _timed(1.5 if c.server_beats else 0.3)(c),
     "heartbeat/control-pong-missing": lambda c: (

@@ -53,6 +53,8 @@ class Send(Struct, gc=False):
     key: bytes | None = None
     rsv: int = 0
     message: bytes | None = None
+    problems: tuple[str, ...] = ()
+    """In what the frame breaks the rules (:mod:`hangup.wire.problems`)."""
 
 
 class Hear(Struct, gc=False):
@@ -114,7 +116,7 @@ class Steps:
     def _send(event: Frame, wire: Wire, message: bytes | None) -> Send:
         opcode = event.opcode
         begins = opcode == "text" or opcode == "binary"
-        send = Send(event.at, event.n, opcode, b"".join(wire.bytes(event)))
+        send = Send(event.at, event.n, opcode, b"".join(wire.bytes(event)), problems=tuple(event.problems))
         if begins or opcode == "continuation":
             send.data, send.begins, send.size, send.rsv = True, begins, event.size, event.rsv
             send.fragments = 1 if event.fin else 0
