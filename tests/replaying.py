@@ -10,7 +10,8 @@ from typing import Any
 from conversing import Talk
 from hangup.filters.filter_set import FilterSet
 from hangup.recording.events import AnyEvent
-from hangup.replay.client import ReplaySettings, play
+from hangup.replay.client import play
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.event_sink import MemorySink
 from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript

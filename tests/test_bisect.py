@@ -22,7 +22,7 @@ from hangup.demo.backend import BACKEND
 from hangup.demo.frontend import frontend
 from hangup.recording import events, reader
 from hangup.recording.folder import BISECTS
-from hangup.trials.lab import PARALLEL
+from hangup.trials.replay_runner import PARALLEL
 from harness.proxies import HANGUP, HangupProxy, hangup, home
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"

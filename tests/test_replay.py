@@ -15,7 +15,8 @@ from hangup.errors import BackendError
 from hangup.experiment.trial import Edit
 from hangup.recording import events as ev
 from hangup.recording.rebuild import sent_by
-from hangup.replay.client import ReplaySettings, play
+from hangup.replay.client import play
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.event_sink import MemorySink
 from hangup.wire import deflate
 from hangup.wire.frames import FrameReader

@@ -16,7 +16,8 @@ import pytest
 
 from hangup.demo import backend as demo_backend
 from hangup.recording import reader
-from hangup.replay.client import ReplaySettings, play
+from hangup.replay.client import play
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.event_sink import MemorySink
 from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript

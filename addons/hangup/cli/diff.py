@@ -13,7 +13,7 @@ from hangup.cli import diff_view
 from hangup.cli.screen import console
 from hangup.cli.sources import opened
 from hangup.errors import UsageError
-from hangup.recording.diff import Comparison, Conversation, collect, compare_conversations, pair
+from hangup.recording.diff import ComparedConnection, Comparison, collect, compare_conversations, pair
 from hangup.recording.events import Header
 
 EXAMPLES = """\b
@@ -24,7 +24,7 @@ Examples:
   hangup diff chrome.har run.jsonl --json | jq '.pairs[].handshake'
 """
 
-Pair = tuple[Conversation | None, Conversation | None]
+Pair = tuple[ComparedConnection | None, ComparedConnection | None]
 
 
 @click.command(epilog=EXAMPLES)
@@ -67,7 +67,7 @@ def diff(a: str, b: str | None, conn: int | None, conn_b: int | None, strict: bo
     sys.exit(0 if same else 1)
 
 
-def _read(name: str, conn: int | None) -> tuple[dict[int, Conversation], Header]:
+def _read(name: str, conn: int | None) -> tuple[dict[int, ComparedConnection], Header]:
     with opened(name) as source:
         found = collect(source.events("reading"), conn, header=source.header)
         source.confess()
@@ -97,7 +97,7 @@ def _summary(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _timing(of: Conversation) -> dict[str, Any]:
+def _timing(of: ComparedConnection) -> dict[str, Any]:
     connection = of.connection
     handshake = of.handshake
     return {

@@ -18,7 +18,7 @@ from hangup.cli import diff_view
 from hangup.cli.screen import safe
 from hangup.humanize import plural, printable
 from hangup.recording.diff import MessageDifference
-from hangup.replay.client import ReplaySettings
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript
 from hangup.wire.url import Target
@@ -27,7 +27,7 @@ SHOWN = 20
 """So many messages that differ are shown of each connection."""
 
 
-class Said(NamedTuple):
+class ServerComparison(NamedTuple):
     """What the server said, then and now: the messages that differ, how many are equal, and if that is all."""
 
     different: list[MessageDifference]
@@ -56,7 +56,7 @@ def begin(
 def show(
     console: Console,
     outcomes: Sequence[ReplayOutcome],
-    said: dict[int, Said],
+    said: dict[int, ServerComparison],
     name: str,
     path: Path,
 ) -> None:
@@ -99,7 +99,7 @@ def _outcome(console: Console, outcome: ReplayOutcome) -> None:
         console.print(Text("   ") + safe(note, "yellow"))
 
 
-def _messages(console: Console, said: Said) -> None:
+def _messages(console: Console, said: ServerComparison) -> None:
     first = "" if said.complete else " of the first ones (there are too many to compare)"
     if not said.different:
         if said.equal:

@@ -20,7 +20,7 @@ class Alternative(Struct, omit_defaults=True):
     evidence: list[Evidence] = []
 
 
-class Step(Struct, omit_defaults=True):
+class NextStep(Struct, omit_defaults=True):
     """What to try next: ``filter`` is a filter's text form, ``command`` a command line, ``text`` says what it tells."""
 
     text: str
@@ -28,7 +28,7 @@ class Step(Struct, omit_defaults=True):
     command: str = ""
 
 
-class Part(Struct):
+class CausePart(Struct):
     """A part of what is known of a cause, and how much of the belief stands behind it."""
 
     value: str
@@ -59,11 +59,11 @@ class Report(Struct):
     trigger: Trigger
     evidence: list[Evidence]
     alternatives: list[Alternative]
-    next: list[Step]
+    next: list[NextStep]
     sentence: str = ""
     also: tuple[str, ...] = ()
     amplifier: str = ""
-    parts: dict[str, Part] = {}
+    parts: dict[str, CausePart] = {}
     """What is known apart from the name: ``trigger``, ``property``, ``place`` and ``closer``, where one value of it
     has enough of the belief. They can be known where no cause can be named."""
     connections: dict[str, int] = {}

@@ -13,22 +13,10 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.exchanges import Exchange, Said, exchanges, fresh, related, renamed, values
 from hangup.experiment.law import Law
 from hangup.experiment.message_values import Path
-from hangup.experiment.sequences import (
-    Exchange,
-    Pattern,
-    Said,
-    anything_of,
-    exchanges,
-    fresh,
-    needed,
-    patterns,
-    related,
-    renamed,
-    told_apart,
-    values,
-)
+from hangup.experiment.sequences import Pattern, anything_of, needed, patterns, told_apart
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.messages.kind import kind_of

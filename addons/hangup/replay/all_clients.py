@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from hangup.filters.filter_set import FilterSet
-from hangup.replay.client import ReplaySettings, play
+from hangup.replay.client import play
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.event_sink import EventSink
 from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript

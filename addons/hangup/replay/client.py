@@ -23,11 +23,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Container, Mapping, Sequence
-from pathlib import Path
 from random import Random
-from typing import Literal
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from hangup.filters.chain import Chain
@@ -35,17 +32,19 @@ from hangup.filters.filter_set import FilterSet
 from hangup.humanize import plural
 from hangup.messages.skeleton import skeleton
 from hangup.net.connect import tls_context
-from hangup.net.endpoint import Endpoint
 from hangup.net.fast_mask import fast_mask
 from hangup.recording.connections import Connection
 from hangup.recording.events import Note, Request
 from hangup.recording.negotiation import compression, extensions
 from hangup.replay import engineio_client
 from hangup.replay.client_handshake import ClientHandshake, open_websocket, request_for
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.driver import ReplayDriver
+from hangup.replay.endpoint import ReplayEndpoint
 from hangup.replay.event_sink import EventSink
 from hangup.replay.outcome import ReplayOutcome, blank
-from hangup.replay.pacing import PATIENCE, Pacing, wait_for_end
+from hangup.replay.pacing import Pacing, wait_for_end
+from hangup.replay.pong_timer import PongTimer
 from hangup.replay.receiver import Received, Receiver
 from hangup.replay.sender import OtherPayload, Sender
 from hangup.replayable.client_script import Hear, Send, Transcript
@@ -58,37 +57,10 @@ from hangup.wire.url import Target, host_header
 
 CLOSE_WAIT = 2.0
 """Seconds to wait for the answer to a CLOSE, and for the end of the connection after it."""
-AT_ONCE = 0.02
-"""Who answered pings within so many seconds answered at once."""
 BREATH = 256
 """After so many steps without a wait, others get their turn."""
 COMPARED = 20_000
 """So many pairs of unequal messages are compared by their shape."""
-
-
-class ReplaySettings(Struct, kw_only=True):
-    """How to play.
-
-    ``headers`` take the place of recorded ones of the same name; an empty value removes one. ``pace`` is ``causal``
-    (the client goes on after as many server messages as in the recording, plus its thinking time) or ``clock`` (at
-    the recorded times, whatever the server does); ``speed`` shortens the client's times, ``inf`` to nothing.
-    ``patience`` bounds, in seconds for the whole run, how long late server messages are waited for. ``survive`` is how
-    long after opening it must still live to have survived, in seconds (None: as long as recorded, plus a margin).
-    ``timeout`` is for the connection and for the handshake, each. ``sets`` gives correlated values by their name.
-    ``seed`` makes keys and filters' randomness repeatable.
-    """
-
-    headers: Sequence[tuple[str, str]] = ()
-    pace: Literal["causal", "clock"] = "causal"
-    speed: float = 1.0
-    patience: float = PATIENCE
-    survive: float | None = None
-    timeout: float = 10.0
-    insecure: bool = False
-    ca: Path | None = None
-    correlate: bool = True
-    sets: Mapping[str, str] = field(default_factory=dict)
-    seed: int = 0
 
 
 async def play(
@@ -160,8 +132,7 @@ class ReplayClient:
         self._driver: ReplayDriver | None = None
         self._sender: Sender
         self._server_close = b""
-        self._pings = 0
-        self._pongs: list[asyncio.TimerHandle] = []
+        self._pongs = PongTimer(survey.pongs, self._pong)
         self._pacing = Pacing(survey.opened, settings.speed, settings.patience, causal=settings.pace == "causal")
         # The account.
         self._survived = False
@@ -187,8 +158,7 @@ class ReplayClient:
                 self._driver.leave("fin", by="proxy")
             raise
         finally:
-            for timer in self._pongs:
-                timer.cancel()
+            self._pongs.stop()
             self.sink.sessions.pop(self.conn, None)
             if self._driver is not None:
                 self._driver.stop()
@@ -233,7 +203,7 @@ class ReplayClient:
         self.sink.emit(Note(at=self.sink.now(), conn=self.conn, text=text))
         return engineio_client.with_session(asked, session)
 
-    def _attach(self, opened: ClientHandshake, endpoint: Endpoint) -> ReplayDriver:
+    def _attach(self, opened: ClientHandshake, endpoint: ReplayEndpoint) -> ReplayDriver:
         """The handshake has succeeded: from here on, bytes go through the session."""
         event, given = opened.event, opened.given
         assert given is not None and event.response is not None and opened.buffer is not None
@@ -267,7 +237,7 @@ class ReplayClient:
         if told is not None:
             self._names.pair_values(response_values(told), response_values(given))
         self._pacing.begin(self._loop.time())
-        receiver = Receiver("server", own, self._loop.time, self._on_ping, self._on_close, self._on_message)
+        receiver = Receiver("server", own, self._loop.time, self._pongs.ping, self._on_close, self._on_message)
         driver = self._driver = ReplayDriver("client", endpoint, session, self.sink, receiver)
         driver.start(opened.buffer.data)
         return driver
@@ -285,17 +255,6 @@ class ReplayClient:
         assert self._driver is not None
         self._server_close = payload
         self._driver.over = True
-
-    def _on_ping(self, payload: bytes) -> None:
-        self._pings += 1
-        pongs = self.survey.pongs
-        if not pongs.answers(self._pings):
-            return
-        if pongs.wait < AT_ONCE:
-            self._pong(payload)
-            return
-        self._pongs = [timer for timer in self._pongs if timer.when() > self._loop.time()]
-        self._pongs.append(self._loop.call_later(pongs.wait, self._pong, payload))
 
     def _pong(self, payload: bytes) -> None:
         if self._driver is not None and not self._driver.closing:
@@ -368,10 +327,10 @@ class ReplayClient:
             return
         if not await driver.until(lambda: driver.over, self._deadline(driver)):
             self._survived = True
-            driver.hang_up(self._sender.close((1000).to_bytes(2, "big")), "it survived the replay")
+            driver.close_politely(self._sender.close((1000).to_bytes(2, "big")), "it survived the replay")
             await self._closed(driver)
             driver.leave("fin", by="proxy")
-        elif not driver.cut:
+        elif not driver.done:
             if driver.receiver.closed and not driver.closing and leave.answers:
                 driver.closing = True
                 driver.say(self._sender.close(self._server_close[:2]))

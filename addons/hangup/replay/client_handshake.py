@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from hangup.filters.chain import Chain
 from hangup.humanize import duration, printable_bytes
 from hangup.net.connect import reason
-from hangup.net.endpoint import Endpoint, dial
 from hangup.recording.events import Handshake, Request, Response
+from hangup.replay.endpoint import ReplayEndpoint, dial
 from hangup.replay.receive_buffer import ReceiveBuffer
 from hangup.wire import handshake
 from hangup.wire.http_head import parse_response, request_head, split_head
@@ -36,7 +36,7 @@ class ClientHandshake(Struct, kw_only=True):
     """
 
     event: Handshake
-    endpoint: Endpoint | None = None
+    endpoint: ReplayEndpoint | None = None
     given: Response | None = None
     buffer: ReceiveBuffer | None = None
 
@@ -136,7 +136,7 @@ async def open_websocket(
     return opened
 
 
-async def _exchange(endpoint: Endpoint, opened: ClientHandshake, timeout: float) -> Response | None:
+async def _exchange(endpoint: ReplayEndpoint, opened: ClientHandshake, timeout: float) -> Response | None:
     buffer = ReceiveBuffer(endpoint)
     request = opened.event.request
     endpoint.send(request_head(request.method, request.target, request.headers))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from hangup.net.endpoint import Endpoint
 from hangup.recording.events import How
+from hangup.replay.endpoint import ReplayEndpoint
 
 
 class ReceiveBuffer:
     """What arrives while the answer's head is read."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: ReplayEndpoint) -> None:
         self.data = b""
         self.ended: How | None = None
         self._changed = asyncio.Event()

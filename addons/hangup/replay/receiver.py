@@ -10,7 +10,7 @@ from hangup.net.fast_mask import fast_mask
 from hangup.recording.events import Side
 from hangup.wire.deflate import Inflater, Params
 from hangup.wire.frames import BINARY, CLOSE, OPCODE_NAMES, PING, PONG, TEXT, Frame, FrameReader, Junk, Piece
-from hangup.wire.messages import Assembler, Message
+from hangup.wire.messages import Assembler, WireMessage
 
 WAITING = 100_000
 """So many messages wait to be compared; more are only counted."""
@@ -75,7 +75,7 @@ class Receiver:
             else:
                 assert isinstance(item, Junk)
 
-    def _whole(self, message: Message, at: float) -> None:
+    def _whole(self, message: WireMessage, at: float) -> None:
         data = None if message.problems else message.data
         self._hear(Received(at, OPCODE_NAMES[message.opcode], data))
 

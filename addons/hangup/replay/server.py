@@ -21,13 +21,13 @@ from hangup.errors import ListenError
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
 from hangup.humanize import printable
-from hangup.net.endpoint import Endpoint
 from hangup.net.fast_mask import fast_mask
 from hangup.recorder.recorder import Recorder
 from hangup.recording.connections import Connection
 from hangup.recording.events import Handshake, Note, Request, Response
 from hangup.recording.negotiation import compression
 from hangup.replay.driver import ReplayDriver
+from hangup.replay.endpoint import ReplayEndpoint
 from hangup.replay.engineio_server import EngineIOServer
 from hangup.replay.playlist import Playlist
 from hangup.replay.receive_buffer import ReceiveBuffer
@@ -79,7 +79,7 @@ class ReplayServer:
         """
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(lambda: Endpoint(self._connected), host, port)
+            server = await loop.create_server(lambda: ReplayEndpoint(self._connected), host, port)
         except OSError as error:
             raise ListenError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
         try:
@@ -91,7 +91,7 @@ class ReplayServer:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _connected(self, endpoint: Endpoint) -> None:
+    def _connected(self, endpoint: ReplayEndpoint) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(endpoint))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -103,7 +103,7 @@ class ReplayServer:
 
     # A client.
 
-    async def _serve(self, endpoint: Endpoint) -> None:
+    async def _serve(self, endpoint: ReplayEndpoint) -> None:
         try:
             buffer = ReceiveBuffer(endpoint)
             request = await self._request(buffer)
@@ -133,7 +133,7 @@ class ReplayServer:
         buffer.data = parts[1]
         return Request(method=head.method, target=head.target, version=head.version, headers=head.headers)
 
-    async def _websocket(self, endpoint: Endpoint, buffer: ReceiveBuffer, request: Request) -> None:
+    async def _websocket(self, endpoint: ReplayEndpoint, buffer: ReceiveBuffer, request: Request) -> None:
         recorder = self.recorder
         conn = recorder.next_conn()
         session = self.polling.upgrade(request.target)
@@ -167,7 +167,7 @@ class ReplayServer:
         self.on_end(recorder.ledger.connections[conn])
 
     async def _answer(
-        self, endpoint: Endpoint, event: Handshake, chain: Chain, recorded: Handshake | None
+        self, endpoint: ReplayEndpoint, event: Handshake, chain: Chain, recorded: Handshake | None
     ) -> Response | None:
         """Answers the handshake as it was answered; gives what the client was told."""
         verdict = chain.request(event.request, event.at)
@@ -200,7 +200,7 @@ class ReplayServer:
 
     async def _play(
         self,
-        endpoint: Endpoint,
+        endpoint: ReplayEndpoint,
         buffer: ReceiveBuffer,
         event: Handshake,
         given: Response,
@@ -243,6 +243,7 @@ class ReplayServer:
             raise
         finally:
             driver.stop()
+            connection.pongs.stop()
             endpoint.close()
             await endpoint.gone()
             recorder.sessions.pop(conn, None)

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from hangup.messages.skeleton import kind
 from hangup.replay.driver import ReplayDriver
+from hangup.replay.pong_timer import PongTimer
 from hangup.replay.receiver import Received, Receiver
 from hangup.replay.sender import Sender
-from hangup.replayable.server_script import Beat, Cue, Line, Matcher, Repertoire
+from hangup.replayable.server_script import Cue, Line, Matcher, Repertoire, ServerHeartbeat
 from hangup.replayable.substitutions import Names
 from hangup.wire.deflate import Params
 
@@ -24,8 +25,6 @@ TURNED = 0.25
 SORTED = 2000
 """With more lines due, their order is not looked after."""
 POSTPONED = 0.05
-AT_ONCE = 0.02
-"""Who answered pings within so many seconds answered at once."""
 
 
 class ServerSettings(Struct, kw_only=True):
@@ -74,11 +73,11 @@ class ServerConnection:
         self._on_unknown = on_unknown
         self._loop = asyncio.get_running_loop()
         self._matcher = Matcher(repertoire.cues)
-        self._due: list[tuple[float, int, _Said | Beat | _End]] = []
+        self._due: list[tuple[float, int, _Said | ServerHeartbeat | _End]] = []
         self._order = count()
         self._last_beat = {id(beat.line): beat for beat in repertoire.beats}
         self._news = False
-        self._pings = 0
+        self.pongs = PongTimer(repertoire.survey.pongs, self._pong)
         self._client_close = b""
         self.driver: ReplayDriver
 
@@ -97,17 +96,6 @@ class ServerConnection:
         if cue.data is not None and heard.data is not None:
             self._names.pair(kind(cue.opcode, cue.data), cue.data, heard.data)
         self._schedule(cue, heard.at)
-
-    def on_ping(self, payload: bytes) -> None:
-        """The client has sent a ping."""
-        self._pings += 1
-        pongs = self.repertoire.survey.pongs
-        if pongs.answers(self._pings):
-            wait = pongs.wait if pongs.wait >= AT_ONCE else 0.0
-            if wait:
-                self._loop.call_later(wait, self._pong, payload)
-            else:
-                self._pong(payload)
 
     def _pong(self, payload: bytes) -> None:
         if not self.driver.closing and not self.driver.endpoint.shut:
@@ -144,7 +132,7 @@ class ServerConnection:
         )
         return max(due, max(earlier, default=due))
 
-    def _push(self, due: float, what: _Said | Beat | _End) -> None:
+    def _push(self, due: float, what: _Said | ServerHeartbeat | _End) -> None:
         heapq.heappush(self._due, (due, next(self._order), what))
 
     # The performance.
@@ -183,9 +171,9 @@ class ServerConnection:
                 await driver.until(lambda: self._news or driver.over)
         await self._react()
 
-    def _say(self, what: _Said | Beat) -> None:
+    def _say(self, what: _Said | ServerHeartbeat) -> None:
         line = what.line
-        data = line.data if isinstance(what, Beat) else what.data
+        data = line.data if isinstance(what, ServerHeartbeat) else what.data
         for step in line.sends:
             self.driver.put(self._sender.say(step, data if step.begins else None))
         beat = self._last_beat.get(id(line))
@@ -206,7 +194,7 @@ class ServerConnection:
     async def _react(self) -> None:
         """The client ended it."""
         driver = self.driver
-        if driver.cut:
+        if driver.done:
             return
         if driver.receiver.closed and not driver.closing and self.repertoire.survey.leave.answers:
             driver.closing = True
@@ -217,4 +205,4 @@ class ServerConnection:
 
 def receiver_for(connection: ServerConnection, params: Params | None, clock: Callable[[], float]) -> Receiver:
     """What receives the client's frames."""
-    return Receiver("client", params, clock, connection.on_ping, connection.on_close, connection.on_message)
+    return Receiver("client", params, clock, connection.pongs.ping, connection.on_close, connection.on_message)

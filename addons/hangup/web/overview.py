@@ -9,8 +9,8 @@ from msgspec import field
 
 from hangup.humanize import plural, printable
 from hangup.recording.events import AnyEvent
-from hangup.web.index import CLASSES, Lane
-from hangup.web.query import Answer, Query, describe, numbers
+from hangup.web.index import CLASSES, ConnectionIndex
+from hangup.web.query import Answer, RecordingQuery, describe, numbers
 from hangup.web.recorded import Recorded
 from hangup.web.wording import headline
 
@@ -24,7 +24,7 @@ LABELS = 500
 FILTER_SHOWN = 200
 
 
-class Overview(Query):
+class Overview(RecordingQuery):
     """Everything but what happened within connections; of these only what changed after ``since``."""
 
     since: int = 0
@@ -66,7 +66,7 @@ class Overview(Query):
         }
 
 
-class Ticks(Query):
+class Ticks(RecordingQuery):
     """What happened when, from ``from`` up to ``to``, for a drawing ``px`` wide; ``conns`` are numbers with commas."""
 
     from_: float = field(name="from", default=0.0)
@@ -92,12 +92,12 @@ class Ticks(Query):
             },
         }
 
-    def _lanes(self, recorded: Recorded) -> list[Lane]:
+    def _lanes(self, recorded: Recorded) -> list[ConnectionIndex]:
         lanes = recorded.index.lanes
         return [lanes[conn] for conn in numbers(self.conns, "conns")[:LANES] if conn in lanes]
 
 
-def _ticks(recorded: Recorded, lane: Lane, start: float, end: float, px: int) -> Answer:
+def _ticks(recorded: Recorded, lane: ConnectionIndex, start: float, end: float, px: int) -> Answer:
     tracks = lane.tracks
     if sum(track.count(start, end) for track in tracks.values()) > TICKS:
         bins = {f"{CLASSES[byte >> 1]}-{byte & 1}": track.bins(start, end, px) for byte, track in tracks.items()}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from hangup.cli import bisecting_page
-from hangup.cli.bisect_options import Options, interruptible
-from hangup.cli.bisect_progress import reporting, showing
+from hangup.cli.bisect import verdict_page
+from hangup.cli.bisect.options import Options, interruptible
+from hangup.cli.bisect.progress import reporting, showing
 from hangup.cli.params import AT_LEAST_ONE, TIME
 from hangup.cli.screen import console, tell
 from hangup.cli.targets import path_option, read_target, remark
@@ -33,7 +33,7 @@ from hangup.wire.url import Target, parse_listen
 
 if TYPE_CHECKING:
     from hangup.recorder.recorder import Recorder
-    from hangup.trials.lab import Lab
+    from hangup.trials.replay_runner import ReplayRunner
 
 INTERRUPTED = "interrupted"
 COMMAND = "hangup.command"
@@ -211,7 +211,7 @@ def bisect(
     if direct is not None and (live or serve):
         raise UsageError("--direct is for a recording that is played: with --live and --serve the page asks")
     if verify:
-        from hangup.cli.verifying import executable
+        from hangup.cli.bisect.verify import executable
 
         executable(command)  # that there is none had better be said before the trials than after
     if path is not None and (live or serve):
@@ -227,12 +227,12 @@ def _carried_out(
     what: tuple[str, ...], options: Options, *, live: bool, serve: bool, listen: str, leave: bool, conn: int | None
 ) -> int:
     if serve:
-        from hangup.cli.live_bisecting import bisect_served
+        from hangup.cli.bisect.live import bisect_served
 
         return bisect_served(what[0], conn, parse_listen(listen), leave, options)
     target = read_target(what[-1], options.path) if len(what) > (0 if live else 1) else None
     if live:
-        from hangup.cli.live_bisecting import bisect_live
+        from hangup.cli.bisect.live import bisect_live
 
         return bisect_live(target, parse_listen(listen), leave, options)
     return _replayed(what[0], target, conn, options)
@@ -241,13 +241,13 @@ def _carried_out(
 def _replayed(recording: str, target: Target | None, conn: int | None, options: Options) -> int:
     reading = read_case(open_recording(recording), conn, options.failure)
     if reading.failure.by == "client":
-        document = Document(verdict=bisecting_page.unasked(reading), about=_about(recording, target, reading))
-        return bisecting_page.present(console(), document, options)
+        document = Document(verdict=verdict_page.unasked(reading), about=_about(recording, target, reading))
+        return verdict_page.present(console(), document, options)
     return asyncio.run(_bisect(recording, reading, target, options))
 
 
 async def _bisect(recording: str, reading: Reading, target: Target | None, options: Options) -> int:
-    from hangup.trials.lab import Budget, Lab
+    from hangup.trials.replay_runner import Budget, ReplayRunner
 
     out = console(stderr=options.quiet)  # what is printed to stdout then is for a program
     verdict = Verdict(reproduced=False, stopped=INTERRUPTED)
@@ -262,7 +262,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
             async with backend(target, options, mode="bisect", source=source) as (recorder, where):
                 target = where if options.path is None else where.at(options.path)
                 remark(target, reading.transcript.survey.request.target)
-                lab = Lab(
+                runner = ReplayRunner(
                     reading.transcript,
                     target,
                     reading.failure,
@@ -276,31 +276,31 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                     parallel=options.parallel,
                     direct=options.direct,
                 )
-                runs.append(Series("trials", recorder.path, lab.trials))
-                verdict = await _search(lab, reading, out, options)
+                runs.append(Series("trials", recorder.path, runner.trials))
+                verdict = await _search(runner, reading, out, options)
                 # Some were carried out beforehand, and never asked for.
-                verdict.connections = max(verdict.connections, lab.connections)
-                seconds = lab.seconds
+                verdict.connections = max(verdict.connections, runner.connections)
+                seconds = runner.seconds
                 if options.command:
-                    from hangup.cli.verifying import verify
+                    from hangup.cli.bisect.verify import verify
 
                     tried.verdict = verdict
                     await verify(
-                        tried, reading, lab.margins, target, recorder.path, options, out, interruptions.instead
+                        tried, reading, runner.margins, target, recorder.path, options, out, interruptions.instead
                     )
                     interruptions.install()  # the command had them
         verdict.seed = options.seed
         document = keep(reading, verdict, runs, target, _about(recording, target, reading), seconds)
         document.verified, document.verification = tried.verified, tried.verification
         document.files |= tried.files
-        return bisecting_page.present(out, document, options)
+        return verdict_page.present(out, document, options)
 
 
-async def _search(lab: Lab, reading: Reading, out: Console, options: Options) -> Verdict:
+async def _search(runner: ReplayRunner, reading: Reading, out: Console, options: Options) -> Verdict:
     growing = Verdict()
     with showing(out, growing) as shown:
-        lab.progress = shown.tried
-        shown.outlook = lambda: outlook(growing, lab.costs, beside=lab.company.room)
+        runner.progress = shown.tried
+        shown.outlook = lambda: outlook(growing, runner.costs, beside=runner.company.room)
         searching = search(
             reading.case,
             given=options.given,
@@ -309,7 +309,7 @@ async def _search(lab: Lab, reading: Reading, out: Console, options: Options) ->
             direct=options.direct is not None,
         )
         async with reporting(shown.stands):
-            return await lab.run(complete(reading.case, searching))
+            return await runner.run(complete(reading.case, searching))
 
 
 def _about(recording: str, target: Target | None, reading: Reading) -> dict[str, object]:

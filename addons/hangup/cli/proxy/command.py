@@ -13,15 +13,15 @@ import click
 
 from hangup.cli.browser import Keys, open_in_browser
 from hangup.cli.config import Config, load, presets
-from hangup.cli.live import Live
 from hangup.cli.params import SIZE, TIME, open_option
+from hangup.cli.proxy.live import Live
 from hangup.errors import UsageError
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.wire.url import parse_listen, parse_target
 
 if TYPE_CHECKING:
-    from hangup.cli.outcomes import Outcome
-    from hangup.proxy.run import Proxy, Settings
+    from hangup.cli.proxy.outcomes import Goal
+    from hangup.proxy.run import ProxySettings, RunningProxy
 
 
 @click.command(
@@ -144,8 +144,8 @@ def proxy(
     What is not given here is taken from hangup.toml, or [tool.hangup] in pyproject.toml, of this folder: target,
     listen, record, web, open, and filters by name.
     """
-    from hangup.cli.outcomes import chosen
-    from hangup.proxy.run import Settings
+    from hangup.cli.proxy.outcomes import chosen
+    from hangup.proxy.run import ProxySettings
 
     config = load()
     elsewhere = any(m for m in modes if not m.startswith("reverse"))
@@ -163,7 +163,7 @@ def proxy(
         raise UsageError("use either --web or --no-web, not both")
     shared, chosen_filters = presets(config, filters)
     live = Live(quiet=quiet)
-    settings = Settings(
+    settings = ProxySettings(
         target=where,
         host=host,
         port=port,
@@ -191,20 +191,20 @@ def proxy(
 
 
 def operate(
-    settings: Settings,
+    settings: ProxySettings,
     live: Live,
     config: Config,
-    outcomes: Sequence[Outcome] = (),
+    outcomes: Sequence[Goal] = (),
     *,
     web: str | None = None,
     no_web: bool = False,
     browse: bool | None = None,
     keys: bool = False,
-    started: Callable[[Proxy], None] = lambda proxy: None,
+    started: Callable[[RunningProxy], None] = lambda proxy: None,
 ) -> None:
     """Runs a proxy to its end, with its page beside it, which ``browse`` opens (None: as configured). With ``keys``, o
     and Enter does that too. ``started`` is called once both listen."""
-    from hangup.proxy.run import Proxy
+    from hangup.proxy.run import RunningProxy
     from hangup.web.server import bind
     from hangup.web.start import start
 
@@ -214,7 +214,7 @@ def operate(
         web_host, web_port = parse_listen(address) if isinstance(address, str) else ("127.0.0.1", None)
         sockets = bind(web_host, web_port, avoid=settings.port)
 
-    def ready(proxy: Proxy) -> None:
+    def ready(proxy: RunningProxy) -> None:
         live.ready(proxy, start(proxy, sockets, warn=live.warn) if sockets else None)
         for outcome in outcomes:
             outcome.begin(proxy)
@@ -226,7 +226,7 @@ def operate(
         started(proxy)
 
     try:
-        Proxy(settings, on_ready=ready, warn=live.warn).run()
+        RunningProxy(settings, on_ready=ready, warn=live.warn).run()
     finally:
         for each in sockets:
             each.close()

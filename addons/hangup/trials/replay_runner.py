@@ -13,19 +13,20 @@ from msgspec.structs import replace
 from hangup.errors import BackendError
 from hangup.experiment.costs import CONNECTING, Costs
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.failure import Failure, another, judge, untried
+from hangup.experiment.failure import Failure
 from hangup.experiment.margins import Margins
 from hangup.experiment.pacing import failure_in, patience
 from hangup.experiment.search import BudgetSpent, Search, Verdict
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.filter_set import FilterSet
-from hangup.recording.connections import Connection
-from hangup.replay.client import ReplaySettings, play
+from hangup.replay.client import play
+from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.event_sink import EventSink
 from hangup.replayable.client_script import Transcript
 from hangup.trials.company import Company
 from hangup.trials.lateness import Lateness
 from hangup.trials.message_times import MessageTimesSink
+from hangup.trials.trial_result import result_of
 from hangup.wire.url import Target
 
 Progress = Callable[[Trial, Result], None]
@@ -52,7 +53,7 @@ class Budget(Struct):
     seconds: float = 600.0
 
 
-class Lab:
+class ReplayRunner:
     """Carries out a search by replay. ``sink`` records every trial; ``progress`` is told of each.
 
     ``direct`` is the backend itself, where ``target`` is what stands before it.
@@ -229,17 +230,6 @@ class Lab:
         if self.failure.how == "refused" and trial.patience is None:  # it need only open, and stay open
             return OPEN + (self.survive or 0.0)
         return patience(trial, self.case, self.margins.of(trial))
-
-
-def result_of(trial: Trial, connection: Connection, recorded: Connection, failure: Failure) -> Result:
-    """What came of a trial whose connection is over; ``recorded`` is the one that is studied."""
-    outcome = judge(connection, failure, trial.otherwise)
-    why = untried(connection, recorded)
-    if why and trial.otherwise is None:
-        outcome = Outcome.UNRESOLVED
-    other = another(connection, failure) if outcome is Outcome.UNRESOLVED and not why else ""
-    said = connection.ending.sentence
-    return Result(outcome, connection.lifetime, connection.conn, said, untried=why, another=other)
 
 
 def _stay() -> None:

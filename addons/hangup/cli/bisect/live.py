@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from rich.console import Console
 from rich.text import Text
 
-from hangup.cli import bisecting_page
-from hangup.cli.bisect_options import Interruptions, Options
-from hangup.cli.bisect_progress import Lines, reporting, showing
-from hangup.cli.live import Live
+from hangup.cli.bisect import verdict_page
+from hangup.cli.bisect.options import Interruptions, Options
+from hangup.cli.bisect.progress import Lines, reporting, showing
+from hangup.cli.proxy.live import Live
 from hangup.cli.screen import console, tell
 from hangup.errors import HangupError, UsageError
 from hangup.experiment.document import Document
@@ -24,28 +24,28 @@ from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
 from hangup.humanize import duration, printable
 from hangup.processes.tshark import open_recording
-from hangup.proxy.run import Proxy, Settings
+from hangup.proxy.run import ProxySettings, RunningProxy
 from hangup.recorder.recorder import Recorder
 from hangup.replay.playlist import Playlist
 from hangup.replay.server import ReplayServer
 from hangup.replay.server_connection import ServerSettings
-from hangup.trials import live_bisect
 from hangup.trials.artifacts import smaller, write
-from hangup.trials.bench import NEVER_FAILED, bench_of
 from hangup.trials.check import free_port
-from hangup.trials.live_bisect import LiveBisect
+from hangup.trials.live_runner import LiveRunner
+from hangup.trials.live_runs import NEVER_FAILED, live_runs_of
+from hangup.trials.live_settings import LiveSettings, Watcher
 from hangup.wire.url import Target
 
 logger = logging.getLogger(__name__)
 
 
-class Shown(live_bisect.Watcher):
+class Shown(Watcher):
     """Says how it goes, in lines with ``plain``, as others print there too. ``bisect`` is set once there is one."""
 
     def __init__(self, console: Console, plain: bool = False) -> None:
         self.console = console
         self.plain = plain
-        self.bisect: LiveBisect | None = None
+        self.bisect: LiveRunner | None = None
         self.trials: list[tuple[Trial, Result]] = []
         self._stack = ExitStack()
         self._lines: Lines | None = None
@@ -102,15 +102,15 @@ class Shown(live_bisect.Watcher):
 class Experiment:
     """A live bisect on a proxy, and after it the smallest exchange: while the proxy and its backend go on."""
 
-    def __init__(self, console: Console, settings: live_bisect.Settings | None = None, seed: int = 0) -> None:
-        self.settings = settings or live_bisect.Settings()
+    def __init__(self, console: Console, settings: LiveSettings | None = None, seed: int = 0) -> None:
+        self.settings = settings or LiveSettings()
         self.seed = seed
         self.shown = Shown(console)
         self.replayed: Series | None = None
-        self._proxy: Proxy | None = None
+        self._proxy: RunningProxy | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, proxy: Proxy, on_done: Callable[[], None]) -> None:
+    def begin(self, proxy: RunningProxy, on_done: Callable[[], None]) -> None:
         """The proxy listens. ``on_done`` is called once, in its event loop, when all is over."""
         assert proxy.recorder is not None
 
@@ -118,10 +118,10 @@ class Experiment:
             self._task = asyncio.get_running_loop().create_task(self._shrink(on_done))
 
         self._proxy = proxy
-        self.shown.bisect = bench_of(proxy.addon).start(proxy.recorder, self.settings, self.shown, done).bisect
+        self.shown.bisect = live_runs_of(proxy.addon).start(proxy.recorder, self.settings, self.shown, done).bisect
 
     @property
-    def bisect(self) -> LiveBisect:
+    def bisect(self) -> LiveRunner:
         """The search; there is one once it has begun."""
         assert self.shown.bisect is not None
         return self.shown.bisect
@@ -165,7 +165,7 @@ class Experiment:
         """What came of it, written down beside the proxy's recording."""
         assert self._proxy is not None
         document = write(self.bisect, self._proxy, self.verdict(), self.shown.trials, self.replayed)
-        if (run := bench_of(self._proxy.addon).run) is not None and run.bisect is self.bisect:
+        if (run := live_runs_of(self._proxy.addon).run) is not None and run.bisect is self.bisect:
             run.keep(document)
         return document
 
@@ -209,7 +209,7 @@ async def _bisect(
 ) -> int:
     out = console(stderr=options.quiet)
     live = Live(quiet=True, console=Console(stderr=options.quiet, highlight=False, soft_wrap=True))
-    settings = live_bisect.Settings(
+    settings = LiveSettings(
         failure=options.failure,
         given=options.given,
         connections=options.connections or 60,
@@ -220,13 +220,13 @@ async def _bisect(
     )
     experiment = Experiment(out, settings, options.seed)
 
-    def ready(proxy: Proxy) -> None:
+    def ready(proxy: RunningProxy) -> None:
         interruptions.install()
         live.ready(proxy)
         experiment.begin(proxy, proxy.stop)
 
-    proxy = Proxy(
-        Settings(
+    proxy = RunningProxy(
+        ProxySettings(
             target=target,
             host=listen[0],
             port=listen[1],
@@ -246,4 +246,4 @@ async def _bisect(
         finally:
             interruptions.install()  # the proxy has given them back
             await experiment.close()
-        return bisecting_page.present(out, experiment.document(), options)
+        return verdict_page.present(out, experiment.document(), options)

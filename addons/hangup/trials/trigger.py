@@ -23,7 +23,7 @@ GOING_AWAY = 1001
 """With which a page that is left or reloaded closes: that is no failure."""
 
 
-class Sightings:
+class FailureTrigger:
     """The connections that failed alike, lately. ``failure`` is the only one that counts, None for whichever shows."""
 
     def __init__(self, failure: Failure | None = None) -> None:

@@ -18,7 +18,7 @@ from hangup.web.wording import headline
 from hangup.wire.url import Target
 
 if TYPE_CHECKING:
-    from hangup.proxy.run import Proxy
+    from hangup.proxy.run import RunningProxy
     from hangup.recorder.recorder import Recorder
     from hangup.web.server import Server
 
@@ -41,12 +41,12 @@ class Live:
         self.quiet = quiet
         self.console = console or Console(highlight=False, soft_wrap=True)
         self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.proxy: Proxy | None = None
+        self.proxy: RunningProxy | None = None
         self.web: Server | None = None
         self._printed_end: set[int] = set()
         self._printed_error: set[str] = set()
 
-    def ready(self, proxy: Proxy, web: Server | None = None) -> None:
+    def ready(self, proxy: RunningProxy, web: Server | None = None) -> None:
         """The proxy listens, and ``web`` beside it: says where, and what to paste."""
         self.proxy, self.web = proxy, web
         recorder = proxy.recorder

@@ -7,9 +7,9 @@ import sys
 
 import click
 
-from hangup.cli import examples, why_page
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened
+from hangup.cli.why import examples, page
 from hangup.diagnosis.diagnose import report
 from hangup.errors import UsageError
 from hangup.recording.folder import newest
@@ -71,7 +71,7 @@ def why(recording: str | None, conn: int | None, example: str | None, as_json: b
         elif as_markdown:
             click.echo(_redacted(source, conn, ledger))
         else:
-            why_page.show(console(), found)
+            page.show(console(), found)
         source.confess()
     sys.exit(found.exit_code)
 
@@ -87,4 +87,4 @@ def _redacted(source: Source, conn: int | None, ledger: TrafficLedger) -> str:
     hidden.feed_all(redactor.events(source.events("redacting")))
     found = report(ledger, conn, source.name, hidden)
     found.censor(redactor.vault.text)
-    return why_page.markdown(found)
+    return page.markdown(found)

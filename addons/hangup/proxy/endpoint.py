@@ -2,86 +2,63 @@
 
 mitmproxy opens and accepts the connection and speaks TLS and HTTP on it. Once the WebSocket is established a
 leg writes to the transport itself, and takes over reading too as soon as nothing is in flight between transport
-and layers (:meth:`Leg.take`): from there a chunk costs no more than in a bare relay, a half-close is a half-close
-and a reset is told from an orderly end. Until then, and for streams that are no asyncio transport (local and
-wireguard modes), the layer hands over what it is given.
+and layers (:meth:`ProxyEndpoint.take`): from there a chunk costs no more than where bytes are only copied, a
+half-close is a half-close and a reset is told from an orderly end. Until then, and for streams that are no asyncio
+transport (local and wireguard modes), the layer hands over what it is given.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from typing import Any, Protocol, cast
 
 from mitmproxy.connection import Connection
 from OpenSSL import SSL
 
+from hangup.net.endpoint import Endpoint
 from hangup.proxy.resets import ResetWatch
 from hangup.recording.events import How, Side
 
 TLS_RECORD = 65535
-RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER on with zero seconds: closing sends a RST."""
-
-
-def how_lost(error: BaseException | None) -> How:
-    """What an asyncio transport's ``connection_lost`` error means on the wire."""
-    if error is None:
-        return "fin"
-    if isinstance(error, ConnectionError):
-        return "rst"
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    return "error"
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Closes a transport with a RST."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        except OSError:
-            pass
-    transport.abort()
-
 
 class Owner(Protocol):
-    """What a leg needs of the relay that it belongs to."""
+    """What a leg needs of the driver that it belongs to."""
 
     handler: Any
     resets: ResetWatch
 
-    def deliver(self, leg: Leg, data: bytes) -> None:
+    def deliver(self, leg: ProxyEndpoint, data: bytes) -> None:
         """Bytes have come from its peer."""
 
-    def on_end(self, leg: Leg, note: str = "") -> None:
+    def on_end(self, leg: ProxyEndpoint, note: str = "") -> None:
         """Its peer will send no more."""
 
-    def on_fin(self, leg: Leg) -> None:
+    def on_fin(self, leg: ProxyEndpoint) -> None:
         """The FIN has come of a peer that had said so before."""
 
-    def on_lost(self, leg: Leg, how: How, error: Exception | None) -> None:
+    def on_leg_lost(self, leg: ProxyEndpoint, how: How) -> None:
         """It is gone."""
 
     def note(self, text: str) -> None:
         """A remark for the recording."""
 
 
-class Leg(asyncio.Protocol):
+class ProxyEndpoint(Endpoint):
     """One leg. ``tls`` holds the OpenSSL connections around the stream, outermost first; often none."""
 
-    peer: Leg
+    peer: ProxyEndpoint
 
     def __init__(
-        self, relay: Owner, side: Side, conn: Connection, reader: Any, writer: Any, tls: list[SSL.Connection]
+        self, driver: Owner, side: Side, conn: Connection, reader: Any, writer: Any, tls: list[SSL.Connection]
     ) -> None:
-        self.relay = relay
+        super().__init__()
+        self.driver = driver
         self.side = side
         self.conn = conn
         self.reader = reader
         self.writer = writer
+        if isinstance(writer, asyncio.StreamWriter):
+            self.transport = cast(asyncio.Transport, writer.transport)
         self.tls = tls
         self.inner: asyncio.BaseProtocol | None = None
         """mitmproxy's own protocol, once we have taken its place."""
@@ -94,14 +71,9 @@ class Leg(asyncio.Protocol):
         """The session has let the other leg know that this one's stream has ended."""
         self.parted = False
         """We sent a close_notify."""
-        self.shut = False
-        """We sent a FIN."""
-        self.lost = False
         self.gone = False
         """We closed or reset it ourselves."""
-        self.paused = False
         self.slowed = False
-        self.error: Exception | None = None
         self._watched: Any = None
 
     @property
@@ -114,13 +86,6 @@ class Leg(asyncio.Protocol):
         """Nothing more will happen here. mitmproxy, where it still reads, does not tell us when it closed."""
         return self.lost or (self.gone and self.inner is None)
 
-    @property
-    def transport(self) -> asyncio.Transport | None:
-        """The asyncio transport, or None for a stream that has none."""
-        if not isinstance(self.writer, asyncio.StreamWriter):
-            return None
-        return cast(asyncio.Transport, self.writer.transport)
-
     # Reading.
 
     def take(self) -> bool:
@@ -132,7 +97,7 @@ class Leg(asyncio.Protocol):
             return True
         if self.notified and not self.eof:  # what comes after it mitmproxy's TLS layer does not tell
             if (error := reader.exception()) is not None:
-                self._lost_in_layer(error)
+                self.connection_lost(error)
                 return True
             if reader.at_eof():
                 self._finished()
@@ -153,17 +118,17 @@ class Leg(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived."""
         if not self.tls:
-            self.relay.deliver(self, data)
+            self.driver.deliver(self, data)
             return
         closed = False
         for tls in self.tls:
             data, shut = self._decrypt(tls, data)
             closed = closed or shut
         if data:
-            self.relay.deliver(self, data)
+            self.driver.deliver(self, data)
         if closed and not self.ended:
             self.notified = True
-            self.relay.on_end(self, note="TLS close_notify")
+            self.driver.on_end(self, note="TLS close_notify")
 
     def eof_received(self) -> bool:
         """asyncio: the peer half-closed. True keeps our half open."""
@@ -176,18 +141,18 @@ class Leg(asyncio.Protocol):
         """A FIN has come."""
         self.eof = True
         if self.notified:
-            self.relay.on_fin(self)
+            self.driver.on_fin(self)
         else:
-            self.relay.on_end(self, note="without TLS close_notify" if self.tls else "")
+            self.driver.on_end(self, note="without TLS close_notify" if self.tls else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone."""
         self._unwatch()
-        if self.lost:
-            return
-        self.lost = True
-        self.error = exc
-        self.relay.on_lost(self, how_lost(exc), exc)
+        super().connection_lost(exc)
+
+    def on_lost(self, how: How) -> None:
+        """It is gone."""
+        self.driver.on_leg_lost(self, how)
 
     def closed_in_layer(self) -> None:
         """mitmproxy's layer was told that the peer closed, before we had taken over."""
@@ -199,28 +164,23 @@ class Leg(asyncio.Protocol):
             return
         error = reader.exception()
         if error is not None:
-            self._lost_in_layer(error)
+            self.connection_lost(error)
         elif any(tls.get_shutdown() & SSL.RECEIVED_SHUTDOWN for tls in self.tls):
             self.notified = True
-            self.relay.on_end(self, note="TLS close_notify")
+            self.driver.on_end(self, note="TLS close_notify")
         else:
             self._finished()
-
-    def _lost_in_layer(self, error: Exception) -> None:
-        self.lost = True
-        self.error = error
-        self.relay.on_lost(self, how_lost(error), error)
 
     def _watch(self) -> None:
         """From now on asyncio would tell of a RST only with our next write."""
         transport = self.transport
         self._watched = transport.get_extra_info("socket") if transport is not None else None
         if self._watched is not None:
-            self.relay.resets.add(self._watched, self._reset)
+            self.driver.resets.add(self._watched, self._reset)
 
     def _unwatch(self) -> None:
         if self._watched is not None:
-            self.relay.resets.remove(self._watched)
+            self.driver.resets.remove(self._watched)
             self._watched = None
 
     def _reset(self, error: OSError) -> None:
@@ -228,10 +188,8 @@ class Leg(asyncio.Protocol):
         transport = self.transport
         if self.lost or transport is None:
             return
-        self.lost = True
-        self.error = ConnectionResetError(*error.args)
         transport.abort()
-        self.relay.on_lost(self, "rst", self.error)
+        self.connection_lost(ConnectionResetError(*error.args))
 
     def _decrypt(self, tls: SSL.Connection, data: bytes) -> tuple[bytes, bool]:
         plain = []
@@ -247,7 +205,7 @@ class Leg(asyncio.Protocol):
                 closed = True
                 break
             except SSL.Error as error:
-                self.relay.note(f"TLS error on the {self.side}'s leg: {error}")
+                self.driver.note(f"TLS error on the {self.side}'s leg: {error}")
                 closed = True
                 break
         self._flush(self.tls.index(tls))
@@ -257,16 +215,16 @@ class Leg(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Sends to the peer."""
+        if not self.tls:
+            super().send(data)
+            return
         if self.shut or self.parted or self.lost:
             return
-        if self.tls:
-            try:
-                self.tls[-1].sendall(data)
-            except SSL.Error:
-                return  # it shut TLS down already; the bytes would be lost on a direct connection too
-            self._flush(len(self.tls) - 1)
-        else:
-            self.writer.write(data)
+        try:
+            self.tls[-1].sendall(data)
+        except SSL.Error:
+            return  # it shut TLS down already; the bytes would be lost on a direct connection too
+        self._flush(len(self.tls) - 1)
 
     def _flush(self, layer: int) -> None:
         """Moves what OpenSSL wants to send outwards, layer by layer, to the transport."""
@@ -294,7 +252,7 @@ class Leg(asyncio.Protocol):
         if other.notified or (other.eof and not other.tls):
             self._part()
         if other.eof or not self.tls:
-            self._fin()
+            self.half_close()
 
     def _part(self) -> None:
         """Sends a close_notify, if there is TLS."""
@@ -306,54 +264,28 @@ class Leg(asyncio.Protocol):
                 pass
             self._flush(len(self.tls) - 1)
 
-    def _fin(self) -> None:
-        """Half-closes."""
-        if self.shut or self.lost:
-            return
-        self.shut = True
-        try:
-            if not self.writer.is_closing():
-                self.writer.write_eof()
-        except OSError:
-            pass
-
     def close(self) -> None:
         """Closes in order, once what was written is sent."""
         if not (self.peer.eof and self.peer.tls and not self.peer.notified):
             self._part()
-        self._fin()
+        self.half_close()
         self.gone = True
         self._unwatch()
-        if not self.lost:
-            self.writer.close()
+        super().close()
 
-    def abort(self) -> None:
+    def reset(self) -> None:
         """Resets the connection."""
-        self.shut = self.gone = True
+        self.gone = True
         self._unwatch()
-        transport = self.transport
-        if self.lost:
-            return
-        if transport is None:
-            self.writer.close()
-            return
-        reset(transport)
+        super().reset()
 
     # Backpressure: who cannot send stops the other from reading.
 
-    def pause_writing(self) -> None:
-        """asyncio: the write buffer is full."""
-        self.paused = True
+    def on_pause(self) -> None:
+        """``paused`` has changed."""
         self.peer.pace()
         if self.inner is not None:
-            self.inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        """asyncio: the write buffer has room again."""
-        self.paused = False
-        self.peer.pace()
-        if self.inner is not None:
-            self.inner.resume_writing()
+            (self.inner.pause_writing if self.paused else self.inner.resume_writing)()
 
     def slow(self, stop: bool) -> None:
         """Stops reading while what was read cannot be recorded as fast as it comes."""
@@ -378,6 +310,6 @@ class Leg(asyncio.Protocol):
             if self.paused:
                 inner.resume_writing()
             inner.connection_lost(self.error)
-        handler = self.relay.handler
+        handler = self.driver.handler
         if self.conn in handler.transports:
             handler.close_connection(self.conn)

@@ -19,11 +19,11 @@ from msgspec import Struct
 from rich.console import Console
 
 from hangup.cli.config import Config, load, presets
-from hangup.cli.env_files import Environment, Variable, mode_of
-from hangup.cli.live import Live, reached_at
 from hangup.cli.params import open_option
-from hangup.cli.proxy import operate
-from hangup.cli.unseen import PATIENCE, advice
+from hangup.cli.proxy.command import operate
+from hangup.cli.proxy.live import Live, reached_at
+from hangup.cli.run.env_files import Environment, Variable, mode_of
+from hangup.cli.run.unseen import PATIENCE, advice
 from hangup.errors import CommandError, HangupError, UsageError
 from hangup.humanize import printable
 from hangup.recording.dev_server import kind_of
@@ -31,7 +31,7 @@ from hangup.recording.events import Event, Handshake
 from hangup.wire.url import Target, parse_listen, parse_target
 
 if TYPE_CHECKING:
-    from hangup.proxy.run import Proxy
+    from hangup.proxy.run import RunningProxy
 
 NAME = "VITE_WS_BASE"
 FIRST_PORT = 9000
@@ -78,7 +78,7 @@ class RunLive(Live):
             for each in self.redirected
         ]
 
-    def command_runs(self, proxy: Proxy, folder: Path) -> None:
+    def command_runs(self, proxy: RunningProxy, folder: Path) -> None:
         """The command has been started in ``folder``: it may clear the screen, and have been built without us. So the
         page's link is said again a moment later, and with what comes after its first lines for sure: the first
         connection, or the remark that there is none."""
@@ -100,7 +100,7 @@ class RunLive(Live):
             self._seen = True
             self.page_again()
 
-    async def _look(self, proxy: Proxy, folder: Path) -> None:
+    async def _look(self, proxy: RunningProxy, folder: Path) -> None:
         assert proxy.recorder is not None
         if any(connection.kind == "app" for connection in proxy.recorder.ledger.connections.values()):
             return
@@ -201,9 +201,9 @@ def run(
     Several variables may lead to different paths of one backend. For a second backend, start a `hangup proxy` of its
     own.
     """
-    from hangup.cli.outcomes import Bisected
+    from hangup.cli.proxy.outcomes import Bisected
     from hangup.processes.foreground import Foreground
-    from hangup.proxy.run import Settings
+    from hangup.proxy.run import ProxySettings
 
     config = load()
     if web is not None and no_web:
@@ -222,7 +222,7 @@ def run(
     shared, chosen_filters = presets(config, filters)
     live = RunLive(redirected, quiet=quiet)
     outcomes = [Bisected(stderr=True)] if bisecting else []
-    settings = Settings(
+    settings = ProxySettings(
         target=redirected[0].target,
         host=host,
         port=port,
@@ -238,7 +238,7 @@ def run(
     running: list[Foreground] = []
     problems: list[HangupError] = []
 
-    def started(proxy: Proxy) -> None:
+    def started(proxy: RunningProxy) -> None:
         given = {each.name: each.through(*proxy.address) for each in redirected}
         child = Foreground([executable, *command[1:]], {**os.environ, **given}, proxy.stop)
         try:

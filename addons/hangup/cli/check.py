@@ -9,7 +9,7 @@ import traceback
 
 import click
 
-from hangup.cli.bisect_options import interruptible
+from hangup.cli.bisect.options import interruptible
 from hangup.cli.params import TIME
 from hangup.cli.screen import tell
 from hangup.cli.targets import path_option, read_target, remark
@@ -45,7 +45,7 @@ class _Wrong(click.UsageError):
     exit_code = CANNOT_TELL
 
 
-class _Check(click.Command):
+class _CheckCommand(click.Command):
     """Also what is wrong with the command line is no answer."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -55,7 +55,7 @@ class _Check(click.Command):
             raise _Wrong(error.format_message(), error.ctx) from None
 
 
-@click.command(cls=_Check, epilog=CHECK_EXAMPLES)
+@click.command(cls=_CheckCommand, epilog=CHECK_EXAMPLES)
 @click.argument("recording", required=False)
 @click.argument("target", required=False)
 @click.option("--start", metavar="COMMAND", help="Start this backend for the check; {port} stands for a free port.")

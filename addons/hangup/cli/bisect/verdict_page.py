@@ -8,8 +8,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from hangup.cli.bisect_options import Options
-from hangup.cli.bisect_progress import ladder
+from hangup.cli.bisect.options import Options
+from hangup.cli.bisect.progress import ladder
 from hangup.cli.screen import safe
 from hangup.experiment.document import Document, telling_lines
 from hangup.experiment.law import Law

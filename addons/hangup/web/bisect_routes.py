@@ -29,10 +29,10 @@ from hangup.experiment.document import Document
 from hangup.experiment.search import Tried
 from hangup.experiment.trial import Result, Trial
 from hangup.filters.text import parse as parse_filter
-from hangup.proxy.run import Proxy
+from hangup.proxy.run import RunningProxy
 from hangup.trials.artifacts import smaller, write
-from hangup.trials.bench import Bench, Run, bench_of
-from hangup.trials.live_bisect import Settings
+from hangup.trials.live_runs import LiveRun, LiveRuns, live_runs_of
+from hangup.trials.live_settings import LiveSettings
 from hangup.web.control import refuse_code
 from hangup.web.server import JsonHandler, Route
 
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class Start(Struct, forbid_unknown_fields=True):
-    """What is asked for; see :class:`~hangup.trials.live_bisect.Settings`."""
+    """What is asked for; see :class:`~hangup.trials.live_settings.LiveSettings`."""
 
     fails_when: str = ""
     filters: list[str] = []
@@ -49,9 +49,9 @@ class Start(Struct, forbid_unknown_fields=True):
     survive: Annotated[float, Meta(ge=0, le=3_600)] | None = None
     leave: bool = False
 
-    def settings(self) -> Settings:
+    def settings(self) -> LiveSettings:
         """Raises :class:`HangupError` for a failure or a filter that is not understood."""
-        return Settings(
+        return LiveSettings(
             failure=failures.parse(self.fails_when) if self.fails_when.strip() else None,
             given=tuple(str(parse_filter(text)) for text in self.filters if text.strip()),
             connections=self.connections,
@@ -61,15 +61,15 @@ class Start(Struct, forbid_unknown_fields=True):
         )
 
 
-def state(bench: Bench) -> dict[str, Any]:
+def state(runs: LiveRuns) -> dict[str, Any]:
     """How the latest bisect goes, for the page."""
-    run = bench.run
+    run = runs.run
     if run is None:
-        return {"phase": bench.phase}
+        return {"phase": runs.phase}
     bisect, verdict, settings = run.bisect, run.verdict, run.settings
     document = run.document()
     return {
-        "phase": bench.phase,
+        "phase": runs.phase,
         "changes": run.changes,
         "looking_for": str(run.failure) if run.failure else None,
         "conn": bisect.reading.transcript.conn if bisect.reading else None,
@@ -94,7 +94,7 @@ def state(bench: Bench) -> dict[str, Any]:
     }
 
 
-def _why(run: Run) -> dict[str, Any] | None:
+def _why(run: LiveRun) -> dict[str, Any] | None:
     """What reading the recording alone makes of it."""
     reading = run.bisect.reading
     if reading is None:
@@ -119,7 +119,7 @@ def _trial(number: int, trial: Trial, result: Result) -> dict[str, Any]:
     }
 
 
-def _current(run: Run) -> dict[str, Any] | None:
+def _current(run: LiveRun) -> dict[str, Any] | None:
     if run.bisect.trial is None:
         return None
     trial, conn = run.bisect.trial
@@ -148,12 +148,12 @@ DOWNLOADS = {
 class Bisects:
     """The bisects of one proxy, and what follows each."""
 
-    def __init__(self, proxy: Proxy) -> None:
-        self.bench = bench_of(proxy.addon)
+    def __init__(self, proxy: RunningProxy) -> None:
+        self.runs = live_runs_of(proxy.addon)
         self._proxy = proxy
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, settings: Settings) -> None:
+    def start(self, settings: LiveSettings) -> None:
         """Raises :class:`ControlError` while another one goes on."""
         recorder = self._proxy.recorder
         assert recorder is not None
@@ -163,7 +163,7 @@ class Bisects:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        run = self.bench.start(recorder, settings, on_done=done)
+        run = self.runs.start(recorder, settings, on_done=done)
 
     async def close(self) -> None:
         """The proxy ends, and with it what is still under way."""
@@ -173,7 +173,7 @@ class Bisects:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _follow(self, run: Run) -> None:
+    async def _follow(self, run: LiveRun) -> None:
         count = 0
 
         def begins() -> None:
@@ -209,7 +209,7 @@ class Bisects:
 class _Handler(JsonHandler):
     def initialize(self, bisects: Bisects) -> None:
         self.bisects = bisects
-        self.bench = bisects.bench
+        self.runs = bisects.runs
 
     def attach(self, name: str, kind: str, data: bytes) -> None:
         """Answers with a file."""
@@ -218,9 +218,9 @@ class _Handler(JsonHandler):
         self.finish(data)
 
 
-class _State(_Handler):
+class _StateHandler(_Handler):
     def get(self) -> None:
-        self.give(state(self.bench))
+        self.give(state(self.runs))
 
 
 class _Start(_Handler):
@@ -235,18 +235,18 @@ class _Start(_Handler):
         except HangupError as error:
             self.fail(400, str(error))
         else:
-            self.give(state(self.bench))
+            self.give(state(self.runs))
 
 
 class _Stop(_Handler):
     def post(self) -> None:
-        self.bench.stop()
-        self.give(state(self.bench))
+        self.runs.stop()
+        self.give(state(self.runs))
 
 
 class _Download(_Handler):
     def get(self, name: str) -> None:
-        run = self.bench.run
+        run = self.runs.run
         download = DOWNLOADS[name]
         path = download.path(run.document()) if run is not None else ""
         try:
@@ -261,20 +261,20 @@ class _Download(_Handler):
 
 class _Markdown(_Handler):
     def get(self) -> None:
-        run = self.bench.run
+        run = self.runs.run
         if run is None or not run.over:
             self.fail(404, "there is no verdict yet")
         else:
             self.attach("verdict.md", "text/markdown; charset=utf-8", run.document().markdown().encode())
 
 
-def routes(proxy: Proxy) -> list[Route]:
+def routes(proxy: RunningProxy) -> list[Route]:
     """The routes, for one proxy; to be called in its event loop."""
     bisects = Bisects(proxy)
     proxy.exits.push_async_callback(bisects.close)
     arguments = {"bisects": bisects}
     return [
-        ("api/bisect", _State, arguments),
+        ("api/bisect", _StateHandler, arguments),
         ("api/bisect/start", _Start, arguments),
         ("api/bisect/stop", _Stop, arguments),
         ("api/bisect/markdown", _Markdown, arguments),

@@ -11,15 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from enum import Enum
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from hangup.errors import HangupError, RecordingError
 from hangup.experiment.costs import RECONNECTING, Costs
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.failure import Failure, derive, judge
+from hangup.experiment.failure import derive, judge
 from hangup.experiment.margins import Margins
 from hangup.experiment.pacing import failure_in, patience
 from hangup.experiment.reading import Reading, read_case
@@ -32,8 +30,10 @@ from hangup.recorder.recorder import Recorder
 from hangup.recording import events
 from hangup.recording.connections import Connection, route_of
 from hangup.recording.formats import open_recording
-from hangup.trials.lab import result_of
-from hangup.trials.sightings import Sightings
+from hangup.trials.live_settings import LiveSettings, Phase, Watcher
+from hangup.trials.live_trial import LiveTrial
+from hangup.trials.trial_result import result_of
+from hangup.trials.trigger import FailureTrigger
 
 logger = logging.getLogger(__name__)
 
@@ -44,49 +44,7 @@ SHOWN = 300
 """Characters of a trial's filters that the recording's note of it has."""
 
 
-class Phase(Enum):
-    """How far it is."""
-
-    WATCHING = "watching"
-    READING = "reading"
-    TRYING = "trying"
-    DONE = "done"
-
-
-class Settings(Struct, frozen=True, kw_only=True):
-    """``failure`` is what to look for, None to derive it. ``given`` are filters to be tried too.
-
-    ``connections`` and ``seconds`` are the budget once the failure has shown, ``watch`` the seconds that it may take to
-    show, None for as long as it takes. ``survive`` is by how many seconds a trial must outlive the failure. With
-    ``leave`` a survivor is not ended: its filters are taken away, and it goes on unchanged.
-    """
-
-    failure: Failure | None = None
-    given: tuple[str, ...] = ()
-    connections: int = 60
-    seconds: float = 600.0
-    watch: float | None = None
-    survive: float | None = None
-    leave: bool = False
-
-
-class Watcher:
-    """Is told how it goes; each of these may be overridden."""
-
-    def begun(self, reading: Reading) -> None:
-        """The failure has shown."""
-
-    def starts(self, trial: Trial, conn: int) -> None:
-        """A connection has become a trial."""
-
-    def tried(self, trial: Trial, result: Result) -> None:
-        """A trial is over."""
-
-    def standing(self, standing: list[tuple[str, float]]) -> None:
-        """How probable each explanation is by now."""
-
-
-class LiveBisect:
+class LiveRunner:
     """Experiments on the connections of a running proxy. ``on_done`` is called once, in the event loop.
 
     :meth:`begin` is for the moment when the proxy listens, :meth:`end` for when it stops: then what was learned so far
@@ -96,12 +54,12 @@ class LiveBisect:
     def __init__(
         self,
         addon: Hangup,
-        settings: Settings | None = None,
+        settings: LiveSettings | None = None,
         watcher: Watcher | None = None,
         on_done: Callable[[], None] = lambda: None,
     ) -> None:
         self.addon = addon
-        self.settings = settings or Settings()
+        self.settings = settings or LiveSettings()
         self.watcher = watcher or Watcher()
         self.on_done = on_done
         self.phase = Phase.WATCHING
@@ -115,13 +73,13 @@ class LiveBisect:
         self.began = self.ended = 0.0
         """When the trials began and ended, in seconds of the recording."""
         self._recorder: Recorder | None = None
-        self._sightings = Sightings(self.settings.failure)
+        self._trigger = FailureTrigger(self.settings.failure)
         self._controls: list[Connection] = []
         """Those sighted that are still to be counted: they are the control's first trials."""
         self._margins: Margins | None = None
         self._search: Search[Verdict] | None = None
         self._pending: Trial | None = None
-        self._running: _Running | None = None
+        self._running: LiveTrial | None = None
         self._free = asyncio.Event()
         self._free.set()
         """Whether a new connection may be let through at once: the one before it is not about to be judged."""
@@ -155,7 +113,7 @@ class LiveBisect:
         """The same with a failure that is known, as of a recording: the next connections to its route, of whatever
         client, are the trials of this search."""
         self._recorder = recorder
-        self._sightings.route = route_of(reading.transcript.survey.request.target)
+        self._trigger.route = route_of(reading.transcript.survey.request.target)
         recorder.listeners.append(self._event)
         self.addon.filtering.admit = self._admit
         self._try(reading, searching)
@@ -173,7 +131,7 @@ class LiveBisect:
 
     async def _admit(self, conn: int, request: events.Request, client: str) -> FilterSet | None:
         """The filters of a new connection, or None where the proxy's own hold."""
-        if self.phase is Phase.DONE or not self._sightings.concerns(request, client):
+        if self.phase is Phase.DONE or not self._trigger.concerns(request, client):
             return None
         if not self._free.is_set():
             # The page has reconnected before its last connection was quite over, or while the recording is read.
@@ -187,7 +145,7 @@ class LiveBisect:
             return None
         self._pending = None
         filters = FilterSet([*(e.filter for e in self.addon.filtering.filters.active), *trial.filters])
-        self._running = _Running(trial, conn, filters)
+        self._running = LiveTrial(trial, conn, filters)
         self._used += 1
         assert self._recorder is not None
         text = printable(" + ".join(trial.filters) or "unchanged", SHOWN)
@@ -259,7 +217,7 @@ class LiveBisect:
         elif self.phase is Phase.WATCHING:
             self._sighted(connection)
 
-    def _outlived(self, running: _Running) -> None:
+    def _outlived(self, running: LiveTrial) -> None:
         """It has survived: it is ended, or goes on without the trial's filters."""
         if self._running is not running or running.ending is not None:
             return
@@ -270,19 +228,19 @@ class LiveBisect:
         self._relieve(running)
         self._tell(running, Result(Outcome.SURVIVED, patience, running.conn, "it outlasted the failure", acted=acted))
 
-    def _relieve(self, running: _Running) -> None:
+    def _relieve(self, running: LiveTrial) -> None:
         """Ends the connection of a trial, or takes from it what the trial has changed."""
         assert self._recorder is not None
-        relay = next((r for r in self.addon.relays if r.session.conn == running.conn), None)
-        if relay is not None and not self.settings.leave:
-            relay.close("proxy")
+        driver = next((r for r in self.addon.drivers if r.session.conn == running.conn), None)
+        if driver is not None and not self.settings.leave:
+            driver.close("proxy")
             return
         kept = {e.text for e in self.addon.filtering.filters}
         for entry in list(running.filters):
             if entry.text not in kept:
                 running.filters.remove(entry.id, self._recorder.now())
-        if relay is not None:
-            relay.refresh()
+        if driver is not None:
+            driver.refresh()
 
     def _patience(self, trial: Trial) -> float:
         """Until when a trial must live to have survived, in seconds from opening."""
@@ -292,7 +250,7 @@ class LiveBisect:
     # The failure shows.
 
     def _sighted(self, connection: Connection) -> None:
-        if self._sightings.shows(connection):
+        if self._trigger.shows(connection):
             self.phase = Phase.READING
             self._free.clear()
             task = asyncio.get_running_loop().create_task(self._read())
@@ -302,8 +260,8 @@ class LiveBisect:
     async def _read(self) -> None:
         recorder = self._recorder
         assert recorder is not None
-        failure = self.settings.failure or derive(self._sightings.alike)
-        conn = self._sightings.alike[-1].conn
+        failure = self.settings.failure or derive(self._trigger.alike)
+        conn = self._trigger.alike[-1].conn
         try:
             for attempt in range(50):
                 recorder.journal.flush()
@@ -327,7 +285,7 @@ class LiveBisect:
         if self.phase is not Phase.READING:  # it was ended meanwhile
             return
         assert self.reading is not None
-        self._controls = self._sightings.watched(self.reading.failure)
+        self._controls = self._trigger.watched(self.reading.failure)
         searching = search(
             self.reading.case,
             live=True,
@@ -353,7 +311,7 @@ class LiveBisect:
 
     # The search.
 
-    def _tell(self, running: _Running, result: Result) -> None:
+    def _tell(self, running: LiveTrial, result: Result) -> None:
         for timer in (running.timer, running.ending):
             if timer is not None:
                 timer.cancel()
@@ -418,24 +376,3 @@ class LiveBisect:
             self._recorder.note(f"bisect: {self.verdict.verdict}, {proved}: {self.verdict.claim}")
         if not self._recorder.closed:
             self.on_done()
-
-
-class _Running:
-    """A trial that is under way on a connection."""
-
-    def __init__(self, trial: Trial, conn: int, filters: FilterSet) -> None:
-        self.trial = trial
-        self.conn = conn
-        self.filters = filters
-        self.opened = False
-        self.ends: set[str] = set()
-        self.timer: asyncio.TimerHandle | None = None
-        """Until it has survived."""
-        self.ending: asyncio.TimerHandle | None = None
-        """Until it is judged, having begun to end."""
-
-    @property
-    def acted(self) -> int:
-        """How often the trial's filters did something."""
-        own = [*self.filters][len(self.filters) - len(self.trial.filters) :]  # they stand last
-        return sum(entry.hits for entry in own)

@@ -12,15 +12,18 @@ from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
 from hangup.proxy.addon import Hangup
 from hangup.recorder.recorder import Recorder
-from hangup.trials.live_bisect import LiveBisect, Phase, Settings, Watcher
+from hangup.trials.live_runner import LiveRunner
+from hangup.trials.live_settings import LiveSettings, Phase, Watcher
 
 NEVER_FAILED = "no two connections failed alike while the proxy was watching"
 
 
-class Run(Watcher):
+class LiveRun(Watcher):
     """One live bisect, and what it has said so far. ``also`` is told the same."""
 
-    def __init__(self, addon: Hangup, settings: Settings, also: Watcher | None, on_done: Callable[[], None]) -> None:
+    def __init__(
+        self, addon: Hangup, settings: LiveSettings, also: Watcher | None, on_done: Callable[[], None]
+    ) -> None:
         self.settings = settings
         self.trials: list[tuple[Trial, Result]] = []
         self.ranking: list[tuple[str, float]] = []
@@ -33,7 +36,7 @@ class Run(Watcher):
         """What was written down of it, once it was."""
         self._also = also or Watcher()
         self._on_done = on_done
-        self.bisect = LiveBisect(addon, settings, self, self._done)
+        self.bisect = LiveRunner(addon, settings, self, self._done)
 
     @property
     def over(self) -> bool:
@@ -96,12 +99,12 @@ class Run(Watcher):
         self._on_done()
 
 
-class Bench:
+class LiveRuns:
     """Where live bisects are run, one at a time; ``run`` is the latest, which stays when it is over."""
 
     def __init__(self, addon: Hangup) -> None:
         self._addon = addon
-        self.run: Run | None = None
+        self.run: LiveRun | None = None
 
     @property
     def phase(self) -> str:
@@ -111,10 +114,10 @@ class Bench:
     def start(
         self,
         recorder: Recorder,
-        settings: Settings | None = None,
+        settings: LiveSettings | None = None,
         watcher: Watcher | None = None,
         on_done: Callable[[], None] = lambda: None,
-    ) -> Run:
+    ) -> LiveRun:
         """Starts to watch. Raises :class:`ControlError` while another one goes on, or when the proxy is about to end.
 
         ``on_done`` is called once, in the event loop, when it is over.
@@ -123,7 +126,7 @@ class Bench:
             raise ControlError("the proxy is about to end")
         if self.run is not None and not self.run.over:
             raise ControlError("a bisect is under way: stop it first")
-        self.run = Run(self._addon, settings or Settings(), watcher, on_done)
+        self.run = LiveRun(self._addon, settings or LiveSettings(), watcher, on_done)
         self.run.bisect.begin(recorder)
         return self.run
 
@@ -133,10 +136,10 @@ class Bench:
             self.run.bisect.end("stopped")
 
 
-def bench_of(addon: Hangup) -> Bench:
-    """The one bench of a running proxy, whoever asks first."""
+def live_runs_of(addon: Hangup) -> LiveRuns:
+    """Those of a running proxy, made for whoever asks first."""
     if addon.experiments is None:
-        addon.experiments = Bench(addon)
-    bench = addon.experiments
-    assert isinstance(bench, Bench)
-    return bench
+        addon.experiments = LiveRuns(addon)
+    runs = addon.experiments
+    assert isinstance(runs, LiveRuns)
+    return runs

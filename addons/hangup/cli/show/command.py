@@ -12,8 +12,9 @@ from typing import Any
 import click
 import msgspec
 
-from hangup.cli import show_frames, show_table
 from hangup.cli.screen import console, tell
+from hangup.cli.show import table
+from hangup.cli.show.frames import Frames
 from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.humanize import plural, printable
 from hangup.processes.tshark import open_recording
@@ -70,7 +71,7 @@ def show(recording: str | None, conn: int | None, following: bool, as_json: bool
         if conn is not None:
             _show_conn(source, stream, recording, conn, following, as_json)
         elif following:
-            show_table.follow(console(), stream, as_json)
+            table.follow(console(), stream, as_json)
         else:
             _show(source, recording, as_json)
     except KeyboardInterrupt:
@@ -98,7 +99,7 @@ def _show(source: Recording, recording: str, as_json: bool) -> None:
         connections = [connection.summary() for connection in ledger.connections.values()]
         _print_json(_document(source, recording, ledger, connections, found))
     else:
-        show_table.show(console(), source, ledger, found, changes)
+        table.show(console(), source, ledger, found, changes)
 
 
 def _document(
@@ -126,7 +127,7 @@ def _show_conn(
     source: Recording, stream: Iterable[AnyEvent], recording: str, conn: int, following: bool, as_json: bool
 ) -> None:
     ledger = Ledger()
-    frames = show_frames.Frames(console(), conn)
+    frames = Frames(console(), conn)
     begun = False
     for event in stream:
         ledger.feed(event)
@@ -151,7 +152,7 @@ def _show_conn(
 
 
 def _no_such(recording: str, conn: int, ledger: Ledger) -> str:
-    known = show_table.ranges(sorted(ledger.connections))
+    known = table.ranges(sorted(ledger.connections))
     return f"{recording} has no connection {conn}" + (f", only {known}" if known else "")
 
 
@@ -162,7 +163,7 @@ def _show_folder(folder: str, as_json: bool) -> None:
     elif not rows:
         raise RecordingError(f"there is no recording in {folder}")
     else:
-        show_table.folder(console(), rows)
+        table.folder(console(), rows)
 
 
 def row(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hangup.cli.screen import COLOURS, safe
 from hangup.diagnosis.findings import Cite, Evidence
-from hangup.diagnosis.report import Alternative, Mark, Report, Step
+from hangup.diagnosis.report import Alternative, Mark, NextStep, Report
 from hangup.diagnosis.sentences import what_is_known
 from hangup.humanize import duration, printable
 
@@ -151,7 +151,7 @@ def _alternatives(report: Report) -> RenderableType:
     return Group(Text(title, "bold"), Padding(table, (0, 0, 1, 2), expand=False))
 
 
-def _next(screen: Console, steps: Sequence[Step]) -> None:
+def _next(screen: Console, steps: Sequence[NextStep]) -> None:
     """What to do next. No command is broken into lines: it is to be copied."""
     screen.print(Text("next", "bold"))
     for step in steps:

@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from hangup.cli.bisect_options import Options
+from hangup.cli.bisect.options import Options
 from hangup.cli.config import Config
-from hangup.cli.env_files import Environment, mode_of
-from hangup.cli.run import NAME, Redirected, redirect
+from hangup.cli.run.command import NAME, Redirected, redirect
+from hangup.cli.run.env_files import Environment, mode_of
 from hangup.errors import CommandError, HangupError, UsageError
 from hangup.experiment.document import Document
 from hangup.experiment.evidence import Counts
@@ -24,7 +24,7 @@ from hangup.experiment.trial import Trial
 from hangup.experiment.verification import Verification
 from hangup.humanize import printable
 from hangup.recording.folder import by_product
-from hangup.trials.live_bisect import Watcher
+from hangup.trials.live_settings import Watcher
 from hangup.wire.url import Target, parse_target
 
 
@@ -91,8 +91,8 @@ async def verify(
 ) -> None:
     """Puts into the document what came of it. ``beside`` is the recording beside which the client's own is written;
     ``stoppable`` is told what Ctrl-C is to do meanwhile."""
-    from hangup.cli.bisect_progress import reporting
-    from hangup.proxy.run import Proxy, Settings
+    from hangup.cli.bisect.progress import reporting
+    from hangup.proxy.run import ProxySettings, RunningProxy
     from hangup.trials.verifying import verified
 
     verdict = document.verdict
@@ -114,12 +114,12 @@ async def verify(
             says.say(f"{name}={value}")
         return {**os.environ, **given}
 
-    def ready(proxy: Proxy) -> None:
+    def ready(proxy: RunningProxy) -> None:
         stoppable(proxy.stop)
 
     says.say(f"\nthe fix on the client itself: {' '.join(printable(word, 100) for word in options.command)}")
     document.verification = ["Not verified: interrupted."]
-    settings = Settings(
+    settings = ProxySettings(
         target=target, host="127.0.0.1", port=0, record=path, insecure=options.insecure, ca=options.ca
     )
     try:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hangup.cli import bisecting_page
-from hangup.cli.live_bisecting import Experiment
+from hangup.cli.bisect import verdict_page
+from hangup.cli.bisect.live import Experiment
 from hangup.cli.screen import console, safe
 from hangup.errors import UsageError
 from hangup.experiment.document import Document
-from hangup.proxy.run import Proxy
+from hangup.proxy.run import RunningProxy
 from hangup.proxy.stable import Expectation
 
 
-class Outcome(Protocol):
+class Goal(Protocol):
     """Something to be found out."""
 
-    def begin(self, proxy: Proxy) -> None:
+    def begin(self, proxy: RunningProxy) -> None:
         """The proxy listens."""
 
     def report(self) -> int:
@@ -30,7 +30,7 @@ class Stable:
         self.wait = wait
         self._expectation: Expectation | None = None
 
-    def begin(self, proxy: Proxy) -> None:
+    def begin(self, proxy: RunningProxy) -> None:
         """The proxy listens; it ends when the wait is over."""
         assert proxy.recorder is not None
         self._expectation = Expectation(self.wait, proxy.stop)
@@ -58,14 +58,14 @@ class Bisected:
         self._experiment = Experiment(self._console)
         self._document: Document | None = None
 
-    def begin(self, proxy: Proxy) -> None:
+    def begin(self, proxy: RunningProxy) -> None:
         """The proxy listens; it goes on when the search is over."""
         self._experiment.begin(proxy, self._show)
 
     def _show(self) -> None:
         if self._document is None:
             self._document = self._experiment.document()
-            bisecting_page.show(self._console, self._document)
+            verdict_page.show(self._console, self._document)
 
     def report(self) -> int:
         """As ``hangup bisect``."""
@@ -75,7 +75,7 @@ class Bisected:
         return self._document.exit_code
 
 
-def chosen(bisecting: bool, expect_stable: float | None) -> list[Outcome]:
+def chosen(bisecting: bool, expect_stable: float | None) -> list[Goal]:
     """What was asked for; raises :class:`UsageError` for what does not go together."""
     if bisecting and expect_stable:
         raise UsageError("use either --bisect or --expect-stable, not both")
