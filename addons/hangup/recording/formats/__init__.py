@@ -67,6 +67,7 @@ FORMATS: dict[str, Format] = {
         Format("netlog", "Chrome's netlog", (), writes=False),
         Format("pcapng", "pcapng", (".pcapng",)),
         Format("markdown", "Markdown", (".md", ".markdown"), reads=False),
+        Format("html", "a report", (".html", ".htm"), reads=False),
     )
 }
 
