@@ -40,9 +40,6 @@ Examples:
 """
 
 READ = [name for name, each in FORMATS.items() if each.reads and name != "playwright"]
-EXPLAINED = ("html", "markdown")
-"""The formats that say first what the recording shows."""
-
 WRITTEN = [name for name, each in FORMATS.items() if each.writes]
 
 
@@ -88,14 +85,14 @@ def convert(
     form = format_for(target, to)
     if no_redact and patterns:
         raise UsageError("--redact and --no-redact contradict each other")
-    if document is not None and form.name not in EXPLAINED:
+    if document is not None and not form.explains:
         raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
     redactor = None if no_redact else Redactor(patterns)
     with opened(source, given) as recording:
         _check_apart(source, target)
         header = recording.header
         choose = partial(_only, conn=conn)
-        explaining = Explaining(recording, choose, document) if form.name in EXPLAINED else None
+        explaining = Explaining(recording, choose, document) if form.explains else None
         if redactor is not None or explaining is not None:
             events = choose(recording.events("looking for secrets" if redactor is not None else "diagnosing"))
             events = explaining.watch(events) if explaining is not None else events

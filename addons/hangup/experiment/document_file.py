@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from hangup.errors import HangupError, RecordingError
-from hangup.experiment.document import Document
+from hangup.experiment.document import Document, telling_lines
 from hangup.recording.folder import BISECTS, by_product
 from hangup.recording.redaction.placeholders import Vault
 
@@ -63,8 +63,16 @@ class Smallest(Struct):
     neighbour: str | None = None
 
 
+class Trials(Struct, kw_only=True):
+    """Failed of how many, ``with`` the cause and ``without`` it; and Fisher's p of that."""
+
+    with_: tuple[Count, Count] = field(name="with")
+    without: tuple[Count, Count]
+    p: float
+
+
 class Said(Struct):
-    """A line of the backend's log."""
+    """An entry of the backend's log."""
 
     text: str
     source: str = ""
@@ -80,6 +88,8 @@ class Proof(Struct):
     reproduced: bool = True
     headline: str = ""
     claim: str | None = None
+    counts: Trials | None = None
+    contrast: tuple[str, str] | None = None
     closer: str = "unknown"
     cure: str | None = None
     law: Held | None = None
@@ -126,13 +136,15 @@ def read(path: Path) -> Proof:
     try:
         if path.stat().st_size > LARGEST:
             raise RecordingError(f"{path} is too large for the document of a bisect")
-        return msgspec.json.decode(path.read_bytes(), type=Proof)
+        proof = msgspec.json.decode(path.read_bytes(), type=Proof)
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror or error}") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RecordingError(
             f"{path} is not the document of a bisect ({error}): `hangup bisect --json` makes one"
         ) from None
+    proof.log = [Said("\n".join(telling_lines(said.text)), said.source) for said in proof.log]
+    return proof
 
 
 def find(recording: Path, started: str, folders: Iterable[Path] = ()) -> Path | None:

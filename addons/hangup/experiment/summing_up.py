@@ -125,7 +125,7 @@ def _headline(report: Report, shown: Connection | None, category: str) -> str:
 
 def _sure(report: Report, proof: Proof | None) -> str:
     if proof is not None and proof.proved:
-        return f"Proved by experiment: {proof.claim or proof.headline}."
+        return f"Proved by experiment: {_counted(proof)}."
     if report.category == "unknown":
         alone = "The recording alone does not tell."
     else:
@@ -133,6 +133,15 @@ def _sure(report: Report, proof: Proof | None) -> str:
     if proof is not None and proof.headline:
         return f"{alone} By experiment: {proof.headline}."
     return alone
+
+
+def _counted(proof: Proof) -> str:
+    """The claim in words for somebody who has never seen one."""
+    if proof.counts is None or proof.contrast is not None:
+        return proof.claim or proof.headline
+    (failed, tried), (others, controls) = proof.counts.with_, proof.counts.without
+    with_it = f"it dropped in {failed} of {tried} trials with the cause"
+    return f"{with_it} and in {others} of {controls} without it (p = {proof.counts.p:.2g})"
 
 
 def _reproduce(report: Report, header: Header, shown: Connection | None, proof: Proof | None) -> list[Doing]:

@@ -7,7 +7,7 @@ there. That takes the few forms of ``import`` and ``export`` that the page is wr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from functools import cache
 from posixpath import dirname, join, normpath
 
 from hangup.web.pages import FOLDER
@@ -24,14 +24,18 @@ class BundleError(Exception):
     """A module of the page is written in a way that cannot be put into one script: a fault of ours."""
 
 
+@cache
 def script(entry: str) -> str:
-    """The module ``entry`` (a name within the page's folder) and all that it needs, as one module without imports."""
+    """The module ``entry`` (a name within the page's folder) and all that it needs, as one module without imports.
+
+    Raises :class:`BundleError`."""
     done: dict[str, str] = {}
     _add(entry, done, ())
     return _inert("".join(done.values()))
 
 
-def styles(names: Iterable[str]) -> str:
+@cache
+def styles(*names: str) -> str:
     """These style sheets, one after the other."""
     return _inert("\n".join(_read(name) for name in names))
 

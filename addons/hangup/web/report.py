@@ -99,7 +99,7 @@ class HtmlWriter:
 def document(summary: Summary, data: dict[str, Any]) -> str:
     """The whole file. Raises :class:`~hangup.web.page_bundle.BundleError`."""
     script = f"/*\n{page_bundle.licences()}\n*/\n{page_bundle.script(ENTRY)}"
-    style = page_bundle.styles(STYLES)
+    style = page_bundle.styles(*STYLES)
     policy = "; ".join(
         (
             "default-src 'none'",

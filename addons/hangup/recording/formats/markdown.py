@@ -115,19 +115,19 @@ class MarkdownWriter:
         if len(connections) != 1:
             lines += ["", *_list(len(connections), rows)]
         kept = {**self._early, **self._late, **self._wanted}
-        for each in self._worth_showing(rows, kept):
+        chosen = self._worth_showing(rows, kept)
+        for each in chosen:
             lines += ["", *self._connection(self._ledger.connections[each], kept[each])]
-        hidden = sum(not any(each.conn in kept for each in row) for row in rows)
-        self.losses.count("frame table", hidden)
+        self.losses.count("frame table", len(connections) - len(chosen))
         self._out.write("\n".join([*lines, ""]).encode(errors="replace"))
 
     def _worth_showing(self, rows: list[list[Connection]], kept: dict[int, _Shown]) -> list[int]:
-        """Of each row one connection: that which is spoken of, else the last of those that were kept."""
+        """Of each row one connection: that which is spoken of, else the one on which most happened."""
         chosen = []
         for row in rows:
             there = [each.conn for each in row if each.conn in kept]
-            first = next((conn for conn in self._spoken_of if conn in there), None)
-            chosen += [first] if first is not None else there[-1:]
+            spoken_of = [conn for conn in self._spoken_of if conn in there]
+            chosen += spoken_of[:1] or sorted(there, key=lambda conn: kept[conn].rows)[-1:]
         return sorted(chosen)
 
     def close(self) -> None:

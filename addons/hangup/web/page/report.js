@@ -28,14 +28,14 @@ function Report({ store, data }) {
         ${why.loop && html`<p class="note"><bdi>${visible(why.loop, 800)}</bdi></p>`}
         <${Else} store=${store} why=${why} proved=${data.summary.proved} />
       </section>
-      ${why.timeline?.length > 0 && html`<${Story} marks=${why.timeline} conn=${why.conn} />`}
+      ${why.timeline?.length > 0 && html`<${Story} why=${why} />`}
     </div>
     ${proof && html`<${Proof} store=${store} proof=${proof} />`}
     <${Next} summary=${data.summary} />
     <section class="explorer" ref=${explorer} aria-labelledby="all">
       <h2 id="all">Every connection, every frame</h2>
       <${Notes} store=${store} hidden=${data.hidden} />
-      <${Explorer} store=${store} />
+      <${Explorer} store=${store} first=${data.summary.conn} />
     </section>
     <footer class="dim">
       Recorded by <b>hangup</b> ${visible(data.version, 40)}, a WebSocket proxy that tells who hung up. This file asks nothing of anybody: it may
@@ -61,7 +61,7 @@ function Lead({ data }) {
     </p>
     <h1><span class="sign" aria-hidden="true">${TONES[/** @type {keyof typeof TONES} */ (summary.tone)]}</span> ${visible(summary.headline, 200)}</h1>
     <p class="sentence"><bdi>${ticked(visible(summary.sentence, 1200))}</bdi></p>
-    ${summary.ending && html`<p class="dim">Connection ${summary.conn}: <bdi>${visible(summary.ending, 600)}</bdi>.</p>`}
+    ${summary.ending && summary.tone !== "fine" && html`<p class="dim">Connection ${summary.conn}: <bdi>${visible(summary.ending, 600)}</bdi>.</p>`}
     <dl class="answers">
       <div><dt>Cause</dt><dd><code>${visible(summary.verdict, 80)}</code></dd></div>
       <div class=${summary.proved ? "proved" : ""}><dt>How sure</dt>
@@ -84,13 +84,14 @@ function moment(started) {
   return `${new Intl.DateTimeFormat("en-GB", /** @type {any} */ (format)).format(at)} UTC`;
 }
 
-/** How one connection ended, message by message. @param {{marks: any[], conn: number | null}} props */
-function Story({ marks, conn }) {
+/** How one connection ended, message by message. @param {{why: any}} props */
+function Story({ why: { timeline: marks, conn, trigger } }) {
+  const frame = trigger.conn === conn ? trigger.frame : null;
   return html`<section class="story" aria-labelledby="story">
     <h2 id="story">How connection ${conn} ended</h2>
     <p class="between dim" aria-hidden="true"><span>client</span><span>server</span></p>
     <ol>
-      ${marks.map((mark, index) => html`<li key=${index} class=${`${mark.side} ${mark.kind ?? "message"}`}>
+      ${marks.map((mark, index) => html`<li key=${index} class=${`${mark.side} ${mark.kind ?? "message"} ${mark.n && mark.n === frame ? "trigger" : ""}`}>
         <span class="row-time">${Math.abs(mark.at) < 0.00005 ? "0" : mark.at < 0 ? duration(mark.at) : `+${duration(mark.at)}`}</span>
         <span class="said"><span class="unseen">${mark.side}: </span><bdi>${visible(mark.text, 300)}</bdi></span>
       </li>`)}
@@ -100,7 +101,7 @@ function Story({ marks, conn }) {
 
 /** @param {{store: Store, why: any, proved: boolean}} props */
 function Else({ store, why, proved }) {
-  const others = (why.alternatives ?? []).filter((/** @type {any} */ each) => each.confidence >= 0.01);
+  const others = (why.alternatives ?? []).filter((/** @type {any} */ each) => each.confidence >= 0.01 && !(why.also ?? []).includes(each.verdict));
   if (!others.length || proved) return null;
   return html`<h3>What else it might be</h3>
     ${others.map((/** @type {any} */ other) => html`<details key=${other.verdict}>
@@ -162,8 +163,8 @@ function Notes({ store, hidden }) {
   return html`<ul class="notes-list">${[secrets, ...notes].map((note) => html`<li key=${note} class="note"><bdi>${visible(note, 500)}</bdi></li>`)}</ul>`;
 }
 
-/** @param {{store: Store}} props */
-function Explorer({ store }) {
+/** @param {{store: Store, first: number | null}} props  `first`: the connection that is shown at first */
+function Explorer({ store, first }) {
   const main = useRef(/** @type {any} */ (null));
   const enter = () => main.current?.querySelector(".connection .list")?.focus();
   useEffect(() => {
@@ -172,6 +173,8 @@ function Explorer({ store }) {
       if (!event.ctrlKey && !event.shiftKey && Math.abs(event.deltaX) <= Math.abs(event.deltaY)) event.stopPropagation();
     };
     main.current.addEventListener("wheel", wheel, { capture: true, passive: true });
+    // Not before the timeline is there, which brings it into sight.
+    if (first !== null) store.select(first);
   }, []);
   return html`<div class="main" ref=${main}>
     <${Timeline} store=${store} enter=${enter} />
@@ -185,5 +188,4 @@ answerFrom(embedded(data));
 const store = new Store();
 store.merge(data.overview);
 store.set({ alone: true, readonly: true });
-if (data.summary.conn !== null) store.select(data.summary.conn);
 render(html`<${Report} store=${store} data=${data} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
