@@ -15,8 +15,8 @@ def lead(explanation: Explanation) -> list[str]:
     """Its lines."""
     summary, report, proof = explanation.summary, explanation.report, explanation.proof
     lines = [f"### {plain(summary.headline)}", "", spoken(summary.sentence), "", *_facts(summary, proof), ""]
-    lines += ["**Evidence**", ""]
-    lines += why_page.evidence_lines(report)
+    if evidence := why_page.evidence_lines(report):
+        lines += ["**Evidence**", "", *evidence]
     lines += why_page.timeline_lines(report)
     if others := why_page.others_line(report):
         lines += ["", others]

@@ -110,17 +110,22 @@ def sum_up(
 def _headline(report: Report, shown: Connection | None, category: str) -> str:
     if category == "none":
         return "Nobody hung up"
-    counts = report.connections
-    every, alike = counts.get("all", 0), counts.get("alike", 0)
-    if not every or not alike:
-        return "Nobody hung up here, as far as this tells"
+    every, alike = report.connections.get("all", 0), report.connections.get("alike", 0)
+    if not every:
+        return "No connection was recorded"
+    if not alike:
+        return "Nobody hung up, as far as was recorded"
     refused = shown is not None and shown.refused
     who = WHO.get(report.closer, "")
-    if not who:
-        text = "The handshake failed" if refused else "The connection ended, by whom is not known"
+    what = "failed" if refused else "dropped"
+    if shown is not None and refused and shown.status is None:
+        text = "The handshake got no answer"
+    elif not who:
+        alone = "The connection" if every == 1 else f"{alike} of {every} connections"
+        return f"{alone} {what}; who hung up was not recorded"
     else:
         text = f"{who} refused the connection" if refused else f"{who} hung up"
-    return text if every == 1 else f"{text}: {alike} of {every} connections {'failed' if refused else 'dropped'}"
+    return text if every == 1 else f"{text}: {alike} of {every} connections {what}"
 
 
 def _sure(report: Report, proof: Proof | None) -> str:

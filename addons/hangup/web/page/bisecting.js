@@ -234,6 +234,7 @@ function Take({ state }) {
   return html`<div class="take" ref=${kept}>
       <button onClick=${copy}>Copy Markdown</button>
       ${state.downloads.map((name) => html`<a class="button" key=${name} href=${apiUrl(`bisect/${name}`)} download>${DOWNLOADS[name] ?? name}</a>`)}
+      <a class="button" href=${apiUrl("export", { format: "html" })} download>Report</a>
       <a class="button" href=${apiUrl("export", { format: "jsonl" })} download>Recording</a>
       <a class="button" href=${apiUrl("export", { format: "har" })} download>HAR</a>
       <span class="note" role="status">${said}</span>

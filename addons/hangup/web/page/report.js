@@ -22,12 +22,12 @@ function Report({ store, data }) {
   return html`<main class="report" onClick=${goes}>
     <${Lead} data=${data} />
     <div class="columns">
-      <section class="why" aria-labelledby="because">
+      ${why.evidence.length > 0 && html`<section class="why" aria-labelledby="because">
         <h2 id="because">${why.verdict.startsWith("none/") ? "Signs of success" : "The evidence"}</h2>
-        <${Evidence} store=${store} signs=${why.evidence ?? []} />
+        <${Evidence} store=${store} signs=${why.evidence} />
         ${why.loop && html`<p class="note"><bdi>${visible(why.loop, 800)}</bdi></p>`}
         <${Else} store=${store} why=${why} proved=${data.summary.proved} />
-      </section>
+      </section>`}
       ${why.timeline?.length > 0 && html`<${Story} why=${why} />`}
     </div>
     ${proof && html`<${Proof} store=${store} proof=${proof} />`}
