@@ -24,7 +24,7 @@ from hangup.experiment.verdict import Verdict
 from hangup.recording import events as ev
 from hangup.recording.formats import open_recording
 from hangup.web import page_bundle
-from hangup.web.report import embeddable
+from hangup.web.report_data import embeddable
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("[a-z]*.jsonl"))
 LOOP = next(path for path in RECORDINGS if path.stem.startswith("a3-"))
@@ -238,12 +238,14 @@ def test_of_a_large_recording_what_matters_is_there(tmp_path: Path) -> None:
     assert len(text.encode()) < MOST
     data = reports.data_of(text)
     shown = [each["conn"] for each in data["overview"]["connections"]]
-    assert len(shown) == 400 and 1500 in shown and data["why"]["conn"] in shown
-    assert "1100 connections of 1500 are not in this report" in data["overview"]["notes"]
+    assert len(shown) == 300 and 1500 in shown and data["why"]["conn"] in shown
+    assert "1200 connections of 1500 are not in this report" in data["overview"]["notes"]
+    (loop,) = data["overview"]["loops"]
+    assert loop["count"] == 1500 and set(loop["conns"]) <= set(shown)
     longest = data["connections"]["1500"]
     assert longest["total"] == 3002 and len(longest["entries"]) == 400
     assert longest["entries"][-2][0]["preview"] == "ping"
-    assert re.search(r"a report has no place for 1100 connections and \d+ events", made.stderr)
+    assert re.search(r"a report has no place for 1200 connections and \d+ events", made.stderr)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats.losses import Losses
 from hangup.web import page_bundle
 from hangup.web.recorded import Recorded
-from hangup.web.report_data import Room, embedded
+from hangup.web.report_data import Room, clipped, embeddable, embedded
 
 STYLES = ("style.css", "timeline.css", "connection.css", "panels.css", "report.css")
 
@@ -33,9 +33,6 @@ ENTRY = "report.js"
 
 SLICE = 1.0
 """Seconds of reading between two looks whether there is more."""
-
-_UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
-"""What within JSON could be markup, or the end of a line of script."""
 
 
 class HtmlWriter:
@@ -82,9 +79,9 @@ class HtmlWriter:
         finally:
             recorded.tail.close()
         data |= {
-            "why": self._told.report.summary(),
-            "summary": self._told.summary,
-            "proof": self._told.proof,
+            "why": clipped(self._told.report.summary(), self._room.text),
+            "summary": clipped(msgspec.to_builtins(self._told.summary), self._room.text),
+            "proof": clipped(msgspec.to_builtins(self._told.proof), self._room.text),
             "hidden": self._hidden() if self._hidden is not None else None,
             "version": __version__,
         }
@@ -131,11 +128,6 @@ def document(summary: Summary, data: dict[str, Any]) -> str:
 </body>
 </html>
 """
-
-
-def embeddable(data: Any) -> str:
-    """JSON that ends no script, whatever is in it."""
-    return msgspec.json.encode(data).decode().translate(_UNSAFE)
 
 
 def _words(summary: Summary) -> list[str]:

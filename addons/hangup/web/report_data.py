@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -23,13 +23,15 @@ from hangup.web.recorded import Recorded
 
 
 class Room(Struct, frozen=True):
-    """How much there may be of each: bytes of JSON for what the connections said and for the marks of the timeline;
-    connections; entries from the beginning and from the end of one, and around a frame that is spoken of; characters of
-    one message, or of any other text."""
+    """How much there may be of each: characters of JSON for what the connections ``said``, and for what is ``marked``
+    on the timeline; connections; notes, and changes of filters; entries from the beginning and the end of a connection,
+    and around a frame that is spoken of; characters of one message, or of any other text."""
 
-    said: int = 1_000_000
+    said: int = 900_000
     marked: int = 250_000
-    connections: int = 400
+    connections: int = 300
+    notes: int = 50
+    changes: int = 300
     first: int = 60
     last: int = 340
     around: int = 15
@@ -48,6 +50,15 @@ Frames = dict[int, set[int]]
 """By connection, the frames that the diagnosis speaks of."""
 
 
+_UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+"""What within JSON could be markup, or the end of a line of script."""
+
+
+def embeddable(value: Any) -> str:
+    """JSON that ends no script, whatever is in it."""
+    return msgspec.json.encode(value).decode().translate(_UNSAFE)
+
+
 def embedded(recorded: Recorded, spoken_of: Frames, room: Room, losses: Losses) -> Answer:
     """The answers, by what is asked for; ``losses`` counts what is left out."""
     overview = Overview().answer(recorded)
@@ -59,10 +70,15 @@ def embedded(recorded: Recorded, spoken_of: Frames, room: Room, losses: Losses) 
         overview["notes"].append(f"{plural(left_out, 'connection')} of {len(every)} are not in this report")
         wanted = set(chosen)
         overview["connections"] = [each for each in overview["connections"] if each["conn"] in wanted]
+        for loop in overview["loops"]:  # which has its own count
+            loop["conns"] = [conn for conn in loop["conns"] if conn in wanted]
+        overview["loops"] = [loop for loop in overview["loops"] if loop["conns"]]
+    overview["notes"] = overview["notes"][-room.notes :]
+    overview["marks"] = overview["marks"][: room.changes]
     told = _told(recorded, chosen, spoken_of, room, losses)
     return {
-        "overview": _clipped(overview, room.text),
-        "ticks": _clipped(_marks(recorded, chosen, told, room), room.text),
+        "overview": clipped(overview, room.text),
+        "ticks": clipped(_marks(recorded, chosen, told, room), room.text),
         "connections": {str(conn): each for conn, each in told.items()},
     }
 
@@ -85,11 +101,11 @@ def _told(recorded: Recorded, chosen: list[int], spoken_of: Frames, room: Room, 
         numbers = _numbers(recorded, lane, spoken_of.get(conn, set()), room)
         for text in (room.text, room.text // 8):
             made = {
-                "detail": _clipped(_beyond(describe(recorded, lane), detail), room.text),
+                "detail": clipped(_beyond(describe(recorded, lane), detail), room.text),
                 "total": detail["entries"],
                 "entries": list(_entries(recorded, conn, numbers, text)),
             }
-            needed = len(msgspec.json.encode(made))
+            needed = len(embeddable(made))
             if needed <= left:
                 break
         else:
@@ -124,7 +140,7 @@ def _entries(recorded: Recorded, conn: int, numbers: list[int], text: int) -> It
         listed = EntriesQuery(conn=conn, from_=start, count=count).answer(recorded)["entries"]
         for each in listed:
             whole = EntryQuery(conn=conn, i=each["i"]).answer(recorded)
-            yield _clipped(each, text), _beyond(each, _shortened(whole, text))
+            yield clipped(each, text), _beyond(each, _shortened(whole, text))
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
@@ -150,17 +166,16 @@ def _shortened(whole: Answer, most: int) -> Answer:
         found |= {"text": text[:most], "truncated": True}
     if isinstance(data, str) and len(data) > most:
         found |= {"base64": data[: most // 4 * 4], "truncated": True}
-    clipped: Answer = _clipped(found, most)
-    return clipped
+    return cast(Answer, clipped(found, most))
 
 
-def _clipped(value: Any, most: int) -> Any:
+def clipped(value: Any, most: int) -> Any:
     """The same with no text longer than that."""
     if isinstance(value, str):
         return value if len(value) <= most else f"{value[: most - 1]}…"
     if isinstance(value, dict):
-        return {name: _clipped(each, most) for name, each in value.items()}
-    return [_clipped(each, most) for each in value] if isinstance(value, list | tuple) else value
+        return {name: clipped(each, most) for name, each in value.items()}
+    return [clipped(each, most) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _marks(recorded: Recorded, chosen: list[int], told: dict[int, Answer], room: Room) -> Answer:
@@ -173,9 +188,9 @@ def _marks(recorded: Recorded, chosen: list[int], told: dict[int, Answer], room:
         lane = recorded.index.lanes[conn]
         found = ticks(recorded, lane, 0.0, end, PARTS, FINEST if left > 0 else FEW)
         lanes[str(conn)] = found
-        left -= len(msgspec.json.encode(found))
+        left -= len(embeddable(found))
         if left > 0 and (did := actions(recorded, lane, 0.0, end)):
             acted[str(conn)] = did
-            left -= len(msgspec.json.encode(did))
+            left -= len(embeddable(did))
     logs = Ticks().answer(recorded)["logs"]
     return {"from": 0.0, "to": end, "px": PARTS, "lanes": lanes, "actions": acted, "logs": logs}
