@@ -190,7 +190,7 @@ def test_a_proof_lies_beside_its_recording(tmp_path: Path) -> None:
     assert reports.data_of(reports.converted(path, tmp_path / "a.html"))["proof"] is None
     mine = proved(tmp_path / "bisects" / "mine-verdict.json")
     made = reports.convert(path, tmp_path / "b.html")
-    assert f"with the proof in {mine}" in made.stderr
+    assert f"the proof is that of {mine}" in made.stderr
     data = reports.data_of((tmp_path / "b.html").read_text())
     assert [rung["failed"] for rung in data["proof"]["ladder"]] == [[4, 4], [0, 5]]
     assert data["summary"]["proved"] and data["summary"]["verdict"] == "message/not-json"

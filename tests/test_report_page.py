@@ -102,27 +102,33 @@ def test_what_is_cited_is_shown(seen: Browser, tmp_path: Path) -> None:
     sound(seen)
 
 
-def test_the_proof_is_in_it(seen: Browser, tmp_path: Path) -> None:
-    rungs = [("as it was recorded", [4, 4], "failed"), ("all but the client's heartbeats", [0, 5], "survived")]
+RUNGS = [("as it was recorded", [4, 4], "failed"), ("all but the client's heartbeats", [0, 5], "survived")]
+
+
+def proof(path: Path) -> str:
+    """The document of a bisect, foreign text in it."""
     document = {
         "verdict": "heartbeat/app-ping-kills",
         "proved": True,
         "headline": "proved: heartbeat/app-ping-kills",
         "claim": "failed 4/4 with, 0/5 without, p = 0.0079",
-        "ladder": [{"title": title, "failed": failed, "outcome": what} for title, failed, what in rungs],
+        "ladder": [{"title": title, "failed": failed, "outcome": what} for title, failed, what in RUNGS],
         "law": {"sentence": "it ends on any text that is not JSON", "predictions": [8, 8]},
         "minimal": {"frames": [6], "payload": EVIL, "opcode": "text"},
         "log": [{"text": f"Traceback (most recent call last)\n{EVIL}"}],
         "cure": EVIL,
     }
-    proof = tmp_path / "proof.json"
-    proof.write_text(json.dumps(document))
-    reports.converted(LOOP, tmp_path / "report.html", "--bisect", str(proof))
+    path.write_text(json.dumps(document))
+    return str(path)
+
+
+def test_the_proof_is_in_it(seen: Browser, tmp_path: Path) -> None:
+    reports.converted(LOOP, tmp_path / "report.html", "--bisect", proof(tmp_path / "proof.json"))
     page = shown(seen, tmp_path / "report.html")
     expect_text(page, ".answers", "Proved by experiment: failed 4/4.*that is not JSON; it predicted 8 of 8 new")
     rows = page.get_by_role("table", name="The ladder").get_by_role("row")
     assert [" ".join(row.inner_text().split()) for row in rows.all()[1:]] == [
-        f"{title} {failed[0]}/{failed[1]} {what}" for title, failed, what in rungs
+        f"{title} {failed[0]}/{failed[1]} {what}" for title, failed, what in RUNGS
     ]
     assert page.locator(".proof .pairs code").first.inner_text().startswith("</script><script>")
     assert "</script><script>" in page.locator(".proof pre").inner_text()
@@ -217,7 +223,8 @@ def test_axe_finds_nothing_serious(seen: Browser, tmp_path: Path, scheme: Any, w
         pytest.skip(why)
     axe = node.WEB / "node_modules" / "axe-core" / "axe.min.js"
     for name in ("a3-text-ping-to-json-reader", "d10-doubled-path", "healthy"):
-        reports.converted(RECORDINGS / f"{name}.jsonl", tmp_path / "report.html")
+        options = ["--bisect", proof(tmp_path / "proof.json")] if name.startswith("a3") else []
+        reports.converted(RECORDINGS / f"{name}.jsonl", tmp_path / "report.html", *options)
         page = shown(seen, tmp_path / "report.html", color_scheme=scheme, width=width)
         assert browser.violations(page, axe) == []
         browser.keep(page, f"report-{name}-{scheme}-{width}", tmp_path, full_page=True)

@@ -68,5 +68,5 @@ class Explaining:
         path = self._recording.recording.path
         found = document_file.find(path, self._recording.header.started, [FOLDER]) if path is not None else None
         if found is not None:
-            tell(f"with the proof in {found}")
+            tell(f"the proof is that of {found}")
         return document_file.read(found) if found is not None else None

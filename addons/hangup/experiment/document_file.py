@@ -98,7 +98,6 @@ class Proof(Struct):
     verification: list[str] = []
     connections: int = 0
     seconds: float = 0.0
-    recording: str | None = None
     started: str | None = None
     target: str | None = None
 
