@@ -83,7 +83,7 @@ class Ticks(Query):
         lanes = self._lanes(recorded)
         spread = _spread(list(index.logs.within(start, end)))
         return {
-            "lanes": {str(lane.conn): ticks(recorded, lane, start, end, px) for lane in lanes},
+            "lanes": {str(lane.conn): ticks(recorded, lane, start, end, px, TICKS) for lane in lanes},
             "logs": [_log(at, recorded.event(place)) for at, place in spread],
             "actions": {str(lane.conn): acted for lane in lanes if (acted := actions(recorded, lane, start, end))},
         }
@@ -93,7 +93,7 @@ class Ticks(Query):
         return [lanes[conn] for conn in numbers(self.conns, "conns")[:LANES] if conn in lanes]
 
 
-def ticks(recorded: Recorded, lane: Lane, start: float, end: float, px: int, most: int = TICKS) -> Answer:
+def ticks(recorded: Recorded, lane: Lane, start: float, end: float, px: int, most: int) -> Answer:
     """What happened on a connection from ``start`` up to ``end``: each tick, or if there are more than ``most``, how
     many in each of ``px`` equal parts."""
     tracks = lane.tracks
