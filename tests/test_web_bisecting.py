@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import reports
 from hangup.demo import frontend as demo_frontend
 from hangup.demo.backend import Backend
 from hangup.demo.frontend import frontend
@@ -105,6 +106,8 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
         assert "reproduce.py" in name and "MESSAGES = ['']" in text
         compile(text, "reproduce.py", "exec")
         assert loop.download("bisect/markdown")[1] == kept["markdown"]
+        report = reports.data_of((await asyncio.to_thread(loop.download, "export?format=html"))[1])
+        assert report["summary"]["proved"] and report["proof"]["cure"] == "drop-heartbeat side=client"
         loop.proxy.wait_for("proved: heartbeat/app-ping-kills")
 
         again = await loop.post("bisect/start", filters=["drop-heartbeat side=client"], fails_when="code=1006")

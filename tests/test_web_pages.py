@@ -310,7 +310,10 @@ def test_the_page_sees_what_goes_through(running: Running) -> None:
     assert running.browser.get("api/entries?conn=%ff").status == 400
 
 
-@pytest.mark.parametrize(("form", "suffix"), [("har", "har"), ("md", "md"), ("jsonl", "jsonl"), ("markdown", "md")])
+FORMS = [("har", "har"), ("md", "md"), ("jsonl", "jsonl"), ("markdown", "md"), ("html", "html")]
+
+
+@pytest.mark.parametrize(("form", "suffix"), FORMS)
 def test_a_download(running: Running, form: str, suffix: str) -> None:
     running.echo()
     running.caught_up()

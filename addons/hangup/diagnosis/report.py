@@ -87,6 +87,19 @@ class Report(Struct):
         """0 when a cause was named or nothing is wrong, 3 when it is unknown."""
         return 3 if self.category == "unknown" else 0
 
+    @property
+    def spoken_of(self) -> dict[int, set[int]]:
+        """The connections of which it speaks, those that matter most first, each with the frames."""
+        found: dict[int, set[int]] = {}
+        cites = [(self.conn, None), (self.trigger.conn, self.trigger.frame)]
+        cites += [(cite.conn, cite.frame) for sign in self.evidence for cite in sign.cites]
+        for conn, frame in cites:
+            if conn is not None:
+                frames = found.setdefault(conn, set())
+                if frame is not None:
+                    frames.add(frame)
+        return found
+
     def censor(self, text: Callable[[str], str]) -> None:
         """Puts every sentence through ``text``, which takes out what others must not read."""
         self.sentence, self.loop, self.hint = text(self.sentence), text(self.loop), text(self.hint)

@@ -66,7 +66,8 @@ class Document(Struct, kw_only=True):
 
     def summary(self) -> dict[str, object]:
         """For JSON."""
-        made = self.about | self.verdict.summary()
+        made = {"headline": self.headline} | self.about | self.verdict.summary()
+        made["claim"] = self.verdict.claim if self.verdict.reproduced and self.verdict.without.n else None
         minimal = made["minimal"]
         if self.recording:
             made["minimal"] = {

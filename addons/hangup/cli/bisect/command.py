@@ -290,9 +290,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                     )
                     interruptions.install()  # the command had them
         verdict.seed = options.seed
-        document = keep(reading, verdict, runs, target, _about(recording, target, reading), seconds)
-        document.verified, document.verification = tried.verified, tried.verification
-        document.files |= tried.files
+        document = keep(reading, verdict, runs, target, _about(recording, target, reading), seconds, tried)
         return verdict_page.present(out, document, options)
 
 

@@ -11,6 +11,7 @@ from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened
 from hangup.cli.why import examples, page
 from hangup.diagnosis.diagnose import report
+from hangup.diagnosis.for_others import for_others
 from hangup.errors import UsageError
 from hangup.recording.folder import newest
 from hangup.recording.redaction.redactor import Redactor
@@ -77,14 +78,8 @@ def why(recording: str | None, conn: int | None, example: str | None, as_json: b
 
 
 def _redacted(source: Source, conn: int | None, ledger: TrafficLedger) -> str:
-    """The page as Markdown without the recording's secrets: it is meant for others.
-
-    The verdict is that of the recording as it is (a token's date tells something); what is quoted is redacted.
-    """
+    """The page as Markdown without the recording's secrets: it is meant for others."""
     redactor = Redactor()
     redactor.learn(source.events("looking for secrets"), source.header)
-    hidden = TrafficLedger(redactor.header(source.header))
-    hidden.feed_all(redactor.events(source.events("redacting")))
-    found = report(ledger, conn, source.name, hidden)
-    found.censor(redactor.vault.text)
+    found, _ = for_others(ledger, redactor, source.header, source.events("redacting"), conn, source.name)
     return page.markdown(found)

@@ -15,6 +15,7 @@ from hangup.diagnosis.findings import Cite, Evidence
 from hangup.diagnosis.report import Alternative, Mark, NextStep, Report
 from hangup.diagnosis.sentences import what_is_known
 from hangup.humanize import duration, printable
+from hangup.recording.formats.markdown import spoken
 
 SHOWN = 3
 """Pieces of evidence on the page; ``--json`` has them all."""
@@ -168,42 +169,52 @@ def _next(screen: Console, steps: Sequence[NextStep]) -> None:
 def markdown(report: Report) -> str:
     """The same for an issue."""
     lines = [
-        f"### {_plain(report.verdict)}" + (f", {report.confidence:.0%} sure" if report.category != "unknown" else "")
+        f"### {spoken(report.verdict)}" + (f", {report.confidence:.0%} sure" if report.category != "unknown" else "")
     ]
-    lines += ["", _plain(report.sentence), ""]
-    for sign in strongest(report):
-        sort = "+" if sign.weight > 0 else "−" if sign.weight < 0 else "·"
-        cites = f" ({cited(sign)})" if sign.cites else ""
-        lines.append(f"- {sort} {_plain(sign.text)}{cites}")
-    if report.loop:
-        lines.append(f"- {_plain(report.loop)}")
-    if report.timeline and report.category != "none":
-        lines += ["", f"How connection {report.conn} ended (`→` from the client, `←` from the server):", "", "```"]
-        for mark in report.timeline:
-            arrow = "→" if mark.side == "client" else "←"
-            number = f"{mark.n:>4}" if mark.n is not None else "    "
-            lines.append(f"{_when(mark.at):>10} {number} {arrow} {printable(mark.text, 90).replace('```', '` ` `')}")
-        lines.append("```")
-    others = runners_up(report)
-    if others:
-        lines += [
-            "",
-            ("It could be " if report.category == "unknown" else "Or else ")
-            + ", ".join(f"{_plain(a.verdict)} ({a.confidence:.0%})" for a in others)
-            + ".",
-        ]
+    lines += ["", spoken(report.sentence), "", *evidence_lines(report), *timeline_lines(report)]
+    if others := others_line(report):
+        lines += ["", others]
     if report.hint:
-        lines += ["", _plain(report.hint)]
-    for step in report.next:
-        what = f"--filter '{step.filter}'" if step.filter else step.command
-        lines.append(f"- next: `{printable(what).replace('`', '')}`: {_plain(step.text)}")
-    lines += [f"- note: {_plain(note)}" for note in notes(report)]
+        lines += ["", spoken(report.hint)]
+    lines += [f"- next: {line.removeprefix('- ')}" for line in next_lines(report)]
+    lines += [f"- note: {spoken(note)}" for note in notes(report)]
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
-    """Text that Markdown leaves alone, but for the code spans of our own."""
-    safe_text = printable(text)
-    for char in "<>[]*_":
-        safe_text = safe_text.replace(char, "\\" + char) if "`" not in safe_text else safe_text
-    return safe_text.replace("<", "&lt;") if "`" in safe_text else safe_text
+def evidence_lines(report: Report) -> list[str]:
+    """The strongest evidence, in Markdown."""
+    lines = []
+    for sign in strongest(report):
+        sort = "+" if sign.weight > 0 else "−" if sign.weight < 0 else "·"
+        cites = f" ({cited(sign)})" if sign.cites else ""
+        lines.append(f"- {sort} {spoken(sign.text)}{cites}")
+    if report.loop:
+        lines.append(f"- {spoken(report.loop)}")
+    return lines
+
+
+def timeline_lines(report: Report) -> list[str]:
+    """How a connection ended, in Markdown; nothing where nothing is wrong."""
+    if not report.timeline or report.category == "none":
+        return []
+    lines = ["", f"How connection {report.conn} ended (`→` from the client, `←` from the server):", "", "```"]
+    for mark in report.timeline:
+        arrow = "→" if mark.side == "client" else "←"
+        number = f"{mark.n:>4}" if mark.n is not None else "    "
+        lines.append(f"{_when(mark.at):>10} {number} {arrow} {printable(mark.text, 90).replace('```', '` ` `')}")
+    return [*lines, "```"]
+
+
+def others_line(report: Report) -> str:
+    """What else it could be, in Markdown; empty where nothing else is worth a line."""
+    others = ", ".join(f"{spoken(a.verdict)} ({a.confidence:.0%})" for a in runners_up(report))
+    return f"{'It could be' if report.category == 'unknown' else 'Or else'} {others}." if others else ""
+
+
+def next_lines(report: Report) -> list[str]:
+    """What to try next, in Markdown."""
+    lines = []
+    for step in report.next:
+        what = f"--filter '{step.filter}'" if step.filter else step.command
+        lines.append(f"- `{printable(what).replace('`', '')}`: {spoken(step.text)}")
+    return lines

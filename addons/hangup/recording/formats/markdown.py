@@ -1,21 +1,23 @@
 """Markdown out, to be pasted into an issue: handshake, frames as a table, and the sentence that says who ended it.
 
-It is for people, so it is kept short: long payloads, long connections and many connections are shown in part, and it
-says so.
+It is for people, so it is kept short: connections that ended alike stand in one row, and of these one is shown with its
+frames; long payloads, long connections and many connections are shown in part, and it says so.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import BinaryIO, TypeVar
 
 from msgspec import Struct, field
 
 from hangup import __version__
 from hangup.humanize import duration, plural, printable, size
 from hangup.recording.connections import Connection
-from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Raw
+from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Raw, Side
 from hangup.recording.formats.losses import Losses
 from hangup.recording.ledger import Ledger
 
@@ -26,12 +28,19 @@ CONNECTIONS = 10
 """So many connections are shown with their frames from the recording's beginning, and as many from its end."""
 
 LISTED = 50
-"""So many connections are listed from the beginning, and as many from the end."""
+"""So many rows of connections are listed from the beginning, and as many from the end."""
+
+RUNS = 6
+"""So many runs of numbers are named."""
 
 PAYLOAD = 120
 """So many characters of a payload are shown."""
 
 HEADER_VALUE = 300
+
+SIDES: tuple[Side, Side] = ("client", "server")
+
+T = TypeVar("T", int, float)
 
 
 class _Shown(Struct):
@@ -50,12 +59,21 @@ class _Shown(Struct):
 
 
 class MarkdownWriter:
-    """Keeps what will be shown, and writes it at the end."""
+    """Keeps what will be shown, and writes it at the end.
 
-    def __init__(self, out: BinaryIO, header: Header) -> None:
+    ``lead`` are lines that stand first, in the place of a heading; ``spoken_of`` are connections of which it speaks, so
+    that their frames are shown.
+    """
+
+    def __init__(
+        self, out: BinaryIO, header: Header, lead: Sequence[str] = (), spoken_of: Iterable[int] = ()
+    ) -> None:
         self.losses = Losses()
         self._out = out
         self._header = header
+        self._lead = list(lead)
+        self._spoken_of = list(islice(dict.fromkeys(spoken_of), CONNECTIONS))
+        self._wanted: dict[int, _Shown] = {}
         self._ledger = Ledger()
         self._early: dict[int, _Shown] = {}
         self._late: dict[int, _Shown] = {}
@@ -65,7 +83,9 @@ class MarkdownWriter:
         self._ledger.feed(event)
         if not event.conn:
             return
-        shown = self._early.get(event.conn) or self._late.get(event.conn)
+        shown = self._wanted.get(event.conn) or self._early.get(event.conn) or self._late.get(event.conn)
+        if shown is None and event.conn in self._spoken_of:
+            shown = self._wanted[event.conn] = _Shown(event.conn)
         if shown is None:
             if event.conn in self._ledger.connections and not isinstance(event, Handshake) and self._late:
                 if event.conn < min(self._late):
@@ -85,27 +105,37 @@ class MarkdownWriter:
     def finish(self) -> None:
         """Writes the document."""
         header = self._header
-        lines = [f"### WebSocket recording{_to(header.target)}", ""]
-        facts = [f"recorded {_code(header.started)}" if header.started else "", _code(header.source)]
-        lines.append(", ".join(filter(None, [*facts, f"by hangup {header.version or __version__}"])))
+        lines = self._lead or [f"### WebSocket recording{_to(header.target)}"]
+        facts = [f"recorded {code(header.started)}" if header.started and not self._lead else "", code(header.source)]
+        lines += ["", ", ".join(filter(None, [*facts, f"by hangup {header.version or __version__}"]))]
         if header.note:
-            lines += ["", f"_{_plain(header.note)}_"]
+            lines += ["", f"_{plain(header.note)}_"]
         connections = [self._ledger.connections[conn] for conn in sorted(self._ledger.connections)]
+        rows = alike(connections)
         if len(connections) != 1:
-            lines += ["", *_list(connections)]
-        for conn, shown in sorted({**self._early, **self._late}.items()):
-            lines += ["", *self._connection(self._ledger.connections[conn], shown)]
-        hidden = len(connections) - len(self._early) - len(self._late)
-        if hidden > 0:
-            self.losses.count("frame table", hidden)
+            lines += ["", *_list(len(connections), rows)]
+        kept = {**self._early, **self._late, **self._wanted}
+        chosen = self._worth_showing(rows, kept)
+        for each in chosen:
+            lines += ["", *self._connection(self._ledger.connections[each], kept[each])]
+        self.losses.count("frame table", len(connections) - len(chosen))
         self._out.write("\n".join([*lines, ""]).encode(errors="replace"))
+
+    def _worth_showing(self, rows: list[list[Connection]], kept: dict[int, _Shown]) -> list[int]:
+        """Of each row one connection: that which is spoken of, else the one on which most happened."""
+        chosen = []
+        for row in rows:
+            there = [each.conn for each in row if each.conn in kept]
+            spoken_of = [conn for conn in self._spoken_of if conn in there]
+            chosen += spoken_of[:1] or sorted(there, key=lambda conn: kept[conn].rows)[-1:]
+        return sorted(chosen)
 
     def close(self) -> None:
         """Nothing is held."""
 
     def _connection(self, connection: Connection, shown: _Shown) -> list[str]:
-        lines = [f"#### Connection {connection.conn}: {_code(connection.path or '/')}", ""]
-        lines.append(f"**{_plain(connection.ending.sentence)}**")
+        lines = [f"#### Connection {connection.conn}: {code(connection.path or '/')}", ""]
+        lines.append(f"**{plain(connection.ending.sentence)}**")
         if shown.handshake is not None:
             lines += ["", *_handshake(shown.handshake)]
         if shown.rows:
@@ -119,27 +149,63 @@ class MarkdownWriter:
         return lines
 
 
-def _list(connections: list[Connection]) -> list[str]:
+def alike(connections: Iterable[Connection]) -> list[list[Connection]]:
+    """Connections that asked for the same and ended in the same way, together; in the order of the first of each."""
+    rows: dict[tuple[object, ...], list[Connection]] = {}
+    for each in connections:
+        ending = each.ending
+        key = (each.path, each.status, each.opened is None, ending.by, ending.how, ending.code, ending.reason)
+        rows.setdefault(key, []).append(each)
+    return list(rows.values())
+
+
+def _list(count: int, rows: list[list[Connection]]) -> list[str]:
     lines = [
-        f"{plural(len(connections), 'connection')}.",
+        f"{plural(count, 'connection')}.",
         "",
-        "| conn | path | status | opened (s) | lifetime | frames client/server | ended |",
+        "| connections | path | status | opened (s) | lifetime | frames client/server | ended |",
         "|--:|---|--:|--:|--:|--:|---|",
     ]
-    for i, each in enumerate(connections):
-        if LISTED <= i < len(connections) - LISTED:
+    for i, row in enumerate(rows):
+        if LISTED <= i < len(rows) - LISTED:
             if i == LISTED:
-                lines.append(f"| … | {plural(len(connections) - 2 * LISTED, 'more connection')} | | | | | |")
+                others = sum(len(each) for each in rows[LISTED : len(rows) - LISTED])
+                lines.append(f"| … | {plural(others, 'more connection')} | | | | | |")
             continue
-        opened = "" if each.opened is None else f"{each.opened:.3f}"
-        lifetime = "" if each.lifetime is None else duration(each.lifetime)
-        status = "" if each.status is None else str(each.status)
-        counts = f"{each.frames['client']}/{each.frames['server']}"
-        sentence = _cell(_plain(each.ending.sentence))
+        first = row[0]
+        opened = _range([each.opened for each in row], lambda at: f"{at:.3f}")
+        lifetime = _range([each.lifetime for each in row], duration)
+        status = "" if first.status is None else str(first.status)
+        counts = "/".join(_range([each.frames[side] for each in row], str) for side in SIDES)
+        sentence = cell(plain(first.ending.sentence))
+        if len(row) > 1:
+            sentence = f"all {len(row)} alike, such as connection {first.conn}: {sentence}"
+        numbers = ranges(each.conn for each in row)
         lines.append(
-            f"| {each.conn} | {_cell(_code(each.path))} | {status} | {opened} | {lifetime} | {counts} | {sentence} |"
+            f"| {numbers} | {cell(code(first.path))} | {status} | {opened} | {lifetime} | {counts} | {sentence} |"
         )
     return lines
+
+
+def _range(values: Iterable[T | None], words: Callable[[T], str]) -> str:
+    """``812 ms to 853 ms``; one where all read the same, nothing where there is none."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return ""
+    low, high = words(min(there)), words(max(there))
+    return low if low == high else f"{low} to {high}"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """``1 to 6, 8``; of many runs the first few."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    words = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return ", ".join(words) if len(words) <= RUNS else f"{', '.join(words[:RUNS])}, …"
 
 
 def _handshake(event: Handshake) -> list[str]:
@@ -164,37 +230,37 @@ def _row(event: AnyEvent) -> str:
     at = f"{event.at:.3f}"
     if isinstance(event, Frame):
         kind = event.opcode + ("" if event.fin else ", more follows") + (", compressed" if event.rsv & 4 else "")
-        kind = _plain(kind) + _faults(event.problems)
-        return f"| {event.n} | {at} | {event.side} | {_cell(kind)} | {size(event.size)} | {_payload(event)} |"
+        kind = plain(kind) + _faults(event.problems)
+        return f"| {event.n} | {at} | {event.side} | {cell(kind)} | {size(event.size)} | {_payload(event)} |"
     if isinstance(event, Raw):
         length = size(event.cut or len(event.payload))
-        return f"| | {at} | {event.side} | {_cell(_faults(event.problems))} | {length} | {_bytes(event.payload)} |"
+        return f"| | {at} | {event.side} | {cell(_faults(event.problems))} | {length} | {_bytes(event.payload)} |"
     if isinstance(event, End):
-        by = f" by {_code(event.by)}" if event.by else ""
-        return f"| | {at} | {event.side} | **{event.how.upper()}**{_cell(by)} | | {_cell(_plain(event.note))} |"
+        by = f" by {code(event.by)}" if event.by else ""
+        return f"| | {at} | {event.side} | **{event.how.upper()}**{cell(by)} | | {cell(plain(event.note))} |"
     if isinstance(event, FilterEvent):
         which = f"frame {event.n}" if event.n is not None else ""
-        what = _cell(f"filter {_code(event.filter)}: {_plain(event.action)} {which}")
+        what = cell(f"filter {code(event.filter)}: {plain(event.action)} {which}")
         return f"| | {at} | {event.side or ''} | {what} | | {_bytes(event.wire or b'')} |"
     if isinstance(event, Log | Note):
         last = event.text.strip().splitlines()[-1:] or [""]
-        return f"| | {at} | | {'log' if isinstance(event, Log) else 'note'} | | {_cell(_code(last[0]))} |"
+        return f"| | {at} | | {'log' if isinstance(event, Log) else 'note'} | | {cell(code(last[0]))} |"
     return ""
 
 
 def _faults(problems: tuple[str, ...]) -> str:
-    return f" **{_plain(', '.join(problems))}**" if problems else ""
+    return f" **{plain(', '.join(problems))}**" if problems else ""
 
 
 def _payload(event: Frame) -> str:
     if event.opcode == "close":
-        return _cell("" if event.code is None else f"{event.code} {_code(event.reason or '')}")
+        return cell("" if event.code is None else f"{event.code} {code(event.reason or '')}")
     if event.message is not None:
-        return _cell(_code(event.message))
+        return cell(code(event.message))
     if event.message_base64 is not None:
         return _bytes(event.message_base64)
     if event.text is not None and not event.rsv & 4:
-        return _cell(_code(event.text))
+        return cell(code(event.text))
     return _bytes(event.payload)
 
 
@@ -204,9 +270,9 @@ def _bytes(data: bytes) -> str:
     return f"`{data[:24].hex(' ')}{' …' if len(data) > 24 else ''}`"
 
 
-def _code(text: str) -> str:
-    """Foreign text as code: nothing in it is markup."""
-    text = printable(text, PAYLOAD)
+def code(text: str, most: int = PAYLOAD) -> str:
+    """Foreign text as code: nothing in it is markup. So many characters of it are shown (0: all)."""
+    text = printable(text, most)
     if not text.strip():
         return f"`{text}`" if text else ""
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
@@ -214,15 +280,23 @@ def _code(text: str) -> str:
     return f"{fence}{space}{text}{space}{fence}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Foreign text as running text: what could be markup is escaped, or mention somebody."""
     return re.sub(r"([\\*_\[\]<>#|~@])", r"\\\1", printable(text, 1000)).replace("\\@", "&#64;")
 
 
-def _cell(text: str) -> str:
+def spoken(text: str) -> str:
+    """A sentence of ours, in which code stands between backticks; what else is in it may be foreign."""
+    parts = text.split("`")
+    if not len(parts) % 2:  # one has no counterpart: it came from elsewhere
+        return plain(text).replace("`", "\\`")
+    return "".join(code(part, 0) if index % 2 else plain(part) for index, part in enumerate(parts))
+
+
+def cell(text: str) -> str:
     """A table's cell ends at a bar, even within code."""
     return re.sub(r"(?<!\\)((?:\\\\)*)\|", r"\1\\|", text)
 
 
 def _to(target: str) -> str:
-    return f" of {_code(target)}" if target else ""
+    return f" of {code(target)}" if target else ""

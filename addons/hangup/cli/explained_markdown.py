@@ -1,0 +1,86 @@
+"""What an export in Markdown says first: everything that somebody needs who was not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hangup.cli.why import page as why_page
+from hangup.experiment.document_file import Proof
+from hangup.experiment.summing_up import Doing, Explanation, Summary
+from hangup.humanize import duration, plural
+from hangup.recording.formats.markdown import cell, code, plain, spoken
+
+
+def lead(explanation: Explanation) -> list[str]:
+    """Its lines."""
+    summary, report, proof = explanation.summary, explanation.report, explanation.proof
+    lines = [f"### {plain(summary.headline)}", "", spoken(summary.sentence), "", *_facts(summary, proof), ""]
+    if evidence := why_page.evidence_lines(report):
+        lines += ["**Evidence**", "", *evidence]
+    lines += why_page.timeline_lines(report)
+    if others := why_page.others_line(report):
+        lines += ["", others]
+    if proof is not None:
+        lines += ["", "**Proof**", "", *_proof(proof)]
+    if summary.fix:
+        lines += ["", "**Fix**", "", spoken(summary.fix)]
+    lines += _doing("How to reproduce", summary.reproduce)
+    lines += _doing("What to try next", summary.next)
+    if summary.reproduce or summary.next:
+        lines += ["", "With `uvx hangup` in the place of `hangup` there is nothing to install."]
+    return lines
+
+
+def _doing(title: str, things: Sequence[Doing]) -> list[str]:
+    if not things:
+        return []
+    lines = ["", f"**{title}**", ""]
+    for each in things:
+        lines.append(f"- {spoken(each.text)}{f': {code(each.command, 0)}' if each.command else ''}")
+    return lines
+
+
+def _facts(summary: Summary, proof: Proof | None) -> list[str]:
+    paths = ", ".join(code(path) for path in summary.paths)
+    if summary.more_paths:
+        paths += f" and {plural(summary.more_paths, 'other path')}"
+    facts = [
+        ("backend", code(summary.backend)),
+        ("path", paths),
+        ("when", f"{code(summary.started)}, {summary.extent}" if summary.started else summary.extent),
+        ("cause", code(summary.verdict)),
+        ("how sure", spoken(summary.sure)),
+    ]
+    if proof is not None and proof.law is not None:
+        boundary = f" ({plain(proof.law.boundary)})" if proof.law.boundary else ""
+        right, predicted = proof.law.predictions
+        told = f"; it predicted {right} of {predicted} new exchanges" if predicted else ""
+        facts.append(("law", f"{spoken(proof.law.sentence)}{boundary}{told}"))
+    if summary.ending:
+        facts.append((f"connection {summary.conn}", plain(summary.ending)))
+    return ["| | |", "|---|---|", *(f"| {name} | {cell(value)} |" for name, value in facts if value)]
+
+
+def _proof(proof: Proof) -> list[str]:
+    lines = [f"{plain(proof.headline)}{f': {plain(proof.claim)}' if proof.claim else ''}.", ""]
+    if proof.cure:
+        lines += [f"Stays open with {code(proof.cure, 0)}.", ""]
+    if proof.ladder:
+        lines += ["| what was changed | failed | outcome | filter |", "|---|--:|---|---|"]
+        for rung in proof.ladder:
+            filters = "<br>".join(code(each, 0) for each in rung.filters)
+            counts = f"{rung.failed[0]}/{rung.failed[1]}"
+            lines.append(f"| {cell(plain(rung.title))} | {counts} | {cell(plain(rung.outcome))} | {cell(filters)} |")
+        lines.append("")
+    if proof.minimal is not None and proof.minimal.payload is not None:
+        said = code(proof.minimal.payload) or "an empty one"
+        lines.append(f"- smallest message that fails: {said} ({plain(proof.minimal.opcode or 'text')})")
+        if proof.minimal.neighbour:
+            lines.append(f"- nearest that does not: {plain(proof.minimal.neighbour)}")
+    for said in (line for each in proof.log for line in each.text.strip().splitlines()[-1:]):
+        lines.append(f"- the backend's log: {code(said)}")
+    lines += [f"- {plain(line)}" for line in proof.verification]
+    target = f" against {code(proof.target)}" if proof.target else ""
+    lines.append(f"- {plural(proof.connections, 'connection')}{target} in {duration(proof.seconds)}")
+    return lines
+
