@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hangup.experiment.ladder import NO_EXTENSIONS, Rung, filters_of, is_strict_json, kind_name, selector
-from hangup.experiment.size_law import LARGE, least_size, of_size
+from hangup.experiment.size_law import LARGE, bare, least_size, of_size
 from hangup.experiment.trial import Case, ClientFrame, Trial
 from hangup.filters.library.rewrite import Rewrite
 
@@ -34,7 +34,8 @@ def _shorter(case: Case) -> Trial | None:
     answer = case.answer
     if answer is None or len(answer.payload) < LARGE:
         return None
-    shortest = of_size(answer.payload, least_size(answer.payload))
+    base = bare(answer.payload)
+    shortest = of_size(base, least_size(base))
     if len(shortest) > len(answer.payload) // 2:
         return None
     return Trial("answer-shorter", (str(Rewrite(side="server", kind=kind_name(answer), to=shortest)),))

@@ -13,7 +13,7 @@ from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_law import law_in_place
 from hangup.experiment.message_trials import InPlace, rewritten
 from hangup.experiment.minimise import minimise_size
-from hangup.experiment.size_law import LARGE, least_size, of_size, sizes_near
+from hangup.experiment.size_law import LARGE, bare, least_size, of_size, sizes_near
 from hangup.experiment.verdict import Minimal
 
 
@@ -31,21 +31,19 @@ def live_law(arms: Arms, trigger: str) -> Search[Claim | None]:
 
 def _of_size(place: InPlace) -> Search[Claim | None]:
     """A limit of size: the same message made shorter stays open, from one length on it does not."""
-    payload = place.frame.payload
-    least, whole = least_size(payload), len(payload)
-    shortest = of_size(payload, least)
-    if shortest == payload or (yield from place.ask(shortest)) is not False:
+    base, whole = bare(place.frame.payload), len(place.frame.payload)
+    least = least_size(base)
+    if least >= whole or (yield from place.ask(of_size(base, least))) is not False:
         return None
-    # As long as it was, and it says something else.
-    if (yield from place.ask(of_size(payload, whole + 1))) is not True:
-        return None
+    if (yield from place.ask(of_size(base, whole))) is not True:
+        return None  # as large as it was, but with less in it, it stays open: it is what it says
     low, high = yield from carry_out(
         place.arms,
-        lambda: minimise_size(least, whole + 1),
-        lambda size: place.ask(of_size(payload, size)),
-        lambda size: place.trial(of_size(payload, size)),
+        lambda: minimise_size(least, whole),
+        lambda size: place.ask(of_size(base, size)),
+        lambda size: place.trial(of_size(base, size)),
     )
     words = f"a message{place.whose} has {high:,} bytes or more"
     law = Law(f"{place.ends} when {words}", [Condition(words, f"survives {low:,} B, fails {high:,} B")])
     law.irrelevant.append("what the message says")
-    return sizes_near(law, low, high, lambda size: place.trial(of_size(payload, size)))
+    return sizes_near(law, low, high, lambda size: place.trial(of_size(base, size)))

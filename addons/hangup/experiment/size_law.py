@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,18 +15,18 @@ LARGE = 1024
 """Bytes from which on a message may be too large for somebody."""
 
 
-def of_this_size(frame: ClientFrame, size: int, frames: tuple[int, ...], arm: str = "size") -> Trial:
-    """The trial in which a message has so many bytes, among these ``frames``."""
-    return Trial(arm, frames=frames, edits=((frame.n, Edit(of_size(frame.payload, size))),))
+def of_this_size(frame: ClientFrame, payload: bytes, frames: tuple[int, ...], arm: str = "size") -> Trial:
+    """The trial in which a message of some size is said in the place of this one, among these ``frames``."""
+    return Trial(arm, frames=frames, edits=((frame.n, Edit(payload)),))
 
 
-def size_law(frame: ClientFrame, frames: tuple[int, ...], low: int, high: int) -> Claim:
-    """A limit of size: ``low`` bytes survive, ``high`` fail; ``frames`` are those that are sent with it."""
+def size_law(frame: ClientFrame, base: bytes, frames: tuple[int, ...], low: int, high: int) -> Claim:
+    """A limit of size: ``low`` bytes survive, ``high`` fail; ``frames`` are those that are sent with it. ``base`` is
+    what the message says."""
     words = f"a message has {high:,} bytes or more"
     condition = Condition(words, f"survives {low:,} B, fails {high:,} B")
     law = Law(f"it ends when {words}", [condition], ["what the message says"])
-
-    return sizes_near(law, low, high, lambda size: of_this_size(frame, size, frames, "values"))
+    return sizes_near(law, low, high, lambda size: of_this_size(frame, of_size(base, size), frames, "values"))
 
 
 def sizes_near(law: Law, low: int, high: int, trial: Callable[[int], Trial]) -> Claim:
@@ -41,24 +40,30 @@ def sizes_near(law: Law, low: int, high: int, trial: Callable[[int], Trial]) -> 
     return claim
 
 
-def of_size(payload: bytes, size: int) -> bytes:
-    """A message as this one, of so many bytes: JSON by its longest text or list, other payloads cut or repeated."""
+def bare(payload: bytes, kept: float = 0.0) -> bytes:
+    """The same message with as little in it as can be: of JSON the longest text is cut to the share that is ``kept``,
+    and the longest list to its first element."""
     head, value = split(payload)
     if value is MISSING:
-        return (payload * (size // len(payload) + 1))[:size] if payload else b"a" * size
+        return payload
     texts = [path for path in leaves(value) if isinstance(at(value, path), str)]
-    longest = max(texts, key=lambda path: len(at(value, path)), default=None)
     lists = [path for path in _lists(value) if len(at(value, path)) > 1]
+    longest = max(texts, key=lambda path: len(at(value, path)), default=None)
+    if longest is not None:
+        text = at(value, longest)
+        value = put(value, longest, text[: int(kept * len(text))])
     widest = max(lists, key=lambda path: len(joined(b"", at(value, path))), default=None)
-    if widest is not None and (longest is None or len(joined(b"", at(value, widest))) > 2 * len(at(value, longest))):
-        items = at(value, widest)
-        fits = bisect_right(range(len(items) + 1), size, key=lambda k: len(joined(head, put(value, widest, items[:k]))))
-        made = joined(head, put(value, widest, items[: max(fits - 1, 0)]))
-        return made + b" " * (size - len(made))
-    if longest is None:
-        return payload + b" " * (size - len(payload))
-    bare = joined(head, put(value, longest, ""))
-    return joined(head, put(value, longest, "a" * (size - len(bare)))) if size > len(bare) else bare
+    if widest is not None and (longest is None or longest[: len(widest)] != widest):
+        value = put(value, widest, at(value, widest)[:1])
+    return joined(head, value)
+
+
+def of_size(base: bytes, size: int) -> bytes:
+    """A message that says the same in so many bytes: JSON with spaces after it, which nobody reads; what is no JSON is
+    cut or repeated. JSON is never made shorter."""
+    if split(base)[1] is not MISSING:
+        return base + b" " * (size - len(base))
+    return (base * (size // len(base) + 1))[:size] if base else b"a" * size
 
 
 def _lists(value: Any, path: Path = ()) -> Iterator[Path]:
@@ -70,6 +75,6 @@ def _lists(value: Any, path: Path = ()) -> Iterator[Path]:
             yield from _lists(inner, (*path, key))
 
 
-def least_size(payload: bytes) -> int:
-    """The fewest bytes to which a message can be made: JSON must stay JSON of the same parts."""
-    return len(of_size(payload, 0))
+def least_size(base: bytes) -> int:
+    """The fewest bytes in which a message can say this."""
+    return len(of_size(base, 0))
