@@ -15,8 +15,8 @@ from hangup.experiment.exchange import complete
 from hangup.experiment.failure import parse
 from hangup.experiment.reading import read_case
 from hangup.experiment.search import Verdict, search
-from hangup.peer.tape import Tape
-from hangup.trials.lab import Budget, Lab
+from hangup.replay.event_sink import MemorySink
+from hangup.trials.replay_runner import Budget, ReplayRunner
 from hangup.wire.url import parse_target
 from test_transcript import InMemory
 
@@ -51,7 +51,7 @@ async def bisected(
     more: dict[str, Any] = {} if direct is None else {"direct": parse_target(f"ws://127.0.0.1:{direct}")}
     target = parse_target(f"ws://127.0.0.1:{port}")
     budget = Budget(seconds=seconds)
-    lab = Lab(
-        reading.transcript, target, reading.failure, reading.case, Tape(), budget=budget, survive=survive, **more
+    runner = ReplayRunner(
+        reading.transcript, target, reading.failure, reading.case, MemorySink(), budget=budget, survive=survive, **more
     )
-    return await lab.run(complete(reading.case, search(reading.case, direct=direct is not None)))
+    return await runner.run(complete(reading.case, search(reading.case, direct=direct is not None)))

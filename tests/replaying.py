@@ -9,30 +9,31 @@ from typing import Any
 
 from conversing import Talk
 from hangup.filters.filter_set import FilterSet
-from hangup.peer.outcome import Outcome
-from hangup.peer.player import Settings, play
-from hangup.peer.tape import Tape
 from hangup.recording.events import AnyEvent
+from hangup.replay.client import play
+from hangup.replay.client_settings import ReplaySettings
+from hangup.replay.event_sink import MemorySink
+from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript
 from hangup.wire.url import parse_target
 from harness.peers import Answer, Head, Peer, RawServer
 from test_transcript import InMemory
 
-FAST = Settings(speed=inf, survive=0.2)
+FAST = ReplaySettings(speed=inf, survive=0.2)
 """As fast as it goes, and quick to say that it survived."""
 
 
 class Played:
     """What came of it: the outcome, and the run's events."""
 
-    def __init__(self, outcome: Outcome, tape: Tape) -> None:
+    def __init__(self, outcome: ReplayOutcome, sink: MemorySink) -> None:
         self.outcome = outcome
-        self.tape = tape
+        self.sink = sink
 
     @property
     def events(self) -> list[Any]:
         """The run's events."""
-        return self.tape.events
+        return self.sink.events
 
 
 def transcript_of(talk: Talk | Sequence[AnyEvent], conn: int = 1, **more: Any) -> Transcript:
@@ -44,7 +45,7 @@ def transcript_of(talk: Talk | Sequence[AnyEvent], conn: int = 1, **more: Any) -
 def run(
     talk: Talk | Transcript,
     target: str | RawServer,
-    settings: Settings = FAST,
+    settings: ReplaySettings = FAST,
     *,
     filters: Sequence[str] = (),
     **more: Any,
@@ -54,9 +55,9 @@ def run(
     where = parse_target(target if isinstance(target, str) else target.url)
 
     async def main() -> Played:
-        tape = Tape(keep=10_000)
-        outcome = await play(transcript, where, tape, settings, filters=FilterSet(filters), **more)
-        return Played(outcome, tape)
+        sink = MemorySink(keep=10_000)
+        outcome = await play(transcript, where, sink, settings, filters=FilterSet(filters), **more)
+        return Played(outcome, sink)
 
     return asyncio.run(main())
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangup.recording.backend_log import QUIET, Entry, Grouper
+from hangup.recording.backend_log import QUIET, Grouper, LogEntry
 
 
 def group(text: str, step: float = 0.001) -> list[str]:
     grouper = Grouper()
-    entries: list[Entry] = []
+    entries: list[LogEntry] = []
     for number, line in enumerate(text.splitlines()):
         entries += grouper.feed(line, number * step)
     entries += grouper.finish()
@@ -83,7 +83,7 @@ def test_colours_are_taken_off() -> None:
 def test_what_is_quiet_is_complete() -> None:
     grouper = Grouper()
     assert grouper.feed("one", 1.0) == [] and grouper.tick(1.0 + QUIET / 2) == []
-    assert grouper.tick(1.0 + QUIET) == [Entry(1.0, "one")] and grouper.deadline is None
+    assert grouper.tick(1.0 + QUIET) == [LogEntry(1.0, "one")] and grouper.deadline is None
 
 
 @pytest.mark.parametrize("size", [1 << 15, 1 << 20])
@@ -95,7 +95,7 @@ def test_memory_is_bounded(size: int) -> None:
 @given(st.lists(st.text(max_size=30), max_size=20))
 def test_no_line_is_lost_and_none_is_made_up(lines: list[str]) -> None:
     grouper = Grouper()
-    entries: list[Entry] = []
+    entries: list[LogEntry] = []
     for number, line in enumerate(lines):
         entries += grouper.feed(line.replace("\x1b", ""), number * 0.03)
     entries += grouper.finish()

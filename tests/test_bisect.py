@@ -18,10 +18,11 @@ import psutil
 import pytest
 import websockets
 
-from hangup.peer.demo import BACKEND, frontend
+from hangup.demo.backend import BACKEND
+from hangup.demo.frontend import frontend
 from hangup.recording import events, reader
 from hangup.recording.folder import BISECTS
-from hangup.trials.lab import PARALLEL
+from hangup.trials.replay_runner import PARALLEL
 from harness.proxies import HANGUP, HangupProxy, hangup, home
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
@@ -37,7 +38,7 @@ Said = tuple[int, dict[str, Any]]
 @pytest.fixture(scope="module")
 def backend() -> Iterator[str]:
     """The demo's backend."""
-    code = "import asyncio, sys; from hangup.peer.demo import Backend\n" + (
+    code = "import asyncio, sys; from hangup.demo.backend import Backend\n" + (
         "async def main():\n async with Backend() as port:\n  print(port, flush=True)\n"
         "  await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)\nasyncio.run(main())"
     )

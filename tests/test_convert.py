@@ -41,7 +41,7 @@ def run(*args: str | Path, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(cli, ["convert", *map(str, args)], input=stdin, catch_exceptions=False)
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".har", ".flow", ".pcapng", ".md"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".har", ".flow", ".pcapng", ".md", ".html"])
 def test_by_suffix_without_secrets_and_for_the_owner_only(recording: Path, tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"out{suffix}"
     result = run(recording, out)
@@ -168,7 +168,7 @@ def large(path: Path, size: int) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".jsonl", ".har", ".flow", ".pcapng", ".md"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".har", ".flow", ".pcapng", ".md", ".html"])
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path, suffix: str) -> None:
     def peak(size: int) -> int:
         path = large(tmp_path / "large.jsonl", size)

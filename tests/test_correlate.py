@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangup.recording.events import Handshake, Request, Response, Side
-from hangup.replayable.dynamic_values import Correlation, Finder, telling
+from hangup.replayable.dynamic_values import Correlation, CorrelationFinder, telling
 from hangup.replayable.handshake_values import request_values, response_values, with_values
 from hangup.replayable.substitutions import Names, Pairing
 
@@ -25,8 +25,8 @@ def encode(message: Any) -> bytes:
 
 def find(
     said: list[Said], *, maker: Side = "server", shake: Handshake | None = None, elsewhere: bool = False
-) -> Finder:
-    finder = Finder(maker, elsewhere=elsewhere)
+) -> CorrelationFinder:
+    finder = CorrelationFinder(maker, elsewhere=elsewhere)
     if shake is not None:
         finder.handshake(shake)
     for n, (side, message) in enumerate(said, 1):

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hangup.cli import cli, unseen
+from hangup.cli import cli
+from hangup.cli.run import unseen
 from hangup.recording.folder import BISECTS, by_product, newest
 from harness import DEADLINE
 from harness.proxies import HANGUP

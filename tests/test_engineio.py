@@ -12,8 +12,8 @@ import pytest
 
 from conversing import Talk
 from hangup.errors import BackendError
-from hangup.peer.engineio import Session, open_session, with_session
 from hangup.recording.events import Request
+from hangup.replay.engineio_client import EngineIOSession, open_session, with_session
 from hangup.wire.url import Target
 from harness.peers import dial
 from serving import served
@@ -65,7 +65,7 @@ def response(body: str, *headers: str, status: str = "200 OK") -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
-def opened(target: Target, request: Request = UPGRADE, *, join: bool = True) -> Session:
+def opened(target: Target, request: Request = UPGRADE, *, join: bool = True) -> EngineIOSession:
     return asyncio.run(open_session(request, target, "the.host", context=None, timeout=20, join=join))
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangup.cli.env_files import PROCESS, Environment, expand, mode_of, parse
+from hangup.cli.run.env_files import PROCESS, Environment, expand, mode_of, parse
 from harness import DEADLINE, node
 
 FILE = r"""

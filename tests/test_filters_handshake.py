@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangup.filters.base import Ended, Kind
-from hangup.filters.chain import Chain, Verdict
+from hangup.filters.chain import Chain, Decision
 from hangup.filters.filter_set import FilterSet
 from hangup.filters.text import parse
 from hangup.recording.events import FilterEvent, Request, Response
@@ -192,7 +192,7 @@ class Reconnecting:
         return made, 0.0 if verdict is None else verdict.wait
 
 
-def end(made: Chain, at: float) -> Verdict | None:
+def end(made: Chain, at: float) -> Decision | None:
     return made.decide(Ended("client", "fin", at, at), Kind.END)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hangup.proxy.run import Proxy, Settings
+from hangup.proxy.run import ProxySettings, RunningProxy
 from hangup.recording import reader
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake
 from hangup.recording.rebuild import sent_by, sent_to
@@ -263,8 +263,8 @@ class InThread:
 
     def __init__(self, target: str, record: Path) -> None:
         self.ready = threading.Event()
-        self.proxy = Proxy(
-            Settings(target=parse_target(target), port=0, record=record), on_ready=lambda proxy: self._started()
+        self.proxy = RunningProxy(
+            ProxySettings(target=parse_target(target), port=0, record=record), on_ready=lambda proxy: self._started()
         )
         self.thread = threading.Thread(target=self.proxy.run)
 

@@ -16,13 +16,13 @@ FLOORS = (
     ("filters", "session"),
     ("diagnosis",),
     ("experiment",),
-    ("net", "recorder", "processes", "proxy", "peer", "trials"),
+    ("net", "recorder", "processes", "proxy", "replay", "probe", "demo", "trials"),
     ("web", "testing", "cli", "__main__"),
 )
 """Imports go down; within a floor, from a later room to an earlier one."""
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ORDER = [room for rooms in FLOORS for room in rooms]
-APART = {("peer", "proxy")}
+APART = {("proxy", "replay"), ("probe", "proxy"), ("probe", "replay")}
 """Rooms of one floor that know nothing of one another."""
 NEVER_BELOW_5 = {
     *("mitmproxy", "click", "tornado", "asyncio", "socket", "subprocess", "time", "random"),

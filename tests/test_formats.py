@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import recorded
+import reports
 from conversing import HEADER, KEY, Said, Talk, conversations
 from hangup.errors import ForeignRecording, HangupError, RecordingError, UsageError
 from hangup.proxy.flows import FlowWriter
@@ -22,9 +23,11 @@ from hangup.recording.assembling import Messages
 from hangup.recording.events import AnyEvent, Frame, Handshake, Header, Note
 from hangup.recording.formats import FORMATS, detect, format_for, open_recording
 from hangup.recording.formats.json_elements import elements
+from hangup.recording.formats.message_writer import Writer
 from hangup.recording.formats.spool import CHUNK, Spool
 from hangup.recording.formats.writing import writer
 from hangup.recording.ledger import Ledger
+from hangup.web.report import HtmlWriter
 
 BOTH_WAYS = ["har", "playwright", "mitmproxy"]
 WRITTEN = [name for name, each in FORMATS.items() if each.writes and name != "hangup"]
@@ -33,7 +36,12 @@ WRITTEN = [name for name, each in FORMATS.items() if each.writes and name != "ha
 def written(name: str, events: Iterable[AnyEvent], header: Header = HEADER) -> tuple[bytes, str]:
     """A recording in some format, and what was lost."""
     out = io.BytesIO()
-    made = FlowWriter(out, header) if name == "mitmproxy" else writer(name, out, header)
+    made: Writer
+    if name == "html":
+        events = list(events)
+        made = HtmlWriter(out, header, reports.explained(events, header))
+    else:
+        made = FlowWriter(out, header) if name == "mitmproxy" else writer(name, out, header)
     try:
         for event in events:
             made.write(event)
@@ -364,6 +372,7 @@ def test_half_a_flow_at_the_end_is_told_and_left_out(tmp_path: Path) -> None:
         ("a.mitm", None, "mitmproxy"),
         ("a.pcapng", None, "pcapng"),
         ("a.md", None, "markdown"),
+        ("a.HTML", None, "html"),
         ("-", "markdown", "markdown"),
         ("a.har", "playwright", "playwright"),
     ],
@@ -374,7 +383,7 @@ def test_the_format_to_write(path: str, given: str | None, name: str) -> None:
 
 @pytest.mark.parametrize(("path", "given"), [("a.txt", None), ("a", None), ("-", None), ("a.har", "xml")])
 def test_no_format_to_write(path: str, given: str | None) -> None:
-    with pytest.raises(UsageError, match="hangup, har, playwright, mitmproxy, pcapng, markdown"):
+    with pytest.raises(UsageError, match="hangup, har, playwright, mitmproxy, pcapng, markdown, html"):
         format_for(path, given)
 
 

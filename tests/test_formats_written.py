@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -13,11 +14,13 @@ from typing import Any
 import dpkt
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conversing import HEADER, SIDES, Talk, conversations
 from hangup.errors import MissingExtra
 from hangup.recording import events as ev
 from hangup.recording.events import AnyEvent, Frame
+from hangup.recording.formats.markdown import ranges
 from hangup.recording.formats.writing import writer
 from hangup.recording.rebuild import sent_by
 
@@ -197,13 +200,39 @@ def test_markdown_has_handshake_frames_and_ending() -> None:
 def test_markdown_stays_short() -> None:
     talk = Talk()
     for conn in range(1, 301):
-        talk.open(conn)
+        talk.open(conn, target=f"/ws/{conn}")
     for i in range(1000):
         talk.say(1, "client", "text", b"y" * 1000 + str(i).encode())
     text, lost = written("markdown", talk.stop())
     assert len(text) < 65_536, "GitHub's limit for an issue"
     assert lost == "920 rows and 280 frame tables"
     assert b"920 rows left out" in text and b"200 more connections" in text
+
+
+def test_markdown_has_one_row_for_what_is_alike() -> None:
+    talk = Talk()
+    for conn in range(1, 9):
+        talk.open(conn, target="/other" if conn == 4 else "/ws")
+        for _ in range(conn):
+            talk.say(conn, "client", "text", b"hello")
+        talk.wait(100_000)
+        talk.close(conn, "server", 4002 if conn == 6 else 4001, "over")
+    text = markdown(talk.stop())
+    rows = [line.split(" | ") for line in text.splitlines() if "ended it with close code" in line and "|" in line]
+    assert [row[0] for row in rows] == ["| 1 to 3, 5, 7 to 8", "| 4", "| 6"]
+    assert [row[5] for row in rows] == ["1 to 8/1", "4/1", "6/1"]
+    assert rows[0][6].startswith("all 6 alike, such as connection 1: the server ended it with close code 4001")
+    assert re.findall(r"^#### Connection (\d+)", text, re.M) == ["4", "6", "8"], "of each row, the one that says most"
+
+
+@given(st.lists(st.integers(1, 60), unique=True).map(sorted))
+def test_ranges_name_every_number(numbers: list[int]) -> None:
+    named: set[int] = set()
+    text = ranges(numbers)
+    for each in filter(None, text.removesuffix(", …").split(", ")):
+        first, _, last = each.partition(" to ")
+        named.update(range(int(first), int(last or first) + 1))
+    assert named == set(numbers) or text.endswith("…") and named < set(numbers)
 
 
 @given(conversations())

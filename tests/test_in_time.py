@@ -22,7 +22,7 @@ from rich.console import Console
 from websockets.exceptions import ConnectionClosed
 
 from faults.idle_timeout import nginx, proved, record
-from hangup.cli.bisect_progress import Lines, Page, reporting
+from hangup.cli.bisect.progress import Lines, Page, reporting
 from hangup.experiment.costs import Costs, rungs_ahead, turns_ahead
 from hangup.experiment.evidence import Counts, Outcome, fisher
 from hangup.experiment.ladder import Standing
@@ -32,11 +32,11 @@ from hangup.experiment.reading import read_case
 from hangup.experiment.search import search
 from hangup.experiment.trial import Result, Trial
 from hangup.experiment.verdict import PROOF, Tried, Verdict
-from hangup.peer.tape import Tape
 from hangup.recording.formats import open_recording
-from hangup.trials import lab as labs
+from hangup.replay.event_sink import MemorySink
+from hangup.trials import replay_runner
 from hangup.trials.company import TOGETHER, Company
-from hangup.trials.lab import Lab
+from hangup.trials.replay_runner import ReplayRunner
 from hangup.wire.url import parse_target
 from harness.proxies import HANGUP, home
 from lab.between import where
@@ -347,8 +347,8 @@ def test_the_seconds_of_the_budget_end_it_in_the_midst_of_a_trial(tmp_path: Path
 
 def test_a_backend_that_is_gone_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was learned before is the verdict."""
-    monkeypatch.setattr(labs, "RETURN", 0.05)
-    monkeypatch.setattr(labs, "RESPITE", 0.01)
+    monkeypatch.setattr(replay_runner, "RETURN", 0.05)
+    monkeypatch.setattr(replay_runner, "RESPITE", 0.01)
 
     async def main() -> Verdict:
         reading = read_case(open_recording(str(A3)))
@@ -367,7 +367,7 @@ def test_a_backend_that_is_gone_for_good(monkeypatch: pytest.MonkeyPatch) -> Non
 
         async with websockets.serve(answer, "127.0.0.1", 0) as server:
             target = parse_target(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-            here = Lab(reading.transcript, target, reading.failure, reading.case, Tape(), parallel=1)
+            here = ReplayRunner(reading.transcript, target, reading.failure, reading.case, MemorySink(), parallel=1)
             return await here.run(search(reading.case))
 
     verdict = asyncio.run(main())

@@ -20,7 +20,8 @@ texts = st.text(MARKS, max_size=40) | st.text(max_size=40)
 NASTY = [
     "`", "``", "a`b``c```d", "|", "\\|", "\\\\|", "<script>x</script>", "[a](javascript:x)", "![x](y)", "&lt;b&gt;",
     "# x", "- x", "1. x", "\n\n# x", "\x1b[31m", "***", "__a__", "~~a~~", "@someone", "http://x.example/", "www.x.org",
-    "`x` <b> `y`", " `", "` ", "```\n</details>", "\u202egnp.exe",
+    "`x` <b> `y`", "one ` tick", "<b> @me `<i>|`", "[x](javascript:1) `", " `", "` ", "```\n</details>",
+    "\u202egnp.exe",
 ]  # fmt: skip
 
 

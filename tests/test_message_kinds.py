@@ -19,7 +19,7 @@ from filtered import Filtered
 from hangup.errors import FilterError
 from hangup.filters.library.drop import Drop
 from hangup.filters.text import parse
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators, MessageKind, kind_of, selects
 from hangup.messages.protocols import GIVEN, PROTOCOLS
@@ -519,7 +519,7 @@ def packed(value: Any) -> bytes:
 @example(TEXT, b"a" + json.dumps(['a["a[1]"]'] * 3).encode())
 def test_any_bytes_have_a_kind(opcode: int, data: bytes) -> None:
     kind = kind_of(opcode, data)
-    assert kind == read_content(Content(opcode, data)).kind, "remembered or not"
+    assert kind == read_content(MessageContent(opcode, data)).kind, "remembered or not"
     assert kind.text and kind.text.isprintable()
     assert kind.beat == recognise(opcode, data) or "+" in kind.text
     assert selects(kind.text)(opcode, data), kind
@@ -616,7 +616,7 @@ def test_reading_a_kind_costs_little_more_than_reading_json(capsys: pytest.Captu
         return best
 
     decoding = cost(lambda opcode, data: json.loads(data))
-    fresh = cost(lambda opcode, data: read_content(Content(opcode, data)))
+    fresh = cost(lambda opcode, data: read_content(MessageContent(opcode, data)))
     known = cost(kind_of)
     with capsys.disabled():
         print(f"\na kind: {fresh / decoding:.1f} times what json.loads takes; remembered, {known / decoding:.2f} times")

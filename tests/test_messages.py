@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hangup.wire.deflate import Inflater, Params
 from hangup.wire.frames import Frame, Piece
-from hangup.wire.messages import Assembler, Message, parse_close
+from hangup.wire.messages import Assembler, WireMessage, parse_close
 
 
 def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> Frame:
@@ -29,7 +29,7 @@ class TestSection5_4_Fragmentation:
         assert not assembler.idle
         assert assembler.frame(frame(9, b"?")).message is None
         message = assembler.frame(frame(0, b"lo")).message
-        assert message == Message(1, b"hello", 5, False, 2) and assembler.idle
+        assert message == WireMessage(1, b"hello", 5, False, 2) and assembler.idle
 
     def test_a_continuation_of_nothing(self) -> None:
         assert problems(frame(0, b"x")) == [("orphan-continuation",)]
@@ -91,7 +91,7 @@ def test_compressed_messages_are_inflated_across_fragments_and_messages() -> Non
         packed = deflated(text, compressor)
         assert assembler.frame(frame(1, packed[:3], fin=False, rsv=4)).message is None
         message = assembler.frame(frame(0, packed[3:])).message
-        assert message == Message(1, text, len(text), True, 2)
+        assert message == WireMessage(1, text, len(text), True, 2)
 
 
 def test_a_broken_deflate_stream_is_a_problem_and_not_a_crash() -> None:
@@ -101,7 +101,7 @@ def test_a_broken_deflate_stream_is_a_problem_and_not_a_crash() -> None:
 
 def test_a_message_over_the_limit_is_counted_and_not_kept() -> None:
     message = Assembler(limit=4).frame(frame(1, b"hello")).message
-    assert message == Message(1, None, 5, False, 1)
+    assert message == WireMessage(1, None, 5, False, 1)
 
 
 def test_pieces_of_a_large_frame_are_one_fragment() -> None:
@@ -111,7 +111,7 @@ def test_pieces_of_a_large_frame_are_one_fragment() -> None:
         Piece(True, 0, 1, None, b"\xa9!", 3, (), None, True),
     ]
     assert assembler.piece(pieces[0]).message is None
-    assert assembler.piece(pieces[1]).message == Message(1, "é!".encode(), 3, False, 1)
+    assert assembler.piece(pieces[1]).message == WireMessage(1, "é!".encode(), 3, False, 1)
 
 
 @given(

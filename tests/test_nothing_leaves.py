@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import io
 import json
 import re
@@ -21,21 +22,22 @@ from rich.panel import Panel
 from rich.text import Text
 
 import planted_secrets as planting
+import recorded
+import reports
 from conversing import HEADER, Talk
 from hangup.cli import cli
 from hangup.cli.screen import Screen
 from hangup.errors import HangupError
+from hangup.experiment import document_file
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.keeping import TO_SHARE, Series, keep
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.script import reproducer
 from hangup.experiment.verdict import Minimal, Tried, Verdict
-from hangup.proxy.flows import FlowWriter
 from hangup.recording import events as ev
-from hangup.recording.events import AnyEvent, FilterEvent, Handshake, Header, Log, Note
+from hangup.recording.events import AnyEvent, FilterEvent, Handshake, Log, Note
 from hangup.recording.formats import FORMATS
-from hangup.recording.formats.writing import writer
 from hangup.recording.redaction.placeholders import Vault
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.writer import write_private
@@ -50,17 +52,9 @@ def exported(events: list[AnyEvent]) -> Iterator[tuple[str, list[bytes]]]:
     """What each format makes of a recording, redacted: its name, and all bytes that are in it."""
     redactor = Redactor()
     redactor.learn(events, HEADER)
-    header: Header = redactor.header(HEADER)
-    hidden = list(redactor.events(events))
-    yield "events", list(planting.everything(hidden))
+    yield "events", list(planting.everything(redactor.events(events)))
     for name in WRITTEN:
-        out = io.BytesIO()
-        made = FlowWriter(out, header) if name == "mitmproxy" else writer(name, out, header)
-        for event in hidden:
-            made.write(event)
-        made.finish()
-        made.close()
-        yield name, [out.getvalue()]
+        yield name, [reports.redacted(name, events, HEADER)]
 
 
 COMBINATIONS = list(planting.combinations())
@@ -141,7 +135,46 @@ def test_no_command_tells_a_secret(crowd: Path, words: list[str]) -> None:
             break
 
 
+@pytest.fixture(scope="module")
+def proof(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The document of a bisect that tells every secret, wherever it may."""
+    named = [json.dumps({"type": "login", "password": secret}) for secret in SECRETS]
+    rungs = [
+        {"title": f"with {each}", "failed": [1, 2], "outcome": "failed", "filters": [f"rewrite to={each}"]}
+        for each in named
+    ]
+    found = {
+        "verdict": "message/schema",
+        "ladder": rungs,
+        "proved": True,
+        "headline": "proved: message/schema",
+        "cure": " + ".join(f"set-header Authorization 'Bearer {quote(secret)}'" for secret in SECRETS),
+        "law": {"sentence": f"it ends on {named[0]!r}", "boundary": f"`password`: survives {SECRETS[1]!r}"},
+        "minimal": {"frames": [1], "payload": named[2], "opcode": "text", "neighbour": f"{named[3]!r} stays open"},
+        "log": [{"text": f"Traceback\n  File x\nValueError: password={secret}"} for secret in SECRETS],
+        "verification": [f"connected with password={SECRETS[4]!r}"],
+        "target": f"ws://h/?password={quote(SECRETS[5], safe='')}",
+    }
+    path = tmp_path_factory.mktemp("proof") / "verdict.json"
+    path.write_text(json.dumps(found))
+    return path
+
+
+@pytest.mark.parametrize("more", [[], ["--conn", "3"]], ids=" ".join)
+@pytest.mark.parametrize("name", ["html", "markdown"])
+def test_no_export_tells_a_secret_of_the_proof(crowd: Path, proof: Path, name: str, more: list[str]) -> None:
+    words = ["convert", str(crowd), "-", "--to", name, "--bisect", str(proof), *more]
+    kept = CliRunner().invoke(cli, [*words, "--no-redact"]).stdout_bytes
+    assert len(told_in(kept)) >= 80, "they are there to be found"
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0 and b"proved: message/schema" in result.stdout_bytes
+    data = reports.of_the_recording(result.stdout) if name == "html" else result.stdout_bytes
+    assert not told_in(data)
+
+
 SECRET = "Zq7" + "".join(chr(ord("a") + i) for i in (3, 9, 1, 20, 11, 6)) + "41"
+
+OTHER = "".join(reversed(SECRET)) + "w5"
 
 
 def told(**more: object) -> tuple[Reading, Verdict]:
@@ -190,6 +223,74 @@ def test_a_bisects_document_keeps_its_law_and_no_secret(tmp_path: Path) -> None:
     for each in (local, shared):
         assert each.stat().st_mode & 0o077 == 0
         compile(each.read_text(), each.name, "exec")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("name", ["html", "markdown"])
+def test_a_bisects_file_tells_no_secret_and_no_piece_of_one(tmp_path: Path, name: str, packed: bool) -> None:
+    reading, verdict = told()
+    assert verdict.minimal is not None and verdict.minimal.payload is not None
+    if packed:
+        verdict.minimal.payload = gzip.compress(verdict.minimal.payload)
+        verdict.minimal.neighbour = ""
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(ev.dump([HEADER, *reading.transcript.recording]))
+    document = keep(reading, verdict, [Series("trials", path, [])], parse_target("ws://127.0.0.1:8000"))
+    document.about["started"] = HEADER.started
+    document.log = [Log(at=0.0, text=f"refused {SECRET[2:]} of {SECRET}\n{SECRET[3:]}")]
+    document_file.write(document, path)
+    file = Path(document.files[document_file.WHAT])
+    assert SECRET[:-2] in file.read_text() and file.stat().st_mode & 0o077 == 0
+    words = ["convert", str(path), "-", "--to", name]
+    kept = CliRunner().invoke(cli, [*words, "--no-redact"])
+    assert f"the proof is that of {file}" in kept.stderr and SECRET[2:] in kept.stdout
+    result = CliRunner().invoke(cli, words)
+    made = reports.of_the_recording(result.stdout).decode() if name == "html" else result.stdout
+    assert "proved: message/schema" in made and "`since` holds a `+`" in made
+    shown = document_file.read(file).redacted(Vault()).minimal
+    assert shown is not None and shown.payload is not None and "redacted" in shown.payload or packed
+    for secret in (SECRET, SECRET[:-2], SECRET[2:], SECRET[::-1], f"{SECRET}cookie"):
+        assert secret not in made and quote(secret) not in made
+        assert not any(secret.encode() in each for each in planting.unpacked(spelled(made)))
+
+
+def spelled(text: str) -> bytes:
+    """A text in which bytes are spelled out (``\\x8b``), as those bytes."""
+    escapes = re.sub(r"\\+x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), text)
+    return escapes.encode("latin-1", "replace")
+
+
+@pytest.mark.parametrize("name", ["html", "markdown"])
+def test_a_report_on_one_connection_tells_nothing_of_the_others(tmp_path: Path, name: str) -> None:
+    talk = Talk()
+    for conn in (1, 2):
+        talk.open(conn, headers=[("Authorization", f"Bearer {SECRET}")] if conn == 1 else [])
+        talk.say(conn, "client", "text", f"ping of {OTHER}".encode())
+        talk.wait(1000)
+        talk.end(conn, "server", "fin")
+    path, proof = tmp_path / "run.jsonl", tmp_path / "verdict.json"
+    path.write_bytes(ev.dump([HEADER, *talk.stop()]))
+    rung = {"title": f"without {SECRET} of {OTHER}", "failed": [0, 5], "outcome": "survived"}
+    found = {"verdict": "message/schema", "ladder": [rung], "headline": f"it is {SECRET[2:]}"}
+    proof.write_text(json.dumps(found | {"log": [{"text": f"password={OTHER}"}]}))
+    words = ["convert", str(path), "-", "--to", name, "--conn", "2", "--bisect", str(proof)]
+    kept = CliRunner().invoke(cli, [*words, "--no-redact"]).stdout
+    assert SECRET in kept and kept.count(OTHER) > 2
+    said = CliRunner().invoke(cli, words).stdout
+    assert "without [redacted-1] of [redacted-2]" in said.replace("\\", "")
+    assert SECRET[2:] not in said and OTHER not in said, "a secret that only the proof gives away is one everywhere"
+
+
+def test_a_secret_in_what_tells_the_stack_stays(tmp_path: Path) -> None:
+    events = [
+        recorded.handshake(0.1, headers=[("Server", f"uvicorn token={SECRET}")]),
+        recorded.text(0.2, "client", 1, "ping"),
+        recorded.end(0.3, "server"),
+    ]
+    path = recorded.write(tmp_path / "run.jsonl", events)
+    kept = reports.data_of(reports.converted(path, tmp_path / "kept.html", "--no-redact"))
+    assert kept["why"]["stack"]["because"] == [f"Server: uvicorn token={SECRET}"]
+    assert SECRET not in reports.converted(path, tmp_path / "report.html")
 
 
 def test_a_reproducer_that_others_could_read_is_replaced(tmp_path: Path) -> None:
@@ -249,6 +350,7 @@ def test_no_command_gives_control_characters_on(tmp_path: Path, words: list[str]
     header = replace(HEADER, target=f"ws://h/{HOSTILE}", note=HOSTILE, source=HOSTILE, filters=[HOSTILE])
     path = tmp_path / "run.jsonl"
     path.write_bytes(ev.dump([header, *talk.stop()]))
+    _tell_hostile_proof(tmp_path / "bisects" / "run-verdict.json")
     result = CliRunner().invoke(cli, [word.format(run=path, folder=tmp_path) for word in words])
     said = result.output + str(result.exception if isinstance(result.exception, HangupError) else "")
     assert len(result.output) > 50 or isinstance(result.exception, HangupError)
@@ -260,3 +362,14 @@ def test_no_command_gives_control_characters_on(tmp_path: Path, words: list[str]
         # No heading of the recording's making.
         titles = [tokens[i + 1].content for i, t in enumerate(tokens) if t.type == "heading_open"]
         assert titles and "x" not in titles
+
+
+def _tell_hostile_proof(path: Path) -> None:
+    """The document of a bisect whose every text is hostile."""
+    rung = {"title": HOSTILE, "failed": [1, 2], "outcome": HOSTILE, "filters": [HOSTILE, f"`{HOSTILE}"]}
+    texts = dict.fromkeys(("headline", "claim", "cure", "target"), HOSTILE)
+    law = {"sentence": HOSTILE, "boundary": f"`{HOSTILE}"}
+    minimal = {"payload": HOSTILE, "opcode": HOSTILE, "neighbour": HOSTILE}
+    more = {"log": [{"text": HOSTILE, "source": HOSTILE}], "verification": [HOSTILE], "started": HEADER.started}
+    path.parent.mkdir()
+    path.write_text(json.dumps({"verdict": HOSTILE, "ladder": [rung], "law": law, "minimal": minimal, **texts, **more}))

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from hangup.demo import frontend
+from hangup.demo.backend import BACKEND
 from hangup.errors import FilterError
 from hangup.filters.tokenizer import split
-from hangup.peer import demo
 from hangup.web.client import Remote
 from harness import DEADLINE, browser, node
 from harness.programs import Program
@@ -65,7 +66,7 @@ class Looping(threading.Thread):
         self.task: asyncio.Task[None] | None = None
 
     def run(self) -> None:
-        self.task = self.loop.create_task(demo.frontend(self.url))
+        self.task = self.loop.create_task(frontend.frontend(self.url))
         with pytest.raises(asyncio.CancelledError):
             self.loop.run_until_complete(self.task)
         self.loop.close()
@@ -82,10 +83,10 @@ class Looping(threading.Thread):
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    command = [sys.executable, "-m", "uvicorn", "--factory", demo.BACKEND, "--port", "0"]
+    command = [sys.executable, "-m", "uvicorn", "--factory", BACKEND, "--port", "0"]
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "HEARTBEAT", 0.15)
-        patch.setattr(demo, "RECONNECT", 0.1)
+        patch.setattr(frontend, "HEARTBEAT", 0.15)
+        patch.setattr(frontend, "RECONNECT", 0.1)
         first = stack.enter_context(browser.chromium())
         backend = stack.enter_context(Program(command))
         port = backend.wait_for(r"running on http://127\.0\.0\.1:(\d+)")[1]

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from hangup.cli.probe import parse_header, probe
 from hangup.errors import BackendError, TargetError, UsageError
-from hangup.peer.probe import Settings, request_for
+from hangup.probe.handshakes import ProbeSettings, request_for
 from hangup.wire.deflate import Deflater, Params
 from hangup.wire.frames import CLOSE, Frame, FrameReader
 from hangup.wire.handshake import accept_key, key_is_valid
@@ -39,13 +39,13 @@ Serve = Callable[[Reader, Writer], Awaitable[None]]
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most servers here have said all by the time of the 101."""
-    monkeypatch.setattr("hangup.peer.probe.LINGER", 0.02)
+    monkeypatch.setattr("hangup.probe.handshakes.LINGER", 0.02)
 
 
 @pytest.fixture
 def patient(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a server that is sure to hang up, however busy the machine is."""
-    monkeypatch.setattr("hangup.peer.probe.LINGER", 20.0)
+    monkeypatch.setattr("hangup.probe.handshakes.LINGER", 20.0)
 
 
 @contextmanager
@@ -512,7 +512,7 @@ class TestNoConnection:
 
 class TestRequest:
     def request(self, url: str, **settings: Any) -> Any:
-        return request_for(Settings(target=parse_target(url), **settings), None)
+        return request_for(ProbeSettings(target=parse_target(url), **settings), None)
 
     def test_keys_are_valid_and_fresh(self) -> None:
         keys = {dict(self.request("ws://h").headers)["Sec-WebSocket-Key"] for _ in range(20)}

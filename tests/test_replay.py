@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from conversing import EXTENSION, KEY, Talk, conversations
 from hangup.errors import BackendError
 from hangup.experiment.trial import Edit
-from hangup.peer.player import Settings, play
-from hangup.peer.tape import Tape
 from hangup.recording import events as ev
 from hangup.recording.rebuild import sent_by
+from hangup.replay.client import play
+from hangup.replay.client_settings import ReplaySettings
+from hangup.replay.event_sink import MemorySink
 from hangup.wire import deflate
 from hangup.wire.frames import FrameReader
 from hangup.wire.messages import Assembler
@@ -96,7 +97,7 @@ def test_the_bytes_are_the_recorded_ones(talk: Talk) -> None:
 
     answer = Answer(headers=[(n, v) for n, v in shake.response.headers if n == "Sec-WebSocket-Extensions"])
     with serving(listen, answer) as server:
-        played = run(transcript_of(events), server, Settings(speed=inf, pace="clock", survive=0.1))
+        played = run(transcript_of(events), server, ReplaySettings(speed=inf, pace="clock", survive=0.1))
         got, how = seen.get(timeout=DEADLINE)
     assert got[: len(expected)] == expected
     assert got[len(expected) :] in (b"", *_closes(got[len(expected) :])), "nothing more but the player's own CLOSE"
@@ -112,7 +113,8 @@ def _closes(data: bytes) -> list[bytes]:
 def test_the_handshake_is_the_recorded_one_with_a_fresh_key() -> None:
     with serving(like_recorded) as server:
         run(exchange(), server)
-        run(exchange(), server, Settings(speed=inf, survive=0.2, seed=1, headers=[("Cookie", ""), ("X-Mine", "1")]))
+        settings = ReplaySettings(speed=inf, survive=0.2, seed=1, headers=[("Cookie", ""), ("X-Mine", "1")])
+        run(exchange(), server, settings)
         first, second = server.requests
         port = server.port
     assert first.target == "/chat?room=7"
@@ -126,7 +128,7 @@ def test_the_handshake_is_the_recorded_one_with_a_fresh_key() -> None:
 
 def test_parameters_can_be_set() -> None:
     with serving(like_recorded) as server:
-        run(exchange(), server, Settings(speed=inf, survive=0.2, sets={"room": "8", "a": "2"}))
+        run(exchange(), server, ReplaySettings(speed=inf, survive=0.2, sets={"room": "8", "a": "2"}))
         assert server.requests[0].target == "/chat?room=8" and server.requests[0].get("cookie") == "a=2"
 
 
@@ -201,7 +203,7 @@ def test_what_was_left_open_stays_open() -> None:
         peer.wait_end()
 
     with serving(stays) as server:
-        outcome = run(exchange(end="open"), server, Settings(speed=inf)).outcome
+        outcome = run(exchange(end="open"), server, ReplaySettings(speed=inf)).outcome
     assert outcome.same and outcome.survived
 
 
@@ -300,7 +302,7 @@ def test_a_server_that_says_less_is_waited_for_with_bounded_patience() -> None:
 
     began = time.monotonic()
     with serving(mute) as server:
-        outcome = run(exchange(), server, Settings(speed=inf, patience=0.2, survive=0.2)).outcome
+        outcome = run(exchange(), server, ReplaySettings(speed=inf, patience=0.2, survive=0.2)).outcome
     assert outcome.same and outcome.missing == 2 and outcome.first_missing == 1 and outcome.diverged_at == 1
     assert any("2 messages of the server were not there" in each for each in outcome.differences())
     assert time.monotonic() - began < 10
@@ -314,7 +316,7 @@ def test_a_thousand_missing_answers_cost_no_more_patience_than_one() -> None:
         talk.say(1, "server", "text", b"%d" % i)
     talk.end(1, "server", "fin")
     with serving(lambda peer: peer.expect_frames(500) and None) as server:
-        outcome = run(talk, server, Settings(speed=inf, patience=0.2, survive=0.2)).outcome
+        outcome = run(talk, server, ReplaySettings(speed=inf, patience=0.2, survive=0.2)).outcome
     assert outcome.sent == 500 and outcome.missing == 500
 
 
@@ -333,7 +335,7 @@ def test_thinking_time_and_speed() -> None:
             peer.expect_frames(2)
 
         with serving(watch) as server:
-            assert run(talk, server, Settings(speed=speed, survive=0.2)).outcome.same
+            assert run(talk, server, ReplaySettings(speed=speed, survive=0.2)).outcome.same
         spans[speed] = gaps[0]
     assert spans[1.0] >= 0.39 and 0.095 <= spans[4.0]
     assert spans[4.0] < spans[1.0]
@@ -344,7 +346,7 @@ def test_by_the_clock_nothing_is_waited_for() -> None:
         peer.expect_frames(2)
 
     with serving(mute) as server:
-        outcome = run(exchange(), server, Settings(speed=inf, pace="clock", patience=30, survive=20)).outcome
+        outcome = run(exchange(), server, ReplaySettings(speed=inf, pace="clock", patience=30, survive=20)).outcome
     assert outcome.same and outcome.missing == 0
 
 
@@ -399,7 +401,7 @@ def test_a_pong_never_goes_into_the_middle_of_a_frame() -> None:
         seen.put(peer.received)
 
     with serving(ask, Answer(greeting=pinged)) as server:
-        played = run(talk, server, Settings(speed=inf, survive=5))
+        played = run(talk, server, ReplaySettings(speed=inf, survive=5))
         parsed = list(frames.parse(seen.get(timeout=DEADLINE)))
     assert {f.opcode for f in parsed} == {frames.BINARY, frames.PONG}
     assert not played.outcome.live.problems
@@ -540,7 +542,7 @@ def test_what_a_left_out_frame_was_answered_with_is_not_waited_for() -> None:
         peer.send(text("answer"))
 
     with serving(answering) as server:
-        outcome = run(talk, server, Settings(speed=inf, patience=60, survive=0.2), frames={last}).outcome
+        outcome = run(talk, server, ReplaySettings(speed=inf, patience=60, survive=0.2), frames={last}).outcome
     assert outcome.sent == 1 and outcome.missing == 0 and outcome.live.ending.how == "fin"
 
 
@@ -605,24 +607,24 @@ def test_called_off_it_leaves_nothing_behind(moment: str) -> None:
             peer.expect_frames(2)
         peer.wait_end()
 
-    async def main(url: str) -> Tape:
-        tape = Tape(100)
+    async def main(url: str) -> MemorySink:
+        sink = MemorySink(100)
         task = asyncio.create_task(
-            play(transcript_of(exchange()), parse_target(url), tape, Settings(speed=inf, patience=60, survive=60))
+            play(transcript_of(exchange()), parse_target(url), sink, ReplaySettings(speed=inf, patience=60, survive=60))
         )
-        while not reached or (moment != "handshake" and len(tape.events) < (3 if moment == "talking" else 5)):
+        while not reached or (moment != "handshake" and len(sink.events) < (3 if moment == "talking" else 5)):
             await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        return tape
+        return sink
 
     with RawServer(answer=None if moment == "handshake" else Answer(), script=stuck) as server:
-        tape = asyncio.run(main(server.url))
+        sink = asyncio.run(main(server.url))
         reached[0].wait_end()
     if moment != "handshake":
-        assert tape.ledger.connections[1].ending.by == "proxy"
+        assert sink.ledger.connections[1].ending.by == "proxy"
 
 
 def test_a_recording_with_holes_is_an_error_and_leaves_nothing_behind() -> None:
@@ -647,9 +649,10 @@ def test_many_at_once() -> None:
     transcript = transcript_of(exchange())
 
     async def main(url: str) -> list[bool]:
-        tape = Tape()
+        sink = MemorySink()
         where = parse_target(url)
-        plays = [play(transcript, where, tape, Settings(speed=inf, survive=0.2, seed=i), conn=i) for i in range(1, 21)]
+        settings = [ReplaySettings(speed=inf, survive=0.2, seed=i) for i in range(1, 21)]
+        plays = [play(transcript, where, sink, each, conn=each.seed) for each in settings]
         return [outcome.same for outcome in await asyncio.gather(*plays)]
 
     with serving(like_recorded) as server:
@@ -662,5 +665,5 @@ def test_tls(tmp_path_factory: pytest.TempPathFactory) -> None:
         url = server.url.replace("127.0.0.1", "localhost")
         with pytest.raises(BackendError, match="not trusted"):
             run(exchange(), url)
-        assert run(exchange(), url, Settings(speed=inf, survive=0.2, insecure=True)).outcome.same
-        assert run(exchange(), url, Settings(speed=inf, survive=0.2, ca=authority.ca)).outcome.same
+        assert run(exchange(), url, ReplaySettings(speed=inf, survive=0.2, insecure=True)).outcome.same
+        assert run(exchange(), url, ReplaySettings(speed=inf, survive=0.2, ca=authority.ca)).outcome.same

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from hangup.peer import demo
-from hangup.peer.outcome import Outcome
-from hangup.peer.player import Settings, play
-from hangup.peer.tape import Tape
+from hangup.demo import backend as demo_backend
 from hangup.recording import reader
+from hangup.replay.client import play
+from hangup.replay.client_settings import ReplaySettings
+from hangup.replay.event_sink import MemorySink
+from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript
 from hangup.wire.url import parse_target
 from harness import node
@@ -41,10 +42,11 @@ def demo_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_demo_ends_the_same_at_the_same_frame_twenty_times(demo_recording: Path) -> None:
     transcript = Transcript(reader.read(demo_recording), 1)
 
-    async def main() -> list[Outcome]:
-        async with demo.Backend() as port:
+    async def main() -> list[ReplayOutcome]:
+        async with demo_backend.Backend() as port:
             target = parse_target(f"ws://127.0.0.1:{port}")
-            return [await play(transcript, target, Tape(), Settings(speed=1.0 if i < 3 else inf)) for i in range(20)]
+            settings = [ReplaySettings(speed=1.0 if i < 3 else inf) for i in range(20)]
+            return [await play(transcript, target, MemorySink(), each) for each in settings]
 
     outcomes = asyncio.run(main())
     assert [outcome.differences() for outcome in outcomes] == [[]] * 20
@@ -53,11 +55,11 @@ def test_the_demo_ends_the_same_at_the_same_frame_twenty_times(demo_recording: P
 
 
 def test_against_the_mended_backend_it_survives(demo_recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "BACKEND", "mended:backend")
+    monkeypatch.setattr(demo_backend, "BACKEND", "mended:backend")
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
 
     async def main() -> tuple[int, str]:
-        async with demo.Backend() as port:
+        async with demo_backend.Backend() as port:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "hangup", "replay", str(demo_recording)),
                 *(f"ws://127.0.0.1:{port}", "--json", "--record", str(demo_recording.with_name("mended.jsonl"))),

@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from websockets.sync.server import ServerConnection, serve
 
 from hangup.cli import cli
-from hangup.cli import run as command
 from hangup.cli.config import Config
-from hangup.cli.env_files import Environment
+from hangup.cli.run import command
+from hangup.cli.run.env_files import Environment
 from hangup.errors import CommandError, HangupError, UsageError
 from hangup.wire.url import parse_target
 from harness import DEADLINE, node

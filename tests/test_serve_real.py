@@ -47,7 +47,7 @@ async ({url, times}) => {
 @contextmanager
 def demo_backend() -> Iterator[str]:
     """The demo's FastAPI backend, which hangs up on ``ping``."""
-    command = [sys.executable, "-m", "uvicorn", "--factory", "hangup.peer.demo:backend"]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "hangup.demo.backend:backend"]
     with Program([*command, "--host", "127.0.0.1", "--port", "0"]) as program:
         yield program.wait_for(r"running on http://(127\.0\.0\.1:\d+)")[1]
 

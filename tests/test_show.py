@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import recorded
 from hangup.cli import cli, screen
-from hangup.cli.show_table import ranges
+from hangup.cli.show.table import ranges
 from hangup.errors import ForeignRecording, HangupError, RecordingError, UsageError, VersionError
 from hangup.recorder.journal import Journal
 from hangup.recording import events as ev
@@ -561,7 +561,7 @@ def test_follow_in_this_process(typical: Path, monkeypatch: pytest.MonkeyPatch) 
 
     recorded.write(typical, TYPICAL[:-1])
     wait: Callable[[float], None] = sleep
-    monkeypatch.setattr("hangup.cli.show.time.sleep", wait)
+    monkeypatch.setattr("hangup.cli.show.command.time.sleep", wait)
     assert "#10   the server ended it" in shown(typical, "--follow") and slept.is_set()
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import layouts
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import spread, steadiness, surprise, within
-from hangup.diagnosis.reactions import Contrast, reaction
+from hangup.diagnosis.reactions import EndingContrast, reaction
 from hangup.diagnosis.signs import harmless_silences as silence
 from hangup.messages.shapes import SHAPES, Shapes
 from hangup.recording import events as ev
@@ -258,7 +258,7 @@ class TestReactions:
         case = case_of(tape)
         found = reaction(case, "client")
         assert found is not None and found.weight > 3 and len(found.hits) == case.count
-        contrast = Contrast(case, found)
+        contrast = EndingContrast(case, found)
         assert contrast.shape.text == 'text "ping"'
         assert contrast.trait(lambda shape: not shape.json).decisive
         assert not contrast.trait(lambda shape: shape.json).fatal
@@ -284,7 +284,7 @@ class TestReactions:
         case = case_of(tape)
         found = reaction(case, "client")
         assert found is not None
-        assert Contrast(case, found).trait(lambda shape: shape.opcode == "binary").fatal == 6
+        assert EndingContrast(case, found).trait(lambda shape: shape.opcode == "binary").fatal == 6
 
     def test_what_did_no_harm_elsewhere_speaks_against(self) -> None:
         tape = Tape(7)
@@ -293,7 +293,7 @@ class TestReactions:
         case = case_of(tape)
         found = reaction(case, "client")
         if found is not None:
-            assert not Contrast(case, found).trait(lambda shape: shape.kind == "message").decisive
+            assert not EndingContrast(case, found).trait(lambda shape: shape.kind == "message").decisive
 
 
 def test_a_silence_that_did_no_harm_is_remembered() -> None:

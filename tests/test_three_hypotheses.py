@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from hangup.cli import cli
-from hangup.peer.demo import HEARTBEAT, Backend, frontend
+from hangup.demo.backend import Backend
+from hangup.demo.frontend import HEARTBEAT, frontend
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake
 from harness import DEADLINE
 from harness.proxies import HangupProxy, hangup

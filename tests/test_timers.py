@@ -21,8 +21,8 @@ from hangup.experiment.failure import Failure
 from hangup.experiment.timers import PROMPT, Clock, Moments, Pulse, Timer, fitting, tolerance
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Verdict
-from hangup.peer.tape import Tape
-from hangup.trials.lab import Lab
+from hangup.replay.event_sink import MemorySink
+from hangup.trials.replay_runner import ReplayRunner
 from hangup.wire.url import parse_target
 from replaying import transcript_of
 from simulated import frame
@@ -195,7 +195,7 @@ def looking(case: Case, verdict: Verdict) -> Search[Verdict]:
     return verdict
 
 
-async def found(handler: Callable[[Any], Any], idle: float | None) -> tuple[list[Timer], Lab]:
+async def found(handler: Callable[[Any], Any], idle: float | None) -> tuple[list[Timer], ReplayRunner]:
     """Which clocks are found where this one is planted. The recorded client says something every now and then."""
     talk = Talk()
     talk.open(1, headers=[("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Sec-WebSocket-Version", "13")])
@@ -209,16 +209,17 @@ async def found(handler: Callable[[Any], Any], idle: float | None) -> tuple[list
     case = Case([frame(2 * i + 1, '{"type":"chat"}', at) for i, at in enumerate(times)], lifetime, 0.45, by="server")
     async with serving(handler, idle) as port:
         failure = Failure("server", within=6 * T)
-        lab = Lab(transcript_of(talk), parse_target(f"ws://127.0.0.1:{port}"), failure, case, Tape(), parallel=1)
-        verdict = await lab.run(looking(case, Verdict()))
-    return verdict.timers, lab
+        target = parse_target(f"ws://127.0.0.1:{port}")
+        runner = ReplayRunner(transcript_of(talk), target, failure, case, MemorySink(), parallel=1)
+        verdict = await runner.run(looking(case, Verdict()))
+    return verdict.timers, runner
 
 
 def test_planted_clocks_are_found_in_few_connections() -> None:
-    async def main() -> list[tuple[list[Timer], Lab]]:
+    async def main() -> list[tuple[list[Timer], ReplayRunner]]:
         return await asyncio.gather(*(found(*planted) for planted in PLANTED.values()))
 
-    for clock, (timers, lab) in zip(PLANTED, asyncio.run(main()), strict=True):
-        assert [timer.clock for timer in timers] == [clock], [trial.arm for trial, _ in lab.trials]
+    for clock, (timers, runner) in zip(PLANTED, asyncio.run(main()), strict=True):
+        assert [timer.clock for timer in timers] == [clock], [trial.arm for trial, _ in runner.trials]
         assert abs(timers[0].at - (5 if clock is Clock.COUNT else T)) <= tolerance(T)
-        assert lab.connections <= 6
+        assert runner.connections <= 6

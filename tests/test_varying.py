@@ -26,11 +26,11 @@ from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Trial
 from hangup.filters.text import parse as parse_filter
 from hangup.messages.answers import fill, template
-from hangup.peer.tape import Tape
 from hangup.recording.connections import Connection
 from hangup.recording.events import FilterEvent, Request
 from hangup.recording.ledger import Ledger
-from hangup.trials.lab import Lab
+from hangup.replay.event_sink import MemorySink
+from hangup.trials.replay_runner import ReplayRunner
 from hangup.wire.url import parse_target
 from test_transcript import InMemory
 
@@ -393,9 +393,9 @@ def test_a_client_of_engine_io_answers_pings_in_any_trial(answers: bool, filters
             port = next(iter(server.sockets)).getsockname()[1]
             reading = read_case(InMemory(talk.stop()))
             where = parse_target(f"ws://127.0.0.1:{port}")
-            lab = Lab(reading.transcript, where, reading.failure, reading.case, Tape())
+            runner = ReplayRunner(reading.transcript, where, reading.failure, reading.case, MemorySink())
             frames = None if filters else ()
-            await lab.carry_out(Trial("a", filters, frames=frames, patience=0.5))
+            await runner.carry_out(Trial("a", filters, frames=frames, patience=0.5))
 
     asyncio.run(main())
     assert said == (["3"] * 5 if answers else [])

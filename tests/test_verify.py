@@ -14,11 +14,11 @@ from typing import Any
 import psutil
 import pytest
 
+from hangup.demo.backend import BACKEND
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.trial import Result, Trial
 from hangup.experiment.verdict import BudgetSpent
 from hangup.experiment.verification import Verification, verify
-from hangup.peer.demo import BACKEND
 from hangup.recording import events, reader
 from harness.proxies import HANGUP, hangup, home
 
@@ -106,7 +106,7 @@ def test_how_long_it_is_watched(longest: float, survived: float, stays: float) -
 
 CLIENT = """
 import asyncio, os, sys
-from hangup.peer.demo import frontend
+from hangup.demo.frontend import frontend
 print("on its standard output", flush=True)
 asyncio.run(frontend(os.environ[sys.argv[1]] + "/ws/client-1"))
 """

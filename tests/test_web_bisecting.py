@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+import reports
+from hangup.demo import frontend as demo_frontend
+from hangup.demo.backend import Backend
+from hangup.demo.frontend import frontend
 from hangup.errors import ControlError, UsageError
-from hangup.peer import demo
-from hangup.peer.demo import Backend, frontend
 from hangup.recording import reader
 from hangup.recording.events import Frame
 from hangup.web.client import Remote
@@ -114,6 +116,10 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
             local = Path(kept["verdict"]["files"][what])
             assert TOKEN in local.read_text(), "what is replayed here is as it was"
             assert local.stat().st_mode & 0o077 == 0 and str(local.parent) == kept["folder"]
+        page = (await asyncio.to_thread(loop.download, "export?format=html"))[1]
+        assert TOKEN not in page
+        report = reports.data_of(page)
+        assert report["summary"]["proved"] and report["proof"]["cure"] == "drop-heartbeat side=client"
         loop.proxy.wait_for("proved: heartbeat/app-ping-kills")
 
         again = await loop.post("bisect/start", filters=["drop-heartbeat side=client"], fails_when="code=1006")
@@ -128,8 +134,8 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
         (tmp_path / "minimal.jsonl").write_text(text)
         assert [e.message for e in reader.read(tmp_path / "minimal.jsonl") if isinstance(e, Frame)][-1] == "ping"
 
-    monkeypatch.setattr(demo, "HEARTBEAT", 0.1)
-    monkeypatch.setattr(demo, "RECONNECT", 0.05)
+    monkeypatch.setattr(demo_frontend, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(demo_frontend, "RECONNECT", 0.05)
     run(scenario, "--bisect")
 
 
@@ -143,8 +149,8 @@ def test_what_is_stopped_leaves_nothing_on(monkeypatch: pytest.MonkeyPatch) -> N
         await loop.post("bisect/start")
         await loop.until(lambda s: s["phase"] == "trying")
 
-    monkeypatch.setattr(demo, "HEARTBEAT", 0.1)
-    monkeypatch.setattr(demo, "RECONNECT", 0.05)
+    monkeypatch.setattr(demo_frontend, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(demo_frontend, "RECONNECT", 0.05)
     run(scenario, "--bisect")
 
 

@@ -23,7 +23,7 @@ import pytest
 import wsproto
 from wsproto.events import TextMessage
 
-from hangup.proxy.run import Proxy, Settings
+from hangup.proxy.run import ProxySettings, RunningProxy
 from hangup.recorder.recorder import Recorder
 from hangup.recording import reader
 from hangup.recording.events import FilterEvent, Note
@@ -58,13 +58,13 @@ class Running:
         self.proof = folder / "it-ran"
         self.script.write_text(SCRIPT.format(proof=str(self.proof)))
         target = parse_target(backend.url)
-        settings = Settings(
+        settings = ProxySettings(
             target=target, port=0, record=folder / "run.jsonl", filters=["drop-heartbeat", f"script {self.script}"]
         )
         self._ready = threading.Event()
         self.warnings: list[str] = []
         self._sockets = bind("127.0.0.1", 0)
-        self.proxy = Proxy(settings, on_ready=self._begun, warn=self.warnings.append)
+        self.proxy = RunningProxy(settings, on_ready=self._begun, warn=self.warnings.append)
         self.thread = threading.Thread(target=self.proxy.run)
         self.thread.start()
         assert self._ready.wait(DEADLINE), self.warnings
@@ -73,7 +73,7 @@ class Running:
         self.upstream = backend.accept("/ws/1")
         self._said = itertools.count(1)
 
-    def _begun(self, proxy: Proxy) -> None:
+    def _begun(self, proxy: RunningProxy) -> None:
         self.loop = asyncio.get_running_loop()
         self.server: Server = start(proxy, self._sockets)
         assert proxy.recorder is not None
@@ -310,7 +310,10 @@ def test_the_page_sees_what_goes_through(running: Running) -> None:
     assert running.browser.get("api/entries?conn=%ff").status == 400
 
 
-@pytest.mark.parametrize(("form", "suffix"), [("har", "har"), ("md", "md"), ("jsonl", "jsonl"), ("markdown", "md")])
+FORMS = [("har", "har"), ("md", "md"), ("jsonl", "jsonl"), ("markdown", "md"), ("html", "html")]
+
+
+@pytest.mark.parametrize(("form", "suffix"), FORMS)
 def test_a_download(running: Running, form: str, suffix: str) -> None:
     running.echo()
     running.caught_up()

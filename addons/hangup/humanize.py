@@ -81,6 +81,11 @@ def printable(text: str, limit: int = 0) -> str:
     return text[: limit - 1] + "…" if cut else text
 
 
+def printable_bytes(data: bytes, limit: int = 60) -> str:
+    """The first ``limit`` characters of ``data`` for people: text as it is, other bytes as ``\\xff``."""
+    return printable(data[: limit + 1].decode("ascii", "backslashreplace"), limit)
+
+
 def _stacks(char: str) -> bool:
     # Combining marks pile up on what is before them, over as many lines as there are marks.
     return unicodedata.combining(char) != 0

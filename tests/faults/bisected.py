@@ -37,9 +37,9 @@ from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.trial import Case, Trial
-from hangup.peer.tape import Tape
 from hangup.recording.formats import open_recording
-from hangup.trials.lab import Budget, Lab
+from hangup.replay.event_sink import MemorySink
+from hangup.trials.replay_runner import Budget, ReplayRunner
 from hangup.wire.url import parse_target
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
@@ -103,16 +103,16 @@ async def bisect(
     async with child("backend", arguments, {"FIXED": "1" if fixed else "0"}) as origin:
         found = await origin.wait_for(r"^ready (\d+)")
         target = parse_target(f"ws://127.0.0.1:{found[1]}")
-        lab = Lab(
-            reading.transcript, target, reading.failure, reading.case, Tape(), budget=Budget(connections, seconds)
+        runner = ReplayRunner(
+            reading.transcript, target, reading.failure, reading.case, MemorySink(), budget=Budget(connections, seconds)
         )
-        verdict = await lab.run(complete(reading.case, search(reading.case)))
-        took = lab.seconds
-        shrinking = [(trial, result) for trial, result in lab.trials if trial.arm in SHRINKING]
+        verdict = await runner.run(complete(reading.case, search(reading.case)))
+        took = runner.seconds
+        shrinking = [(trial, result) for trial, result in runner.trials if trial.arm in SHRINKING]
         spent = sum(result.lifetime or 0.0 for _, result in shrinking)
         smaller = Cost(sum(trial.clients for trial, _ in shrinking), spent)
         summary = verdict.summary()
-        turn = await in_turn(lab, reading.case) if compare else counted(summary, reading)
+        turn = await in_turn(runner, reading.case) if compare else counted(summary, reading)
         return Result(fault, verdict, summary, took, smaller=smaller, turn=turn)
 
 
@@ -205,13 +205,13 @@ def counted(summary: dict[str, Any], reading: Reading) -> Cost:
     return Cost(TWICE * clients, TWICE * seconds)
 
 
-async def in_turn(lab: Lab, case: Case) -> Cost:
+async def in_turn(runner: ReplayRunner, case: Case) -> Cost:
     """Tries it all in turn, for its cost."""
-    connections, began = lab.connections, lab.seconds
+    connections, began = runner.connections, runner.seconds
     for trial in one_by_one(case):
         for _ in range(TWICE):
-            await lab.carry_out(trial)
-    return Cost(lab.connections - connections, lab.seconds - began)
+            await runner.carry_out(trial)
+    return Cost(runner.connections - connections, runner.seconds - began)
 
 
 def row(result: Result) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from multiprocessing.connection import Connection
 
-PRELOAD = ["__main__", "hangup.cli.proxy", "hangup.proxy.run", "harness.forks"]
+PRELOAD = ["__main__", "hangup.cli.proxy.command", "hangup.proxy.run", "harness.forks"]
 
 
 def possible() -> bool:

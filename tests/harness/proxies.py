@@ -47,7 +47,7 @@ def home() -> Path:
     return folder
 
 
-def _surroundings() -> dict[str, str]:
+def surroundings() -> dict[str, str]:
     return {"HOME": str(home()), "XDG_STATE_HOME": str(home() / "state")}
 
 
@@ -57,7 +57,7 @@ def hangup(
     """Run ``hangup ARGUMENTS`` to its end."""
     done = subprocess.run(
         [*HANGUP, *(os.fspath(word) for word in arguments)],
-        env={**os.environ, **_surroundings(), **(environment or {})},
+        env={**os.environ, **surroundings(), **(environment or {})},
         capture_output=True,
         text=True,
         timeout=DEADLINE * 2,
@@ -69,7 +69,7 @@ def hangup(
 
 class _Proxy(Program):
     def __init__(self, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
-        super().__init__(command, environment={**_surroundings(), **(environment or {})})
+        super().__init__(command, environment={**surroundings(), **(environment or {})})
         self.host, self.port = "127.0.0.1", 0
         """Where it listens."""
 

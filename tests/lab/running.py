@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from harness import forks, node
 from harness.proxies import HangupProxy
@@ -33,7 +34,7 @@ READY_WITHIN = 20.0
 CLIENTS = {"ws": "client.mjs", "socket.io-client": "socketio_client.mjs", "graphql-ws": "graphql_client.mjs"}
 
 
-def _preload() -> None:
+def preload() -> None:
     """Lets what is forked from here on have the server stacks imported; too late where something was forked already."""
     forks.PRELOAD += [module for module in process.PRELOAD if module not in forks.PRELOAD]
 
@@ -234,39 +235,69 @@ async def _proxy(target: str, words: list[str], path: Path) -> HangupProxy:
         raise
 
 
+@contextlib.asynccontextmanager
+async def _between(ports: list[int], parts: list[Any]) -> AsyncIterator[list[int]]:
+    """What stands before these ports, the one that is nearest to the client first."""
+    async with contextlib.AsyncExitStack() as stack:
+        for part in reversed(parts):
+            ports = [await stack.enter_async_context(between(ports, part))]
+        yield ports
+
+
+@contextlib.asynccontextmanager
+async def backend(program: Program, log: Path) -> AsyncIterator[int]:
+    """The port of what the proxy has for its target: the servers, and what stands before them."""
+    app = program.app
+    count = max((part.get("servers", 1) for part in app.between if isinstance(part, dict)), default=1)
+    behind = app.between[app.between.index("hangup") + 1 :]
+    async with _servers(program, log, count) as servers, _between(servers, behind) as ports:
+        log.touch()
+        yield ports[0]
+
+
+@contextlib.asynccontextmanager
+async def frontend(program: Program, port: int) -> AsyncIterator[None]:
+    """The program's client, and what stands before the proxy, which listens at this port."""
+    app = program.app
+    before = app.between[: app.between.index("hangup")]
+    async with _between([port], before) as ports, _client(program, f"ws://127.0.0.1:{ports[0]}"):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def recorded(
+    program: Program, port: int, path: Path, words: list[str] | None = None
+) -> AsyncIterator[tuple[Watch, HangupProxy]]:
+    """A proxy before the backend at this port, and the program's client before it, which is recorded to ``path``."""
+    proxy = await _proxy(f"ws://127.0.0.1:{port}", ["--no-web", "--quiet", *(words or [])], path)
+    try:
+        async with frontend(program, proxy.port):
+            yield Watch(path), proxy
+    finally:
+        proxy.kill()
+
+
 async def _run(program: Program, folder: Path) -> Watch:
     app, expected = program.app, program.expected
-    _preload()
-    path = folder / "recording.jsonl"
-    watch = Watch(path)
-    async with contextlib.AsyncExitStack() as stack:
+    preload()
+    with tempfile.TemporaryDirectory(prefix="app-") as name:
         # The log's path stands in the recording: it must not tell what the program is called.
-        log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="app-"))) / "server.log"
-        count = max((part.get("servers", 1) for part in app.between if isinstance(part, dict)), default=1)
-        ports = await stack.enter_async_context(_servers(program, log, count))
-        log.touch()
-        proxy: HangupProxy | None = None
-        for part in reversed(app.between):
-            if part == "hangup":
-                words = ["--no-web", "--quiet", *(["--backend-log", str(log)] if app.with_log else [])]
-                target = f"ws://127.0.0.1:{ports[0]}"
-                proxy = await _proxy(target, words, path)
-                stack.callback(proxy.kill)
-                ports = [proxy.port]
-            else:
-                ports = [await stack.enter_async_context(between(ports, part))]
-        assert proxy is not None
-        await stack.enter_async_context(_client(program, f"ws://127.0.0.1:{ports[0]}"))
-        until, begun = time.monotonic() + READY_WITHIN, False
-        while time.monotonic() < until and len(watch.ended) < expected.enough:
-            await asyncio.sleep(0.1)
-            watch.read()
-            if not begun and (watch.seen or expected.unanswered):  # the clock starts with the first handshake
-                begun, until = True, time.monotonic() + expected.seconds
-        proxy.process.send_signal(signal.SIGTERM)  # first, as a person would who has seen enough
-        await asyncio.to_thread(proxy.wait, 20)
+        log = Path(name) / "server.log"
+        words = ["--backend-log", str(log)] if app.with_log else []
+        async with (
+            backend(program, log) as port,
+            recorded(program, port, folder / "recording.jsonl", words) as (watch, proxy),
+        ):
+            until, begun = time.monotonic() + READY_WITHIN, False
+            while time.monotonic() < until and len(watch.ended) < expected.enough:
+                await asyncio.sleep(0.1)
+                watch.read()
+                if not begun and (watch.seen or expected.unanswered):  # the clock starts with the first handshake
+                    begun, until = True, time.monotonic() + expected.seconds
+            proxy.process.send_signal(signal.SIGTERM)  # first, as a person would who has seen enough
+            await asyncio.to_thread(proxy.wait, 20)
     watch.read()
     return watch
 
 
-__all__ = ["Failed", "missing", "record", "write_label"]
+__all__ = ["Failed", "backend", "frontend", "missing", "preload", "record", "recorded", "write_label"]

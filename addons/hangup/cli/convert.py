@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,19 +13,24 @@ from typing import BinaryIO
 
 import click
 
+from hangup.cli import explained_markdown
+from hangup.cli.explaining import Explaining
 from hangup.cli.redacted import learned, only
 from hangup.cli.screen import tell
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
+from hangup.experiment.summing_up import Explanation
 from hangup.humanize import plural
 from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats import FORMATS, Format, format_for
+from hangup.recording.formats.markdown import MarkdownWriter
 from hangup.recording.formats.message_writer import Writer
 from hangup.recording.formats.writing import writer
 from hangup.recording.redaction.redactor import Redactor
 
 EXAMPLES = """\b
 Examples:
+  hangup convert recordings/run.jsonl report.html   one file to send: verdict, timeline, frames
   hangup convert recordings/run.jsonl run.har
   hangup convert run.har run.jsonl                  then: hangup replay run.jsonl …
   hangup convert run.jsonl run.pcapng               then: wireshark run.pcapng
@@ -43,6 +49,14 @@ WRITTEN = [name for name, each in FORMATS.items() if each.writes]
 @click.option("--to", type=click.Choice(WRITTEN), help="The format to write; by default OUT's suffix says it.")
 @click.option("--from", "given", type=click.Choice(READ), help="The format to read; by default IN's contents say it.")
 @click.option("--conn", type=int, metavar="N", help="Only connection N.")
+@click.option(
+    "--bisect",
+    "document",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="For HTML and Markdown: the proof to show, as `hangup bisect --json` prints it. By default the newest of this "
+    "recording that a bisect has left beside it.",
+)
 @click.option("--redact", "patterns", multiple=True, metavar="PATTERN", help="Hide this, too: a regular expression.")
 @click.option("--no-redact", is_flag=True, help="Leave passwords, tokens and cookies in.")
 def convert(
@@ -51,6 +65,7 @@ def convert(
     to: str | None,
     given: str | None,
     conn: int | None,
+    document: Path | None,
     patterns: tuple[str, ...],
     no_redact: bool,
 ) -> None:
@@ -59,8 +74,9 @@ def convert(
     IN may be a hangup recording, a HAR (Chrome, Firefox, Playwright, HTTP Toolkit, Proxyman, mitmproxy), also packed
     as .har.gz or .har.zip, Playwright's trace.zip, Chrome's netlog, a mitmproxy flow file or a packet capture
     (pcap or pcapng, by tshark; the keys of TLS are taken from the file that SSLKEYLOGFILE names), and - for standard
-    input. OUT may also be pcapng (for Wireshark) or Markdown (for an issue), and -
-    for standard output. What the format has no place for is said on stderr.
+    input. OUT may also be HTML (a report to send: one file that opens offline, for people who have no hangup),
+    Markdown (for an issue) or pcapng (for Wireshark), and - for standard output. What the format has no place for
+    is said on stderr.
 
     Secrets become [redacted-1] and so on, equal ones the same: credentials and cookies in headers, tokens in
     queries, JSON members like password or token, whatever looks like a key of a known service or a JSON Web Token,
@@ -70,14 +86,22 @@ def convert(
     form = format_for(target, to)
     if no_redact and patterns:
         raise UsageError("--redact and --no-redact contradict each other")
+    if document is not None and not form.explains:
+        raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
     redactor = None if no_redact else Redactor(patterns)
     with opened(source, given) as recording:
         _check_apart(source, target)
         header = recording.header
+        explaining = Explaining(recording, conn, document) if form.explains else None
         if redactor is not None:
-            header = learned(recording, redactor, conn)
+            if explaining is not None:
+                explaining.teach(redactor)
+            header = learned(recording, redactor, conn, explaining.watch if explaining is not None else iter)
+        elif explaining is not None:
+            deque(explaining.watch(only(recording.events("diagnosing"), conn)), maxlen=0)
+        told = explaining.explain(header, redactor) if explaining is not None else None
         with output(target, form) as out:
-            made = _writer(form, out, header)
+            made = _writer(form, out, header, told, recording.name, redactor)
             try:
                 _write(made, recording, redactor, conn)
             finally:
@@ -102,12 +126,21 @@ def _write(made: Writer, recording: Source, redactor: Redactor | None, conn: int
     made.finish()
 
 
-def _writer(form: Format, out: BinaryIO, header: Header) -> Writer:
+def _writer(
+    form: Format, out: BinaryIO, header: Header, told: Explanation | None, name: str, redactor: Redactor | None
+) -> Writer:
     if form.name == "mitmproxy":
         from hangup.proxy.flows import FlowWriter  # mitmproxy takes long to import
 
         return FlowWriter(out, header)
-    return writer(form.name, out, header)
+    if told is None:
+        return writer(form.name, out, header)
+    if form.name == "html":
+        from hangup.web.report import HtmlWriter  # what belongs to the page takes long to import, too
+
+        hidden = None if redactor is None else lambda: redactor.hidden
+        return HtmlWriter(out, header, told, name=Path(name).name, hidden=hidden)
+    return MarkdownWriter(out, header, explained_markdown.lead(told), told.report.spoken_of)
 
 
 def _tell_redacted(redactor: Redactor) -> None:

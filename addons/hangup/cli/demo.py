@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from hangup.cli.live import Live
 from hangup.cli.params import TIME
+from hangup.cli.proxy.live import Live
 from hangup.errors import UsageError
 
 LOOP = 10.0
@@ -57,7 +57,7 @@ def demo(context: click.Context, short: bool, seconds: float | None, record: Pat
     asyncio.run(_run(seconds, record, live))
     recorder = live.proxy.recorder if live.proxy else None
     assert recorder is not None
-    from hangup.cli.show import show
+    from hangup.cli.show.command import show
 
     click.echo()
     context.invoke(show, recording=str(recorder.path))
@@ -73,19 +73,20 @@ def _whole(record: Path) -> int:
 
 
 async def _run(seconds: float, record: Path, live: Live) -> None:
-    from hangup.peer.demo import Backend, frontend
-    from hangup.proxy.run import Proxy, Settings
+    from hangup.demo.backend import Backend
+    from hangup.demo.frontend import frontend
+    from hangup.proxy.run import ProxySettings, RunningProxy
     from hangup.wire.url import parse_target
 
     async with Backend() as port:
         started = asyncio.Event()
 
-        def ready(proxy: Proxy) -> None:
+        def ready(proxy: RunningProxy) -> None:
             live.ready(proxy)
             started.set()
 
-        settings = Settings(target=parse_target(f"ws://127.0.0.1:{port}"), port=0, record=record)
-        proxy = Proxy(settings, on_ready=ready, warn=live.warn)
+        settings = ProxySettings(target=parse_target(f"ws://127.0.0.1:{port}"), port=0, record=record)
+        proxy = RunningProxy(settings, on_ready=ready, warn=live.warn)
         serving = asyncio.create_task(proxy.serve())
         waiting = asyncio.create_task(started.wait())
         await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)

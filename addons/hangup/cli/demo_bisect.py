@@ -9,13 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from hangup.cli import bisecting_page
-from hangup.cli.live import Live
-from hangup.cli.live_bisecting import Experiment, Shown
+from hangup.cli.bisect import verdict_page
+from hangup.cli.bisect.live import Experiment, Shown
+from hangup.cli.proxy.live import Live
+from hangup.demo.backend import Backend
+from hangup.demo.frontend import frontend
 from hangup.experiment.reading import Reading
-from hangup.peer.demo import Backend, frontend
 from hangup.processes.backend import Follower
-from hangup.proxy.run import Proxy, Settings
+from hangup.proxy.run import ProxySettings, RunningProxy
 from hangup.recording.connections import Connection
 from hangup.recording.stability import failed_signs
 from hangup.wire.url import parse_target
@@ -47,15 +48,15 @@ async def run(record: Path, live: Live, console: Console) -> int:
         experiment = Experiment(console)
         experiment.shown = _Told(console)
 
-        def ready(proxy: Proxy) -> None:
+        def ready(proxy: RunningProxy) -> None:
             live.ready(proxy)
             assert proxy.recorder is not None
             backend.heard = Follower(proxy.recorder, "uvicorn").line
             experiment.begin(proxy, over.set)
             started.set()
 
-        settings = Settings(target=parse_target(f"ws://127.0.0.1:{port}"), port=0, record=record)
-        proxy = Proxy(settings, on_ready=ready, warn=live.warn)
+        settings = ProxySettings(target=parse_target(f"ws://127.0.0.1:{port}"), port=0, record=record)
+        proxy = RunningProxy(settings, on_ready=ready, warn=live.warn)
         serving = asyncio.create_task(proxy.serve())
         await _either(serving, started, None)
         if not started.is_set():
@@ -65,7 +66,7 @@ async def run(record: Path, live: Live, console: Console) -> int:
         await _either(serving, over, LONGEST)
         await experiment.close()
         document = experiment.document()
-        bisecting_page.show(console, document)
+        verdict_page.show(console, document)
         verdict = document.verdict
         signs = ["the cause was not found"]
         if verdict.cure and not serving.done():
@@ -77,7 +78,7 @@ async def run(record: Path, live: Live, console: Console) -> int:
         return 0 if verdict.proved and not signs else 1
 
 
-async def _cured(proxy: Proxy, cure: list[str], serving: asyncio.Task[None], console: Console) -> list[str]:
+async def _cured(proxy: RunningProxy, cure: list[str], serving: asyncio.Task[None], console: Console) -> list[str]:
     """Puts the cure in force for all connections; the signs of success that are missing a while later."""
     recorder = proxy.recorder
     assert recorder is not None

@@ -14,7 +14,7 @@ from hangup.cli.redacted import learned
 from hangup.cli.screen import console
 from hangup.cli.sources import opened
 from hangup.errors import UsageError
-from hangup.recording.diff import Comparison, Conversation, collect, compare_conversations, pair
+from hangup.recording.diff import ComparedConnection, Comparison, collect, compare_conversations, pair
 from hangup.recording.events import Header
 from hangup.recording.redaction.redactor import Redactor
 
@@ -27,7 +27,7 @@ Examples:
   hangup diff chrome.har run.jsonl --json | jq '.pairs[].handshake'
 """
 
-Pair = tuple[Conversation | None, Conversation | None]
+Pair = tuple[ComparedConnection | None, ComparedConnection | None]
 
 
 @click.command(epilog=EXAMPLES)
@@ -85,7 +85,9 @@ def diff(
     sys.exit(0 if same else 1)
 
 
-def _read(name: str, conn: int | None, redactor: Redactor | None) -> tuple[dict[int, Conversation], Header]:
+def _read(
+    name: str, conn: int | None, redactor: Redactor | None
+) -> tuple[dict[int, ComparedConnection], Header]:
     with opened(name) as source:
         events = source.events("reading")
         found = collect(redactor.events(events) if redactor else events, conn, header=source.header)
@@ -116,7 +118,7 @@ def _summary(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _timing(of: Conversation) -> dict[str, Any]:
+def _timing(of: ComparedConnection) -> dict[str, Any]:
     connection = of.connection
     handshake = of.handshake
     return {

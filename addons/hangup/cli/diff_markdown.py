@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hangup.humanize import duration, plural, size
 from hangup.markup import cell, code, plain, prose
 from hangup.recording.assembling import Message
-from hangup.recording.diff import Comparison, Conversation, MessageDifference
+from hangup.recording.diff import ComparedConnection, Comparison, MessageDifference
 
 DETAILED = 5
 """So many connections are shown in detail."""
@@ -69,7 +69,7 @@ def _comparison(found: Comparison) -> Iterator[str]:
     yield f"B: {prose(found.b.connection.ending.sentence)}"
 
 
-def _sums(a: Conversation, b: Conversation) -> Iterator[tuple[str, str, str]]:
+def _sums(a: ComparedConnection, b: ComparedConnection) -> Iterator[tuple[str, str, str]]:
     yield "path", code(a.connection.path, VALUE), code(b.connection.path, VALUE)
     yield "status", str(a.connection.status or "no response"), str(b.connection.status or "no response")
     yield "lifetime", _lifetime(a.connection.lifetime), _lifetime(b.connection.lifetime)

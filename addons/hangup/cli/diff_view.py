@@ -13,7 +13,7 @@ from hangup.cli.screen import ARROWS, COLOURS, safe
 from hangup.humanize import duration, plural, size
 from hangup.recording.assembling import Message
 from hangup.recording.connections import Connection
-from hangup.recording.diff import Comparison, Conversation, MessageDifference
+from hangup.recording.diff import ComparedConnection, Comparison, MessageDifference
 from hangup.recording.diff_handshake import HeaderDifference
 
 DETAILED = 5
@@ -98,7 +98,7 @@ def _sums(found: Comparison) -> Table:
     table.add_column("")
     table.add_column("A", style=ONLY_A)
     table.add_column("B", style=ONLY_B)
-    rows: list[tuple[str, Callable[[Conversation], str]]] = [
+    rows: list[tuple[str, Callable[[ComparedConnection], str]]] = [
         ("path", lambda of: safe(of.connection.path, limit=60).plain),
         ("status", lambda of: str(of.connection.status or "no response")),
         ("handshake", lambda of: duration(of.handshake.waited) if of.handshake is not None else "not recorded"),
@@ -112,7 +112,7 @@ def _sums(found: Comparison) -> Table:
     return table
 
 
-def _lifetime(of: Conversation) -> str:
+def _lifetime(of: ComparedConnection) -> str:
     lifetime = of.connection.lifetime
     if lifetime is None:
         return "open to the end" if of.says_ending else "not told"

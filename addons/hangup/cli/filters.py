@@ -14,7 +14,7 @@ from hangup.cli.screen import Screen
 from hangup.filters.base import Filter, settings
 from hangup.filters.catalogue import SHARED, describe, page, summary
 from hangup.filters.library import GROUPS
-from hangup.filters.library.heartbeats import Heartbeats
+from hangup.filters.library.heartbeats import HeartbeatFilter
 from hangup.filters.match import Selecting
 from hangup.filters.setting_values import codec, description
 from hangup.filters.text import find
@@ -82,7 +82,7 @@ def _explain(console: Console, cls: type[Filter]) -> None:
         _settings(console, "which messages (all that are given must hold)", settings(Selecting))
     else:
         _settings(console, "which connections", settings(Filter))
-    if issubclass(cls, Heartbeats):
+    if issubclass(cls, HeartbeatFilter):
         _forms(console)
 
 

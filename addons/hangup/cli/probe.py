@@ -16,8 +16,8 @@ from hangup.cli.params import TIME
 from hangup.cli.screen import Screen
 from hangup.errors import UsageError
 from hangup.humanize import duration, plural, printable
-from hangup.peer.probe import Attempt, Report, Settings
-from hangup.peer.probe import probe as run
+from hangup.probe.handshakes import Attempt, ProbeReport, ProbeSettings
+from hangup.probe.handshakes import probe as run
 from hangup.wire.handshake import Check
 from hangup.wire.header_lists import is_token
 from hangup.wire.url import Target, parse_target
@@ -69,7 +69,7 @@ def probe(
     target = parse_target(url)
     if target.was_http:
         click.echo(f"hangup: {url} is taken as {target}", err=True)
-    settings = Settings(
+    settings = ProbeSettings(
         target=target,
         headers=[parse_header(header) for header in headers],
         subprotocols=[_one_line(name, "subprotocol") for name in subprotocols],
@@ -100,7 +100,7 @@ def _one_line(text: str, what: str) -> str:
     return text
 
 
-def as_data(target: Target, report: Report) -> dict[str, object]:
+def as_data(target: Target, report: ProbeReport) -> dict[str, object]:
     """The report for programs. ``checks`` are those on the first attempt and ``origin``; times in seconds."""
     return {
         "url": str(target),
@@ -133,7 +133,7 @@ def as_data(target: Target, report: Report) -> dict[str, object]:
     }
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: ProbeReport, console: Console) -> None:
     """Prints the first attempt's exchange as ``curl -v`` would, then the checks."""
     first = report.attempts[0]
     _exchange(first, console)

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from hangup.cli import show_table
 from hangup.cli.config import load
 from hangup.cli.screen import console
-from hangup.cli.show import row
+from hangup.cli.show import table
+from hangup.cli.show.command import row
 from hangup.errors import RecordingError
 from hangup.humanize import plural, size
 from hangup.recording.folder import BISECTS, listing
@@ -52,7 +52,7 @@ def recordings(folder: str | None, prune: float | None, as_json: bool) -> None:
     elif not rows:
         click.echo(f"no recordings in {where}")
     else:
-        show_table.folder(console(), rows)
+        table.folder(console(), rows)
 
 
 def _age(path: Path) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from hangup.cli.sources import Source
 from hangup.errors import UsageError
@@ -17,9 +17,14 @@ def only(events: Iterable[AnyEvent], conn: int | None) -> Iterable[AnyEvent]:
     return events if conn is None else (event for event in events if event.conn in (conn, 0))
 
 
-def learned(source: Source, redactor: Redactor, conn: int | None = None) -> Header:
-    """The header without secrets, after all of them were met."""
-    redactor.learn(only(source.events("looking for secrets"), conn), source.header)
+def learned(
+    source: Source,
+    redactor: Redactor,
+    conn: int | None = None,
+    watch: Callable[[Iterable[AnyEvent]], Iterable[AnyEvent]] = iter,
+) -> Header:
+    """The header without secrets, after all of them were met; ``watch`` passes on what it sees of the events."""
+    redactor.learn(watch(only(source.events("looking for secrets"), conn)), source.header)
     return redactor.header(source.header)
 
 

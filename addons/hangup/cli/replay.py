@@ -18,22 +18,22 @@ import click
 from hangup.cli import replay_view
 from hangup.cli.params import TIME, Time
 from hangup.cli.probe import parse_header
-from hangup.cli.replay_view import Said
+from hangup.cli.replay_view import ServerComparison
 from hangup.cli.screen import console, tell
 from hangup.cli.sources import Source, opened
 from hangup.cli.targets import path_option, read_target, remark
 from hangup.errors import RecordingError, UsageError
 from hangup.filters.filter_set import FilterSet
 from hangup.humanize import plural
-from hangup.peer.ensemble import play_all
-from hangup.peer.outcome import Outcome
-from hangup.peer.pace import PATIENCE
-from hangup.peer.player import Settings
 from hangup.processes.tshark import open_recording
 from hangup.recorder.recorder import Recorder
 from hangup.recording.diff import collect, compare_messages
 from hangup.recording.fates import choose
 from hangup.recording.ledger import Ledger
+from hangup.replay.all_clients import play_all
+from hangup.replay.client_settings import ReplaySettings
+from hangup.replay.outcome import ReplayOutcome
+from hangup.replay.pacing import PATIENCE
 from hangup.replayable.client_script import Transcript
 from hangup.wire.url import Target
 
@@ -158,7 +158,7 @@ def replay(
         raise UsageError("a target is needed, for instance: hangup replay run.jsonl ws://localhost:8000")
     where = read_target(target, path) if target is not None else None
     seed = randbits(32)
-    settings = Settings(
+    settings = ReplaySettings(
         headers=[parse_header(header) for header in headers],
         pace=pace,
         speed=speed,
@@ -203,7 +203,7 @@ def _set(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _transcripts(source: Source, conn: int | None, everything: bool, settings: Settings) -> list[Transcript]:
+def _transcripts(source: Source, conn: int | None, everything: bool, settings: ReplaySettings) -> list[Transcript]:
     """The clients to play."""
     conns: list[int]
     if conn is not None:
@@ -248,7 +248,7 @@ class _Run:
         source: Source,
         transcripts: list[Transcript],
         target: Target,
-        settings: Settings,
+        settings: ReplaySettings,
         filters: FilterSet,
         record: Path,
         out: Any,
@@ -262,7 +262,7 @@ class _Run:
         self.out = out
         self.path = record
 
-    async def play(self) -> list[Outcome]:
+    async def play(self) -> list[ReplayOutcome]:
         """Plays all, and records it."""
         task = asyncio.current_task()
         assert task is not None
@@ -288,10 +288,10 @@ class _Run:
             recorder.close()
 
 
-def _compare(source: Source, path: Path, outcomes: Sequence[Outcome]) -> dict[int, Said]:
+def _compare(source: Source, path: Path, outcomes: Sequence[ReplayOutcome]) -> dict[int, ServerComparison]:
     """What the servers said, then and now."""
     live = collect(open_recording(path))
-    found: dict[int, Said] = {}
+    found: dict[int, ServerComparison] = {}
     for outcome in outcomes:
         now = live.get(outcome.live_conn)
         then = collect(source.recording, outcome.conn).get(outcome.conn)
@@ -299,17 +299,17 @@ def _compare(source: Source, path: Path, outcomes: Sequence[Outcome]) -> dict[in
             a, b = then.messages["server"], now.messages["server"]
             different, equal = compare_messages(a[:COMPARED], b[:COMPARED], "server")
             complete = max(len(a), len(b)) <= COMPARED and then.kept and now.kept
-            found[outcome.conn] = Said(different, equal, complete)
+            found[outcome.conn] = ServerComparison(different, equal, complete)
     return found
 
 
-def _document(run: _Run, outcomes: Sequence[Outcome], said: dict[int, Said]) -> dict[str, Any]:
+def _document(run: _Run, outcomes: Sequence[ReplayOutcome], said: dict[int, ServerComparison]) -> dict[str, Any]:
     """For programs. With one connection its account stands at the top; with several they are in ``connections``."""
     connections = []
     correlations = {each.conn: each.survey.correlations for each in run.transcripts}
     for outcome in outcomes:
         summary = outcome.summary()
-        messages = said[outcome.conn] if outcome.conn in said else Said([], 0, True)
+        messages = said[outcome.conn] if outcome.conn in said else ServerComparison([], 0, True)
         summary["messages"] = [each.summary() for each in messages.different]
         summary["correlations"] = [each.summary() for each in correlations[outcome.conn]]
         connections.append(summary)

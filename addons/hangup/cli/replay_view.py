@@ -17,9 +17,9 @@ from rich.text import Text
 from hangup.cli import diff_view
 from hangup.cli.screen import safe
 from hangup.humanize import plural, printable
-from hangup.peer.outcome import Outcome
-from hangup.peer.player import Settings
 from hangup.recording.diff import MessageDifference
+from hangup.replay.client_settings import ReplaySettings
+from hangup.replay.outcome import ReplayOutcome
 from hangup.replayable.client_script import Transcript
 from hangup.wire.url import Target
 
@@ -27,7 +27,7 @@ SHOWN = 20
 """So many messages that differ are shown of each connection."""
 
 
-class Said(NamedTuple):
+class ServerComparison(NamedTuple):
     """What the server said, then and now: the messages that differ, how many are equal, and if that is all."""
 
     different: list[MessageDifference]
@@ -40,7 +40,7 @@ def begin(
     name: str,
     transcripts: Sequence[Transcript],
     target: Target,
-    settings: Settings,
+    settings: ReplaySettings,
     path: Path,
 ) -> None:
     """What is about to be played."""
@@ -55,8 +55,8 @@ def begin(
 
 def show(
     console: Console,
-    outcomes: Sequence[Outcome],
-    said: dict[int, Said],
+    outcomes: Sequence[ReplayOutcome],
+    said: dict[int, ServerComparison],
     name: str,
     path: Path,
 ) -> None:
@@ -75,7 +75,7 @@ def show(
     console.print(Text(f"every frame: {printable(command)}", "dim"), soft_wrap=True)
 
 
-def _outcome(console: Console, outcome: Outcome) -> None:
+def _outcome(console: Console, outcome: ReplayOutcome) -> None:
     number = Text(f"#{outcome.conn} ", "bold")
     if outcome.same_ending and not outcome.same:
         console.print(number + Text("the same ending, elsewhere: ", "bold yellow") + safe(outcome.fate))
@@ -99,7 +99,7 @@ def _outcome(console: Console, outcome: Outcome) -> None:
         console.print(Text("   ") + safe(note, "yellow"))
 
 
-def _messages(console: Console, said: Said) -> None:
+def _messages(console: Console, said: ServerComparison) -> None:
     first = "" if said.complete else " of the first ones (there are too many to compare)"
     if not said.different:
         if said.equal:

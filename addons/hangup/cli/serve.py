@@ -18,10 +18,11 @@ from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
 from hangup.filters.filter_set import FilterSet
 from hangup.humanize import plural, printable
-from hangup.peer.server import Program, Server
-from hangup.peer.stage import Manner
 from hangup.recorder.recorder import Recorder
 from hangup.recording.connections import Connection
+from hangup.replay.playlist import Playlist
+from hangup.replay.server import ReplayServer
+from hangup.replay.server_connection import ServerSettings
 from hangup.wire.url import parse_listen
 
 EXAMPLES = """\b
@@ -62,24 +63,24 @@ def serve(
     the ids in it come back in the answers. Every new connection is played the next one of the recording.
     """
     host, port = parse_listen(listen)
-    manner = Manner(speed=speed, stay_open=stay_open, correlate=not no_correlate)
+    settings = ServerSettings(speed=speed, stay_open=stay_open, correlate=not no_correlate)
     with opened(recording) as source:
-        program = Program(source.recording, conn, correlate=not no_correlate)
+        playlist = Playlist(source.recording, conn, correlate=not no_correlate)
         source.confess()
-        if not program.connections:
+        if not playlist.connections:
             if conn is not None:
                 raise UsageError(f"{source.name} has no connection {conn}")
             raise RecordingError(f"{source.name} has no WebSocket connection")
         if "redacted:" in source.header.note:
             tell("the recording is redacted: the frontend is told placeholders where there were secrets")
-        asyncio.run(_serve(source, program, manner, FilterSet(filters), (host, port), record, quiet))
+        asyncio.run(_serve(source, playlist, settings, FilterSet(filters), (host, port), record, quiet))
     sys.exit(0)
 
 
 async def _serve(
     source: Source,
-    program: Program,
-    manner: Manner,
+    playlist: Playlist,
+    settings: ServerSettings,
     filters: FilterSet,
     where: tuple[str, int],
     record: Path,
@@ -109,16 +110,15 @@ async def _serve(
         out.print(head + Text(f"  played as connection {played}: ", "dim") + safe(ending.sentence, COLOURS[ending.by]))
         out.file.flush()
 
-    server = Server(program, recorder, manner, filters=filters, on_end=ended, warn=tell)
+    server = ReplayServer(playlist, recorder, settings, filters=filters, on_end=ended, warn=tell)
     try:
         async with server.listening(*where) as (host, port):
             shown = f"[{host}]" if ":" in host else host
             name = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else shown
-            count = plural(len(program.connections), "connection")
-            speed = (
-                "" if manner.speed == 1 else ", at once" if manner.speed == inf else f", {manner.speed:g} times as fast"
-            )
-            out.print(Text.assemble("serving ", safe(source.name, "bold"), f": the server of {count}{speed}"))
+            count = plural(len(playlist.connections), "connection")
+            speed = settings.speed
+            pace = "" if speed == 1 else ", at once" if speed == inf else f", {speed:g} times as fast"
+            out.print(Text.assemble("serving ", safe(source.name, "bold"), f": the server of {count}{pace}"))
             out.print(f"  listening on {shown}:{port}")
             out.print(Text(f"  VITE_WS_BASE=ws://{name}:{port}", "bold green"), soft_wrap=True)
             out.print(Text(f"  recording to {printable(str(recorder.path))}"), soft_wrap=True)

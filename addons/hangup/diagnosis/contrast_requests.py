@@ -43,7 +43,7 @@ Place = tuple[str, str]
 counted from 1)."""
 
 
-class Difference(NamedTuple):
+class RequestDifference(NamedTuple):
     """A difference. ``hits`` of ``lives`` that were not served have it, ``so`` of ``served``."""
 
     where: str
@@ -100,7 +100,7 @@ def _made_of(where: str) -> list[tuple[Has, str]]:
     return found
 
 
-def difference(lives: Sequence[Connection], served: Sequence[Connection]) -> Difference | None:
+def difference(lives: Sequence[Connection], served: Sequence[Connection]) -> RequestDifference | None:
     """The difference between these and those served that stands out most, if one does."""
     mine, theirs = [values(life) for life in lives], [values(life) for life in served]
     places = list(dict.fromkeys(place for found in (*mine, *theirs) for place in found))
@@ -108,7 +108,7 @@ def difference(lives: Sequence[Connection], served: Sequence[Connection]) -> Dif
         return None
     # A place with one and the same value everywhere was never a candidate.
     varied = [p for p in places if len({found.get(p) for found in (*mine, *theirs)}) > 1]
-    best: Difference | None = None
+    best: RequestDifference | None = None
     for place in varied:
         for has, words in _ways(place, mine, theirs):
             hits = [life for life, found in zip(lives, mine, strict=True) if has(found.get(place))]
@@ -125,7 +125,7 @@ def difference(lives: Sequence[Connection], served: Sequence[Connection]) -> Dif
             strength = surprise(with_it, units, 0.5 / (others + 1)) - math.log(len(varied)) - 0.3
             if strength >= LEAST and (best is None or strength > best.strength + 0.01):
                 text = f"{_named(place)} {words}"
-                best = Difference(place[0], text, min(strength, LIMIT), hits, len(lives), so, len(served))
+                best = RequestDifference(place[0], text, min(strength, LIMIT), hits, len(lives), so, len(served))
     return best
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import surprise
 from hangup.diagnosis.leaves import FIRST, LENGTH, Leaves, decimals, is_empty, leaves, number, parent, size_of, sort_of
-from hangup.diagnosis.reactions import Contrast
+from hangup.diagnosis.reactions import EndingContrast
 from hangup.humanize import printable
 from hangup.recording.connections import Connection
 from hangup.recording.traffic import MessageSummary
@@ -52,7 +52,7 @@ _DIGITS = re.compile(r"\d+")
 _FIRST_WORD = re.compile(r"[A-Za-z_-]+")
 
 
-class Said(NamedTuple):
+class SaidValues(NamedTuple):
     """A message: its connection, when it was sent (seconds), and its values."""
 
     conn: int
@@ -60,7 +60,7 @@ class Said(NamedTuple):
     values: Leaves
 
 
-class Difference(NamedTuple):
+class FieldDifference(NamedTuple):
     """A difference. ``words`` names the field and the value; ``hits`` of ``fatal`` last messages have it, ``so`` of
     ``safe`` harmless ones. ``lives`` are the last messages that have it."""
 
@@ -97,7 +97,7 @@ class _Facet(NamedTuple):
     """Whether it is to be beyond all harmless ones, of which there is always one that is the outermost."""
 
 
-def difference(case: Case, contrast: Contrast) -> Difference | None:
+def difference(case: Case, contrast: EndingContrast) -> FieldDifference | None:
     """The difference that stands out most, if one does."""
     hits = contrast.found.hits
     kinds = Counter(_kind(case, message) for _, message in hits)
@@ -105,9 +105,9 @@ def difference(case: Case, contrast: Contrast) -> Difference | None:
     if count < MOST * len(hits):
         return None
     mine = [(life, message) for life, message in hits if _kind(case, message) == kind]
-    fatal = [(hit, Said(hit[0].conn, hit[1].at, found)) for hit in mine if (found := leaves(hit[1])) is not None]
+    fatal = [(hit, SaidValues(hit[0].conn, hit[1].at, found)) for hit in mine if (found := leaves(hit[1])) is not None]
     others = harmless(case, contrast, kind)
-    safe = [Said(life.conn, m.at, found) for life, m in others if (found := leaves(m)) is not None]
+    safe = [SaidValues(life.conn, m.at, found) for life, m in others if (found := leaves(m)) is not None]
     if len(safe) < max(ENOUGH, READ * len(others)) or len(fatal) < MOST * len(hits):
         return None
     return _strongest(fatal, safe, len(hits))
@@ -122,7 +122,7 @@ def _kind(case: Case, message: MessageSummary) -> str:
     return case.ledger.shapes.kinds.get(shape) or shape.text
 
 
-def harmless(case: Case, contrast: Contrast, kind: str) -> list[tuple[Connection, MessageSummary]]:
+def harmless(case: Case, contrast: EndingContrast, kind: str) -> list[tuple[Connection, MessageSummary]]:
     """The messages of a kind that arrived and did no harm, as far as they were kept."""
     side = contrast.found.side
     fatal = {life.conn: message.n for life, message in contrast.found.hits}
@@ -141,10 +141,10 @@ def harmless(case: Case, contrast: Contrast, kind: str) -> list[tuple[Connection
 
 
 def _strongest(
-    fatal: Sequence[tuple[tuple[Connection, MessageSummary], Said]], safe: Sequence[Said], all_hits: int
-) -> Difference | None:
+    fatal: Sequence[tuple[tuple[Connection, MessageSummary], SaidValues]], safe: Sequence[SaidValues], all_hits: int
+) -> FieldDifference | None:
     paths = list(dict.fromkeys(path for said in (*(said for _, said in fatal), *safe) for path in said.values))
-    best: Difference | None = None
+    best: FieldDifference | None = None
     for path in paths:
         for facet in _facets(path, [said for _, said in fatal], safe):
             lives = [hit for hit, said in fatal if facet.has(said.values.get(path))]
@@ -157,7 +157,7 @@ def _strongest(
             if facet.ranked:
                 strength = min(strength, _outermost(len(lives), len(safe))) - 0.7
             strength -= math.log(len(paths)) + 0.7 + so / len(lives)
-            seen = Difference(
+            seen = FieldDifference(
                 facet.variety, path, facet.words, min(strength, LIMIT), len(lives), all_hits, so, len(safe), lives
             )
             if strength >= LEAST and (best is None or _rank(seen) < _rank(best)):
@@ -170,11 +170,11 @@ def _outermost(hits: int, safe: int) -> float:
     return math.lgamma(hits + safe + 1) - math.lgamma(hits + 1) - math.lgamma(safe + 1)
 
 
-def _rank(seen: Difference) -> tuple[float, int, int]:
+def _rank(seen: FieldDifference) -> tuple[float, int, int]:
     return -round(seen.strength), VARIETIES.index(seen.variety), seen.path.count(".")
 
 
-def _facets(path: str, fatal: Sequence[Said], safe: Sequence[Said]) -> Iterator[_Facet]:
+def _facets(path: str, fatal: Sequence[SaidValues], safe: Sequence[SaidValues]) -> Iterator[_Facet]:
     """The ways in which the values of a path can differ that some of the last ones do."""
     name = "the message" if not path else path if path.startswith("the ") else f"`{printable(path, 60)}`"
     mine, others = ([value for said in some for value in said.values.get(path, ())] for some in (fatal, safe))
@@ -204,7 +204,7 @@ def _facets(path: str, fatal: Sequence[Said], safe: Sequence[Said]) -> Iterator[
     yield from _never_seen(path, name, fatal, safe)
 
 
-def _holds(said: Said, path: str) -> bool:
+def _holds(said: SaidValues, path: str) -> bool:
     """Whether an object or a list is there for a field to be in."""
     return not path or any(isinstance(value, dict | list) and value for value in said.values.get(path, ()))
 
@@ -213,7 +213,7 @@ def _any(is_so: Callable[[Any], bool]) -> Has:
     return lambda values: values is not None and any(map(is_so, values))
 
 
-def _beyond(path: str, name: str, fatal: Sequence[Said], safe: Sequence[Said]) -> Iterator[_Facet]:
+def _beyond(path: str, name: str, fatal: Sequence[SaidValues], safe: Sequence[SaidValues]) -> Iterator[_Facet]:
     """Numbers and lengths that are larger than all others, or smaller."""
     lists = any(isinstance(value, list) for said in fatal for value in said.values.get(path, ()))
     unit = "element" if lists else "character"
@@ -243,7 +243,7 @@ def _beyond(path: str, name: str, fatal: Sequence[Said], safe: Sequence[Said]) -
 
 
 def _measured(
-    said: Said, path: str, measure: Callable[[Any], float | None], edge: Callable[[list[float]], float]
+    said: SaidValues, path: str, measure: Callable[[Any], float | None], edge: Callable[[list[float]], float]
 ) -> float | None:
     found = [size for value in said.values.get(path, ()) if (size := measure(value)) is not None]
     return edge(found) if found else None
@@ -261,7 +261,7 @@ def _shown(value: float) -> str:
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:g}"
 
 
-def grows(values: Sequence[tuple[Said, Any]]) -> bool:
+def grows(values: Sequence[tuple[SaidValues, Any]]) -> bool:
     """Whether values go one way only as time passes, in each connection or over all: a counter, a clock. Also where
     they change too seldom to see that they do not."""
     in_time = sorted(values, key=lambda pair: pair[0].at)
@@ -280,7 +280,7 @@ def _goes_one_way(series: Sequence[Sequence[Any]]) -> bool:
     return up + down > 0 and min(up, down) <= 0.15 * (up + down)
 
 
-def _never_seen(path: str, name: str, fatal: Sequence[Said], safe: Sequence[Said]) -> Iterator[_Facet]:
+def _never_seen(path: str, name: str, fatal: Sequence[SaidValues], safe: Sequence[SaidValues]) -> Iterator[_Facet]:
     """A value that no other message has, of a field that has few."""
     theirs = [(said, values[0]) for said in safe if len(values := said.values.get(path, [])) == 1]
     plain = [(said, value) for said, value in theirs if isinstance(value, str | int)]
@@ -326,7 +326,7 @@ def _key(value: Any) -> tuple[Any, ...]:
     return [int(digits[:30]) for digits in _DIGITS.findall(value)], value
 
 
-def _novelty(plain: Sequence[tuple[Said, Any]]) -> float:
+def _novelty(plain: Sequence[tuple[SaidValues, Any]]) -> float:
     """How likely a harmless message has a value that no other connection's have (or, of one, no other message's)."""
     several = len({said.conn for said, _ in plain}) > 1
     where: dict[Any, set[int]] = {}

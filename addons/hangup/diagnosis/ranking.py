@@ -9,7 +9,7 @@ from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import UNKNOWN, Evidence, Hypothesis
 from hangup.diagnosis.hypotheses import hypotheses
-from hangup.diagnosis.report import Alternative, Part
+from hangup.diagnosis.report import Alternative, CausePart
 from hangup.humanize import clip
 
 LOGGED = "backend-log"
@@ -86,7 +86,7 @@ class Ranking:
         pairs = zip(self.ranked, self.shares, strict=True)
         return [h.verdict for h, s in pairs if self.named and parts(h) == parts(self.first) and s >= LEAST]
 
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, CausePart]:
         """What is known of the cause apart from its name: of each part the likeliest value, with its share."""
         masses: dict[str, dict[str, float]] = {"trigger": {}, "property": {}, "place": {}, "closer": {}}
         for hypothesis, share in zip(self.ranked, self.shares, strict=True):
@@ -102,7 +102,7 @@ class Ranking:
         for part, mass in masses.items():
             value = max(mass, key=lambda value: (mass[value], value), default="")
             if value and mass[value] >= NAMED:
-                found[part] = Part(value, round(min(mass[value], MOST), 3))
+                found[part] = CausePart(value, round(min(mass[value], MOST), 3))
         return found
 
     def evidence(self) -> list[Evidence]:

@@ -2,7 +2,7 @@
 
 Two questions, asked of counts: do more ends come so soon after a message than chance would have it
 (:func:`reaction`), and what do the last messages have in common that those which did no harm have not
-(:class:`Contrast`)?
+(:class:`EndingContrast`)?
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Trait:
         return self.fatal >= 0.7 * self.hits and self.safe <= 0.34 * self.fatal
 
 
-class Contrast:
+class EndingContrast:
     """The last messages before the ends against all others of that side on the route."""
 
     def __init__(self, case: Case, found: Reaction) -> None:

@@ -20,7 +20,7 @@ class Alternative(Struct, omit_defaults=True):
     evidence: list[Evidence] = []
 
 
-class Step(Struct, omit_defaults=True):
+class NextStep(Struct, omit_defaults=True):
     """What to try next: ``filter`` is a filter's text form, ``command`` a command line, ``text`` says what it tells."""
 
     text: str
@@ -28,7 +28,7 @@ class Step(Struct, omit_defaults=True):
     command: str = ""
 
 
-class Part(Struct):
+class CausePart(Struct):
     """A part of what is known of a cause, and how much of the belief stands behind it."""
 
     value: str
@@ -59,11 +59,11 @@ class Report(Struct):
     trigger: Trigger
     evidence: list[Evidence]
     alternatives: list[Alternative]
-    next: list[Step]
+    next: list[NextStep]
     sentence: str = ""
     also: tuple[str, ...] = ()
     amplifier: str = ""
-    parts: dict[str, Part] = {}
+    parts: dict[str, CausePart] = {}
     """What is known apart from the name: ``trigger``, ``property``, ``place`` and ``closer``, where one value of it
     has enough of the belief. They can be known where no cause can be named."""
     connections: dict[str, int] = {}
@@ -87,10 +87,24 @@ class Report(Struct):
         """0 when a cause was named or nothing is wrong, 3 when it is unknown."""
         return 3 if self.category == "unknown" else 0
 
+    @property
+    def spoken_of(self) -> dict[int, set[int]]:
+        """The connections of which it speaks, those that matter most first, each with the frames."""
+        found: dict[int, set[int]] = {}
+        cites = [(self.conn, None), (self.trigger.conn, self.trigger.frame)]
+        cites += [(cite.conn, cite.frame) for sign in self.evidence for cite in sign.cites]
+        for conn, frame in cites:
+            if conn is not None:
+                frames = found.setdefault(conn, set())
+                if frame is not None:
+                    frames.add(frame)
+        return found
+
     def censor(self, text: Callable[[str], str]) -> None:
         """Puts every sentence through ``text``, which takes out what others must not read."""
         self.sentence, self.loop, self.hint = text(self.sentence), text(self.loop), text(self.hint)
         self.notes = [text(note) for note in self.notes]
+        self.stack.because = [text(each) for each in self.stack.because]
         for part in self.parts.values():
             part.value = text(part.value)
         for sign in [*self.evidence, *(sign for other in self.alternatives for sign in other.evidence)]:

@@ -9,7 +9,7 @@ from hangup.diagnosis.case import Case
 from hangup.diagnosis.causes.catalogue import KINDS, PLACES
 from hangup.diagnosis.figures import middle, spread
 from hangup.diagnosis.findings import Evidence, cite
-from hangup.diagnosis.report import Part, Report
+from hangup.diagnosis.report import CausePart, Report
 from hangup.humanize import duration, plural, printable
 from hangup.recording import untold
 from hangup.recording.connections import numbered
@@ -48,7 +48,7 @@ def _or(report: Report) -> str:
     return f" From here it looks the same if {other.sentence[0].lower()}{other.sentence[1:]}{tell}."
 
 
-def what_is_known(parts: Mapping[str, Part]) -> str:
+def what_is_known(parts: Mapping[str, CausePart]) -> str:
     """What is known of a cause apart from its name, in words; empty where nothing is."""
     words = []
     for part, say in (("closer", "closed by the {}"), ("trigger", "because of {}"), ("property", "namely {}"),

@@ -11,7 +11,7 @@ from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Trigger
-from hangup.diagnosis.report import Alternative, Step
+from hangup.diagnosis.report import Alternative, NextStep
 from hangup.diagnosis.sentences import of_messages
 from hangup.diagnosis.signs.idle_times import evident_silence, silence
 from hangup.errors import TargetError
@@ -26,27 +26,27 @@ LIMIT = 3
 LIKELY = 0.05
 """Confidence from which on a runner-up is worth an experiment."""
 
-Make = Callable[[Case, Connection, MessageSummary | None], Step | None]
+Make = Callable[[Case, Connection, MessageSummary | None], NextStep | None]
 
 
 def after(
     case: Case, names: Sequence[str], alternatives: list[Alternative], trigger: Trigger, recording: str
-) -> list[Step]:
+) -> list[NextStep]:
     """At most three steps, the most telling first. ``names`` are the verdict's and what else it is called."""
     if names[0].startswith("none/"):
-        return [Step("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
+        return [NextStep("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
     if not case.victims and any(life.untold for life in case.lives):
         target = shlex.quote(_target(case))
         source = shlex.quote(recording or "RECORDING")
         return [
-            Step("record it here, to know who ends it and how", command=f"hangup proxy {target}"),
-            Step("or let it find the proof with what the client said", command=f"hangup bisect {source} {target}"),
+            NextStep("record it here, to know who ends it and how", command=f"hangup proxy {target}"),
+            NextStep("or let it find the proof with what the client said", command=f"hangup bisect {source} {target}"),
         ]
     life = case.by_conn.get(trigger.conn or 0) or (case.victims[0] if case.victims else None)
     if life is None:
         return []
     message = next((m for m in life.traffic.recent if m.n == trigger.frame), None)
-    steps: list[Step] = []
+    steps: list[NextStep] = []
     likely = [alternative.verdict for alternative in alternatives[:2] if alternative.confidence >= LIKELY]
     for name in (*names, *likely):
         step = _step(name, case, life, message)
@@ -57,16 +57,18 @@ def after(
     source = recording or "RECORDING"
     if case.closer == "client":
         steps.append(
-            Step("let it find the proof with your own page", command=f"hangup bisect --live {shlex.quote(target)}")
+            NextStep("let it find the proof with your own page", command=f"hangup bisect --live {shlex.quote(target)}")
         )
     elif case.mode not in ("unreachable",):
         command = f"hangup bisect {shlex.quote(source)} {shlex.quote(target)}"
-        steps.append(Step("let it find the proof", command=command))
+        steps.append(NextStep("let it find the proof", command=command))
     if case.mode in ("refused", "unreachable"):
         url = _target(case, life.target)
         steps.insert(
             0,
-            Step("ask for the handshake alone, checked line by line", command=f"hangup probe {shlex.quote(url[:300])}"),
+            NextStep(
+                "ask for the handshake alone, checked line by line", command=f"hangup probe {shlex.quote(url[:300])}"
+            ),
         )
     return steps[:LIMIT]
 
@@ -84,18 +86,18 @@ def _stable(case: Case) -> str:
     return f"hangup proxy {shlex.quote(_target(case))} --expect-stable 30s"
 
 
-def _step(verdict: str, case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
+def _step(verdict: str, case: Case, life: Connection, message: MessageSummary | None) -> NextStep | None:
     cause = causes.known().get(verdict)
     if cause is None or cause.next is None:
         return None
     made = cause.next.filter
     if made in MADE:
         found = MADE[made](case, life, message)
-        return found if found is None or found.text else Step(cause.next.tells, filter=found.filter)
-    return Step(cause.next.tells, filter=made)
+        return found if found is None or found.text else NextStep(cause.next.tells, filter=found.filter)
+    return NextStep(cause.next.tells, filter=made)
 
 
-def _without(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
+def _without(case: Case, life: Connection, message: MessageSummary | None) -> NextStep | None:
     """Drop the message in question. Says itself what its success tells, which hangs on what it is."""
     if message is None:
         return None
@@ -110,7 +112,7 @@ def _without(case: Case, life: Connection, message: MessageSummary | None) -> St
         what, filter = "this kind of message is", f"drop side={side} kind={_quoted(kind)}"
     else:
         return None
-    return Step(f"if it stays open with this on, {what} the cause", filter=filter)
+    return NextStep(f"if it stays open with this on, {what} the cause", filter=filter)
 
 
 def _quoted(kind: str) -> str:
@@ -118,39 +120,39 @@ def _quoted(kind: str) -> str:
     return json.dumps(kind, ensure_ascii=False) if _SPECIAL.search(kind) else kind
 
 
-def _as_json(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
+def _as_json(case: Case, life: Connection, message: MessageSummary | None) -> NextStep | None:
     if message is not None and message.shape.beat is not None and message.shape.beat.kind == "ping":
-        return Step("", filter=f'rewrite-heartbeat side={message.side} to={{"type":"ping"}}')
+        return NextStep("", filter=f'rewrite-heartbeat side={message.side} to={{"type":"ping"}}')
     return _without(case, life, message)
 
 
-def _kept_alive(case: Case, *, idle: bool) -> Step:
+def _kept_alive(case: Case, *, idle: bool) -> NextStep:
     """A ping often enough: three times in the silence that ended it, or five in its age."""
     quiet = case.once(evident_silence)
     told = idle and 0.1 < quiet < 1e5
     every = quiet / 3 if told else max(middle(case.lived) / 5, 0.2)
     shown = f"{every * 1000:.0f}ms" if every < 1 else f"{every:.0f}s"
     side = (case.once(silence).side if told else None) or "client"
-    return Step("", filter=f"keepalive side={side} every={shown}")
+    return NextStep("", filter=f"keepalive side={side} every={shown}")
 
 
-def _other_path(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
+def _other_path(case: Case, life: Connection, message: MessageSummary | None) -> NextStep | None:
     """The path without what stands there twice."""
     parts = life.path.split("/")
     for at, (first, second) in enumerate(zip(parts[1:], parts[2:], strict=False), 1):
         if first and first == second and first.replace("-", "").replace("_", "").isalnum():
             del parts[at]
-            return Step("", filter=f"path replace=/{first}/{first} with=/{first}")
+            return NextStep("", filter=f"path replace=/{first}/{first} with=/{first}")
     return None
 
 
-def _larger(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
+def _larger(case: Case, life: Connection, message: MessageSummary | None) -> NextStep | None:
     if message is None:
         return None
-    return Step("", filter=f"drop side={message.side} size={message.size}..")
+    return NextStep("", filter=f"drop side={message.side} size={message.size}..")
 
 
-def _opening(case: Case, life: Connection, message: MessageSummary | None) -> Step | None:
+def _opening(case: Case, life: Connection, message: MessageSummary | None) -> NextStep | None:
     """What its protocol begins with, sent for the client; nothing where no such thing is known."""
     kinds = case.ledger.shapes.kinds
     first = life.traffic.server.first
@@ -160,14 +162,15 @@ def _opening(case: Case, life: Connection, message: MessageSummary | None) -> St
         return None
     text = needed.decode()
     said = text if text.startswith("{") else _quoted(text)
-    return Step("", filter=f"inject from=client send={said} at=0s")
+    return NextStep("", filter=f"inject from=client send={said} at=0s")
 
 
-def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> Step:
+def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> NextStep:
     """Fewer of what there may be too many of: messages, or connections."""
     if of_messages(case):
-        return Step("a client that says less: if it stays open, it was the number", filter="only side=client first=3")
-    return Step("a client that waits longer: if it stays open, it was the rate", filter="slow-reconnect 10s")
+        text = "a client that says less: if it stays open, it was the number"
+        return NextStep(text, filter="only side=client first=3")
+    return NextStep("a client that waits longer: if it stays open, it was the rate", filter="slow-reconnect 10s")
 
 
 MADE: dict[str, Make] = {

@@ -223,5 +223,5 @@ def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple
         return _trial(case, each.filter(round(low * rng.choice((rng.random(), 1.0)), 2)), frames=some(rng))
 
     claim = Claim(law, failing, surviving)
-    claim.counts = True
+    claim.counts, claim.margin = True, (high - low) / 2
     return claim

@@ -6,8 +6,11 @@ stays open, None where nobody can tell.
 
 from __future__ import annotations
 
+import json
+import re
 import string
 from collections.abc import Callable, Generator, Sequence
+from math import isfinite
 from random import Random
 from typing import Any
 
@@ -19,6 +22,9 @@ Asking = Generator[Any, bool | None, Condition]
 LETTERS = string.ascii_lowercase
 FEW_PLACES = 2
 """Decimal places that hardly anybody minds."""
+
+WORDS = 12
+"""Of a text of more words it is not asked which it is."""
 
 ODD_ONES = 4
 """Characters that are tried alone."""
@@ -33,7 +39,9 @@ ROUGH_STEPS = 12
 def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     """The condition behind ``bad``, which fails, and ``good``, which does not. ``known`` are others that do no harm."""
     found: Condition
-    if _number(bad) and _number(good):
+    if isinstance(bad, float) and not isfinite(bad):
+        found = Condition(f"{named(path)} is {json.dumps(bad)}, which is not JSON")
+    elif _number(bad) and _number(good):
         found = yield from _of_number(path, bad, good, known)
     elif isinstance(bad, str) and isinstance(good, str):
         found = yield from _of_text(path, bad, good, known)
@@ -78,7 +86,7 @@ def _threshold(
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _shown(value: float) -> str:
@@ -150,6 +158,12 @@ def _of_text(path: Path, bad: str, good: str, known: Sequence[Any]) -> Asking:
     if (yield alike) is not True:
         return (yield from _of_characters(path, bad, good))
     if (yield _text(rng, max(len(good), 1))) is True and len(good) > 0:
+        if (alike := _like(rng, good)) != good and (yield alike) is False:
+            return Condition(
+                f"{named(path)} has another form than {good!r}, as {bad[:60]!r} has",
+                fails=lambda rng: rng.choice((bad, _like(rng, bad))),
+                survives=lambda rng: _like(rng, good),
+            )
         values = {v for v in (good, *known) if isinstance(v, str)}
         few = ", ".join(repr(v) for v in sorted(values)[:4])
         return Condition(
@@ -175,8 +189,22 @@ def _of_text(path: Path, bad: str, good: str, known: Sequence[Any]) -> Asking:
     )
 
 
+def _like(rng: Random, text: str) -> str:
+    """A text of the same form: the last digit of each long number in it is another, or of the last number."""
+    numbers = [*re.finditer(r"\d{4,}", text)] or [*re.finditer(r"\d+", text)][-1:]
+    for number in numbers:
+        at = number.end() - 1
+        text = text[:at] + rng.choice("0123456789") + text[at + 1 :]
+    return text
+
+
 def _of_characters(path: Path, bad: str, good: str) -> Asking:
-    """A text that fails for what is in it: for its odd characters, or just so."""
+    """A text that fails for what is in it: for a word, for its odd characters, or just so."""
+    words = bad.split()
+    if 1 < len(words) <= WORDS:
+        for word in sorted(dict.fromkeys(words), key=lambda word: word in good.split()):
+            if (yield word) is True:
+                return _containing(path, word, " ")
     odd = {c for c in bad if not (c.isascii() and c.isalnum())} - set(good)
     if odd:
         if (yield "".join("a" if c in odd else c for c in bad)) is False:
@@ -188,10 +216,10 @@ def _of_characters(path: Path, bad: str, good: str) -> Asking:
     )
 
 
-def _containing(path: Path, one: str) -> Condition:
+def _containing(path: Path, one: str, between: str = "") -> Condition:
     return Condition(
         f"{named(path)} contains {one!r}",
-        fails=lambda rng: _text(rng, rng.randint(1, 6)) + one + _text(rng, rng.randint(1, 6)),
+        fails=lambda rng: between.join((_text(rng, rng.randint(1, 6)), one, _text(rng, rng.randint(1, 6)))),
         survives=lambda rng: _text(rng, rng.randint(3, 10)),
     )
 

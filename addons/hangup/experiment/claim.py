@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from random import Random
 
 from hangup.experiment.isolate import Difference
@@ -25,5 +26,7 @@ class Claim:
         """Of thresholds the exchanges on either side, and whether they fail: the law stands and falls with them."""
         self.age: tuple[float, float] | None = None
         """Where it says when: seconds from opening at which it is still open, and at which it has ended."""
+        self.margin = inf
+        """By how many seconds the exchanges nearest to a boundary in time keep away from it."""
         self.stayed: list[bytes] = []
         """Messages that it said would end the connection, and that did not."""

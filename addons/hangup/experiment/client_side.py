@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hangup.experiment.ladder import Rung, filters_of, is_strict_json, selector
+from hangup.experiment.ladder import NO_EXTENSIONS, Rung, filters_of, is_strict_json, kind_name, selector
+from hangup.experiment.size_law import LARGE, bare, least_size, of_size
 from hangup.experiment.trial import Case, ClientFrame, Trial
+from hangup.filters.library.rewrite import Rewrite
 
 NOTHING_SPECIAL = '{"type":"noop"}'
 """A message that no frontend knows, and that every reader of JSON can read."""
@@ -25,6 +27,18 @@ def _of_answer(name: str, form: str, when: Callable[[Case, ClientFrame], bool]) 
         return Trial(name, (form.replace("{}", selector(answer)),))
 
     return make
+
+
+def _shorter(case: Case) -> Trial | None:
+    """The same with as little in it as leaves it a message of its kind."""
+    answer = case.answer
+    if answer is None or len(answer.payload) < LARGE:
+        return None
+    base = bare(answer.payload)
+    shortest = of_size(base, least_size(base))
+    if len(shortest) > len(answer.payload) // 2:
+        return None
+    return Trial("answer-shorter", (str(Rewrite(side="server", kind=kind_name(answer), to=shortest)),))
 
 
 def _early_word(case: Case) -> Trial | None:
@@ -49,6 +63,7 @@ CLIENT_RUNGS: tuple[Rung, ...] = (
         "a harmless message in the place of the server's last one",
         _of_answer("answer-harmless", "rewrite side=server {} to=" + NOTHING_SPECIAL, lambda c, f: f.text),
     ),
+    Rung("answer-shorter", "the server's last message cut short", _shorter),
     Rung(
         "answer-repaired",
         "malformed messages of the server repaired",
@@ -81,6 +96,6 @@ CLIENT_RUNGS: tuple[Rung, ...] = (
     Rung(
         "no-extensions",
         "no compression",
-        filters_of("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
+        filters_of("no-extensions", *NO_EXTENSIONS, when=lambda c: "extensions" in c.features),
     ),
 )

@@ -12,7 +12,6 @@ from hangup.experiment.search import Minimal, Tried, Verdict
 from hangup.markup import block, cell, code, prose
 from hangup.recording.events import Log
 from hangup.recording.redaction.placeholders import Vault
-from hangup.recording.redaction.replacing import replaced
 
 NOT_REPRODUCED, UNRESOLVED = 3, 4
 
@@ -74,7 +73,8 @@ class Document(Struct, kw_only=True):
 
     def summary(self) -> dict[str, object]:
         """For JSON."""
-        made = self.about | self.verdict.summary()
+        made = {"headline": self.headline} | self.about | self.verdict.summary()
+        made["claim"] = self.verdict.claim if self.verdict.reproduced and self.verdict.without.n else None
         minimal = made["minimal"]
         if self.recording:
             made["minimal"] = {
@@ -124,8 +124,7 @@ class Document(Struct, kw_only=True):
 
     def _minimal(self, minimal: Minimal, payload: bytes) -> list[str]:
         # First hidden and then cut: half a secret is not known for one.
-        shown = replaced(payload, 0, self.vault.payload(payload)).decode(errors="backslashreplace")
-        message = code(self.vault.excerpt(shown), SHOWN) or "an empty one"
+        message = code(self.vault.shown(payload), SHOWN) or "an empty one"
         lines = [f"Smallest failing message (client frame {minimal.frames[-1]}, {minimal.opcode}): {message}"]
         if minimal.neighbour:
             lines.append(f"Nearest that does not fail: {prose(self.vault.excerpt(minimal.neighbour))}")

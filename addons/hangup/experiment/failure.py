@@ -62,6 +62,10 @@ def derive(connections: Sequence[Connection]) -> Failure | None:
     ended = [(c, how) for c in connections if (how := c.manner) is not None]
     # That nobody listens is what the failure may lead to, and is not the failure.
     ended = [(c, how) for c, how in ended if not (c.refused and c.status is None)] or ended
+    # Nor is a client's orderly close, where there are ends of another kind.
+    others = [(c, how) for c, how in ended if not _in_order(c, how)]
+    if len(others) >= max(LEAST, SHARE * len(ended)):
+        ended = others
     if not ended:
         return None
     kinds = Counter((c.ending.by, how, _code(c) if how == "close" else None, _status(c, how)) for c, how in ended)
@@ -89,6 +93,15 @@ SLOW = 0.5
 
 CHANCE = 0.001
 """How likely it may be that ends come that soon after messages by chance."""
+
+
+LEAST, SHARE = 2, 0.1
+"""So many ends, and such a share of all, are more than an accident."""
+
+
+def _in_order(connection: Connection, how: str) -> bool:
+    """Whether the client closed it as one does that is done, or that is left."""
+    return connection.ending.by == "client" and how == "close" and _code(connection) in ORDINARY
 
 
 def _code(connection: Connection) -> int | None:
@@ -140,7 +153,7 @@ def lifetime(connections: Sequence[Connection]) -> float:
 
 
 def judge(connection: Connection, failure: Failure, otherwise: float | None = None) -> Outcome:
-    """What a trial's connection says. It survived when it was still open as the player, or the proxy, ended it.
+    """What a trial's connection says. It survived when it was still open as the replay, or the proxy, ended it.
 
     ``otherwise`` as in a :class:`~hangup.experiment.trial.Trial`: another end is as good as none.
     """

@@ -6,6 +6,8 @@ from random import Random
 
 from hangup.experiment.arms import Arms
 from hangup.experiment.claim import Claim
+from hangup.experiment.frame_law import broken
+from hangup.experiment.ladder import REPAIR
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import Verdict
@@ -20,9 +22,10 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     def some(rng: Random) -> tuple[int, ...]:
         return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
 
-    if not filters or trigger not in ("time", "none"):
+    malformed = case.malformed if verdict.cure == REPAIR else ()
+    if not filters or (trigger not in ("time", "none") and not malformed):
         return None
-    when = f" {verdict.timers[0]}" if verdict.timers else ""
+    when = f" when {broken(malformed)}" if malformed else f" {verdict.timers[0]}" if verdict.timers else ""
     words = f"without `{verdict.cure}`"
     condition = Condition(words, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
     law = Law(f"it ends{when}; with `{verdict.cure}` it stays open", [condition], ["what the client says"])

@@ -60,7 +60,9 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
         every = near if rng.random() < 0.4 else near * rng.uniform(0.4, 1)
         return Trial("prediction", (str(replace(cure, every=round(every, 2))),), frames=_some(arms, rng))
 
-    return Claim(law, failing, surviving)
+    claim = Claim(law, failing, surviving)
+    claim.margin = low - near
+    return claim
 
 
 def _some(arms: Arms, rng: Random) -> tuple[int, ...]:

@@ -1,5 +1,5 @@
 """What is kept of an experiment: the smallest failing exchange and its neighbour as recordings, a program that shows
-the failure, the backend's words at that moment; and the document that names them all."""
+the failure, the backend's words at that moment; and the document that names them all, as a file too."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from hangup.errors import HangupError, RecordingError
+from hangup.experiment import document_file
 from hangup.experiment.document import Document
 from hangup.experiment.exchange import Trials, nearest, smallest
 from hangup.experiment.logged import logged
@@ -44,12 +45,17 @@ def keep(
     target: Target | None,
     about: Mapping[str, object] | None = None,
     seconds: float = 0.0,
+    tried: Document | None = None,
 ) -> Document:
-    """Writes it all beside the first of ``runs``."""
+    """Writes it all beside the first of ``runs``. ``tried`` has what came of the fix with the person's own client."""
     document = Document(verdict=verdict, seconds=seconds, about=dict(about or {}))
     document.files = {run.what: str(run.path) for run in runs}
+    if tried is not None:
+        document.verified, document.verification = tried.verified, tried.verification
+        document.files |= tried.files
     if reading is None:
         return document
+    document.about["started"] = reading.transcript.recording.header.started
     recordings = [_open(run.path) for run in runs]
     document.log = _logged([*recordings, reading.transcript.recording], reading)
     document.vault = vault_of(reading, log=document.log)
@@ -63,6 +69,7 @@ def keep(
         document.vault = vault_of(reading, filter(None, kept), document.log)
         if reading.failure.by != "client" and target is not None:
             document.files |= _reproducers(reading, verdict, target, runs[0].path, document.vault)
+        document_file.write(document, runs[0].path)
     except RecordingError as error:
         document.problems.append(str(error))
     return document

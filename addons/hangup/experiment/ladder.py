@@ -31,13 +31,22 @@ CHANCE = 0.002
 
 def selector(frame: ClientFrame) -> str:
     """The setting of a filter that selects a message's kind, and so the same message with other values."""
-    kind = frame.kind or kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).text
-    return f"kind={quote(kind)}"
+    return f"kind={quote(kind_name(frame))}"
+
+
+def kind_name(frame: ClientFrame) -> str:
+    """What a filter's ``kind=`` selects a message by."""
+    return frame.kind or kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).text
 
 
 def has_envelope(frame: ClientFrame) -> bool:
     """Whether a message is of a known protocol, whose envelope a server reads before all else."""
-    return bool(kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).protocol)
+    return bool(protocol_of(frame.payload, frame.opcode))
+
+
+def protocol_of(payload: bytes, opcode: str = "text") -> str:
+    """The known protocol that a message is of; empty where it is none."""
+    return kind_of(OPCODE_NUMBERS.get(opcode, TEXT), payload).protocol
 
 
 def is_json(frame: ClientFrame) -> bool:
@@ -95,6 +104,10 @@ BROKEN_PONG = "broken-pong"
 """A rung that nobody outlives: with it the connection ends as it was recorded only where pongs do not arrive."""
 
 CLIENT_KEEPALIVE = "client-keepalive"
+REPAIR, DEFRAGMENT = "repair-malformed side=client", "defragment side=client"
+"""The same messages as sound frames, and in one frame each."""
+NO_EXTENSIONS = ("strip-extensions", "strip-header Sec-WebSocket-Extensions in=response")
+"""None is offered; and none is agreed to on behalf of a server that does not know of it."""
 GIVEN = "given"
 UNKNOWN = "unknown/"
 """What is none of the explanations: it predicts nothing in particular."""

@@ -16,7 +16,8 @@ from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.idle_law import idle_law
 from hangup.experiment.ladder import Explanation, selector
 from hangup.experiment.law import Law
-from hangup.experiment.message_law import harmless_kin, refined, with_factor
+from hangup.experiment.message_law import refined, with_factor
+from hangup.experiment.message_trials import harmless_kin
 from hangup.experiment.predict import test as predict
 from hangup.experiment.reversal import Reversal
 from hangup.experiment.shrinking import shrink
@@ -142,7 +143,8 @@ class LawSearch(Reversal):
         if claim.counts and claim.law.conditions:
             verdict, condition = self.verdict, claim.law.conditions[0]
             verdict.cause, verdict.without = verdict.cause + condition.with_it, verdict.without + condition.without
-        if steady and self.arms.known.survived and not claim.law.holds and trigger in ("frame", "count"):
+        flickers = steady and self.arms.known.survived and not self.live
+        if flickers and not claim.law.holds and trigger in ("frame", "count"):
             again = yield from shrink(self.arms, self.shown, count=trigger == "count")
             claim = again or count_law(self.case, self.verdict, trigger) or claim
             if claim.law is not self.verdict.law:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -13,12 +12,15 @@ from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor
+from hangup.experiment.frame_law import frame_law
 from hangup.experiment.isolate import Difference, isolate
 from hangup.experiment.law import Condition, Law
-from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, split
+from hangup.experiment.message_trials import InPlace, said_by_us
+from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, says_kind, split
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.sequence_law import need_law, sequence_law
-from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
+from hangup.experiment.text_law import text_law
+from hangup.experiment.trial import ClientFrame, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.humanize import printable
 
@@ -76,71 +78,38 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     frame = next((f for f in case.frames if frames and f.n == frames[-1]), None)
     if frame is None:
         return None
-    trial, ask, context = _tools(arms, minimal, frame)
+    place = said_by_us(arms, minimal, frame)
+    return (yield from frame_law(place)) or (yield from law_in_place(place, minimal))
+
+
+def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
+    """The same of a message, however others are put in its place."""
+    arms, frame = place.arms, place.frame
     if split(frame.payload)[1] is not MISSING and frame.text:
-        kin = harmless_kin(case, frame)
         arms.unsure = False
         found: Difference | None = yield from carry_out(
-            arms, lambda: isolate(frame.payload, kin, kind_path(frame)), ask, trial
+            arms, lambda: isolate(frame.payload, place.kin, kind_path(frame)), place.ask, place.trial
         )
         if found is not None:
             minimal.payload = found.payload
             minimal.opcode = frame.opcode
             shown = printable(found.neighbour[:300].decode(errors="backslashreplace"), 200)
             minimal.neighbour = f"{shown!r} in its place stays open"
-            return _of_values(frame, found, context, trial)
+            return _of_values(place, found)
         if arms.unsure:
             return None  # a like of it that nobody can tell of is none that fails
-        return (yield from _of_kind(case, frame, kin, context, trial, ask))
+        return (yield from _of_kind(place))
     if frame.text:
-        return (yield from _of_text(case, frame, context, trial, ask))
-    return (yield from _of_binary(case, frame, context, trial, ask))
-
-
-def _tools(
-    arms: Arms, minimal: Minimal, frame: ClientFrame
-) -> tuple[Callable[..., Trial], Callable[..., Search[bool | None]], str]:
-    """How to try another message in the place of this one, how to ask whether it fails, and what comes before it."""
-    case, frames = arms.case, minimal.frames
-    beside = [f.n for f in case.frames if f.n < frame.n and f.kind != frame.kind and f.n not in frames]
-
-    def trial(payload: bytes, opcode: str = "", rng: Random | None = None) -> Trial:
-        more = rng.sample(beside, min(rng.choice((0, 0, 1, 2)), len(beside))) if rng is not None else []
-        numbers = tuple(sorted({*frames[:-1], *more, frame.n}))
-        return Trial("values", frames=numbers, edits=((frame.n, Edit(payload, opcode)),))
-
-    def ask(payload: bytes, opcode: str = "") -> Search[bool | None]:
-        outcome = yield from arms.decide(trial(payload, opcode), Counts())
-        arms.unsure = arms.unsure or outcome is Outcome.UNRESOLVED
-        return None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED
-
-    return trial, ask, _context(case, frames[:-1])
-
-
-def _context(case: Case, frames: tuple[int, ...]) -> str:
-    """What must have been said before, in words."""
-    kinds = list(dict.fromkeys(f"`{f.kind or f.opcode}`" for f in case.frames if f.n in frames))
-    return f", after {', '.join(kinds[:4])}" if kinds else ""
-
-
-def harmless_kin(case: Case, frame: ClientFrame) -> list[bytes]:
-    """Harmless messages of the same kind, the latest first."""
-    mine = [f.payload for f in reversed(case.frames) if f.n < frame.n and f.kind == frame.kind and not f.problems]
-    found = dict.fromkeys([*mine, *case.harmless.get(frame.kind, ())])
-    return [payload for payload in found if payload != frame.payload]
-
-
-def _others(case: Case, frame: ClientFrame) -> list[tuple[bytes, str]]:
-    """Harmless messages of other kinds, each with its opcode."""
-    mine = [(f.payload, f.opcode) for f in case.frames if f.n < frame.n and f.kind != frame.kind and not f.problems]
-    return list(dict.fromkeys(mine))
+        return (yield from text_law(place))
+    return (yield from _of_binary(place))
 
 
 def kind_path(frame: ClientFrame) -> Path:
     """Where in a message its kind is said."""
     value = split(frame.payload)[1]
     for path in leaves(value):
-        if len(path) <= 2 and isinstance(at(value, path), str | int) and str(at(value, path)) == frame.kind:
+        said = at(value, path)
+        if len(path) <= 2 and isinstance(said, str | int) and says_kind(frame.kind, path, said):
             return path
     return ()
 
@@ -151,9 +120,9 @@ def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:
     frame = next((f for f in arms.case.frames if minimal.frames and f.n == minimal.frames[-1]), None)
     if found is None or frame is None or not claim.stayed:
         return None
-    trial, ask, context = _tools(arms, minimal, frame)
+    place = said_by_us(arms, minimal, frame)
     more = yield from carry_out(
-        arms, lambda: isolate(found.payload, claim.stayed[:1], kind_path(frame)), ask, trial
+        arms, lambda: isolate(found.payload, claim.stayed[:1], kind_path(frame)), place.ask, place.trial
     )
     known = {condition.path for condition in found.conditions}
     new = [condition for condition in more.conditions if condition.path not in known] if more is not None else []
@@ -161,14 +130,16 @@ def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:
         return None
     found.conditions += new
     found.irrelevant = [name for name in found.irrelevant if name not in {named(c.path) for c in new}]
-    return _of_values(frame, found, context, trial)
+    return _of_values(place, found)
 
 
-def _of_values(frame: ClientFrame, found: Difference, context: str, trial: Callable[..., Trial]) -> Claim:
+def _of_values(place: InPlace, found: Difference) -> Claim:
+    frame, trial = place.frame, place.trial
     conditions = found.conditions
     words = " and ".join(condition.words for condition in conditions)
     kind = f"a `{frame.kind}` message" if frame.kind else "a message"
-    law = Law(f"it ends on {kind} in which {words}{context}", conditions, found.irrelevant)
+    sentence = f"{place.ends} on {kind}{place.whose} in which {words}{place.context}"
+    law = Law(sentence, conditions, found.irrelevant)
 
     def fresh(rng: Random, healed: Condition | None) -> Trial:
         makers = {c.path: (c.survives if c is healed else c.fails) for c in conditions}
@@ -190,26 +161,19 @@ def _of_values(frame: ClientFrame, found: Difference, context: str, trial: Calla
     return claim
 
 
-def _of_kind(
-    case: Case,
-    frame: ClientFrame,
-    kin: list[bytes],
-    context: str,
-    trial: Callable[..., Trial],
-    ask: Callable[..., Search[bool | None]],
-) -> Search[Claim | None]:
+def _of_kind(place: InPlace) -> Search[Claim | None]:
     """All messages of the kind fail, whatever they say."""
-    others = _others(case, frame)
-    if not others:
+    frame, trial = place.frame, place.trial
+    if not place.others and place.left_out is None:
         return None
     path = kind_path(frame)
     head, value = split(frame.payload)
     said = f"any `{frame.kind}` message" if frame.kind else "any such message"
-    pool = [frame.payload, *kin]
+    pool = [frame.payload, *place.kin]
     if path:
         strange = joined(head, put(value, path, "hangup-unheard-of"))
-        if (yield from ask(strange)) is True:
-            said = "a message of a kind that the server does not know"
+        if (yield from place.ask(strange)) is True:
+            said = f"a message of a kind that the {place.reader} does not know"
             pool += [joined(head, put(value, path, f"hangup-{n}")) for n in range(6)]
     varied = [p for p in leaves(value) if p and p != path]
 
@@ -220,12 +184,9 @@ def _of_kind(
                 value = put(value, each, _other(at(value, each), rng))
         return trial(joined(head, value), "", rng)
 
-    def surviving(rng: Random) -> Trial:
-        payload, opcode = rng.choice(others)
-        return trial(payload, opcode, rng)
-
-    law = Law(f"it ends on {said}{context}", [Condition(said)], [named(each) for each in varied])
-    return Claim(law, failing, surviving)
+    sentence = f"{place.ends} on {said}{place.whose}{place.context}"
+    law = Law(sentence, [Condition(said)], [named(each) for each in varied])
+    return Claim(law, failing, place.harmless)
 
 
 def _other(value: Any, rng: Random) -> Any:
@@ -238,54 +199,18 @@ def _other(value: Any, rng: Random) -> Any:
     return neutral(value)
 
 
-_TEXTS = ("hello there", "PING", "x", "a,b,c", "{not json", "<m/>", "ping pong", "heart-beat", "[1, 2", "...")
-
-
-def _of_text(
-    case: Case, frame: ClientFrame, context: str, trial: Callable[..., Trial], ask: Callable[..., Search[bool | None]]
-) -> Search[Claim | None]:
-    known = [(p, o) for p, o in _others(case, frame) if o == "text"]
-    others = [(p, o) for p, o in known if split(p)[1] is not MISSING]
-    if not frame.payload:
+def _of_binary(place: InPlace) -> Search[Claim | None]:
+    texts = [(payload, opcode) for payload, opcode in place.others if opcode == "text"]
+    if not texts:
         return None
-    strange = yield from ask(b"hello there")
-    if strange is False:
-        law = Law(f"it ends on the text {printable(frame.payload[:60].decode(errors='replace'), 60)!r}{context}")
-        law.conditions.append(Condition("this very text"))
-        return Claim(
-            law,
-            lambda rng: trial(frame.payload, "", rng),
-            lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng),
-        )
-    if strange is None or not known:
+    if (yield from place.ask(b"\x00hangup", "binary")) is not True:
         return None
-    law = Law(f"it ends on any text that is not JSON{context}", [Condition("text that is not JSON")])
-    if not others:
-        words = ", ".join(repr(printable(p[:40].decode(errors="replace"), 40)) for p, _ in known[:3])
-        law = Law(f"it ends on a text that the server does not know{context}", [Condition(f"none of {words}, …")])
+    law = Law(f"{place.ends} on any binary message{place.whose}{place.context}", [Condition("its opcode is binary")])
 
-    def surviving(rng: Random) -> Trial:
-        payload, opcode = rng.choice(others or known)
-        return trial(payload, opcode, rng)
+    def failing(rng: Random) -> Trial:
+        return place.trial(rng.randbytes(rng.randint(1, 40)), "binary", rng)
 
-    return Claim(law, lambda rng: trial(rng.choice(_TEXTS).encode(), "", rng), surviving)
-
-
-def _of_binary(
-    case: Case, frame: ClientFrame, context: str, trial: Callable[..., Trial], ask: Callable[..., Search[bool | None]]
-) -> Search[Claim | None]:
-    others = [(p, o) for p, o in _others(case, frame) if o == "text"]
-    if not others:
-        return None
-    if (yield from ask(b"\x00hangup", "binary")) is not True:
-        return None
-    law = Law(f"it ends on any binary message{context}", [Condition("its opcode is binary")])
-
-    def surviving(rng: Random) -> Trial:
-        payload, opcode = rng.choice(others)
-        return trial(payload, opcode, rng)
-
-    return Claim(law, lambda rng: trial(rng.randbytes(rng.randint(1, 40)), "binary", rng), surviving)
+    return Claim(law, failing, lambda rng: place.harmless(rng, texts))
 
 
 def with_factor(claim: Claim, factor: Factor) -> Claim:

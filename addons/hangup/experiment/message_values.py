@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from hangup.messages.discriminator import path_text
+
 Path = tuple[str | int, ...]
 
 MISSING = object()
@@ -101,6 +103,13 @@ def differences(one: Any, other: Any, path: Path = ()) -> Iterator[Path]:
             yield from differences(mine, theirs, (*path, number))
     elif type(one) is not type(other) or one != other:
         yield path
+
+
+def says_kind(kind: str, path: Path, value: Any) -> bool:
+    """Whether it is this value at this path by which a message is of its ``kind`` (:mod:`hangup.messages.reading`)."""
+    name = str(value)
+    scope, _, last = kind.rpartition(":")
+    return kind in (name, f"{path_text(path)}={name}") or bool(scope and name and last == name)
 
 
 def named(path: Path) -> str:

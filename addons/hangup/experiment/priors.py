@@ -11,6 +11,7 @@ from hangup.experiment.ladder import UNKNOWN, Explanation, is_json, selector
 from hangup.experiment.message_values import split
 from hangup.experiment.pacing import slower
 from hangup.experiment.server_side import auth, expired, large
+from hangup.experiment.size_law import LARGE
 from hangup.experiment.trial import Case, ClientFrame
 
 Prior = Callable[[Case], float]
@@ -94,13 +95,30 @@ def _close_to_answer(case: Case) -> bool:
     return case.answer_reaction is not None and case.answer_reaction <= max(0.1, 0.1 * case.lifetime)
 
 
+def _own_words(case: Case) -> float:
+    """What a library finds wrong with a frame it says with these codes, of itself: an application hardly does."""
+    return 0.1 if case.code in (1002, 1007, 1009) else 1.0
+
+
+def _too_large(case: Case, answer: ClientFrame) -> float:
+    return 6.0 if case.code == 1009 else (0.3 if len(answer.payload) >= LARGE and case.code != 1000 else 0.0)
+
+
+def _odd_frames(case: Case) -> bool:
+    """Whether a frame of the client breaks the rules, or the suspected message is in several."""
+    suspect = case.suspect
+    odd = suspect is not None and (suspect.fragments > 1 or set(suspect.problems) - {"invalid-utf8"})
+    return bool(odd or case.malformed)
+
+
 def _throws(case: Case, answer: ClientFrame) -> float:
-    weight = 2.0 if _close_to_answer(case) else 0.1
+    weight = (2.0 if _close_to_answer(case) else 0.1) * _own_words(case)
     return weight * (2.0 if answer.text and not is_json(answer) else 0.3)
 
 
 def _churns(case: Case, answer: ClientFrame) -> float:
-    return (1.5 if _close_to_answer(case) else 0.2) * (0.3 if answer.text and not is_json(answer) else 1.0)
+    weight = (1.5 if _close_to_answer(case) else 0.2) * _own_words(case)
+    return weight * (0.3 if answer.text and not is_json(answer) else 1.0)
 
 
 HANDSHAKE = ("handshake", "identity", "unknown")
@@ -164,7 +182,7 @@ PRIORS: dict[str, Prior] = {
     "message/wrong-opcode": _form(lambda c, f: 0.4 if f.text else 2.0),
     "message/oversize": _suspect(lambda c, f: 5.0 if c.code == 1009 else (1.0 if large(c, f) else 0.0)),
     "message/invalid-utf8": _suspect(lambda c, f: 4.0 if "invalid-utf8" in f.problems or c.code == 1007 else 0.0),
-    "message/framing": _suspect(lambda c, f: 4.0 if set(f.problems) - {"invalid-utf8"} or c.code == 1002 else 0.0),
+    "message/framing": lambda c: 4.0 if c.code == 1002 or _odd_frames(c) else 0.0,
     "message/encoding": _suspect(lambda c, f: 4.0 if f.payload.startswith(b"\xef\xbb\xbf") else 0.0),
     "heartbeat/app-pong-missing-from-client": lambda c: _timed(1.5 if c.server_beats else 0.3)(c),
     "heartbeat/control-pong-missing": lambda c: (
@@ -193,6 +211,11 @@ PRIORS: dict[str, Prior] = {
 CLIENT_PRIORS: dict[str, Prior] = {
     "client-lifecycle/throws-on-frame": _answer(_throws),
     "client-lifecycle/effect-churn": _answer(_churns),
+    "client-lifecycle/done": _answer(lambda c, f: (0.5 if c.code == 1000 else 0.0) if _close_to_answer(c) else 0.0),
+    "message/oversize": _answer(_too_large),
+    "message/invalid-utf8": lambda c: 4.0 if c.code == 1007 else 0.0,
+    "message/framing": lambda c: 4.0 if c.code == 1002 else 0.0,
+    "intermediary/frame-corruption": lambda c: 0.5 if c.code in (1002, 1007) else 0.0,
     "heartbeat/app-pong-missing-from-server": lambda c: (1.0 if c.beats else 0.0) * (0.2 if c.replied else 1.0),
     "heartbeat/pong-mismatch": lambda c: (
         (0.4 if c.beats and c.answer is not None else 0.0) * (1.0 if c.replied else 0.3)

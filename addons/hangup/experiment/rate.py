@@ -47,7 +47,8 @@ ABOVE = 1.35
 TOGETHER = "all messages at once stay open"
 UNLIKE = "as many messages of one kind, as fast, stay open"
 EARLY = "as many messages, as fast, stay open a while after the opening"
-NO_PACE = (TOGETHER, UNLIKE, EARLY)
+SLOWLY = "messages as slow as could be tried end it too"
+NO_PACE = (TOGETHER, UNLIKE, EARLY, SLOWLY)
 """Why it is no pace, though slower messages stay open."""
 
 ALIKE = 1.15
@@ -76,6 +77,13 @@ def _slower(arms: Arms, trial: Trial, title: str) -> Search[None]:
 def find(arms: Arms) -> Search[Claim | None]:
     """The law of a pace that is too high; None where none can be told. Puts the fix that changes least into the arms,
     in the place of the one that was found first."""
+    claim = yield from _find(arms)
+    if claim is None:
+        arms.verdict.minimal = None  # it was made smaller for a pace that it is not
+    return claim
+
+
+def _find(arms: Arms) -> Search[Claim | None]:
     verdict = arms.verdict
     while not arms.known.survived and arms.control.n < CONTROLS:  # does it flicker?
         yield from arms.attempt(Trial("control"), arms.control)
@@ -91,6 +99,7 @@ def find(arms: Arms) -> Search[Claim | None]:
     yield from finding.size_matters()
     yield from finding.smallest()
     if not (yield from finding.steady()):
+        verdict.ruled_out[RATE] = SLOWLY
         return None
     if not (yield from finding.later_too()):
         verdict.ruled_out[RATE] = EARLY

@@ -233,6 +233,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
     said: dict[str, list[ClientFrame]] = {"client": [], "server": []}
     server_frames = 0
     last_server_at = last_client_at = survey.opened
+    malformed: dict[str, None] = {}
     for step in transcript.steps():
         at = round(step.at - survey.opened, 6)
         if not isinstance(step, Send):
@@ -243,8 +244,11 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         elif step.begins:
             payload = step.message or b""
             beat = recognise(OPCODE_NUMBERS.get(step.opcode, 1), payload)
-            said["client"].append(ClientFrame(step.n or 0, step.opcode, payload, at, beat, _faults(step)))
+            faults, fragments = _faults(step), max(step.fragments, 1)
+            said["client"].append(ClientFrame(step.n or 0, step.opcode, payload, at, beat, faults, "", fragments))
             last_client_at = step.at
+        else:
+            malformed.update(dict.fromkeys(step.problems))
         for each in said.values():
             del each[:-FRAMES_KEPT]
     frames = _with_kinds(said["client"])
@@ -290,6 +294,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         opening=opening(chosen.subprotocol or "", (f.kind for f in frames), answers[0].kind if answers else ""),
         pause=max(chosen.traffic.pause, survey.over - chosen.traffic.at) if chosen.looked_into is not None else None,
         junk=chosen.junk.get("server", ""),
+        malformed=tuple(malformed),
         doubled=_doubled(chosen.path),
         credentials=credentials(survey.request),
         request=survey.request,
@@ -311,15 +316,15 @@ def _doubled(path: str) -> str:
 
 
 def _faults(step: Send) -> tuple[str, ...]:
-    payload = step.message
-    if payload is None:
-        return ("deflate",) if step.packed else ()
-    if step.opcode == "text":
+    payload, found = step.message, dict.fromkeys(step.problems)
+    if payload is None and step.packed:
+        found["deflate"] = None
+    if payload is not None and step.opcode == "text":
         try:
             payload.decode()
         except UnicodeDecodeError:
-            return ("invalid-utf8",)
-    return ()
+            found["invalid-utf8"] = None
+    return tuple(found)
 
 
 def _pings_of(connection: Connection) -> int:

@@ -40,7 +40,7 @@ class Reversal(Climb):
         trial = yield from fewest(self.arms, Trial(cure.arm, cure.filters))
         if trial.filters == cure.filters:
             return cure
-        narrow = Tried(f"{cure.arm}-fewest", f"{cure.title}: what matters", trial.filters, Counts(), Outcome.SURVIVED)
+        narrow = Tried(f"{cure.arm}-fewest", cure.title, trial.filters, Counts(), Outcome.SURVIVED)
         self.verdict.ladder.append(narrow)
         return narrow
 

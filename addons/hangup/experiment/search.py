@@ -21,6 +21,7 @@ from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
 from hangup.experiment.ladder import Explanation, Rung, donated_rungs, given_rungs
 from hangup.experiment.law_search import COUNTED, CROWDED, LawSearch
+from hangup.experiment.live_law import live_law
 from hangup.experiment.place import locate
 from hangup.experiment.reversal import BLUNT
 from hangup.experiment.server_side import RUNGS
@@ -126,13 +127,20 @@ class _Search(LawSearch):
                 claim = yield from self._with_handshake(claim)
         if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
+            explanation, _ = self.standing.best()
+            several = self.verdict.minimal is not None and len(self.verdict.minimal.frames) > 1
+            if self.minimise and claim is None and explanation.trigger == "frame" and several:
+                claim = yield from shrink(self.arms, explanation.verdict, count=False)
         if not self.live and self.minimise:
             trigger = self.standing.best()[0].trigger
             claim = yield from self._claim(claim, trigger)
             if self.shown == CROWDED:
                 return
-            if claim is not None:
-                yield from self._predict(claim, trigger)
+        elif self.live:
+            trigger = explanation.trigger
+            claim = yield from live_law(self.arms, trigger)
+        if claim is not None and (self.live or self.minimise):
+            yield from self._predict(claim, trigger)
         law = self.verdict.law
         if law is not None:
             self._count_predictions(law)

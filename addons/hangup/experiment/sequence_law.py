@@ -13,22 +13,10 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.exchanges import Exchange, Said, exchanges, fresh, related, renamed, values
 from hangup.experiment.law import Law
 from hangup.experiment.message_values import Path
-from hangup.experiment.sequences import (
-    Exchange,
-    Pattern,
-    Said,
-    anything_of,
-    exchanges,
-    fresh,
-    needed,
-    patterns,
-    related,
-    renamed,
-    told_apart,
-    values,
-)
+from hangup.experiment.sequences import Pattern, anything_of, needed, patterns, told_apart
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.messages.kind import kind_of
@@ -240,14 +228,17 @@ def need_law(arms: Arms, minimal: Minimal) -> Search[Finding | None]:
 
 def _befores(case: Case, kind: str, own: set[str]) -> Iterable[tuple[Exchange, Said | None]]:
     """What others said before a message of the kind, and that message; those that said one first, and what is new."""
-    found = []
+    found: list[tuple[bool, int, Exchange, Said | None]] = []
+    if case.opening is not None:  # what its protocol begins with
+        opening = Said(kind_of(TEXT, case.opening).text, case.opening)
+        found.append((False, 0, (opening,), None))
     for frames in case.lived:
         said = [said_by(frame) for frame in frames]
         at = next((i for i, each in enumerate(said) if each.kind == kind), None)
         before = tuple(said[: at if at is not None else len(said)])
         if any(each.kind not in own for each in before):
             found.append((at is None, len(before), before, said[at] if at is not None else None))
-    found.sort(key=lambda each: each[:2])
+    found.sort(key=lambda each: (each[0], each[1]))
     return [(before, theirs) for _, _, before, theirs in found]
 
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from hangup.experiment.ladder import (
     BROKEN_PONG,
     CLIENT_KEEPALIVE,
+    DEFRAGMENT,
+    NO_EXTENSIONS,
+    REPAIR,
     Make,
     Rung,
     broken,
@@ -211,7 +214,12 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         "repaired",
         "malformed messages repaired",
-        filters_of("repaired", "repair-malformed side=client", when=lambda c: any(f.problems for f in c.frames)),
+        filters_of("repaired", REPAIR, when=lambda c: bool(c.malformed) or any(f.problems for f in c.frames)),
+    ),
+    Rung(
+        "one-frame",
+        "messages in fragments put together",
+        filters_of("one-frame", DEFRAGMENT, when=lambda c: any(f.fragments > 1 for f in c.frames)),
     ),
     Rung(
         "answer-server-heartbeats",
@@ -234,7 +242,7 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         "no-extensions",
         "no compression",
-        filters_of("no-extensions", "strip-extensions", when=lambda c: "extensions" in c.features),
+        filters_of("no-extensions", *NO_EXTENSIONS, when=lambda c: "extensions" in c.features),
     ),
     Rung("other-subprotocol", "the other GraphQL subprotocol", other_subprotocol),
     Rung(

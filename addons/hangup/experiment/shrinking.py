@@ -13,7 +13,7 @@ from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_law import law_of
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
-from hangup.experiment.size_law import least_size, of_size, of_this_size, size_law
+from hangup.experiment.size_law import bare, least_size, of_size, of_this_size, size_law
 from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
 
@@ -47,7 +47,9 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
         minimal.payload, minimal.opcode = frame.payload, frame.opcode
         minimal.neighbour = "without this frame it stays open"
     if verdict == "message/oversize" and len(frames) == 1:
-        return (yield from _limit(arms, frame, minimal))
+        claim = yield from _limit(arms, frame, minimal)
+        if claim is not None:
+            return claim
     steady = not arms.known.survived
     claim = yield from law_of(arms, minimal)
     if steady and arms.known.survived:  # it flickers, as was not known before
@@ -115,21 +117,25 @@ def _payload(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[None]:
 
 def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim | None]:
     # What leads up to it may be needed for a smaller one to stay open, and the smallest may lack what is read in it.
-    whole = tuple(f.n for f in arms.case.frames if f.n <= frame.n)
-    sizes = least_size(frame.payload), len(frame.payload) // 2
-    for frames, least in product(dict.fromkeys([(frame.n,), whole]), sizes):
-        if (yield from arms.decide(of_this_size(frame, least, frames), Counts())) is Outcome.SURVIVED:
+    earlier = tuple(f.n for f in arms.case.frames if f.n <= frame.n)
+    size = len(frame.payload)
+    for frames, kept in product(dict.fromkeys([(frame.n,), earlier]), (0.0, 0.5)):
+        base = bare(frame.payload, kept)
+        least = least_size(base)
+        if (yield from arms.decide(of_this_size(frame, of_size(base, least), frames), Counts())) is Outcome.SURVIVED:
             break
     else:
         return None  # however small it is it does not stay open: it is not its size
+    if (yield from arms.decide(of_this_size(frame, of_size(base, size), frames), Counts())) is not Outcome.FAILED:
+        return None  # as large as it was, but with less in it, it stays open: it is what it says
     low, high = yield from _ask(
-        arms, lambda: minimise_size(least, len(frame.payload)), lambda size: of_this_size(frame, size, frames)
+        arms, lambda: minimise_size(least, size), lambda each: of_this_size(frame, of_size(base, each), frames)
     )
     minimal.size_limit = low
-    minimal.payload = of_size(frame.payload, high)
+    minimal.payload = of_size(base, high)
     between = "" if high - low == 1 else f", with {low + 1} to {high - 1} it ends in another way, or nobody can tell"
     minimal.neighbour = f"with {low} bytes it stays open{between}"
-    return size_law(frame, frames, low, high)
+    return size_law(frame, base, frames, low, high)
 
 
 def _least(

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from hangup.experiment.claim import Claim
 from hangup.experiment.law import Condition, Law
-from hangup.experiment.message_values import MISSING, at, leaves, put, split
+from hangup.experiment.message_values import DEEPEST, MISSING, Path, at, leaves, put, split
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.trial import ClientFrame, Edit, Trial
 
-
-def of_this_size(frame: ClientFrame, size: int, frames: tuple[int, ...], arm: str = "size") -> Trial:
-    """The trial in which a message has so many bytes, among these ``frames``."""
-    return Trial(arm, frames=frames, edits=((frame.n, Edit(of_size(frame.payload, size))),))
+LARGE = 1024
+"""Bytes from which on a message may be too large for somebody."""
 
 
-def size_law(frame: ClientFrame, frames: tuple[int, ...], low: int, high: int) -> Claim:
-    """A limit of size: ``low`` bytes survive, ``high`` fail; ``frames`` are those that are sent with it."""
+def of_this_size(frame: ClientFrame, payload: bytes, frames: tuple[int, ...], arm: str = "size") -> Trial:
+    """The trial in which a message of some size is said in the place of this one, among these ``frames``."""
+    return Trial(arm, frames=frames, edits=((frame.n, Edit(payload)),))
+
+
+def size_law(frame: ClientFrame, base: bytes, frames: tuple[int, ...], low: int, high: int) -> Claim:
+    """A limit of size: ``low`` bytes survive, ``high`` fail; ``frames`` are those that are sent with it. ``base`` is
+    what the message says."""
     words = f"a message has {high:,} bytes or more"
     condition = Condition(words, f"survives {low:,} B, fails {high:,} B")
     law = Law(f"it ends when {words}", [condition], ["what the message says"])
+    return sizes_near(law, low, high, lambda size: of_this_size(frame, of_size(base, size), frames, "values"))
 
-    def trial(size: int) -> Trial:
-        return of_this_size(frame, size, frames, "values")
 
+def sizes_near(law: Law, low: int, high: int, trial: Callable[[int], Trial]) -> Claim:
+    """The claim of a law of size; ``trial`` makes the trial with a message of so many bytes."""
     claim = Claim(
         law,
         lambda rng: trial(high + rng.choice((0, 1, rng.randint(0, max(high // 4, 1))))),
@@ -32,21 +40,41 @@ def size_law(frame: ClientFrame, frames: tuple[int, ...], low: int, high: int) -
     return claim
 
 
-def of_size(payload: bytes, size: int) -> bytes:
-    """A message as this one, of so many bytes: JSON by its longest text, other payloads cut or repeated."""
+def bare(payload: bytes, kept: float = 0.0) -> bytes:
+    """The same message with as little in it as can be: of JSON the longest text is cut to the share that is ``kept``,
+    and the longest list to its first element."""
     head, value = split(payload)
-    texts = [path for path in leaves(value) if isinstance(at(value, path), str)] if value is not MISSING else []
-    if texts:
-        longest = max(texts, key=lambda path: len(at(value, path)))
-        bare = joined(head, put(value, longest, ""))
-        if size >= len(bare):
-            return joined(head, put(value, longest, "a" * (size - len(bare))))
-        return bare
-    if not payload:
-        return b"a" * size
-    return (payload * (size // len(payload) + 1))[:size]
+    if value is MISSING:
+        return payload
+    texts = [path for path in leaves(value) if isinstance(at(value, path), str)]
+    lists = [path for path in _lists(value) if len(at(value, path)) > 1]
+    longest = max(texts, key=lambda path: len(at(value, path)), default=None)
+    if longest is not None:
+        text = at(value, longest)
+        value = put(value, longest, text[: int(kept * len(text))])
+    widest = max(lists, key=lambda path: len(joined(b"", at(value, path))), default=None)
+    if widest is not None and (longest is None or longest[: len(widest)] != widest):
+        value = put(value, widest, at(value, widest)[:1])
+    return joined(head, value)
 
 
-def least_size(payload: bytes) -> int:
-    """The fewest bytes to which a message can be made: JSON must stay JSON of the same parts."""
-    return len(of_size(payload, 0))
+def of_size(base: bytes, size: int) -> bytes:
+    """A message that says the same in so many bytes: JSON with spaces after it, which nobody reads; what is no JSON is
+    cut or repeated. JSON is never made shorter."""
+    if split(base)[1] is not MISSING:
+        return base + b" " * (size - len(base))
+    return (base * (size // len(base) + 1))[:size] if base else b"a" * size
+
+
+def _lists(value: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all lists, but for those within lists."""
+    if isinstance(value, list):
+        yield path
+    elif isinstance(value, dict) and len(path) < DEEPEST:
+        for key, inner in value.items():
+            yield from _lists(inner, (*path, key))
+
+
+def least_size(base: bytes) -> int:
+    """The fewest bytes in which a message can say this."""
+    return len(of_size(base, 0))

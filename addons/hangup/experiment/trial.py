@@ -75,6 +75,8 @@ class Result(Struct, frozen=True):
     unreachable: bool = False
     acted: int | None = None
     untried: str = ""
+    late: float = 0.0
+    """By how many seconds at most something was done later than it should have been, as this machine was busy."""
     another: str = ""
     """How it ended, where that was by itself and in another way than the failure: in words."""
 
@@ -91,6 +93,7 @@ class ClientFrame(Struct, frozen=True):
     problems: tuple[str, ...] = ()
     kind: str = ""
     """What a filter's ``kind=`` selects it by, where that was learned from more than this one message."""
+    fragments: int = 1
 
     @property
     def text(self) -> bool:
@@ -144,6 +147,9 @@ class Case(Struct):
     """The longest time (seconds) in which neither side said anything, where that is known."""
     junk: str = ""
     """What the server sent that is no frame, such as an HTTP answer in the stream: then no handler did it."""
+    malformed: tuple[str, ...] = ()
+    """In what frames of the client that are no data messages break the rules: control frames, continuations of
+    nothing."""
     doubled: str = ""
     """A part of the path that stands twice in a row, such as ``/ws/ws``."""
     credentials: tuple[Credential, ...] = ()

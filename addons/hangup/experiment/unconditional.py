@@ -12,6 +12,7 @@ from hangup.experiment.arms import Arms
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshake_laws import refusals
+from hangup.experiment.ladder import BROKEN_PONG
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.timers import SHORTEST, Clock
 from hangup.experiment.trial import Trial
@@ -19,6 +20,9 @@ from hangup.experiment.verdict import PROOF, Verdict
 
 GRAIN, EXACT = 0.12, 0.05
 """By so many seconds, or this share of it where that is more, an age may be missed."""
+
+PROBES = (BROKEN_PONG,)
+"""Rungs that are survived by an end of their own."""
 
 ENDS = 5
 """So many ends must have been seen, before it is said that they keep to no clock."""
@@ -28,7 +32,7 @@ def unconditional(arms: Arms, verdict: Verdict) -> Claim | None:
     """The law where nothing that was tried made any difference; None where something did."""
     if verdict.cure or verdict.p < PROOF or arms.control.survived or arms.clients > 1:
         return None
-    if any(tried.outcome is Outcome.SURVIVED for tried in verdict.ladder):
+    if any(tried.outcome is Outcome.SURVIVED and tried.arm not in PROBES for tried in verdict.ladder):
         return None
     if arms.case.how == "refused":
         return refusals(arms, verdict)

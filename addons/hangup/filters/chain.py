@@ -32,7 +32,7 @@ from hangup.filters.base import (
     Request,
     Response,
 )
-from hangup.filters.filter_set import Entry, FilterSet
+from hangup.filters.filter_set import FilterEntry, FilterSet
 from hangup.filters.patterns import TooLong
 from hangup.recording import events
 from hangup.recording.events import FilterEvent, Side
@@ -46,7 +46,7 @@ class Bound:
 
     __slots__ = ("entry", "filter", "context", "state", "act", "active")
 
-    def __init__(self, entry: Entry, context: Context) -> None:
+    def __init__(self, entry: FilterEntry, context: Context) -> None:
         self.entry = entry
         self.filter: Filter = entry.filter
         self.context = context
@@ -63,7 +63,7 @@ class Done(Struct, gc=False):
     note: str = ""
 
 
-class Verdict(Struct):
+class Decision(Struct):
     """What becomes of an item. ``done`` are the filters that dropped, changed or held it, in order."""
 
     item: Any
@@ -144,7 +144,7 @@ class Chain:
         random: Random | None = None,
         totals: dict[Side, int] | None = None,
         emit: Callable[[FilterEvent], None] = lambda event: None,
-        stuck: Callable[[FilterSet, Entry], None] = lambda filters, entry: None,
+        stuck: Callable[[FilterSet, FilterEntry], None] = lambda filters, entry: None,
     ) -> None:
         self.filters = filters
         self.conn = conn
@@ -205,7 +205,7 @@ class Chain:
         """What a simple message must pass to be of interest to any filter; None if all are."""
         return self._screens[side]
 
-    def _context(self, entry: Entry) -> Context:
+    def _context(self, entry: FilterEntry) -> Context:
         return Context(
             self.conn,
             self.opened,
@@ -231,9 +231,9 @@ class Chain:
         """The text form of the first filter that must be shown such items, or nothing."""
         return next((b.entry.text for b in self._bound.values() if b.filter.wants(side) & kind), "")
 
-    def decide(self, item: Any, kind: Kind) -> Verdict | None:
+    def decide(self, item: Any, kind: Kind) -> Decision | None:
         """What the filters make of an item; None when none of them is concerned."""
-        verdict: Verdict | None = None
+        verdict: Decision | None = None
         for bound in self._lists[item.side, kind]:
             try:
                 actions = bound.act(item)
@@ -249,7 +249,7 @@ class Chain:
             if not taken:
                 continue
             if verdict is None:
-                verdict = Verdict(item)
+                verdict = Decision(item)
             bound.entry.hits += 1
             for action in taken:
                 verdict.take(bound, action)
@@ -259,22 +259,22 @@ class Chain:
         return verdict
 
     def _failed(
-        self, entry: Entry, error: Exception, at: float, side: Side | None = None, n: int | None = None
+        self, entry: FilterEntry, error: Exception, at: float, side: Side | None = None, n: int | None = None
     ) -> None:
         note = f"{type(error).__name__}: {error}"[:500]
         self.emit(FilterEvent(at=at, conn=self.conn, filter=entry.text, action="error", side=side, n=n, note=note))
 
-    def request(self, request: events.Request, at: float) -> Verdict | None:
+    def request(self, request: events.Request, at: float) -> Decision | None:
         """What becomes of a handshake's request."""
         return self._handshake(Request(request, at), Kind.REQUEST)
 
     def response(
         self, response: events.Response, request: events.Request, asked: events.Request, at: float
-    ) -> Verdict | None:
+    ) -> Decision | None:
         """What becomes of its response; ``asked`` is what the client had asked for, ``request`` what was sent."""
         return self._handshake(Response(response, request, asked, at), Kind.RESPONSE)
 
-    def _handshake(self, item: Request | Response, kind: Kind) -> Verdict | None:
+    def _handshake(self, item: Request | Response, kind: Kind) -> Decision | None:
         verdict = self.decide(item, kind)
         for done in verdict.done if verdict is not None else ():
             self.emit(

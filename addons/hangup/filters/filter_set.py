@@ -16,7 +16,7 @@ from hangup.recording.events import FilterEvent
 Toggle = Literal["add", "remove", "on", "off"]
 
 
-class Entry:
+class FilterEntry:
     """A filter's place in the set. ``id`` is never used again; ``hits`` counts how often it acted; ``name`` is what
     its users call it, if anything."""
 
@@ -40,11 +40,11 @@ class Entry:
         return {"id": self.id, "name": self.name, "filter": self.text, "on": self.enabled, "hits": self.hits}
 
 
-class Change(Struct, frozen=True):
+class SetChange(Struct, frozen=True):
     """The set has changed: what was done to which entry, and when."""
 
     action: Toggle
-    entry: Entry
+    entry: FilterEntry
     at: float
 
     def event(self) -> FilterEvent:
@@ -52,7 +52,7 @@ class Change(Struct, frozen=True):
         return FilterEvent(at=self.at, filter=self.entry.text, action=self.action)
 
 
-Listener = Callable[[Change], None]
+Listener = Callable[[SetChange], None]
 
 
 class FilterSet:
@@ -66,32 +66,32 @@ class FilterSet:
     def __init__(self, filters: Iterable[str | Filter] = ()) -> None:
         self.version = 0
         self.listeners: list[Listener] = []
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, FilterEntry] = {}
         self._last = 0
         for filter in filters:
             self.add(filter)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[FilterEntry]:
         return iter(list(self._entries.values()))
 
     def __len__(self) -> int:
         return len(self._entries)
 
     @property
-    def active(self) -> list[Entry]:
+    def active(self) -> list[FilterEntry]:
         """The entries that are switched on, in order."""
         return [entry for entry in self._entries.values() if entry.enabled]
 
-    def add(self, filter: str | Filter, at: float = 0.0, *, enabled: bool = True, name: str = "") -> Entry:
+    def add(self, filter: str | Filter, at: float = 0.0, *, enabled: bool = True, name: str = "") -> FilterEntry:
         """Puts a filter at the end. Raises :class:`~hangup.errors.FilterError` for a wrong text form."""
         made = parse(filter) if isinstance(filter, str) else filter
         self._last += 1
-        entry = Entry(self._last, made, enabled, name)
+        entry = FilterEntry(self._last, made, enabled, name)
         self._entries[entry.id] = entry
         self._changed("add", entry, at)
         return entry
 
-    def find(self, which: str | int) -> list[Entry]:
+    def find(self, which: str | int) -> list[FilterEntry]:
         """The entries with this id, name, word or text form; raises :class:`~hangup.errors.FilterError` for none."""
         name = str(which).strip()
         if name.isascii() and name.isdigit():
@@ -104,14 +104,14 @@ class FilterSet:
             raise FilterError(f"no filter {name!r} here; there are: {present}")
         return found
 
-    def _same(self, text: str) -> list[Entry]:
+    def _same(self, text: str) -> list[FilterEntry]:
         try:
             filter = parse(text)
         except FilterError:
             return []
         return [e for e in self if e.filter == filter]
 
-    def on(self, which: str | int, at: float = 0.0) -> list[Entry]:
+    def on(self, which: str | int, at: float = 0.0) -> list[FilterEntry]:
         """Switches filters on; one that is not there yet is added by its text form."""
         try:
             found = self.find(which)
@@ -123,19 +123,19 @@ class FilterSet:
             self._switch(entry, True, at)
         return found
 
-    def off(self, which: str | int, at: float = 0.0) -> list[Entry]:
+    def off(self, which: str | int, at: float = 0.0) -> list[FilterEntry]:
         """Switches filters off; they stay in the set."""
         found = self.find(which)
         for entry in found:
             self._switch(entry, False, at)
         return found
 
-    def _switch(self, entry: Entry, enabled: bool, at: float) -> None:
+    def _switch(self, entry: FilterEntry, enabled: bool, at: float) -> None:
         if entry.enabled != enabled:
             entry.enabled = enabled
             self._changed("on" if enabled else "off", entry, at)
 
-    def remove(self, which: str | int, at: float = 0.0) -> list[Entry]:
+    def remove(self, which: str | int, at: float = 0.0) -> list[FilterEntry]:
         """Takes filters out of the set."""
         found = self.find(which)
         for entry in found:
@@ -143,7 +143,7 @@ class FilterSet:
             self._changed("remove", entry, at)
         return found
 
-    def edit(self, which: str | int, filter: str | Filter, at: float = 0.0) -> Entry:
+    def edit(self, which: str | int, filter: str | Filter, at: float = 0.0) -> FilterEntry:
         """Puts a filter in the place of one that is there; on or off, and the name, stay as they were.
 
         Raises :class:`~hangup.errors.FilterError` for a wrong text form, and when ``which`` means none or several.
@@ -153,13 +153,13 @@ class FilterSet:
         if others:
             raise FilterError(f"{which} means several filters here: name one by its id")
         self._last += 1
-        new = Entry(self._last, made, old.enabled, old.name)
+        new = FilterEntry(self._last, made, old.enabled, old.name)
         self._entries = {e.id: e for e in (new if e is old else e for e in self)}
         self._changed("remove", old, at)
         self._changed("add", new, at)
         return new
 
-    def clear(self, at: float = 0.0) -> list[Entry]:
+    def clear(self, at: float = 0.0) -> list[FilterEntry]:
         """Takes all filters out."""
         return [entry for each in self for entry in self.remove(each.id, at)]
 
@@ -167,7 +167,7 @@ class FilterSet:
         """Makes the set hold just these, in this order; what stays keeps its id and its state, on or off."""
         wanted = [parse(f) if isinstance(f, str) else f for f in filters]
         left = list(self)
-        order: list[Entry] = []
+        order: list[FilterEntry] = []
         for filter in wanted:
             same = next((e for e in left if e.filter == filter), None)
             if same is not None:
@@ -185,8 +185,8 @@ class FilterSet:
         """The set for programs."""
         return [entry.describe() for entry in self]
 
-    def _changed(self, action: Toggle, entry: Entry, at: float) -> None:
+    def _changed(self, action: Toggle, entry: FilterEntry, at: float) -> None:
         self.version += 1
-        change = Change(action, entry, at)
+        change = SetChange(action, entry, at)
         for listener in list(self.listeners):
             listener(change)

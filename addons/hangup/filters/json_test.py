@@ -17,7 +17,7 @@ from typing import Any
 
 from hangup.errors import FilterError
 from hangup.filters.base import NO_JSON
-from hangup.filters.patterns import Pattern
+from hangup.filters.patterns import TimedPattern
 from hangup.messages.content import load
 from hangup.recording.fast_path import Screen
 
@@ -57,7 +57,7 @@ def _parse(text: str) -> tuple[Test, Screen]:
         return _test(find, _equals(value), mark)
     if sign == "~":
         try:
-            search = Pattern(rest).search
+            search = TimedPattern(rest).search
         except FilterError as error:
             raise FilterError(f"json={text}: {error}") from None
         return _test(find, lambda found: isinstance(found, str) and search(found), mark)
@@ -155,9 +155,9 @@ def _environment() -> Any:
 
 
 @lru_cache(maxsize=512)
-def _pattern(text: str, flags: int = 0) -> Pattern | None:
+def _pattern(text: str, flags: int = 0) -> TimedPattern | None:
     try:
-        return Pattern(text, flags)
+        return TimedPattern(text, flags)
     except FilterError:
         return None  # RFC 9535 2.4.6: what is no regular expression matches nothing
 

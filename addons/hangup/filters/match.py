@@ -14,7 +14,7 @@ from msgspec import Meta
 from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Context, Filter, Kind
 from hangup.filters.json_test import parse_screen, parse_test, searches
-from hangup.filters.patterns import Pattern
+from hangup.filters.patterns import TimedPattern
 from hangup.filters.setting_values import Range, Seconds
 from hangup.messages.selection import selects
 from hangup.recording.events import Side
@@ -61,7 +61,7 @@ class Selecting(Filter, frozen=True, kw_only=True):
         super().__post_init__()
         if self.regex is not None:
             try:
-                Pattern(self.regex)
+                TimedPattern(self.regex)
             except FilterError as error:
                 raise FilterError(f"regex={error}") from None
         if self.json is not None:
@@ -162,7 +162,7 @@ def _checks(match: Selecting, totals: tuple[tuple[Side, int], ...] | None) -> li
         contains = match.contains
         checks.append(lambda item: contains in item.data)
     if match.regex is not None:
-        search = Pattern(match.regex).search
+        search = TimedPattern(match.regex).search
         checks.append(lambda item: search(_text(item)))
     if match.json is not None:
         checks.append(parse_test(match.json))

@@ -19,7 +19,7 @@ class TooLong(Exception):
     """A search was given up."""
 
 
-class Pattern:
+class TimedPattern:
     """A compiled regular expression. Its methods raise :class:`TooLong` after :data:`PATIENCE`.
 
     Raises :class:`~hangup.errors.FilterError` when ``text`` is none.

@@ -7,16 +7,15 @@ or message of which a byte has passed already, when a filter is switched on, pas
 from __future__ import annotations
 
 from hangup.filters.base import NONE, TRAFFIC, Close, Control, Inject, Kind, Message, Stray
-from hangup.filters.chain import Bound, Verdict
+from hangup.filters.chain import Bound, Decision
 from hangup.filters.encoder import RSV1, Held, close_payload
 from hangup.filters.output_queue import Outlet, Unit
-from hangup.filters.surroundings import Connection, Direction
+from hangup.filters.surroundings import GatedConnection, GatedDirection
 from hangup.recording.fast_path import Screen, Simple
 from hangup.recording.frame_events import junk_event
 from hangup.wire.deflate import EFFORT
 from hangup.wire.frames import BINARY, CLOSE, CONTINUATION, OPCODES, TEXT, Frame, Junk, Piece
-from hangup.wire.messages import KEEP_LIMIT, Noted
-from hangup.wire.messages import Message as Assembled
+from hangup.wire.messages import KEEP_LIMIT, Noted, WireMessage
 
 HOLD_LIMIT = 64 << 20
 """Bytes of a message, and of messages that wait, that are held at most."""
@@ -29,7 +28,9 @@ _DATA = (TEXT, BINARY, CONTINUATION)
 class Gate:
     """The filtered way of one direction."""
 
-    def __init__(self, connection: Connection, direction: Direction, outlet: Outlet, limit: int = HOLD_LIMIT) -> None:
+    def __init__(
+        self, connection: GatedConnection, direction: GatedDirection, outlet: Outlet, limit: int = HOLD_LIMIT
+    ) -> None:
         self.connection = connection
         self.direction = direction
         self.outlet = outlet
@@ -171,7 +172,7 @@ class Gate:
     def _message(self, opcode: int, payload: bytes, n: int, index: int, at: float) -> Message:
         return Message(self.direction.side, opcode, payload, n, n, index, at, at - self.connection.opened)
 
-    def _simple(self, verdict: Verdict | None, item: Message, frame: Simple, wire: bytes, at: float) -> None:
+    def _simple(self, verdict: Decision | None, item: Message, frame: Simple, wire: bytes, at: float) -> None:
         """Carries out what was decided on a simple frame, which has just been written down."""
         self._mark = self.outlet.sent
         self._decided(verdict, item, [Held(item.n, wire, item.data, frame[1])], at)
@@ -247,7 +248,7 @@ class Gate:
         held, self._held, self._held_bytes = self._held, [], 0
         return held
 
-    def _whole(self, message: Assembled, at: float) -> None:
+    def _whole(self, message: WireMessage, at: float) -> None:
         """All of a message is here."""
         data = message.data
         held = self._held
@@ -273,7 +274,7 @@ class Gate:
         verdict = connection.chain.decide(item, Kind.MESSAGE) if self._wants_messages else None
         self._decided(verdict, item, self._take_held(), at)
 
-    def _decided(self, verdict: Verdict | None, item: Message, held: list[Held], at: float) -> None:
+    def _decided(self, verdict: Decision | None, item: Message, held: list[Held], at: float) -> None:
         """Carries out what the filters made of a message."""
         encoder = self.encoder
         unit = Unit(_wire(held), _numbers(held), open=False)
@@ -342,7 +343,7 @@ class Gate:
 
     # Out.
 
-    def _deliver(self, verdict: Verdict | None, unit: Unit, mark: int, at: float, *, overtakes: bool = False) -> None:
+    def _deliver(self, verdict: Decision | None, unit: Unit, mark: int, at: float, *, overtakes: bool = False) -> None:
         """Sends a unit, as the filters decided. ``mark`` is how much had gone out when its frames were recorded."""
         outlet, perform = self.outlet, self.connection.perform
         n = unit.ns[0] if unit.ns else None

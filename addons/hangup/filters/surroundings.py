@@ -25,7 +25,7 @@ class Scanned(Struct, gc=False):
     passed: list[int]
 
 
-class Direction(Protocol):
+class GatedDirection(Protocol):
     """What a gate needs of the direction that it filters. ``messages`` and ``controls`` count what was recorded."""
 
     side: Side
@@ -44,7 +44,7 @@ class Direction(Protocol):
         ...
 
 
-class Connection(Protocol):
+class GatedConnection(Protocol):
     """What a gate needs of the connection."""
 
     conn: int

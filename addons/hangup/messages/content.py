@@ -43,7 +43,7 @@ def unpack(data: bytes | memoryview) -> Any:
         return NOTHING
 
 
-class Content:
+class MessageContent:
     """One message, or one of those that a message holds. ``text`` is None for bytes that are no text."""
 
     __slots__ = ("opcode", "data", "text", "value")
@@ -86,11 +86,11 @@ def _structure(opcode: int, data: bytes, text: str | None) -> Any:
     return NOTHING
 
 
-def of_text(text: str) -> Content:
+def of_text(text: str) -> MessageContent:
     """The content of a text message."""
-    return Content(TEXT, b"", text)
+    return MessageContent(TEXT, b"", text)
 
 
-def of_value(value: Any) -> Content:
+def of_value(value: Any) -> MessageContent:
     """The content of a message that has been decoded already."""
-    return Content(TEXT, b"", "", value)
+    return MessageContent(TEXT, b"", "", value)

@@ -60,7 +60,7 @@ def weight(key: str) -> int:
     return STRONG if _OF_MESSAGES.issuperset(words) else PART
 
 
-class Found(NamedTuple):
+class Discriminator(NamedTuple):
     """The discriminator: where it stands, its name (ids abstracted; the number as text), and what it is."""
 
     path: Path
@@ -68,14 +68,14 @@ class Found(NamedTuple):
     value: str | int
 
 
-def find(value: Any) -> Found | None:
+def find(value: Any) -> Discriminator | None:
     """The discriminator of an object or array, or None."""
     if type(value) is dict:
         return _in_object(value)
     return _in_array(value) if type(value) is list else None
 
 
-def _in_object(value: dict[str, Any]) -> Found | None:
+def _in_object(value: dict[str, Any]) -> Discriminator | None:
     found, score = _best(value, ())
     if score >= SHORT:
         return found
@@ -97,8 +97,8 @@ def _in_object(value: dict[str, Any]) -> Found | None:
     return found
 
 
-def _best(value: dict[str, Any], path: Path) -> tuple[Found | None, float]:
-    best: Found | None = None
+def _best(value: dict[str, Any], path: Path) -> tuple[Discriminator | None, float]:
+    best: Discriminator | None = None
     score: float = 0
     place = 0
     for key, said in value.items():
@@ -123,15 +123,15 @@ def _best(value: dict[str, Any], path: Path) -> tuple[Found | None, float]:
             continue
         rank = heavy - place / 16
         if rank > score:
-            best, score = Found((*path, key), name, said), rank
+            best, score = Discriminator((*path, key), name, said), rank
     if best is not None and type(best.value) is str and weight(best.value) >= STRONG:
         pointed = value.get(best.value)  # {"type": "event", "event": "order"}
         if type(pointed) is str and pointed != best.value and (name := name_of(pointed)) and is_key(best.value):
-            return Found((*path, best.value), name, pointed), score
+            return Discriminator((*path, best.value), name, pointed), score
     return best, score
 
 
-def _in_array(value: list[Any]) -> Found | None:
+def _in_array(value: list[Any]) -> Discriminator | None:
     """The first name in front: ``["order", …]``, ``[17, "order", …]``; or a code number there."""
     if not value or (len(value) > 3 and all(type(item) is str for item in value)):
         return None
@@ -139,12 +139,12 @@ def _in_array(value: list[Any]) -> Found | None:
         if type(item) is str:
             name = name_of(item)
             if name and " " not in name:
-                return Found((i,), name, item)
+                return Discriminator((i,), name, item)
         elif item is not None and type(item) is not int:
             break
     first = value[0]
     if type(first) is int and 0 <= first < 100 and any(type(item) in (dict, list) for item in value[1:4]):
-        return Found((0,), str(first), first)
+        return Discriminator((0,), str(first), first)
     return None
 
 

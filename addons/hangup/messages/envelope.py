@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 
 
 class Envelope(NamedTuple):
@@ -21,7 +21,7 @@ class Envelope(NamedTuple):
     name: str
     detail: str = ""
     sure: bool = True
-    inner: Content | None = None
+    inner: MessageContent | None = None
     scope: str = ""
 
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from hangup.messages.content import NOTHING, load
-from hangup.messages.discriminator import BODIES, Found, at, find, weight
+from hangup.messages.discriminator import BODIES, Discriminator, at, find, weight
 from hangup.wire.frames import BINARY, PING, PONG, TEXT
 
 Kind = Literal["ping", "pong"]
@@ -190,7 +190,7 @@ def _phoenix(event: Any) -> Beat | None:
     return Beat("ping" if event == "heartbeat" else "pong", "phoenix") if event in ("heartbeat", "phx_reply") else None
 
 
-def _where(value: Any) -> Found | None:
+def _where(value: Any) -> Discriminator | None:
     """The field that says what the message is. Where there is little else in the message it may be any that says
     things, if what it says is a heartbeat."""
     found = find(value)
@@ -200,7 +200,7 @@ def _where(value: Any) -> Found | None:
     if type(value) is dict and len(value) <= 3:
         for key, said in value.items():
             if type(said) is str and (weight(key) or key in BODIES) and _WORD.fullmatch(said) is not None:
-                return Found((key,), said, said)
+                return Discriminator((key,), said, said)
     return None
 
 
@@ -245,7 +245,7 @@ def _ponged(data: bytes) -> bytes:
     value: Any = load(data[len(prefix) :])
     if type(value) not in (dict, list):
         return _turn(data)
-    found = Found((0,), "", value[0]) if event is not None else _where(value)
+    found = Discriminator((0,), "", value[0]) if event is not None else _where(value)
     if found is None:
         value = {_turn(key.encode()).decode(): said for key, said in value.items()}
     else:

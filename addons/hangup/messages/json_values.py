@@ -49,7 +49,7 @@ class Leaf(NamedTuple):
     quoted: bool
 
 
-class Document(NamedTuple):
+class JsonDocument(NamedTuple):
     """One JSON text in a message: ``start`` is its first character, ``path`` leads to its ``value``."""
 
     path: Path
@@ -57,7 +57,7 @@ class Document(NamedTuple):
     value: Any
 
 
-def find_documents(text: str) -> tuple[list[Document], Leaf | None]:
+def find_documents(text: str) -> tuple[list[JsonDocument], Leaf | None]:
     """The JSON texts in a message, and a Socket.IO packet's acknowledgement number."""
     ack = None
     start = 0
@@ -73,21 +73,21 @@ def find_documents(text: str) -> tuple[list[Document], Leaf | None]:
                 return [], ack
     elif text[-1:] in ("}", "]"):
         try:
-            return [Document((), 0, _decode(text))], None
+            return [JsonDocument((), 0, _decode(text))], None
         except _UNREADABLE:
             pass
-    found: list[Document] = []
+    found: list[JsonDocument] = []
     while start < len(text) and text[start] in "{[":
         try:
             value, end = _JSON.raw_decode(text, start)
         except _UNREADABLE:
             break
-        found.append(Document((), start, value))
+        found.append(JsonDocument((), start, value))
         start = end
         while start < len(text) and text[start] in "\x1e\r\n\t \x00":
             start += 1
     if len(found) > 1:
-        found = [Document((i,), d.start, d.value) for i, d in enumerate(found)]
+        found = [JsonDocument((i,), d.start, d.value) for i, d in enumerate(found)]
     return found, ack
 
 

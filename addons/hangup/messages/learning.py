@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from math import log2
 from typing import Any
 
-from hangup.messages.content import NOTHING, Content, load
+from hangup.messages.content import NOTHING, MessageContent, load
 from hangup.messages.discriminator import CODES, NEVER, SHORT, STRONG, Path, at, is_key, path_text, weight
 from hangup.messages.names import head_of, keys_of, name_of
 from hangup.messages.reading import MessageKind, binary_form, possible_readings, read
@@ -56,7 +56,7 @@ class Discriminators:
         elif kind.text.startswith("binary:"):
             self._bytes.update(data[:1])
         elif opcode < 3:
-            content = Content(opcode, data)
+            content = MessageContent(opcode, data)
             if content.value is not NOTHING:
                 self._fields.feed(content.value)
             if type(content.value) is list:
@@ -69,7 +69,7 @@ class Discriminators:
         kind = reading.kind
         if reading.parts or opcode > 2:
             return kind
-        content = Content(opcode, data)
+        content = MessageContent(opcode, data)
         if kind.protocol:
             chance = type(content.value) is list and self._is_chance(kind.protocol)
             return self._of_value(kind, content.value) if chance else kind

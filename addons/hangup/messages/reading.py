@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from hangup.messages.content import NOTHING, Content, load, of_value
+from hangup.messages.content import NOTHING, MessageContent, load, of_value
 from hangup.messages.discriminator import Path, find, path_text
 from hangup.messages.envelope import Envelope
 from hangup.messages.heartbeats import LONGEST as LONGEST_BEAT
@@ -54,12 +54,12 @@ class MessageKind(Struct, frozen=True, gc=False):
     detail: str = ""
 
 
-class Reading(NamedTuple):
+class MessageReading(NamedTuple):
     """The kind of a message, the name as it stands there (ids and all), and the messages that it holds."""
 
     kind: MessageKind
     raw: str = ""
-    parts: tuple[Reading, ...] = ()
+    parts: tuple[MessageReading, ...] = ()
 
 
 def kind_of(opcode: int, data: bytes) -> MessageKind:
@@ -67,29 +67,29 @@ def kind_of(opcode: int, data: bytes) -> MessageKind:
     return read(opcode, data).kind
 
 
-def read(opcode: int, data: bytes) -> Reading:
+def read(opcode: int, data: bytes) -> MessageReading:
     """The same, with what it is made of."""
-    return _read_small(opcode, data) if len(data) <= SMALL else read_content(Content(opcode, data))
+    return _read_small(opcode, data) if len(data) <= SMALL else read_content(MessageContent(opcode, data))
 
 
 @lru_cache(REMEMBERED)
-def _read_small(opcode: int, data: bytes) -> Reading:
-    return read_content(Content(opcode, data))
+def _read_small(opcode: int, data: bytes) -> MessageReading:
+    return read_content(MessageContent(opcode, data))
 
 
 _CONTROL = {
-    PING: Reading(MessageKind("control:ping", "control", "ping", beat=Beat("ping", "control"))),
-    PONG: Reading(MessageKind("control:pong", "control", "pong", beat=Beat("pong", "control"))),
-    CLOSE: Reading(MessageKind("control:close", "control", "close")),
+    PING: MessageReading(MessageKind("control:ping", "control", "ping", beat=Beat("ping", "control"))),
+    PONG: MessageReading(MessageKind("control:pong", "control", "pong", beat=Beat("pong", "control"))),
+    CLOSE: MessageReading(MessageKind("control:close", "control", "close")),
 }
 PREFIXES = PROTOCOLS | {"control", "text", "binary"}
 """What has a meaning of its own before the first colon of a kind."""
 
 
-def read_content(content: Content, depth: int = 0) -> Reading:
+def read_content(content: MessageContent, depth: int = 0) -> MessageReading:
     """The reading of a message that has been decoded."""
     if content.opcode > BINARY:
-        return _CONTROL.get(content.opcode) or Reading(MessageKind(f"control:{content.opcode}", "control"))
+        return _CONTROL.get(content.opcode) or MessageReading(MessageKind(f"control:{content.opcode}", "control"))
     value = content.value
     small = not depth and len(content.data) <= LONGEST_BEAT
     beat = recognise(content.opcode, content.data, value) if small else None
@@ -101,13 +101,13 @@ def read_content(content: Content, depth: int = 0) -> Reading:
     if value is not NOTHING:
         return read_value(value, beat, depth)
     if beat is not None:
-        return Reading(MessageKind(beat.kind, name=beat.kind, beat=beat))
+        return MessageReading(MessageKind(beat.kind, name=beat.kind, beat=beat))
     if content.text is not None and (content.opcode != BINARY or _is_printable(content.text)):
         return _plain(content.text, depth)
-    return Reading(MessageKind(binary_form(content.data)))
+    return MessageReading(MessageKind(binary_form(content.data)))
 
 
-def read_envelope(envelope: Envelope, depth: int, beat: Beat | None = None) -> Reading:
+def read_envelope(envelope: Envelope, depth: int, beat: Beat | None = None) -> MessageReading:
     """The reading of a message in its envelope, or of the one within where that says more."""
     protocol, name, detail, _, inner, scope = envelope
     raw = name
@@ -117,7 +117,7 @@ def read_envelope(envelope: Envelope, depth: int, beat: Beat | None = None) -> R
             return within
         if within.kind.name:
             name, raw, detail = within.kind.name, within.raw, ""
-    return Reading(_kind_within(protocol, scope, name, detail, beat), raw)
+    return MessageReading(_kind_within(protocol, scope, name, detail, beat), raw)
 
 
 @lru_cache(REMEMBERED)
@@ -132,57 +132,57 @@ def _kind_at(path: Path, name: str, number: bool, beat: Beat | None) -> MessageK
     return MessageKind(f"{field}={name}" if number else name_text(name, field), name=name, field=field, beat=beat)
 
 
-def read_value(value: Any, beat: Beat | None, depth: int = 0) -> Reading:
+def read_value(value: Any, beat: Beat | None, depth: int = 0) -> MessageReading:
     """The reading of an object or an array of no protocol."""
     found = find(value)
     if found is not None:
         number = type(found.value) is int
-        return Reading(_kind_at(found.path, found.name, number, beat), str(found.value))
+        return MessageReading(_kind_at(found.path, found.name, number, beat), str(found.value))
     if beat is not None:
-        return Reading(MessageKind(beat.kind, name=beat.kind, beat=beat))
+        return MessageReading(MessageKind(beat.kind, name=beat.kind, beat=beat))
     if type(value) is dict:
         name = next(iter(value)) if len(value) == 1 else ""
         text = keys_of(value)
         # {"order": {…}}: its one field says what it is.
         named = type(value.get(name)) is dict and text == f"{{{name}}}"
-        return Reading(MessageKind(text, name=name if named else ""), name if named else "")
+        return MessageReading(MessageKind(text, name=name if named else ""), name if named else "")
     if type(value) is list and depth < DEEPEST:
         parts = [_item(item, depth + 1) for item in value[:16]]
         if any(type(item) in (dict, list) for item in value):
             whole = together(parts)
-            return Reading(MessageKind(f"[{whole.kind.text}]"), parts=whole.parts)
-        return Reading(MessageKind(f"[{'+'.join(sorted({part.kind.text for part in parts}))}]"))
-    return Reading(MessageKind("[]"))
+            return MessageReading(MessageKind(f"[{whole.kind.text}]"), parts=whole.parts)
+        return MessageReading(MessageKind(f"[{'+'.join(sorted({part.kind.text for part in parts}))}]"))
+    return MessageReading(MessageKind("[]"))
 
 
-def _item(item: Any, depth: int) -> Reading:
+def _item(item: Any, depth: int) -> MessageReading:
     if type(item) in (dict, list):
         return read_content(of_value(item), depth)
     kind = "string" if type(item) is str else "null" if item is None else "number" if type(item) is not bool else "bool"
-    return Reading(MessageKind(kind))
+    return MessageReading(MessageKind(kind))
 
 
-def together(parts: list[Reading]) -> Reading:
+def together(parts: list[MessageReading]) -> MessageReading:
     """The reading of several messages that came as one."""
     texts = sorted({part.kind.text for part in parts})
     if len(texts) == 1:
         first = parts[0]
-        return Reading(first.kind, first.raw, tuple(parts))
+        return MessageReading(first.kind, first.raw, tuple(parts))
     more = "+~" if len(texts) > SHOWN else ""
     protocols = {part.kind.protocol for part in parts}
     protocol = protocols.pop() if len(protocols) == 1 else ""
-    return Reading(MessageKind("+".join(texts[:SHOWN]) + more, protocol), parts=tuple(parts))
+    return MessageReading(MessageKind("+".join(texts[:SHOWN]) + more, protocol), parts=tuple(parts))
 
 
-def _plain(text: str, depth: int) -> Reading:
+def _plain(text: str, depth: int) -> MessageReading:
     lines = _json_lines(text) if depth < DEEPEST else []
     if lines:
         return together([read_content(line, depth + 1) for line in lines])
     template, name = template_of(text)
-    return Reading(MessageKind(f"text:{template}", name=name), name)
+    return MessageReading(MessageKind(f"text:{template}", name=name), name)
 
 
-def _json_lines(text: str | None) -> list[Content]:
+def _json_lines(text: str | None) -> list[MessageContent]:
     """The messages in one that holds several objects, one a line."""
     if not text or text[0] != "{" or "\n" not in text or len(text) > 1 << 20:
         return []
@@ -191,7 +191,7 @@ def _json_lines(text: str | None) -> list[Content]:
     return [of_value(value) for value in values] if all(type(value) is dict for value in values) else []
 
 
-def values_in(content: Content, depth: int = 0) -> Iterator[Any]:
+def values_in(content: MessageContent, depth: int = 0) -> Iterator[Any]:
     """The objects and arrays that a message is, or holds as messages of their own."""
     value = content.value
     if value is not NOTHING:
@@ -228,7 +228,7 @@ def binary_form(data: bytes, head: bool = True) -> str:
     return f"binary:{first}/{low}..{low * 16 - 1 if low < 1 << 20 else ''}"
 
 
-def possible_readings(content: Content, depth: int = 0) -> list[Reading]:
+def possible_readings(content: MessageContent, depth: int = 0) -> list[MessageReading]:
     """All readings of a message by protocols that it may be of, sure or not, and of what is within."""
     found = []
     for envelope in possible_envelopes(content):

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.discriminator import Path, at, read_path
 from hangup.messages.names import keys_of, name_of, template_of
 from hangup.messages.protocols import GIVEN, PROTOCOLS
-from hangup.messages.reading import PREFIXES, Reading, possible_readings, read, values_in
+from hangup.messages.reading import PREFIXES, MessageReading, possible_readings, read, values_in
 
 LONGEST = 400
 """Characters of a kind's text."""
@@ -79,7 +79,7 @@ def _marked(select: Select, name: str) -> Select:
     return marked
 
 
-def _any(test: Callable[[Reading], bool]) -> Select:
+def _any(test: Callable[[MessageReading], bool]) -> Select:
     def select(opcode: int, data: bytes) -> bool:
         reading = read(opcode, data)
         return test(reading) or _within(reading, test)
@@ -87,7 +87,7 @@ def _any(test: Callable[[Reading], bool]) -> Select:
     return select
 
 
-def _within(reading: Reading, test: Callable[[Reading], bool]) -> bool:
+def _within(reading: MessageReading, test: Callable[[MessageReading], bool]) -> bool:
     return any(test(part) or _within(part, test) for part in reading.parts)
 
 
@@ -98,7 +98,7 @@ def _same(text: str) -> Select:
 def _by_name(name: str) -> Select:
     half = name if name in ("ping", "pong") else ""
 
-    def test(reading: Reading) -> bool:
+    def test(reading: MessageReading) -> bool:
         kind = reading.kind
         return (
             kind.name == name
@@ -113,7 +113,7 @@ def _by_name(name: str) -> Select:
 
 
 def _by_protocol(protocol: str, name: str) -> Select:
-    def test(reading: Reading) -> bool:
+    def test(reading: MessageReading) -> bool:
         kind = reading.kind
         if kind.protocol != protocol:
             return False
@@ -126,7 +126,7 @@ def _by_protocol(protocol: str, name: str) -> Select:
     sure = _any(test)
 
     def select(opcode: int, data: bytes) -> bool:
-        return sure(opcode, data) or opcode < 3 and any(map(test, possible_readings(Content(opcode, data))))
+        return sure(opcode, data) or opcode < 3 and any(map(test, possible_readings(MessageContent(opcode, data))))
 
     return select if ":" in name else _marked(select, name.rpartition(",")[2])
 
@@ -153,7 +153,7 @@ def _by_keys(text: str) -> Select:
 
 
 def _any_value(test: Callable[[Any], bool]) -> Select:
-    return lambda opcode, data: opcode < 3 and any(map(test, values_in(Content(opcode, data))))
+    return lambda opcode, data: opcode < 3 and any(map(test, values_in(MessageContent(opcode, data))))
 
 
 def _by_template(wanted: str) -> Select:
@@ -165,7 +165,7 @@ def _by_template(wanted: str) -> Select:
     def select(opcode: int, data: bytes) -> bool:
         if opcode > 2:
             return False
-        text = Content(opcode, data).text
+        text = MessageContent(opcode, data).text
         if text is None or not read(opcode, data).kind.text.startswith("text:"):
             return False
         if wanted == "*" or template_of(text)[0] == wanted:

@@ -1,1 +1,1 @@
-"""Floor 5: TCP and TLS."""
+"""Floor 5: TCP and TLS, and one plain HTTP request."""

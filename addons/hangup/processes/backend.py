@@ -13,7 +13,7 @@ from pathlib import Path
 from hangup.processes.program import Beside, words_of
 from hangup.recorder.recorder import Recorder
 from hangup.recording import events
-from hangup.recording.backend_log import QUIET, Entry, Grouper
+from hangup.recording.backend_log import QUIET, Grouper, LogEntry
 
 POLL = 0.05
 """Seconds between two looks at a log file: there is no portable way to be told."""
@@ -56,7 +56,7 @@ class Follower:
             self._timer.cancel()
         self._record(self._grouper.finish())
 
-    def _record(self, entries: list[Entry]) -> None:
+    def _record(self, entries: list[LogEntry]) -> None:
         for entry in entries:
             self.recorder.emit(events.Log(at=entry.at, source=self.source, text=entry.text))
 

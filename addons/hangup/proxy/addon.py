@@ -1,4 +1,4 @@
-"""The mitmproxy addon: numbers handshakes, records them, and gives every WebSocket its relay.
+"""The mitmproxy addon: numbers handshakes, records them, and gives every WebSocket its driver.
 
 It serves ``hangup proxy`` and, loaded with ``-s``, mitmproxy's own programs alike.
 """
@@ -22,11 +22,12 @@ from wsproto.frame_protocol import Opcode
 
 from hangup.errors import HangupError
 from hangup.filters.pipeline import HOLD_LIMIT
+from hangup.net.fast_mask import fast_mask
 from hangup.proxy import layer
-from hangup.proxy.broken_handshake import Broken, Unread, asks_for_websocket
+from hangup.proxy.broken_handshake import BrokenHandshake, Unread, asks_for_websocket
+from hangup.proxy.driver import ProxyDriver
 from hangup.proxy.filtering import Filtering
 from hangup.proxy.hosts import rewrite_host
-from hangup.proxy.relay import Relay
 from hangup.proxy.resets import ResetWatch, reset_watch
 from hangup.proxy.words import connect_error
 from hangup.recorder.recorder import Recorder
@@ -34,15 +35,7 @@ from hangup.recording import events
 from hangup.session import Session
 from hangup.wire import handshake
 from hangup.wire.deflate import parse as parse_deflate
-from hangup.wire.frames import Mask
 from hangup.wire.header_lists import parse_extensions
-from hangup.wire.masking import mask
-
-fast_mask: Mask = mask
-try:
-    from tornado.speedups import websocket_mask as fast_mask
-except ImportError:  # no compiled extension on this platform
-    pass
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +51,10 @@ class Hangup:
         self.recorder: Recorder | None = None
         self.failure: HangupError | None = None
         """Why recording could not begin, when we were started by ourselves."""
-        self.relays: set[Relay] = set()
+        self.drivers: set[ProxyDriver] = set()
         self.experiments: object | None = None
-        """Who carries out experiments on its connections, if anybody does (:func:`hangup.trials.bench.bench_of`)."""
-        self.filtering = Filtering(self.relays)
+        """Who carries out experiments on its connections, if anybody does (:mod:`hangup.trials.live_runs`)."""
+        self.filtering = Filtering(self.drivers)
         self._flows: dict[int, http.HTTPFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._resets: ResetWatch | None = None
@@ -130,8 +123,8 @@ class Hangup:
 
     def done(self) -> None:
         """mitmproxy: the program ends."""
-        for relay in list(self.relays):
-            relay.close("proxy", "it was stopped")
+        for driver in list(self.drivers):
+            driver.close("proxy", "it was stopped")
         if self.recorder is not None and self.on_ready is None:  # else whoever started us has more to say
             self.recorder.close()
         if self._resets is not None:
@@ -194,10 +187,10 @@ class Hangup:
         if "hangup_conn" not in flow.metadata or recorder is None or flow.websocket is not None:
             return
         message = flow.error.msg if flow.error else ""
-        broken: Broken | None = flow.metadata.get("hangup_broken")
+        broken: BrokenHandshake | None = flow.metadata.get("hangup_broken")
         if broken is not None:
             self._record_handshake(flow, message)
-            if broken.how is not None and broken.how != "fin":  # else its relay will tell of the ends
+            if broken.how is not None and broken.how != "fin":  # else its driver will tell of the ends
                 self._end_broken(flow, broken.side, broken.how)
             return
         gone = "client disconnected" in message.lower()
@@ -238,8 +231,8 @@ class Hangup:
 
     # Connections.
 
-    def begin(self, flow: http.HTTPFlow, handler: Any) -> Relay:
-        """Makes the relay of a WebSocket whose 101 has just passed."""
+    def begin(self, flow: http.HTTPFlow, handler: Any) -> ProxyDriver:
+        """Makes the driver of a WebSocket whose 101 has just passed."""
         recorder = self.recorder
         assert recorder is not None and flow.response is not None
         if "hangup_conn" not in flow.metadata:  # its request was made up by another addon
@@ -267,24 +260,24 @@ class Hangup:
         )
         self._flows[session.conn] = flow
         recorder.sessions[session.conn] = session
-        relay = Relay(session, recorder, handler, self._watch_resets(), self._over)
-        self.relays.add(relay)
-        return relay
+        driver = ProxyDriver(session, recorder, handler, self._watch_resets(), self._over)
+        self.drivers.add(driver)
+        return driver
 
-    def begin_broken(self, flow: http.HTTPFlow, handler: Any) -> Relay:
-        """Makes the relay of a handshake that was broken (:mod:`hangup.proxy.broken_handshake`)."""
+    def begin_broken(self, flow: http.HTTPFlow, handler: Any) -> ProxyDriver:
+        """Makes the driver of a handshake that was broken (:mod:`hangup.proxy.broken_handshake`)."""
         recorder, conn = self.recorder, flow.metadata["hangup_conn"]
         assert recorder is not None
 
-        def over(relay: Relay) -> None:
-            self.relays.discard(relay)
+        def over(driver: ProxyDriver) -> None:
+            self.drivers.discard(driver)
             self.filtering.forget(conn)
 
-        relay = Relay(
+        driver = ProxyDriver(
             cast(Session, Unread(conn, partial(self._end_broken, flow))), recorder, handler, self._watch_resets(), over
         )
-        self.relays.add(relay)
-        return relay
+        self.drivers.add(driver)
+        return driver
 
     def _end_broken(
         self, flow: http.HTTPFlow, side: events.Side, how: events.How, by: str = "", note: str = ""
@@ -308,9 +301,9 @@ class Hangup:
 
         return emit
 
-    def _over(self, relay: Relay) -> None:
-        self.relays.discard(relay)
-        conn = relay.session.conn
+    def _over(self, driver: ProxyDriver) -> None:
+        self.drivers.discard(driver)
+        conn = driver.session.conn
         flow = self._flows.pop(conn)
         self.filtering.forget(conn)
         assert self.recorder is not None

@@ -2,8 +2,8 @@
 
 A server may answer an upgrade with a FIN, a RST, half an answer or something else than HTTP, and a client may end its
 side while it waits. mitmproxy's HTTP/1 connections call each of these a protocol error. We tell the stream so first
-(:class:`Broken`), which has it recorded, and then hand both legs over to a relay that passes on bytes and endings
-unread. A ``100 Continue`` (or another 1xx) before the answer is passed on as well.
+(:class:`BrokenHandshake`), which has it recorded, and then hand both legs over to a driver that passes on bytes and
+endings unread. A ``100 Continue`` (or another 1xx) before the answer is passed on as well.
 
 What is replaced in mitmproxy: two states of its HTTP/1 connections, their ``send``, and the stream's
 ``handle_protocol_error``; all of them for a WebSocket's handshake only. A contract test checks them.
@@ -35,14 +35,14 @@ from mitmproxy.proxy.layers.http._events import (
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from hangup.humanize import printable
-from hangup.proxy.leg import how_lost, reset
-from hangup.proxy.relay import Relay
+from hangup.net.endpoint import how_lost, reset
+from hangup.proxy.driver import ProxyDriver
 from hangup.recording.events import How, Side
 from hangup.session import Out
 
 Commands = layer.CommandGenerator[None]
-Attach = Callable[[Context, http.HTTPFlow, Side], Relay | None]
-"""Makes the relay of a handshake that a side broke; None if there is no connection to the server."""
+Attach = Callable[[Context, http.HTTPFlow, Side], ProxyDriver | None]
+"""Makes the driver of a handshake that a side broke; None if there is no connection to the server."""
 
 SHOWN = 60
 """Bytes shown of an answer that is none."""
@@ -58,7 +58,7 @@ _stock_handle_protocol_error = HttpStream.handle_protocol_error
 _attach: Attach = lambda context, flow, side: None  # noqa: E731
 
 
-class Broken(ResponseProtocolError):
+class BrokenHandshake(ResponseProtocolError):
     """The handshake is broken, by ``side``; ``how`` its connection has ended, if it has."""
 
     side: Side
@@ -195,11 +195,11 @@ def _broken(self: _http1.Http1Connection, side: Side, how: How | None, message: 
         for conn, io in _transports(self).items():
             if conn is not self.conn and isinstance(io.writer, asyncio.StreamWriter):
                 reset(cast(asyncio.Transport, io.writer.transport))
-    yield ReceiveHttp(Broken(self.stream_id, message, side, how))
+    yield ReceiveHttp(BrokenHandshake(self.stream_id, message, side, how))
 
 
 def _nothing(event: events.Event) -> Commands:
-    """What comes until the relay has taken over stays in the connection's buffer."""
+    """What comes until the driver has taken over stays in the connection's buffer."""
     yield from ()
 
 
@@ -230,7 +230,7 @@ def _take_over(self: _http1.Http1Connection) -> Commands:
 
 
 def _handle_protocol_error(self: HttpStream, event: Any) -> Commands:
-    if not isinstance(event, Broken):
+    if not isinstance(event, BrokenHandshake):
         yield from _stock_handle_protocol_error(self, event)
         return
     if self.flow.response is not None or self.state_errored in (self.client_state, self.server_state):
@@ -240,30 +240,30 @@ def _handle_protocol_error(self: HttpStream, event: Any) -> Commands:
     self.client_state = self.server_state = self.state_errored
     yield HttpErrorHook(self.flow)
     self.flow.live = False
-    relay = _attach(self.context, self.flow, event.side) if event.how in (None, "fin") else None
-    if relay is None:
+    driver = _attach(self.context, self.flow, event.side) if event.how in (None, "fin") else None
+    if driver is None:
         yield commands.CloseConnection(self.context.client)
         return
-    self._handle_event = partial(_pass, self, relay)
+    self._handle_event = partial(_pass, self, driver)
     yield commands.Log(f"not a handshake any more: {event.message}")
     yield SendHttp(TakeOver(self.stream_id), self.context.server)
     yield SendHttp(TakeOver(self.stream_id), self.context.client)
     if event.how is not None:
-        relay.leg(event.side).closed_in_layer()
+        driver.leg(event.side).closed_in_layer()
 
 
-def _pass(self: HttpStream, relay: Relay, event: events.Event) -> Commands:
-    """The stream's events, once the relay has both legs: what was in flight to mitmproxy's layers."""
+def _pass(self: HttpStream, driver: ProxyDriver, event: events.Event) -> Commands:
+    """The stream's events, once the driver has both legs: what was in flight to mitmproxy's layers."""
     if isinstance(event, RequestData):
-        relay.deliver(relay.client, event.data)
+        driver.deliver(driver.client, event.data)
     elif isinstance(event, ResponseData):
-        relay.deliver(relay.server, event.data)
+        driver.deliver(driver.server, event.data)
     elif isinstance(event, RequestEndOfMessage):
-        relay.client.closed_in_layer()
+        driver.client.closed_in_layer()
     elif isinstance(event, ResponseEndOfMessage):
-        relay.server.closed_in_layer()
-    elif isinstance(event, Broken):
-        relay.leg(event.side).closed_in_layer()
+        driver.server.closed_in_layer()
+    elif isinstance(event, BrokenHandshake):
+        driver.leg(event.side).closed_in_layer()
     yield from ()
 
 

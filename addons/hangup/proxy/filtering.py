@@ -11,8 +11,8 @@ from mitmproxy import exceptions, http
 from msgspec import Struct
 
 from hangup.errors import FilterError
-from hangup.filters.chain import Chain, Verdict
-from hangup.filters.filter_set import Change, Entry, FilterSet
+from hangup.filters.chain import Chain, Decision
+from hangup.filters.filter_set import FilterEntry, FilterSet, SetChange
 from hangup.recorder.recorder import Recorder
 from hangup.recording import events
 
@@ -37,11 +37,11 @@ class Refreshed(Protocol):
 class Filtering:
     """The proxy's filters. Changes of ``filters`` are recorded and reach open connections at once."""
 
-    def __init__(self, relays: Iterable[Refreshed]) -> None:
+    def __init__(self, drivers: Iterable[Refreshed]) -> None:
         self.filters = FilterSet()
         self.filters.listeners.append(self._changed)
         self.recorder: Recorder | None = None
-        self._relays = relays
+        self._drivers = drivers
         self.admit: Callable[[int, events.Request, str], Awaitable[FilterSet | None]] | None = None
         """Asked at each handshake for filters of the connection's own, in the place of ``filters``."""
         self._shaken: dict[int, Shaken] = {}
@@ -54,17 +54,17 @@ class Filtering:
         except FilterError as error:
             raise exceptions.OptionsError(str(error)) from None
 
-    def _changed(self, change: Change) -> None:
+    def _changed(self, change: SetChange) -> None:
         if self.recorder is not None:
             self.recorder.emit(change.event())
-        for relay in list(self._relays):
-            relay.refresh()
+        for driver in list(self._drivers):
+            driver.refresh()
 
-    def _stuck(self, filters: FilterSet, entry: Entry) -> None:
+    def _stuck(self, filters: FilterSet, entry: FilterEntry) -> None:
         # Later: a chain of this set is at work on a frame.
         asyncio.get_running_loop().call_soon(self._give_up, filters, entry)
 
-    def _give_up(self, filters: FilterSet, entry: Entry) -> None:
+    def _give_up(self, filters: FilterSet, entry: FilterEntry) -> None:
         if entry in filters:
             filters.off(entry.id, self.recorder.now() if self.recorder is not None else 0.0)
 
@@ -110,7 +110,7 @@ class Filtering:
             shaken.by = verdict.done[-1].by
             flow.response = _make_response(verdict.refused)
 
-    def response(self, conn: int, response: events.Response, request: events.Request) -> Verdict | None:
+    def response(self, conn: int, response: events.Response, request: events.Request) -> Decision | None:
         """What the filters make of a handshake's response."""
         shaken = self.shaken(conn)
         if shaken.by or self.recorder is None:
@@ -118,7 +118,7 @@ class Filtering:
         shaken.answered = response
         return shaken.chain.response(response, request, shaken.original or request, self.recorder.now())
 
-    async def answer(self, flow: http.HTTPFlow, verdict: Verdict) -> None:
+    async def answer(self, flow: http.HTTPFlow, verdict: Decision) -> None:
         """Changes and delays the response as the filters say."""
         assert flow.response is not None
         if verdict.changed:

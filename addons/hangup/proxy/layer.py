@@ -22,7 +22,7 @@ from OpenSSL import SSL
 
 from hangup.errors import HangupError
 from hangup.proxy import broken_handshake
-from hangup.proxy.relay import Relay, Wiring
+from hangup.proxy.driver import ProxyDriver, Wiring
 from hangup.recording.events import Side
 
 SUPPORTED = ((11, 0, 2), (13,))
@@ -32,61 +32,61 @@ _stock_layer = stock.WebsocketLayer
 _stock_make_pipe = _http1.Http1Connection.make_pipe
 
 
-class Relays(Protocol):
-    """Who makes the relays: our addon."""
+class Drivers(Protocol):
+    """Who makes the drivers: our addon."""
 
-    def begin(self, flow: http.HTTPFlow, handler: Any) -> Relay:
-        """The relay of a WebSocket whose 101 has just passed."""
+    def begin(self, flow: http.HTTPFlow, handler: Any) -> ProxyDriver:
+        """The driver of a WebSocket whose 101 has just passed."""
 
-    def begin_broken(self, flow: http.HTTPFlow, handler: Any) -> Relay:
-        """The relay of a handshake that was broken."""
+    def begin_broken(self, flow: http.HTTPFlow, handler: Any) -> ProxyDriver:
+        """The driver of a handshake that was broken."""
 
 
-_addon: Relays | None = None
+_addon: Drivers | None = None
 
 
 class WebSocketLayer(layer.Layer):
-    """Hands an established WebSocket over to a :class:`~hangup.proxy.relay.Relay`."""
+    """Hands an established WebSocket over to a :class:`~hangup.proxy.driver.ProxyDriver`."""
 
     def __init__(self, context: Context, flow: http.HTTPFlow) -> None:
         super().__init__(context)
         self.flow = flow
-        self.relay: Relay | None = None
+        self.driver: ProxyDriver | None = None
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, events.Start):
             yield stock.WebsocketStartHook(self.flow)
             self._start()
         elif isinstance(event, events.ConnectionEvent):
-            assert self.relay is not None
-            leg = self.relay.client if event.connection is self.context.client else self.relay.server
+            assert self.driver is not None
+            leg = self.driver.client if event.connection is self.context.client else self.driver.server
             if isinstance(event, events.DataReceived):
-                self.relay.deliver(leg, event.data)
+                self.driver.deliver(leg, event.data)
             elif isinstance(event, events.ConnectionClosed):
                 leg.closed_in_layer()
-        elif isinstance(event, broken_handshake.Broken):  # after all it was answered first
-            assert self.relay is not None
-            self.relay.leg(event.side).closed_in_layer()
+        elif isinstance(event, broken_handshake.BrokenHandshake):  # after all it was answered first
+            assert self.driver is not None
+            self.driver.leg(event.side).closed_in_layer()
         elif isinstance(event, stock.WebSocketMessageInjected):
             yield commands.Log("hangup forwards what was sent, and nothing else: message not injected.")
 
     def _start(self) -> None:
         assert _addon is not None
         handler = _handler(self.context)
-        self.relay = _addon.begin(self.flow, handler)
+        self.driver = _addon.begin(self.flow, handler)
         client, server = _wiring(self.context, self.context.client), _wiring(self.context, self.context.server)
         assert client is not None and server is not None
-        self.relay.attach(client, server)
+        self.driver.attach(client, server)
 
 
-def _attach_broken(context: Context, flow: http.HTTPFlow, side: Side) -> Relay | None:
-    """The relay of a handshake that was broken, if its server was reached and it is one of ours."""
+def _attach_broken(context: Context, flow: http.HTTPFlow, side: Side) -> ProxyDriver | None:
+    """The driver of a handshake that was broken, if its server was reached and it is one of ours."""
     client, server = _wiring(context, context.client), _wiring(context, context.server)
     if _addon is None or client is None or server is None or "hangup_conn" not in flow.metadata:
         return None
-    relay = _addon.begin_broken(flow, _handler(context))
-    relay.attach(client, server)
-    return relay
+    driver = _addon.begin_broken(flow, _handler(context))
+    driver.attach(client, server)
+    return driver
 
 
 def _handler(context: Context) -> Any:
@@ -149,7 +149,7 @@ def _version() -> tuple[int, ...]:
     return tuple(int(part) for part in version.VERSION.split(".")[:3] if part.isdigit())
 
 
-def install(addon: Relays) -> None:
+def install(addon: Drivers) -> None:
     """Puts our layer in place; raises :class:`HangupError` under a mitmproxy that we do not know."""
     global _addon
     low, high = SUPPORTED

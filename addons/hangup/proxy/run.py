@@ -36,7 +36,7 @@ class Preset(Struct, frozen=True):
     on: bool = True
 
 
-class Settings(Struct, kw_only=True):
+class ProxySettings(Struct, kw_only=True):
     """What ``hangup proxy`` was asked for. ``modes`` are mitmproxy's; empty means reverse, to ``target``.
 
     ``presets`` come before ``filters``.
@@ -62,7 +62,7 @@ class Settings(Struct, kw_only=True):
     uvloop: bool = False
 
 
-class _Log(logging.Handler):
+class _MitmproxyLog(logging.Handler):
     """Passes on mitmproxy's warnings and errors, which would otherwise go nowhere.
 
     Until the proxy is ready they are kept: they say why it cannot start.
@@ -84,7 +84,7 @@ class _Log(logging.Handler):
         self.say(text)
 
 
-class Proxy:
+class RunningProxy:
     """A running proxy.
 
     ``on_ready(proxy)`` is called in the event loop once it listens; ``warn`` is given what mitmproxy complains of.
@@ -93,9 +93,9 @@ class Proxy:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ProxySettings,
         *,
-        on_ready: Callable[[Proxy], None] = lambda proxy: None,
+        on_ready: Callable[[RunningProxy], None] = lambda proxy: None,
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.settings = settings
@@ -109,7 +109,7 @@ class Proxy:
         self._failure: HangupError | None = None
         self._own_process = False
         self._starting: asyncio.Task[None] | None = None
-        self._log = _Log(warn)
+        self._log = _MitmproxyLog(warn)
         self._master: master.Master | None = None
 
     @property
@@ -289,7 +289,7 @@ def _reverse(target: Target | None) -> str:
     return f"reverse:{'https' if target.secure else 'http'}://{target.authority}"
 
 
-def _listen_problem(problems: list[str], settings: Settings) -> str:
+def _listen_problem(problems: list[str], settings: ProxySettings) -> str:
     text = " ".join(problems)
     where = f"{settings.host}:{settings.port}"
     if "in use" in text or "10048" in text:

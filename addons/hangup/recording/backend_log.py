@@ -35,7 +35,7 @@ _CHAINED = (
 _FIELDS = re.compile(r"^[\w.]*ValidationError: (\d+) validation errors? for ")
 
 
-class Entry(Struct):
+class LogEntry(Struct):
     """One entry of the log: ``at`` is when its first line came, in seconds."""
 
     at: float
@@ -61,7 +61,7 @@ class Grouper:
         """When the group under way is complete unless more comes; None when there is none."""
         return self._last + QUIET if self._lines else None
 
-    def feed(self, line: str, at: float) -> list[Entry]:
+    def feed(self, line: str, at: float) -> list[LogEntry]:
         """Takes a line (without its newline) and gives back the entries that it completes."""
         line = _ANSI.sub("", line).rstrip("\r\n")
         done = self.tick(at)
@@ -84,12 +84,12 @@ class Grouper:
         self._last = at
         return done
 
-    def tick(self, at: float) -> list[Entry]:
+    def tick(self, at: float) -> list[LogEntry]:
         """What is complete by now."""
         deadline = self.deadline
         return self._take() if deadline is not None and at >= deadline else []
 
-    def finish(self) -> list[Entry]:
+    def finish(self) -> list[LogEntry]:
         """What is left at the end."""
         return self._take() if self._lines else []
 
@@ -104,9 +104,9 @@ class Grouper:
             return more or line in _CHAINED or line == "" or line[:1].isspace()
         return bool(line) and line[0] in " \t|"
 
-    def _take(self) -> list[Entry]:
+    def _take(self) -> list[LogEntry]:
         text = "\n".join(self._lines).rstrip()
-        entry = Entry(self._at, text)
+        entry = LogEntry(self._at, text)
         self._lines, self._size = [], 0
         self._traceback = self._named = False
         self._fields = 0

@@ -32,7 +32,7 @@ ALIGNED = 1000
 Kind = Literal["changed", "only-a", "only-b"]
 
 
-class Conversation(Struct):
+class ComparedConnection(Struct):
     """One connection: what it said, and the account of it. ``kept`` is False when not all messages were kept."""
 
     connection: Connection
@@ -80,8 +80,8 @@ class Comparison(Struct):
     does not say how it ended; ``notes`` are differences of other kinds, in words.
     """
 
-    a: Conversation
-    b: Conversation
+    a: ComparedConnection
+    b: ComparedConnection
     handshake: list[HeaderDifference] = []
     messages: list[MessageDifference] = []
     equal: dict[Side, int] = field(default_factory=lambda: {"client": 0, "server": 0})
@@ -98,12 +98,12 @@ class Comparison(Struct):
 
 def collect(
     recording: Iterable[AnyEvent], conn: int | None = None, *, header: Header | None = None
-) -> dict[int, Conversation]:
+) -> dict[int, ComparedConnection]:
     """The conversations of a recording by connection, or of one of its connections. ``header`` is the recording's, and
     says what it cannot tell."""
     ledger = Ledger()
     assembler = Messages()
-    found: dict[int, Conversation] = {}
+    found: dict[int, ComparedConnection] = {}
     room, weight = KEPT_MESSAGES, KEPT_BYTES
     for event in recording:
         if conn is not None and event.conn not in (conn, 0):
@@ -113,7 +113,7 @@ def collect(
             continue
         conversation = found.get(event.conn)
         if conversation is None:
-            conversation = found[event.conn] = Conversation(ledger.connections[event.conn])
+            conversation = found[event.conn] = ComparedConnection(ledger.connections[event.conn])
         if isinstance(event, Handshake) and conversation.handshake is None:
             conversation.handshake = event
         message = assembler.feed(event)
@@ -135,8 +135,8 @@ def collect(
 
 
 def pair(
-    a: dict[int, Conversation], b: dict[int, Conversation]
-) -> list[tuple[Conversation | None, Conversation | None]]:
+    a: dict[int, ComparedConnection], b: dict[int, ComparedConnection]
+) -> list[tuple[ComparedConnection | None, ComparedConnection | None]]:
     """Which connection of one recording to compare with which of the other: those to the same path, in their order.
 
     When nothing has the same path, simply in their order.
@@ -144,8 +144,8 @@ def pair(
     left, right = [a[conn] for conn in sorted(a)], [b[conn] for conn in sorted(b)]
     if not {each.connection.path for each in left} & {each.connection.path for each in right}:
         return list(zip_longest(left, right))
-    pairs: list[tuple[Conversation | None, Conversation | None]] = []
-    waiting: dict[str, list[Conversation]] = {}
+    pairs: list[tuple[ComparedConnection | None, ComparedConnection | None]] = []
+    waiting: dict[str, list[ComparedConnection]] = {}
     for each in right:
         waiting.setdefault(each.connection.path, []).append(each)
     for each in left:
@@ -155,7 +155,7 @@ def pair(
 
 
 def compare_conversations(
-    a: Conversation, b: Conversation, *, strict: bool = False, ordered: bool = True
+    a: ComparedConnection, b: ComparedConnection, *, strict: bool = False, ordered: bool = True
 ) -> Comparison:
     """What differs between two connections. ``strict`` counts what changes by nature, too; ``ordered`` is whether the
     order and the case of headers were recorded."""
@@ -284,7 +284,7 @@ def _is_json(message: Message) -> bool:
     return (message.data or b"").lstrip(b"0123456789 \t\r\n")[:1] in (b"{", b"[")
 
 
-def _when(difference: MessageDifference, a: Conversation, b: Conversation) -> float:
+def _when(difference: MessageDifference, a: ComparedConnection, b: ComparedConnection) -> float:
     """When a difference showed, in seconds from the opening of the connection that has it."""
     if difference.a is not None:
         return difference.a.at - (a.connection.opened or 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hangup.recording.events import Frame, Part, Raw, Side, payload_fields
 from hangup.wire import frames
 from hangup.wire.frames import CLOSE, OPCODE_NAMES, Junk, Piece
-from hangup.wire.messages import KEEP_LIMIT, NOTHING, Message, Noted, parse_close
+from hangup.wire.messages import KEEP_LIMIT, NOTHING, Noted, WireMessage, parse_close
 
 
 def frame_event(frame: frames.Frame, noted: Noted, at: float, conn: int, n: int, side: Side) -> Frame:
@@ -67,7 +67,7 @@ def junk_event(junk: Junk, at: float, conn: int, side: Side) -> Raw:
     )
 
 
-def _add_message(event: Frame, message: Message) -> None:
+def _add_message(event: Frame, message: WireMessage) -> None:
     if message.data is None or message.length > KEEP_LIMIT:
         event.message_length = message.length
         return

@@ -1,6 +1,6 @@
 """What one side of a recorded connection did, as a script: mostly the client, to be played against another server.
 
-A :class:`Transcript` goes over the recording once to learn what a player must know beforehand
+A :class:`Transcript` goes over the recording once to learn what a replay must know beforehand
 (:class:`~hangup.replayable.survey.Survey`). A script of ordinary length is kept; a longer one is gone over again as a
 stream for each play, so that a recording of a million frames needs no more memory than one of ten. The script ends
 where the connection ended. What it did by itself and at its own time is in it: messages, pings, malformed bytes, its
@@ -37,7 +37,7 @@ class Send(Struct, gc=False):
     """The played side sent these bytes: a frame as it was on the wire, a part of a large one, or bytes that are none.
 
     The first frame of a message tells how many ``fragments`` it has, and in ``message`` the whole of it, inflated;
-    ``message`` is None where that is not known. ``begins`` is set on what the player may leave out or change: the
+    ``message`` is None where that is not known. ``begins`` is set on what the replay may leave out or change: the
     first frame of a data message. ``packed`` counts the compressed messages up to this one, from 1; 0 for another.
     """
 
@@ -53,6 +53,8 @@ class Send(Struct, gc=False):
     key: bytes | None = None
     rsv: int = 0
     message: bytes | None = None
+    problems: tuple[str, ...] = ()
+    """In what the frame breaks the rules (:mod:`hangup.wire.problems`)."""
 
 
 class Hear(Struct, gc=False):
@@ -114,7 +116,7 @@ class Steps:
     def _send(event: Frame, wire: Wire, message: bytes | None) -> Send:
         opcode = event.opcode
         begins = opcode == "text" or opcode == "binary"
-        send = Send(event.at, event.n, opcode, b"".join(wire.bytes(event)))
+        send = Send(event.at, event.n, opcode, b"".join(wire.bytes(event)), problems=tuple(event.problems))
         if begins or opcode == "continuation":
             send.data, send.begins, send.size, send.rsv = True, begins, event.size, event.rsv
             send.fragments = 1 if event.fin else 0
@@ -124,7 +126,7 @@ class Steps:
 
 
 class ScriptReader:
-    """Reads the script of one connection as its events come by, and what a player must know of it beforehand.
+    """Reads the script of one connection as its events come by, and what a replay must know of it beforehand.
 
     Where the script is longer than :data:`KEPT_FRAMES` steps or :data:`KEPT_BYTES`, only its end is kept.
     """

@@ -1,8 +1,8 @@
 """Values that change from run to run: made by one side, said back by the other.
 
 A session id, a token, a sequence number: the server makes it, the client repeats it. In a new run the server makes
-another, and a client that plays a recording must say that one instead. :class:`Finder` finds such values in a
-recording by themselves; :mod:`hangup.replayable.substitutions` knows in a new run what became of each.
+another, and a client that plays a recording must say that one instead. :class:`CorrelationFinder` finds such values in
+a recording by themselves; :mod:`hangup.replayable.substitutions` knows in a new run what became of each.
 
 It works in either direction: ``maker`` is the server when a client is replayed, and the client when a server is. A
 value is the maker's own only if the other side did not say it first. What is equal by coincidence must not be taken for
@@ -101,13 +101,13 @@ class _Made(Struct):
     serial: int
 
 
-class _Seen(Struct):
+class _SeenValue(Struct):
     correlation: Correlation
     distinct: dict[Scalar, None] = field(default_factory=dict)
     misses: int = 0
 
 
-class Finder:
+class CorrelationFinder:
     """Finds the correlations of one connection: feed it the handshake and all messages in order.
 
     ``maker`` is whose values are said back by the other side. With ``elsewhere``, the maker had also spoken before,
@@ -119,7 +119,7 @@ class Finder:
         self.elsewhere = elsewhere
         self._made: OrderedDict[Scalar, list[_Made]] = OrderedDict()
         self._own: OrderedDict[Scalar, None] = OrderedDict()
-        self._seen: dict[tuple[Place, Place], _Seen] = {}
+        self._seen: dict[tuple[Place, Place], _SeenValue] = {}
         self._latest: dict[str, int] = {}
         self._serial = 0
 
@@ -200,7 +200,7 @@ class Finder:
         if seen is None:
             if len(self._seen) >= PATTERNS:
                 return
-            seen = self._seen[key] = _Seen(Correlation("", source.place, use, value, source.n, n, 0, 0))
+            seen = self._seen[key] = _SeenValue(Correlation("", source.place, use, value, source.n, n, 0, 0))
         correlation = seen.correlation
         correlation.count += 1
         if len(seen.distinct) < 8:
@@ -211,7 +211,7 @@ class Finder:
         if telling(value) and not telling(correlation.example):
             correlation.example, correlation.n, correlation.used_in = value, source.n, n
 
-    def _accepted(self, seen: _Seen) -> bool:
+    def _accepted(self, seen: _SeenValue) -> bool:
         correlation = seen.correlation
         if any(telling(value) for value in seen.distinct):
             return True

@@ -72,7 +72,7 @@ class Cue(Struct, gc=False):
     ends: bool = False
 
 
-class Beat(Struct):
+class ServerHeartbeat(Struct):
     """A heartbeat of the server's own, which goes on beyond the recording: every ``period`` seconds."""
 
     line: Line
@@ -209,7 +209,7 @@ class Repertoire:
         else:
             self.ends_after = survey.lifetime
 
-    def _beats(self, said: list[tuple[float, int, Line]]) -> list[Beat]:
+    def _beats(self, said: list[tuple[float, int, Line]]) -> list[ServerHeartbeat]:
         """Heartbeats among what the server said by itself."""
         pushed = {id(line) for lines in (self.opening, *(cue.pushes for cue in self.cues)) for line in lines}
         times: dict[str, list[float]] = defaultdict(list)
@@ -224,12 +224,12 @@ class Repertoire:
         for name, moments in times.items():
             gaps = [moments[i] - moments[i - 1] for i in range(1, len(moments))]
             if gaps and median(gaps) > 0.05:
-                found.append(Beat(lines[name], median(gaps)))
+                found.append(ServerHeartbeat(lines[name], median(gaps)))
         if not found:
             found += self._engine_beat(lines)
         return found
 
-    def _engine_beat(self, lines: dict[str, Line]) -> list[Beat]:
+    def _engine_beat(self, lines: dict[str, Line]) -> list[ServerHeartbeat]:
         """Engine.IO's server says on opening how often it will send its ping, which a short recording may not have."""
         period = 25.0 if self.survey.upgraded else 0.0  # then it was said over HTTP; this is the default
         for line in self.opening:
@@ -240,7 +240,7 @@ class Repertoire:
             return []
         known = next((each for each in lines.values() if each.data == b"2"), None)
         ping = Send(0.0, None, "text", b"\x81\x012", begins=True, data=True, size=1, message=b"2")
-        return [Beat(known or Line(period, None, "text", b"2", [ping]), period)]
+        return [ServerHeartbeat(known or Line(period, None, "text", b"2", [ping]), period)]
 
 
 class _Owners:

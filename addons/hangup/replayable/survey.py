@@ -21,7 +21,7 @@ from hangup.recording.events import (
     Request,
     Side,
 )
-from hangup.replayable.dynamic_values import Correlation, Finder
+from hangup.replayable.dynamic_values import Correlation, CorrelationFinder
 from hangup.replayable.handshake_values import request_values
 
 MESSAGE_LIMIT = 16 << 20
@@ -162,7 +162,7 @@ class Surveyor:
         self.other: Side = "server" if side == "client" else "client"
         self.by: By | None = None
         """Who ended it, once somebody has."""
-        self._finder = Finder(self.other) if correlate else None
+        self._finder = CorrelationFinder(self.other) if correlate else None
         self._pongs = Pongs(side)
         self._leave = Leave(answers=False)
         self._totals: dict[Side, int] = {"client": 0, "server": 0}

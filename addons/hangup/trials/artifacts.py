@@ -9,19 +9,19 @@ from hangup.experiment.exchange import Trials, shrink
 from hangup.experiment.keeping import Series, keep
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
-from hangup.proxy.run import Proxy
+from hangup.proxy.run import RunningProxy
 from hangup.recorder.recorder import Recorder
 from hangup.recording.folder import by_product
-from hangup.trials.lab import Budget, Lab
-from hangup.trials.live_bisect import LiveBisect
+from hangup.trials.live_runner import LiveRunner
+from hangup.trials.replay_runner import Budget, ReplayRunner
 
 SHRINKING = Budget(connections=80, seconds=30.0)
 """What may be used, after a live proof, to find the smallest exchange by replay."""
 
 
 async def smaller(
-    bisect: LiveBisect,
-    proxy: Proxy,
+    bisect: LiveRunner,
+    proxy: RunningProxy,
     *,
     seed: int = 0,
     begins: Callable[[], None] = lambda: None,
@@ -41,7 +41,7 @@ async def smaller(
     recorder = Recorder(path, target=str(target), mode="bisect", source=f"replay of {beside.path.name}")
     begins()
     try:
-        lab = Lab(
+        runner = ReplayRunner(
             reading.transcript,
             target,
             reading.failure,
@@ -54,13 +54,15 @@ async def smaller(
             ca=proxy.settings.ca,
             progress=progress,
         )
-        await lab.run(shrink(reading.case, verdict))
-        return Series("replayed", path, lab.trials)
+        await runner.run(shrink(reading.case, verdict))
+        return Series("replayed", path, runner.trials)
     finally:
         recorder.close()
 
 
-def write(bisect: LiveBisect, proxy: Proxy, verdict: Verdict, trials: Trials, replayed: Series | None) -> Document:
+def write(
+    bisect: LiveRunner, proxy: RunningProxy, verdict: Verdict, trials: Trials, replayed: Series | None
+) -> Document:
     """What came of it, written down beside the proxy's recording. ``trials`` are the page's, ``replayed`` are from
     :func:`smaller`. Reads the recording, so that it may take its time."""
     recorder, target, reading = proxy.recorder, proxy.settings.target, bisect.reading

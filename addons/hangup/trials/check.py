@@ -11,9 +11,9 @@ from hangup.errors import BackendError
 from hangup.experiment.evidence import Counts, Outcome, decide
 from hangup.experiment.reading import Reading
 from hangup.experiment.trial import Trial
-from hangup.peer.tape import Tape
 from hangup.processes.program import Beside, Heard, words_of
-from hangup.trials.lab import Lab
+from hangup.replay.event_sink import MemorySink
+from hangup.trials.replay_runner import ReplayRunner
 from hangup.wire.url import Target
 
 MOST = 7
@@ -23,12 +23,15 @@ async def check_once(
     reading: Reading, target: Target, *, insecure: bool = False, seed: int = 0
 ) -> tuple[Outcome, Counts, str]:
     """Plays the recorded client until its outcomes speak; with the counts, and why where they do not."""
-    lab = Lab(reading.transcript, target, reading.failure, reading.case, Tape(), insecure=insecure, seed=seed)
+    sink = MemorySink()
+    runner = ReplayRunner(
+        reading.transcript, target, reading.failure, reading.case, sink, insecure=insecure, seed=seed
+    )
     counts = Counts()
     steady = Counts(failed=3)
     why = ""
     while counts.n < MOST and counts.unresolved < 2:
-        result = await lab.carry_out(Trial("check"))
+        result = await runner.carry_out(Trial("check"))
         counts.add(result.outcome)
         if result.outcome is Outcome.UNRESOLVED:
             why = f"could not be tried: {result.untried}" if result.untried else result.sentence

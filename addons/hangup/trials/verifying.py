@@ -10,9 +10,9 @@ from hangup.experiment.evidence import Counts
 from hangup.experiment.reading import Reading
 from hangup.experiment.verification import Verification, verify
 from hangup.processes.foreground import Foreground
-from hangup.proxy.run import Proxy, Settings
-from hangup.trials.live_bisect import LiveBisect, Watcher
-from hangup.trials.live_bisect import Settings as LiveSettings
+from hangup.proxy.run import ProxySettings, RunningProxy
+from hangup.trials.live_runner import LiveRunner
+from hangup.trials.live_settings import LiveSettings, Watcher
 
 ENDED = "the command ended by itself"
 
@@ -24,13 +24,13 @@ async def verified(
     verification: Verification,
     reading: Reading,
     control: Counts,
-    settings: Settings,
+    settings: ProxySettings,
     command: Sequence[str],
     environment: Given,
     *,
     seconds: float,
     watcher: Watcher | None = None,
-    ready: Callable[[Proxy], None] = lambda proxy: None,
+    ready: Callable[[RunningProxy], None] = lambda proxy: None,
     stdout: int | None = None,
 ) -> None:
     """Runs the command until it is known whether the fix helps its client, at most for so many ``seconds``. ``ready``
@@ -39,12 +39,12 @@ async def verified(
     Raises :class:`HangupError` when the proxy or the command cannot be started.
     """
     problems: list[HangupError] = []
-    bisects: list[LiveBisect] = []
+    bisects: list[LiveRunner] = []
 
-    def begin(proxy: Proxy) -> None:
+    def begin(proxy: RunningProxy) -> None:
         assert proxy.recorder is not None
         live = LiveSettings(failure=reading.failure, seconds=seconds)
-        bisect = LiveBisect(proxy.addon, live, watcher, proxy.stop)
+        bisect = LiveRunner(proxy.addon, live, watcher, proxy.stop)
         bisects.append(bisect)
         bisect.go_on(proxy.recorder, reading, verify(verification, control))
 
@@ -63,7 +63,7 @@ async def verified(
         ready(proxy)
 
     try:
-        await Proxy(settings, on_ready=begin).serve()
+        await RunningProxy(settings, on_ready=begin).serve()
     finally:
         for bisect in bisects:
             bisect.end()

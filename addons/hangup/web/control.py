@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from hangup import __version__
 from hangup.errors import ControlError, FilterError
-from hangup.filters.filter_set import Entry, FilterSet
+from hangup.filters.filter_set import FilterEntry, FilterSet
 from hangup.filters.library.script import Script
 from hangup.filters.tokenizer import split
 from hangup.recorder.recorder import Recorder
@@ -20,14 +20,14 @@ MOST = 1000
 """Connections in one answer: more would keep the proxy's traffic waiting."""
 
 
-class Change(Struct, forbid_unknown_fields=True):
+class FilterRequest(Struct, forbid_unknown_fields=True):
     """The body of a change: ``filter`` is a text form or, but for ``add``, a name or id of what is there."""
 
     filter: str = ""
     on: bool = True
 
 
-class Control:
+class ProxyControl:
     """A running proxy. ``facts`` are what does not change of its status.
 
     Raises :class:`~hangup.errors.FilterError` for a filter that is wrong or not there, and
@@ -70,7 +70,7 @@ class Control:
         """The filters, in order."""
         return self.filters.describe()
 
-    def change(self, action: Action, change: Change, *, trusted: bool = False) -> list[dict[str, Any]]:
+    def change(self, action: Action, change: FilterRequest, *, trusted: bool = False) -> list[dict[str, Any]]:
         """Does it; it applies to the next frame of open connections. The filters concerned, as they are now.
 
         Only who is ``trusted`` may bring code along (:func:`refuse_code`).
@@ -83,7 +83,7 @@ class Control:
             raise FilterError("a filter is needed, for instance: drop-heartbeat side=client")
         at = self.recorder.now()
         filters, which = self.filters, change.filter
-        entries: list[Entry]
+        entries: list[FilterEntry]
         if action == "add":
             entries = [filters.add(which, at, enabled=change.on)]
         elif action == "on":

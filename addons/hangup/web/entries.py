@@ -15,7 +15,7 @@ from hangup.filters.patterns import TooLong
 from hangup.messages.content import load
 from hangup.recording.events import AnyEvent, FilterEvent, Frame, Handshake, Log, Note, Part, Raw
 from hangup.web import wording
-from hangup.web.index import HEARTBEAT, OTHER, PROBLEM, Lane
+from hangup.web.index import HEARTBEAT, OTHER, PROBLEM, ConnectionIndex
 from hangup.web.query import Answer, OfConnection, QueryError, describe, numbers
 from hangup.web.recorded import Recorded
 
@@ -51,7 +51,7 @@ class ConnectionQuery(OfConnection):
         }
 
     @staticmethod
-    def _handshake(recorded: Recorded, lane: Lane) -> Answer | None:
+    def _handshake(recorded: Recorded, lane: ConnectionIndex) -> Answer | None:
         event = recorded.event(lane.places[lane.handshake]) if lane.handshake is not None else None
         if not isinstance(event, Handshake):
             return None
@@ -83,7 +83,7 @@ class EntriesQuery(OfConnection):
         return {"total": len(entries), "entries": listed}
 
 
-def actions(recorded: Recorded, lane: Lane, own: list[int]) -> dict[int, list[FilterEvent]]:
+def actions(recorded: Recorded, lane: ConnectionIndex, own: list[int]) -> dict[int, list[FilterEvent]]:
     """What filters did to these events of a connection, by the number of the frame."""
     if not own or not len(lane.actions):
         return {}
@@ -129,7 +129,7 @@ class EntryQuery(OfConnection):
         return answer
 
 
-def joined(recorded: Recorded, lane: Lane, own: int, event: Frame) -> bytes:
+def joined(recorded: Recorded, lane: ConnectionIndex, own: int, event: Frame) -> bytes:
     """The payload that stands in the ``part`` events before a large frame, as much of it as is shown."""
     found: list[int] = []
     each = own - 1
@@ -182,7 +182,7 @@ class FindQuery(OfConnection):
             problem = f"{self.path}: this takes far too long to look for"
         return {"matches": [], "next": None, "upto": total, "error": problem}
 
-    def _search(self, recorded: Recorded, lane: Lane, fits: Callable[[AnyEvent], bool]) -> Answer:
+    def _search(self, recorded: Recorded, lane: ConnectionIndex, fits: Callable[[AnyEvent], bool]) -> Answer:
         entries = recorded.index.entries(lane)
         total = len(entries)
         matches: list[int] = []
@@ -194,7 +194,7 @@ class FindQuery(OfConnection):
                 return {"matches": matches, "next": number + 1, "upto": number + 1}
         return {"matches": matches, "next": None, "upto": total}
 
-    def _may(self, lane: Lane, own: int | None) -> bool:
+    def _may(self, lane: ConnectionIndex, own: int | None) -> bool:
         """What can be told without reading the event: most do not fit, and are not read."""
         if own is None:
             return not (self.side or self.path or self.problems) and self.opcode in ("", "log")

@@ -15,7 +15,9 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from hangup.errors import ControlError, HangupError, UsageError
+from hangup.experiment import document_file
 from hangup.recording.formats import FORMATS, Format
+from hangup.recording.reader import read
 from hangup.web import child
 from hangup.web.server import JsonHandler, Route
 from hangup.web.worker import Worker
@@ -48,6 +50,8 @@ class Exporter:
             words = ["convert", str(source), str(target), "--to", form.name]
             if conn is not None:
                 words += ["--conn", str(conn)]
+            if form.explains and (proof := await asyncio.to_thread(_proof, files[0])) is not None:
+                words += ["--bisect", str(proof)]
             pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
             self._process = await child.start("hangup", *words, **pipes)
             try:
@@ -84,6 +88,11 @@ def _joined(files: list[Path], target: Path) -> Path:
                     file.readline()
                 shutil.copyfileobj(file, out, CHUNK)
     return target
+
+
+def _proof(recording: Path) -> Path | None:
+    """What a bisect has left beside a recording: the file that is converted may be a copy elsewhere."""
+    return document_file.find(recording, read(recording).header.started)
 
 
 class Export(JsonHandler):

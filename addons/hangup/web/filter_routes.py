@@ -30,7 +30,7 @@ class Text(Struct, forbid_unknown_fields=True):
     filter: str
 
 
-class Edit(Struct, forbid_unknown_fields=True):
+class FilterEdit(Struct, forbid_unknown_fields=True):
     """The body of an edit."""
 
     filter: str
@@ -74,7 +74,7 @@ class _Help(JsonHandler):
         self.give(catalogue())
 
 
-class _Check(JsonHandler):
+class _CheckHandler(JsonHandler):
     def post(self) -> None:
         body = self.body(Text)
         self.give(check(body.filter))
@@ -82,7 +82,7 @@ class _Check(JsonHandler):
 
 class _Edit(JsonHandler):
     def post(self) -> None:
-        body = self.body(Edit)
+        body = self.body(FilterEdit)
         try:
             changed = self.control.edit(body.filter, body.to, trusted=self.has_token)
         except ControlError as error:
@@ -95,6 +95,6 @@ class _Edit(JsonHandler):
 
 ROUTES: list[Route] = [
     ("api/filters/help", _Help, {}),
-    ("api/filters/check", _Check, {}),
+    ("api/filters/check", _CheckHandler, {}),
     ("api/filters/edit", _Edit, {}),
 ]

@@ -108,7 +108,7 @@ class Track:
         return sorted(found.items())
 
 
-class Lane:
+class ConnectionIndex:
     """One connection: for each of its events the place in the file, its class byte, and the number of the frame."""
 
     __slots__ = (
@@ -157,7 +157,7 @@ class Index:
     def __init__(self, origins: Collection[str] = ()) -> None:
         self.origins = origins
         self.ledger = Ledger()
-        self.lanes: dict[int, Lane] = {}
+        self.lanes: dict[int, ConnectionIndex] = {}
         self.logs = Track("Q")
         """The log lines, by place; their times never go back."""
         self.ends: list[tuple[float, int]] = []
@@ -217,7 +217,7 @@ class Index:
                 continue
             lane = lanes.get(conn)
             if lane is None:
-                lane = lanes[conn] = Lane(conn)
+                lane = lanes[conn] = ConnectionIndex(conn)
                 self.turns += 1
             lane.rev = rev
             if isinstance(event, Frame):
@@ -233,7 +233,7 @@ class Index:
             lane.classes.append(byte)
             lane.frames.append(n if 0 <= n < 1 << 32 else 0)
 
-    def _frame(self, lane: Lane, event: Frame) -> int:
+    def _frame(self, lane: ConnectionIndex, event: Frame) -> int:
         side = 1 if event.side == "server" else 0
         found = _CONTROL.get(event.opcode, DATA)
         if found == CLOSE:
@@ -245,7 +245,7 @@ class Index:
                 found = HEARTBEAT
         return (PROBLEM if event.problems else found) * 2 + side
 
-    def _other(self, lane: Lane, event: AnyEvent) -> tuple[int, int]:
+    def _other(self, lane: ConnectionIndex, event: AnyEvent) -> tuple[int, int]:
         """Class byte, and number of the frame if any."""
         self.turns += 1
         if isinstance(event, Raw):
@@ -287,7 +287,7 @@ class Index:
         """Its account."""
         return self.ledger.connections[conn]
 
-    def entries(self, lane: Lane) -> Entries:
+    def entries(self, lane: ConnectionIndex) -> Entries:
         """What belongs to a connection, log lines of its time included."""
         connection = self.connection(lane.conn)
         start = connection.first_seen if connection.asked is None else connection.asked

@@ -32,7 +32,7 @@ BUFFER = 1 << 14
 """Bytes that the system may keep for a page that does not read: what waits should wait where it is counted."""
 
 
-class Live:
+class LiveState:
     """The state of a running proxy, and the sockets that are told of it. ``phase`` is that of its live bisect."""
 
     def __init__(
@@ -85,7 +85,7 @@ def _size(path: Path) -> int:
 class LiveSocket(Secured, WebSocketHandler):
     """One page. That it is ours was checked before this was made."""
 
-    def initialize(self, live: Live) -> None:
+    def initialize(self, live: LiveState) -> None:
         """tornado: a request for this route."""
         self._live = live
         self._task: asyncio.Task[None] | None = None

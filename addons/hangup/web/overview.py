@@ -9,8 +9,8 @@ from msgspec import field
 
 from hangup.humanize import plural, printable
 from hangup.recording.events import AnyEvent
-from hangup.web.index import CLASSES, Lane
-from hangup.web.query import Answer, Query, describe, numbers
+from hangup.web.index import CLASSES, ConnectionIndex
+from hangup.web.query import Answer, RecordingQuery, describe, numbers
 from hangup.web.recorded import Recorded
 from hangup.web.wording import headline
 
@@ -24,7 +24,7 @@ LABELS = 500
 FILTER_SHOWN = 200
 
 
-class Overview(Query):
+class Overview(RecordingQuery):
     """Everything but what happened within connections; of these only what changed after ``since``."""
 
     since: int = 0
@@ -66,7 +66,7 @@ class Overview(Query):
         }
 
 
-class Ticks(Query):
+class Ticks(RecordingQuery):
     """What happened when, from ``from`` up to ``to``, for a drawing ``px`` wide; ``conns`` are numbers with commas."""
 
     from_: float = field(name="from", default=0.0)
@@ -83,33 +83,38 @@ class Ticks(Query):
         lanes = self._lanes(recorded)
         spread = _spread(list(index.logs.within(start, end)))
         return {
-            "lanes": {str(lane.conn): _ticks(recorded, lane, start, end, px) for lane in lanes},
+            "lanes": {str(lane.conn): ticks(recorded, lane, start, end, px, TICKS) for lane in lanes},
             "logs": [_log(at, recorded.event(place)) for at, place in spread],
-            "actions": {
-                str(lane.conn): [_action(at, recorded.event(lane.places[own])) for at, own in acted]
-                for lane in lanes
-                if (acted := _spread(list(lane.actions.within(start, end))))
-            },
+            "actions": {str(lane.conn): acted for lane in lanes if (acted := actions(recorded, lane, start, end))},
         }
 
-    def _lanes(self, recorded: Recorded) -> list[Lane]:
+    def _lanes(self, recorded: Recorded) -> list[ConnectionIndex]:
         lanes = recorded.index.lanes
         return [lanes[conn] for conn in numbers(self.conns, "conns")[:LANES] if conn in lanes]
 
 
-def _ticks(recorded: Recorded, lane: Lane, start: float, end: float, px: int) -> Answer:
+def ticks(recorded: Recorded, lane: ConnectionIndex, start: float, end: float, px: int, most: int) -> Answer:
+    """What happened on a connection from ``start`` up to ``end``: each tick, or if there are more than ``most``, how
+    many in each of ``px`` equal parts."""
     tracks = lane.tracks
-    if sum(track.count(start, end) for track in tracks.values()) > TICKS:
+    if sum(track.count(start, end) for track in tracks.values()) > most:
         bins = {f"{CLASSES[byte >> 1]}-{byte & 1}": track.bins(start, end, px) for byte, track in tracks.items()}
         return {"bins": {name: found for name, found in bins.items() if found}}
     entries = recorded.index.entries(lane)
-    ticks = [
+    found = [
         (at, byte & 1, CLASSES[byte >> 1], entries.number(own))
         for byte, track in tracks.items()
         for at, own in track.within(start, end)
     ]
-    ticks.sort(key=lambda tick: (tick[0], tick[3]))
-    return {"ticks": ticks}
+    found.sort(key=lambda tick: (tick[0], tick[3]))
+    return {"ticks": found}
+
+
+def actions(
+    recorded: Recorded, lane: ConnectionIndex, start: float, end: float
+) -> list[tuple[float, str, str, int | None]]:
+    """What filters did on a connection in that time."""
+    return [_action(at, recorded.event(lane.places[own])) for at, own in _spread(list(lane.actions.within(start, end)))]
 
 
 def _spread(found: list[tuple[float, int]]) -> list[tuple[float, int]]:

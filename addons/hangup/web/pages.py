@@ -40,7 +40,7 @@ FILE = r"page/((?:\w[\w.-]*/)*\w[\w.-]*)"
 _SOURCE = re.compile(r"wss?://[A-Za-z0-9.-]+(?::\d{1,5})?")
 
 
-class Page(Secured):
+class PageFile(Secured):
     """A file of the page. ``connect`` are the addresses besides its own that the document may open WebSockets to."""
 
     def initialize(self, connect: str = "") -> None:
@@ -62,7 +62,7 @@ class Page(Secured):
         self.finish(path.read_bytes())
 
 
-class Answers(JsonHandler):
+class QueryHandler(JsonHandler):
     """A query of :mod:`hangup.web.queries`."""
 
     def initialize(self, worker: Worker, query: str) -> None:
@@ -101,7 +101,7 @@ def routes(worker: Worker, connect: Iterable[str] = ()) -> list[Route]:
     allowed = dict.fromkeys(source for source in connect if _SOURCE.fullmatch(source))
     document: dict[str, Any] = {"connect": " ".join(allowed)}
     return [
-        ("", Page, document),
-        (FILE, Page, {}),
-        *((f"api/{name}", Answers, {"worker": worker, "query": name}) for name in QUERIES),
+        ("", PageFile, document),
+        (FILE, PageFile, {}),
+        *((f"api/{name}", QueryHandler, {"worker": worker, "query": name}) for name in QUERIES),
     ]

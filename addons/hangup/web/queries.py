@@ -8,11 +8,11 @@ from hangup.diagnosis.diagnose import report
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.web.entries import ConnectionQuery, EntriesQuery, EntryQuery, FindQuery
 from hangup.web.overview import Overview, Ticks
-from hangup.web.query import Answer, Query, QueryError, Slices
+from hangup.web.query import Answer, QueryError, RecordingQuery, Slices
 from hangup.web.recorded import Recorded
 
 
-class WhyQuery(Query):
+class WhyQuery(RecordingQuery):
     """What ``hangup why --json`` says, of all connections or of one."""
 
     conn: int | None = None
@@ -63,14 +63,14 @@ class Reasons:
         return found
 
 
-class FilesQuery(Query):
+class FilesQuery(RecordingQuery):
     """Where the recording is: its files, in order."""
 
     def answer(self, recorded: Recorded) -> Answer:
         return {"files": [str(path.absolute()) for path in recorded.tail.files]}
 
 
-QUERIES: dict[str, type[Query]] = {
+QUERIES: dict[str, type[RecordingQuery]] = {
     "overview": Overview,
     "ticks": Ticks,
     "connection": ConnectionQuery,
@@ -87,7 +87,7 @@ _ALL = {**QUERIES, "files": FilesQuery}
 def ask(recorded: Recorded, name: str, given: dict[str, str]) -> Answer | Slices:
     """The answer to the query ``name``. Raises :class:`QueryError` for one that is wrong."""
     try:
-        query: Query = msgspec.convert(given, _ALL[name], strict=False)
+        query: RecordingQuery = msgspec.convert(given, _ALL[name], strict=False)
     except msgspec.ValidationError as error:
         raise QueryError(f"{name}: {error}") from None
     return query.answer(recorded)

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from hangup.errors import HangupError
-from hangup.web.index import Lane
+from hangup.web.index import ConnectionIndex
 from hangup.web.recorded import Recorded, browser_code, clean, fate
 
 Answer = dict[str, Any]
@@ -27,7 +27,7 @@ class QueryError(HangupError):
         self.status = status
 
 
-class Query(Struct, kw_only=True, forbid_unknown_fields=True):
+class RecordingQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     """A question to a recording."""
 
     def answer(self, recorded: Recorded) -> Answer | Slices:
@@ -35,12 +35,12 @@ class Query(Struct, kw_only=True, forbid_unknown_fields=True):
         raise NotImplementedError
 
 
-class OfConnection(Query):
+class OfConnection(RecordingQuery):
     """A query about connection ``conn``."""
 
     conn: int
 
-    def lane(self, recorded: Recorded) -> Lane:
+    def lane(self, recorded: Recorded) -> ConnectionIndex:
         """Its lane; raises :class:`QueryError` where there is none."""
         lane = recorded.index.lanes.get(self.conn)
         if lane is None:
@@ -56,7 +56,7 @@ def numbers(text: str, what: str) -> list[int]:
         raise QueryError(f"{what} must be numbers with commas between them") from None
 
 
-def describe(recorded: Recorded, lane: Lane) -> Answer:
+def describe(recorded: Recorded, lane: ConnectionIndex) -> Answer:
     """A connection, in short."""
     connection = recorded.index.connection(lane.conn)
     ending = connection.ending

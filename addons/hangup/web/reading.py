@@ -43,7 +43,7 @@ FORGOTTEN = 30.0
 Request = tuple[int, dict[str, Any]]
 
 
-class Reading:
+class RecordingReader:
     """Answers requests on ``recorded``: what is quick at once, the rest in slices, and reads on in between."""
 
     def __init__(self, recorded: Recorded, out: BinaryIO) -> None:
@@ -132,7 +132,7 @@ def main() -> None:
         send(out, number, 500, {"error": str(error)})
         return
     send(out, number, 200, {})
-    Reading(recorded, out).run(requests)
+    RecordingReader(recorded, out).run(requests)
 
 
 if __name__ == "__main__":

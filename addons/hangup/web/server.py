@@ -32,7 +32,7 @@ from tornado.netutil import bind_sockets
 
 from hangup.errors import ControlError, HangupError, ListenError, UsageError
 from hangup.web.access import BASE, Access, Refusal
-from hangup.web.control import MOST, Action, Change, Control
+from hangup.web.control import MOST, Action, FilterRequest, ProxyControl
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ class Server:
         self,
         sockets: Sequence[socket.socket],
         access: Access,
-        control: Control | None = None,
+        control: ProxyControl | None = None,
         routes: Sequence[Route] = (),
     ) -> None:
         self.access = access
@@ -192,9 +192,9 @@ class Secured(web.RequestHandler):
         return access
 
     @property
-    def control(self) -> Control:
+    def control(self) -> ProxyControl:
         """The running proxy."""
-        control: Control = self.settings["control"]
+        control: ProxyControl = self.settings["control"]
         return control
 
     def set_default_headers(self) -> None:
@@ -282,7 +282,7 @@ class _Filters(JsonHandler):
 class _FilterChange(JsonHandler):
     def post(self, action: str) -> None:
         try:
-            change = msgspec.json.decode(self.request.body, type=Change)
+            change = msgspec.json.decode(self.request.body, type=FilterRequest)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self.fail(400, f'the body must be like {{"filter": "drop-heartbeat"}}: {error}')
             return

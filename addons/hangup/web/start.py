@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from functools import partial
 
 from hangup.errors import HangupError
-from hangup.proxy.run import Proxy
+from hangup.proxy.run import RunningProxy
 from hangup.recorder.recorder import Recorder
 from hangup.recording.events import Event, Handshake
-from hangup.trials.bench import bench_of
-from hangup.web import bisecting, filter_routes
+from hangup.trials.live_runs import live_runs_of
+from hangup.web import bisect_routes, filter_routes
 from hangup.web.access import Access
-from hangup.web.control import Control
+from hangup.web.control import ProxyControl
 from hangup.web.exporting import Exporter
 from hangup.web.index import mark_test
-from hangup.web.live import Live
+from hangup.web.live import LiveState
 from hangup.web.pages import routes as page
 from hangup.web.pages import sources
 from hangup.web.running import Running, StateFile
@@ -32,7 +32,7 @@ def _mark(recorder: Recorder, origins: Collection[str], event: Event) -> None:
 
 
 def start(
-    proxy: Proxy,
+    proxy: RunningProxy,
     sockets: Sequence[socket.socket],
     *,
     warn: Callable[[str], None] = lambda text: None,
@@ -57,7 +57,7 @@ def start(
         started=datetime.now(UTC).isoformat(),
         pid=os.getpid(),
     )
-    control = Control(
+    control = ProxyControl(
         recorder,
         proxy.filters,
         listen=listen,
@@ -73,10 +73,10 @@ def start(
     proxy.exits.push_async_callback(worker.close)
     exporter = Exporter(worker)
     proxy.exits.push_async_callback(exporter.close)
-    live = Live(recorder, proxy.filters, lambda: bench_of(proxy.addon).phase)
+    live = LiveState(recorder, proxy.filters, lambda: live_runs_of(proxy.addon).phase)
     proxy.exits.callback(live.close)
     pages = [*page(worker, sources(listen, settings.target)), *exporter.routes(), *live.routes()]
-    server = Server(sockets, access, control, [*pages, *filter_routes.ROUTES, *bisecting.routes(proxy), *routes])
+    server = Server(sockets, access, control, [*pages, *filter_routes.ROUTES, *bisect_routes.routes(proxy), *routes])
     proxy.exits.push_async_callback(server.close)
     try:
         proxy.exits.callback(StateFile(running).remove)

@@ -15,7 +15,7 @@ from hangup.web import child
 from hangup.web.reading import HEAD
 
 
-class Answered(NamedTuple):
+class WorkerAnswer(NamedTuple):
     """An HTTP status and JSON."""
 
     status: int
@@ -30,7 +30,7 @@ class Worker:
         self.facts = facts
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[Answered]] = {}
+        self._waiting: dict[int, asyncio.Future[WorkerAnswer]] = {}
         self._last = 0
         self._starting = asyncio.Lock()
         self._closed = False
@@ -40,7 +40,7 @@ class Worker:
         """What the file is called, without its suffix."""
         return Path(self.facts.get("name") or self.path).stem
 
-    async def ask(self, query: str, given: dict[str, str]) -> Answered:
+    async def ask(self, query: str, given: dict[str, str]) -> WorkerAnswer:
         """The answer to a query of :mod:`hangup.web.queries`. Raises :class:`ControlError` when there is none."""
         async with self._starting:
             if self._closed:
@@ -59,13 +59,13 @@ class Worker:
             await self._end()
             raise ControlError(msgspec.json.decode(opened.body).get("error", ""))
 
-    async def _send(self, request: dict[str, Any]) -> Answered:
+    async def _send(self, request: dict[str, Any]) -> WorkerAnswer:
         process = self._process
         if process is None or process.stdin is None:
             raise ControlError("the process that reads the recording has ended")
         self._last += 1
         number = self._last
-        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[WorkerAnswer] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         body = msgspec.json.encode(request)
         try:
@@ -82,7 +82,7 @@ class Worker:
                 body = await process.stdout.readexactly(length)
                 answer = self._waiting.get(number)
                 if answer is not None and not answer.done():
-                    answer.set_result(Answered(status, body))
+                    answer.set_result(WorkerAnswer(status, body))
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:

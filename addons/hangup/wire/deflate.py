@@ -144,7 +144,7 @@ class _TooMuch(Exception):
     """A message inflates to more than the effort that it is worth."""
 
 
-class _Stream:
+class _MessageStream:
     """Inflates one message's bytes, bounded in memory: keeps the first ``limit`` bytes and counts the rest.
 
     ``inflater`` is zlib's, or None to begin with ``window`` as the context.
@@ -232,7 +232,7 @@ class Inflater:
 
     def message(self, data: bytes, limit: int) -> Inflated:
         """Inflates a message's payload and keeps at most ``limit`` bytes of it. Never raises."""
-        stream = _Stream(self._inflater, self._bits, self._window, limit, self._effort)
+        stream = _MessageStream(self._inflater, self._bits, self._window, limit, self._effort)
         try:
             stream.feed(data, _TAIL)
         except zlib.error as error:
@@ -258,7 +258,7 @@ class Inflater:
             (_TAIL, "refers back beyond the negotiated window"),
             (b"", "its end was not cut as it must be"),
         ):
-            stream = _Stream(None, 15, self._window, limit, self._effort)
+            stream = _MessageStream(None, 15, self._window, limit, self._effort)
             try:
                 stream.feed(data, tail)
             except (zlib.error, _TooMuch):
@@ -272,7 +272,7 @@ class Inflater:
                 return self._accept(stream, keep=False)._replace(problems=("deflate",))
         return None
 
-    def _accept(self, stream: _Stream, *, keep: bool = True) -> Inflated:
+    def _accept(self, stream: _MessageStream, *, keep: bool = True) -> Inflated:
         if self._takeover:
             self._inflater = stream.inflater if keep else None
             self._window.extend(stream.said)

@@ -25,7 +25,7 @@ class Inflate(Protocol):
         """The inflated bytes (at most ``limit``), the true length, and problems."""
 
 
-class Message(Struct, gc=False):
+class WireMessage(Struct, gc=False):
     """A whole message as the application saw it: ``data`` is None when it was larger than what is kept."""
 
     opcode: int
@@ -40,7 +40,7 @@ class Noted(Struct, gc=False):
     """What an :class:`Assembler` has to say about a frame: further problems, and the message that it ended."""
 
     problems: tuple[str, ...] = ()
-    message: Message | None = None
+    message: WireMessage | None = None
 
 
 NOTHING = Noted()
@@ -118,7 +118,7 @@ class Assembler:
 
     def _data(
         self, fin: bool, rsv: int, opcode: int, payload: bytes, whole: bool, problems: list[str]
-    ) -> Message | None:
+    ) -> WireMessage | None:
         begins = opcode in (TEXT, BINARY)
         if begins:
             if self._opcode is not None:
@@ -150,7 +150,7 @@ class Assembler:
             problems.append("invalid-utf8")
             self._valid = False
 
-    def _finish(self, problems: list[str]) -> Message:
+    def _finish(self, problems: list[str]) -> WireMessage:
         assert self._opcode is not None
         data: bytes | None = None
         length = self._length
@@ -163,7 +163,7 @@ class Assembler:
                 self._check_utf8(data, True, problems)
         elif length <= self.limit:
             data = b"".join(self._chunks)
-        return Message(self._opcode, data, length, self._packed, self._fragments, tuple(problems))
+        return WireMessage(self._opcode, data, length, self._packed, self._fragments, tuple(problems))
 
     def _reset(self) -> None:
         self._opcode = None

@@ -7,7 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hangup.errors import TargetError, UsageError
+from hangup.errors import BackendError, TargetError, UsageError
+from hangup.humanize import printable
 
 PORTS = {"ws": 80, "wss": 443}
 
@@ -80,6 +81,18 @@ class Target(Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.origin + self.path
+
+
+def host_header(target: Target) -> str:
+    """The Host header for a target; raises :class:`BackendError` for a name that cannot be a host's."""
+    host = target.host
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            raise BackendError(f"no such host: {printable(target.host)}") from None
+    host = f"[{host.partition('%')[0]}]" if ":" in host else host
+    return host if target.port == PORTS["wss" if target.secure else "ws"] else f"{host}:{target.port}"
 
 
 def _merged(recorded: str, given: str) -> str:

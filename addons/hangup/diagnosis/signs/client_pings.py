@@ -35,7 +35,7 @@ def client_gave_up(case: Case) -> bool:
     return ended and bool(lives) and middle([life.lasted for life in lives]) >= YOUNG
 
 
-class Pings:
+class ClientPings:
     """The client's pings of one level (``app``: messages, ``control``: frames) on the connections that ended so."""
 
     def __init__(self, case: Case, level: str) -> None:
@@ -73,14 +73,14 @@ class Pings:
         return Sign(strength, text, self.cites, trigger, self.level)
 
 
-def app(case: Case) -> Pings:
+def app(case: Case) -> ClientPings:
     """The pings that are messages."""
-    return Pings(case, "app")
+    return ClientPings(case, "app")
 
 
-def usual(case: Case) -> list[Pings]:
+def usual(case: Case) -> list[ClientPings]:
     """Of either level, if there were such on nearly all connections."""
-    return [pings for pings in (case.once(app), Pings(case, "control")) if pings.usual]
+    return [pings for pings in (case.once(app), ClientPings(case, "control")) if pings.usual]
 
 
 @sign(client_gave_up)

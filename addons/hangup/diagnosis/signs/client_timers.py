@@ -53,9 +53,11 @@ def of_the_route(case: Case) -> list[Connection]:
 
 @of(of_the_route, closed_by_client)
 def first_stayed_open_longest(case: Case, lives: list[Connection]) -> Found:
-    """The first one stayed open for a while, and every later one ended early."""
-    first, later = lives[0], [life for life in lives[1:] if life in case.once(opened)]
-    longest = max((life.lasted for life in lives[1:]), default=0.0)
+    """The first one stayed open for a while, and every one that came after its end ended early."""
+    first, over = lives[0], lives[0].ended
+    after = [life for life in lives[1:] if over is not None and life.first_seen >= over]
+    later = [life for life in after if life in case.once(opened)]
+    longest = max((life.lasted for life in after), default=0.0)
     if len(later) < 2 or first.lasted < 1.0 or longest > 0.25 * first.lasted:
         return None
     text = f"the first connection was open for {duration(first.lasted)}, no later one that ended for more than "

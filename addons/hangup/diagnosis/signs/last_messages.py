@@ -10,7 +10,7 @@ from functools import wraps
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import WINDOWS, middle
 from hangup.diagnosis.findings import Cite, Trigger, TriggerKind, cite
-from hangup.diagnosis.reactions import Contrast, Reaction, reaction, replied
+from hangup.diagnosis.reactions import EndingContrast, Reaction, reaction, replied
 from hangup.diagnosis.signs import Reader, Sign, When, sign
 from hangup.messages.shapes import Shape
 from hangup.recording.traffic import MessageSummary
@@ -40,12 +40,12 @@ def after_server(case: Case) -> Reaction | None:
     return reaction(case, "server")
 
 
-def last(case: Case) -> Contrast | None:
+def last(case: Case) -> EndingContrast | None:
     """The client's last messages, where the server ends it right after them, against all its others."""
     found = case.once(after_client)
     if found is None or not server_ended(case):
         return None
-    contrast = Contrast(case, found)
+    contrast = EndingContrast(case, found)
     all_at_once = len(found.hits) == found.tries and found.window <= WINDOWS[0] and not contrast.safe_all
     if found.weight < LEAST and all_at_once and case.mode == "abrupt" and middle(case.lived) < 0.15:
         # So soon after opening any end follows a message; it may be that one's doing all the same.
@@ -63,7 +63,7 @@ def unread(shape: Shape) -> bool:
     return shape.text.startswith(("large ", "other ", 'text "{', 'text "['))
 
 
-def of_the_last(reader: Callable[[Contrast], Sign | None], *when: When) -> Reader:
+def of_the_last(reader: Callable[[EndingContrast], Sign | None], *when: When) -> Reader:
     """Makes a function of the client's last messages a sign, asked where the server ends it right after them; it cites
     them."""
 
@@ -76,7 +76,7 @@ def of_the_last(reader: Callable[[Contrast], Sign | None], *when: When) -> Reade
     return sign(*when)(read)
 
 
-def of_all(reader: Callable[[Contrast], Sign | None]) -> Reader:
+def of_all(reader: Callable[[EndingContrast], Sign | None]) -> Reader:
     """The same, where nothing is missing from the recording."""
     return of_the_last(reader, whole)
 
@@ -128,7 +128,7 @@ def follows_unasked_server_message(case: Case) -> Sign | None:
 
 
 @of_the_last
-def answered_before_the_end(contrast: Contrast) -> Sign | None:
+def answered_before_the_end(contrast: EndingContrast) -> Sign | None:
     """The server still said something after the client's last message."""
     hits, answered = len(contrast.fatal), replied(contrast.found)
     text = f"after that message of the client the server still sent one before it ended{_often(answered, hits)}"
@@ -136,7 +136,7 @@ def answered_before_the_end(contrast: Contrast) -> Sign | None:
 
 
 @of_all
-def not_answered_before_the_end(contrast: Contrast) -> Sign | None:
+def not_answered_before_the_end(contrast: EndingContrast) -> Sign | None:
     """The server said nothing more after the client's last message."""
     hits = len(contrast.fatal)
     silent = hits - replied(contrast.found)
@@ -149,7 +149,7 @@ def _often(count: int, hits: int) -> str:
 
 
 @of_the_last
-def last_word_of_an_error(contrast: Contrast) -> Sign | None:
+def last_word_of_an_error(contrast: EndingContrast) -> Sign | None:
     """The server's last message each time is of an error."""
     words = [life.traffic.server.last for life, _ in contrast.found.hits]
     said = all(message is not None and _of_an_error(message) for message in words)
@@ -164,7 +164,7 @@ def _of_an_error(message: MessageSummary) -> bool:
 
 
 @of_the_last
-def server_went_on_sending(contrast: Contrast) -> Sign | None:
+def server_went_on_sending(contrast: EndingContrast) -> Sign | None:
     """The server sent several messages after the client's last one."""
     hits = contrast.found.hits
     after = middle([sum(m.side == "server" and m.data and m.n > n.n for m in life.traffic.recent) for life, n in hits])
@@ -172,7 +172,7 @@ def server_went_on_sending(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def last_messages_of_many_kinds(contrast: Contrast) -> Sign | None:
+def last_messages_of_many_kinds(contrast: EndingContrast) -> Sign | None:
     """The client's last messages differ in kind."""
     kinds = len(contrast.by_shape)
     return (
@@ -183,7 +183,7 @@ def last_messages_of_many_kinds(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def last_messages_of_one_kind(contrast: Contrast) -> Sign | None:
+def last_messages_of_one_kind(contrast: EndingContrast) -> Sign | None:
     """The client's last messages are all of one kind."""
     one = len(contrast.fatal) > 1 and len(contrast.by_shape) == 1 and not unread(contrast.shape)
     return (
@@ -194,7 +194,7 @@ def last_messages_of_one_kind(contrast: Contrast) -> Sign | None:
 
 
 @of_all
-def only_one_shape_was_sent(contrast: Contrast) -> Sign | None:
+def only_one_shape_was_sent(contrast: EndingContrast) -> Sign | None:
     """The client never sent anything else, so that nothing can be compared."""
     shape, sent = contrast.shape, set(contrast.case.client_shapes)
     only = sent == {shape} and not contrast.safe_all and not unread(shape)

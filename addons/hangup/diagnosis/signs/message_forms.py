@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hangup.diagnosis.reactions import Contrast
+from hangup.diagnosis.reactions import EndingContrast
 from hangup.diagnosis.signs import Sign
 from hangup.diagnosis.signs.last_messages import of_the_last, trigger, unread
 from hangup.humanize import plural, printable
@@ -41,7 +41,7 @@ TRAITS: tuple[tuple[str, Has, str], ...] = (
 """What a message can be."""
 
 
-def _told(contrast: Contrast, has: Has, words: str) -> Sign | None:
+def _told(contrast: EndingContrast, has: Has, words: str) -> Sign | None:
     """How often the last messages are so, and those that did no harm."""
     trait = contrast.trait(has)
     known = trait.safe_all - sum(n for shape, n in contrast.safe.items() if unread(shape))
@@ -54,7 +54,7 @@ def _told(contrast: Contrast, has: Has, words: str) -> Sign | None:
     return Sign(trait.weight, text, trigger=trigger(contrast.found))
 
 
-def _is_so(contrast: Contrast, has: Has, words: str) -> Sign | None:
+def _is_so(contrast: EndingContrast, has: Has, words: str) -> Sign | None:
     """That they are so, where there are no others."""
     trait = contrast.trait(has)
     so = trait.fatal >= MOST * trait.hits and not trait.safe_all
@@ -70,12 +70,12 @@ def share(so: int, hits: int, verb: str = "is are") -> str:
 def _make(name: str, has: Has, words: str) -> None:
     """The two signs of a trait: one with harmless messages to compare with, and one without."""
 
-    def only(contrast: Contrast) -> Sign | None:
+    def only(contrast: EndingContrast) -> Sign | None:
         # Where the harmless messages are no JSON either, it is nothing to be found fault with.
         usual = name in ("not_json", "empty") and not contrast.mostly_json
         return None if usual else _told(contrast, has, words)
 
-    def is_so(contrast: Contrast) -> Sign | None:
+    def is_so(contrast: EndingContrast) -> Sign | None:
         return _is_so(contrast, has, words)
 
     only.__name__, is_so.__name__ = f"only_the_last_{name}", f"last_is_{name}"
@@ -88,7 +88,7 @@ for _trait in TRAITS:
     _make(*_trait)
 
 
-def _opcode(contrast: Contrast) -> Has | None:
+def _opcode(contrast: EndingContrast) -> Has | None:
     """The opcode that the last messages have, and most others have not."""
     binary, text = contrast.trait(_binary), contrast.trait(_text)
     if binary.fatal >= MOST * binary.hits and not contrast.mostly_binary:
@@ -97,20 +97,20 @@ def _opcode(contrast: Contrast) -> Has | None:
 
 
 @of_the_last
-def only_the_last_of_an_opcode(contrast: Contrast) -> Sign | None:
+def only_the_last_of_an_opcode(contrast: EndingContrast) -> Sign | None:
     """The last messages are binary, and others are not, or the other way round."""
     has = _opcode(contrast)
     return None if has is None else _told(contrast, has, "binary" if has is _binary else "text frames")
 
 
 @of_the_last
-def last_is_binary(contrast: Contrast) -> Sign | None:
+def last_is_binary(contrast: EndingContrast) -> Sign | None:
     """The last message is binary, and there are no others."""
     return _is_so(contrast, _binary, "binary")
 
 
 @of_the_last
-def text_heartbeat(contrast: Contrast) -> Sign | None:
+def text_heartbeat(contrast: EndingContrast) -> Sign | None:
     """The last message is a heartbeat in plain text."""
     trait = contrast.trait(lambda shape: shape.beat is not None and _not_json(shape))
     text = f"{share(trait.fatal, trait.hits)} heartbeats in plain text, not in JSON"
@@ -118,7 +118,7 @@ def text_heartbeat(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def only_the_last_of_a_shape(contrast: Contrast) -> Sign | None:
+def only_the_last_of_a_shape(contrast: EndingContrast) -> Sign | None:
     """The last messages have one form."""
     shape = contrast.shape
     words = "recorded without their content" if shape.text.startswith("large ") else shape.text
@@ -127,7 +127,7 @@ def only_the_last_of_a_shape(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def of_another_kind(contrast: Contrast) -> Sign | None:
+def of_another_kind(contrast: EndingContrast) -> Sign | None:
     """The last message names a kind that none of the harmless ones has."""
     kind, kinds = contrast.shape.kind, {other.kind for other in contrast.safe if other.json}
     if not contrast.one_shape or not contrast.shape.json or not kind or not kinds or kind in kinds:
@@ -137,7 +137,7 @@ def of_another_kind(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def lacks_what_all_others_have(contrast: Contrast) -> Sign | None:
+def lacks_what_all_others_have(contrast: EndingContrast) -> Sign | None:
     """The last message has not a field that all harmless JSON has."""
     missing = contrast.missing_keys()
     others = sum(other.json and bool(other.keys) for other in contrast.safe)
@@ -147,7 +147,7 @@ def lacks_what_all_others_have(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def lacks_what_its_kin_have(contrast: Contrast) -> Sign | None:
+def lacks_what_its_kin_have(contrast: EndingContrast) -> Sign | None:
     """The last message has not a field that a harmless one of the same kind has."""
     lacking, kin = contrast.missing_beside_kin()
     if kin is None or not contrast.one_shape:
@@ -156,7 +156,7 @@ def lacks_what_its_kin_have(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def last_message_differs_in_form(contrast: Contrast) -> Sign | None:
+def last_message_differs_in_form(contrast: EndingContrast) -> Sign | None:
     """Something of its form sets the last message apart from nearly all that did no harm."""
     traits = [has for name, has, _ in TRAITS if name != "heartbeat"][0 if contrast.mostly_json else 2 :]
     opcode = _opcode(contrast)

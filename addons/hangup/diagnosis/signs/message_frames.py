@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hangup.diagnosis.figures import surprise
-from hangup.diagnosis.reactions import Contrast
+from hangup.diagnosis.reactions import EndingContrast
 from hangup.diagnosis.signs import Sign
 from hangup.diagnosis.signs.last_messages import of_all, of_the_last, trigger
 from hangup.diagnosis.signs.message_forms import MOST, share
@@ -13,12 +13,12 @@ SMALL = 512
 """Bytes that are too many for no server."""
 
 
-def _smallest(contrast: Contrast) -> int:
+def _smallest(contrast: EndingContrast) -> int:
     return min(message.size for message in contrast.fatal)
 
 
 @of_the_last
-def last_is_large(contrast: Contrast) -> Sign | None:
+def last_is_large(contrast: EndingContrast) -> Sign | None:
     """The last message is large, and there is no other to compare with."""
     smallest = _smallest(contrast)
     text = f"the last message has {size(smallest)}{' or more' if len(contrast.fatal) > 1 else ''}"
@@ -26,7 +26,7 @@ def last_is_large(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def larger_than_all_harmless(contrast: Contrast) -> Sign | None:
+def larger_than_all_harmless(contrast: EndingContrast) -> Sign | None:
     """The last message is larger than all that did no harm."""
     trait, most = contrast.larger(), contrast.largest_safe
     text = f"{share(trait.fatal, trait.hits)} larger than any that did no harm (those have up to {size(most)})"
@@ -35,14 +35,14 @@ def larger_than_all_harmless(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def much_larger_than_all_harmless(contrast: Contrast) -> Sign | None:
+def much_larger_than_all_harmless(contrast: EndingContrast) -> Sign | None:
     """By how much it is larger: half the factor."""
     smallest, most = _smallest(contrast), contrast.largest_safe
     return Sign(min(0.5 * (smallest / most - 1), 2.0)) if most and smallest > max(SMALL, 1.15 * most) else None
 
 
 @of_the_last
-def smaller_ones_did_no_harm(contrast: Contrast) -> Sign | None:
+def smaller_ones_did_no_harm(contrast: EndingContrast) -> Sign | None:
     """Smaller messages of the same form did no harm."""
     larger = [m for m in contrast.fatal if m.size > max(1.15 * contrast.largest_safe, SMALL)]
     alike = len(larger) >= MOST * len(contrast.fatal) and any(m.shape in contrast.safe for m in larger)
@@ -50,7 +50,7 @@ def smaller_ones_did_no_harm(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def last_frame_malformed(contrast: Contrast) -> Sign | None:
+def last_frame_malformed(contrast: EndingContrast) -> Sign | None:
     """A frame of the last message breaks the protocol."""
     found = [set(m.problems) - {"invalid-utf8"} for m in contrast.fatal]
     faulty, hits = sum(map(bool, found)), len(found)
@@ -59,7 +59,7 @@ def last_frame_malformed(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def last_is_not_utf8(contrast: Contrast) -> Sign | None:
+def last_is_not_utf8(contrast: EndingContrast) -> Sign | None:
     """The last message is a text that is none."""
     so, hits = (
         sum("invalid-utf8" in m.problems or "utf8" in m.shape.faults for m in contrast.fatal),
@@ -69,7 +69,7 @@ def last_is_not_utf8(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def last_in_fragments(contrast: Contrast) -> Sign | None:
+def last_in_fragments(contrast: EndingContrast) -> Sign | None:
     """The last message came in fragments, which others hardly ever do."""
     hits, split = len(contrast.fatal), sum(m.fragments > 1 for m in contrast.fatal)
     kept = [m for life in contrast.case.same_route for m in life.traffic.recent if m.side == "client" and m.data]
@@ -82,23 +82,23 @@ def last_in_fragments(contrast: Contrast) -> Sign | None:
 # Compression.
 
 
-def _compressed(contrast: Contrast) -> bool:
+def _compressed(contrast: EndingContrast) -> bool:
     """Whether nearly all of the last messages are compressed."""
     return sum(m.compressed for m in contrast.fatal) >= MOST * len(contrast.fatal)
 
 
-def _survived(contrast: Contrast) -> int:
+def _survived(contrast: EndingContrast) -> int:
     """Compressed messages of the client that were not the last."""
     sent = sum(life.traffic.client.compressed for life in contrast.case.same_route)
     return sent - sum(m.compressed for m in contrast.fatal)
 
 
-def _by_server(contrast: Contrast) -> int:
+def _by_server(contrast: EndingContrast) -> int:
     return sum(life.traffic.server.compressed for life in contrast.case.same_route)
 
 
 @of_all
-def ended_at_the_first_compressed(contrast: Contrast) -> Sign | None:
+def ended_at_the_first_compressed(contrast: EndingContrast) -> Sign | None:
     """The last messages are compressed, and no other was."""
     text = "the server ended it at the client's first compressed message"
     first = _compressed(contrast) and _survived(contrast) <= 0
@@ -106,7 +106,7 @@ def ended_at_the_first_compressed(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def compressed_messages_did_no_harm(contrast: Contrast) -> Sign | None:
+def compressed_messages_did_no_harm(contrast: EndingContrast) -> Sign | None:
     """Compressed messages came before the last, which is compressed."""
     survived = _survived(contrast)
     text = f"{plural(survived, 'compressed message')} of the client did no harm"
@@ -114,7 +114,7 @@ def compressed_messages_did_no_harm(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def server_compresses_too(contrast: Contrast) -> Sign | None:
+def server_compresses_too(contrast: EndingContrast) -> Sign | None:
     """The client's last message is compressed, and so are messages of the server."""
     count = _by_server(contrast)
     text = f"the server itself sent {plural(count, 'compressed message')}"
@@ -122,7 +122,7 @@ def server_compresses_too(contrast: Contrast) -> Sign | None:
 
 
 @of_all
-def server_never_compresses(contrast: Contrast) -> Sign | None:
+def server_never_compresses(contrast: EndingContrast) -> Sign | None:
     """The client's last message is compressed, and none of the server's is."""
     count = sum(life.traffic.server.messages for life in contrast.case.same_route)
     never = count > 1 and _compressed(contrast) and not _by_server(contrast)
@@ -130,7 +130,7 @@ def server_never_compresses(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def response_names_no_server(contrast: Contrast) -> Sign | None:
+def response_names_no_server(contrast: EndingContrast) -> Sign | None:
     """The response to the handshake has no Server header."""
     case = contrast.case
     known = [life for life in case.victims if life.traffic.response is not None]
@@ -139,7 +139,7 @@ def response_names_no_server(contrast: Contrast) -> Sign | None:
 
 
 @of_the_last
-def server_library_is_known(contrast: Contrast) -> Sign | None:
+def server_library_is_known(contrast: EndingContrast) -> Sign | None:
     """The server's library was recognised."""
     server = contrast.case.stack.server
     return Sign(1.0, f"the server's library is {server}") if server else None

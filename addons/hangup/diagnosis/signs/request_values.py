@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.contrast_requests import Difference, difference
+from hangup.diagnosis.contrast_requests import RequestDifference, difference
 from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Trigger, cite
 from hangup.diagnosis.signs import Sign, sign
@@ -45,7 +45,7 @@ def _differ(one: str, other: str) -> int:
     return sum(a != b for a, b in zip(one.split("/"), other.split("/"), strict=True))
 
 
-def request_contrast(case: Case) -> Difference | None:
+def request_contrast(case: Case) -> RequestDifference | None:
     """The difference that stands out most."""
     return difference(case.victims, case.once(_served)) if case.header.tells("headers") else None
 

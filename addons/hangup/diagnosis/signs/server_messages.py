@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.reactions import Contrast
+from hangup.diagnosis.reactions import EndingContrast
 from hangup.diagnosis.signs import Found, Sign, sign
 from hangup.diagnosis.signs.client_pings import NEARLY_ALL, opened
 from hangup.diagnosis.signs.last_messages import LEAST, after_server, cites, server_ended, unread
@@ -15,10 +15,10 @@ _LAST_WORDS = frozenset("done end ended complete completed finish finished final
 """Kinds of message after which a server may end in peace."""
 
 
-def pushed(case: Case) -> Contrast | None:
+def pushed(case: Case) -> EndingContrast | None:
     """The server's last messages before the ends that come soon after one, against all others; None where none do."""
     found = case.once(after_server)
-    return None if found is None or found.weight < LEAST else Contrast(case, found)
+    return None if found is None or found.weight < LEAST else EndingContrast(case, found)
 
 
 def follows_none(case: Case) -> bool:
@@ -58,7 +58,7 @@ def without_json(case: Case) -> int:
 
 
 @of(pushed)
-def last_message_holds_nan(case: Case, contrast: Contrast) -> Found:
+def last_message_holds_nan(case: Case, contrast: EndingContrast) -> Found:
     """NaN or Infinity, which Python's json writes and a browser cannot read."""
     found = case.once(with_nan)
     text = f"{found} of {len(contrast.fatal)} last messages of the server hold NaN or Infinity, which is not JSON"
@@ -66,7 +66,7 @@ def last_message_holds_nan(case: Case, contrast: Contrast) -> Found:
 
 
 @of(pushed)
-def last_message_not_json(case: Case, contrast: Contrast) -> Found:
+def last_message_not_json(case: Case, contrast: EndingContrast) -> Found:
     """Text that is not JSON, where most else is."""
     found, others = case.once(without_json), contrast.trait(lambda shape: not shape.json)
     text = f"{found} of {len(contrast.fatal)} last messages of the server are not JSON ({contrast.shape.text})"
@@ -76,7 +76,7 @@ def last_message_not_json(case: Case, contrast: Contrast) -> Found:
 
 
 @of(pushed)
-def last_message_well_formed(case: Case, contrast: Contrast) -> Found:
+def last_message_well_formed(case: Case, contrast: EndingContrast) -> Found:
     """None of the last messages is worse formed than the others."""
     for message in contrast.fatal:
         odd = message.problems or message.shape.faults or (not_json(message) and contrast.mostly_json)
@@ -87,14 +87,14 @@ def last_message_well_formed(case: Case, contrast: Contrast) -> Found:
 
 
 @of(pushed)
-def last_server_messages_of_many_kinds(case: Case, contrast: Contrast) -> Found:
+def last_server_messages_of_many_kinds(case: Case, contrast: EndingContrast) -> Found:
     """No one kind is what the ends follow."""
     text = f"the server's last messages are of {len(contrast.by_shape)} kinds"
     return Sign(1.0, text, cites(contrast.found)) if not contrast.one_shape else None
 
 
 @of(pushed)
-def last_messages_alike(case: Case, contrast: Contrast) -> Found:
+def last_messages_alike(case: Case, contrast: EndingContrast) -> Found:
     """How much the ends hang on one kind of message; below 0 where messages of that kind did no harm."""
     if not contrast.one_shape or not contrast.safe_all:
         return None
@@ -105,7 +105,7 @@ def last_messages_alike(case: Case, contrast: Contrast) -> Found:
 
 
 @of(pushed, server_ended)
-def server_said_that_it_was_done(case: Case, contrast: Contrast) -> Found:
+def server_said_that_it_was_done(case: Case, contrast: EndingContrast) -> Found:
     """The server's last message is of a kind that comes last."""
     last = [message.shape.kind for message in contrast.fatal if message.shape.kind.lower() in _LAST_WORDS]
     if len(last) <= NEARLY_ALL * len(case.once(opened)):

@@ -20,7 +20,7 @@ AT_ONCE = 0.06
 """Seconds after a ping in which an end may be its consequence."""
 
 
-class Pings:
+class ServerPings:
     """The server's pings of one level (``app``, ``control``) on the connections that ended so."""
 
     def __init__(self, case: Case, level: str) -> None:
@@ -46,14 +46,14 @@ class Pings:
         return by_time(self.clocks, ("server", self.level))
 
 
-def app(case: Case) -> Pings:
+def app(case: Case) -> ServerPings:
     """The pings that are messages."""
-    return Pings(case, "app")
+    return ServerPings(case, "app")
 
 
-def control(case: Case) -> Pings:
+def control(case: Case) -> ServerPings:
     """The pings that are control frames."""
-    return Pings(case, "control")
+    return ServerPings(case, "control")
 
 
 def app_sent(case: Case) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger
-from hangup.diagnosis.reactions import Contrast
+from hangup.diagnosis.reactions import EndingContrast
 from hangup.diagnosis.signs import Sign
 from hangup.diagnosis.signs.last_messages import cites, last
 from hangup.diagnosis.signs.seen import of
@@ -26,7 +26,7 @@ class Times(NamedTuple):
     harmful: float | None
 
 
-class Difference(NamedTuple):
+class KindDifference(NamedTuple):
     """A kind of message that had gone before on all connections of one sort and on none of the other."""
 
     strength: float
@@ -34,7 +34,7 @@ class Difference(NamedTuple):
     served: int
 
 
-def _times(contrast: Contrast) -> list[Times]:
+def _times(contrast: EndingContrast) -> list[Times]:
     hits = {life.conn: message for life, message in contrast.found.hits if message.shape is contrast.shape}
     found = []
     for life in contrast.case.same_route:
@@ -52,7 +52,7 @@ def _firsts(life: Connection) -> dict[Shape, float]:
     return {shape: count.first for half in life.traffic.halves.values() for shape, count in half.shapes.items()}
 
 
-def _difference(contrast: Contrast, wanted: bool) -> Difference | None:
+def _difference(contrast: EndingContrast, wanted: bool) -> KindDifference | None:
     """The kind of message that (``wanted``) all harmless ones come after and no harmful one, or the other way round."""
     if not contrast.one_shape or contrast.shape is OTHER:
         return None
@@ -78,10 +78,10 @@ def _difference(contrast: Contrast, wanted: bool) -> Difference | None:
     strength = min(math.log(ways) - math.log(max(len(kinds) / len(telling), 1.0)), 6.0)
     mine = [shape for shape in telling if any(shape in each.life.traffic.client.shapes for each in seen)]
     shape = min(mine or telling, key=lambda shape: min(known.get(shape, math.inf) for known in firsts.values()))
-    return Difference(strength, shape, len(served)) if strength >= LEAST else None
+    return KindDifference(strength, shape, len(served)) if strength >= LEAST else None
 
 
-def _said(contrast: Contrast, difference: Difference | None, harmless: str, harmful: str) -> Sign | None:
+def _said(contrast: EndingContrast, difference: KindDifference | None, harmless: str, harmful: str) -> Sign | None:
     if difference is None:
         return None
     text = f"{contrast.shape.text} did no harm on {difference.served} connections, {harmless} {difference.shape.text}; "
@@ -91,12 +91,12 @@ def _said(contrast: Contrast, difference: Difference | None, harmless: str, harm
 
 
 @of(last)
-def harmless_after_another_message(case: Case, contrast: Contrast) -> Sign | None:
+def harmless_after_another_message(case: Case, contrast: EndingContrast) -> Sign | None:
     """The message that the ends follow did no harm where another had gone before it, and that is missing here."""
     return _said(contrast, _difference(contrast, True), "each time after", "had not been sent")
 
 
 @of(last)
-def harmless_before_another_message(case: Case, contrast: Contrast) -> Sign | None:
+def harmless_before_another_message(case: Case, contrast: EndingContrast) -> Sign | None:
     """The message that the ends follow did no harm where another had not yet been sent, which it was here."""
     return _said(contrast, _difference(contrast, False), "each time without an earlier", "had been sent")

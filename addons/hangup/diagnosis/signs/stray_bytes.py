@@ -10,7 +10,7 @@ from hangup.humanize import printable
 from hangup.recording.events import Side
 
 
-class Stray:
+class StrayBytes:
     """The connections on which ``side`` sent bytes that are no frame, if many did, and the first such bytes."""
 
     def __init__(self, case: Case) -> None:
@@ -26,19 +26,19 @@ class Stray:
 
 def answered_again(case: Case) -> bool:
     """Whether the server sent HTTP."""
-    return case.once(Stray).http
+    return case.once(StrayBytes).http
 
 
 def no_frame(case: Case) -> bool:
     """Whether a side sent something else that is no frame."""
-    stray = case.once(Stray)
+    stray = case.once(StrayBytes)
     return bool(stray.lives) and not stray.http
 
 
 @sign(answered_again)
 def http_after_the_101(case: Case) -> Sign:
     """After the 101 came another answer, as HTTP, which no handler writes into a WebSocket."""
-    stray = case.once(Stray)
+    stray = case.once(StrayBytes)
     return Sign(
         text=f"after the 101 the server answered again, as HTTP: {stray.shown}",
         cites=cite_all(stray.lives),
@@ -50,7 +50,7 @@ def http_after_the_101(case: Case) -> Sign:
 @sign(no_frame)
 def bytes_that_are_no_frame(case: Case) -> Sign:
     """A side sent bytes that are no frame."""
-    stray = case.once(Stray)
+    stray = case.once(StrayBytes)
     return Sign(
         text=f"the {stray.side} sent bytes that are no frame: {stray.shown}",
         cites=cite_all(stray.lives),
@@ -61,7 +61,7 @@ def bytes_that_are_no_frame(case: Case) -> Sign:
 @sign(no_frame)
 def library_writes_sound_frames(case: Case) -> Sign | None:
     """They came from a server whose library is known."""
-    stray = case.once(Stray)
+    stray = case.once(StrayBytes)
     if stray.side != "server" or not case.stack.server:
         return None
     return Sign(text=f"{case.stack.server} writes frames that are sound", cites=cite_all(stray.lives))
@@ -70,7 +70,7 @@ def library_writes_sound_frames(case: Case) -> Sign | None:
 @sign(no_frame)
 def earlier_frames_sound(case: Case) -> Sign | None:
     """What that side sent at first was sound."""
-    stray = case.once(Stray)
+    stray = case.once(StrayBytes)
     sides = [(life, life.traffic.halves[stray.side]) for life in stray.lives]
     lives = [life for life, half in sides if half.messages > 1 and half.first and not half.first.problems]
     return Sign(text="earlier frames were sound", cites=cite_all(lives)) if lives else None

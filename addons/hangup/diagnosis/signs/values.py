@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hangup.diagnosis.case import Case
-from hangup.diagnosis.contrast_values import Difference, difference
+from hangup.diagnosis.contrast_values import FieldDifference, difference
 from hangup.diagnosis.findings import Trigger, cite
-from hangup.diagnosis.reactions import Contrast, Reaction, case_delays
+from hangup.diagnosis.reactions import EndingContrast, Reaction, case_delays
 from hangup.diagnosis.signs import Sign, sign
 from hangup.diagnosis.signs.client_closes import closed_by_client
 from hangup.diagnosis.signs.last_messages import last, server_ended
@@ -18,22 +18,22 @@ SOON = 0.4
 NEARLY_ALL = 0.7
 
 
-def _suspected(case: Case, side: Side) -> Contrast | None:
+def _suspected(case: Case, side: Side) -> EndingContrast | None:
     """The last messages of a side, if most ends come soon after one: more than that is for their values to say."""
     lives = [life for life in case.victims if life.open_since is not None]
     hits = [(life, message) for life, message, delay in case_delays(lives, side) if delay <= SOON]
     if not hits or len(hits) < NEARLY_ALL * len(lives):
         return None
-    return Contrast(case, Reaction(side, SOON, case.chance(side, SOON), 0.0, len(lives), hits))
+    return EndingContrast(case, Reaction(side, SOON, case.chance(side, SOON), 0.0, len(lives), hits))
 
 
-def of_client(case: Case) -> Difference | None:
+def of_client(case: Case) -> FieldDifference | None:
     """In the client's last messages."""
     contrast = case.once(last) or _suspected(case, "client")
     return None if contrast is None else difference(case, contrast)
 
 
-def of_server(case: Case) -> Difference | None:
+def of_server(case: Case) -> FieldDifference | None:
     """In the server's last messages."""
     contrast = case.once(pushed) or _suspected(case, "server")
     return None if contrast is None else difference(case, contrast)
@@ -51,7 +51,7 @@ def server_value_unlike_the_harmless(case: Case) -> Sign | None:
     return _told(case.once(of_server))
 
 
-def _told(found: Difference | None) -> Sign | None:
+def _told(found: FieldDifference | None) -> Sign | None:
     if found is None:
         return None
     life, message = found.lives[0]

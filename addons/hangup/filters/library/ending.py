@@ -19,7 +19,7 @@ from hangup.recording.events import Side
 from hangup.recording.fast_path import Screen
 
 
-class _State(Struct):
+class _EndingState(Struct):
     context: Context
     selected: Predicate
     done: bool = False
@@ -65,31 +65,31 @@ class Close(Selecting, frozen=True, kw_only=True):
             return self.kinds
         return super().wants(side) if self._follows and self.at is None else NONE
 
-    def begin(self, context: Context) -> _State:
-        return _State(context, self.predicate(context))
+    def begin(self, context: Context) -> _EndingState:
+        return _EndingState(context, self.predicate(context))
 
-    def bind(self, state: _State) -> Callable[[Any], Actions]:
+    def bind(self, state: _EndingState) -> Callable[[Any], Actions]:
         return lambda item: self.apply(item, state)
 
     def screen(self) -> Screen | None:
         return None if self.frames is not None else super().screen()
 
-    def apply(self, item: Any, state: _State) -> Actions:
+    def apply(self, item: Any, state: _EndingState) -> Actions:
         if state.done or (self.frames is not None and item.last < self.frames):
             return None
         if self._follows and not (self.side in (None, item.side) and state.selected(item)):
             return None
         return self._now(state)
 
-    def deadline(self, state: _State) -> float | None:
+    def deadline(self, state: _EndingState) -> float | None:
         if state.done or (self.at is None and (self._follows or self.frames is not None)):
             return None
         return state.context.opened + (self.at or 0.0)
 
-    def wake(self, at: float, state: _State) -> Actions:
+    def wake(self, at: float, state: _EndingState) -> Actions:
         return self._now(state)
 
-    def _now(self, state: _State) -> tuple[Action]:
+    def _now(self, state: _EndingState) -> tuple[Action]:
         state.done = True
         if self.how == "close":
             return (CloseAction(self.from_, self.code, self.reason),)

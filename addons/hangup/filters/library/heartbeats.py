@@ -20,7 +20,7 @@ def is_heartbeat(opcode: int, data: bytes) -> bool:
     return len(data) <= LONGEST and recognise(opcode, data) is not None
 
 
-class Heartbeats(Selecting, frozen=True, kw_only=True):
+class HeartbeatFilter(Selecting, frozen=True, kw_only=True):
     """A filter that acts on application-level heartbeats among the selected messages."""
 
     beat: Annotated[
@@ -61,7 +61,7 @@ class Heartbeats(Selecting, frozen=True, kw_only=True):
         return is_heartbeat if self.periodic == "no" else None
 
 
-class DropHeartbeat(Heartbeats, frozen=True, kw_only=True):
+class DropHeartbeat(HeartbeatFilter, frozen=True, kw_only=True):
     """Heartbeats that the application sends as messages are not passed on.
 
     They are recognised by what they say, in any of the forms listed below. If the connection then survives, the
@@ -74,7 +74,7 @@ class DropHeartbeat(Heartbeats, frozen=True, kw_only=True):
         return DROP
 
 
-class RewriteHeartbeat(Heartbeats, frozen=True, kw_only=True):
+class RewriteHeartbeat(HeartbeatFilter, frozen=True, kw_only=True):
     """Heartbeats that the application sends as messages say something else.
 
     A backend that reads JSON fails on a raw text "ping"; one that knows another form ignores it. If the connection

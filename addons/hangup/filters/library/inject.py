@@ -18,7 +18,7 @@ from hangup.recording.events import Side
 from hangup.wire.frames import OPCODE_NUMBERS
 
 
-class _State(Struct):
+class _InjectState(Struct):
     context: Context
     selected: Predicate
     count: int = 0
@@ -67,13 +67,13 @@ class Inject(Selecting, frozen=True, kw_only=True):
     def wants(self, side: Side) -> Kind:
         return NONE if self._timed else super().wants(side)
 
-    def begin(self, context: Context) -> _State:
-        return _State(context, self.predicate(context))
+    def begin(self, context: Context) -> _InjectState:
+        return _InjectState(context, self.predicate(context))
 
     def _action(self, data: bytes | None = None) -> InjectAction:
         return InjectAction(self.from_, OPCODE_NUMBERS[self.as_], self.send if data is None else data, rsv=self.rsv)
 
-    def bind(self, state: _State) -> Callable[[Any], Actions]:
+    def bind(self, state: _InjectState) -> Callable[[Any], Actions]:
         selected, later = state.selected, self.later
         if b"{{" not in self.send and later is None:
             actions = (self._action(),)
@@ -91,10 +91,10 @@ class Inject(Selecting, frozen=True, kw_only=True):
 
         return follow
 
-    def apply(self, item: Any, state: _State) -> Actions:
+    def apply(self, item: Any, state: _InjectState) -> Actions:
         return self.bind(state)(item)
 
-    def deadline(self, state: _State) -> float | None:
+    def deadline(self, state: _InjectState) -> float | None:
         if state.due:
             return state.due[0][0]
         if not self._timed or (state.count and self.every is None):
@@ -102,7 +102,7 @@ class Inject(Selecting, frozen=True, kw_only=True):
         first = self.at if self.at is not None else self.every or 0.0
         return state.context.opened + first + state.count * (self.every or 0.0)
 
-    def wake(self, at: float, state: _State) -> Actions:
+    def wake(self, at: float, state: _InjectState) -> Actions:
         if self.later is not None:
             ready = [data for due, data in state.due if due <= at]
             del state.due[: len(ready)]

@@ -13,7 +13,7 @@ from hangup.recording.events import Side
 from hangup.wire.frames import PING, PONG, TEXT
 
 
-class _State(Struct):
+class _KeepaliveState(Struct):
     context: Context
     sent: dict[Side, float]
     count: int = 0
@@ -43,22 +43,22 @@ class Keepalive(Filter, frozen=True, kw_only=True):
         # The pongs come from the other side.
         return NONE if self.send is not None or self.side == side else self.kinds
 
-    def begin(self, context: Context) -> _State:
-        return _State(context, {})
+    def begin(self, context: Context) -> _KeepaliveState:
+        return _KeepaliveState(context, {})
 
-    def apply(self, item: Control, state: _State) -> Actions:
+    def apply(self, item: Control, state: _KeepaliveState) -> Actions:
         return DROP if item.opcode == PONG and item.data.startswith(_MARK) else None
 
     def _sides(self) -> tuple[Side, ...]:
         return SIDES if self.side is None else (self.side,)
 
-    def _due(self, side: Side, state: _State) -> float:
+    def _due(self, side: Side, state: _KeepaliveState) -> float:
         return max(state.context.quiet_since(side), state.sent.get(side, 0.0)) + self.every
 
-    def deadline(self, state: _State) -> float:
+    def deadline(self, state: _KeepaliveState) -> float:
         return min(self._due(side, state) for side in self._sides())
 
-    def wake(self, at: float, state: _State) -> Actions:
+    def wake(self, at: float, state: _KeepaliveState) -> Actions:
         pings = []
         for side in self._sides():
             if self._due(side, state) > at:

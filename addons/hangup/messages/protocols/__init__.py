@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.protocols import (
     actioncable,
@@ -23,7 +23,7 @@ from hangup.messages.protocols import (
 )
 from hangup.wire.frames import BINARY
 
-Reader = Callable[[Content], Envelopes]
+Reader = Callable[[MessageContent], Envelopes]
 
 _OBJECTS: tuple[Reader, ...] = (
     rpc.in_object,
@@ -54,7 +54,7 @@ GIVEN = frozenset[str]().union(
 """The names that a reader gives to what a message says with a number or by its form. Any other name stands in it."""
 
 
-def readers(content: Content) -> tuple[Reader, ...]:
+def readers(content: MessageContent) -> tuple[Reader, ...]:
     """The readers that a message of its form may concern."""
     value = content.value
     if type(value) is dict:
@@ -66,7 +66,7 @@ def readers(content: Content) -> tuple[Reader, ...]:
     return _TEXTS if content.text is not None else ()
 
 
-def read_envelopes(content: Content) -> Envelopes:
+def read_envelopes(content: MessageContent) -> Envelopes:
     """What the first protocol says of a message that is surely its own."""
     for reader in readers(content):
         found = reader(content)
@@ -75,6 +75,6 @@ def read_envelopes(content: Content) -> Envelopes:
     return NONE
 
 
-def possible_envelopes(content: Content) -> list[Envelope]:
+def possible_envelopes(content: MessageContent) -> list[Envelope]:
     """What any protocol says of a message that may be its own."""
     return [envelope for reader in readers(content) for envelope in reader(content)]

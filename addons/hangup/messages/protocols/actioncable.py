@@ -5,7 +5,7 @@ https://docs.anycable.io/misc/action_cable_protocol
 
 from __future__ import annotations
 
-from hangup.messages.content import Content, load, of_text, of_value
+from hangup.messages.content import MessageContent, load, of_text, of_value
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -14,7 +14,7 @@ ACTIONCABLE = "actioncable"
 _COMMANDS = ("subscribe", "unsubscribe", "message")
 
 
-def in_object(content: Content) -> Envelopes:
+def in_object(content: MessageContent) -> Envelopes:
     value = content.value
     identifier = value.get("identifier")
     command, kind = value.get("command"), value.get("type")

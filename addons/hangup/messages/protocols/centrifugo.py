@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hangup.messages.content import Content, of_value
+from hangup.messages.content import MessageContent, of_value
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -21,7 +21,7 @@ _PUSHES = ("pub", "join", "leave", "unsubscribe", "message", "subscribe", "conne
 _OF_CONNECT = frozenset(("token", "data", "subs", "name", "version", "headers", "client", "ping", "pong", "expires"))
 
 
-def in_object(content: Content) -> Envelopes:
+def in_object(content: MessageContent) -> Envelopes:
     value = content.value
     push = value.get("push")
     if type(push) is dict:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from hangup.messages.content import NOTHING, Content, load, of_text
+from hangup.messages.content import NOTHING, MessageContent, load, of_text
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -28,7 +28,7 @@ _TYPES = ("CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "EVENT", "AC
 GIVEN = frozenset(_TYPES) | {packet.name for packet in _PACKETS.values()} | {"open", "message"}
 
 
-def in_text(content: Content) -> Envelopes:
+def in_text(content: MessageContent) -> Envelopes:
     text = content.text
     if not text or not "0" <= text[0] <= "6":
         return NONE
@@ -66,7 +66,7 @@ def _socket_io(found: re.Match[str], text: str) -> Envelopes:
     return (Envelope(SOCKET, name, sure=sure, scope=f"{namespace}," if namespace else ""),)
 
 
-def in_object(content: Content) -> Envelopes:
+def in_object(content: MessageContent) -> Envelopes:
     """A packet of socket.io-msgpack-parser."""
     value = content.value
     if content.text is not None or "nsp" not in value or type(value.get("type")) is not int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 
 GRAPHQL = "graphql-ws"
@@ -22,7 +22,7 @@ _OPERATION = re.compile(
 )
 
 
-def in_object(content: Content) -> Envelopes:
+def in_object(content: MessageContent) -> Envelopes:
     value = content.value
     kind = value.get("type")
     if type(kind) is not str or not _FIELDS.issuperset(value):

@@ -5,7 +5,7 @@ https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html#_Toc3901019
 
 from __future__ import annotations
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -22,7 +22,7 @@ _SHORTEST = (0, 12, 2, 2, 2, 2, 2, 2, 5, 3, 5, 2, 0, 0, 0, 0)
 _LONGEST = {12: 0, 13: 0}
 
 
-def in_bytes(content: Content) -> Envelopes:
+def in_bytes(content: MessageContent) -> Envelopes:
     """All the packets of a message that holds nothing but whole ones."""
     data = content.data
     pos, end = 0, len(data)

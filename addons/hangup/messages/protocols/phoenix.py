@@ -5,7 +5,7 @@ https://hexdocs.pm/phoenix/writing_a_channels_client.html
 
 from __future__ import annotations
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -13,7 +13,7 @@ PHOENIX = "phoenix"
 GIVEN = frozenset(("phx_reply",))
 
 
-def in_object(content: Content) -> Envelopes:
+def in_object(content: MessageContent) -> Envelopes:
     value = content.value
     topic, event = value.get("topic"), value.get("event")
     if type(topic) is not str or type(event) is not str or "payload" not in value or "ref" not in value:
@@ -21,7 +21,7 @@ def in_object(content: Content) -> Envelopes:
     return _envelope(topic, event)
 
 
-def in_array(content: Content) -> Envelopes:
+def in_array(content: MessageContent) -> Envelopes:
     value = content.value
     if len(value) != 5 or type(value[4]) not in (dict, list, str):
         return NONE
@@ -42,7 +42,7 @@ def _envelope(topic: str, event: str) -> Envelopes:
     return (Envelope(PHOENIX, name, detail),)
 
 
-def in_bytes(content: Content) -> Envelopes:
+def in_bytes(content: MessageContent) -> Envelopes:
     """A push (0), a reply (1) or a broadcast (2): the lengths of the header's texts, these, and the payload."""
     data = content.data
     kind = data[0] if data else 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -19,7 +19,7 @@ _CALL = frozenset(("id", "method", "params", "sessionId"))
 _ANSWER = frozenset(("id", "result", "error", "sessionId"))
 
 
-def in_object(content: Content) -> Envelopes:
+def in_object(content: MessageContent) -> Envelopes:
     value = content.value
     method = value.get("method")
     if "jsonrpc" in value:
@@ -40,7 +40,7 @@ def in_object(content: Content) -> Envelopes:
     return NONE
 
 
-def in_array(content: Content) -> Envelopes:
+def in_array(content: MessageContent) -> Envelopes:
     """OCPP: ``[2, id, action, {}]``, ``[3, id, {}]``, ``[4, id, code, text, {}]``."""
     value = content.value
     if len(value) < 3 or type(value[0]) is not int or type(value[1]) is not str or type(value[-1]) is not dict:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hangup.messages.content import NOTHING, Content, load, unpack
+from hangup.messages.content import NOTHING, MessageContent, load, unpack
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -27,7 +27,7 @@ _TYPES = {
 GIVEN = frozenset(_TYPES.values()) | {"Handshake", "HandshakeResponse"}
 
 
-def in_text(content: Content) -> Envelopes:
+def in_text(content: MessageContent) -> Envelopes:
     text = content.text or ""
     if text[-1:] != "\x1e" or text[:1] != "{":
         return NONE
@@ -54,7 +54,7 @@ def _record(kind: int, target: Any) -> Envelope:
     return Envelope(SIGNALR, _TYPES[kind])
 
 
-def in_bytes(content: Content) -> Envelopes:
+def in_bytes(content: MessageContent) -> Envelopes:
     data = content.data
     pos, end = 0, len(data)
     found: list[Envelope] = []

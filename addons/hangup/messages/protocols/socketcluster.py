@@ -5,7 +5,7 @@ https://github.com/SocketCluster/socketcluster/blob/master/socketcluster-protoco
 
 from __future__ import annotations
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -13,7 +13,7 @@ SOCKETCLUSTER = "socketcluster"
 GIVEN = frozenset(("response", "ping", "pong"))
 
 
-def in_object(content: Content) -> Envelopes:
+def in_object(content: MessageContent) -> Envelopes:
     value = content.value
     event = value.get("event")
     if type(event) is str:
@@ -29,7 +29,7 @@ def in_object(content: Content) -> Envelopes:
     return NONE
 
 
-def in_text(content: Content) -> Envelopes:
+def in_text(content: MessageContent) -> Envelopes:
     """The heartbeats before version 15."""
     if content.text == "#1" or content.text == "#2":
         return (Envelope(SOCKETCLUSTER, "ping" if content.text == "#1" else "pong"),)

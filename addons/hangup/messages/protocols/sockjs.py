@@ -5,14 +5,14 @@ https://github.com/sockjs/sockjs-protocol
 
 from __future__ import annotations
 
-from hangup.messages.content import Content, load, of_text
+from hangup.messages.content import MessageContent, load, of_text
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 
 SOCKJS = "sockjs"
 GIVEN = frozenset(("open", "heartbeat", "close", "message"))
 
 
-def in_text(content: Content) -> Envelopes:
+def in_text(content: MessageContent) -> Envelopes:
     text = content.text or ""
     head = text[:1]
     if text == "h":
@@ -30,7 +30,7 @@ def in_text(content: Content) -> Envelopes:
     return _messages(value, True)
 
 
-def in_array(content: Content) -> Envelopes:
+def in_array(content: MessageContent) -> Envelopes:
     value = content.value
     # `["order"]` may be anything; JSON or STOMP within a string is hardly put into an array by anybody else.
     if type(value[0] if value else None) is str and (value[0][:1] in ("{", "[", "\n") or "\n\n" in value[0]):

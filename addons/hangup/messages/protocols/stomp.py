@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -21,7 +21,7 @@ _FRAME = re.compile(r"\n*([A-Z]{3,11})\r?\n((?:[^\n:]+:[^\n]*\n)*)\r?\n")
 _DESTINATION = re.compile(r"^destination:([^\r\n]*)", re.M)
 
 
-def in_text(content: Content) -> Envelopes:
+def in_text(content: MessageContent) -> Envelopes:
     text = content.text or ""
     if not text[:1].isupper() and text[:1] != "\n":
         return NONE

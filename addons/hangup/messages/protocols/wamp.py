@@ -5,7 +5,7 @@ https://wamp-proto.org/wamp_latest_ietf.html#name-messages
 
 from __future__ import annotations
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 from hangup.messages.names import name_of
 
@@ -42,7 +42,7 @@ GIVEN = frozenset(name for name, _ in _TYPES.values())
 _IS = {"i": int, "u": str, "s": str, "d": dict}
 
 
-def in_array(content: Content) -> Envelopes:
+def in_array(content: MessageContent) -> Envelopes:
     value = content.value
     if len(value) < 2 or type(value[0]) is not int or value[0] not in _TYPES:
         return NONE

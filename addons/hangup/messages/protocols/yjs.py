@@ -5,7 +5,7 @@ https://github.com/yjs/y-protocols/blob/master/PROTOCOL.md
 
 from __future__ import annotations
 
-from hangup.messages.content import Content
+from hangup.messages.content import MessageContent
 from hangup.messages.envelope import NONE, Envelope, Envelopes
 
 YJS = "y-websocket"
@@ -14,7 +14,7 @@ _STEPS = ("sync-step-1", "sync-step-2", "update")
 GIVEN = frozenset(_STEPS) | {"awareness", "auth", "query-awareness"}
 
 
-def in_bytes(content: Content) -> Envelopes:
+def in_bytes(content: MessageContent) -> Envelopes:
     data = content.data
     kind = data[0] if data else 9
     if kind == 0:

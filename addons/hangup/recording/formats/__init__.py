@@ -48,13 +48,15 @@ class Recording(Protocol):
 
 class Format(msgspec.Struct, frozen=True):
     """A format: its name, what it is called, its files' suffixes, and whether it can be read and written. A name of a
-    dialect (``playwright``) is for writing: what is read shows by itself whose it is."""
+    dialect (``playwright``) is for writing: what is read shows by itself whose it is. One that ``explains`` is for
+    people: it says first what the recording shows."""
 
     name: str
     title: str
     suffixes: tuple[str, ...]
     reads: bool = True
     writes: bool = True
+    explains: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -66,7 +68,8 @@ FORMATS: dict[str, Format] = {
         Format("mitmproxy", "mitmproxy's flow format", (".flow", ".flows", ".mitm", ".mitmproxy", ".dump")),
         Format("netlog", "Chrome's netlog", (), writes=False),
         Format("pcapng", "pcapng", (".pcapng",)),
-        Format("markdown", "Markdown", (".md", ".markdown"), reads=False),
+        Format("markdown", "Markdown", (".md", ".markdown"), reads=False, explains=True),
+        Format("html", "a report", (".html", ".htm"), reads=False, explains=True),
     )
 }
 

@@ -13,7 +13,8 @@ class Losses:
 
     def count(self, noun: str, number: int = 1) -> None:
         """``number`` more of what ``noun`` (singular) names are left out."""
-        self._counts[noun] = self._counts.get(noun, 0) + number
+        if number:
+            self._counts[noun] = self._counts.get(noun, 0) + number
 
     def fact(self, words: str) -> None:
         """Something that is not counted is left out."""

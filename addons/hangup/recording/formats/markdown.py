@@ -1,13 +1,15 @@
 """Markdown out, to be pasted into an issue: handshake, frames as a table, and the sentence that says who ended it.
 
-It is for people, so it is kept short: long payloads, long connections and many connections are shown in part, and it
-says so.
+It is for people, so it is kept short: connections that ended alike stand in one row, and of these one is shown with its
+frames; long payloads, long connections and many connections are shown in part, and it says so.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import BinaryIO, TypeVar
 
 from msgspec import Struct, field
 
@@ -15,7 +17,7 @@ from hangup import __version__
 from hangup.humanize import duration, plural, size
 from hangup.markup import block, cell, code, plain, prose
 from hangup.recording.connections import Connection
-from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Raw
+from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Raw, Side
 from hangup.recording.formats.losses import Losses
 from hangup.recording.ledger import Ledger
 
@@ -26,13 +28,20 @@ CONNECTIONS = 10
 """So many connections are shown with their frames from the recording's beginning, and as many from its end."""
 
 LISTED = 50
-"""So many connections are listed from the beginning, and as many from the end."""
+"""So many rows of connections are listed from the beginning, and as many from the end."""
+
+RUNS = 6
+"""So many runs of numbers are named."""
 
 PAYLOAD = 120
 """So many characters of a payload are shown."""
 
 HEADER_VALUE = 300
 SENTENCE = 1000
+
+SIDES: tuple[Side, Side] = ("client", "server")
+
+T = TypeVar("T", int, float)
 
 
 class _Shown(Struct):
@@ -51,12 +60,21 @@ class _Shown(Struct):
 
 
 class MarkdownWriter:
-    """Keeps what will be shown, and writes it at the end."""
+    """Keeps what will be shown, and writes it at the end.
 
-    def __init__(self, out: BinaryIO, header: Header) -> None:
+    ``lead`` are lines that stand first, in the place of a heading; ``spoken_of`` are connections of which it speaks, so
+    that their frames are shown.
+    """
+
+    def __init__(
+        self, out: BinaryIO, header: Header, lead: Sequence[str] = (), spoken_of: Iterable[int] = ()
+    ) -> None:
         self.losses = Losses()
         self._out = out
         self._header = header
+        self._lead = list(lead)
+        self._spoken_of = list(islice(dict.fromkeys(spoken_of), CONNECTIONS))
+        self._wanted: dict[int, _Shown] = {}
         self._ledger = Ledger()
         self._early: dict[int, _Shown] = {}
         self._late: dict[int, _Shown] = {}
@@ -66,7 +84,9 @@ class MarkdownWriter:
         self._ledger.feed(event)
         if not event.conn:
             return
-        shown = self._early.get(event.conn) or self._late.get(event.conn)
+        shown = self._wanted.get(event.conn) or self._early.get(event.conn) or self._late.get(event.conn)
+        if shown is None and event.conn in self._spoken_of:
+            shown = self._wanted[event.conn] = _Shown(event.conn)
         if shown is None:
             if event.conn in self._ledger.connections and not isinstance(event, Handshake) and self._late:
                 if event.conn < min(self._late):
@@ -86,20 +106,31 @@ class MarkdownWriter:
     def finish(self) -> None:
         """Writes the document."""
         header = self._header
-        lines = [f"### WebSocket recording{_to(header.target)}", ""]
-        facts = [f"recorded {code(header.started, PAYLOAD)}" if header.started else "", code(header.source, PAYLOAD)]
-        lines.append(", ".join(filter(None, [*facts, f"by hangup {header.version or __version__}"])))
+        lines = self._lead or [f"### WebSocket recording{_to(header.target)}"]
+        started = code(header.started, PAYLOAD) if not self._lead else ""
+        facts = [f"recorded {started}" if started else "", code(header.source, PAYLOAD)]
+        lines += ["", ", ".join(filter(None, [*facts, f"by hangup {header.version or __version__}"]))]
         if header.note:
             lines += ["", f"_{plain(header.note, SENTENCE)}_"]
         connections = [self._ledger.connections[conn] for conn in sorted(self._ledger.connections)]
+        rows = alike(connections)
         if len(connections) != 1:
-            lines += ["", *_list(connections)]
-        for conn, shown in sorted({**self._early, **self._late}.items()):
-            lines += ["", *self._connection(self._ledger.connections[conn], shown)]
-        hidden = len(connections) - len(self._early) - len(self._late)
-        if hidden > 0:
-            self.losses.count("frame table", hidden)
+            lines += ["", *_list(len(connections), rows)]
+        kept = {**self._early, **self._late, **self._wanted}
+        chosen = self._worth_showing(rows, kept)
+        for each in chosen:
+            lines += ["", *self._connection(self._ledger.connections[each], kept[each])]
+        self.losses.count("frame table", len(connections) - len(chosen))
         self._out.write("\n".join([*lines, ""]).encode(errors="replace"))
+
+    def _worth_showing(self, rows: list[list[Connection]], kept: dict[int, _Shown]) -> list[int]:
+        """Of each row one connection: that which is spoken of, else the one on which most happened."""
+        chosen = []
+        for row in rows:
+            there = [each.conn for each in row if each.conn in kept]
+            spoken_of = [conn for conn in self._spoken_of if conn in there]
+            chosen += spoken_of[:1] or sorted(there, key=lambda conn: kept[conn].rows)[-1:]
+        return sorted(chosen)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -120,25 +151,61 @@ class MarkdownWriter:
         return lines
 
 
-def _list(connections: list[Connection]) -> list[str]:
+def alike(connections: Iterable[Connection]) -> list[list[Connection]]:
+    """Connections that asked for the same and ended in the same way, together; in the order of the first of each."""
+    rows: dict[tuple[object, ...], list[Connection]] = {}
+    for each in connections:
+        ending = each.ending
+        key = (each.path, each.status, each.opened is None, ending.by, ending.how, ending.code, ending.reason)
+        rows.setdefault(key, []).append(each)
+    return list(rows.values())
+
+
+def _list(count: int, rows: list[list[Connection]]) -> list[str]:
     lines = [
-        f"{plural(len(connections), 'connection')}.",
+        f"{plural(count, 'connection')}.",
         "",
-        "| conn | path | status | opened (s) | lifetime | frames client/server | ended |",
+        "| connections | path | status | opened (s) | lifetime | frames client/server | ended |",
         "|--:|---|--:|--:|--:|--:|---|",
     ]
-    for i, each in enumerate(connections):
-        if LISTED <= i < len(connections) - LISTED:
+    for i, row in enumerate(rows):
+        if LISTED <= i < len(rows) - LISTED:
             if i == LISTED:
-                lines.append(f"| … | {plural(len(connections) - 2 * LISTED, 'more connection')} | | | | | |")
+                others = sum(len(each) for each in rows[LISTED : len(rows) - LISTED])
+                lines.append(f"| … | {plural(others, 'more connection')} | | | | | |")
             continue
-        opened = "" if each.opened is None else f"{each.opened:.3f}"
-        lifetime = "" if each.lifetime is None else duration(each.lifetime)
-        status = "" if each.status is None else str(each.status)
-        counts = f"{each.frames['client']}/{each.frames['server']}"
-        path, sentence = cell(code(each.path, PAYLOAD)), cell(prose(each.ending.sentence, SENTENCE))
-        lines.append(f"| {each.conn} | {path} | {status} | {opened} | {lifetime} | {counts} | {sentence} |")
+        first = row[0]
+        opened = _range([each.opened for each in row], lambda at: f"{at:.3f}")
+        lifetime = _range([each.lifetime for each in row], duration)
+        status = "" if first.status is None else str(first.status)
+        counts = "/".join(_range([each.frames[side] for each in row], str) for side in SIDES)
+        path, sentence = cell(code(first.path, PAYLOAD)), cell(prose(first.ending.sentence, SENTENCE))
+        if len(row) > 1:
+            sentence = f"all {len(row)} alike, such as connection {first.conn}: {sentence}"
+        numbers = ranges(each.conn for each in row)
+        lines.append(f"| {numbers} | {path} | {status} | {opened} | {lifetime} | {counts} | {sentence} |")
     return lines
+
+
+def _range(values: Iterable[T | None], words: Callable[[T], str]) -> str:
+    """``812 ms to 853 ms``; one where all read the same, nothing where there is none."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return ""
+    low, high = words(min(there)), words(max(there))
+    return low if low == high else f"{low} to {high}"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """``1 to 6, 8``; of many runs the first few."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    words = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return ", ".join(words) if len(words) <= RUNS else f"{', '.join(words[:RUNS])}, …"
 
 
 def _handshake(event: Handshake) -> list[str]:

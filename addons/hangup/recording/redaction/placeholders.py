@@ -104,6 +104,10 @@ class Vault:
                     spans.append(Span(start, start + PIECE))
         return self._applied(text, merged(text, spans))
 
+    def shown(self, payload: bytes) -> str:
+        """A payload as text to be read, as :meth:`excerpt` has it; what is no UTF-8 as ``\\xff``."""
+        return self.excerpt(replaced(payload, 0, self.payload(payload)).decode(errors="backslashreplace"))
+
     def _pieces(self) -> frozenset[str]:
         if self._cut is None or self._cut[0] != len(self._sought):
             every = {s[i : i + PIECE] for s in self._sought for i in range(len(s) - PIECE + 1)}

@@ -119,7 +119,11 @@ class Redactor:
         for _ in self.events(events):
             pass
         self.vault.learning = False
-        self.unchecked = 0
+        self.forget_counts()
+
+    def forget_counts(self) -> None:
+        """Begins to count anew what was hidden or left out; the secrets stay known."""
+        self.vault.hidden = self.vault.left_out = self.unchecked = 0
 
     def header(self, header: Header) -> Header:
         """A redacted recording's header."""

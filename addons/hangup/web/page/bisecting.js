@@ -4,18 +4,11 @@ import { ApiError, apiUrl, getJson, postJson } from "./api.js";
 import { FilterField } from "./completion.js";
 import { changeFilters } from "./filters.js";
 import { duration, plural, visible } from "./format.js";
+import { Conn, Ladder } from "./ladder.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
 
 /**
- * @typedef {object} Rung
- * @property {string} arm
- * @property {string} title
- * @property {string[]} filters
- * @property {[number, number]} failed  how often it failed, of how many
- * @property {number} unresolved
- * @property {"failed" | "survived" | "unresolved"} outcome
- *
  * @typedef {{number: number, arm: string, filters: string[], conn: number | null, outcome: string, lifetime: number | null, sentence: string}} Trial
  *
  * @typedef {object} Bisect  What `api/bisect` tells.
@@ -23,7 +16,7 @@ import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-h
  * @property {string | null} looking_for
  * @property {number | null} conn
  * @property {{verdict: string, confidence: number, sentence: string} | null} why
- * @property {Rung[]} ladder
+ * @property {import("./ladder.js").Rung[]} ladder
  * @property {[string, number][]} standing
  * @property {Trial[]} trials
  * @property {{arm: string, filters: string[], conn: number} | null} trial
@@ -45,9 +38,6 @@ import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-h
 
 /** Milliseconds between two looks while it goes on. */
 const POLL = 400;
-
-/** Marks of trials in a row; what there is more is in the counts. */
-const MARKS = 6;
 
 /** @type {Record<string, string>} */
 const DOWNLOADS = { reproducer: "Reproducer", minimal: "Smallest exchange", survives: "What survives" };
@@ -178,41 +168,9 @@ function Shown({ store, state, going, stop, again }) {
   </div>`;
 }
 
-/** @param {{store: import("./store.js").Store, conn: number}} props */
-function Conn({ store, conn }) {
-  return html`<button class="link" onClick=${() => store.select(conn)}>connection ${conn}</button>`;
-}
-
 /** @param {{state: Bisect}} props */
 function Budget({ state }) {
   return html`<p class="note">${plural(state.connections, "connection")} of ${state.budget.connections}, ${duration(state.seconds)} of ${duration(state.budget.seconds)}</p>`;
-}
-
-/** One mark for each trial of a rung: failed, survived, neither. @param {{rung: Rung}} props */
-function Marks({ rung }) {
-  const [failed, all] = rung.failed;
-  const marks = ["failed", "survived", "unresolved"].flatMap((kind, index) => Array([failed, all - failed, rung.unresolved][index]).fill(kind));
-  return html`<span class="marks" aria-hidden="true">${marks.slice(0, MARKS).map((kind, index) => html`<span key=${index} class=${kind}></span>`)}</span>`;
-}
-
-/** @param {{store: import("./store.js").Store, state: Bisect}} props */
-function Ladder({ store, state }) {
-  const trying = state.trial?.arm;
-  return html`<h3 id="ladder">The ladder</h3>
-    <table class="ladder" aria-labelledby="ladder">
-      <thead><tr><th scope="col">what was changed</th><th scope="col">failed</th><th scope="col">outcome</th></tr></thead>
-      <tbody>
-        ${state.ladder.map((rung) => {
-          const decided = rung.failed[1] > 0 || rung.unresolved > 0;
-          return html`<tr key=${rung.arm} class=${rung.arm === trying ? "trying" : ""}>
-            <th scope="row">${rung.title}
-              ${rung.filters.length > 0 && html`<div class="filters">${rung.filters.map((filter) => html`<code key=${filter}><bdi>${visible(filter, 300)}</bdi></code> `)}</div>`}</th>
-            <td>${decided && html`<${Marks} rung=${rung} /> ${rung.failed[1] ? `${rung.failed[0]}/${rung.failed[1]}` : "–"}`}</td>
-            <td>${rung.arm === trying ? html`<${Conn} store=${store} conn=${/** @type {any} */ (state.trial).conn} />` : decided ? html`<span class=${`outcome ${rung.outcome}`}>${rung.outcome}</span>` : "…"}</td>
-          </tr>`;
-        })}
-      </tbody>
-    </table>`;
 }
 
 /** @param {{state: Bisect}} props */
@@ -277,6 +235,7 @@ function Take({ state }) {
   return html`<div class="take" ref=${kept}>
       <button onClick=${copy} disabled=${!state.markdown}>Copy Markdown</button>
       ${state.downloads.map((name) => html`<a class="button" key=${name} href=${apiUrl(`bisect/${name}`)} download>${DOWNLOADS[name] ?? name}</a>`)}
+      <a class="button" href=${apiUrl("export", { format: "html" })} download>Report</a>
       <a class="button" href=${apiUrl("export", { format: "jsonl" })} download>Recording</a>
       <a class="button" href=${apiUrl("export", { format: "har" })} download>HAR</a>
       <span class="note" role="status">${said}</span>

@@ -60,6 +60,7 @@ export function ConnectionView({ store }) {
 /** @param {{store: import("./store.js").Store, connection: import("./store.js").Connection}} props */
 function Head({ store, connection }) {
   useStore(store, (state) => (connection.ended === null ? state.now + state.indexed : 0));
+  const alone = useStore(store, (state) => state.alone);
   const lived = lifetime(connection, store.state.now);
   const { frames, bytes } = connection;
   const facts = [
@@ -76,8 +77,9 @@ function Head({ store, connection }) {
     <p class="dim"><code><bdi>${visible(connection.path, 300)}</bdi></code>
       ${connection.browser_code ? html`<span class="chip" title="What a browser's CloseEvent says">browser: ${connection.browser_code}, ${connection.clean ? "clean" : "not clean"}</span>` : ""}
       ${facts.map((fact) => html`<span class="fact" key=${fact}>${fact}</span>`)}
-      <span class="fact">Export <a href=${apiUrl("export", { format: "har", conn: connection.conn })} download>HAR</a>${" "}
-        <a href=${apiUrl("export", { format: "md", conn: connection.conn })} download>Markdown</a></span>
+      ${!alone && html`<span class="fact">Export <a href=${apiUrl("export", { format: "html", conn: connection.conn })} download>report</a>${" "}
+        <a href=${apiUrl("export", { format: "har", conn: connection.conn })} download>HAR</a>${" "}
+        <a href=${apiUrl("export", { format: "md", conn: connection.conn })} download>Markdown</a></span>`}
     </p>
   </header>`;
 }

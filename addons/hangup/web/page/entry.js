@@ -23,7 +23,7 @@ export function EntryView({ store, connection }) {
           const now = store.state.selected;
           if (now?.conn !== conn || (now.i ?? now.n) !== (i ?? n)) return;
           setProblem(null);
-          setFound({ conn, ...answer });
+          setFound({ ...answer, conn }); // of a log line it may be another
           if (i === null) store.select(conn, { i: answer.i });
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;

@@ -7,6 +7,7 @@ import { useStore } from "./store.js";
 import { html, useEffect } from "./vendor/preact-htm.js";
 
 const FORMATS = [
+  ["html", "report (one HTML file)"],
   ["jsonl", "hangup recording"],
   ["har", "HAR"],
   ["md", "Markdown"],

@@ -55,6 +55,7 @@ import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
  * @property {boolean} loaded  whether the first overview has come
  * @property {boolean} live  whether the recording is being written
  * @property {boolean} readonly  whether there is no proxy to drive
+ * @property {boolean} alone  whether there is no server to ask, this being a report
  * @property {boolean} connected  whether the live socket is open
  * @property {boolean} complete  whether the whole file has been read
  * @property {Record<string, any>} header
@@ -83,6 +84,7 @@ function nothing() {
     loaded: false,
     live: false,
     readonly: true,
+    alone: false,
     connected: false,
     complete: false,
     header: {},

@@ -130,7 +130,7 @@ function Loops({ store, show }) {
       const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
       return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
         onClick=${() => first && last && show(first.at, until(last, now))}>
-        <${LoopIcon} /><b>Loop of ${number(conns.length)}</b>
+        <${LoopIcon} /><b>Loop of ${number(loop.count ?? conns.length)}</b>
         <span class="loop-words"><bdi>${said(loop, store.state)}</bdi></span>
       </button>`;
     })}

@@ -69,18 +69,18 @@ function Verdict({ store, found }) {
 }
 
 /** @param {{value: number}} props */
-function Confidence({ value }) {
+export function Confidence({ value }) {
   const percent = Math.round(value * 100);
   return html`<span class="confidence"><span class="bar" aria-hidden="true"><span style=${{ width: `${percent}%` }}></span></span>${percent}% sure</span>`;
 }
 
 /** Text between backticks as code. @param {string} text */
-function ticked(text) {
+export function ticked(text) {
   return text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
 }
 
 /** @param {{store: import("./store.js").Store, signs: any[]}} props */
-function Evidence({ store, signs }) {
+export function Evidence({ store, signs }) {
   return html`<ul class="evidence">
     ${signs.map(
       (sign, index) => html`<li key=${index} class=${(sign.weight ?? 0) < 0 ? "against" : "for"}>

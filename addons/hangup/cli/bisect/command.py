@@ -1,0 +1,346 @@
+"""``hangup bisect``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from hangup.cli.bisect import verdict_page
+from hangup.cli.bisect.options import Options, interruptible
+from hangup.cli.bisect.progress import reporting, showing
+from hangup.cli.params import AT_LEAST_ONE, TIME
+from hangup.cli.screen import console, tell
+from hangup.cli.targets import path_option, read_target, remark
+from hangup.errors import UsageError
+from hangup.experiment import failure as failures
+from hangup.experiment.document import UNRESOLVED, Document
+from hangup.experiment.exchange import complete
+from hangup.experiment.keeping import Series, keep
+from hangup.experiment.outlook import outlook
+from hangup.experiment.reading import Reading, read_case
+from hangup.experiment.search import Verdict, search
+from hangup.filters.text import parse as parse_filter
+from hangup.processes.tshark import open_recording
+from hangup.recording.folder import for_bisect
+from hangup.wire.url import Target, parse_listen
+
+if TYPE_CHECKING:
+    from hangup.recorder.recorder import Recorder
+    from hangup.trials.replay_runner import ReplayRunner
+
+INTERRUPTED = "interrupted"
+COMMAND = "hangup.command"
+
+EXAMPLES = """\b
+Examples:
+  hangup bisect recordings/run.jsonl ws://localhost:8000
+  hangup bisect --live ws://localhost:8000      (the page's own reconnects are the trials)
+  hangup bisect run.jsonl --serve               (the page, against the recorded server)
+  hangup bisect run.jsonl ws://localhost:8000 --fails-when "code=1006 within=2s"
+  hangup bisect run.jsonl --start "uvicorn app:app --port {port}"
+  hangup bisect run.jsonl ws://localhost:8000 --verify -- npm run dev
+  hangup bisect run.jsonl ws://localhost:8000 --json | jq .verdict
+"""
+
+
+class WithCommand(click.Command):
+    """A command that takes another one after ``--``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[COMMAND] = tuple(args[at + 1 :])
+            args = args[:at]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=WithCommand, epilog=EXAMPLES)
+@click.argument("what", nargs=-1, metavar="[RECORDING] [TARGET]")
+@click.option("--live", is_flag=True, help="Experiment on the page itself: its reconnects are the trials.")
+@click.option("--serve", is_flag=True, help="Experiment on the page, with the recorded server in the backend's place.")
+@click.option(
+    "--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="With --live, --serve."
+)
+@click.option("--leave", is_flag=True, help="With --live: do not end what survives; take its filters away.")
+@click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
+@path_option
+@click.option(
+    "--direct",
+    metavar="URL",
+    help="The backend itself, where TARGET is a proxy before it: what ends it through TARGET only, the proxy does.",
+)
+@click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
+@click.option(
+    "--try",
+    "given",
+    multiple=True,
+    metavar="FILTER",
+    help="A fix that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
+)
+@click.option(
+    "--survive", type=TIME, metavar="TIME", help="How much longer than usual it must stay open to have survived."
+)
+@click.option("--connections", type=AT_LEAST_ONE, metavar="N", help="Budget: connections (400; with --live 60).")
+@click.option(
+    "--parallel",
+    type=AT_LEAST_ONE,
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Trials at once, where they do not disturb one another; 1 for one after the other.",
+)
+@click.option("--seconds", type=TIME, default=600.0, show_default=True, metavar="TIME", help="Budget: time.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="For a run that can be repeated.")
+@click.option(
+    "--start",
+    "--backend-cmd",
+    "start",
+    default="",
+    metavar="COMMAND",
+    help="Start this backend, and end it afterwards; {port} stands for TARGET's port, or a free one. Its output is "
+    "its log.",
+)
+@click.option(
+    "--backend-log",
+    "backend_logs",
+    multiple=True,
+    metavar="FILE",
+    help="Follow the backend's log, so that the verdict has its words at the moment of the failure. Repeatable.",
+)
+@click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help="For a backend to start.")
+@click.option(
+    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."
+)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Try a proved fix on your own client: its COMMAND stands after --, and is given the proxy's URL as by "
+    "`hangup run`.",
+)
+@click.option(
+    "--env-var",
+    "env_vars",
+    multiple=True,
+    metavar="NAME",
+    help="With --verify: the variable that leads COMMAND to its backend (VITE_WS_BASE). Repeatable.",
+)
+@click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")
+@click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificate authority (PEM).")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--markdown", is_flag=True, help="To paste into an issue.")
+def bisect(
+    what: tuple[str, ...],
+    live: bool,
+    serve: bool,
+    listen: str,
+    leave: bool,
+    conn: int | None,
+    path: str | None,
+    direct: str | None,
+    fails_when: str | None,
+    given: tuple[str, ...],
+    survive: float | None,
+    connections: int | None,
+    parallel: int,
+    seconds: float,
+    seed: int,
+    start: str,
+    backend_logs: tuple[str, ...],
+    wait: float,
+    record: Path,
+    verify: bool,
+    env_vars: tuple[str, ...],
+    insecure: bool,
+    ca: Path | None,
+    as_json: bool,
+    markdown: bool,
+) -> None:
+    """Prove by experiment why connections to TARGET are dropped.
+
+    RECORDING is played against TARGET; or with --live the page itself is asked, whose every reconnect is the next
+    trial. One change at a time, repeated, reverted, down to the smallest failing exchange. The recorded path is asked
+    for: a path in TARGET is the base below which it lies. With --verify a proved fix is then tried on your own client.
+    Exit code 0: proved (and verified, if that was asked for); 3: the failure does not happen here; 4: not told apart
+    within the budget, or it could not be tried, or was not verified, or interrupted: the first Ctrl-C gives the verdict
+    so far, a second one ends it at once.
+    """
+    command: tuple[str, ...] = click.get_current_context().meta.get(COMMAND, ())
+    if bool(command) is not verify:
+        raise UsageError("--verify needs the client's command after --, and a command needs --verify")
+    if verify and (live or serve):
+        raise UsageError("--verify is for a recording that is played: --live and --serve ask the page itself")
+    if live and serve:
+        raise UsageError("use either --live or --serve, not both")
+    need = (0 if live else 1) + (0 if serve or start else 1)
+    if live and len(what) > 1:
+        where, file = sorted(what[:2], key=lambda word: "://" not in word)
+        raise UsageError(
+            f"--live takes no RECORDING, as the page itself is asked: type `hangup bisect --live {where}`, "
+            f"or `hangup bisect {file} {where}` to play the recording"
+        )
+    if not need <= len(what) <= need + bool(start and not serve):
+        raise UsageError("hangup bisect needs RECORDING and TARGET, or --live TARGET, or RECORDING --serve")
+    options = Options(
+        failure=failures.parse(fails_when) if fails_when else None,
+        given=tuple(str(parse_filter(text)) for text in given),
+        survive=survive,
+        connections=connections,
+        parallel=parallel,
+        seconds=seconds,
+        seed=seed,
+        record=record,
+        start=start,
+        backend_logs=backend_logs,
+        wait=wait,
+        insecure=insecure,
+        ca=ca,
+        as_json=as_json,
+        markdown=markdown,
+        path=path,
+        command=command,
+        env_vars=env_vars,
+        direct=read_target(direct, path) if direct is not None else None,
+    )
+    if direct is not None and (live or serve):
+        raise UsageError("--direct is for a recording that is played: with --live and --serve the page asks")
+    if verify:
+        from hangup.cli.bisect.verify import executable
+
+        executable(command)  # that there is none had better be said before the trials than after
+    if path is not None and (live or serve):
+        raise UsageError("--path is for a recording that is played: with --live and --serve the page asks")
+    try:
+        sys.exit(_carried_out(what, options, live=live, serve=serve, listen=listen, leave=leave, conn=conn))
+    except KeyboardInterrupt:  # before there was a trial, or of somebody in a hurry
+        tell(INTERRUPTED)
+        sys.exit(UNRESOLVED)
+
+
+def _carried_out(
+    what: tuple[str, ...], options: Options, *, live: bool, serve: bool, listen: str, leave: bool, conn: int | None
+) -> int:
+    if serve:
+        from hangup.cli.bisect.live import bisect_served
+
+        return bisect_served(what[0], conn, parse_listen(listen), leave, options)
+    target = read_target(what[-1], options.path) if len(what) > (0 if live else 1) else None
+    if live:
+        from hangup.cli.bisect.live import bisect_live
+
+        return bisect_live(target, parse_listen(listen), leave, options)
+    return _replayed(what[0], target, conn, options)
+
+
+def _replayed(recording: str, target: Target | None, conn: int | None, options: Options) -> int:
+    reading = read_case(open_recording(recording), conn, options.failure)
+    if reading.failure.by == "client":
+        document = Document(verdict=verdict_page.unasked(reading), about=_about(recording, target, reading))
+        return verdict_page.present(console(), document, options)
+    return asyncio.run(_bisect(recording, reading, target, options))
+
+
+async def _bisect(recording: str, reading: Reading, target: Target | None, options: Options) -> int:
+    from hangup.trials.replay_runner import Budget, ReplayRunner
+
+    out = console(stderr=options.quiet)  # what is printed to stdout then is for a program
+    verdict = Verdict(reproduced=False, stopped=INTERRUPTED)
+    runs: list[Series] = []
+    seconds = 0.0
+    tried = Document(verdict=verdict)
+    with interruptible() as interruptions:
+        out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
+        out.file.flush()
+        with suppress(asyncio.CancelledError):
+            source = f"bisect of connection {reading.transcript.conn}"
+            async with backend(target, options, mode="bisect", source=source) as (recorder, where):
+                target = where if options.path is None else where.at(options.path)
+                remark(target, reading.transcript.survey.request.target)
+                runner = ReplayRunner(
+                    reading.transcript,
+                    target,
+                    reading.failure,
+                    reading.case,
+                    recorder,
+                    budget=Budget(options.connections or 400, options.seconds),
+                    survive=options.survive,
+                    seed=options.seed,
+                    insecure=options.insecure,
+                    ca=options.ca,
+                    parallel=options.parallel,
+                    direct=options.direct,
+                )
+                runs.append(Series("trials", recorder.path, runner.trials))
+                verdict = await _search(runner, reading, out, options)
+                # Some were carried out beforehand, and never asked for.
+                verdict.connections = max(verdict.connections, runner.connections)
+                seconds = runner.seconds
+                if options.command:
+                    from hangup.cli.bisect.verify import verify
+
+                    tried.verdict = verdict
+                    await verify(
+                        tried, reading, runner.margins, target, recorder.path, options, out, interruptions.instead
+                    )
+                    interruptions.install()  # the command had them
+        verdict.seed = options.seed
+        document = keep(reading, verdict, runs, target, _about(recording, target, reading), seconds, tried)
+        return verdict_page.present(out, document, options)
+
+
+async def _search(runner: ReplayRunner, reading: Reading, out: Console, options: Options) -> Verdict:
+    growing = Verdict()
+    with showing(out, growing) as shown:
+        runner.progress = shown.tried
+        shown.outlook = lambda: outlook(growing, runner.costs, beside=runner.company.room)
+        searching = search(
+            reading.case,
+            given=options.given,
+            watch=shown.standing,
+            verdict=growing,
+            direct=options.direct is not None,
+        )
+        async with reporting(shown.stands):
+            return await runner.run(complete(reading.case, searching))
+
+
+def _about(recording: str, target: Target | None, reading: Reading) -> dict[str, object]:
+    return {
+        "recording": recording,
+        "target": str(target) if target is not None else None,
+        "failure": str(reading.failure),
+    }
+
+
+@asynccontextmanager
+async def backend(
+    target: Target | None, options: Options, *, mode: str, source: str
+) -> AsyncIterator[tuple[Recorder, Target]]:
+    """A recorder, and the backend that is tried: started if that was asked for, its log in the recording."""
+    from hangup.processes.backend import Backends, Follower
+    from hangup.processes.program import words_of
+    from hangup.recorder.recorder import Recorder
+    from hangup.trials.check import started
+
+    async with AsyncExitStack() as stack:
+        record = for_bisect(options.record)
+        recorder = Recorder(record, target=str(target or ""), mode=mode, source=source, on_loss=_lost)
+        stack.callback(recorder.close)
+        logs = Backends(recorder, list(options.backend_logs), "")
+        stack.push_async_callback(logs.stop)
+        if options.start:
+            follower = Follower(recorder, Path(words_of(options.start, "--start")[0]).name)
+            stack.callback(follower.close)
+            target = await stack.enter_async_context(started(options.start, target, options.wait, follower.line))
+        assert target is not None
+        yield recorder, target
+
+
+def _lost(message: str, count: int) -> None:
+    tell(message)

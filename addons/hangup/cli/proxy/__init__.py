@@ -1,0 +1,1 @@
+"""``hangup proxy``: the command, what it says while it runs, what it may be asked to find out."""

@@ -1,0 +1,245 @@
+"""``hangup proxy`` and ``hangup addon``."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hangup.cli.browser import Keys, open_in_browser
+from hangup.cli.config import Config, load, presets
+from hangup.cli.params import SIZE, TIME, open_option
+from hangup.cli.proxy.live import Live
+from hangup.errors import UsageError
+from hangup.filters.pipeline import HOLD_LIMIT
+from hangup.wire.url import parse_listen, parse_target
+
+if TYPE_CHECKING:
+    from hangup.cli.proxy.outcomes import Goal
+    from hangup.proxy.run import ProxySettings, RunningProxy
+
+
+@click.command(
+    epilog="Example:  hangup proxy ws://localhost:8000/ws   then start the frontend with the line that it prints."
+)
+@click.argument("target", required=False)
+@click.option("--listen", show_default="127.0.0.1:9000", metavar="HOST:PORT", help="Port 0 picks one.")
+@click.option(
+    "--record",
+    show_default="recordings",
+    type=click.Path(path_type=Path),
+    help="Folder, or file, to record into.",
+)
+@click.option(
+    "--mode",
+    "modes",
+    multiple=True,
+    help="A mode of mitmproxy (regular, upstream:…, socks5, transparent, local:…, wireguard); reverse by default.",
+)
+@click.option("--quiet", is_flag=True, help="No line per connection; only what is needed and the summary.")
+@click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// backend.")
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificate authority (PEM) of the backend.",
+)
+@click.option(
+    "--cert",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificate with its key (PEM) to show to clients that come by TLS.",
+)
+@click.option("--max-size", type=SIZE, default=0, metavar="BYTES", help="Begin a new recording after so many bytes.")
+@click.option("--max-payload", type=SIZE, default=0, metavar="BYTES", help="Keep only so many bytes of each payload.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="TEXT",
+    help="Change traffic: a filter in its text form, for instance 'drop-heartbeat side=client'. Repeatable; they "
+    "apply in order. `hangup filters` lists them.",
+)
+@click.option(
+    "--web",
+    show_default="127.0.0.1:9001, or the next free",
+    metavar="HOST:PORT",
+    help="Where `hangup filter` and the page reach the proxy; on loopback only.",
+)
+@click.option("--no-web", is_flag=True, help="Disable the page and `hangup filter`.")
+@open_option
+@click.option(
+    "--hold-limit",
+    type=SIZE,
+    default=HOLD_LIMIT,
+    show_default="64M",
+    metavar="BYTES",
+    help="What filters may hold of each side; a message that is larger passes unfiltered. A frame of up to 1M is held "
+    "in any case.",
+)
+@click.option(
+    "--backend-log",
+    "backend_logs",
+    multiple=True,
+    metavar="FILE",
+    help="Follow the backend's log, so that a traceback stands next to the close frame. Repeatable; - reads stdin.",
+)
+@click.option(
+    "--backend-cmd",
+    "backend_command",
+    default="",
+    metavar="COMMAND",
+    help="Start the backend with the proxy, and stop it with it; its output is its log.",
+)
+@click.option(
+    "--bisect",
+    "bisecting",
+    is_flag=True,
+    help="Once connections fail, make each reconnect the next trial until the cause is proved; then go on unchanged.",
+)
+@click.option(
+    "--expect-stable",
+    type=TIME,
+    metavar="TIME",
+    help="Wait so long (30s) from the first handshake: exit code 0 if the page's connection holds, 1 if not.",
+)
+@click.option("--keep-host", is_flag=True, help="Pass Host on as it is, also where it is the proxy's own address.")
+@click.option("--hooks", is_flag=True, help="Fire mitmproxy's websocket_message hooks (slower).")
+@click.option("--uvloop", is_flag=True, help="Run on uvloop (pip install 'hangup[uvloop]').")
+def proxy(
+    target: str | None,
+    listen: str | None,
+    record: Path | None,
+    modes: tuple[str, ...],
+    quiet: bool,
+    insecure: bool,
+    ca: Path | None,
+    cert: Path | None,
+    max_size: int,
+    max_payload: int,
+    filters: tuple[str, ...],
+    web: str | None,
+    no_web: bool,
+    browse: bool | None,
+    hold_limit: int,
+    backend_logs: tuple[str, ...],
+    backend_command: str,
+    bisecting: bool,
+    expect_stable: float | None,
+    keep_host: bool,
+    hooks: bool,
+    uvloop: bool,
+) -> None:
+    """Record every WebSocket on its way to TARGET, changing nothing but what a --filter says.
+
+    TARGET is the backend's URL, for instance ws://localhost:8000 or wss://example.org/ws.
+
+    The page that it prints a link to shows what goes on: the connections on a timeline, each frame, why they ended, and
+    the filters to switch. The link lets one browser in, once: o and Enter opens the page again. `hangup open` shows the
+    recording afterwards.
+
+    What is not given here is taken from hangup.toml, or [tool.hangup] in pyproject.toml, of this folder: target,
+    listen, record, web, open, and filters by name.
+    """
+    from hangup.cli.proxy.outcomes import chosen
+    from hangup.proxy.run import ProxySettings
+
+    config = load()
+    elsewhere = any(m for m in modes if not m.startswith("reverse"))
+    if target is None and not elsewhere:
+        target = config.target
+        if target is None:
+            raise UsageError("a target is needed, for instance: hangup proxy ws://localhost:8000")
+    where = parse_target(target) if target else None
+    if where is not None and where.was_http:
+        click.echo(f"hangup: {target} is taken as {where}", err=True)
+    if config.source and not quiet:
+        click.echo(f"hangup: settings from {config.source}", err=True)
+    host, port = parse_listen(listen or config.listen or "127.0.0.1:9000")
+    if web is not None and no_web:
+        raise UsageError("use either --web or --no-web, not both")
+    shared, chosen_filters = presets(config, filters)
+    live = Live(quiet=quiet)
+    settings = ProxySettings(
+        target=where,
+        host=host,
+        port=port,
+        record=record or config.record or Path("recordings"),
+        modes=[m for m in modes if m != "reverse"],
+        insecure=insecure,
+        ca=ca,
+        cert=cert,
+        max_size=max_size,
+        max_payload=max_payload,
+        presets=shared,
+        filters=chosen_filters,
+        hold_limit=hold_limit,
+        backend_logs=list(backend_logs),
+        backend_command=backend_command,
+        keep_host=keep_host,
+        hooks=hooks,
+        uvloop=uvloop,
+    )
+    outcomes = chosen(bisecting, expect_stable)
+    keys = "-" not in backend_logs
+    operate(settings, live, config, outcomes, web=web, no_web=no_web, browse=browse, keys=keys)
+    live.summary()
+    sys.exit(max((outcome.report() for outcome in outcomes), default=0))
+
+
+def operate(
+    settings: ProxySettings,
+    live: Live,
+    config: Config,
+    outcomes: Sequence[Goal] = (),
+    *,
+    web: str | None = None,
+    no_web: bool = False,
+    browse: bool | None = None,
+    keys: bool = False,
+    started: Callable[[RunningProxy], None] = lambda proxy: None,
+) -> None:
+    """Runs a proxy to its end, with its page beside it, which ``browse`` opens (None: as configured). With ``keys``, o
+    and Enter does that too. ``started`` is called once both listen."""
+    from hangup.proxy.run import RunningProxy
+    from hangup.web.server import bind
+    from hangup.web.start import start
+
+    sockets: list[socket.socket] = []
+    if not no_web and (web or config.web is not False):
+        address = web or config.web
+        web_host, web_port = parse_listen(address) if isinstance(address, str) else ("127.0.0.1", None)
+        sockets = bind(web_host, web_port, avoid=settings.port)
+
+    def ready(proxy: RunningProxy) -> None:
+        live.ready(proxy, start(proxy, sockets, warn=live.warn) if sockets else None)
+        for outcome in outcomes:
+            outcome.begin(proxy)
+        if live.web is not None:
+            if config.open if browse is None else browse:
+                _browse(live.web.access.link())
+            if keys:
+                proxy.exits.callback(Keys(lambda: _browse(live.page_again())).close)
+        started(proxy)
+
+    try:
+        RunningProxy(settings, on_ready=ready, warn=live.warn).run()
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _browse(link: str) -> None:
+    asyncio.get_running_loop().run_in_executor(None, open_in_browser, link)
+
+
+@click.command(epilog='Example:  mitmdump -s "$(hangup addon)" --mode reverse:http://localhost:8000')
+def addon() -> None:
+    """Print the path of the addon, for mitmproxy's own programs."""
+    import hangup
+
+    path = Path(hangup.__file__).resolve().parent.parent / "hangup_addon.py"
+    click.echo(path)

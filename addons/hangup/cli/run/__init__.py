@@ -1,0 +1,1 @@
+"""``hangup run``: the command, the files that its environment comes from, what to do while nothing comes through."""

@@ -1,0 +1,210 @@
+"""``hangup show``: what is in a recording."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from hangup.cli.redacted import show_markdown
+from hangup.cli.screen import console, tell
+from hangup.cli.show import table
+from hangup.cli.show.frames import Frames
+from hangup.cli.sources import opened
+from hangup.errors import HangupError, RecordingError, UsageError
+from hangup.humanize import plural, printable
+from hangup.processes.tshark import open_recording
+from hangup.recording import events, loops
+from hangup.recording.events import AnyEvent, FilterEvent
+from hangup.recording.fates import settle
+from hangup.recording.folder import listing, newest
+from hangup.recording.formats import Recording
+from hangup.recording.ledger import Ledger
+from hangup.recording.reader import Reader, follow
+
+FOLDER = "recordings"
+
+EXAMPLES = """\b
+Examples:
+  hangup show                       the newest in recordings/
+  hangup show --conn 3              every frame of connection 3
+  hangup show --follow              while the proxy is running
+  hangup show recordings/           the recordings of a folder
+  hangup show run.jsonl --markdown  to paste into an issue
+  hangup show run.jsonl --json | jq '.connections[].ending.sentence'
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("recording", required=False)
+@click.option("--conn", type=int, metavar="N", help="The handshake and every frame of connection N.")
+@click.option("--follow", "following", is_flag=True, help="Go on while the recording is being written.")
+@click.option("--json", "as_json", is_flag=True, help="For programs; with --conn also its events.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="For an issue, without secrets.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a recording's lines.")
+def show(
+    recording: str | None, conn: int | None, following: bool, as_json: bool, as_markdown: bool, schema: bool
+) -> None:
+    """Show a recording: its connections, who ended each and how, and the loops among them.
+
+    RECORDING is a file of any format that hangup reads, a folder, or - for standard input.
+    """
+    if schema:
+        if recording is not None or conn is not None or following:
+            raise UsageError("--schema stands alone")
+        click.echo(json.dumps(events.schema(), indent=2))
+        return
+    if recording is None:
+        recording = str(newest(FOLDER))
+    if recording != "-" and Path(recording).is_dir():
+        if conn is not None or following:
+            raise UsageError(f"{recording} is a folder: --conn and --follow need one recording")
+        if as_markdown:
+            raise UsageError(f"{recording} is a folder: --markdown needs one recording")
+        _show_folder(recording, as_json)
+        return
+    if as_markdown:
+        if as_json or following:
+            raise UsageError("--markdown goes with neither --json nor --follow")
+        with opened(recording) as read:
+            show_markdown(read, conn)
+            read.confess()
+        return
+    source = open_recording(recording)
+    stream: Iterable[AnyEvent] = source
+    if following:
+        if not isinstance(source, Reader):
+            raise UsageError(f"{recording} is no recording of hangup's own: --follow has nothing to wait for")
+        stream = follow(source, _wait)
+    try:
+        if conn is not None:
+            _show_conn(source, stream, recording, conn, following, as_json)
+        elif following:
+            table.follow(console(), stream, as_json)
+        else:
+            _show(source, recording, as_json)
+    except KeyboardInterrupt:
+        if not following:
+            raise
+    _confess(source)
+
+
+def _wait() -> bool:
+    sys.stdout.flush()
+    time.sleep(0.1)
+    return True
+
+
+def _show(source: Recording, recording: str, as_json: bool) -> None:
+    ledger = Ledger()
+    changes: list[FilterEvent] = []
+    for event in source:
+        ledger.feed(event)
+        if type(event) is FilterEvent and not event.conn:
+            changes.append(event)
+    settle(ledger)
+    found = loops.find(ledger.connections.values(), now=ledger.last_at)
+    if as_json:
+        connections = [connection.summary() for connection in ledger.connections.values()]
+        _print_json(_document(source, recording, ledger, connections, found))
+    else:
+        table.show(console(), source, ledger, found, changes)
+
+
+def _document(
+    source: Recording, recording: str, ledger: Ledger, connections: list[dict[str, Any]], found: list[loops.Loop]
+) -> dict[str, Any]:
+    return {
+        "recording": recording,
+        "header": msgspec.to_builtins(source.header),
+        "duration": ledger.last_at,
+        "complete": source.complete,
+        "torn": source.torn,
+        "skipped": source.skipped,
+        "lost": ledger.lost,
+        "http": ledger.http,
+        "connections": connections,
+        "loops": [loop.summary() for loop in found],
+    }
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def _show_conn(
+    source: Recording, stream: Iterable[AnyEvent], recording: str, conn: int, following: bool, as_json: bool
+) -> None:
+    ledger = Ledger()
+    frames = Frames(console(), conn)
+    begun = False
+    for event in stream:
+        ledger.feed(event)
+        if not as_json:
+            frames.show(event, ledger.connections.get(conn))
+        elif event.conn == conn:
+            # Streamed, so that the events of a connection of any length fit into memory.
+            line = json.dumps(msgspec.to_builtins(event))
+            before = "" if following else ",\n" if begun else '{"events": [\n'
+            click.echo(before + line, nl=following)
+            begun = True
+    connection = ledger.connections.get(conn)
+    if connection is None:
+        raise UsageError(_no_such(recording, conn, ledger))
+    if not as_json:
+        frames.end(connection)
+    elif not following:
+        settle(ledger)
+        found = [loop for loop in loops.find(ledger.connections.values(), now=ledger.last_at) if conn in loop.conns]
+        rest = json.dumps(_document(source, recording, ledger, [connection.summary()], found), indent=2)
+        click.echo(f"\n], {rest.removeprefix('{').lstrip()}")
+
+
+def _no_such(recording: str, conn: int, ledger: Ledger) -> str:
+    known = table.ranges(sorted(ledger.connections))
+    return f"{recording} has no connection {conn}" + (f", only {known}" if known else "")
+
+
+def _show_folder(folder: str, as_json: bool) -> None:
+    rows = [row(path) for path in listing(folder)]
+    if as_json:
+        _print_json({"folder": folder, "recordings": rows})
+    elif not rows:
+        raise RecordingError(f"there is no recording in {folder}")
+    else:
+        table.folder(console(), rows)
+
+
+def row(path: Path) -> dict[str, Any]:
+    """What a list of recordings says of one."""
+    found: dict[str, Any] = {"file": str(path), "size": path.stat().st_size}
+    try:
+        source = open_recording(path)
+        ledger = Ledger()
+        for event in source:
+            ledger.feed(event)
+    except HangupError as error:
+        return found | {"error": str(error).removeprefix(f"{path} ")}
+    header = source.header
+    return found | {
+        "started": header.started,
+        "target": header.target,
+        "connections": len(ledger.connections),
+        "loops": len(loops.find(ledger.connections.values(), now=ledger.last_at)),
+        "error": None,
+    }
+
+
+def _confess(source: Recording) -> None:
+    """What could not be read, on stderr: it may matter, and it must not spoil what a program reads."""
+    if source.torn:
+        tell(f"{source.name} breaks off within its last line (the recorder was killed): that line is left out")
+    if source.skipped:
+        first, why = source.skips[0]
+        tell(f"{plural(source.skipped, 'line')} of {source.name} left out, the first at {first}: {printable(why, 200)}")

@@ -1,0 +1,1 @@
+"""``hangup why``: the command, its page, and the golden recordings as examples."""

@@ -1,0 +1,214 @@
+"""A diagnosis on one short page: for the terminal, and as Markdown."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from hangup.cli.screen import COLOURS, safe
+from hangup.diagnosis.findings import Cite, Evidence
+from hangup.diagnosis.report import Alternative, Mark, NextStep, Report
+from hangup.diagnosis.sentences import what_is_known
+from hangup.humanize import duration, printable
+from hangup.markup import block, code, prose
+
+SHOWN = 3
+"""Pieces of evidence on the page; ``--json`` has them all."""
+
+CITED = 2
+RUNNERS_UP = 3
+
+
+def show(screen: Console, report: Report) -> None:
+    """Prints the page."""
+    screen.print(_head(report))
+    if known := what_is_known(report.parts):
+        screen.print(safe(known, "dim"))
+    screen.print(Padding(safe(report.sentence), (0, 0, 1, 0), expand=False))
+    evidence = _evidence(report)
+    if evidence is not None:
+        screen.print(evidence)
+    if report.timeline and report.category != "none":
+        screen.print(_timeline(report, screen.width))
+    if runners_up(report):
+        screen.print(_alternatives(report))
+    if report.hint:
+        screen.print(_titled("how to fix it", [safe(report.hint)]))
+    if report.next:
+        _next(screen, report.next)
+    for note in notes(report):
+        screen.print(Text("note: ", "dim") + safe(note, "dim"))
+
+
+def _head(report: Report) -> Text:
+    style = "green" if report.category == "none" else "yellow" if report.category == "unknown" else "red"
+    head = safe(report.verdict, f"bold {style}")
+    if report.category != "unknown":
+        head.append(f"  {report.confidence:.0%} sure", "bold")
+    if report.also and report.category != "none":
+        head.append(f"  also {', '.join(report.also)}", "dim")
+    return head
+
+
+def _titled(title: str, lines: list[Text]) -> RenderableType:
+    return Group(Text(title, "bold"), Padding(Group(*lines), (0, 0, 1, 2), expand=False))
+
+
+def _evidence(report: Report) -> RenderableType | None:
+    signs = strongest(report)
+    if not signs:
+        return None
+    table = Table.grid(padding=(0, 1))
+    table.add_column()
+    table.add_column(ratio=1)
+    for sign in signs:
+        mark = Text("+", "green") if sign.weight > 0 else Text("−", "red") if sign.weight < 0 else Text("·", "dim")
+        text = safe(sign.text)
+        if cites := cited(sign):
+            text.append(f"  ({cites})", "dim")
+        table.add_row(mark, text)
+    title = "signs of success" if report.category == "none" else "because"
+    return Group(Text(title, "bold"), Padding(table, (0, 0, 1, 2), expand=False))
+
+
+def strongest(report: Report) -> list[Evidence]:
+    """The strongest pieces of evidence, and with them the strongest that speaks against."""
+    best = [sign for sign in report.evidence if sign.weight >= 0][:SHOWN]
+    against = [sign for sign in report.evidence if sign.weight <= -0.5][:1]
+    return best + against
+
+
+def runners_up(report: Report) -> list[Alternative]:
+    """What else it could be, if that is worth a line."""
+    others = [a for a in report.alternatives if a.verdict not in report.also]
+    return [a for a in others if a.confidence >= 0.01][:RUNNERS_UP]
+
+
+def notes(report: Report) -> list[str]:
+    """Remarks, also on what makes it worse."""
+    if report.amplifier == "amplifier/backoff-reset":
+        worse = "the client never waits longer before it tries again (amplifier/backoff-reset)"
+        return [worse, *report.notes]
+    return report.notes
+
+
+def cited(sign: Evidence) -> str:
+    """``conn 3 frame 7, conn 4 frame 9``."""
+    cites: list[Cite] = sign.cites[:CITED]
+    words = [f"conn {c.conn}" + (f" frame {c.frame}" if c.frame is not None else "") for c in cites]
+    return ", ".join(words) + (", …" if len(sign.cites) > CITED else "")
+
+
+def _timeline(report: Report, width: int) -> RenderableType:
+    lane = max(16, min(44, (width - 34) // 2))
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, width=lane)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, width=lane)
+    table.add_row("", "", Text("client", COLOURS["client"]), "", Text("server", COLOURS["server"]))
+    for mark in report.timeline:
+        left, right, arrow = _lanes(mark, lane)
+        table.add_row(_when(mark.at), f"{mark.n}" if mark.n is not None else "", left, arrow, right)
+    title = f"how connection {report.conn} ended"
+    return Group(Text(title, "bold"), Padding(table, (0, 0, 1, 2), expand=False))
+
+
+def _when(at: float) -> str:
+    return "0" if abs(at) < 0.00005 else f"−{duration(-at)}" if at < 0 else f"+{duration(at)}"
+
+
+def _lanes(mark: Mark, lane: int) -> tuple[Text, Text, Text]:
+    style = {"message": "", "ping": "green", "pong": "green", "close": "bold red", "end": "bold red"}.get(
+        mark.kind, "dim"
+    )
+    text = safe(mark.text, style, lane)
+    empty = Text("")
+    if mark.kind in ("other", "log", "gap"):
+        return (text, empty, Text("·····", "dim")) if mark.side == "client" else (empty, text, Text("·····", "dim"))
+    if mark.side == "client":
+        arrow = "──╳  " if mark.kind == "end" else "────▶"
+        return text, empty, Text(arrow, style or "cyan")
+    arrow = "  ╳──" if mark.kind == "end" else "◀────"
+    return empty, text, Text(arrow, style or "magenta")
+
+
+def _alternatives(report: Report) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", no_wrap=True, min_width=4)
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
+    for other in runners_up(report):
+        mine = {sign.text for sign in report.evidence}
+        own = [sign.text for sign in other.evidence if sign.weight > 0 and sign.text not in mine]
+        table.add_row(f"{other.confidence:.0%}", safe(other.verdict), safe(own[0] if own else ""))
+    title = "it could be" if report.category == "unknown" else "or else"
+    return Group(Text(title, "bold"), Padding(table, (0, 0, 1, 2), expand=False))
+
+
+def _next(screen: Console, steps: Sequence[NextStep]) -> None:
+    """What to do next. No command is broken into lines: it is to be copied."""
+    screen.print(Text("next", "bold"))
+    for step in steps:
+        what = printable(f"--filter {shlex.quote(step.filter)}" if step.filter else step.command)
+        line = Text.assemble("  ", (what, "bold"), (f"  {step.text}", "dim"))
+        if line.cell_len <= screen.width:
+            screen.print(line)
+            continue
+        screen.print(Text(f"  {what}", "bold"), soft_wrap=True)
+        screen.print(Padding(Text(step.text, "dim"), (0, 0, 0, 4), expand=False))
+    screen.print()
+
+
+def markdown(report: Report) -> str:
+    """The same for an issue."""
+    sure = f", {report.confidence:.0%} sure" if report.category != "unknown" else ""
+    lines = [f"### {prose(report.verdict)}{sure}", "", prose(report.sentence), ""]
+    lines += [*evidence_lines(report), *timeline_lines(report)]
+    if others := others_line(report):
+        lines += ["", others]
+    if report.hint:
+        lines += ["", prose(report.hint)]
+    for step in report.next:
+        what = f"--filter {shlex.quote(step.filter)}" if step.filter else step.command
+        lines.append(f"- next: {code(what)}: {prose(step.text)}")
+    lines += [f"- note: {prose(note)}" for note in notes(report)]
+    return "\n".join(lines)
+
+
+def evidence_lines(report: Report) -> list[str]:
+    """The strongest evidence, in Markdown."""
+    lines = []
+    for sign in strongest(report):
+        sort = "+" if sign.weight > 0 else "−" if sign.weight < 0 else "·"
+        cites = f" ({cited(sign)})" if sign.cites else ""
+        lines.append(f"- {sort} {prose(sign.text)}{cites}")
+    if report.loop:
+        lines.append(f"- {prose(report.loop)}")
+    return lines
+
+
+def timeline_lines(report: Report) -> list[str]:
+    """How a connection ended, in Markdown; nothing where nothing is wrong."""
+    if not report.timeline or report.category == "none":
+        return []
+    title = f"How connection {report.conn} ended (`→` from the client, `←` from the server):"
+    return ["", title, "", *block(map(_line, report.timeline))]
+
+
+def _line(mark: Mark) -> str:
+    arrow = "→" if mark.side == "client" else "←"
+    number = f"{mark.n:>4}" if mark.n is not None else "    "
+    return f"{_when(mark.at):>10} {number} {arrow} {printable(mark.text, 90)}"
+
+
+def others_line(report: Report) -> str:
+    """What else it could be, in Markdown; empty where nothing else is worth a line."""
+    others = ", ".join(f"{prose(a.verdict)} ({a.confidence:.0%})" for a in runners_up(report))
+    return f"{'It could be' if report.category == 'unknown' else 'Or else'} {others}." if others else ""

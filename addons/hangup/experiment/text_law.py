@@ -1,0 +1,110 @@
+"""Laws of texts that hold no JSON, and of texts that are no text: what of it ends the connection."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hangup.experiment.arms import Search
+from hangup.experiment.boundary import condition
+from hangup.experiment.claim import Claim
+from hangup.experiment.ladder import protocol_of
+from hangup.experiment.law import Condition, Law
+from hangup.experiment.message_trials import InPlace
+from hangup.experiment.message_values import MISSING, split
+from hangup.experiment.trial import Trial
+from hangup.humanize import printable
+
+STRANGE = "hello there"
+"""A text that no application has a meaning for."""
+
+TEXTS = (STRANGE, "PING", "x", "a,b,c", "{not json", "<m/>", "ping pong", "heart-beat", "[1, 2", "...")
+
+BROKEN = (b"\xff", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98")
+"""Bytes that are no UTF-8 where something else follows, or nothing."""
+
+
+def text_law(place: InPlace) -> Search[Claim | None]:
+    """The law of a text message that is not JSON."""
+    payload = place.frame.payload
+    if not payload:
+        return None
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        return (yield from _utf8_law(place))
+    strange = yield from place.ask(STRANGE.encode())
+    if strange is False:
+        return (yield from _of_one_text(place, text))
+    return _of_unknown_texts(place) if strange is True else None
+
+
+def _utf8_law(place: InPlace) -> Search[Claim | None]:
+    """The bytes are no UTF-8: with what is broken in them replaced it stays open."""
+    sound = place.frame.payload.decode(errors="replace").replace("\ufffd", "?").encode()
+    if (yield from place.ask(sound)) is not False:
+        return None
+    sentence = f"{place.ends} on a text message{place.whose} that is not valid UTF-8{place.context}"
+    law = Law(sentence, [Condition("a text message is not valid UTF-8")], ["what else it says"])
+
+    def failing(rng: Random) -> Trial:
+        at = rng.randint(0, len(sound))
+        return place.trial(sound[:at] + rng.choice(BROKEN) + sound[at:], "", rng)
+
+    def surviving(rng: Random) -> Trial:
+        return place.trial(rng.choice([sound, *_valid(place)]), "", rng)
+
+    return Claim(law, failing, surviving)
+
+
+def _valid(place: InPlace) -> list[bytes]:
+    found = []
+    for payload in place.kin:
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            continue
+        found.append(payload)
+    return found
+
+
+def _of_one_text(place: InPlace, text: str) -> Search[Claim | None]:
+    """Other texts do no harm: it is something in this one."""
+    known = [payload.decode(errors="replace") for payload in place.kin]
+    asking = condition((), text, known[0] if known else STRANGE, known[1:])
+    try:
+        value = next(asking)
+        while True:
+            value = asking.send((yield from place.ask(value.encode())))
+    except StopIteration as stop:
+        found: Condition = stop.value
+    fails, survives = found.fails, found.survives
+    if fails is None or survives is None:
+        return None
+    sentence = f"{place.ends} on a text{place.whose}, when {found.words}{place.context}"
+    return Claim(
+        Law(sentence, [found]),
+        lambda rng: place.trial(fails(rng).encode(), "", rng),
+        lambda rng: place.trial(survives(rng).encode(), "", rng),
+    )
+
+
+def _of_unknown_texts(place: InPlace) -> Claim | None:
+    """Any text fails that is none of those that it knows."""
+    known = [(payload, opcode) for payload, opcode in place.others if opcode == "text"]
+    objects = [(payload, opcode) for payload, opcode in known if split(payload)[1] is not MISSING]
+    protocols = {name for payload, _ in known if (name := protocol_of(payload))}
+    if not known:
+        return None
+    if protocols:
+        words = f"any text{place.whose} that is no packet of {' or '.join(sorted(protocols))}"
+    elif objects:
+        known, words = objects, f"any text{place.whose} that is not JSON"
+    else:
+        few = ", ".join(repr(printable(payload[:40].decode(errors="replace"), 40)) for payload, _ in known[:3])
+        words = f"a text{place.whose} that the {place.reader} does not know (it knows {few})"
+    law = Law(f"{place.ends} on {words}{place.context}", [Condition(words)])
+
+    def failing(rng: Random) -> Trial:
+        return place.trial(rng.choice(TEXTS).encode(), "", rng)
+
+    return Claim(law, failing, lambda rng: place.harmless(rng, known))

@@ -1,1 +1,0 @@
-"""Floor 5: asyncio ends of a connection, clients and servers."""

@@ -1,0 +1,36 @@
+"""How a recorded client is played."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct, field
+
+from hangup.replay.pacing import PATIENCE
+
+
+class ReplaySettings(Struct, kw_only=True):
+    """How to play.
+
+    ``headers`` take the place of recorded ones of the same name; an empty value removes one. ``pace`` is ``causal``
+    (the client goes on after as many server messages as in the recording, plus its thinking time) or ``clock`` (at
+    the recorded times, whatever the server does); ``speed`` shortens the client's times, ``inf`` to nothing.
+    ``patience`` bounds, in seconds for the whole run, how long late server messages are waited for. ``survive`` is how
+    long after opening it must still live to have survived, in seconds (None: as long as recorded, plus a margin).
+    ``timeout`` is for the connection and for the handshake, each. ``sets`` gives correlated values by their name.
+    ``seed`` makes keys and filters' randomness repeatable.
+    """
+
+    headers: Sequence[tuple[str, str]] = ()
+    pace: Literal["causal", "clock"] = "causal"
+    speed: float = 1.0
+    patience: float = PATIENCE
+    survive: float | None = None
+    timeout: float = 10.0
+    insecure: bool = False
+    ca: Path | None = None
+    correlate: bool = True
+    sets: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0

@@ -1,0 +1,68 @@
+"""When either side spoke in a trial: a sink that listens, and passes everything on."""
+
+from __future__ import annotations
+
+from hangup.experiment.failure import Failure
+from hangup.experiment.timers import Pulse
+from hangup.recording.connections import Connection
+from hangup.recording.events import INSTEAD, Event, FilterEvent, Frame, Side
+from hangup.replay.event_sink import EventSink
+from hangup.session import Session
+from hangup.wire.frames import OPCODE_NUMBERS
+
+CONTROL = 8
+
+
+class MessageTimesSink:
+    """One connection's sink. What a filter keeps back was not said, and what it says for a side was."""
+
+    takes_lines = False
+
+    def __init__(self, sink: EventSink) -> None:
+        self.ledger = sink.ledger
+        self.sessions: dict[int, Session] = sink.sessions
+        self.now = sink.now
+        self._sink = sink
+        self._said: dict[Side, dict[int, tuple[float, int]]] = {"client": {}, "server": {}}
+        self._extra = 0
+
+    def emit(self, event: Event) -> None:
+        """Takes an event."""
+        self._sink.emit(event)
+        if isinstance(event, Frame):
+            self._said[event.side][event.n] = (event.at, OPCODE_NUMBERS.get(event.opcode, 0))
+        elif isinstance(event, FilterEvent) and event.side is not None:
+            if event.action in INSTEAD and event.n is not None and event.wire is None:
+                self._said[event.side].pop(event.n, None)
+            elif event.action == "inject" and event.wire:
+                self._extra -= 1
+                self._said[event.side][self._extra] = (event.at, event.wire[0] & 15)
+
+    def emit_lines(self, lines: bytes) -> None:
+        """Never called, as ``takes_lines`` says."""
+        raise NotImplementedError
+
+    def pulse(self, connection: Connection, failure: Failure) -> Pulse | None:
+        """That of a trial which is over; None where it did not open, or ended in another manner than the failure."""
+        opened, ended = connection.opened, connection.ended
+        how, ending = connection.manner, connection.ending
+        if opened is None or how == "refused":
+            return None
+        if how is not None and (
+            failure.by not in ("", ending.by)
+            or failure.how not in ("", how)
+            or (failure.code is not None and ending.code != failure.code)
+        ):
+            return None
+        over = ended if ended is not None else connection.last_seen
+        if how is None and ending.at is not None:
+            over = ending.at
+        return Pulse(over - opened, how is not None, self._moments("client", opened), self._moments("server", opened))
+
+    def _moments(self, side: Side, opened: float) -> tuple[tuple[float, bool], ...]:
+        close = OPCODE_NUMBERS["close"]
+        return tuple(
+            (round(at - opened, 6), opcode < CONTROL)
+            for at, opcode in self._said[side].values()
+            if opcode != close and at >= opened
+        )

@@ -1,0 +1,19 @@
+"""What came of a trial, as its connection says."""
+
+from __future__ import annotations
+
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.failure import Failure, another, judge, untried
+from hangup.experiment.trial import Result, Trial
+from hangup.recording.connections import Connection
+
+
+def result_of(trial: Trial, connection: Connection, recorded: Connection, failure: Failure) -> Result:
+    """What came of a trial whose connection is over; ``recorded`` is the one that is studied."""
+    outcome = judge(connection, failure, trial.otherwise)
+    why = untried(connection, recorded)
+    if why and trial.otherwise is None:
+        outcome = Outcome.UNRESOLVED
+    other = another(connection, failure) if outcome is Outcome.UNRESOLVED and not why else ""
+    said = connection.ending.sentence
+    return Result(outcome, connection.lifetime, connection.conn, said, untried=why, another=other)
