@@ -27,10 +27,12 @@ from hangup.humanize import printable
 PRELUDE = 5
 """Of more messages it is not asked whether they only lead up to the last."""
 
-def law_of(arms: Arms, minimal: Minimal, *, count: bool = False) -> Search[Claim | None]:
+def law_of(arms: Arms, minimal: Minimal, *, count: bool = False, prelude: int = 0) -> Search[Claim | None]:
     """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With
-    ``count`` it is how many there are that matters. None where what else it may be could not be told apart."""
-    prelude = (yield from _prelude(arms, minimal.frames)) if len(minimal.frames) > 1 else 0
+    ``count`` it is how many there are that matters. The first ``prelude`` of them are known only to lead up to the
+    others. None where what else it may be could not be told apart."""
+    if not prelude and len(minimal.frames) > 1:
+        prelude = yield from _prelude(arms, minimal.frames)
     if len(minimal.frames) > prelude + 1:
         found = yield from sequence_law(arms, minimal, prelude)
         if found.pattern is None:

@@ -134,6 +134,13 @@ def _others(said: Sequence[ClientFrame], frame: ClientFrame) -> list[tuple[bytes
     return list(dict.fromkeys(mine))
 
 
+def again(case: Case, frame: ClientFrame) -> list[tuple[bytes, str]]:
+    """Harmless messages that the client said before this one and may say again: of its own kind, and of others that
+    came more than once."""
+    kin = [(payload, frame.opcode) for payload in _earlier(case.frames, frame)]
+    return [*kin, *_again(case.frames, _others(case.frames, frame))]
+
+
 def _again(said: Sequence[ClientFrame], others: list[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
     often = Counter(f.kind for f in said)
     kinds = {(f.payload, f.opcode): f.kind for f in said}

@@ -32,6 +32,8 @@ from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdic
 
 __all__ = ["PROOF", "SETTLED", "BudgetSpent", "Minimal", "Search", "Tried", "Verdict", "Watch", "search"]
 
+OVERSIZE = "message/oversize"
+
 TOGETHER = 0.6
 """The probability of a category from which on one of its causes is named."""
 
@@ -122,6 +124,7 @@ class _Search(LawSearch):
             explanation, _ = self.standing.best()
         if self.minimise and (explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)):
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
+            self._doubt_size(claim)
             claim = (yield from self._earlier()) or claim
             if claim is not None:
                 claim = yield from self._with_handshake(claim)
@@ -148,6 +151,15 @@ class _Search(LawSearch):
             yield from locate(self.arms, self.standing)
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
+
+    def _doubt_size(self, claim: Claim | None) -> None:
+        """A message that stays open when it is as large, but says less, is not too large."""
+        minimal = self.verdict.minimal
+        if claim is None or self.shown != OVERSIZE or minimal is None or minimal.size_limit is not None:
+            return
+        self.standing.doubt(OVERSIZE)
+        self.verdict.ruled_out[OVERSIZE] = "as many bytes that say less stay open"
+        self.shown = self.standing.best()[0].verdict
 
     def _earlier(self) -> Search[Claim | None]:
         """Where one message is enough, and it is not the last, of which all was asked so far: the end came late, and

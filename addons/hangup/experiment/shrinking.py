@@ -11,6 +11,7 @@ from hangup.experiment.asking import Begin, carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_law import law_of
+from hangup.experiment.message_trials import again
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
 from hangup.experiment.size_law import bare, least_size, of_size, of_this_size, size_law
@@ -35,6 +36,8 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
         frames = yield from _least(
             arms, lambda frames: minimise_frames(frames, dict.fromkeys(guesses), kinds), whole, _only
         )
+    prelude = (yield from _missed(arms, frames)) if not count else ()
+    frames = (*prelude, *frames)
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1 and not arms.unsure:
         minimal.neighbour = "without any one of these frames it stays open"
@@ -46,17 +49,42 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     if len(frames) == 1:
         minimal.payload, minimal.opcode = frame.payload, frame.opcode
         minimal.neighbour = "without this frame it stays open"
-    if verdict == "message/oversize" and len(frames) == 1:
+    alone = len(frames) == 1 + len(prelude)
+    if verdict == "message/oversize" and alone:
         claim = yield from _limit(arms, frame, minimal)
         if claim is not None:
             return claim
     steady = not arms.known.survived
-    claim = yield from law_of(arms, minimal)
+    claim = yield from law_of(arms, minimal, prelude=len(prelude))
     if steady and arms.known.survived:  # it flickers, as was not known before
-        claim = yield from law_of(arms, minimal)
+        claim = yield from law_of(arms, minimal, prelude=len(prelude))
     if len(frames) == 1 and (not frame.text or split(frame.payload)[1] is MISSING):
         yield from _payload(arms, frame, minimal)
     return claim
+
+
+def _missed(arms: Arms, frames: tuple[int, ...]) -> Search[tuple[int, ...]]:
+    """What must lead up to the one message that is left for a harmless one in its place to stay open: without it the
+    exchange fails for another reason, which looks the same (a server that knows no client before it has said hello)."""
+    case = arms.case
+    frame = next((f for f in case.frames if frames == (f.n,)), None)
+    before = [f for f in case.frames if frame is not None and f.n < frame.n]
+    if frame is None or not before:
+        return ()
+    harmless = next(iter(again(case, frame)), None)
+    if harmless is None:
+        return ()
+
+    def instead(prelude: tuple[int, ...]) -> Trial:
+        return Trial("frames", frames=(*prelude, frame.n), edits=((frame.n, Edit(*harmless)),))
+
+    if (yield from arms.decide(instead(()), Counts())) is not Outcome.FAILED:
+        return ()
+    for prelude in dict.fromkeys(((before[0].n,), tuple(f.n for f in before))):
+        if (yield from arms.decide(instead(prelude), Counts())) is Outcome.SURVIVED:
+            fails = yield from arms.decide(_only((*prelude, frame.n)), Counts())
+            return prelude if fails is Outcome.FAILED else ()
+    return ()
 
 
 def _only(kept: tuple[int, ...]) -> Trial:
