@@ -48,7 +48,7 @@ def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     elif isinstance(bad, list) and isinstance(good, list):
         found = yield from _of_list(path, bad, good)
     elif bad is MISSING:
-        found = Condition(f"{named(path)} is missing")
+        found = Condition(f"{named(path)} is missing", holds=lambda value: value is MISSING)
     elif good is MISSING:
         found = yield from _of_presence(path, bad, known)
     else:
@@ -70,7 +70,9 @@ def _of_presence(path: Path, bad: Any, known: Sequence[Any]) -> Asking:
         if told is None:
             return Condition(f"{named(path)} is {str(bad)[:60]}")
     pool = [bad, *others]
-    return Condition(f"{named(path)} is there", fails=lambda rng: rng.choice(pool))
+    there = Condition(f"{named(path)} is there", fails=lambda rng: rng.choice(pool))
+    there.holds = lambda value: value is not MISSING
+    return there
 
 
 def _threshold(
@@ -254,8 +256,12 @@ def _of_type(path: Path, bad: Any, good: Any) -> Asking:
     wanted = kind_of_value(good)
     others = [v for v in _SAMPLES.get(kind, ()) if v != bad]
     if not others:
-        return Condition(f"{named(path)} is {kind}" if kind == "null" else f"{named(path)} is {bad!r}")
+        is_it = Condition(f"{named(path)} is {kind}" if kind == "null" else f"{named(path)} is {bad!r}")
+        is_it.holds = lambda value: value == bad and type(value) is type(bad)
+        return is_it
     if (yield others[0]) is True:
         samples = [bad, *others]
-        return Condition(f"{named(path)} is {kind}, not {wanted}", fails=lambda rng: rng.choice(samples))
+        found = Condition(f"{named(path)} is {kind}, not {wanted}", fails=lambda rng: rng.choice(samples))
+        found.holds = lambda value: kind_of_value(value) == kind
+        return found
     return Condition(f"{named(path)} is {bad!r}")

@@ -62,10 +62,13 @@ def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
     values = [value for each in kin if (value := split(each)[1]) is not MISSING and type(value) is type(bad)]
     values = sorted(_distinct(values), key=lambda value: sum(1 for _ in differences(bad, value)))
     plain = bad
+    tried: list[Any] = []
     for path in leaves(bad):
         if path != kept and path:
             plain = put(plain, path, neutral(at(bad, path)))
-    for base in [*values[:KIN], plain]:
+    bases, refuted = [*values[:KIN], plain], False
+    while bases:
+        base = bases.pop(0)
         paths = list(differences(bad, base))
         if not paths:
             continue
@@ -80,7 +83,20 @@ def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
         least = yield from _narrowed(made, len(paths), order)
         if not least:
             continue  # the neighbour fails as well, or nobody can tell
-        return (yield from _difference(head, bad, base, paths, [paths[number] for number in least], values))
+        found = yield from _difference(head, bad, base, paths, [paths[number] for number in least], values)
+        other = next((value for value in values if value != base and _all_hold(found, value)), None)
+        if other is None:
+            return found
+        # One that did no harm is so, too: what fails is less well-formed than it. That one is the better neighbour.
+        refuted = True
+        if other in bases:
+            bases.remove(other)
+        elif len(tried) >= KIN:
+            continue
+        tried.append(other)
+        bases.insert(0, other)
+    if refuted:
+        return None
     # All of its kind fail, whatever their values: but do they without one of their parts?
     parts = [*((key,) for key in _keys(bad)), *(path for path in leaves(bad) if len(path) > 1)]
     for part in [part for part in parts if part != kept[: len(part)]][:PARTS]:
@@ -88,6 +104,12 @@ def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
         if isinstance(part[-1], str) and (yield join(head, without)) is False:
             return (yield from _difference(head, bad, without, [part], [part], values))
     return None
+
+
+def _all_hold(found: Difference, value: Any) -> bool:
+    """Whether all conditions are known to be so of a value."""
+    tests = [(condition.holds, condition.path) for condition in found.conditions]
+    return all(holds is not None and holds(at(value, path)) for holds, path in tests)
 
 
 def _difference(

@@ -33,6 +33,8 @@ class Condition(Struct):
     with_it: Counts = field(default_factory=Counts)
     without: Counts = field(default_factory=Counts)
     filter: str = ""
+    holds: Callable[[Any], bool] | None = None
+    """Whether it is so of a value, where that can be said without a trial."""
     edge: tuple[Any, Any] | None = None
     """Of a threshold the last value that survives and the first that fails."""
 

@@ -19,6 +19,7 @@ from hangup.experiment.law import Law
 from hangup.experiment.message_law import refined, with_factor
 from hangup.experiment.message_trials import harmless_kin
 from hangup.experiment.predict import test as predict
+from hangup.experiment.priors import LATE
 from hangup.experiment.reversal import Reversal
 from hangup.experiment.shrinking import shrink
 from hangup.experiment.timers import Clock, fitting
@@ -113,6 +114,12 @@ class LawSearch(Reversal):
         alike = [frame for frame in self.case.frames[1:] if selector(frame) == often]
         return next(iter([*spare, *alike]), None)
 
+    def _waited(self) -> bool:
+        """Whether the end came some time after the last message, and the server had asked something since."""
+        case = self.case
+        late = case.suspect is not None and (case.reaction or 0.0) >= LATE
+        return late and any(each.at >= (case.suspect.at if case.suspect else 0.0) for each in case.asked)
+
     def _claim(self, claim: Claim | None, trigger: str) -> Search[Claim | None]:
         """The law to hold against new exchanges: what was found about messages, or else the first that fits."""
         arms = self.arms
@@ -120,8 +127,11 @@ class LawSearch(Reversal):
             claim = yield from same_id(arms)
             if claim is None and (yield from self._crowded()):
                 return None
-        if claim is None:
-            claim = yield from absent_answer(arms)
+        if claim is None or self._waited():
+            answered = yield from absent_answer(arms)
+            claim = answered or claim
+            if answered is not None and self.standing.best()[0].trigger == "frame":
+                self.shown = ""
             if claim is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
                 self.shown = ""  # no other name says that an answer is missing
         if claim is None and not arms.untold:

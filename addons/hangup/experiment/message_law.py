@@ -18,6 +18,7 @@ from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import InPlace, said_by_us
 from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, says_kind, split
 from hangup.experiment.message_values import join as joined
+from hangup.experiment.nesting_law import nesting_law
 from hangup.experiment.sequence_law import need_law, sequence_law
 from hangup.experiment.text_law import text_law
 from hangup.experiment.trial import ClientFrame, Trial
@@ -87,6 +88,8 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
 def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
     """The same of a message, however others are put in its place."""
     arms, frame = place.arms, place.frame
+    if (deep := (yield from nesting_law(place))) is not None:
+        return deep
     if split(frame.payload)[1] is not MISSING and frame.text:
         arms.unsure = False
         found: Difference | None = yield from carry_out(

@@ -67,10 +67,13 @@ def _same(one: bytes | None, other: bytes) -> bool:
 
 
 def fill(answer: bytes, ping: bytes) -> bytes | None:
-    """The template's answer to a ping: each ``{{field}}`` is what the ping says there; None where it says nothing."""
+    """The template's answer to a ping: each ``{{field}}`` is what the ping says there, of an array ``{{1}}`` its second
+    element; None where it says nothing."""
     if b"{{" not in answer:
         return answer
     asked = load(ping)
+    if isinstance(asked, list):
+        asked = {str(place): each for place, each in enumerate(asked)}
     if asked is NOTHING or not isinstance(asked, dict):
         return None
     missing = False
