@@ -118,9 +118,19 @@ def rewritten(arms: Arms, side: Side, frame: ClientFrame) -> InPlace:
 
 
 def harmless_kin(case: Case, frame: ClientFrame) -> list[bytes]:
-    """Harmless messages of the same kind, the latest first."""
+    """Harmless messages of the same kind, the latest first; where there are none, those of the same name within its
+    protocol (``graphql-ws:subscribe:orders`` and ``graphql-ws:subscribe``)."""
     found = dict.fromkeys([*_earlier(case.frames, frame), *case.harmless.get(frame.kind, ())])
+    if not found and (name := name_within(frame.kind)):
+        alike = [f.payload for f in reversed(case.frames) if f.n < frame.n and name_within(f.kind) == name]
+        others = (p for kind, each in case.harmless.items() if name_within(kind) == name for p in each)
+        found = dict.fromkeys([*alike, *others])
     return [payload for payload in found if payload != frame.payload]
+
+
+def name_within(kind: str) -> str:
+    """A kind without what of its name it is; empty where it is of no protocol."""
+    return ":".join(kind.split(":")[:2]) if ":" in kind else ""
 
 
 def _earlier(said: Sequence[ClientFrame], frame: ClientFrame) -> list[bytes]:

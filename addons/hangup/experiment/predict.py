@@ -23,6 +23,9 @@ TOO_LATE = 0.3
 """By this share of the distance to a boundary in time may anything be late, and the exchange is still what it was meant
 to be."""
 
+SPARE = 3
+"""So many more are made for those that came to nothing."""
+
 AGAIN = 2
 """So often is one tried again that was not."""
 
@@ -38,7 +41,8 @@ def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
         order += _several(claim, claim.surviving, False, rng)
     rng.shuffle(order)
     law = claim.law
-    for number, (trial, fails) in enumerate(order):
+    spare = SPARE
+    for number, (trial, fails) in enumerate(order):  # which may grow
         expected = Outcome.FAILED if fails else Outcome.SURVIVED
         outcome = yield from _outcome(arms, trial, expected, (later for later, _ in order[number + 1 :]))
         for _ in range(AGAIN):
@@ -53,6 +57,10 @@ def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
             # It bears nothing out: with too few that do, the law does not hold.
             other = arms.last.another or "its outcomes disagree"
             law.missed.append(f"{_described(arms.case, trial)}: expected to {said}, and nobody can tell: {other}")
+            make = claim.failing if fails else claim.surviving
+            if spare and make is not None:
+                order.append((make(rng), fails))
+                spare -= 1
             continue
         law.predicted += 1
         if claim.age is not None:

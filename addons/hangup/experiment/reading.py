@@ -18,6 +18,7 @@ from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import factors
 from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
+from hangup.experiment.message_trials import name_within
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators
@@ -94,7 +95,8 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     report = report_on(ledger)
     case = _case(transcript, chosen, alike, report)
     survivors = _survivors(connections, chosen, found)
-    case.harmless = scripts.harmless(chosen.conn, connections, {f.kind for f in case.frames})
+    failed = {c.conn for c in connections if c.failed and judge(c, found) is not Outcome.SURVIVED}
+    case.harmless = scripts.harmless(chosen.conn, connections, failed, {f.kind for f in case.frames})
     others = [c for c in alike if judge(c, found) is not Outcome.FAILED and c.conn != chosen.conn]
     case.lived = scripts.lived(others, case.frames)
     case.replies = scripts.replies([*others, chosen], case.asked)  # it may have answered all but the last
@@ -167,8 +169,11 @@ class _Scripts:
             for frames in found
         )
 
-    def harmless(self, chosen: int, connections: Sequence[Connection], kinds: set[str]) -> dict[str, tuple[bytes, ...]]:
-        """Messages of other connections after which they stayed open, by kind, the latest first."""
+    def harmless(
+        self, chosen: int, connections: Sequence[Connection], failed: set[int], kinds: set[str]
+    ) -> dict[str, tuple[bytes, ...]]:
+        """Messages of other connections after which they stayed open, by kind, the latest first. ``failed`` are the
+        numbers of those that may have ended as the one that is studied."""
         found: dict[str, dict[bytes, None]] = {}
         learned = Discriminators()
         said = []
@@ -177,12 +182,13 @@ class _Scripts:
             if reader is None or connection.conn == chosen:
                 continue
             sent = [s for s in reader.last_steps() if isinstance(s, Send) and s.begins and s.message is not None]
-            said += sent[:-1] if connection.failed else sent  # the last one may be what ended it
+            said += sent[:-1] if connection.conn in failed else sent  # the last one may be what ended it
         for step in said:
             learned.feed(OPCODE_NUMBERS.get(step.opcode, 1), step.message or b"")
+        names = {name for kind in kinds if (name := name_within(kind))}
         for step in reversed(said):
             kind = learned.kind(OPCODE_NUMBERS.get(step.opcode, 1), step.message or b"").text
-            if kind in kinds and len(found.setdefault(kind, {})) < HARMLESS_KEPT:
+            if (kind in kinds or name_within(kind) in names) and len(found.setdefault(kind, {})) < HARMLESS_KEPT:
                 found[kind][step.message or b""] = None
         return {kind: tuple(payloads) for kind, payloads in found.items()}
 

@@ -27,7 +27,7 @@ def text_law(place: InPlace) -> Search[Claim | None]:
     """The law of a text message that is not JSON."""
     payload = place.frame.payload
     if not payload:
-        return None
+        return (yield from _empty_law(place))
     try:
         text = payload.decode()
     except UnicodeDecodeError:
@@ -36,6 +36,17 @@ def text_law(place: InPlace) -> Search[Claim | None]:
     if strange is False:
         return (yield from _of_one_text(place, text))
     return _of_unknown_texts(place) if strange is True else None
+
+
+def _empty_law(place: InPlace) -> Search[Claim | None]:
+    """An empty text, where any other stays open."""
+    if (yield from place.ask(STRANGE.encode())) is not False:
+        return None
+    law = Law(f"{place.ends} on an empty text message{place.whose}{place.context}", [Condition("the text is empty")])
+    law.conditions[0].boundary = "survives 1 character, fails 0"
+    claim = Claim(law, lambda rng: place.trial(b""), lambda rng: place.trial(rng.choice(TEXTS).encode()))
+    claim.edges = [(place.trial(b"x"), False)]
+    return claim
 
 
 def _utf8_law(place: InPlace) -> Search[Claim | None]:
