@@ -58,10 +58,12 @@ export function paintAxis(pen, view, width, marks, logs, colours) {
   }
 }
 
+/** @type {Record<string, string>} */
+const ACTIONS = { on: "on", off: "off", add: "added", remove: "removed" };
+
 /** @param {import("./store.js").Mark} mark */
 export function markWords(mark) {
-  const words = { on: "on", off: "off", add: "added", remove: "removed" };
-  return `${mark.filter} ${words[/** @type {keyof words} */ (mark.action)] ?? mark.action}`;
+  return `${mark.filter} ${ACTIONS[mark.action] ?? mark.action}`;
 }
 
 /**

@@ -34,10 +34,9 @@ function pair(whole, big, bigName, small, smallName) {
 export function clock(at, step = 0.001) {
   const decimals = Math.min(6, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
   const sign = at < 0 ? "−" : "";
-  const value = Math.abs(at);
-  if (value < 60) return `${sign}${value.toFixed(decimals)}`;
   const units = 10 ** decimals;
-  const rounded = Math.round(value * units) / units;
+  const rounded = Math.round(Math.abs(at) * units) / units;
+  if (rounded < 60) return `${sign}${rounded.toFixed(decimals)}`;
   const [hours, minutes] = [Math.floor(rounded / 3600), Math.floor(rounded / 60) % 60];
   const seconds = (rounded % 60).toFixed(decimals).padStart(decimals ? decimals + 3 : 2, "0");
   return hours ? `${sign}${hours}:${String(minutes).padStart(2, "0")}:${seconds}` : `${sign}${minutes}:${seconds}`;
