@@ -13,7 +13,7 @@ import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
 export function ConnectionView({ store }) {
   const conn = useStore(store, (state) => state.selected?.conn ?? 0);
   const connection = useStore(store, () => store.connection);
-  const [view, setView] = useState("frames");
+  const view = useStore(store, (state) => state.view);
   const [detail, setDetail] = useState(/** @type {any} */ (null));
   const asking = useMemo(
     () =>
@@ -30,21 +30,20 @@ export function ConnectionView({ store }) {
   // Handshake and ending change with the class; the rest of an open connection is in the overview.
   const stage = connection && `${connection.conn} ${connection.opened} ${connection.ended} ${connection.sentence}`;
   useEffect(() => {
-    if (conn) asking.ask(conn);
+    if (stage) asking.ask(conn);
   }, [conn, stage]);
-  // A selected frame is to be seen.
-  const entry = useStore(store, (state) => state.selected?.i ?? state.selected?.n ?? null);
-  useEffect(() => {
-    if (entry !== null) setView("frames");
-  }, [entry, conn]);
+  const complete = useStore(store, (state) => state.complete);
 
-  if (!connection) return html`<section class="connection" aria-label="Connection"><p class="empty">Select a connection.</p></section>`;
+  if (!connection) {
+    const words = conn && complete ? `There is no connection ${conn} in this recording.` : conn ? "Reading…" : "Select a connection.";
+    return html`<section class="connection" aria-label="Connection"><p class="empty">${words}</p></section>`;
+  }
   const known = detail?.conn === conn ? detail : null;
   const failed = (known?.handshake?.checks ?? []).filter((/** @type {any} */ check) => !check.ok).length;
   const frames = connection.frames.client + connection.frames.server;
   return html`<section class="connection" aria-label=${`Connection ${conn}`}>
     <${Head} store=${store} connection=${connection} />
-    <${Tabs} label="Connection" chosen=${view} choose=${setView} tabs=${[
+    <${Tabs} label="Connection" chosen=${view} choose=${(/** @type {string} */ name) => store.set({ view: name })} tabs=${[
       ["frames", html`Frames <span class="count">${number(frames)}</span>`],
       ["handshake", html`Handshake ${failed ? html`<span class="chip bad">${plural(failed, "failed check")}</span>` : ""}`],
       ["ending", "Ending"],

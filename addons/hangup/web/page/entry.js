@@ -15,6 +15,8 @@ export function EntryView({ store, connection }) {
   const selected = useStore(store, (state) => state.selected);
   const [found, setFound] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
+  const [awaited, setAwaited] = useState(false);
+  const indexed = useStore(store, (state) => (awaited ? state.indexed : 0));
   const asking = useMemo(
     () =>
       new Latest(async (/** @type {number} */ conn, /** @type {number | null} */ i, /** @type {number | null} */ n) => {
@@ -23,10 +25,13 @@ export function EntryView({ store, connection }) {
           const now = store.state.selected;
           if (now?.conn !== conn || (now.i ?? now.n) !== (i ?? n)) return;
           setProblem(null);
+          setAwaited(false);
           setFound({ conn, ...answer });
-          if (i === null) store.select(conn, { i: answer.i });
+          identify(store, answer);
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
+          // It may not have been read yet.
+          setAwaited(error.status === 404 && !store.state.complete);
           setProblem(error.message);
         }
       }),
@@ -35,8 +40,10 @@ export function EntryView({ store, connection }) {
   useEffect(() => () => asking.close(), [asking]);
   const { conn, i, n } = selected ?? { conn: 0, i: null, n: null };
   useEffect(() => {
-    if (i !== null || n !== null) asking.ask(conn, i, n);
-  }, [conn, i, n]);
+    const known = found?.conn === conn && (i !== null ? found.i === i : found.kind === "frame" && found.n === n);
+    if (known) identify(store, found);
+    else if (i !== null || n !== null) asking.ask(conn, i, n);
+  }, [conn, i, n, indexed]);
 
   if (i === null && n === null) return null;
   // Until the next has come, the one before stays.
@@ -48,6 +55,13 @@ export function EntryView({ store, connection }) {
     </header>
     ${problem && html`<p class="error">${visible(problem, 300)}</p>`} ${entry && html`<${Body} entry=${entry} connection=${connection} />`}
   </aside>`;
+}
+
+/** The list knows the selected entry by its index, a link by its number as a frame. @param {import("./store.js").Store} store @param {any} entry */
+function identify(store, entry) {
+  const { selected } = store.state;
+  const n = entry.kind === "frame" ? entry.n : null;
+  if (selected && (selected.i !== entry.i || selected.n !== n)) store.set({ selected: { ...selected, i: entry.i, n } });
 }
 
 const HOWS = { fin: "FIN", rst: "RST", timeout: "timeout", error: "error" };

@@ -34,8 +34,9 @@ export function follow(store) {
         answer = await getJson("overview", { since: 0 });
       }
       if (loaded && isAnother(answer)) {
-        // Nothing of what is shown, or kept by any part, is of this one.
-        location.reload();
+        // Nothing of what is shown, or kept by any part, is of this one; nor is what the address names.
+        ended = true;
+        location.replace(location.pathname);
         return;
       }
       store.merge(answer);

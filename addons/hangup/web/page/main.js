@@ -1,5 +1,6 @@
 // The page: its parts beside and below each other.
 
+import { keepAddress } from "./address.js";
 import { ConnectionView } from "./connection.js";
 import { Drawer } from "./drawer.js";
 import { follow } from "./following.js";
@@ -27,6 +28,6 @@ function Page({ store }) {
 
 const store = new Store();
 // Wide enough for both: the verdict is what people come for.
-if (matchMedia("(min-width: 1200px)").matches) store.set({ tab: "why" });
+keepAddress(store, matchMedia("(min-width: 1200px)").matches ? "why" : null);
 render(html`<${Page} store=${store} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
 follow(store);

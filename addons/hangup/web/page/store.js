@@ -1,6 +1,7 @@
 // What the page knows, in one object, and who is told when it changes.
 
 import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
+import { EVERYTHING } from "./wanted.js";
 
 /**
  * @typedef {"client" | "server"} Side
@@ -48,8 +49,8 @@ import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
  *
  * @typedef {{at: number, action: string, filter: string}} Mark
  * @typedef {{id: number, name: string, filter: string, on: boolean, hits: number}} FilterState
- * @typedef {{conn: number, i: number | null, n: number | null, quietly: boolean}} Selection  `n` is a frame whose index is
- *   not known yet; `quietly`: its lane need not be brought into sight.
+ * @typedef {{conn: number, i: number | null, n: number | null, quietly: boolean}} Selection  `i` is an entry; `n` its
+ *   number as a frame, which alone may be known at first; `quietly`: its lane need not be brought into sight.
  *
  * @typedef {object} State
  * @property {boolean} loaded  whether the first overview has come
@@ -75,6 +76,11 @@ import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
  * @property {{events: number, since: number, until: number} | null} missed
  * @property {string | null} problem  why the server cannot be asked
  * @property {string | null} tab  the drawer's, or null when it is closed
+ * @property {string} view  of the selected connection
+ * @property {import("./wanted.js").Wanted} filter  of its entries
+ * @property {import("./wanted.js").Wanted} search  among all connections
+ * @property {number | null} other  the connection that it is compared with
+ * @property {"relative" | "clock"} times
  */
 
 /** @returns {State} */
@@ -103,6 +109,11 @@ function nothing() {
     missed: null,
     problem: null,
     tab: null,
+    view: "frames",
+    filter: EVERYTHING,
+    search: EVERYTHING,
+    other: null,
+    times: "relative",
   };
 }
 
@@ -171,7 +182,9 @@ export class Store {
    * @param {{i?: number | null, n?: number | null, quietly?: boolean}} [which]
    */
   select(conn, { i = null, n = null, quietly = false } = {}) {
-    this.set({ selected: conn === null ? null : { conn, i, n, quietly } });
+    const selected = conn === null ? null : { conn, i, n, quietly };
+    // An entry that is selected is to be seen.
+    this.set(i === null && n === null ? { selected } : { selected, view: "frames" });
   }
 
   /** The selected connection, if it is there. */
