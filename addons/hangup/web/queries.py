@@ -8,8 +8,9 @@ from hangup.diagnosis.diagnose import report
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.web.entries import ConnectionQuery, EntriesQuery, EntryQuery, FindQuery
 from hangup.web.overview import Overview, Ticks
-from hangup.web.query import Answer, Query, QueryError, Slices
+from hangup.web.query import Answer, Query, QueryError, Slices, lane_of
 from hangup.web.recorded import Recorded
+from hangup.web.search import SearchQuery
 
 
 class WhyQuery(Query):
@@ -18,8 +19,8 @@ class WhyQuery(Query):
     conn: int | None = None
 
     def answer(self, recorded: Recorded) -> Slices:
-        if self.conn is not None and self.conn not in recorded.index.lanes:
-            raise QueryError(f"there is no connection {self.conn} in what was read so far", 404)
+        if self.conn is not None:
+            lane_of(recorded, self.conn)
         return self._slices(recorded)
 
     def _slices(self, recorded: Recorded) -> Slices:
@@ -77,6 +78,7 @@ QUERIES: dict[str, type[Query]] = {
     "entries": EntriesQuery,
     "entry": EntryQuery,
     "find": FindQuery,
+    "search": SearchQuery,
     "why": WhyQuery,
 }
 """Those that have an address."""
