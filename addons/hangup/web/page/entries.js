@@ -1,8 +1,9 @@
 // All that happened on a connection, in order: the bar that filters it, and the list.
 
 import { EntryCache, Search } from "./entrycache.js";
+import { arrow, said, since, what } from "./entrywords.js";
 import { FilterBar } from "./filterbar.js";
-import { duration, number, size, visible } from "./format.js";
+import { number, size, visible } from "./format.js";
 import { List } from "./list.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useMemo, useReducer } from "./vendor/preact-htm.js";
@@ -90,28 +91,13 @@ function Row({ place, i, entry, opened }) {
   const problems = entry.problems ?? [];
   const kinds = ["row", entry.kind, entry.side, entry.opcode, entry.heartbeat && "beats", problems.length && "wrong"];
   return html`<div ...${place} class=${kinds.filter(Boolean).join(" ")}>
-    <span class="row-time">${signed(entry.at - opened)}</span>
+    <span class="row-time">${since(entry.at - opened)}</span>
     <span class="row-number">${entry.n ?? ""}</span>
-    <span class="row-side" aria-label=${entry.side ?? ""}>${entry.side === "client" ? "→" : entry.side === "server" ? "←" : ""}</span>
+    <span class="row-side" aria-label=${entry.side ?? ""}>${arrow(entry.side)}</span>
     <span class="row-opcode">${what(entry)}</span>
     <span class="row-size">${entry.length === undefined || entry.length === null ? "" : size(entry.length)}</span>
     <span class="row-text"><bdi>${said(entry)}</bdi></span>
     ${(entry.acted ?? []).map((acted) => html`<span class="chip proxy" key=${acted}>${visible(acted, 60)}</span>`)}
     ${problems.map((problem) => html`<span class="chip bad" key=${problem}>${visible(problem, 60)}</span>`)}
   </div>`;
-}
-
-/** @param {number} seconds since it opened */
-const signed = (seconds) => (seconds < -0.00005 ? duration(seconds) : `+${duration(Math.max(0, seconds))}`);
-
-/** @param {import("./entrycache.js").Entry} entry */
-function what(entry) {
-  if (entry.kind === "frame") return visible(entry.opcode, 40) + (entry.heartbeat ? " ♥" : "");
-  return visible(entry.kind, 40);
-}
-
-/** @param {import("./entrycache.js").Entry} entry */
-function said(entry) {
-  if (entry.opcode === "close") return visible([entry.code, entry.reason].filter((part) => part || part === 0).join(" "), 300);
-  return visible(entry.preview ?? entry.text ?? "", 300);
 }

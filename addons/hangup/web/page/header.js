@@ -2,7 +2,7 @@
 
 import { apiUrl } from "./api.js";
 import { size, visible } from "./format.js";
-import { PanelIcon } from "./icons.js";
+import { PanelIcon, SearchIcon } from "./icons.js";
 import { useStore } from "./store.js";
 import { html, useEffect } from "./vendor/preact-htm.js";
 
@@ -45,6 +45,7 @@ export function Header({ store }) {
       <ul>${notes.map((note) => html`<li key=${note}>${visible(note, 500)}</li>`)}</ul></details>`}
     <span class="space"></span>
     ${on > 0 && html`<button class="quiet" onClick=${() => store.set({ tab: "filters" })}><span class="chip proxy">${on === 1 ? "1 filter on" : `${on} filters on`}</span></button>`}
+    <button class="quiet" title="Search all connections (/)" onClick=${() => store.set({ tab: "search" })}><${SearchIcon} /> Search</button>
     <details class="menu export">
       <summary>Export</summary>
       <ul>${FORMATS.map(([format, words]) => html`<li key=${format}><a href=${apiUrl("export", { format })} download>${words}</a></li>`)}

@@ -17,6 +17,8 @@ export const FitIcon = () => html`<${Icon} class="stroke" d="M2.5 4v8M13.5 4v8M5
 export const PanelIcon = () => html`<${Icon} class="stroke" d="M2.5 3.5h11v9h-11zM10 3.5v9" />`;
 export const CloseIcon = () => html`<${Icon} class="stroke" d="M4 4l8 8M12 4l-8 8" />`;
 
+export const SearchIcon = () => html`<${Icon} class="stroke" d="M7 2.500a4.500 4.500 0 1 0 0 9a4.500 4.500 0 1 0 0-9M10.500 10.500 14 14" />`;
+
 /** The mark of a kind of frame as in the timeline. @param {{kind: string}} props */
 export function Mark({ kind }) {
   const paths = {

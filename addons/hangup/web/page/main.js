@@ -8,12 +8,24 @@ import { Header } from "./header.js";
 import { Splitter } from "./splitter.js";
 import { Store, useStore } from "./store.js";
 import { Timeline } from "./timeline.js";
-import { html, render, useRef } from "./vendor/preact-htm.js";
+import { html, render, useEffect, useRef } from "./vendor/preact-htm.js";
 
 /** @param {{store: Store}} props */
 function Page({ store }) {
   const tab = useStore(store, (state) => state.tab);
   const main = useRef(/** @type {any} */ (null));
+  useEffect(() => {
+    /** @param {KeyboardEvent} event */
+    const key = (event) => {
+      const writing = /** @type {HTMLElement} */ (event.target).closest("input, select, textarea");
+      if (event.key !== "/" || writing || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      store.set({ tab: "search" });
+      /** @type {HTMLElement | null} */ (document.querySelector(".search-panel [aria-label='Text']"))?.focus();
+    };
+    addEventListener("keydown", key);
+    return () => removeEventListener("keydown", key);
+  }, [store]);
   const enter = () => main.current?.querySelector(".connection .list")?.focus();
   return html`<div class=${`page ${tab ? "with-drawer" : ""}`}>
     <${Header} store=${store} />
