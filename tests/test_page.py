@@ -65,7 +65,7 @@ def seen() -> Iterator[Browser]:
 def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The recordings' pages; a link works once, so each is followed here."""
     folder = tmp_path_factory.mktemp("page")
-    many = [event for conn in range(1, 3001) for event in _short(conn)]
+    many = [event for conn in range(1, 3001) for event in _lasting(conn)]
     recordings = {
         "loop": LOOP,
         "hostile": hostile(folder / "hostile.jsonl"),
@@ -75,9 +75,10 @@ def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         yield {name: stack.enter_context(opened(path)) for name, path in recordings.items()}
 
 
-def _short(conn: int) -> list[ev.Event]:
+def _lasting(conn: int) -> list[ev.Event]:
+    """Too long to be part of a loop: those are folded."""
     at = conn * 0.01
-    return [recorded.handshake(at, conn, f"/ws/{conn % 7}"), recorded.end(at + 0.005 + conn % 5, "client", conn=conn)]
+    return [recorded.handshake(at, conn, f"/ws/{conn % 7}"), recorded.end(at + 10.5 + conn % 5, "client", conn=conn)]
 
 
 @pytest.fixture

@@ -35,7 +35,8 @@ def page(seen: Browser, tmp_path: Path) -> Iterator[Any]:
     for conn in range(1, 31):
         events.append(rec.handshake(float(conn), conn, f"/ws/{conn % 3}"))
         count = 0 if conn % 2 else 100 if conn == 8 else 1
-        events += [rec.text(conn + 0.001 * n, "client", n, f'{{"type":"order","id":{n}}}', conn) for n in range(1, count + 1)]
+        for n in range(1, count + 1):
+            events.append(rec.text(conn + 0.001 * n, "client", n, f'{{"type":"order","id":{n}}}', conn))
         events.append(rec.end(conn + 0.5, "server", conn=conn))
     with opened(rec.write(tmp_path / "run.jsonl", events)) as link:
         yield seen.open(link)

@@ -5,8 +5,12 @@ import { clock, duration, ending, lifetime, living, plural, until, visible } fro
 import { gestures } from "./gestures.js";
 import { LANE, paint } from "./paint.js";
 import { onThemeChange, palette } from "./palette.js";
+import { nearest, within } from "./rows.js";
 import { TickCache } from "./tickcache.js";
 import { TimeWindow } from "./timescale.js";
+
+/** A folded lane shows the frames of at most so many connections at once. */
+const MOST = 16;
 
 /**
  * @typedef {{scroller: HTMLElement, lanes: HTMLCanvasElement, axis: HTMLCanvasElement, cross: HTMLElement,
@@ -38,6 +42,7 @@ export class Plot {
     /** @type {Map<number, number>} */
     this.before = new Map();
     this.lanes_count = 0;
+    this.folds = store.state.folds;
     this.waiting = 0;
     this.arrived = performance.now();
     this.resizing = new ResizeObserver(() => this.measure());
@@ -98,8 +103,9 @@ export class Plot {
   changed() {
     const { state } = this.store;
     if (state.now !== this.view.now) this.arrived = performance.now();
-    const added = state.order.length - this.lanes_count;
-    this.lanes_count = state.order.length;
+    const added = state.folds === this.folds ? state.rows.list.length - this.lanes_count : 0;
+    this.lanes_count = state.rows.list.length;
+    this.folds = state.folds;
     const { scroller } = this.parts;
     // Who has scrolled down goes on seeing what he saw when lanes come in at the top.
     if (added > 0 && scroller.scrollTop > 0) requestAnimationFrame(() => (scroller.scrollTop += added * LANE));
@@ -146,13 +152,14 @@ export class Plot {
     if (!this.width || !this.height) return;
     const scroll = scroller.scrollTop;
     const first = Math.floor(scroll / LANE);
-    const last = Math.min(state.order.length, Math.ceil((scroll + this.height) / LANE));
+    const last = Math.min(state.rows.list.length, Math.ceil((scroll + this.height) / LANE));
     if (first !== this.first || last !== this.last) {
       this.first = first;
       this.last = last;
       this.tell.range(first, last);
     }
-    this.cache.want(this.view.from, this.view.to, this.width, state.order.slice(first, last));
+    const conns = state.rows.list.slice(first, last).flatMap((row) => this.seen(row).map((each) => each.conn));
+    this.cache.want(this.view.from, this.view.to, this.width, conns);
     const ratio = devicePixelRatio || 1;
     const pen = /** @type {CanvasRenderingContext2D} */ (lanes.getContext("2d"));
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -163,7 +170,7 @@ export class Plot {
         width: this.width,
         height: this.height,
         scroll,
-        order: state.order,
+        rows: state.rows,
         first,
         last,
         connections: state.connections,
@@ -173,7 +180,7 @@ export class Plot {
         marks: state.marks.map((mark) => mark.at),
         now: this.now,
         selected: state.selected,
-        hovered: this.under(this.pointer)?.conn ?? null,
+        hovered: this.pointer && this.pointer.y >= 0 ? Math.floor((this.pointer.y + scroll) / LANE) : -1,
       },
       this.colours,
     );
@@ -181,6 +188,18 @@ export class Plot {
     above.setTransform(ratio, 0, 0, ratio, 0, 0);
     paintAxis(above, this.view, this.width, state.marks, this.cache.logs.logs, this.colours);
     this.point();
+  }
+
+  /** The connections of a lane whose frames are drawn: of a folded one, if they are few. @param {import("./rows.js").Row} row */
+  seen({ conn, conns }) {
+    const { connections } = this.store.state;
+    const all = (conns ?? [conn]).flatMap((each) => connections.get(each) ?? []);
+    return within(all, (each) => this.span(each), this.view.from, this.view.to, MOST);
+  }
+
+  /** @param {import("./store.js").Connection} connection @returns {[number, number]} */
+  span(connection) {
+    return [connection.at, until(connection, this.now)];
   }
 
   /** Where a zoom by keyboard or button holds on to: the pointer, else the end of what is selected, else the middle. */
@@ -223,10 +242,13 @@ export class Plot {
     this.moved();
   }
 
-  /** Shows the whole of the selected connection. */
-  showSelected() {
-    const { connection } = this.store;
-    if (connection) this.show(connection.at, until(connection, this.now));
+  /** Shows the whole of these connections and their lanes, the newest one's if not all. @param {number[]} conns in order */
+  showAll(conns) {
+    const { connections, rows } = this.store.state;
+    const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
+    if (!first || !last) return;
+    this.show(first.at, until(last, this.now));
+    for (const { conn } of [first, last]) this.reveal(rows.at.get(conn) ?? 0);
   }
 
   /** Scrolls a lane into sight. @param {number} index */
@@ -251,9 +273,11 @@ export class Plot {
   /** The connection under a point. @param {{x: number, y: number} | null} point */
   under(point) {
     if (!point || point.y < 0 || point.y >= this.height) return null;
-    const { order, connections } = this.store.state;
-    const index = Math.floor((point.y + this.parts.scroller.scrollTop) / LANE);
-    return connections.get(order[index]) ?? null;
+    const { rows, connections } = this.store.state;
+    const row = rows.list[Math.floor((point.y + this.parts.scroller.scrollTop) / LANE)];
+    if (!row) return null;
+    const all = (row.conns ?? [row.conn]).flatMap((each) => connections.get(each) ?? []);
+    return nearest(all, (each) => this.span(each), this.view.at(point.x, this.width));
   }
 
   /** The frame next to a point, if one is near enough. @param {{x: number, y: number}} point */

@@ -1,5 +1,6 @@
 // What the page knows, in one object, and who is told when it changes.
 
+import { isFolded, keyOf, layRows, NO_ROWS } from "./rows.js";
 import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
 import { EVERYTHING } from "./wanted.js";
 
@@ -67,6 +68,8 @@ import { EVERYTHING } from "./wanted.js";
  * @property {Map<number, Connection>} connections
  * @property {number[]} order  their numbers, newest first
  * @property {Loop[]} loops
+ * @property {Map<number, boolean>} folds  which loops somebody has folded or opened, by key
+ * @property {import("./rows.js").Rows} rows  the lanes; they follow from `order`, `loops` and `folds`
  * @property {Mark[]} marks
  * @property {number} logs
  * @property {string[]} notes
@@ -100,6 +103,8 @@ function nothing() {
     connections: new Map(),
     order: [],
     loops: [],
+    folds: new Map(),
+    rows: NO_ROWS,
     marks: [],
     logs: 0,
     notes: [],
@@ -129,7 +134,10 @@ export class Store {
    * @param {Partial<State>} patch
    */
   set(patch) {
+    const { order, loops, folds } = this.state;
     Object.assign(this.state, patch);
+    const now = this.state;
+    if (now.order !== order || now.loops !== loops || now.folds !== folds) now.rows = layRows(now.order, now.loops, now.folds);
     for (const listener of [...this.listeners]) listener();
   }
 
@@ -185,6 +193,12 @@ export class Store {
     const selected = conn === null ? null : { conn, i, n, quietly };
     // An entry that is selected is to be seen.
     this.set(i === null && n === null ? { selected } : { selected, view: "frames" });
+  }
+
+  /** Folds a loop, or opens it. @param {Loop} loop */
+  fold(loop) {
+    const { folds } = this.state;
+    this.set({ folds: new Map(folds).set(keyOf(loop), !isFolded(loop, folds)) });
   }
 
   /** The selected connection, if it is there. */

@@ -1,6 +1,6 @@
 // The timeline: what loops there are, the tools, the lanes and their picture.
 
-import { duration, lifetime, number, plural, until, visible } from "./format.js";
+import { duration, lifetime, number, plural, visible } from "./format.js";
 import { FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
 import { Lanes } from "./lanes.js";
 import { LANE } from "./paint.js";
@@ -32,6 +32,7 @@ export function Timeline({ store, enter }) {
   const [range, setRange] = useState([0, 0]);
   const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
   const count = useStore(store, (state) => state.order.length);
+  const lanes = useStore(store, (state) => state.rows.list.length);
   const live = useStore(store, (state) => state.live);
   const selected = useStore(store, (state) => state.selected?.conn ?? 0);
   const open = useStore(store, (state) => (state.rev, countOpen(state.connections)));
@@ -60,7 +61,7 @@ export function Timeline({ store, enter }) {
       "-": () => now.zoom(1.5),
       0: () => now.fit(),
       f: () => now.fit(),
-      z: () => now.showSelected(),
+      z: () => selected && now.showAll([selected]),
       l: () => live && now.follow(!now.view.follow),
     };
     const act = keys[/** @type {keyof typeof keys} */ (event.key)];
@@ -72,14 +73,14 @@ export function Timeline({ store, enter }) {
 
   const follows = plot.current?.view.follow ?? false;
   return html`<section class="timeline" aria-label="Timeline" onKeyDown=${key}>
-    <${Loops} store=${store} show=${(/** @type {number} */ from, /** @type {number} */ to) => plot.current?.show(from, to)} />
+    <${Loops} store=${store} show=${(/** @type {number[]} */ conns) => plot.current?.showAll(conns)} />
     <div class="timeline-bar">
       <div class="tools" role="toolbar" aria-label="The window of time">
         <button class="quiet" title="Zoom out (-)" aria-label="Zoom out" onClick=${() => plot.current?.zoom(1.5)}><${MinusIcon} /></button>
         <button class="quiet" title="Zoom in (+)" aria-label="Zoom in" onClick=${() => plot.current?.zoom(1 / 1.5)}><${PlusIcon} /></button>
         <button class="quiet" title="Show everything (f)" onClick=${() => plot.current?.fit()}><${FitIcon} /> Fit</button>
         ${selected > 0 &&
-        html`<button class="quiet" title=${`Zoom to connection ${selected} (z)`} onClick=${() => plot.current?.showSelected()}><${FitIcon} /> #${selected}</button>`}
+        html`<button class="quiet" title=${`Show connection ${selected} (z)`} onClick=${() => plot.current?.showAll([selected])}><${FitIcon} /> #${selected}</button>`}
         ${live &&
         html`<button class="quiet" title="Stay with the present (l)" aria-pressed=${follows ? "true" : "false"}
           onClick=${() => plot.current?.follow(!follows)}><span class="dot"></span> Follow</button>`}
@@ -94,7 +95,7 @@ export function Timeline({ store, enter }) {
         <canvas class="axis" ref=${axis} aria-hidden="true"></canvas>
       </div>
       <div class="lanes-scroller" ref=${scroller}>
-        <div class="lanes-body" style=${{ height: `${count * LANE}px` }}>
+        <div class="lanes-body" style=${{ height: `${lanes * LANE}px` }}>
           <canvas class="lanes-canvas" ref=${canvas} aria-hidden="true"></canvas>
           <${Lanes} store=${store} first=${range[0]} last=${range[1]} enter=${enter}
             reveal=${(/** @type {number} */ index) => plot.current?.reveal(index)} />
@@ -116,20 +117,18 @@ function countOpen(connections) {
   return count;
 }
 
-/** @param {{store: import("./store.js").Store, show: (from: number, to: number) => void}} props */
+/** @param {{store: import("./store.js").Store, show: (conns: number[]) => void}} props */
 function Loops({ store, show }) {
   const loops = useStore(store, (state) => state.loops);
   useStore(store, (state) => (state.live ? state.rev : 0));
   const [all, showAll] = useState(false);
   if (!loops.length) return null;
-  const { connections, now } = store.state;
   const latest = [...loops].reverse();
   return html`<div class="loops">
     ${latest.slice(0, all ? TOLD_ALL : TOLD).map((loop) => {
       const { conns, sentence } = loop;
-      const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
       return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
-        onClick=${() => first && last && show(first.at, until(last, now))}>
+        onClick=${() => show(conns)}>
         <${LoopIcon} /><b>Loop of ${number(conns.length)}</b>
         <span class="loop-words"><bdi>${said(loop, store.state)}</bdi></span>
       </button>`;
