@@ -40,7 +40,8 @@ def page(seen: Browser, tmp_path: Path) -> Iterator[Any]:
         events.append(rec.end(conn + 0.5, "server", conn=conn))
     with opened(rec.write(tmp_path / "run.jsonl", events)) as link:
         yield seen.open(link)
-    assert seen.problems == []
+        assert seen.problems == []
+        seen.page.goto("about:blank")
 
 
 def test_what_was_said_anywhere_is_found_by_keyboard(page: Any) -> None:

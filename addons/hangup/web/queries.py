@@ -6,6 +6,7 @@ import msgspec
 
 from hangup.diagnosis.diagnose import report
 from hangup.recording.traffic_ledger import TrafficLedger
+from hangup.web.comparing import CompareQuery
 from hangup.web.entries import ConnectionQuery, EntriesQuery, EntryQuery, FindQuery
 from hangup.web.overview import Overview, Ticks
 from hangup.web.query import Answer, Query, QueryError, Slices, lane_of
@@ -79,6 +80,7 @@ QUERIES: dict[str, type[Query]] = {
     "entry": EntryQuery,
     "find": FindQuery,
     "search": SearchQuery,
+    "compare": CompareQuery,
     "why": WhyQuery,
 }
 """Those that have an address."""

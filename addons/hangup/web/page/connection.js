@@ -1,6 +1,7 @@
 // One connection: how it ended, first and in a sentence; then its frames, its handshake and its ending in steps.
 
 import { ApiError, apiUrl, getJson, Latest } from "./api.js";
+import { CompareView } from "./compare.js";
 import { Entries } from "./entries.js";
 import { EntryView } from "./entry.js";
 import { account, clock, duration, lifetime, living, number, plural, size, visible } from "./format.js";
@@ -47,10 +48,12 @@ export function ConnectionView({ store }) {
       ["frames", html`Frames <span class="count">${number(frames)}</span>`],
       ["handshake", html`Handshake ${failed ? html`<span class="chip bad">${plural(failed, "failed check")}</span>` : ""}`],
       ["ending", "Ending"],
+      ["compare", "Compare"],
     ]} />
     <div class="connection-body" role="tabpanel" aria-label=${view}>
       ${view === "frames" && html`<div class="frames"><${Entries} store=${store} connection=${connection} /><${EntryView} store=${store} connection=${connection} /></div>`}
       ${view === "handshake" && known && html`<${HandshakeView} detail=${known} />`}
+      ${view === "compare" && html`<${CompareView} store=${store} connection=${connection} />`}
       ${view === "ending" && known && html`<${Ending} store=${store} detail=${known} />`}
     </div>
   </section>`;

@@ -80,6 +80,12 @@ function Lane({ store, row, connection, index, now, total, selected, brackets })
   const lived = conns && loop ? loop.lifetime : lifetime(connection, now);
   const life = lived === null ? "" : duration(lived);
   const [path, query] = connection.path.split(/\?(.*)/s, 2);
+  /** @param {MouseEvent} event */
+  const choose = (event) => {
+    const { selected: chosen } = store.state;
+    if (chosen && (event.ctrlKey || event.metaKey)) store.set({ other: connection.conn, view: "compare" });
+    else store.select(connection.conn);
+  };
   /** @param {Event} event */
   const fold = (event) => {
     event.stopPropagation();
@@ -94,7 +100,7 @@ function Lane({ store, row, connection, index, now, total, selected, brackets })
     aria-posinset=${index + 1}
     aria-description=${conns && loop ? `${visible(loop.sentence, 600)}; folded, Space opens it` : said(connection, life) + (loop ? "; Space folds the loop" : "")}
     style=${{ transform: `translateY(${index * LANE}px)`, height: `${LANE}px` }}
-    onClick=${() => store.select(connection.conn)}
+    onClick=${choose}
     onDblClick=${fold}
   >
     ${brackets.map(
