@@ -3,6 +3,7 @@
 import { apiUrl } from "./api.js";
 import { size, visible } from "./format.js";
 import { PanelIcon, SearchIcon } from "./icons.js";
+import { titleOf } from "./notices.js";
 import { useStore } from "./store.js";
 import { html, useEffect } from "./vendor/preact-htm.js";
 
@@ -26,11 +27,12 @@ export function Header({ store }) {
   const tab = useStore(store, (state) => state.tab);
   const reading = useStore(store, (state) => state.loaded && !state.complete && state.indexed < state.size && !(state.live && state.size - state.indexed < 1e6)
     ? Math.floor((100 * state.indexed) / state.size) : -1);
-  const loops = useStore(store, (state) => state.loops);
+  const notices = useStore(store, (state) => state.notices);
+  const looping = useStore(store, (state) => state.looping);
   useEffect(() => {
-    const what = visible(header.target || path.split(/[\\/]/).pop() || "", 100);
-    document.title = [loops.length ? "⟲" : "", what, what ? "– hangup" : "hangup"].filter(Boolean).join(" ");
-  }, [header, path, loops]);
+    const target = visible(header.target || path.split(/[\\/]/).pop() || "", 100);
+    document.title = titleOf({ target, looping, notices });
+  }, [header, path, looping, notices]);
   const on = filters.filter((each) => each.on).length;
   const standing = problem ? "not reachable" : live ? (connected ? "recording" : "connecting") : "recorded";
   return html`<header class="top">

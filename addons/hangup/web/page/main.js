@@ -5,6 +5,7 @@ import { ConnectionView } from "./connection.js";
 import { Drawer } from "./drawer.js";
 import { follow } from "./following.js";
 import { Header } from "./header.js";
+import { Notices, watch } from "./noticing.js";
 import { Splitter } from "./splitter.js";
 import { Store, useStore } from "./store.js";
 import { Timeline } from "./timeline.js";
@@ -35,6 +36,7 @@ function Page({ store }) {
       <${ConnectionView} store=${store} />
     </main>
     <${Drawer} store=${store} />
+    <${Notices} store=${store} />
   </div>`;
 }
 
@@ -42,4 +44,5 @@ const store = new Store();
 // Wide enough for both: the verdict is what people come for.
 keepAddress(store, matchMedia("(min-width: 1200px)").matches ? "why" : null);
 render(html`<${Page} store=${store} />`, /** @type {HTMLElement} */ (document.getElementById("page")));
+watch(store);
 follow(store);

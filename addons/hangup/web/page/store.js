@@ -47,6 +47,7 @@ import { EVERYTHING } from "./wanted.js";
  * @property {string} [how]
  * @property {boolean} [backing_off]
  * @property {boolean} [going_on]
+ * @property {number | null} [settled]  the connection that ended it by staying open
  *
  * @typedef {{at: number, action: string, filter: string}} Mark
  * @typedef {{id: number, name: string, filter: string, on: boolean, hits: number}} FilterState
@@ -77,6 +78,8 @@ import { EVERYTHING } from "./wanted.js";
  * @property {string | null} bisect  phase of the live bisect
  * @property {Selection | null} selected
  * @property {{events: number, since: number, until: number} | null} missed
+ * @property {number} looping  connections of the longest loop that goes on
+ * @property {import("./notices.js").Notice[]} notices  the latest last
  * @property {string | null} problem  why the server cannot be asked
  * @property {string | null} tab  the drawer's, or null when it is closed
  * @property {string} view  of the selected connection
@@ -112,6 +115,8 @@ function nothing() {
     bisect: null,
     selected: null,
     missed: null,
+    looping: 0,
+    notices: [],
     problem: null,
     tab: null,
     view: "frames",

@@ -1,10 +1,11 @@
 // The timeline: what loops there are, the tools, the lanes and their picture.
 
-import { duration, lifetime, number, plural, visible } from "./format.js";
+import { duration, number, plural, visible } from "./format.js";
 import { FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
 import { Lanes } from "./lanes.js";
 import { LANE } from "./paint.js";
 import { Plot } from "./plot.js";
+import { outlives } from "./settling.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
 
@@ -157,17 +158,10 @@ function said(loop, state) {
  * @param {import("./store.js").Loop} loop
  * @param {import("./store.js").State} state
  */
-function standing(loop, { live, connections, order, now }) {
-  const last = connections.get(loop.conns[loop.conns.length - 1]);
-  for (const conn of order) {
-    const each = connections.get(conn);
-    if (!each || !last || conn <= last.conn) break;
-    const lived = each.ended === null ? lifetime(each, now) : null;
-    if (each.path === last.path && each.kind === last.kind && lived !== null && lived > 2 * loop.lifetime) {
-      return `but #${conn} has been open for ${duration(lived)}`;
-    }
-  }
-  return live ? "still going on" : "still going on at the end";
+function standing(loop, state) {
+  const by = outlives(loop, state);
+  if (by) return `but #${by.conn} has been open for ${duration(by.lived)}`;
+  return state.live ? "still going on" : "still going on at the end";
 }
 
 /** @param {{store: import("./store.js").Store}} props */
