@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clock, duration, listed, plural, size, visible, visibleLines } from "../../../addons/hangup/web/page/format.js";
+import { clock, duration, listed, plural, precise, size, visible, visibleLines } from "../../../addons/hangup/web/page/format.js";
 
 test("durations as the command line says them", () => {
   const said = [0, 0.0003, 0.012, 0.9996, 4.021, 59.94, 59.96, 125, 3599.6, 11520, 90000].map(duration);
@@ -29,4 +29,9 @@ test("nothing invisible passes", () => {
   assert.equal(visible("a\u202eb\u0000c\nd\ud800"), "a\\u202eb\\x00c\\nd\\ud800");
   assert.equal(visible("abcdef", 4), "abc…");
   assert.equal(visibleLines("a\tb\nc\u200b"), "a\tb\nc\\u200b");
+});
+
+test("a duration with its milliseconds, however long", () => {
+  const said = [0.012, 59.9, 59.9996, 125.1234, 7325.5, -65].map(precise);
+  assert.deepEqual(said, ["12 ms", "59.9 s", "1 min 0.000 s", "2 min 5.123 s", "2 h 2 min 5.500 s", "−1 min 5.000 s"]);
 });

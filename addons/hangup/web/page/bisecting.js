@@ -2,6 +2,7 @@
 
 import { ApiError, apiUrl, getJson, postJson } from "./api.js";
 import { FilterField } from "./completion.js";
+import { copied, CopyButton } from "./copy.js";
 import { changeFilters } from "./filters.js";
 import { duration, plural, visible } from "./format.js";
 import { useStore } from "./store.js";
@@ -262,7 +263,7 @@ function Cure({ store, cure, proved }) {
     }
     setSaid("");
   };
-  return html`<p class="cure"><span>${proved ? "It holds with" : "It held with"}</span> <code class="command"><bdi>${visible(cure, 300)}</bdi></code>
+  return html`<p class="cure"><span>${proved ? "It holds with" : "It held with"}</span> <code class="command"><bdi>${visible(cure, 300)}</bdi></code><${CopyButton} text=${cure} what="the filter" />
     ${on ? html`<span class="chip proxy">on</span>` : html`<button onClick=${add}>Switch on</button>`} ${said && html`<span class="error" role="alert">${said}</span>`}</p>`;
 }
 
@@ -281,23 +282,6 @@ function Take({ state }) {
       <span class="note" role="status">${said}</span>
     </div>
     ${said.startsWith("copying failed") && html`<textarea class="mono" readonly rows="8" aria-label="The verdict in Markdown" value=${state.markdown}></textarea>`}`;
-}
-
-/** @param {string} text @param {HTMLElement} near */
-async function copied(text, near) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // Not allowed, or a browser without it: the old way.
-    const area = document.createElement("textarea");
-    area.value = text;
-    near.append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    return done;
-  }
 }
 
 /** @param {{found: Record<string, string>}} props */

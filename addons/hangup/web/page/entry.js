@@ -1,11 +1,12 @@
 // The entry that is selected: what it says, and what is wrong with it.
 
 import { ApiError, getJson, Latest } from "./api.js";
-import { clock, duration, size, visible } from "./format.js";
+import { clock, precise, size, visible } from "./format.js";
 import { CloseIcon } from "./icons.js";
 import { Payload } from "./payload.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
+import { EVERYTHING } from "./wanted.js";
 
 /** The kinds of events that have something to be read. */
 const SAYS = new Set(["frame", "part", "raw", "log"]);
@@ -53,7 +54,7 @@ export function EntryView({ store, connection }) {
       <h3>${entry ? title(entry) : "…"}</h3>
       <button class="quiet" title="Close (Escape)" aria-label="Close the entry" onClick=${() => store.select(conn)}><${CloseIcon} /></button>
     </header>
-    ${problem && html`<p class="error">${visible(problem, 300)}</p>`} ${entry && html`<${Body} entry=${entry} connection=${connection} />`}
+    ${problem && html`<p class="error">${visible(problem, 300)}</p>`} ${entry && html`<${Body} store=${store} entry=${entry} connection=${connection} />`}
   </aside>`;
 }
 
@@ -74,10 +75,20 @@ function title(entry) {
   return names[/** @type {keyof typeof names} */ (entry.kind)] ?? entry.kind;
 }
 
-/** @param {{entry: any, connection: import("./store.js").Connection}} props */
-function Body({ entry, connection }) {
-  const since = connection.opened === null ? "" : `${duration(entry.at - connection.opened)} after it opened`;
-  const before = connection.ended !== null && connection.ended >= entry.at ? `${duration(connection.ended - entry.at)} before it ended` : "";
+/** The kind of a message, and the others of it. @param {{store: import("./store.js").Store, kind: string}} props */
+function Kind({ store, kind }) {
+  const on = useStore(store, (state) => state.filter.kind === kind);
+  const filter = () => store.set({ filter: on ? EVERYTHING : { ...EVERYTHING, kind } });
+  const search = () => store.set({ search: { ...EVERYTHING, kind }, tab: "search" });
+  return html`<p class="message-kind">kind <code><bdi>${visible(kind, 120)}</bdi></code>
+    <button aria-pressed=${on ? "true" : "false"} onClick=${filter}>Filter this kind</button>
+    <button class="quiet" onClick=${search}>in all connections</button></p>`;
+}
+
+/** @param {{store: import("./store.js").Store, entry: any, connection: import("./store.js").Connection}} props */
+function Body({ store, entry, connection }) {
+  const since = connection.opened === null ? "" : `${precise(entry.at - connection.opened)} after it opened`;
+  const before = connection.ended !== null && connection.ended >= entry.at ? `${precise(connection.ended - entry.at)} before it ended` : "";
   const facts = [
     ["at", [`${clock(entry.at, 1e-6)} s`, since, before].filter(Boolean).join(", ")],
     entry.length !== undefined && entry.length !== null && ["length", size(entry.length)],
@@ -102,6 +113,7 @@ function Body({ entry, connection }) {
     ${entry.message_length && html`<p class="note">The whole message has ${size(entry.message_length)}, too much to be kept${
       entry.rsv & 4 ? " inflated" : ""}: this is what the frame has on the wire.</p>`}
     ${entry.truncated && html`<p class="note">Only the beginning is shown; the recording has it all.</p>`}
+    ${entry.message_kind && html`<${Kind} store=${store} kind=${entry.message_kind} />`}
     ${SAYS.has(entry.kind) && html`<${Payload} text=${entry.text ?? null} base64=${entry.base64 ?? null} />`}
   </div>`;
 }

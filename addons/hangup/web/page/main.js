@@ -5,6 +5,7 @@ import { ConnectionView } from "./connection.js";
 import { Drawer } from "./drawer.js";
 import { follow } from "./following.js";
 import { Header } from "./header.js";
+import { closeMenus } from "./menus.js";
 import { Notices, watch } from "./noticing.js";
 import { Splitter } from "./splitter.js";
 import { Store, useStore } from "./store.js";
@@ -27,6 +28,7 @@ function Page({ store }) {
     addEventListener("keydown", key);
     return () => removeEventListener("keydown", key);
   }, [store]);
+  useEffect(closeMenus, []);
   const enter = () => main.current?.querySelector(".connection .list")?.focus();
   return html`<div class=${`page ${tab ? "with-drawer" : ""}`}>
     <${Header} store=${store} />

@@ -1,7 +1,7 @@
 // The picture of the timeline: keeps its window, its scroll and its canvases, and draws at most once a frame.
 
 import { AXIS, paintAxis, underAxis, whenFiltered } from "./axis.js";
-import { clock, duration, ending, lifetime, living, plural, until, visible } from "./format.js";
+import { clock, duration, ending, lifetime, living, plural, precise, until, visible } from "./format.js";
 import { gestures } from "./gestures.js";
 import { LANE, paint } from "./paint.js";
 import { onThemeChange, palette } from "./palette.js";
@@ -334,7 +334,7 @@ export class Plot {
     const connection = this.under(pointer);
     if (!connection) return time;
     const tick = this.tick(pointer);
-    const since = (/** @type {number} */ then) => (connection.opened === null ? "" : `, ${duration(then - connection.opened)} after it opened`);
+    const since = (/** @type {number} */ then) => (connection.opened === null ? "" : `, ${precise(then - connection.opened)} after it opened`);
     if (tick) {
       const who = tick[1] ? "server" : "client";
       const action = this.cache.lanes.get(connection.conn)?.actions.find((each) => each[0] === tick[0]);
