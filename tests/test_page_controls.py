@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness import DEADLINE
+from harness import DEADLINE, node
+from harness.browser import violations
 from opened import Browser, browser, opened
 
 expect: Any = pytest.importorskip("playwright.sync_api").expect
@@ -75,6 +76,25 @@ def test_one_click_filters_a_kind_here_or_everywhere(page: Any) -> None:
     expect(page.get_by_role("tabpanel", name="Search").get_by_role("status")).to_have_text("6 in 6 connections")
     page.locator(".entries").get_by_role("button", name="Messages of any kind, not only typing").click()
     expect(page.locator(".entries .entries-count")).to_have_text("")
+
+
+def test_the_figures_of_a_connection(page: Any) -> None:
+    page.locator("#lane-3").click()
+    page.get_by_role("tab", name="Statistics").click()
+    view = page.get_by_role("region", name="Statistics")
+    expect(view.get_by_role("table", name="What each side sent")).to_contain_text("4 text")
+    expect(view).to_contain_text("1 heartbeat of the client; 0 answered by the server")
+    plot = view.get_by_role("img", name="Over time: 1 heartbeat of the client")
+    expect(plot.locator(".lost title")).to_have_text("frame 6: no answer")
+    lost = plot.locator(".lost").bounding_box()
+    page.mouse.click(lost["x"] + lost["width"] / 2, lost["y"] + lost["height"] / 2)
+    expect(page.locator(".entry h3")).to_have_text("client frame 6: text, a heartbeat")
+    page.get_by_role("tab", name="Statistics").click()
+    if not node.problem("axe-core", folder=node.WEB):
+        expect(view).to_be_visible()
+        assert not violations(page, node.WEB / "node_modules" / "axe-core" / "axe.min.js")
+    view.get_by_role("button", name="typing").click()
+    expect(page.locator(".entries .entries-count")).to_have_text("1 of 9")
 
 
 def test_menus_close(page: Any) -> None:

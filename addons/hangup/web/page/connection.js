@@ -6,6 +6,7 @@ import { Entries } from "./entries.js";
 import { EntryView } from "./entry.js";
 import { account, clock, duration, lifetime, living, number, plural, size, visible } from "./format.js";
 import { HandshakeView } from "./handshake.js";
+import { StatisticsView } from "./statistics.js";
 import { useStore } from "./store.js";
 import { Tabs } from "./tabs.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
@@ -48,11 +49,13 @@ export function ConnectionView({ store }) {
       ["frames", html`Frames <span class="count">${number(frames)}</span>`],
       ["handshake", html`Handshake ${failed ? html`<span class="chip bad">${plural(failed, "failed check")}</span>` : ""}`],
       ["ending", "Ending"],
+      ["statistics", "Statistics"],
       ["compare", "Compare"],
     ]} />
     <div class="connection-body" role="tabpanel" aria-label=${view}>
       ${view === "frames" && html`<div class="frames"><${Entries} store=${store} connection=${connection} /><${EntryView} store=${store} connection=${connection} /></div>`}
       ${view === "handshake" && known && html`<${HandshakeView} detail=${known} />`}
+      ${view === "statistics" && html`<${StatisticsView} store=${store} connection=${connection} />`}
       ${view === "compare" && html`<${CompareView} store=${store} connection=${connection} />`}
       ${view === "ending" && known && html`<${Ending} store=${store} detail=${known} />`}
     </div>
