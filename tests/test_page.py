@@ -310,6 +310,22 @@ def test_thousands_of_lanes(page: Any) -> None:
 
 
 @pytest.mark.parametrize("page", ["many"], indirect=True)
+def test_a_minimap_leads_through_thousands_of_lanes(page: Any, seen: Browser) -> None:
+    minimap = page.locator(".minimap")
+    minimap.wait_for()
+    box = minimap.bounding_box()
+    page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
+    page.wait_for_function("() => document.querySelector('.lanes-scroller').scrollTop > 40000")
+    seen.settle()
+    numbers = [int(each.inner_text()) for each in page.locator(".lane-number").all()]
+    assert all(1400 < number < 1600 for number in sorted(numbers)[:-1])  # the selected one is there, too
+    frame = page.locator(".minimap-frame").bounding_box()
+    assert abs(frame["y"] + frame["height"] / 2 - box["y"] - box["height"] / 2) < 10
+    lanes = page.locator(".lanes-canvas").bounding_box()
+    assert lanes["x"] + lanes["width"] <= box["x"] + 1
+
+
+@pytest.mark.parametrize("page", ["many"], indirect=True)
 def test_numbers_are_whole_however_long(page: Any, seen: Browser) -> None:
     for width in (1440, 600):
         page.set_viewport_size({"width": width, "height": 900})

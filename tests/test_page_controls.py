@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,22 @@ def test_the_figures_of_a_connection(page: Any) -> None:
         assert not violations(page, node.WEB / "node_modules" / "axe-core" / "axe.min.js")
     view.get_by_role("button", name="typing").click()
     expect(page.locator(".entries .entries-count")).to_have_text("1 of 9")
+    expect(page.locator(".entry")).to_have_count(0)
+
+
+def test_times_by_the_clock(page: Any, seen: Browser) -> None:
+    page.locator("#lane-3").click()
+    first = page.locator(".list .row-time").first
+    expect(first).to_have_text("+0 ms")
+    seen.settle()
+    axis = page.evaluate("document.querySelector('.axis').toDataURL()")
+    page.get_by_role("button", name="Clock").click()
+    expect(first).to_have_text(re.compile(r"^\d\d:\d\d:\d\d\.\d{3}$"))
+    expect(page).to_have_url(re.compile(r"times=clock$"))
+    seen.settle()
+    assert page.evaluate("document.querySelector('.axis').toDataURL()") != axis
+    page.locator(".list .row").nth(1).click()
+    expect(page.locator(".facts")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d\.\d{6}, \d+ ms after it opened"))
 
 
 def test_menus_close(page: Any) -> None:

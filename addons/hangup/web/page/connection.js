@@ -4,11 +4,12 @@ import { ApiError, apiUrl, getJson, Latest } from "./api.js";
 import { CompareView } from "./compare.js";
 import { Entries } from "./entries.js";
 import { EntryView } from "./entry.js";
-import { account, clock, duration, lifetime, living, number, plural, size, visible } from "./format.js";
+import { account, duration, lifetime, living, number, plural, size, visible } from "./format.js";
 import { HandshakeView } from "./handshake.js";
 import { StatisticsView } from "./statistics.js";
 import { useStore } from "./store.js";
 import { Tabs } from "./tabs.js";
+import { timesOf } from "./times.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
 
 /** @param {{store: import("./store.js").Store}} props */
@@ -101,7 +102,7 @@ function Ending({ store, detail }) {
     <ol class="steps">
       ${steps.map(
         (/** @type {any} */ step, /** @type {number} */ index) => html`<li key=${index} class=${step.side}>
-          <span class="row-time">${index ? `+${duration(step.at - first)}` : `${clock(first)} s`}</span>
+          <span class="row-time">${index ? `+${duration(step.at - first)}` : timesOf(store.state).moment(first)}</span>
           <span class="row-side">${step.side === "client" ? "→" : "←"}</span>
           ${step.n ? html`<button class="link" onClick=${() => store.select(detail.conn, { n: step.n })}>frame ${step.n}</button>` : ""}
           <span><bdi>${visible(step.text || STEPS[/** @type {keyof typeof STEPS} */ (step.what)] || step.what, 400)}</bdi></span>

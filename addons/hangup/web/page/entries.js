@@ -6,6 +6,7 @@ import { FilterBar } from "./filterbar.js";
 import { number, size, visible } from "./format.js";
 import { List } from "./list.js";
 import { useStore } from "./store.js";
+import { timesOf } from "./times.js";
 import { html, useEffect, useMemo, useReducer } from "./vendor/preact-htm.js";
 import { EVERYTHING, narrows } from "./wanted.js";
 
@@ -20,6 +21,7 @@ export function Entries({ store, connection }) {
   const search = useMemo(() => (narrows(wanted) ? new Search(conn, wanted, () => redraw(0)) : null), [conn, wanted]);
   const selected = useStore(store, (state) => state.selected?.i ?? -1);
   const logs = useStore(store, (state) => state.logs);
+  const times = useStore(store, timesOf);
 
   useEffect(() => () => cache.close(), [cache]);
   useEffect(() => () => search?.close(), [search]);
@@ -64,7 +66,7 @@ export function Entries({ store, connection }) {
       leave=${() => store.select(conn)}
       of=${search ?? cache}
       row=${(/** @type {number} */ index, /** @type {Record<string, unknown>} */ place) =>
-        html`<${Row} place=${place} i=${entryAt(index)} entry=${cache.get(entryAt(index))} opened=${connection.opened ?? connection.at} />`}
+        html`<${Row} place=${place} i=${entryAt(index)} entry=${cache.get(entryAt(index))} opened=${connection.opened ?? connection.at} times=${times} />`}
     />
     ${cache.known && total === 0 && html`<p class="note pane">${search ? (search.searching ? "" : "Nothing matches.") : "Nothing has happened yet."}</p>`}
   </div>`;
@@ -85,13 +87,13 @@ function find(sorted, wanted) {
   return -1;
 }
 
-/** @param {{place: any, i: number, entry: import("./entrycache.js").Entry | null, opened: number}} props */
-function Row({ place, i, entry, opened }) {
+/** @param {{place: any, i: number, entry: import("./entrycache.js").Entry | null, opened: number, times: import("./times.js").Times}} props */
+function Row({ place, i, entry, opened, times }) {
   if (!entry) return html`<div ...${place} class="row waiting" aria-label=${`Entry ${i}, not read yet`}><span class="row-time">…</span></div>`;
   const problems = entry.problems ?? [];
   const kinds = ["row", entry.kind, entry.side, entry.opcode, entry.heartbeat && "beats", problems.length && "wrong"];
   return html`<div ...${place} class=${kinds.filter(Boolean).join(" ")}>
-    <span class="row-time">${since(entry.at - opened)}</span>
+    <span class="row-time">${times.byClock ? times.moment(entry.at) : since(entry.at - opened)}</span>
     <span class="row-number">${entry.n ?? ""}</span>
     <span class="row-side" aria-label=${entry.side ?? ""}>${arrow(entry.side)}</span>
     <span class="row-opcode">${what(entry)}</span>

@@ -1,10 +1,11 @@
 // The entry that is selected: what it says, and what is wrong with it.
 
 import { ApiError, getJson, Latest } from "./api.js";
-import { clock, precise, size, visible } from "./format.js";
+import { precise, size, visible } from "./format.js";
 import { CloseIcon } from "./icons.js";
 import { Payload } from "./payload.js";
 import { useStore } from "./store.js";
+import { timesOf } from "./times.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
 import { EVERYTHING } from "./wanted.js";
 
@@ -87,10 +88,11 @@ function Kind({ store, kind }) {
 
 /** @param {{store: import("./store.js").Store, entry: any, connection: import("./store.js").Connection}} props */
 function Body({ store, entry, connection }) {
+  useStore(store, (state) => state.times);
   const since = connection.opened === null ? "" : `${precise(entry.at - connection.opened)} after it opened`;
   const before = connection.ended !== null && connection.ended >= entry.at ? `${precise(connection.ended - entry.at)} before it ended` : "";
   const facts = [
-    ["at", [`${clock(entry.at, 1e-6)} s`, since, before].filter(Boolean).join(", ")],
+    ["at", [timesOf(store.state).moment(entry.at, 1e-6), since, before].filter(Boolean).join(", ")],
     entry.length !== undefined && entry.length !== null && ["length", size(entry.length)],
     entry.fin === false && ["fin", "0, more fragments follow"],
     entry.rsv && ["rsv", `${entry.rsv}${entry.rsv & 4 ? ", compressed" : ""}`],

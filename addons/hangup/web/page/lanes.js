@@ -24,7 +24,7 @@ export function Lanes({ store, first, last, reveal, enter }) {
   const at = rows.at.get(selected) ?? -1;
   useEffect(() => {
     if (at >= 0 && !store.state.selected?.quietly) reveal(at);
-  }, [selected]);
+  }, [selected, at >= 0]);
 
   const [from, to] = [Math.max(0, first - SPARE), Math.min(list.length, last + SPARE)];
   const shown = Array.from({ length: Math.max(0, to - from) }, (_, offset) => from + offset);

@@ -1,12 +1,13 @@
 // The picture of the timeline: keeps its window, its scroll and its canvases, and draws at most once a frame.
 
 import { AXIS, paintAxis, underAxis, whenFiltered } from "./axis.js";
-import { clock, duration, ending, lifetime, living, plural, precise, until, visible } from "./format.js";
+import { duration, ending, lifetime, living, plural, precise, until, visible } from "./format.js";
 import { gestures } from "./gestures.js";
 import { LANE, paint } from "./paint.js";
 import { onThemeChange, palette } from "./palette.js";
 import { nearest, within } from "./rows.js";
 import { TickCache } from "./tickcache.js";
+import { timesOf } from "./times.js";
 import { TimeWindow } from "./timescale.js";
 
 /** A folded lane shows the frames of at most so many connections at once. */
@@ -47,6 +48,7 @@ export class Plot {
     this.arrived = performance.now();
     this.resizing = new ResizeObserver(() => this.measure());
     this.resizing.observe(parts.scroller);
+    this.resizing.observe(parts.lanes);
     this.ends = [
       store.subscribe(() => this.changed()),
       onThemeChange(() => {
@@ -150,6 +152,7 @@ export class Plot {
     const { state } = this.store;
     const { scroller, lanes, axis } = this.parts;
     if (!this.width || !this.height) return;
+    this.view.origin = timesOf(state).origin;
     const scroll = scroller.scrollTop;
     const first = Math.floor(scroll / LANE);
     const last = Math.min(state.rows.list.length, Math.ceil((scroll + this.height) / LANE));
@@ -186,7 +189,7 @@ export class Plot {
     );
     const above = /** @type {CanvasRenderingContext2D} */ (axis.getContext("2d"));
     above.setTransform(ratio, 0, 0, ratio, 0, 0);
-    paintAxis(above, this.view, this.width, state.marks, this.cache.logs.logs, this.colours);
+    paintAxis(above, this.view, this.width, state.marks, this.cache.logs.logs, this.colours, timesOf(state));
     this.point();
   }
 
@@ -304,7 +307,7 @@ export class Plot {
 
   /** @param {{x: number, y: number}} point */
   clickAxis({ x, y }) {
-    const found = underAxis(this.view, this.width, this.store.state.marks, this.cache.logs.logs, x, y);
+    const found = underAxis(this.view, this.width, this.store.state.marks, this.cache.logs.logs, x, y, timesOf(this.store.state));
     if (found?.conn) this.store.select(found.conn);
   }
 
@@ -326,10 +329,11 @@ export class Plot {
   /** @param {{x: number, y: number}} pointer @param {number} at */
   words(pointer, at) {
     const step = Math.max(1e-6, this.view.span / this.width);
-    const time = `${clock(at, step)} s`;
+    const times = timesOf(this.store.state);
+    const time = times.moment(at, step);
     if (pointer.y < 0) {
       const { marks } = this.store.state;
-      return underAxis(this.view, this.width, marks, this.cache.logs.logs, pointer.x, pointer.y + AXIS)?.words ?? time;
+      return underAxis(this.view, this.width, marks, this.cache.logs.logs, pointer.x, pointer.y + AXIS, times)?.words ?? time;
     }
     const connection = this.under(pointer);
     if (!connection) return time;
@@ -339,7 +343,7 @@ export class Plot {
       const who = tick[1] ? "server" : "client";
       const action = this.cache.lanes.get(connection.conn)?.actions.find((each) => each[0] === tick[0]);
       const acted = action ? `\n${visible(action[1], 80)}: ${action[2]}` : "";
-      return `#${connection.conn} ${who} ${tick[2]} at ${clock(tick[0])} s${since(tick[0])}${acted}`;
+      return `#${connection.conn} ${who} ${tick[2]} at ${times.moment(tick[0])}${since(tick[0])}${acted}`;
     }
     const lived = lifetime(connection, this.now);
     const life = lived === null ? "" : `, ${living(connection)} ${duration(lived)}`;

@@ -7,6 +7,7 @@ import { number, plural, visible } from "./format.js";
 import { Hits } from "./hits.js";
 import { List } from "./list.js";
 import { useStore } from "./store.js";
+import { timesOf } from "./times.js";
 import { html, useEffect, useMemo, useReducer, useRef, useState } from "./vendor/preact-htm.js";
 import { asParams, narrows } from "./wanted.js";
 
@@ -61,6 +62,7 @@ export function SearchPanel({ store }) {
   const wanted = useStore(store, (state) => state.search);
   const indexed = useStore(store, (state) => state.indexed);
   const selected = useStore(store, (state) => state.selected);
+  useStore(store, (state) => state.times);
   const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
   const box = useRef(/** @type {any} */ (null));
   const search = useMemo(() => (narrows(wanted) ? new SearchOfAll(wanted, () => redraw(0)) : null), [wanted]);
@@ -116,9 +118,10 @@ function Row({ store, place, row: { conn, count, entry, more }, needle }) {
     return html`<div ...${place} class="row hit-conn"><b>${conn ? `#${conn}` : "the backend's log"}</b>
       <span class="row-text"><bdi>${visible(connection?.path ?? "", 200)}</bdi></span><span class="dim">${number(count)}</span></div>`;
   }
+  const times = timesOf(store.state);
   const opened = connection?.opened ?? connection?.at ?? 0;
   return html`<div ...${place} class=${["row", entry.kind, entry.side, entry.opcode, entry.heartbeat && "beats"].filter(Boolean).join(" ")}>
-    <span class="row-time">${conn ? since(entry.at - opened) : ""}</span>
+    <span class="row-time">${times.byClock || !conn ? times.moment(entry.at) : since(entry.at - opened)}</span>
     <span class="row-side" aria-label=${entry.side ?? ""}>${arrow(entry.side)}</span>
     <span class="row-opcode">${what(entry)}</span>
     <span class="row-text"><bdi>${parted(said(entry), needle).map((part, index) => (index % 2 ? html`<mark>${part}</mark>` : part))}</bdi></span>

@@ -99,7 +99,10 @@ function Pings({ store, of, connection }) {
 function Kinds({ store, known }) {
   if (!known.kinds.length) return null;
   /** @param {any} each */
-  const filter = ({ kind, side }) => store.set({ filter: { ...EVERYTHING, kind, side }, view: "frames" });
+  const filter = ({ kind, side }) => {
+    store.select(known.conn);
+    store.set({ filter: { ...EVERYTHING, kind, side }, view: "frames" });
+  };
   return html`<h3>Kinds of messages</h3>
     <table class="differences kinds"><caption class="visually-hidden">Kinds of messages</caption>
       <thead><tr><th scope="col">kind</th><th scope="col">messages</th><th scope="col">in all</th></tr></thead>

@@ -1,12 +1,14 @@
 // The timeline: what loops there are, the tools, the lanes and their picture.
 
 import { duration, number, plural, visible } from "./format.js";
-import { FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
+import { ClockIcon, FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
 import { Lanes } from "./lanes.js";
 import { LANE } from "./paint.js";
+import { Minimap } from "./minimap.js";
 import { Plot } from "./plot.js";
 import { outlives } from "./settling.js";
 import { useStore } from "./store.js";
+import { timesOf } from "./times.js";
 import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
 
 const LEGEND = [
@@ -36,6 +38,7 @@ export function Timeline({ store, enter }) {
   const lanes = useStore(store, (state) => state.rows.list.length);
   const live = useStore(store, (state) => state.live);
   const selected = useStore(store, (state) => state.selected?.conn ?? 0);
+  const times = useStore(store, timesOf);
   const open = useStore(store, (state) => (state.rev, countOpen(state.connections)));
 
   useEffect(() => {
@@ -85,6 +88,9 @@ export function Timeline({ store, enter }) {
         ${live &&
         html`<button class="quiet" title="Stay with the present (l)" aria-pressed=${follows ? "true" : "false"}
           onClick=${() => plot.current?.follow(!follows)}><span class="dot"></span> Follow</button>`}
+        ${times.known &&
+        html`<button class="quiet" title="Times of day, or from the recording's start and the connection's opening" aria-pressed=${times.byClock ? "true" : "false"}
+          onClick=${() => store.set({ times: times.byClock ? "relative" : "clock" })}><${ClockIcon} /> Clock</button>`}
       </div>
       <ul class="legend" aria-label="What the marks mean">
         ${LEGEND.map(([kind, words]) => html`<li key=${kind}><${Mark} kind=${kind} />${words}</li>`)}
@@ -102,6 +108,7 @@ export function Timeline({ store, enter }) {
             reveal=${(/** @type {number} */ index) => plot.current?.reveal(index)} />
         </div>
       </div>
+      <${Minimap} store=${store} scroller=${scroller} />
       <div class="over" aria-hidden="true">
         <div class="cross" ref=${cross} hidden></div>
         <div class="tip" ref=${tip} hidden></div>
