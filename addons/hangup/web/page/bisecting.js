@@ -4,7 +4,7 @@ import { ApiError, apiUrl, getJson, postJson } from "./api.js";
 import { FilterField } from "./completion.js";
 import { copied, CopyButton } from "./copy.js";
 import { changeFilters } from "./filters.js";
-import { duration, plural, visible } from "./format.js";
+import { duration, listed, plural, visible } from "./format.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
 
@@ -28,6 +28,8 @@ import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-h
  * @property {[string, number][]} standing
  * @property {Trial[]} trials
  * @property {{arm: string, filters: string[], conn: number} | null} trial
+ * @property {{arm: string, filters: string[]} | null} next  on the next connection, while none is tried
+ * @property {{steps: string[], connections: number, seconds: number} | null} left  about what it still needs
  * @property {number} connections
  * @property {number} seconds
  * @property {{connections: number, seconds: number}} budget
@@ -170,7 +172,7 @@ function Shown({ store, state, going, stop, again }) {
     ${!going && html`<${Verdict} store=${store} state=${state} />`}
     ${state.looking_for && html`<p class="note">looking for <code>${visible(state.looking_for, 200)}</code>${state.conn && html`, as of <${Conn} store=${store} conn=${state.conn} />`}</p>`}
     ${going && state.why && html`<p class="note">reading alone says <code>${visible(state.why.verdict, 80)}</code>, ${Math.round(100 * state.why.confidence)}% sure</p>`}
-    ${state.phase !== "watching" && html`<${Budget} state=${state} />`}
+    ${state.phase !== "watching" && html`<${Budget} state=${state} going=${going} />`}
     ${state.ladder.length > 0 && html`<${Ladder} store=${store} state=${state} />`}
     ${state.standing.length > 0 && !proved && html`<${Standing} state=${state} />`}
     ${state.verdict && Object.keys(state.verdict.ruled_out).length > 0 && html`<${RuledOut} found=${state.verdict.ruled_out} />`}
@@ -183,9 +185,17 @@ function Conn({ store, conn }) {
   return html`<button class="link" onClick=${() => store.select(conn)}>connection ${conn}</button>`;
 }
 
-/** @param {{state: Bisect}} props */
-function Budget({ state }) {
-  return html`<p class="note">${plural(state.connections, "connection")} of ${state.budget.connections}, ${duration(state.seconds)} of ${duration(state.budget.seconds)}</p>`;
+/** How far it is, what it tries next, and about how much it still needs. @param {{state: Bisect, going: boolean}} props */
+function Budget({ state, going }) {
+  const { next, left, budget } = state;
+  const rung = next && state.ladder.find(({ arm }) => arm === next.arm);
+  const rest = [budget.connections - state.connections, budget.seconds - state.seconds].map((each) => Math.max(0, each));
+  return html`<div class="budget">
+    ${going && next && html`<p class="next-trial"><span class="dim">Next:</span> ${visible(rung ? rung.title : next.arm, 200)}
+      ${next.filters.map((filter) => html` <code key=${filter}><bdi>${visible(filter, 300)}</bdi></code>`)}</p>`}
+    ${going && left && left.steps.length > 0 && html`<p>Still to do: ${listed(left.steps)}, about ${plural(left.connections, "more connection")}, ${duration(left.seconds)}</p>`}
+    <p class="note">${plural(state.connections, "connection")} and ${duration(state.seconds)} so far${going ? `; at most ${plural(rest[0], "connection")} and ${duration(rest[1])} are left` : ""}</p>
+  </div>`;
 }
 
 /** One mark for each trial of a rung: failed, survived, neither. @param {{rung: Rung}} props */
