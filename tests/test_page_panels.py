@@ -188,6 +188,10 @@ def test_a_filter_is_edited_in_its_place(stage: Stage) -> None:
 def test_the_page_says_1006_and_the_wire_says_who(stage: Stage) -> None:
     panel = stage.tab("Test Connection")
     expect(panel.get_by_label("Path")).to_have_value("/ws/client-1")
+    expect(panel).to_contain_text(re.compile(r"Heartbeat and first messages are those of connection \d+"))
+    expect(panel.get_by_label("Heartbeat")).to_have_value("text")
+    expect(panel.get_by_label("every")).to_have_value(re.compile(r"^0\.1\d?$"))
+    expect(panel.get_by_label("Messages")).to_have_value(re.compile(r'^\{"type":'))
     panel.get_by_label("Heartbeat").select_option("text")
     panel.get_by_label("every").fill("0.1")
     panel.get_by_label("Attempts", exact=True).fill("2")

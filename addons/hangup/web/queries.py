@@ -8,6 +8,7 @@ from hangup.diagnosis.diagnose import report
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.web.comparing import CompareQuery
 from hangup.web.entries import ConnectionQuery, EntriesQuery, EntryQuery, FindQuery
+from hangup.web.imitating import ImitateQuery
 from hangup.web.measuring import StatisticsQuery
 from hangup.web.overview import Overview, Ticks
 from hangup.web.query import Answer, Query, QueryError, Slices, lane_of
@@ -83,6 +84,7 @@ QUERIES: dict[str, type[Query]] = {
     "search": SearchQuery,
     "compare": CompareQuery,
     "statistics": StatisticsQuery,
+    "imitate": ImitateQuery,
     "why": WhyQuery,
 }
 """Those that have an address."""
