@@ -29,7 +29,7 @@ export function EntryView({ store, connection }) {
           setProblem(null);
           setAwaited(false);
           setFound({ conn, ...answer });
-          identify(store, answer);
+          identify(store, { conn, ...answer });
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
           // It may not have been read yet.
@@ -59,11 +59,17 @@ export function EntryView({ store, connection }) {
   </aside>`;
 }
 
-/** The list knows the selected entry by its index, a link by its number as a frame. @param {import("./store.js").Store} store @param {any} entry */
+/**
+ * Completes the selection, where it still is this entry: the list knows it by its index, a link by its number as a frame.
+ * @param {import("./store.js").Store} store
+ * @param {any} entry
+ */
 function identify(store, entry) {
   const { selected } = store.state;
   const n = entry.kind === "frame" ? entry.n : null;
-  if (selected && (selected.i !== entry.i || selected.n !== n)) store.set({ selected: { ...selected, i: entry.i, n } });
+  if (!selected || selected.conn !== entry.conn || (selected.i === entry.i && selected.n === n)) return;
+  const same = selected.i === null ? n !== null && selected.n === n : selected.i === entry.i;
+  if (same) store.set({ selected: { ...selected, i: entry.i, n } });
 }
 
 const HOWS = { fin: "FIN", rst: "RST", timeout: "timeout", error: "error" };
