@@ -72,7 +72,7 @@ def write(path: Path, events: list[AnyEvent], foreign: bool) -> Path:
     """A recording; as another program would write it where it is foreign."""
     rec.write(path, list(events))
     if foreign:
-        head, *lines = path.read_text("utf-8").splitlines()
+        head, *lines = path.read_text("utf-8").rstrip("\n").split("\n")  # and at no other line end of Unicode
         turned = [json.dumps(dict(reversed(json.loads(line).items()))) for line in lines]
         path.write_text("\n".join([head, *turned, ""]), "utf-8")
     return path
@@ -164,4 +164,4 @@ def test_heartbeats_are_those_of_the_index(tmp_path: Path) -> None:
 
 
 def test_a_text_is_in_an_event_in_any_case() -> None:
-    assert has(rec.text(0.0, "client", 1, "STRAßE"), "straße") and not has(rec.text(0.0, "client", 1, "a"), "b")
+    assert has("straße", rec.text(0.0, "client", 1, "STRAßE")) and not has("b", rec.text(0.0, "client", 1, "a"))

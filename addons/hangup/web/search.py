@@ -65,7 +65,7 @@ class _Hits:
     def look(self, start: int, end: int) -> int:
         """Looks through the lines between two places, for a slice of time; the place up to which it came."""
         until = time.monotonic() + SEARCH
-        fits = self._fits
+        fits, counts = self._fits, self.counts
         for at, block in self._recorded.tail.lines(start, end):
             if at > start and time.monotonic() >= until:
                 return at
@@ -73,14 +73,15 @@ class _Hits:
             if self._heartbeats is not None:
                 lines = [(offset, line) for offset, line in lines if at + offset in self._heartbeats]
             for (offset, _), event in zip(lines, _events([line for _, line in lines]), strict=True):
-                if event is not None and fits(event):
+                if event is None or not fits(event):
+                    continue
+                if type(event) is Frame and counts.get(event.conn, 0) >= SHOWN:
+                    counts[event.conn] += 1
+                else:
                     self._take(event, at + offset)
         return end
 
     def _take(self, event: AnyEvent, place: int) -> None:
-        if type(event) is Frame and self.counts.get(event.conn, 0) >= SHOWN:
-            self.counts[event.conn] += 1
-            return
         lane = self._lane(event, place)
         if lane is None:
             if isinstance(event, Log):

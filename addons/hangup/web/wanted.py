@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -57,6 +58,8 @@ class Wanted(Query):
         kind = self._kind()
         needle = self.text.lower()
         side, opcode = self.side, self.opcode
+        if not (side or opcode or self.problems or kind or test):
+            return partial(has, needle) if needle else lambda event: True
 
         def fits(event: AnyEvent) -> bool:
             if side and getattr(event, "side", None) != side:
@@ -70,7 +73,7 @@ class Wanted(Query):
                 return False
             if test is not None and not (isinstance(event, Frame) and test(_Item(data_of(event)))):
                 return False
-            return not needle or has(event, needle)
+            return not needle or has(needle, event)
 
         return fits
 
@@ -123,21 +126,22 @@ class Screen:
 
     def lines(self, block: bytes) -> list[tuple[int, bytes]]:
         """Of whole lines, those that may fit, with the place of each in the block."""
-        if self._terms:
-            starts = self._starts(block)
-        else:
+        low = block.lower() if self._terms else b""
+        count = block.count(b"\n")
+        # Where most of them have it, looking for each takes longer than taking all.
+        if not self._terms or 2 * max(low.count(term) for term in self._terms) > count:
             lines = block.split(b"\n")
-            starts = list(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
-        found = []
-        for start in starts:
-            end = block.find(b"\n", start)
-            line = block[start:] if end < 0 else block[start:end]
-            if line and (not line.startswith(_FRAME) or all(mark in line for mark in self._marks)):
-                found.append((start, line))
-        return found
+            starts = accumulate((len(line) + 1 for line in lines), initial=0)
+            found = [(start, line) for start, line in zip(starts, lines, strict=False) if line]
+        else:
+            ends = [(start, block.find(b"\n", start)) for start in self._starts(block, low, count)]
+            found = [(start, block[start:] if end < 0 else block[start:end]) for start, end in ends]
+        if not self._marks:
+            return found
+        marks = self._marks
+        return [(at, line) for at, line in found if not line.startswith(_FRAME) or all(mark in line for mark in marks)]
 
-    def _starts(self, block: bytes) -> list[int]:
-        low = block.lower()
+    def _starts(self, block: bytes, low: bytes, count: int) -> list[int]:
         found: set[int] = set()
         for term in self._terms:
             at = low.find(term)
@@ -146,10 +150,10 @@ class Screen:
                 end = low.find(b"\n", at)
                 at = low.find(term, end) if end >= 0 else -1
         frames = block.count(b"\n" + _FRAME) + block.startswith(_FRAME)
-        if frames < block.count(b"\n") + (block[-1:] != b"\n"):
+        if frames < count + (block[-1:] != b"\n"):
             start = 0
             for line in block.split(b"\n"):
-                if not line.startswith(_FRAME):
+                if line and not line.startswith(_FRAME):
                     found.add(start)
                 start += len(line) + 1
         return sorted(found)
@@ -192,7 +196,7 @@ def kind_text(event: AnyEvent) -> str:
     return "" if said is None else kind_of(*said).text
 
 
-def has(event: AnyEvent, needle: str) -> bool:
+def has(needle: str, event: AnyEvent) -> bool:
     """Whether a text, in lower case, is anywhere in an event."""
     if type(event) is Frame and event.message is None and event.text is not None and event.opcode != "close":
         return needle in event.text.lower()
