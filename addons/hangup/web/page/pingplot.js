@@ -3,7 +3,8 @@
 import { clock, duration } from "./format.js";
 import { niceStep } from "./timescale.js";
 
-export const [WIDTH, HEIGHT] = [640, 160];
+export const WIDTH = 640;
+export const HEIGHT = 160;
 const [LEFT, RIGHT, TOP, BOTTOM] = [58, 24, 14, 20];
 
 /**
