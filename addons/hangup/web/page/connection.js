@@ -17,6 +17,7 @@ export function ConnectionView({ store }) {
   const conn = useStore(store, (state) => state.selected?.conn ?? 0);
   const connection = useStore(store, () => store.connection);
   const view = useStore(store, (state) => state.view);
+  const alone = useStore(store, (state) => state.alone);
   const [detail, setDetail] = useState(/** @type {any} */ (null));
   const asking = useMemo(
     () =>
@@ -51,7 +52,7 @@ export function ConnectionView({ store }) {
       ["handshake", html`Handshake ${failed ? html`<span class="chip bad">${plural(failed, "failed check")}</span>` : ""}`],
       ["ending", "Ending"],
       ["statistics", "Statistics"],
-      ["compare", "Compare"],
+      ...(alone ? [] : [/** @type {[string, string]} */ (["compare", "Compare"])]),
     ]} />
     <div class="connection-body" role="tabpanel" aria-label=${view}>
       ${view === "frames" && html`<div class="frames"><${Entries} store=${store} connection=${connection} /><${EntryView} store=${store} connection=${connection} /></div>`}

@@ -86,11 +86,12 @@ function title(entry) {
 /** The kind of a message, and the others of it. @param {{store: import("./store.js").Store, kind: string}} props */
 function Kind({ store, kind }) {
   const on = useStore(store, (state) => state.filter.kind === kind);
+  const alone = useStore(store, (state) => state.alone);
   const filter = () => store.set({ filter: on ? EVERYTHING : { ...EVERYTHING, kind } });
   const search = () => store.set({ search: { ...EVERYTHING, kind }, tab: "search" });
   return html`<p class="message-kind">kind <code><bdi>${visible(kind, 120)}</bdi></code>
     <button aria-pressed=${on ? "true" : "false"} onClick=${filter}>Filter this kind</button>
-    <button class="quiet" onClick=${search}>in all connections</button></p>`;
+    ${!alone && html`<button class="quiet" onClick=${search}>in all connections</button>`}</p>`;
 }
 
 /** @param {{store: import("./store.js").Store, entry: any, connection: import("./store.js").Connection}} props */

@@ -82,8 +82,8 @@ function Lane({ store, row, connection, index, now, total, selected, brackets })
   const [path, query] = connection.path.split(/\?(.*)/s, 2);
   /** @param {MouseEvent} event */
   const choose = (event) => {
-    const { selected: chosen } = store.state;
-    if (chosen && (event.ctrlKey || event.metaKey)) store.set({ other: connection.conn, view: "compare" });
+    const { selected: chosen, alone } = store.state;
+    if (chosen && !alone && (event.ctrlKey || event.metaKey)) store.set({ other: connection.conn, view: "compare" });
     else store.select(connection.conn);
   };
   /** @param {Event} event */
