@@ -28,12 +28,11 @@ class Browser:
         page.on("requestfailed", lambda request: self._asked.discard(request))
 
     def open(self, link: str) -> Any:
-        """Follows a link that lets in; the page, once it shows something."""
+        """Follows a link that lets in; the page, once it knows what there is."""
         self._asked.clear()
         self.page.goto(link)
-        self.page.wait_for_selector(".lane, .empty")
+        self.page.wait_for_selector(".lane, .timeline .empty:not([role=status])")
         return self.page
-
 
     def settle(self) -> None:
         """Waits until nothing is asked of the server any more, and what was answered is drawn."""

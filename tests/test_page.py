@@ -65,7 +65,7 @@ def seen() -> Iterator[Browser]:
 def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The recordings' pages; a link works once, so each is followed here."""
     folder = tmp_path_factory.mktemp("page")
-    many = [event for conn in range(1, 3001) for event in _short(conn)]
+    many = [event for conn in range(1, 3001) for event in _lasting(conn)]
     recordings = {
         "loop": LOOP,
         "hostile": hostile(folder / "hostile.jsonl"),
@@ -75,9 +75,10 @@ def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         yield {name: stack.enter_context(opened(path)) for name, path in recordings.items()}
 
 
-def _short(conn: int) -> list[ev.Event]:
+def _lasting(conn: int) -> list[ev.Event]:
+    """Too long to be part of a loop: those are folded."""
     at = conn * 0.01
-    return [recorded.handshake(at, conn, f"/ws/{conn % 7}"), recorded.end(at + 0.005 + conn % 5, "client", conn=conn)]
+    return [recorded.handshake(at, conn, f"/ws/{conn % 7}"), recorded.end(at + 10.5 + conn % 5, "client", conn=conn)]
 
 
 @pytest.fixture
@@ -306,6 +307,22 @@ def test_thousands_of_lanes(page: Any) -> None:
     page.wait_for_selector("#lane-1[aria-posinset='3000']")
     page.keyboard.press("Home")
     page.wait_for_selector("#lane-3000[aria-posinset='1']")
+
+
+@pytest.mark.parametrize("page", ["many"], indirect=True)
+def test_a_minimap_leads_through_thousands_of_lanes(page: Any, seen: Browser) -> None:
+    minimap = page.locator(".minimap")
+    minimap.wait_for()
+    box = minimap.bounding_box()
+    page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
+    page.wait_for_function("() => document.querySelector('.lanes-scroller').scrollTop > 40000")
+    seen.settle()
+    numbers = [int(each.inner_text()) for each in page.locator(".lane-number").all()]
+    assert all(1400 < number < 1600 for number in sorted(numbers)[:-1])  # the selected one is there, too
+    frame = page.locator(".minimap-frame").bounding_box()
+    assert abs(frame["y"] + frame["height"] / 2 - box["y"] - box["height"] / 2) < 10
+    lanes = page.locator(".lanes-canvas").bounding_box()
+    assert lanes["x"] + lanes["width"] <= box["x"] + 1
 
 
 @pytest.mark.parametrize("page", ["many"], indirect=True)

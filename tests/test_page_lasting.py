@@ -83,6 +83,36 @@ def test_what_is_new_stays_in_sight(seen: Browser, backend: RawServer) -> None:
         assert page.locator(".lanes-scroller").evaluate("each => each.scrollTop") == 0
 
 
+@pytest.mark.slow
+def test_a_loop_that_begins_and_stops_is_told_also_in_the_title(seen: Browser) -> None:
+    drops = [True]
+
+    def end(peer: Peer) -> None:
+        if drops[0]:
+            peer.close()
+        else:
+            peer.wait_end()
+
+    with RawServer(script=end) as server, HangupProxy(server.url) as proxy:
+        proxy.wait_for("control on")
+        page = seen.open(shown(proxy))
+        notices = page.get_by_role("status", name="Notices")
+        expect(page.get_by_text("Waiting for the first connection")).to_be_visible(timeout=WAIT)
+        dropped(proxy, "/loop", 3)
+        expect(notices).to_contain_text("A reconnect loop on /loop", timeout=WAIT)
+        expect(page).to_have_title(re.compile("^⟲ A reconnect loop on /loop"))
+        page.get_by_role("button", name="Close this notice").click()
+        expect(page).to_have_title(re.compile(r"^⟲ [3-9] ws://"))
+        drops[0] = False
+        held = open_websocket(proxy.address, "/loop")
+        expect(notices).to_contain_text("The loop of 3 on /loop stopped: connection 4 stays open", timeout=WAIT)
+        expect(page).to_have_title(re.compile("^✓ The loop of 3"))
+        notices.get_by_role("button", name="Show").click()
+        expect(page.locator(".verdict h2")).to_contain_text("#4 ")
+        expect(page).to_have_title(re.compile("^ws://"))
+        held.close()
+
+
 def test_all_loops_are_told(seen: Browser, backend: RawServer) -> None:
     with HangupProxy(backend.url) as proxy:
         proxy.wait_for("control on")

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,8 @@ def test_it_says_what_the_recording_says(path: Path, tmp_path: Path) -> None:
             assert said(mine)[:2048] == whole(frame)[:2048]
         asked = [event for event in own if isinstance(event, ev.Handshake)]
         headers = told_of["detail"]["handshake"]["request"]["headers"] if asked else None
+        opcodes = {side: each["opcodes"] for side, each in told_of["figures"]["sides"].items()}
+        assert opcodes == {side: Counter(each["opcode"] for each in frames if each["side"] == side) for side in opcodes}
         assert headers == ([list(pair) for pair in asked[0].request.headers] if asked else None)
     logs = [event.text.splitlines()[0] for event in events if isinstance(event, ev.Log)]
     assert len(data["ticks"]["logs"]) == len(logs)
@@ -244,6 +247,7 @@ def test_of_a_large_recording_what_matters_is_there(tmp_path: Path) -> None:
     assert loop["count"] == 1500 and set(loop["conns"]) <= set(shown)
     longest = data["connections"]["1500"]
     assert longest["total"] == 3002 and len(longest["entries"]) == 400
+    assert longest["figures"]["sides"]["client"]["messages"] == 3000
     assert longest["entries"][-2][0]["preview"] == "ping"
     assert re.search(r"a report has no place for 1200 connections and \d+ events", made.stderr)
 

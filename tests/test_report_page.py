@@ -102,6 +102,45 @@ def test_what_is_cited_is_shown(seen: Browser, tmp_path: Path) -> None:
     sound(seen)
 
 
+def test_what_a_server_would_be_asked_is_answered_or_not_offered(seen: Browser, tmp_path: Path) -> None:
+    reports.converted(LOOP, tmp_path / "report.html")
+    page = shown(seen, tmp_path / "report.html")
+    tabs = page.get_by_role("tablist", name="Connection").get_by_role("tab")
+    assert [tab.inner_text().split()[0] for tab in tabs.all()] == ["Frames", "Handshake", "Ending", "Statistics"]
+    page.locator("#lane-2").click()
+    page.locator("#lane-4").click(modifiers=["Control"])
+    expect_text(page, ".verdict h2", "^#4 ")
+    page.get_by_role("tab", name="Statistics").click()
+    frames = [event for event in open_recording(LOOP) if isinstance(event, ev.Frame) and event.conn == 4]
+    sent = {side: sum(each.side == side for each in frames) for side in ("client", "server")}
+    expect_text(page, ".statistics", rf"messages\s+{sent['client']}\s+{sent['server']}")
+    expect_text(page, ".statistics", "Round trips of the client's heartbeats 1 heartbeat of the client; 0 answered")
+    page.locator(".kinds").get_by_role("button", name="typing").click()
+    matching = sum('"typing"' in (frame.text or "") for frame in frames)
+    expect_text(page, ".entries-count", f"^{matching} of {len(frames) + 3}")
+    page.locator(ROW).first.click()
+    expect_text(page, ".message-kind", "^kind typing Filter this kind$")
+    page.keyboard.press("/")
+    seen.settle()
+    assert page.locator(".search-panel").count() == 0
+    sound(seen)
+
+
+def test_of_what_is_left_out_the_statistics_are_said_to_be(seen: Browser, tmp_path: Path) -> None:
+    events: list[ev.Event] = []
+    for conn in (1, 2, 3):
+        said = [recorded.text(conn + n * 1e-4, "client", n, "x" * 3000, conn=conn) for n in range(1, 401)]
+        events += [recorded.handshake(float(conn), conn), *said, recorded.end(conn + 0.5, "server", conn=conn)]
+    path = recorded.write(tmp_path / "run.jsonl", events)
+    told = reports.data_of(reports.converted(path, tmp_path / "report.html"))["connections"]
+    missing = next(conn for conn in ("1", "2", "3") if conn not in told)
+    page = shown(seen, tmp_path / "report.html")
+    page.locator(f"#lane-{missing}").click()
+    page.get_by_role("tab", name="Statistics").click()
+    expect_text(page, ".statistics", f"^the statistics of connection {missing} are not in this report; the recording ")
+    sound(seen)
+
+
 RUNGS = [("as it was recorded", [4, 4], "failed"), ("all but the client's heartbeats", [0, 5], "survived")]
 
 
@@ -161,7 +200,7 @@ def test_nothing_foreign_becomes_markup(seen: Browser, tmp_path: Path, make: Any
     reports.converted(make(tmp_path / f"{EVIL[:9].replace('/', '')}.jsonl"), tmp_path / "report.html", "--no-redact")
     page = shown(seen, tmp_path / "report.html")
     sound(seen)
-    for name in ("Handshake", "Ending", "Frames"):
+    for name in ("Handshake", "Ending", "Statistics", "Frames"):
         page.get_by_role("tab", name=name).click()
         seen.settle()
         sound(seen)

@@ -95,7 +95,16 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
         assert trying["looking_for"].startswith("by=server how=abrupt") and trying["verdict"] is None
         assert trying["why"]["verdict"] and trying["why"]["sentence"]
         assert sum(rung["failed"][1] for rung in trying["ladder"]) <= len(trying["trials"])
+        assert trying["left"]["steps"] and trying["left"]["connections"] > 0 < trying["left"]["seconds"]
+        # What comes next is known between two connections, and is what is tried then.
+        waiting = await loop.until(lambda s: s["phase"] == "done" or s["next"] is not None)
+        if waiting["phase"] != "done":
+            count = len(waiting["trials"])
+            after = await loop.until(lambda s: len(s["trials"]) > count)
+            assert after["trials"][count]["arm"] == waiting["next"]["arm"]
+            assert after["trials"][count]["filters"] == waiting["next"]["filters"]
         done = await loop.until(lambda s: s["phase"] == "done" and s["markdown"])
+        assert done["next"] is None and done["left"] is None
         assert done["verdict"]["verdict"] == "heartbeat/app-ping-kills" and done["verdict"]["proved"]
         assert done["headline"] == "proved: heartbeat/app-ping-kills"
         assert done["standing"][0][0] == "heartbeat/app-ping-kills"

@@ -381,6 +381,24 @@ def test_the_search(tmp_path: Path) -> None:
     assert [e["i"] for e in query(recorded, "entries", conn=1, list="7,2,99,-1")["entries"]] == [7, 2]
 
 
+def test_a_test_can_begin_as_a_connection_did(tmp_path: Path) -> None:
+    def imitation(*events: AnyEvent) -> dict[str, Any]:
+        recorded = opened(rec.write(tmp_path / "run.jsonl", [rec.handshake(1.0, 1, "/ws?t=1"), *events]))  # type: ignore[list-item]
+        return query(recorded, "imitate", conn=1)
+
+    hello = rec.text(1.1, "client", 1, '{"type":"hello"}')
+    packed = ev.Frame(at=1.2, conn=1, n=2, side="client", opcode="binary", base64=b"\x00\xff")
+    beats = [rec.text(1.5 + n * 0.25, "client", 3 + n, "ping") for n in range(3)]
+    late = rec.text(1.6, "client", 9, "after the first heartbeat")
+    found = imitation(hello, rec.text(1.15, "server", 8, "welcome"), packed, beats[0], late, *beats[1:])
+    assert found["path"] == "/ws?t=1" and found["messages"] == ['{"type":"hello"}', "hex:00ff"]
+    assert (found["beat"], found["every"]) == ("ping", 0.25)
+    assert imitation(hello, beats[0])["every"] == 0.5, "of one alone, the time from opening to it"
+    quiet = imitation(rec.text(9.0, "client", 1, "much later"), rec.text(9.1, "client", 2, "two\nlines"))
+    assert (quiet["messages"], quiet["beat"], quiet["every"]) == ([], None, None)
+    assert imitation(rec.text(1.1, "client", 1, "two\nlines"), hello)["messages"] == ['{"type":"hello"}']
+
+
 def test_a_search_comes_back_before_it_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hangup.web.entries.SEARCH", 0.0)
     events = [rec.handshake(), *(rec.text(1 + n / 1000, "client", n, f"m{n}") for n in range(1, 200))]

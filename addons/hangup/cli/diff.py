@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import click
-import msgspec
 
 from hangup.cli import diff_markdown, diff_view
 from hangup.cli.redacted import learned
 from hangup.cli.screen import console
 from hangup.cli.sources import opened
 from hangup.errors import UsageError
-from hangup.recording.diff import ComparedConnection, Comparison, collect, compare_conversations, pair
+from hangup.recording.diff import ComparedConnection, collect, compare_conversations, pair
 from hangup.recording.events import Header
 from hangup.recording.redaction.redactor import Redactor
 
@@ -76,7 +74,7 @@ def diff(
     only_b = [right.connection.conn for left, right in pairs if right is not None and left is None]
     same = not only_a and not only_b and all(each.same for each in compared)
     if as_json:
-        document = {"same": same, "a": a, "b": b or a, "pairs": [_summary(each) for each in compared]}
+        document = {"same": same, "a": a, "b": b or a, "pairs": [each.summary() for each in compared]}
         click.echo(json.dumps({**document, "only_a": only_a, "only_b": only_b}, indent=2))
     elif as_markdown:
         click.echo(diff_markdown.markdown((a, b or a), compared, only_a, only_b), nl=False)
@@ -100,31 +98,3 @@ def _read(
 def _unordered(header: Header) -> bool:
     """Whether the recording has lost the headers' order and case, as browsers' HARs have."""
     return not header.tells("headers")
-
-
-def _summary(found: Comparison) -> dict[str, Any]:
-    a, b = found.a.connection, found.b.connection
-    return {
-        "a": a.conn,
-        "b": b.conn,
-        "same": found.same,
-        "handshake": [msgspec.to_builtins(each) for each in found.handshake],
-        "messages": [each.summary() for each in found.messages],
-        "equal": found.equal,
-        "complete": found.complete,
-        "notes": found.notes,
-        "ending": {"same": found.same_ending, "a": a.ending.summary(), "b": b.ending.summary()},
-        "timing": {"a": _timing(found.a), "b": _timing(found.b)},
-    }
-
-
-def _timing(of: ComparedConnection) -> dict[str, Any]:
-    connection = of.connection
-    handshake = of.handshake
-    return {
-        "opened": connection.opened,
-        "handshake": handshake.waited if handshake is not None else None,
-        "lifetime": connection.lifetime,
-        "frames": connection.frames,
-        "bytes": connection.bytes,
-    }

@@ -95,43 +95,84 @@ class Comparison(Struct):
         """Whether nothing differs."""
         return not (self.handshake or self.messages or self.notes) and self.same_ending is not False
 
+    def summary(self) -> dict[str, Any]:
+        """For JSON."""
+        a, b = self.a.connection, self.b.connection
+        return {
+            "a": a.conn,
+            "b": b.conn,
+            "same": self.same,
+            "handshake": [to_builtins(each) for each in self.handshake],
+            "messages": [each.summary() for each in self.messages],
+            "equal": self.equal,
+            "complete": self.complete,
+            "notes": self.notes,
+            "ending": {"same": self.same_ending, "a": a.ending.summary(), "b": b.ending.summary()},
+            "timing": {"a": _timing(self.a), "b": _timing(self.b)},
+        }
+
+
+def _timing(of: ComparedConnection) -> dict[str, Any]:
+    connection = of.connection
+    return {
+        "opened": connection.opened,
+        "handshake": of.handshake.waited if of.handshake is not None else None,
+        "lifetime": connection.lifetime,
+        "frames": connection.frames,
+        "bytes": connection.bytes,
+    }
+
+
+class Collector:
+    """The conversations of a recording by connection, from its events one by one."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, ComparedConnection] = {}
+        self._ledger = Ledger()
+        self._assembler = Messages()
+        self._room, self._weight = KEPT_MESSAGES, KEPT_BYTES
+
+    def feed(self, event: AnyEvent) -> None:
+        """Takes the next event."""
+        self._ledger.feed(event)
+        if not event.conn:
+            return
+        conversation = self.found.get(event.conn)
+        if conversation is None:
+            conversation = self.found[event.conn] = ComparedConnection(self._ledger.connections[event.conn])
+        if isinstance(event, Handshake) and conversation.handshake is None:
+            conversation.handshake = event
+        message = self._assembler.feed(event)
+        if message is None:
+            return
+        if self._room > 0 and self._weight > 0:
+            conversation.messages[message.side].append(message)
+            self._room -= 1
+            self._weight -= message.length
+        else:
+            conversation.kept = False
+
+    def conversations(self, header: Header | None = None) -> dict[int, ComparedConnection]:
+        """All of them. ``header`` is the recording's, and says what it cannot tell."""
+        for conversation in self.found.values():
+            if header is None or not header.lacks:
+                break
+            conversation.only_messages = not (header.tells("pings") and header.tells("framing"))
+            connection = conversation.connection
+            conversation.says_ending = not connection.untold or connection.ending.by != "unknown"
+        return self.found
+
 
 def collect(
     recording: Iterable[AnyEvent], conn: int | None = None, *, header: Header | None = None
 ) -> dict[int, ComparedConnection]:
     """The conversations of a recording by connection, or of one of its connections. ``header`` is the recording's, and
     says what it cannot tell."""
-    ledger = Ledger()
-    assembler = Messages()
-    found: dict[int, ComparedConnection] = {}
-    room, weight = KEPT_MESSAGES, KEPT_BYTES
+    collector = Collector()
     for event in recording:
-        if conn is not None and event.conn not in (conn, 0):
-            continue
-        ledger.feed(event)
-        if not event.conn:
-            continue
-        conversation = found.get(event.conn)
-        if conversation is None:
-            conversation = found[event.conn] = ComparedConnection(ledger.connections[event.conn])
-        if isinstance(event, Handshake) and conversation.handshake is None:
-            conversation.handshake = event
-        message = assembler.feed(event)
-        if message is None:
-            continue
-        if room > 0 and weight > 0:
-            conversation.messages[message.side].append(message)
-            room -= 1
-            weight -= message.length
-        else:
-            conversation.kept = False
-    for conversation in found.values():
-        if header is None or not header.lacks:
-            break
-        conversation.only_messages = not (header.tells("pings") and header.tells("framing"))
-        connection = conversation.connection
-        conversation.says_ending = not connection.untold or connection.ending.by != "unknown"
-    return found
+        if conn is None or event.conn in (conn, 0):
+            collector.feed(event)
+    return collector.conversations(header)
 
 
 def pair(

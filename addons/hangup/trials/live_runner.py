@@ -19,6 +19,7 @@ from hangup.experiment.costs import RECONNECTING, Costs
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import derive, judge
 from hangup.experiment.margins import Margins
+from hangup.experiment.outlook import Outlook, outlook
 from hangup.experiment.pacing import failure_in, patience
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import BudgetSpent, Search, Verdict, search
@@ -100,6 +101,19 @@ class LiveRunner:
         if self._margins is None:
             return None
         return Costs(self._margins.fails_after + RECONNECTING, self._margins.survived + RECONNECTING)
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """What it would still cost, if all goes as expected; None before the failure has shown, and at the end."""
+        costs = self.costs
+        if costs is None or self.phase is not Phase.TRYING:
+            return None
+        return outlook(self.progress, costs, live=True)
+
+    @property
+    def coming(self) -> Trial | None:
+        """What is tried on the next connection; None while one is under way: it depends on how that one ends."""
+        return self._pending
 
     def begin(self, recorder: Recorder) -> None:
         """Starts to watch."""

@@ -83,6 +83,8 @@ def state(runs: LiveRuns) -> dict[str, Any]:
         "standing": [[name, round(weight, 4)] for name, weight in run.ranking],
         "trials": [_trial(number, *each) for number, each in enumerate(run.trials, 1)],
         "trial": _current(run),
+        "next": _next(run),
+        "left": _left(run),
         "connections": verdict.connections,
         "seconds": round(bisect.seconds, 3),
         "budget": {"connections": settings.connections, "seconds": settings.seconds},
@@ -130,6 +132,19 @@ def _current(run: LiveRun) -> dict[str, Any] | None:
         return None
     trial, conn = run.bisect.trial
     return {"arm": trial.arm, "filters": list(trial.filters), "conn": conn}
+
+
+def _next(run: LiveRun) -> dict[str, Any] | None:
+    trial = run.bisect.coming
+    return {"arm": trial.arm, "filters": list(trial.filters)} if trial is not None else None
+
+
+def _left(run: LiveRun) -> dict[str, Any] | None:
+    """What it would still cost, if all goes as expected."""
+    found = run.bisect.outlook
+    if found is None:
+        return None
+    return {"steps": list(found.steps), "connections": found.trials, "seconds": round(found.seconds, 3)}
 
 
 class Download(Struct, frozen=True):

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import field
 
 from hangup.errors import FilterError
-from hangup.filters.json_test import parse_test
 from hangup.filters.patterns import TooLong
-from hangup.messages.content import load
-from hangup.recording.events import AnyEvent, FilterEvent, Frame, Handshake, Log, Note, Part, Raw
+from hangup.recording.events import FilterEvent, Frame, Handshake, Part, decode
 from hangup.web import wording
 from hangup.web.index import HEARTBEAT, OTHER, PROBLEM, ConnectionIndex
-from hangup.web.query import Answer, OfConnection, QueryError, describe, numbers
+from hangup.web.query import Answer, OfConnection, QueryError, describe, lane_of, numbers
 from hangup.web.recorded import Recorded
+from hangup.web.wanted import SEARCH, Wanted, kind_text
 
 ENTRIES = 1000
 """So many in one answer."""
@@ -28,9 +25,6 @@ LISTED = 200
 ACTED = 256
 """So many of a connection's filter actions after those on what is listed are looked at: a frame that is held may be
 acted on again later."""
-
-SEARCH = 0.2
-"""Seconds that a search takes before it answers, and is asked to go on."""
 
 MATCHES = 10_000
 
@@ -121,6 +115,7 @@ class EntryQuery(OfConnection):
             return wording.whole(number, event)
         parts = joined(recorded, lane, mine, event) if isinstance(event, Frame) and event.parts else None
         answer = wording.whole(number, event, lane.classes[mine], parts)
+        answer["message_kind"] = kind_text(event)
         answer["acted"] = [
             {"filter": each.filter, "action": each.action, "note": each.note, "text": wording.words(each)}
             for each in actions(recorded, lane, [mine]).get(lane.frames[mine], ())
@@ -147,48 +142,29 @@ def joined(recorded: Recorded, lane: ConnectionIndex, own: int, event: Frame) ->
     return payload
 
 
-class _Item(Struct):
-    """What a test on JSON looks at."""
+class FindQuery(Wanted, kw_only=True):
+    """A connection's entries that fit all that is given, from number ``from`` on; as far as a slice of time reaches."""
 
-    data: bytes
-
-    @property
-    def json(self) -> Any:
-        return load(self.data)
-
-
-class FindQuery(OfConnection):
-    """The entries that fit all that is given, from number ``from`` on; as far as a slice of time reaches.
-
-    ``opcode`` may also be ``heartbeat``, or the kind of what is no frame (``log``, ``filter``, ``end``, …); ``text`` is
-    looked for in whole messages, in any case of its letters; ``path`` is a test on JSON as filters have it.
-    """
-
+    conn: int
     from_: int = field(name="from", default=0)
-    side: str = ""
-    opcode: str = ""
-    text: str = ""
-    path: str = ""
-    problems: bool = False
 
     def answer(self, recorded: Recorded) -> Answer:
-        lane = self.lane(recorded)
+        lane = lane_of(recorded, self.conn)
         total = len(recorded.index.entries(lane))
         try:
-            return self._search(recorded, lane, self._fits())
-        except FilterError as error:
-            problem = str(error).removeprefix("json=")
-        except TooLong:
-            problem = f"{self.path}: this takes far too long to look for"
-        return {"matches": [], "next": None, "upto": total, "error": problem}
+            return self._search(recorded, lane)
+        except (FilterError, TooLong) as error:
+            return {"matches": [], "next": None, "upto": total, "error": self.problem(error)}
 
-    def _search(self, recorded: Recorded, lane: ConnectionIndex, fits: Callable[[AnyEvent], bool]) -> Answer:
+    def _search(self, recorded: Recorded, lane: ConnectionIndex) -> Answer:
+        fits, may = self.fits(), self.screen().may
+        tail = recorded.tail
         entries = recorded.index.entries(lane)
         total = len(entries)
         matches: list[int] = []
         until = time.monotonic() + SEARCH
         for number, place, own in entries.places(max(0, self.from_), total):
-            if self._may(lane, own) and fits(recorded.event(place)):
+            if self._may(lane, own) and may(line := tail.line(place)) and fits(decode(line)):
                 matches.append(number)
             if number & 63 == 63 and (time.monotonic() >= until or len(matches) >= MATCHES):
                 return {"matches": matches, "next": number + 1, "upto": number + 1}
@@ -197,7 +173,7 @@ class FindQuery(OfConnection):
     def _may(self, lane: ConnectionIndex, own: int | None) -> bool:
         """What can be told without reading the event: most do not fit, and are not read."""
         if own is None:
-            return not (self.side or self.path or self.problems) and self.opcode in ("", "log")
+            return not (self.side or self.path or self.kind or self.problems) and self.opcode in ("", "log")
         byte = lane.classes[own]
         tick = byte < OTHER
         if self.problems and byte >> 1 != PROBLEM and tick:
@@ -205,51 +181,3 @@ class FindQuery(OfConnection):
         if self.opcode == "heartbeat" and byte >> 1 != HEARTBEAT:
             return False
         return not (self.side and tick) or (byte & 1) == (self.side == "server")
-
-    def _fits(self) -> Callable[[AnyEvent], bool]:
-        path = self.path.strip()
-        test = parse_test(path) if path else None
-        needle = self.text.lower()
-        side, opcode = self.side, self.opcode
-
-        def fits(event: AnyEvent) -> bool:
-            if side and getattr(event, "side", None) != side:
-                return False
-            if opcode and opcode != "heartbeat":
-                if opcode != (event.opcode if isinstance(event, Frame) else wording.kind(event)):
-                    return False
-            if self.problems and not getattr(event, "problems", None):
-                return False
-            if test is not None and not (isinstance(event, Frame) and test(_Item(_data(event)))):
-                return False
-            return not needle or any(needle in text.lower() for text in _texts(event))
-
-        return fits
-
-
-def _data(event: Frame | Part | Raw) -> bytes:
-    if isinstance(event, Frame):
-        if event.message is not None:
-            return event.message.encode()
-        if event.message_base64 is not None:
-            return event.message_base64
-    return event.payload
-
-
-def _texts(event: AnyEvent) -> Iterator[str]:
-    if isinstance(event, Frame):
-        if event.opcode == "close":
-            yield f"{event.code or ''} {event.reason or ''}"
-            return
-        text = event.text if event.message is None else event.message
-        yield text if text is not None else _data(event).decode(errors="replace")
-    elif isinstance(event, Log | Note):
-        yield event.text
-    elif isinstance(event, Raw | Part):
-        yield event.payload.decode(errors="replace")
-    elif isinstance(event, Handshake):
-        for lines in (event.request.headers, event.response.headers if event.response else []):
-            yield from (f"{name}: {value}" for name, value in lines)
-        yield wording.words(event)
-    else:
-        yield wording.words(event)

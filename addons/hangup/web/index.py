@@ -346,6 +346,13 @@ class Entries:
         """The number of the connection's event ``own``."""
         return own + bisect_left(self._logs, self._own[own], self._low, self._high) - self._low
 
+    def find(self, place: int) -> int | None:
+        """The number of the log line that stands at a place of the file; None when it is not among these."""
+        log = bisect_left(self._logs, place, self._low, self._high)
+        if log >= self._high or self._logs[log] != place:
+            return None
+        return log - self._low + bisect_left(self._own, place)
+
     def places(self, start: int, count: int) -> Iterator[tuple[int, int, int | None]]:
         """Number, place, and which of the connection's own events it is (None: a log line)."""
         end = min(start + count, len(self))

@@ -29,6 +29,7 @@ TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".ts": "text/plain; charset=utf-8",  # declarations, for the type checker
     "": "text/plain; charset=utf-8",  # licences
 }
 """The files that are sent, by suffix."""

@@ -6,10 +6,14 @@ import msgspec
 
 from hangup.diagnosis.diagnose import report
 from hangup.recording.traffic_ledger import TrafficLedger
+from hangup.web.comparing import CompareQuery
 from hangup.web.entries import ConnectionQuery, EntriesQuery, EntryQuery, FindQuery
+from hangup.web.imitating import ImitateQuery
+from hangup.web.measuring import StatisticsQuery
 from hangup.web.overview import Overview, Ticks
-from hangup.web.query import Answer, QueryError, RecordingQuery, Slices
+from hangup.web.query import Answer, QueryError, RecordingQuery, Slices, lane_of
 from hangup.web.recorded import Recorded
+from hangup.web.search import SearchQuery
 
 
 class WhyQuery(RecordingQuery):
@@ -18,8 +22,8 @@ class WhyQuery(RecordingQuery):
     conn: int | None = None
 
     def answer(self, recorded: Recorded) -> Slices:
-        if self.conn is not None and self.conn not in recorded.index.lanes:
-            raise QueryError(f"there is no connection {self.conn} in what was read so far", 404)
+        if self.conn is not None:
+            lane_of(recorded, self.conn)
         return self._slices(recorded)
 
     def _slices(self, recorded: Recorded) -> Slices:
@@ -77,6 +81,10 @@ QUERIES: dict[str, type[RecordingQuery]] = {
     "entries": EntriesQuery,
     "entry": EntryQuery,
     "find": FindQuery,
+    "search": SearchQuery,
+    "compare": CompareQuery,
+    "statistics": StatisticsQuery,
+    "imitate": ImitateQuery,
     "why": WhyQuery,
 }
 """Those that have an address."""

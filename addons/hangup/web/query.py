@@ -42,10 +42,15 @@ class OfConnection(RecordingQuery):
 
     def lane(self, recorded: Recorded) -> ConnectionIndex:
         """Its lane; raises :class:`QueryError` where there is none."""
-        lane = recorded.index.lanes.get(self.conn)
-        if lane is None:
-            raise QueryError(f"there is no connection {self.conn} in what was read so far", 404)
-        return lane
+        return lane_of(recorded, self.conn)
+
+
+def lane_of(recorded: Recorded, conn: int) -> ConnectionIndex:
+    """The lane of a connection; raises :class:`QueryError` where there is none."""
+    lane = recorded.index.lanes.get(conn)
+    if lane is None:
+        raise QueryError(f"there is no connection {conn} in what was read so far", 404)
+    return lane
 
 
 def numbers(text: str, what: str) -> list[int]:

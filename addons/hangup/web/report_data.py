@@ -17,6 +17,7 @@ from hangup.humanize import plural
 from hangup.recording.formats.losses import Losses
 from hangup.web.entries import ConnectionQuery, EntriesQuery, EntryQuery
 from hangup.web.index import ConnectionIndex
+from hangup.web.measuring import Figures
 from hangup.web.overview import Overview, Ticks, actions, ticks
 from hangup.web.query import Answer, describe
 from hangup.web.recorded import Recorded
@@ -92,16 +93,18 @@ def _chosen(every: list[int], spoken_of: Iterable[int], loops: list[Answer], mos
 
 
 def _told(recorded: Recorded, chosen: list[int], spoken_of: Frames, room: Room, losses: Losses) -> dict[int, Answer]:
-    """Handshake, ending and entries of as many of these connections as there is room for."""
+    """Handshake, ending, figures and entries of as many of these connections as there is room for."""
     told: dict[int, Answer] = {}
     left = room.said
     for conn in chosen:
         lane = recorded.index.lanes[conn]
         detail = ConnectionQuery(conn=conn).answer(recorded)
         numbers = _numbers(recorded, lane, spoken_of.get(conn, set()), room)
+        figures = clipped(_figures(recorded, lane), room.text)
         for text in (room.text, room.text // 8):
             made = {
                 "detail": clipped(_beyond(describe(recorded, lane), detail), room.text),
+                "figures": figures,
                 "total": detail["entries"],
                 "entries": list(_entries(recorded, conn, numbers, text)),
             }
@@ -117,6 +120,14 @@ def _told(recorded: Recorded, chosen: list[int], spoken_of: Frames, room: Room, 
         if conn not in told:
             losses.count("event", len(recorded.index.entries(recorded.index.lanes[conn])))
     return told
+
+
+def _figures(recorded: Recorded, lane: ConnectionIndex) -> Answer:
+    """The figures of a whole connection, whatever of it is left out."""
+    figures = Figures()
+    for place in lane.places:
+        figures.feed(recorded.event(place))
+    return msgspec.to_builtins(figures.summary())  # type: ignore[no-any-return]
 
 
 def _numbers(recorded: Recorded, lane: ConnectionIndex, frames: set[int], room: Room) -> list[int]:

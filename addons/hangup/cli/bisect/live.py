@@ -18,7 +18,7 @@ from hangup.cli.screen import Screen, console, tell
 from hangup.errors import HangupError, UsageError
 from hangup.experiment.document import Document
 from hangup.experiment.keeping import Series
-from hangup.experiment.outlook import Outlook, outlook
+from hangup.experiment.outlook import Outlook
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict
 from hangup.experiment.trial import Result, Trial
@@ -61,8 +61,7 @@ class Shown(Watcher):
         self._lines = self._stack.enter_context(lines)
 
     def _outlook(self) -> Outlook | None:
-        costs = self.bisect.costs if self.bisect is not None else None
-        return outlook(self.bisect.progress, costs, live=True) if self.bisect is not None and costs else None
+        return self.bisect.outlook if self.bisect is not None else None
 
     def tried(self, trial: Trial, result: Result) -> None:
         """A trial is over."""

@@ -119,7 +119,7 @@ export function attempt(plan, say, signal) {
   });
 }
 
-/** @param {string} text @returns {string | Uint8Array} */
+/** @param {string} text @returns {string | Uint8Array<ArrayBuffer>} */
 function payload(text) {
   const digits = /^hex:((?:[0-9a-f]{2})*)$/i.exec(text)?.[1];
   if (digits === undefined) return text;

@@ -1,6 +1,6 @@
 // The axis above the lanes: times, filters switched on and off, and flags for what the backend logged.
 
-import { clock, visible } from "./format.js";
+import { visible } from "./format.js";
 
 /** Its height in pixels. */
 export const AXIS = 48;
@@ -14,8 +14,9 @@ const FLAGS = 41;
  * @param {import("./store.js").Mark[]} marks
  * @param {[number, string, string, number][]} logs
  * @param {import("./palette.js").Palette} colours
+ * @param {import("./times.js").Times} times
  */
-export function paintAxis(pen, view, width, marks, logs, colours) {
+export function paintAxis(pen, view, width, marks, logs, colours, times) {
   pen.clearRect(0, 0, width, AXIS);
   pen.font = "11px system-ui, sans-serif";
   pen.textBaseline = "middle";
@@ -26,7 +27,7 @@ export function paintAxis(pen, view, width, marks, logs, colours) {
     pen.fillStyle = colours.line;
     pen.fillRect(x, 4, 1, AXIS);
     pen.fillStyle = colours.dim;
-    const words = clock(at, step) + (at < 60 ? " s" : "");
+    const words = times.moment(at, step);
     if (x + 60 < width || x + words.length * 6.2 < width) pen.fillText(words, x + 4, 10);
   }
   let free = -Infinity;
@@ -58,10 +59,12 @@ export function paintAxis(pen, view, width, marks, logs, colours) {
   }
 }
 
+/** @type {Record<string, string>} */
+const ACTIONS = { on: "on", off: "off", add: "added", remove: "removed" };
+
 /** @param {import("./store.js").Mark} mark */
 export function markWords(mark) {
-  const words = { on: "on", off: "off", add: "added", remove: "removed" };
-  return `${mark.filter} ${words[/** @type {keyof words} */ (mark.action)] ?? mark.action}`;
+  return `${mark.filter} ${ACTIONS[mark.action] ?? mark.action}`;
 }
 
 /**
@@ -95,9 +98,10 @@ export function whenFiltered(marks, first, now) {
  * @param {[number, string, string, number][]} logs
  * @param {number} x
  * @param {number} y
+ * @param {import("./times.js").Times} times
  * @returns {{words: string, conn: number} | null}
  */
-export function underAxis(view, width, marks, logs, x, y) {
+export function underAxis(view, width, marks, logs, x, y, times) {
   if (y >= FLAGS - 7) {
     const flags = logs.filter(([at]) => Math.abs(view.x(at, width) + 3 - x) < 6);
     if (flags.length) {
@@ -107,5 +111,5 @@ export function underAxis(view, width, marks, logs, x, y) {
     }
   }
   const mark = marks.filter(({ at }) => Math.abs(view.x(at, width) - x) < 6).pop();
-  return mark ? { words: `${visible(markWords(mark), 300)} at ${clock(mark.at)} s`, conn: 0 } : null;
+  return mark ? { words: `${visible(markWords(mark), 300)} at ${times.moment(mark.at)}`, conn: 0 } : null;
 }

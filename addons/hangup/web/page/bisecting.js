@@ -2,8 +2,9 @@
 
 import { ApiError, apiUrl, getJson, postJson } from "./api.js";
 import { FilterField } from "./completion.js";
+import { copied, CopyButton } from "./copy.js";
 import { changeFilters } from "./filters.js";
-import { duration, plural, visible } from "./format.js";
+import { duration, listed, plural, visible } from "./format.js";
 import { Conn, Ladder } from "./ladder.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
@@ -20,6 +21,8 @@ import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-h
  * @property {[string, number][]} standing
  * @property {Trial[]} trials
  * @property {{arm: string, filters: string[], conn: number} | null} trial
+ * @property {{arm: string, filters: string[]} | null} next  on the next connection, while none is tried
+ * @property {{steps: string[], connections: number, seconds: number} | null} left  about what it still needs
  * @property {number} connections
  * @property {number} seconds
  * @property {{connections: number, seconds: number}} budget
@@ -160,7 +163,7 @@ function Shown({ store, state, going, stop, again }) {
     ${!going && html`<${Verdict} store=${store} state=${state} />`}
     ${state.looking_for && html`<p class="note">looking for <code>${visible(state.looking_for, 200)}</code>${state.conn && html`, as of <${Conn} store=${store} conn=${state.conn} />`}</p>`}
     ${going && state.why && html`<p class="note">reading alone says <code>${visible(state.why.verdict, 80)}</code>, ${Math.round(100 * state.why.confidence)}% sure</p>`}
-    ${state.phase !== "watching" && html`<${Budget} state=${state} />`}
+    ${state.phase !== "watching" && html`<${Budget} state=${state} going=${going} />`}
     ${state.ladder.length > 0 && html`<${Ladder} store=${store} state=${state} />`}
     ${state.standing.length > 0 && !proved && html`<${Standing} state=${state} />`}
     ${state.verdict && Object.keys(state.verdict.ruled_out).length > 0 && html`<${RuledOut} found=${state.verdict.ruled_out} />`}
@@ -168,9 +171,17 @@ function Shown({ store, state, going, stop, again }) {
   </div>`;
 }
 
-/** @param {{state: Bisect}} props */
-function Budget({ state }) {
-  return html`<p class="note">${plural(state.connections, "connection")} of ${state.budget.connections}, ${duration(state.seconds)} of ${duration(state.budget.seconds)}</p>`;
+/** How far it is, what it tries next, and about how much it still needs. @param {{state: Bisect, going: boolean}} props */
+function Budget({ state, going }) {
+  const { next, left, budget } = state;
+  const rung = next && state.ladder.find(({ arm }) => arm === next.arm);
+  const rest = [budget.connections - state.connections, budget.seconds - state.seconds].map((each) => Math.max(0, each));
+  return html`<div class="budget">
+    ${going && next && html`<p class="next-trial"><span class="dim">Next:</span> ${visible(rung ? rung.title : next.arm, 200)}
+      ${next.filters.map((filter) => html` <code key=${filter}><bdi>${visible(filter, 300)}</bdi></code>`)}</p>`}
+    ${going && left && left.steps.length > 0 && html`<p>Still to do: ${listed(left.steps)}, about ${plural(left.connections, "more connection")}, ${duration(left.seconds)}</p>`}
+    <p class="note">${plural(state.connections, "connection")} and ${duration(state.seconds)} so far${going ? `; at most ${plural(rest[0], "connection")} and ${duration(rest[1])} are left` : ""}</p>
+  </div>`;
 }
 
 /** @param {{state: Bisect}} props */
@@ -221,7 +232,7 @@ function Cure({ store, cure, proved }) {
     }
     setSaid("");
   };
-  return html`<p class="cure"><span>${proved ? "It holds with" : "It held with"}</span> <code class="command"><bdi>${visible(cure, 300)}</bdi></code>
+  return html`<p class="cure"><span>${proved ? "It holds with" : "It held with"}</span> <code class="command"><bdi>${visible(cure, 300)}</bdi></code><${CopyButton} text=${cure} what="the filter" />
     ${on ? html`<span class="chip proxy">on</span>` : html`<button onClick=${add}>Switch on</button>`} ${said && html`<span class="error" role="alert">${said}</span>`}</p>`;
 }
 
@@ -242,23 +253,6 @@ function Take({ state }) {
     </div>
     <p class="note">What you take along here has placeholders for secrets.${state.folder && html` The files as they were sent, for this machine only, are in <code><bdi>${visible(state.folder, 300)}</bdi></code>.`}</p>
     ${said.startsWith("copying failed") && html`<textarea class="mono" readonly rows="8" aria-label="The verdict in Markdown" value=${state.markdown}></textarea>`}`;
-}
-
-/** @param {string} text @param {HTMLElement} near */
-async function copied(text, near) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // Not allowed, or a browser without it: the old way.
-    const area = document.createElement("textarea");
-    area.value = text;
-    near.append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    return done;
-  }
 }
 
 /** @param {{found: Record<string, string>}} props */

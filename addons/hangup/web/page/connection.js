@@ -1,19 +1,23 @@
 // One connection: how it ended, first and in a sentence; then its frames, its handshake and its ending in steps.
 
 import { ApiError, apiUrl, getJson, Latest } from "./api.js";
+import { CompareView } from "./compare.js";
 import { Entries } from "./entries.js";
 import { EntryView } from "./entry.js";
-import { account, clock, duration, lifetime, living, number, plural, size, visible } from "./format.js";
+import { account, duration, lifetime, living, number, plural, size, visible } from "./format.js";
 import { HandshakeView } from "./handshake.js";
+import { StatisticsView } from "./statistics.js";
 import { useStore } from "./store.js";
 import { Tabs } from "./tabs.js";
+import { timesOf } from "./times.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
 
 /** @param {{store: import("./store.js").Store}} props */
 export function ConnectionView({ store }) {
   const conn = useStore(store, (state) => state.selected?.conn ?? 0);
   const connection = useStore(store, () => store.connection);
-  const [view, setView] = useState("frames");
+  const view = useStore(store, (state) => state.view);
+  const alone = useStore(store, (state) => state.alone);
   const [detail, setDetail] = useState(/** @type {any} */ (null));
   const asking = useMemo(
     () =>
@@ -30,28 +34,31 @@ export function ConnectionView({ store }) {
   // Handshake and ending change with the class; the rest of an open connection is in the overview.
   const stage = connection && `${connection.conn} ${connection.opened} ${connection.ended} ${connection.sentence}`;
   useEffect(() => {
-    if (conn) asking.ask(conn);
+    if (stage) asking.ask(conn);
   }, [conn, stage]);
-  // A selected frame is to be seen.
-  const entry = useStore(store, (state) => state.selected?.i ?? state.selected?.n ?? null);
-  useEffect(() => {
-    if (entry !== null) setView("frames");
-  }, [entry, conn]);
+  const complete = useStore(store, (state) => state.complete);
 
-  if (!connection) return html`<section class="connection" aria-label="Connection"><p class="empty">Select a connection.</p></section>`;
+  if (!connection) {
+    const words = conn && complete ? `There is no connection ${conn} in this recording.` : conn ? "Reading…" : "Select a connection.";
+    return html`<section class="connection" aria-label="Connection"><p class="empty">${words}</p></section>`;
+  }
   const known = detail?.conn === conn ? detail : null;
   const failed = (known?.handshake?.checks ?? []).filter((/** @type {any} */ check) => !check.ok).length;
   const frames = connection.frames.client + connection.frames.server;
   return html`<section class="connection" aria-label=${`Connection ${conn}`}>
     <${Head} store=${store} connection=${connection} />
-    <${Tabs} label="Connection" chosen=${view} choose=${setView} tabs=${[
+    <${Tabs} label="Connection" chosen=${view} choose=${(/** @type {string} */ name) => store.set({ view: name })} tabs=${[
       ["frames", html`Frames <span class="count">${number(frames)}</span>`],
       ["handshake", html`Handshake ${failed ? html`<span class="chip bad">${plural(failed, "failed check")}</span>` : ""}`],
       ["ending", "Ending"],
+      ["statistics", "Statistics"],
+      ...(alone ? [] : [/** @type {[string, string]} */ (["compare", "Compare"])]),
     ]} />
     <div class="connection-body" role="tabpanel" aria-label=${view}>
       ${view === "frames" && html`<div class="frames"><${Entries} store=${store} connection=${connection} /><${EntryView} store=${store} connection=${connection} /></div>`}
       ${view === "handshake" && known && html`<${HandshakeView} detail=${known} />`}
+      ${view === "statistics" && html`<${StatisticsView} store=${store} connection=${connection} />`}
+      ${view === "compare" && html`<${CompareView} store=${store} connection=${connection} />`}
       ${view === "ending" && known && html`<${Ending} store=${store} detail=${known} />`}
     </div>
   </section>`;
@@ -98,7 +105,7 @@ function Ending({ store, detail }) {
     <ol class="steps">
       ${steps.map(
         (/** @type {any} */ step, /** @type {number} */ index) => html`<li key=${index} class=${step.side}>
-          <span class="row-time">${index ? `+${duration(step.at - first)}` : `${clock(first)} s`}</span>
+          <span class="row-time">${index ? `+${duration(step.at - first)}` : timesOf(store.state).moment(first)}</span>
           <span class="row-side">${step.side === "client" ? "→" : "←"}</span>
           ${step.n ? html`<button class="link" onClick=${() => store.select(detail.conn, { n: step.n })}>frame ${step.n}</button>` : ""}
           <span><bdi>${visible(step.text || STEPS[/** @type {keyof typeof STEPS} */ (step.what)] || step.what, 400)}</bdi></span>

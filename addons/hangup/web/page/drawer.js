@@ -8,11 +8,9 @@ import { html, useEffect, useState } from "./vendor/preact-htm.js";
 /** @type {Record<string, {words: string, load: () => Promise<any>, drives: boolean}>} */
 const PANELS = {
   why: { words: "Why", load: async () => (await import("./why.js")).WhyPanel, drives: false },
-  // @ts-ignore
+  search: { words: "Search", load: async () => (await import("./search.js")).SearchPanel, drives: false },
   filters: { words: "Filters", load: async () => (await import("./filters.js")).FiltersPanel, drives: true },
-  // @ts-ignore
   test: { words: "Test Connection", load: async () => (await import("./testing.js")).TestPanel, drives: true },
-  // @ts-ignore
   bisect: { words: "Bisect", load: async () => (await import("./bisecting.js")).BisectPanel, drives: true },
 };
 

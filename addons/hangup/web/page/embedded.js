@@ -7,6 +7,7 @@ import { plural } from "./format.js";
  * @typedef {[listed: any, more: any]} Pair  An entry as it is listed, and what there is to it beyond that.
  * @typedef {object} Told
  * @property {any} detail  of `api/connection`, beyond the overview
+ * @property {any} figures  of `api/statistics`, over the whole connection
  * @property {number} total  entries that the recording has
  * @property {Pair[]} entries  those that are here
  *
@@ -40,6 +41,11 @@ export function embedded(data) {
     entries: (params) => entries(rowsOf(params.conn), params),
     entry: ({ conn, i = null, n = null }) => entry(rowsOf(conn), conn, i, n),
     find: (params) => find(rowsOf(params.conn), params),
+    statistics: ({ conn }) => {
+      const told = data.connections[conn];
+      if (!told) throw new ApiError(`the statistics of connection ${conn} are not in this report; the recording has them`, 404);
+      return { conn, ...told.figures };
+    },
   };
   return async (path, params) => {
     const answer = answers[path];
@@ -91,12 +97,13 @@ function entry({ pairs }, conn, i, n) {
 }
 
 /** @param {Rows} rows @param {Record<string, any>} query */
-function find({ pairs }, { side, opcode, text, path, problems, from = 0 }) {
+function find({ pairs }, { side, opcode, kind, text, path, problems, from = 0 }) {
   if (path) return { matches: [], next: null, upto: pairs.length, error: "a report has no search by JSON path" };
   const needle = String(text ?? "").toLowerCase();
   /** @param {Pair} pair */
   const fits = ([listed, more]) => {
     if (side && listed.side !== side) return false;
+    if (kind && more.message_kind !== kind) return false;
     if (problems && !listed.problems?.length) return false;
     if (opcode === "heartbeat" ? !listed.heartbeat : opcode && opcode !== (listed.kind === "frame" ? listed.opcode : listed.kind)) return false;
     const said = [listed.preview, listed.text, listed.reason, listed.code, more.text];

@@ -1,27 +1,27 @@
 // All that happened on a connection, in order: the bar that filters it, and the list.
 
-import { EntryCache, EVERYTHING, filters, Search } from "./entrycache.js";
-import { duration, number, size, visible } from "./format.js";
+import { EntryCache, Search } from "./entrycache.js";
+import { arrow, said, since, what } from "./entrywords.js";
+import { FilterBar } from "./filterbar.js";
+import { number, size, visible } from "./format.js";
 import { List } from "./list.js";
 import { useStore } from "./store.js";
-import { html, useEffect, useMemo, useReducer, useRef, useState } from "./vendor/preact-htm.js";
+import { timesOf } from "./times.js";
+import { html, useEffect, useMemo, useReducer } from "./vendor/preact-htm.js";
+import { EVERYTHING, narrows } from "./wanted.js";
 
 const ROW = 22;
-/** Milliseconds without a key before it is searched. */
-const REST = 200;
-const OPCODES = ["text", "binary", "continuation", "ping", "pong", "close"];
-/** What can be asked for beside them. */
-const OTHERS = ["heartbeat", "filter", "log", "raw", "end"];
 
 /** @param {{store: import("./store.js").Store, connection: import("./store.js").Connection}} props */
 export function Entries({ store, connection }) {
   const conn = connection.conn;
   const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
-  const [query, setQuery] = useState(EVERYTHING);
+  const wanted = useStore(store, (state) => state.filter);
   const cache = useMemo(() => new EntryCache(conn, () => redraw(0)), [conn]);
-  const search = useMemo(() => (filters(query) ? new Search(conn, query, () => redraw(0)) : null), [conn, query]);
+  const search = useMemo(() => (narrows(wanted) ? new Search(conn, wanted, () => redraw(0)) : null), [conn, wanted]);
   const selected = useStore(store, (state) => state.selected?.i ?? -1);
   const logs = useStore(store, (state) => state.logs);
+  const times = useStore(store, timesOf);
 
   useEffect(() => () => cache.close(), [cache]);
   useEffect(() => () => search?.close(), [search]);
@@ -44,14 +44,15 @@ export function Entries({ store, connection }) {
   };
 
   return html`<div class="entries">
-    <${FilterBar} key=${conn} set=${setQuery} />
+    <${FilterBar} label="Filter the entries" value=${wanted} set=${(/** @type {typeof wanted} */ filter) => store.set({ filter })} />
     <div class="entries-count" role="status">
       ${search
         ? html`${number(total)} of ${number(cache.total)}${search.searching ? html`, searching… ${percent(search.upto, cache.total)}` : ""}`
         : ""}
       ${search?.error && html`<span class="error">${visible(search.error, 300)}</span>`}
       ${cache.problem && html`<span class="error">${visible(cache.problem, 300)}</span>`}
-      ${hidden && html`<span class="note">Entry ${number(selected)} is not among these.</span>`}
+      ${hidden && html`<span class="note">Entry ${number(selected)} is not among these.
+        <button class="link" onClick=${() => store.set({ filter: EVERYTHING })}>Show all</button></span>`}
     </div>
     <${List}
       id="entry"
@@ -65,7 +66,7 @@ export function Entries({ store, connection }) {
       leave=${() => store.select(conn)}
       of=${search ?? cache}
       row=${(/** @type {number} */ index, /** @type {Record<string, unknown>} */ place) =>
-        html`<${Row} place=${place} i=${entryAt(index)} entry=${cache.get(entryAt(index))} opened=${connection.opened ?? connection.at} />`}
+        html`<${Row} place=${place} i=${entryAt(index)} entry=${cache.get(entryAt(index))} opened=${connection.opened ?? connection.at} times=${times} />`}
     />
     ${cache.known && total === 0 && html`<p class="note pane">${search ? (search.searching ? "" : "Nothing matches.") : "Nothing has happened yet."}</p>`}
   </div>`;
@@ -86,68 +87,19 @@ function find(sorted, wanted) {
   return -1;
 }
 
-/** @param {{set: (query: import("./entrycache.js").Query) => void}} props */
-function FilterBar({ set }) {
-  const [query, change] = useState(EVERYTHING);
-  const timer = useRef(/** @type {any} */ (0));
-  useEffect(() => () => set(EVERYTHING), []);
-  /** @param {Partial<import("./entrycache.js").Query>} part @param {number} [rest] */
-  const update = (part, rest = 0) => {
-    const next = { ...query, ...part };
-    change(next);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => set(filters(next) ? next : EVERYTHING), rest);
-  };
-  /** @param {any} event */
-  const value = (event) => event.currentTarget.value;
-  return html`<form class="filter-bar" role="search" aria-label="Filter the entries" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
-    <select aria-label="Side" value=${query.side} onChange=${(/** @type {any} */ event) => update({ side: value(event) })}>
-      <option value="">both sides</option>
-      <option value="client">client</option>
-      <option value="server">server</option>
-    </select>
-    <select aria-label="Opcode" value=${query.opcode} onChange=${(/** @type {any} */ event) => update({ opcode: value(event) })}>
-      <option value="">any opcode</option>
-      ${OPCODES.map((opcode) => html`<option key=${opcode} value=${opcode}>${opcode}</option>`)}
-      <option disabled>—</option>
-      ${OTHERS.map((kind) => html`<option key=${kind} value=${kind}>${kind}</option>`)}
-    </select>
-    <input type="search" aria-label="Text" placeholder="text" value=${query.text} spellcheck=${false}
-      onInput=${(/** @type {any} */ event) => update({ text: value(event) }, REST)} />
-    <input type="search" aria-label="JSON path" placeholder="$.type==ping" class="mono" value=${query.path} spellcheck=${false}
-      onInput=${(/** @type {any} */ event) => update({ path: value(event) }, REST)} />
-    <label><input type="checkbox" checked=${query.problems} onChange=${(/** @type {any} */ event) => update({ problems: event.currentTarget.checked })} /> problems</label>
-  </form>`;
-}
-
-/** @param {{place: any, i: number, entry: import("./entrycache.js").Entry | null, opened: number}} props */
-function Row({ place, i, entry, opened }) {
+/** @param {{place: any, i: number, entry: import("./entrycache.js").Entry | null, opened: number, times: import("./times.js").Times}} props */
+function Row({ place, i, entry, opened, times }) {
   if (!entry) return html`<div ...${place} class="row waiting" aria-label=${`Entry ${i}, not read yet`}><span class="row-time">…</span></div>`;
   const problems = entry.problems ?? [];
   const kinds = ["row", entry.kind, entry.side, entry.opcode, entry.heartbeat && "beats", problems.length && "wrong"];
   return html`<div ...${place} class=${kinds.filter(Boolean).join(" ")}>
-    <span class="row-time">${signed(entry.at - opened)}</span>
+    <span class="row-time">${times.byClock ? times.moment(entry.at) : since(entry.at - opened)}</span>
     <span class="row-number">${entry.n ?? ""}</span>
-    <span class="row-side" aria-label=${entry.side ?? ""}>${entry.side === "client" ? "→" : entry.side === "server" ? "←" : ""}</span>
+    <span class="row-side" aria-label=${entry.side ?? ""}>${arrow(entry.side)}</span>
     <span class="row-opcode">${what(entry)}</span>
     <span class="row-size">${entry.length === undefined || entry.length === null ? "" : size(entry.length)}</span>
     <span class="row-text"><bdi>${said(entry)}</bdi></span>
     ${(entry.acted ?? []).map((acted) => html`<span class="chip proxy" key=${acted}>${visible(acted, 60)}</span>`)}
     ${problems.map((problem) => html`<span class="chip bad" key=${problem}>${visible(problem, 60)}</span>`)}
   </div>`;
-}
-
-/** @param {number} seconds since it opened */
-const signed = (seconds) => (seconds < -0.00005 ? duration(seconds) : `+${duration(Math.max(0, seconds))}`);
-
-/** @param {import("./entrycache.js").Entry} entry */
-function what(entry) {
-  if (entry.kind === "frame") return visible(entry.opcode, 40) + (entry.heartbeat ? " ♥" : "");
-  return visible(entry.kind, 40);
-}
-
-/** @param {import("./entrycache.js").Entry} entry */
-function said(entry) {
-  if (entry.opcode === "close") return visible([entry.code, entry.reason].filter((part) => part || part === 0).join(" "), 300);
-  return visible(entry.preview ?? entry.text ?? "", 300);
 }

@@ -1,11 +1,13 @@
 // The entry that is selected: what it says, and what is wrong with it.
 
 import { ApiError, getJson, Latest } from "./api.js";
-import { clock, duration, size, visible } from "./format.js";
+import { precise, size, visible } from "./format.js";
 import { CloseIcon } from "./icons.js";
 import { Payload } from "./payload.js";
 import { useStore } from "./store.js";
+import { timesOf } from "./times.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
+import { EVERYTHING } from "./wanted.js";
 
 /** The kinds of events that have something to be read. */
 const SAYS = new Set(["frame", "part", "raw", "log"]);
@@ -15,6 +17,8 @@ export function EntryView({ store, connection }) {
   const selected = useStore(store, (state) => state.selected);
   const [found, setFound] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
+  const [awaited, setAwaited] = useState(false);
+  const indexed = useStore(store, (state) => (awaited ? state.indexed : 0));
   const asking = useMemo(
     () =>
       new Latest(async (/** @type {number} */ conn, /** @type {number | null} */ i, /** @type {number | null} */ n) => {
@@ -23,10 +27,14 @@ export function EntryView({ store, connection }) {
           const now = store.state.selected;
           if (now?.conn !== conn || (now.i ?? now.n) !== (i ?? n)) return;
           setProblem(null);
-          setFound({ ...answer, conn }); // of a log line it may be another
-          if (i === null) store.select(conn, { i: answer.i });
+          setAwaited(false);
+          const entry = { ...answer, conn }; // of a log line it may be another
+          setFound(entry);
+          identify(store, entry);
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
+          // It may not have been read yet.
+          setAwaited(error.status === 404 && !store.state.complete);
           setProblem(error.message);
         }
       }),
@@ -35,8 +43,10 @@ export function EntryView({ store, connection }) {
   useEffect(() => () => asking.close(), [asking]);
   const { conn, i, n } = selected ?? { conn: 0, i: null, n: null };
   useEffect(() => {
-    if (i !== null || n !== null) asking.ask(conn, i, n);
-  }, [conn, i, n]);
+    const known = found?.conn === conn && (i !== null ? found.i === i : found.kind === "frame" && found.n === n);
+    if (known) identify(store, found);
+    else if (i !== null || n !== null) asking.ask(conn, i, n);
+  }, [conn, i, n, indexed]);
 
   if (i === null && n === null) return null;
   // Until the next has come, the one before stays.
@@ -46,8 +56,21 @@ export function EntryView({ store, connection }) {
       <h3>${entry ? title(entry) : "…"}</h3>
       <button class="quiet" title="Close (Escape)" aria-label="Close the entry" onClick=${() => store.select(conn)}><${CloseIcon} /></button>
     </header>
-    ${problem && html`<p class="error">${visible(problem, 300)}</p>`} ${entry && html`<${Body} entry=${entry} connection=${connection} />`}
+    ${problem && html`<p class="error">${visible(problem, 300)}</p>`} ${entry && html`<${Body} store=${store} entry=${entry} connection=${connection} />`}
   </aside>`;
+}
+
+/**
+ * Completes the selection, where it still is this entry: the list knows it by its index, a link by its number as a frame.
+ * @param {import("./store.js").Store} store
+ * @param {any} entry
+ */
+function identify(store, entry) {
+  const { selected } = store.state;
+  const n = entry.kind === "frame" ? entry.n : null;
+  if (!selected || selected.conn !== entry.conn || (selected.i === entry.i && selected.n === n)) return;
+  const same = selected.i === null ? n !== null && selected.n === n : selected.i === entry.i;
+  if (same) store.set({ selected: { ...selected, i: entry.i, n } });
 }
 
 const HOWS = { fin: "FIN", rst: "RST", timeout: "timeout", error: "error" };
@@ -60,12 +83,24 @@ function title(entry) {
   return names[/** @type {keyof typeof names} */ (entry.kind)] ?? entry.kind;
 }
 
-/** @param {{entry: any, connection: import("./store.js").Connection}} props */
-function Body({ entry, connection }) {
-  const since = connection.opened === null ? "" : `${duration(entry.at - connection.opened)} after it opened`;
-  const before = connection.ended !== null && connection.ended >= entry.at ? `${duration(connection.ended - entry.at)} before it ended` : "";
+/** The kind of a message, and the others of it. @param {{store: import("./store.js").Store, kind: string}} props */
+function Kind({ store, kind }) {
+  const on = useStore(store, (state) => state.filter.kind === kind);
+  const alone = useStore(store, (state) => state.alone);
+  const filter = () => store.set({ filter: on ? EVERYTHING : { ...EVERYTHING, kind } });
+  const search = () => store.set({ search: { ...EVERYTHING, kind }, tab: "search" });
+  return html`<p class="message-kind">kind <code><bdi>${visible(kind, 120)}</bdi></code>
+    <button aria-pressed=${on ? "true" : "false"} onClick=${filter}>Filter this kind</button>
+    ${!alone && html`<button class="quiet" onClick=${search}>in all connections</button>`}</p>`;
+}
+
+/** @param {{store: import("./store.js").Store, entry: any, connection: import("./store.js").Connection}} props */
+function Body({ store, entry, connection }) {
+  useStore(store, (state) => state.times);
+  const since = connection.opened === null ? "" : `${precise(entry.at - connection.opened)} after it opened`;
+  const before = connection.ended !== null && connection.ended >= entry.at ? `${precise(connection.ended - entry.at)} before it ended` : "";
   const facts = [
-    ["at", [`${clock(entry.at, 1e-6)} s`, since, before].filter(Boolean).join(", ")],
+    ["at", [timesOf(store.state).moment(entry.at, 1e-6), since, before].filter(Boolean).join(", ")],
     entry.length !== undefined && entry.length !== null && ["length", size(entry.length)],
     entry.fin === false && ["fin", "0, more fragments follow"],
     entry.rsv && ["rsv", `${entry.rsv}${entry.rsv & 4 ? ", compressed" : ""}`],
@@ -88,6 +123,7 @@ function Body({ entry, connection }) {
     ${entry.message_length && html`<p class="note">The whole message has ${size(entry.message_length)}, too much to be kept${
       entry.rsv & 4 ? " inflated" : ""}: this is what the frame has on the wire.</p>`}
     ${entry.truncated && html`<p class="note">Only the beginning is shown; the recording has it all.</p>`}
+    ${entry.message_kind && html`<${Kind} store=${store} kind=${entry.message_kind} />`}
     ${SAYS.has(entry.kind) && html`<${Payload} text=${entry.text ?? null} base64=${entry.base64 ?? null} />`}
   </div>`;
 }

@@ -1,6 +1,7 @@
 // The entries of one connection, by blocks, and the search among them.
 
 import { ApiError, getJson, Latest } from "./api.js";
+import { asParams } from "./wanted.js";
 
 export const BLOCK = 100;
 const BLOCKS_KEPT = 200;
@@ -23,15 +24,7 @@ const AT_ONCE = 200;
  * @property {number | null} [code]
  * @property {string | null} [reason]
  * @property {string} [text]
- *
- * @typedef {{side: string, opcode: string, text: string, path: string, problems: boolean}} Query
  */
-
-/** @type {Query} */
-export const EVERYTHING = { side: "", opcode: "", text: "", path: "", problems: false };
-
-/** @param {Query} query */
-export const filters = (query) => Object.values(query).some(Boolean);
 
 export class EntryCache {
   /**
@@ -129,12 +122,12 @@ export class EntryCache {
 export class Search {
   /**
    * @param {number} conn
-   * @param {Query} query
+   * @param {import("./wanted.js").Wanted} wanted
    * @param {() => void} changed
    */
-  constructor(conn, query, changed) {
+  constructor(conn, wanted, changed) {
     this.conn = conn;
-    this.query = query;
+    this.wanted = wanted;
     this.changed = changed;
     /** @type {number[]} */
     this.matches = [];
@@ -155,9 +148,7 @@ export class Search {
       // More may come while it searches.
       while (this.upto < this.total && !this.closed) {
         const from = this.upto;
-        const { side, opcode, text, path, problems } = this.query;
-        const params = { conn: this.conn, side, opcode, text, path, problems: problems ? 1 : "", from };
-        const found = await getJson("find", params);
+        const found = await getJson("find", { conn: this.conn, ...asParams(this.wanted), from });
         if (this.closed) return;
         if (found.error) {
           this.error = found.error;

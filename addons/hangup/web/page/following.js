@@ -22,6 +22,8 @@ export function follow(store) {
   /** @type {any} */
   let notice = 0;
   let failures = 0;
+  /** @type {import("./store.js").Selection | null} */
+  let chosen = null;
   /** @type {any} */
   let timer = 0;
 
@@ -34,8 +36,9 @@ export function follow(store) {
         answer = await getJson("overview", { since: 0 });
       }
       if (loaded && isAnother(answer)) {
-        // Nothing of what is shown, or kept by any part, is of this one.
-        location.reload();
+        // Nothing of what is shown, or kept by any part, is of this one; nor is what the address names.
+        ended = true;
+        location.replace(location.pathname);
         return;
       }
       store.merge(answer);
@@ -44,7 +47,7 @@ export function follow(store) {
       if (!(error instanceof ApiError)) throw error;
       store.set({ problem: error.status === 401 ? REPLACED : error.message });
     }
-    choose(store);
+    chosen = choose(store, chosen);
     if (store.state.live && !socket) connect();
     if (!ended && !store.state.connected && unfinished()) {
       clearTimeout(timer);
@@ -114,14 +117,18 @@ export function follow(store) {
 
 /**
  * Selects what is worth looking at first, unless somebody has: the last of the last loop, else the last that was torn off.
+ * As long as a recording is being read, that may be another.
  * @param {import("./store.js").Store} store
+ * @param {import("./store.js").Selection | null} chosen  what was selected so before
+ * @returns {import("./store.js").Selection | null}
  */
-function choose(store) {
-  const { selected, connections, order, loops } = store.state;
-  if (selected || !order.length) return;
+function choose(store, chosen) {
+  const { selected, connections, order, loops, live, complete } = store.state;
+  if ((selected && selected !== chosen) || !order.length) return null;
   const loop = loops[loops.length - 1];
   const ended = order.find((conn) => !["open", "clean"].includes(connections.get(conn)?.class ?? ""));
-  const conn = loop ? loop.conns[loop.conns.length - 1] : ended ?? (store.state.live ? null : order[0]);
+  const conn = loop ? loop.conns[loop.conns.length - 1] : ended ?? (live ? null : order[0]);
   // Of what is live the newest stay in sight, whatever is looked at below.
-  if (conn) store.select(conn, { quietly: store.state.live });
+  if (conn && conn !== selected?.conn) store.select(conn, { quietly: live });
+  return live || complete ? null : store.state.selected;
 }

@@ -19,6 +19,18 @@ export function duration(seconds) {
   return whole < 86400 ? pair(whole, 3600, "h", 60, "min") : pair(whole, 86400, "d", 3600, "h");
 }
 
+/**
+ * The same with its milliseconds, however long: `2 min 5.123 s`.
+ * @param {number} seconds
+ */
+export function precise(seconds) {
+  if (Math.abs(seconds) < 59.95) return duration(seconds);
+  const sign = seconds < 0 ? "−" : "";
+  const ms = Math.round(Math.abs(seconds) * 1000);
+  const [hours, minutes] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60];
+  return `${sign}${hours ? `${hours} h ` : ""}${minutes} min ${((ms % 60_000) / 1000).toFixed(3)} s`;
+}
+
 /** @param {number} whole @param {number} big @param {string} bigName @param {number} small @param {string} smallName */
 function pair(whole, big, bigName, small, smallName) {
   const rest = Math.floor((whole % big) / small);
@@ -34,10 +46,9 @@ function pair(whole, big, bigName, small, smallName) {
 export function clock(at, step = 0.001) {
   const decimals = Math.min(6, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
   const sign = at < 0 ? "−" : "";
-  const value = Math.abs(at);
-  if (value < 60) return `${sign}${value.toFixed(decimals)}`;
   const units = 10 ** decimals;
-  const rounded = Math.round(value * units) / units;
+  const rounded = Math.round(Math.abs(at) * units) / units;
+  if (rounded < 60) return `${sign}${rounded.toFixed(decimals)}`;
   const [hours, minutes] = [Math.floor(rounded / 3600), Math.floor(rounded / 60) % 60];
   const seconds = (rounded % 60).toFixed(decimals).padStart(decimals ? decimals + 3 : 2, "0");
   return hours ? `${sign}${hours}:${String(minutes).padStart(2, "0")}:${seconds}` : `${sign}${minutes}:${seconds}`;

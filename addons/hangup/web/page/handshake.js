@@ -1,5 +1,6 @@
 // A handshake: what was checked, and both header lists side by side.
 
+import { CopyButton } from "./copy.js";
 import { duration, visible } from "./format.js";
 import { html } from "./vendor/preact-htm.js";
 
@@ -55,7 +56,7 @@ const statusLine = (response) => `${response.version ?? "HTTP/1.1"} ${response.s
 function Half({ title, head, headers = [], other = null, text = "" }) {
   const known = other && new Set(other.map(([name, value]) => `${name}: ${value}`));
   return html`<section class="half" aria-label=${title}>
-    <h3>${title}</h3>
+    <h3>${title} <${CopyButton} what="the headers" text=${() => [head, ...headers.map(([name, value]) => `${name}: ${value}`)].join("\n")} /></h3>
     <p class="mono first-line"><bdi>${visible(head, 4000)}</bdi></p>
     <table class="headers">
       <tbody>

@@ -2,7 +2,8 @@
 
 import { apiUrl } from "./api.js";
 import { size, visible } from "./format.js";
-import { PanelIcon } from "./icons.js";
+import { PanelIcon, SearchIcon } from "./icons.js";
+import { titleOf } from "./notices.js";
 import { useStore } from "./store.js";
 import { html, useEffect } from "./vendor/preact-htm.js";
 
@@ -27,11 +28,12 @@ export function Header({ store }) {
   const tab = useStore(store, (state) => state.tab);
   const reading = useStore(store, (state) => state.loaded && !state.complete && state.indexed < state.size && !(state.live && state.size - state.indexed < 1e6)
     ? Math.floor((100 * state.indexed) / state.size) : -1);
-  const loops = useStore(store, (state) => state.loops);
+  const notices = useStore(store, (state) => state.notices);
+  const looping = useStore(store, (state) => state.looping);
   useEffect(() => {
-    const what = visible(header.target || path.split(/[\\/]/).pop() || "", 100);
-    document.title = [loops.length ? "⟲" : "", what, what ? "– hangup" : "hangup"].filter(Boolean).join(" ");
-  }, [header, path, loops]);
+    const target = visible(header.target || path.split(/[\\/]/).pop() || "", 100);
+    document.title = titleOf({ target, looping, notices });
+  }, [header, path, looping, notices]);
   const on = filters.filter((each) => each.on).length;
   const standing = problem ? "not reachable" : live ? (connected ? "recording" : "connecting") : "recorded";
   return html`<header class="top">
@@ -46,6 +48,7 @@ export function Header({ store }) {
       <ul>${notes.map((note) => html`<li key=${note}>${visible(note, 500)}</li>`)}</ul></details>`}
     <span class="space"></span>
     ${on > 0 && html`<button class="quiet" onClick=${() => store.set({ tab: "filters" })}><span class="chip proxy">${on === 1 ? "1 filter on" : `${on} filters on`}</span></button>`}
+    <button class="quiet" title="Search all connections (/)" onClick=${() => store.set({ tab: "search" })}><${SearchIcon} /> Search</button>
     <details class="menu export">
       <summary>Export</summary>
       <ul>${FORMATS.map(([format, words]) => html`<li key=${format}><a href=${apiUrl("export", { format })} download>${words}</a></li>`)}

@@ -17,6 +17,12 @@ export const FitIcon = () => html`<${Icon} class="stroke" d="M2.5 4v8M13.5 4v8M5
 export const PanelIcon = () => html`<${Icon} class="stroke" d="M2.5 3.5h11v9h-11zM10 3.5v9" />`;
 export const CloseIcon = () => html`<${Icon} class="stroke" d="M4 4l8 8M12 4l-8 8" />`;
 
+export const SearchIcon = () => html`<${Icon} class="stroke" d="M7 2.500a4.500 4.500 0 1 0 0 9a4.500 4.500 0 1 0 0-9M10.500 10.500 14 14" />`;
+
+export const CopyIcon = () => html`<${Icon} class="stroke" d="M5.500 5.500h8v8h-8zM3.500 10.500h-1v-8h8v1" />`;
+
+export const ClockIcon = () => html`<${Icon} class="stroke" d="M8 2.500a5.500 5.500 0 1 0 0 11a5.500 5.500 0 1 0 0-11M8 5v3.200l2 1.500" />`;
+
 /** The mark of a kind of frame as in the timeline. @param {{kind: string}} props */
 export function Mark({ kind }) {
   const paths = {

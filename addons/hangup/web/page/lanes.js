@@ -1,6 +1,6 @@
 // The connections beside the timeline: a listbox, of which only what is in sight exists.
 
-import { duration, ending, lifetime, living, plural, visible } from "./format.js";
+import { duration, ending, lifetime, living, number, plural, visible } from "./format.js";
 import { LANE } from "./paint.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useMemo } from "./vendor/preact-htm.js";
@@ -15,31 +15,36 @@ const BRACKETS = 3;
  */
 export function Lanes({ store, first, last, reveal, enter }) {
   useStore(store, (state) => state.rev);
-  const order = useStore(store, (state) => state.order);
+  const rows = useStore(store, (state) => state.rows);
   const selected = useStore(store, (state) => state.selected?.conn ?? 0);
   const loops = useStore(store, (state) => state.loops);
-  const brackets = useMemo(() => spans(loops, order), [loops, order]);
+  const brackets = useMemo(() => spans(loops, rows), [loops, rows]);
   const { connections, now } = store.state;
-  const at = selected ? place(order, selected) : -1;
+  const { list } = rows;
+  const at = rows.at.get(selected) ?? -1;
   useEffect(() => {
     if (at >= 0 && !store.state.selected?.quietly) reveal(at);
-  }, [selected]);
+  }, [selected, at >= 0]);
 
-  const [from, to] = [Math.max(0, first - SPARE), Math.min(order.length, last + SPARE)];
-  const shown = order.slice(from, to).map((conn, offset) => [conn, from + offset]);
+  const [from, to] = [Math.max(0, first - SPARE), Math.min(list.length, last + SPARE)];
+  const shown = Array.from({ length: Math.max(0, to - from) }, (_, offset) => from + offset);
   // What is selected must exist, as the focus is said to be there.
-  if (at >= 0 && (at < from || at >= to)) shown.push([selected, at]);
+  if (at >= 0 && (at < from || at >= to)) shown.push(at);
 
   /** @param {KeyboardEvent} event */
   const key = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !order.length) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !list.length) return;
     const page = Math.max(1, last - first - 2);
     const step = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity }[event.key];
     if (step !== undefined) {
       event.preventDefault();
-      const next = Math.min(order.length - 1, Math.max(0, at < 0 ? (step > 0 ? 0 : order.length - 1) : at + step));
-      store.select(order[next]);
+      const next = Math.min(list.length - 1, Math.max(0, at < 0 ? (step > 0 ? 0 : list.length - 1) : at + step));
+      store.select(list[next].conn);
       reveal(next);
+    } else if (event.key === " ") {
+      event.preventDefault();
+      const loop = list[at]?.loop;
+      if (loop) store.fold(loop);
     } else if (event.key === "Enter") {
       event.preventDefault();
       enter();
@@ -51,14 +56,15 @@ export function Lanes({ store, first, last, reveal, enter }) {
     role="listbox"
     tabindex="0"
     aria-label="Connections, the newest first"
-    aria-activedescendant=${at >= 0 ? `lane-${selected}` : undefined}
+    aria-activedescendant=${at >= 0 ? `lane-${list[at].conn}` : undefined}
     onKeyDown=${key}
   >
-    ${shown.map(([conn, index]) => {
-      const connection = connections.get(conn);
+    ${shown.map((index) => {
+      const row = list[index];
+      const connection = connections.get(row.conn);
       return connection && html`<${Lane}
-        key=${conn}
-        ...${{ store, connection, index, now, total: order.length, selected: conn === selected }}
+        key=${row.conn}
+        ...${{ store, row, connection, index, now, total: list.length, selected: index === at }}
         brackets=${brackets.filter((each) => each.top <= index && index <= each.bottom)}
       />`;
     })}
@@ -66,23 +72,36 @@ export function Lanes({ store, first, last, reveal, enter }) {
 }
 
 /**
- * @param {{store: import("./store.js").Store, connection: import("./store.js").Connection, index: number, now: number,
- *   total: number, selected: boolean, brackets: Bracket[]}} props
+ * @param {{store: import("./store.js").Store, row: import("./rows.js").Row, connection: import("./store.js").Connection,
+ *   index: number, now: number, total: number, selected: boolean, brackets: Bracket[]}} props
  */
-function Lane({ store, connection, index, now, total, selected, brackets }) {
-  const lived = lifetime(connection, now);
+function Lane({ store, row, connection, index, now, total, selected, brackets }) {
+  const { loop, conns } = row;
+  const lived = conns && loop ? loop.lifetime : lifetime(connection, now);
   const life = lived === null ? "" : duration(lived);
   const [path, query] = connection.path.split(/\?(.*)/s, 2);
+  /** @param {MouseEvent} event */
+  const choose = (event) => {
+    const { selected: chosen, alone } = store.state;
+    if (chosen && !alone && (event.ctrlKey || event.metaKey)) store.set({ other: connection.conn, view: "compare" });
+    else store.select(connection.conn);
+  };
+  /** @param {Event} event */
+  const fold = (event) => {
+    event.stopPropagation();
+    if (loop) store.fold(loop);
+  };
   return html`<div
     id=${`lane-${connection.conn}`}
-    class=${`lane ${connection.class} ${connection.kind}`}
+    class=${`lane ${connection.class} ${connection.kind} ${conns ? "folded" : ""}`}
     role="option"
     aria-selected=${selected ? "true" : "false"}
     aria-setsize=${total}
     aria-posinset=${index + 1}
-    aria-description=${said(connection, life)}
+    aria-description=${conns && loop ? `${visible(loop.sentence, 600)}; folded, Space opens it` : said(connection, life) + (loop ? "; Space folds the loop" : "")}
     style=${{ transform: `translateY(${index * LANE}px)`, height: `${LANE}px` }}
-    onClick=${() => store.select(connection.conn)}
+    onClick=${choose}
+    onDblClick=${fold}
   >
     ${brackets.map(
       (each) => html`<i
@@ -92,10 +111,12 @@ function Lane({ store, connection, index, now, total, selected, brackets }) {
         style=${{ left: `${each.column * 6 + 3}px` }}
       ></i>`,
     )}
+    ${loop && html`<span class="fold" title=${conns ? "Open this loop (Space)" : "Fold this loop (Space)"} onClick=${fold}>${conns ? "▸" : "▾"}</span>`}
     <span class="lane-number">${connection.conn}</span>
     <span class="lane-path" title=${visible(connection.path, 500)}><bdi>${visible(path, 200) || "—"}</bdi>
       ${query !== undefined && html`<span class="dim">?${visible(query, 80)}</span>`}</span>
     ${connection.kind !== "app" && html`<span class="chip">${connection.kind === "hmr" ? "HMR" : "test"}</span>`}
+    ${conns && html`<span class="chip many" title=${`${number(conns.length)} connections`}>⟲ ${number(conns.length)}</span>`}
     <span class="lane-life">${life}</span>
     <span class="lane-end">${ending(connection)}</span>
   </div>`;
@@ -128,34 +149,19 @@ function said(connection, life) {
 /**
  * Which lanes each loop spans, loops beside each other in columns.
  * @param {import("./store.js").Loop[]} loops
- * @param {number[]} order newest first
+ * @param {import("./rows.js").Rows} rows
  * @returns {Bracket[]}
  */
-function spans(loops, order) {
+function spans(loops, { at }) {
   /** @type {Bracket[]} */
   const found = [];
   for (const { conns } of loops) {
-    const [top, bottom] = [place(order, conns[conns.length - 1]), place(order, conns[0])];
-    if (top < 0 || bottom < 0) continue;
+    const [top, bottom] = [at.get(conns[conns.length - 1]), at.get(conns[0])];
+    // A folded one has a lane of its own.
+    if (top === undefined || bottom === undefined || top === bottom) continue;
     const taken = new Set(found.filter((each) => each.top <= bottom && top <= each.bottom).map((each) => each.column));
     const column = [...Array(BRACKETS).keys()].find((each) => !taken.has(each));
     if (column !== undefined) found.push({ top, bottom, column, has: new Set(conns) });
   }
   return found;
-}
-
-/**
- * Where a connection stands in numbers that fall; -1 if it does not.
- * @param {number[]} order
- * @param {number} conn
- */
-export function place(order, conn) {
-  let [low, high] = [0, order.length - 1];
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    if (order[middle] === conn) return middle;
-    if (order[middle] > conn) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
 }

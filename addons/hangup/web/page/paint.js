@@ -15,8 +15,8 @@ export const LANE = 32;
  * @property {number} width
  * @property {number} height
  * @property {number} scroll  pixels
- * @property {number[]} order  connections, newest first
- * @property {number} first  index in `order` of the first lane in sight
+ * @property {import("./rows.js").Rows} rows
+ * @property {number} first  index in `rows` of the first lane in sight
  * @property {number} last  and the one after the last
  * @property {Map<number, Connection>} connections
  * @property {Map<number, import("./tickcache.js").Lane>} lanes
@@ -25,7 +25,7 @@ export const LANE = 32;
  * @property {number[]} marks  when one was switched
  * @property {number} now
  * @property {import("./store.js").Selection | null} selected
- * @property {number | null} hovered
+ * @property {number} hovered  index of a lane, or -1
  */
 
 /**
@@ -34,21 +34,19 @@ export const LANE = 32;
  * @param {import("./palette.js").Palette} colours
  */
 export function paint(pen, scene, colours) {
-  const { width, height, view, order, connections } = scene;
+  const { width, height, view, rows, connections } = scene;
   pen.clearRect(0, 0, width, height);
   pen.font = "11px system-ui, sans-serif";
   pen.textBaseline = "middle";
   band(pen, scene, colours);
   grid(pen, scene, colours);
+  const selected = rows.at.get(scene.selected?.conn ?? 0) ?? -1;
   for (let index = scene.first; index < scene.last; index++) {
-    const connection = connections.get(order[index]);
-    if (!connection) continue;
+    const { conn, conns } = rows.list[index];
     const top = index * LANE - scene.scroll;
-    const hover = connection.conn === scene.hovered;
-    const selected = connection.conn === scene.selected?.conn;
-    if (selected || hover) {
-      pen.globalAlpha = selected ? 0.1 : 0.05;
-      pen.fillStyle = selected ? colours.accent : colours.text;
+    if (index === selected || index === scene.hovered) {
+      pen.globalAlpha = index === selected ? 0.1 : 0.05;
+      pen.fillStyle = index === selected ? colours.accent : colours.text;
       pen.fillRect(0, top, width, LANE);
       pen.globalAlpha = 1;
     }
@@ -56,13 +54,36 @@ export function paint(pen, scene, colours) {
     pen.globalAlpha = 0.6;
     pen.fillRect(0, top + LANE - 1, width, 1);
     pen.globalAlpha = 1;
-    gap(pen, scene, colours, connection, index, top);
-    lane(pen, scene, colours, connection, top);
+    const all = conns ?? [conn];
+    for (let at = 0; at < all.length; at++) {
+      const connection = connections.get(all[at]);
+      if (!connection) continue;
+      const next = connections.get(all[at + 1] ?? 0);
+      if (conns && connection.conn === scene.selected?.conn) chosen(pen, scene, colours, connection, top);
+      gap(pen, scene, colours, connection, index, top);
+      lane(pen, scene, colours, connection, top, next ? view.x(next.at, width) : Infinity);
+    }
   }
   for (const at of scene.marks) {
     pen.fillStyle = colours.proxy;
     pen.fillRect(Math.round(view.x(at, width)), 0, 1, height);
   }
+}
+
+/**
+ * The selected one of those in a folded lane.
+ * @param {CanvasRenderingContext2D} pen
+ * @param {Scene} scene
+ * @param {import("./palette.js").Palette} colours
+ * @param {Connection} connection
+ * @param {number} top
+ */
+function chosen(pen, { view, width, now }, colours, connection, top) {
+  const [left, right] = [view.x(connection.at, width), view.x(until(connection, now), width)];
+  pen.globalAlpha = 0.2;
+  pen.fillStyle = colours.accent;
+  pen.fillRect(left - 2, top, Math.max(2, right - left) + 4, LANE - 1);
+  pen.globalAlpha = 1;
 }
 
 /** @param {CanvasRenderingContext2D} pen @param {Scene} scene @param {import("./palette.js").Palette} colours */
@@ -99,7 +120,7 @@ function grid(pen, { view, width, height, now }, colours) {
  * @param {number} index
  * @param {number} top
  */
-function gap(pen, { view, width, before, connections, order, height }, colours, connection, index, top) {
+function gap(pen, { view, width, before, connections, rows, height }, colours, connection, index, top) {
   const other = connections.get(before.get(connection.conn) ?? 0);
   if (!other || other.ended === null || other.ended > connection.at) return;
   const [left, right] = [view.x(other.ended, width), view.x(connection.at, width)];
@@ -111,8 +132,7 @@ function gap(pen, { view, width, before, connections, order, height }, colours, 
   pen.lineWidth = 1;
   pen.beginPath();
   // The lane of the one before need not be the next.
-  let below = index + 1;
-  while (below < order.length && order[below] !== other.conn && below - index < 200) below++;
+  const below = rows.at.get(other.conn) ?? index;
   pen.moveTo(Math.round(left) + 0.5, Math.min(height, top + (below - index) * LANE + LANE / 2));
   pen.lineTo(Math.round(left) + 0.5, middle + 0.5);
   pen.lineTo(right - 2, middle + 0.5);
@@ -133,8 +153,9 @@ function gap(pen, { view, width, before, connections, order, height }, colours, 
  * @param {import("./palette.js").Palette} colours
  * @param {Connection} connection
  * @param {number} top
+ * @param {number} room  where something else stands in this lane
  */
-function lane(pen, scene, colours, connection, top) {
+function lane(pen, scene, colours, connection, top, room) {
   const { view, width, now } = scene;
   const middle = top + LANE / 2;
   const colour = colours[CLASS_COLOUR[connection.class]] ?? colours.dim;
@@ -169,7 +190,9 @@ function lane(pen, scene, colours, connection, top) {
     pen.fillStyle = colour;
     pen.textAlign = "left";
     const shown = connection.browser_code && connection.how !== "close" ? ` · ${connection.browser_code}` : "";
-    if (finish > -9 && finish < width - 20) pen.fillText(visible(ending(connection), 40) + shown, finish + 9, middle + 0.5);
+    const words = visible(ending(connection), 40) + shown;
+    const fits = room - finish > 14 + words.length * 6;
+    if (fits && finish > -9 && finish < width - 20) pen.fillText(words, finish + 9, middle + 0.5);
   }
   pen.globalAlpha = 1;
 }

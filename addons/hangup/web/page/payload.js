@@ -1,5 +1,6 @@
 // What a message says: JSON laid out, text, or bytes.
 
+import { CopyButton } from "./copy.js";
 import { number, visible, visibleLines } from "./format.js";
 import { bytesOf, hexLines, jsonLines } from "./json.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
@@ -19,11 +20,14 @@ export function Payload({ text, base64 }) {
   if (!text && !base64) return html`<p class="note">The payload is empty.</p>`;
   const mode = modes.includes(chosen) ? chosen : modes[0];
   return html`<div class="payload">
-    ${modes.length > 1 &&
+    <div class="payload-bar">${modes.length > 1 &&
     html`<div class="segments" role="group" aria-label="How the message is shown">
       ${modes.map((each) => html`<button key=${each} class="quiet" aria-pressed=${each === mode ? "true" : "false"}
         onClick=${() => choose(/** @type {string} */ (each))}>${each}</button>`)}
     </div>`}
+      <${CopyButton} what=${mode === "hex" ? "the bytes in hex" : "the message"} words="Copy"
+        text=${() => (mode === "hex" ? hexOf(text, base64) : text ?? "")} />
+    </div>
     ${mode === "JSON" && html`<${Json} lines=${lines} />`} ${mode === "text" && html`<${Text} text=${text} />`}
     ${mode === "hex" && html`<${Hex} text=${text} base64=${base64} />`}
   </div>`;
@@ -46,6 +50,12 @@ function More({ left, what, more }) {
   return left > 0 ? html`<button onClick=${more}>Show more (${number(left)} ${what} left)</button>` : null;
 }
 
+/** @param {string | null} text @param {string | null} base64 */
+const hexOf = (text, base64) => [...bytesFrom(text, base64)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+
+/** @param {string | null} text @param {string | null} base64 */
+const bytesFrom = (text, base64) => (base64 ? bytesOf(base64) : new TextEncoder().encode(text ?? ""));
+
 /** @param {{lines: import("./json.js").Line[]}} props */
 function Json({ lines }) {
   const [most, more] = useMore(lines, LINES);
@@ -65,7 +75,7 @@ function Text({ text }) {
 
 /** @param {{text: string | null, base64: string | null}} props */
 function Hex({ text, base64 }) {
-  const bytes = useMemo(() => (base64 ? bytesOf(base64) : new TextEncoder().encode(text ?? "")), [text, base64]);
+  const bytes = useMemo(() => bytesFrom(text, base64), [text, base64]);
   const [most, more] = useMore(bytes, BYTES);
   const rows = hexLines(bytes, most);
   return html`<pre class="code hex" tabindex="0" aria-label="The message's bytes">${rows.map(

@@ -1,12 +1,17 @@
 // The picture of the timeline: keeps its window, its scroll and its canvases, and draws at most once a frame.
 
 import { AXIS, paintAxis, underAxis, whenFiltered } from "./axis.js";
-import { clock, duration, ending, lifetime, living, plural, until, visible } from "./format.js";
+import { duration, ending, lifetime, living, plural, precise, until, visible } from "./format.js";
 import { gestures } from "./gestures.js";
 import { LANE, paint } from "./paint.js";
 import { onThemeChange, palette } from "./palette.js";
+import { nearest, within } from "./rows.js";
 import { TickCache } from "./tickcache.js";
+import { timesOf } from "./times.js";
 import { TimeWindow } from "./timescale.js";
+
+/** A folded lane shows the frames of at most so many connections at once. */
+const MOST = 16;
 
 /**
  * @typedef {{scroller: HTMLElement, lanes: HTMLCanvasElement, axis: HTMLCanvasElement, cross: HTMLElement,
@@ -38,10 +43,12 @@ export class Plot {
     /** @type {Map<number, number>} */
     this.before = new Map();
     this.lanes_count = 0;
+    this.folds = store.state.folds;
     this.waiting = 0;
     this.arrived = performance.now();
     this.resizing = new ResizeObserver(() => this.measure());
     this.resizing.observe(parts.scroller);
+    this.resizing.observe(parts.lanes);
     this.ends = [
       store.subscribe(() => this.changed()),
       onThemeChange(() => {
@@ -98,8 +105,9 @@ export class Plot {
   changed() {
     const { state } = this.store;
     if (state.now !== this.view.now) this.arrived = performance.now();
-    const added = state.order.length - this.lanes_count;
-    this.lanes_count = state.order.length;
+    const added = state.folds === this.folds ? state.rows.list.length - this.lanes_count : 0;
+    this.lanes_count = state.rows.list.length;
+    this.folds = state.folds;
     const { scroller } = this.parts;
     // Who has scrolled down goes on seeing what he saw when lanes come in at the top.
     if (added > 0 && scroller.scrollTop > 0) requestAnimationFrame(() => (scroller.scrollTop += added * LANE));
@@ -144,15 +152,17 @@ export class Plot {
     const { state } = this.store;
     const { scroller, lanes, axis } = this.parts;
     if (!this.width || !this.height) return;
+    this.view.origin = timesOf(state).origin;
     const scroll = scroller.scrollTop;
     const first = Math.floor(scroll / LANE);
-    const last = Math.min(state.order.length, Math.ceil((scroll + this.height) / LANE));
+    const last = Math.min(state.rows.list.length, Math.ceil((scroll + this.height) / LANE));
     if (first !== this.first || last !== this.last) {
       this.first = first;
       this.last = last;
       this.tell.range(first, last);
     }
-    this.cache.want(this.view.from, this.view.to, this.width, state.order.slice(first, last));
+    const conns = state.rows.list.slice(first, last).flatMap((row) => this.seen(row).map((each) => each.conn));
+    this.cache.want(this.view.from, this.view.to, this.width, conns);
     const ratio = devicePixelRatio || 1;
     const pen = /** @type {CanvasRenderingContext2D} */ (lanes.getContext("2d"));
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -163,7 +173,7 @@ export class Plot {
         width: this.width,
         height: this.height,
         scroll,
-        order: state.order,
+        rows: state.rows,
         first,
         last,
         connections: state.connections,
@@ -173,14 +183,26 @@ export class Plot {
         marks: state.marks.map((mark) => mark.at),
         now: this.now,
         selected: state.selected,
-        hovered: this.under(this.pointer)?.conn ?? null,
+        hovered: this.pointer && this.pointer.y >= 0 ? Math.floor((this.pointer.y + scroll) / LANE) : -1,
       },
       this.colours,
     );
     const above = /** @type {CanvasRenderingContext2D} */ (axis.getContext("2d"));
     above.setTransform(ratio, 0, 0, ratio, 0, 0);
-    paintAxis(above, this.view, this.width, state.marks, this.cache.logs.logs, this.colours);
+    paintAxis(above, this.view, this.width, state.marks, this.cache.logs.logs, this.colours, timesOf(state));
     this.point();
+  }
+
+  /** The connections of a lane whose frames are drawn: of a folded one, if they are few. @param {import("./rows.js").Row} row */
+  seen({ conn, conns }) {
+    const { connections } = this.store.state;
+    const all = (conns ?? [conn]).flatMap((each) => connections.get(each) ?? []);
+    return within(all, (each) => this.span(each), this.view.from, this.view.to, MOST);
+  }
+
+  /** @param {import("./store.js").Connection} connection @returns {[number, number]} */
+  span(connection) {
+    return [connection.at, until(connection, this.now)];
   }
 
   /** Where a zoom by keyboard or button holds on to: the pointer, else the end of what is selected, else the middle. */
@@ -223,10 +245,13 @@ export class Plot {
     this.moved();
   }
 
-  /** Shows the whole of the selected connection. */
-  showSelected() {
-    const { connection } = this.store;
-    if (connection) this.show(connection.at, until(connection, this.now));
+  /** Shows the whole of these connections and their lanes, the newest one's if not all. @param {number[]} conns in order */
+  showAll(conns) {
+    const { connections, rows } = this.store.state;
+    const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
+    if (!first || !last) return;
+    this.show(first.at, until(last, this.now));
+    for (const { conn } of [first, last]) this.reveal(rows.at.get(conn) ?? 0);
   }
 
   /** Scrolls a lane into sight. @param {number} index */
@@ -251,9 +276,11 @@ export class Plot {
   /** The connection under a point. @param {{x: number, y: number} | null} point */
   under(point) {
     if (!point || point.y < 0 || point.y >= this.height) return null;
-    const { order, connections } = this.store.state;
-    const index = Math.floor((point.y + this.parts.scroller.scrollTop) / LANE);
-    return connections.get(order[index]) ?? null;
+    const { rows, connections } = this.store.state;
+    const row = rows.list[Math.floor((point.y + this.parts.scroller.scrollTop) / LANE)];
+    if (!row) return null;
+    const all = (row.conns ?? [row.conn]).flatMap((each) => connections.get(each) ?? []);
+    return nearest(all, (each) => this.span(each), this.view.at(point.x, this.width));
   }
 
   /** The frame next to a point, if one is near enough. @param {{x: number, y: number}} point */
@@ -280,7 +307,7 @@ export class Plot {
 
   /** @param {{x: number, y: number}} point */
   clickAxis({ x, y }) {
-    const found = underAxis(this.view, this.width, this.store.state.marks, this.cache.logs.logs, x, y);
+    const found = underAxis(this.view, this.width, this.store.state.marks, this.cache.logs.logs, x, y, timesOf(this.store.state));
     if (found?.conn) this.store.select(found.conn);
   }
 
@@ -302,20 +329,21 @@ export class Plot {
   /** @param {{x: number, y: number}} pointer @param {number} at */
   words(pointer, at) {
     const step = Math.max(1e-6, this.view.span / this.width);
-    const time = `${clock(at, step)} s`;
+    const times = timesOf(this.store.state);
+    const time = times.moment(at, step);
     if (pointer.y < 0) {
       const { marks } = this.store.state;
-      return underAxis(this.view, this.width, marks, this.cache.logs.logs, pointer.x, pointer.y + AXIS)?.words ?? time;
+      return underAxis(this.view, this.width, marks, this.cache.logs.logs, pointer.x, pointer.y + AXIS, times)?.words ?? time;
     }
     const connection = this.under(pointer);
     if (!connection) return time;
     const tick = this.tick(pointer);
-    const since = (/** @type {number} */ then) => (connection.opened === null ? "" : `, ${duration(then - connection.opened)} after it opened`);
+    const since = (/** @type {number} */ then) => (connection.opened === null ? "" : `, ${precise(then - connection.opened)} after it opened`);
     if (tick) {
       const who = tick[1] ? "server" : "client";
       const action = this.cache.lanes.get(connection.conn)?.actions.find((each) => each[0] === tick[0]);
       const acted = action ? `\n${visible(action[1], 80)}: ${action[2]}` : "";
-      return `#${connection.conn} ${who} ${tick[2]} at ${clock(tick[0])} s${since(tick[0])}${acted}`;
+      return `#${connection.conn} ${who} ${tick[2]} at ${times.moment(tick[0])}${since(tick[0])}${acted}`;
     }
     const lived = lifetime(connection, this.now);
     const life = lived === null ? "" : `, ${living(connection)} ${duration(lived)}`;

@@ -91,7 +91,7 @@ function Story({ why: { timeline: marks, conn, trigger } }) {
     <h2 id="story">How connection ${conn} ended</h2>
     <p class="between dim" aria-hidden="true"><span>client</span><span>server</span></p>
     <ol>
-      ${marks.map((mark, index) => html`<li key=${index} class=${`${mark.side} ${mark.kind ?? "message"} ${mark.n && mark.n === frame ? "trigger" : ""}`}>
+      ${marks.map((/** @type {any} */ mark, /** @type {number} */ index) => html`<li key=${index} class=${`${mark.side} ${mark.kind ?? "message"} ${mark.n && mark.n === frame ? "trigger" : ""}`}>
         <span class="row-time">${Math.abs(mark.at) < 0.00005 ? "0" : mark.at < 0 ? duration(mark.at) : `+${duration(mark.at)}`}</span>
         <span class="said"><span class="unseen">${mark.side}: </span><bdi>${visible(mark.text, 300)}</bdi></span>
       </li>`)}

@@ -1,6 +1,8 @@
 // What the page knows, in one object, and who is told when it changes.
 
+import { isFolded, keyOf, layRows, NO_ROWS } from "./rows.js";
 import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
+import { EVERYTHING } from "./wanted.js";
 
 /**
  * @typedef {"client" | "server"} Side
@@ -45,11 +47,12 @@ import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
  * @property {string} [how]
  * @property {boolean} [backing_off]
  * @property {boolean} [going_on]
+ * @property {number | null} [settled]  the connection that ended it by staying open
  *
  * @typedef {{at: number, action: string, filter: string}} Mark
  * @typedef {{id: number, name: string, filter: string, on: boolean, hits: number}} FilterState
- * @typedef {{conn: number, i: number | null, n: number | null, quietly: boolean}} Selection  `n` is a frame whose index is
- *   not known yet; `quietly`: its lane need not be brought into sight.
+ * @typedef {{conn: number, i: number | null, n: number | null, quietly: boolean}} Selection  `i` is an entry; `n` its
+ *   number as a frame, which alone may be known at first; `quietly`: its lane need not be brought into sight.
  *
  * @typedef {object} State
  * @property {boolean} loaded  whether the first overview has come
@@ -67,6 +70,8 @@ import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
  * @property {Map<number, Connection>} connections
  * @property {number[]} order  their numbers, newest first
  * @property {Loop[]} loops
+ * @property {Map<number, boolean>} folds  which loops somebody has folded or opened, by key
+ * @property {import("./rows.js").Rows} rows  the lanes; they follow from `order`, `loops` and `folds`
  * @property {Mark[]} marks
  * @property {number} logs
  * @property {string[]} notes
@@ -74,8 +79,15 @@ import { useEffect, useReducer, useRef } from "./vendor/preact-htm.js";
  * @property {string | null} bisect  phase of the live bisect
  * @property {Selection | null} selected
  * @property {{events: number, since: number, until: number} | null} missed
+ * @property {number} looping  connections of the longest loop that goes on
+ * @property {import("./notices.js").Notice[]} notices  the latest last
  * @property {string | null} problem  why the server cannot be asked
  * @property {string | null} tab  the drawer's, or null when it is closed
+ * @property {string} view  of the selected connection
+ * @property {import("./wanted.js").Wanted} filter  of its entries
+ * @property {import("./wanted.js").Wanted} search  among all connections
+ * @property {number | null} other  the connection that it is compared with
+ * @property {"relative" | "clock"} times
  */
 
 /** @returns {State} */
@@ -96,6 +108,8 @@ function nothing() {
     connections: new Map(),
     order: [],
     loops: [],
+    folds: new Map(),
+    rows: NO_ROWS,
     marks: [],
     logs: 0,
     notes: [],
@@ -103,8 +117,15 @@ function nothing() {
     bisect: null,
     selected: null,
     missed: null,
+    looping: 0,
+    notices: [],
     problem: null,
     tab: null,
+    view: "frames",
+    filter: EVERYTHING,
+    search: EVERYTHING,
+    other: null,
+    times: "relative",
   };
 }
 
@@ -120,7 +141,10 @@ export class Store {
    * @param {Partial<State>} patch
    */
   set(patch) {
+    const { order, loops, folds } = this.state;
     Object.assign(this.state, patch);
+    const now = this.state;
+    if (now.order !== order || now.loops !== loops || now.folds !== folds) now.rows = layRows(now.order, now.loops, now.folds);
     for (const listener of [...this.listeners]) listener();
   }
 
@@ -173,7 +197,15 @@ export class Store {
    * @param {{i?: number | null, n?: number | null, quietly?: boolean}} [which]
    */
   select(conn, { i = null, n = null, quietly = false } = {}) {
-    this.set({ selected: conn === null ? null : { conn, i, n, quietly } });
+    const selected = conn === null ? null : { conn, i, n, quietly };
+    // An entry that is selected is to be seen.
+    this.set(i === null && n === null ? { selected } : { selected, view: "frames" });
+  }
+
+  /** Folds a loop, or opens it. @param {Loop} loop */
+  fold(loop) {
+    const { folds } = this.state;
+    this.set({ folds: new Map(folds).set(keyOf(loop), !isFolded(loop, folds)) });
   }
 
   /** The selected connection, if it is there. */

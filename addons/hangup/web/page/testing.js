@@ -5,6 +5,7 @@ import { account, lived } from "./attempt.js";
 import { useCatalogue } from "./completion.js";
 import { changeFilters } from "./filters.js";
 import { duration, plural, visible } from "./format.js";
+import { fieldsOf } from "./imitation.js";
 import { useStore } from "./store.js";
 import { ours, sessionOf } from "./testrun.js";
 import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
@@ -64,6 +65,13 @@ function paths(store) {
   return [...found];
 }
 
+/** The application's latest connection that opened, one with a heartbeat if there is any; 0 for none. @param {import("./store.js").Store} store */
+function newest(store) {
+  const { connections, order } = store.state;
+  const opened = order.filter((conn) => connections.get(conn)?.kind === "app" && connections.get(conn)?.opened !== null);
+  return opened.find((conn) => connections.get(conn)?.heartbeats) ?? opened[0] ?? 0;
+}
+
 /** @param {Form} form @param {import("./completion.js").Catalogue | null} known @returns {string | null} */
 function beatOf(form, known) {
   if (form.beat === "none") return null;
@@ -92,10 +100,21 @@ function Ask({ store, session, status }) {
       },
   );
   const [problem, setProblem] = useState("");
+  const [like, setLike] = useState(0);
   useEffect(() => {
-    if (!form.path && seen[0]) setForm((now) => ({ ...now, path: seen[0] }));
+    const conn = session.untouched ? newest(store) : 0;
+    if (!conn) return;
+    // Like the application's own, until somebody writes something else.
+    const take = (/** @type {import("./imitation.js").Imitation} */ found) => {
+      if (!session.untouched) return;
+      session.untouched = false;
+      setLike(conn);
+      setForm((now) => ({ ...now, ...fieldsOf(found) }));
+    };
+    getJson("imitate", { conn }).then(take, () => setForm((now) => ({ ...now, path: now.path || seen[0] })));
   }, [order]);
   session.form = form;
+  const touch = () => (session.untouched = false);
   /** @param {keyof Form} name */
   const field = (name) => ({
     name,
@@ -118,9 +137,10 @@ function Ask({ store, session, status }) {
     void session.run(store, plan, { routes: form.direct ? all : all.slice(0, 1), times: Math.min(times, 1000) });
   };
   const running = session.running !== null;
-  return html`<form class="test-form" onSubmit=${(/** @type {any} */ event) => (event.preventDefault(), running || start())}>
+  return html`<form class="test-form" onInput=${touch} onSubmit=${(/** @type {any} */ event) => (event.preventDefault(), running || start())}>
     <label class="wide">Path <input class="mono" type="text" list="test-paths" placeholder="/ws" required spellcheck=${false} ...${field("path")} /></label>
     <datalist id="test-paths">${seen.map((path) => html`<option key=${path} value=${path}></option>`)}</datalist>
+    ${like > 0 && html`<p class="note wide">Heartbeat and first messages are those of <button type="button" class="link" onClick=${() => store.select(like)}>connection ${like}</button>.</p>`}
     <label>Heartbeat
       <select ...${field("beat")} onChange=${field("beat").onInput}>
         <option value="none">none</option>

@@ -42,6 +42,8 @@ export class Session {
     this.listeners = new Set();
     /** @type {Form | null} */
     this.form = null;
+    /** Whether nobody has written into the form, nor was it filled in. */
+    this.untouched = true;
     /** @type {Set<number>} */
     this.matched = new Set();
     this.number = 0;

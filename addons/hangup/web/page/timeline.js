@@ -1,11 +1,14 @@
 // The timeline: what loops there are, the tools, the lanes and their picture.
 
-import { duration, lifetime, number, plural, until, visible } from "./format.js";
-import { FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
+import { duration, number, plural, visible } from "./format.js";
+import { ClockIcon, FitIcon, LoopIcon, Mark, MinusIcon, PlusIcon } from "./icons.js";
 import { Lanes } from "./lanes.js";
 import { LANE } from "./paint.js";
+import { Minimap } from "./minimap.js";
 import { Plot } from "./plot.js";
+import { outlives } from "./settling.js";
 import { useStore } from "./store.js";
+import { timesOf } from "./times.js";
 import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
 
 const LEGEND = [
@@ -32,8 +35,10 @@ export function Timeline({ store, enter }) {
   const [range, setRange] = useState([0, 0]);
   const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
   const count = useStore(store, (state) => state.order.length);
+  const lanes = useStore(store, (state) => state.rows.list.length);
   const live = useStore(store, (state) => state.live);
   const selected = useStore(store, (state) => state.selected?.conn ?? 0);
+  const times = useStore(store, timesOf);
   const open = useStore(store, (state) => (state.rev, countOpen(state.connections)));
 
   useEffect(() => {
@@ -60,7 +65,7 @@ export function Timeline({ store, enter }) {
       "-": () => now.zoom(1.5),
       0: () => now.fit(),
       f: () => now.fit(),
-      z: () => now.showSelected(),
+      z: () => selected && now.showAll([selected]),
       l: () => live && now.follow(!now.view.follow),
     };
     const act = keys[/** @type {keyof typeof keys} */ (event.key)];
@@ -72,17 +77,20 @@ export function Timeline({ store, enter }) {
 
   const follows = plot.current?.view.follow ?? false;
   return html`<section class="timeline" aria-label="Timeline" onKeyDown=${key}>
-    <${Loops} store=${store} show=${(/** @type {number} */ from, /** @type {number} */ to) => plot.current?.show(from, to)} />
+    <${Loops} store=${store} show=${(/** @type {number[]} */ conns) => plot.current?.showAll(conns)} />
     <div class="timeline-bar">
       <div class="tools" role="toolbar" aria-label="The window of time">
         <button class="quiet" title="Zoom out (-)" aria-label="Zoom out" onClick=${() => plot.current?.zoom(1.5)}><${MinusIcon} /></button>
         <button class="quiet" title="Zoom in (+)" aria-label="Zoom in" onClick=${() => plot.current?.zoom(1 / 1.5)}><${PlusIcon} /></button>
         <button class="quiet" title="Show everything (f)" onClick=${() => plot.current?.fit()}><${FitIcon} /> Fit</button>
         ${selected > 0 &&
-        html`<button class="quiet" title=${`Zoom to connection ${selected} (z)`} onClick=${() => plot.current?.showSelected()}><${FitIcon} /> #${selected}</button>`}
+        html`<button class="quiet" title=${`Show connection ${selected} (z)`} onClick=${() => plot.current?.showAll([selected])}><${FitIcon} /> #${selected}</button>`}
         ${live &&
         html`<button class="quiet" title="Stay with the present (l)" aria-pressed=${follows ? "true" : "false"}
           onClick=${() => plot.current?.follow(!follows)}><span class="dot"></span> Follow</button>`}
+        ${times.known &&
+        html`<button class="quiet" title="Times of day, or from the recording's start and the connection's opening" aria-pressed=${times.byClock ? "true" : "false"}
+          onClick=${() => store.set({ times: times.byClock ? "relative" : "clock" })}><${ClockIcon} /> Clock</button>`}
       </div>
       <ul class="legend" aria-label="What the marks mean">
         ${LEGEND.map(([kind, words]) => html`<li key=${kind}><${Mark} kind=${kind} />${words}</li>`)}
@@ -94,12 +102,13 @@ export function Timeline({ store, enter }) {
         <canvas class="axis" ref=${axis} aria-hidden="true"></canvas>
       </div>
       <div class="lanes-scroller" ref=${scroller}>
-        <div class="lanes-body" style=${{ height: `${count * LANE}px` }}>
+        <div class="lanes-body" style=${{ height: `${lanes * LANE}px` }}>
           <canvas class="lanes-canvas" ref=${canvas} aria-hidden="true"></canvas>
           <${Lanes} store=${store} first=${range[0]} last=${range[1]} enter=${enter}
             reveal=${(/** @type {number} */ index) => plot.current?.reveal(index)} />
         </div>
       </div>
+      <${Minimap} store=${store} scroller=${scroller} />
       <div class="over" aria-hidden="true">
         <div class="cross" ref=${cross} hidden></div>
         <div class="tip" ref=${tip} hidden></div>
@@ -116,20 +125,18 @@ function countOpen(connections) {
   return count;
 }
 
-/** @param {{store: import("./store.js").Store, show: (from: number, to: number) => void}} props */
+/** @param {{store: import("./store.js").Store, show: (conns: number[]) => void}} props */
 function Loops({ store, show }) {
   const loops = useStore(store, (state) => state.loops);
   useStore(store, (state) => (state.live ? state.rev : 0));
   const [all, showAll] = useState(false);
   if (!loops.length) return null;
-  const { connections, now } = store.state;
   const latest = [...loops].reverse();
   return html`<div class="loops">
     ${latest.slice(0, all ? TOLD_ALL : TOLD).map((loop) => {
       const { conns, sentence } = loop;
-      const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
       return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
-        onClick=${() => first && last && show(first.at, until(last, now))}>
+        onClick=${() => show(conns)}>
         <${LoopIcon} /><b>Loop of ${number(loop.count ?? conns.length)}</b>
         <span class="loop-words"><bdi>${said(loop, store.state)}</bdi></span>
       </button>`;
@@ -158,17 +165,10 @@ function said(loop, state) {
  * @param {import("./store.js").Loop} loop
  * @param {import("./store.js").State} state
  */
-function standing(loop, { live, connections, order, now }) {
-  const last = connections.get(loop.conns[loop.conns.length - 1]);
-  for (const conn of order) {
-    const each = connections.get(conn);
-    if (!each || !last || conn <= last.conn) break;
-    const lived = each.ended === null ? lifetime(each, now) : null;
-    if (each.path === last.path && each.kind === last.kind && lived !== null && lived > 2 * loop.lifetime) {
-      return `but #${conn} has been open for ${duration(lived)}`;
-    }
-  }
-  return live ? "still going on" : "still going on at the end";
+function standing(loop, state) {
+  const by = outlives(loop, state);
+  if (by) return `but #${by.conn} has been open for ${duration(by.lived)}`;
+  return state.live ? "still going on" : "still going on at the end";
 }
 
 /** @param {{store: import("./store.js").Store}} props */

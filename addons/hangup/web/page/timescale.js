@@ -19,6 +19,8 @@ export class TimeWindow {
     this.follow = false;
     /** Whether the window widens with the recording, as nobody has chosen another. */
     this.whole = true;
+    /** What is added to a moment to make it a time whose round numbers are shown, in seconds. */
+    this.origin = 0;
   }
 
   get span() {
@@ -122,9 +124,9 @@ export class TimeWindow {
   numbers(width) {
     const step = niceStep((this.span / width) * 90);
     const at = [];
-    for (let index = Math.max(0, Math.ceil(this.from / step)); index * step <= this.to && at.length < 100; index++) {
-      at.push(index * step);
-    }
+    const { origin } = this;
+    const first = Math.ceil((Math.max(0, this.from) + origin) / step - 1e-9) + 0;
+    for (let index = first; index * step - origin <= this.to && at.length < 100; index++) at.push(index * step - origin);
     return { step, at };
   }
 }

@@ -1,6 +1,7 @@
 // What most probably happened, how sure that is, and the frames that say so.
 
 import { ApiError, getJson, Latest, postJson } from "./api.js";
+import { CopyButton } from "./copy.js";
 import { visible } from "./format.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useMemo, useState } from "./vendor/preact-htm.js";
@@ -113,9 +114,10 @@ function Step({ store, step }) {
     }
   };
   const command = step.command || (step.filter && `hangup filter add '${step.filter.replaceAll("'", "'\\''")}'`);
+  const shown = readonly || !step.filter ? command : step.filter;
   return html`<li>
     <span><bdi>${visible(step.text, 600)}</bdi></span>
-    ${command && html`<code class="command"><bdi>${visible(readonly || !step.filter ? command : step.filter, 600)}</bdi></code>`}
+    ${command && html`<div class="with-copy"><code class="command"><bdi>${visible(shown ?? "", 600)}</bdi></code><${CopyButton} text=${shown} what="the command" /></div>`}
     ${step.filter && !readonly && (on ? html`<span class="chip proxy">is on</span>` : html`<button onClick=${add}>Switch on</button>`)} ${answer && html`<span class="note" role="status">${visible(answer, 300)}</span>`}
   </li>`;
 }
