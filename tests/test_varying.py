@@ -264,6 +264,13 @@ def test_a_close_without_a_code_is_not_one_with_1000() -> None:
     assert judge(other, failure) is Outcome.UNRESOLVED and another(other, failure)
 
 
+def test_an_orderly_close_of_the_client_is_not_the_failure_where_others_are() -> None:
+    failure = derive(ended(*[("client", 1001)] * 6, ("server", 0), ("server", 0)))
+    assert failure is not None and (failure.by, failure.how) == ("server", "abrupt")
+    failure = derive(ended(*[("client", 1001)] * 6, ("server", 0)))
+    assert failure is not None and failure.by == "client", "one may be an accident"
+
+
 def test_a_timeout_is_not_the_crash_that_is_looked_for() -> None:
     crashed = ended(("server", 0), ("server", 0), ("server", 0))
     failure = derive(crashed)

@@ -222,6 +222,12 @@ class Standing:
         """Something that a verdict predicts was seen not to be so."""
         self.weights = _normal({v: w * (1 - SURE) if v == verdict else w for v, w in self.weights.items()})
 
+    def confirm(self, verdict: str) -> None:
+        """What only this verdict predicts was seen."""
+        if verdict in self.weights:
+            others = {v: w * (1 - SURE) for v, w in self.weights.items()}
+            self.weights = _normal(others | {verdict: max(self.weights[verdict], CHANCE)})
+
     def fails(self, rung: str) -> float:
         """How probable it is that the connection fails at a rung."""
         return sum(self.weights[v] * e.fails(rung, self.case) for v, e in self.explanations.items())

@@ -124,7 +124,7 @@ class _Search(LawSearch):
             explanation, _ = self.standing.best()
         if self.minimise and (explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)):
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
-            self._doubt_size(claim)
+            self._hear_size(claim)
             claim = (yield from self._earlier()) or claim
             if claim is not None:
                 claim = yield from self._with_handshake(claim)
@@ -152,10 +152,17 @@ class _Search(LawSearch):
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
 
-    def _doubt_size(self, claim: Claim | None) -> None:
-        """A message that stays open when it is as large, but says less, is not too large."""
+    def _hear_size(self, claim: Claim | None) -> None:
+        """A message that stays open when it is as large, but says less, is not too large; one that has a limit of size,
+        whatever it says, is."""
         minimal = self.verdict.minimal
-        if claim is None or self.shown != OVERSIZE or minimal is None or minimal.size_limit is not None:
+        if claim is None or minimal is None:
+            return
+        if minimal.size_limit is not None:
+            self.standing.confirm(OVERSIZE)
+            self.shown = self.standing.best()[0].verdict
+            return
+        if self.shown != OVERSIZE:
             return
         self.standing.doubt(OVERSIZE)
         self.verdict.ruled_out[OVERSIZE] = "as many bytes that say less stay open"
@@ -274,4 +281,5 @@ class _Search(LawSearch):
         blunt = any(t.arm in BLUNT and " + ".join(t.filters) == verdict.cure for t in verdict.ladder)
         cut = bool(verdict.stopped) or other or blunt
         cut = cut and self.minimise and explanation.trigger in ("frame", "count")
+        cut = cut or (self.live and blunt and verdict.probability < SURELY_READ)  # many causes would be helped as well
         return verdict.law is None and not cut and verdict.p < PROOF and self._helped() and not verdict.changed

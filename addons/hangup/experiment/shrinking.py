@@ -11,11 +11,11 @@ from hangup.experiment.asking import Begin, carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_law import law_of
-from hangup.experiment.message_trials import again
+from hangup.experiment.message_trials import again, harmless_kin
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
-from hangup.experiment.size_law import bare, least_size, of_size, of_this_size, size_law
-from hangup.experiment.trial import ClientFrame, Edit, Result, Trial
+from hangup.experiment.size_law import LARGE, bare, least_size, of_size, of_this_size, size_law
+from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
         minimal.payload, minimal.opcode = frame.payload, frame.opcode
         minimal.neighbour = "without this frame it stays open"
     alone = len(frames) == 1 + len(prelude)
-    if verdict == "message/oversize" and alone:
+    if alone and (verdict == "message/oversize" or _large(case, frame)):
         claim = yield from _limit(arms, frame, minimal)
         if claim is not None:
             return claim
@@ -85,6 +85,13 @@ def _missed(arms: Arms, frames: tuple[int, ...]) -> Search[tuple[int, ...]]:
             fails = yield from arms.decide(_only((*prelude, frame.n)), Counts())
             return prelude if fails is Outcome.FAILED else ()
     return ()
+
+
+def _large(case: Case, frame: ClientFrame) -> bool:
+    """Whether it is by far larger than what did no harm: then how many it has of something, and how large it is, are
+    two things."""
+    others = [len(payload) for payload in harmless_kin(case, frame)]
+    return len(frame.payload) >= LARGE and len(frame.payload) > 2 * max(others, default=0)
 
 
 def _only(kept: tuple[int, ...]) -> Trial:

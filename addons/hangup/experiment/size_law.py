@@ -14,6 +14,9 @@ from hangup.experiment.trial import ClientFrame, Edit, Trial
 LARGE = 1024
 """Bytes from which on a message may be too large for somebody."""
 
+SHORT = 16
+"""A text of no more characters may be a word that is needed, and is no burden."""
+
 
 def of_this_size(frame: ClientFrame, payload: bytes, frames: tuple[int, ...], arm: str = "size") -> Trial:
     """The trial in which a message of some size is said in the place of this one, among these ``frames``."""
@@ -41,20 +44,20 @@ def sizes_near(law: Law, low: int, high: int, trial: Callable[[int], Trial]) -> 
 
 
 def bare(payload: bytes, kept: float = 0.0) -> bytes:
-    """The same message with as little in it as can be: of JSON the longest text is cut to the share that is ``kept``,
-    and the longest list to its first element."""
+    """The same message with as little in it as can be: of JSON the longest list is cut to the share that is ``kept``,
+    or to its first element, and of what is left the longest text."""
     head, value = split(payload)
     if value is MISSING:
         return payload
-    texts = [path for path in leaves(value) if isinstance(at(value, path), str)]
     lists = [path for path in _lists(value) if len(at(value, path)) > 1]
-    longest = max(texts, key=lambda path: len(at(value, path)), default=None)
-    if longest is not None:
-        text = at(value, longest)
-        value = put(value, longest, text[: int(kept * len(text))])
     widest = max(lists, key=lambda path: len(joined(b"", at(value, path))), default=None)
-    if widest is not None and (longest is None or longest[: len(widest)] != widest):
-        value = put(value, widest, at(value, widest)[:1])
+    if widest is not None:
+        items = at(value, widest)
+        value = put(value, widest, items[: max(1, int(kept * len(items)))])
+    texts = [path for path in leaves(value) if isinstance(at(value, path), str)]
+    longest = max(texts, key=lambda path: len(at(value, path)), default=None)
+    if longest is not None and len(at(value, longest)) > SHORT:
+        value = put(value, longest, at(value, longest)[: int(kept * len(at(value, longest)))])
     return joined(head, value)
 
 
