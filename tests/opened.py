@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness import DEADLINE
 from harness.browser import chromium
 from harness.programs import Program
 from harness.proxies import HANGUP, home
@@ -47,6 +48,16 @@ def browser() -> Iterator[Browser]:
     """Chromium, or the test is skipped."""
     with chromium() as page:
         yield Browser(page)
+
+
+@contextmanager
+def wide_browser(*permissions: str) -> Iterator[Browser]:
+    """The same as wide as a developer's screen, as patient as the tests are, with these permissions."""
+    with browser() as made:
+        made.page.set_viewport_size({"width": 1440, "height": 900})
+        made.page.set_default_timeout(DEADLINE * 1000)
+        made.page.context.grant_permissions(list(permissions))
+        yield made
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hangup.experiment.absent_answer import _reply_to_call
 from hangup.experiment.arms import Arms
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
@@ -24,7 +23,7 @@ from hangup.experiment.search import Verdict, search
 from hangup.experiment.size_law import bare, least_size, of_size
 from hangup.experiment.trial import Case, ClientFrame, Result, Trial
 from hangup.filters.library.rewrite import Rewrite
-from hangup.messages.answers import fill
+from hangup.messages.answers import answer_to_call, fill
 from hangup.trials.lateness import Lateness
 from simulated import Fails, case, frame, parsed, run
 
@@ -389,7 +388,7 @@ def test_how_late_a_busy_loop_is() -> None:
     ],
 )
 def test_a_remote_call_is_answered_with_its_own_id(call: str, reply: str) -> None:
-    form = _reply_to_call(json.loads(call))
+    form = answer_to_call(json.loads(call))
     assert form is not None
     filled = fill(form, call.encode())
     assert filled is not None and json.loads(filled) == json.loads(reply)
@@ -399,4 +398,12 @@ def test_a_remote_call_is_answered_with_its_own_id(call: str, reply: str) -> Non
     "value", [{"method": "notify"}, [3, "id", {}], [2, 5, "x", {}], "text", {"id": None, "method": "x"}]
 )
 def test_what_is_no_call_has_no_answer(value: Any) -> None:
-    assert _reply_to_call(value) is None
+    assert answer_to_call(value) is None
+
+
+def test_a_late_end_that_waits_for_no_answer_keeps_its_name() -> None:
+    """The server asked something after the message, and minds the message all the same."""
+    this = said(HELLO, '{"type":"say","text":"a"}', '{"type":"report","id":1}', lifetime=20.0, reaction=0.6)
+    this.asked = (ClientFrame(8, "text", b'{"type":"confirm","id":4}', 19.6, kind="confirm"),)
+    verdict = run(search(this), this, lambda m, t: any(b'"report"' in p for _, p in m), most=900)
+    assert verdict.proved and verdict.verdict != "unknown/", verdict.standing

@@ -9,23 +9,18 @@ from typing import Any
 
 import pytest
 
-from harness import DEADLINE, node
+from harness import node
 from harness.browser import violations
-from opened import Browser, browser, opened
+from opened import Browser, opened, wide_browser
 
 expect: Any = pytest.importorskip("playwright.sync_api").expect
-
-WAIT = DEADLINE * 1000
-"""Milliseconds, as Playwright has it."""
 
 LOOP = Path(__file__).parents[1] / "recordings" / "a3-text-ping-to-json-reader.jsonl"
 
 
 @pytest.fixture(scope="module")
 def seen() -> Iterator[Browser]:
-    with browser() as made:
-        made.page.set_viewport_size({"width": 1440, "height": 900})
-        made.page.set_default_timeout(WAIT)
+    with wide_browser() as made:
         yield made
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from random import Random
-from typing import Any
 
 from msgspec import Struct
 
@@ -24,7 +23,7 @@ from hangup.experiment.sequences import called
 from hangup.experiment.trial import Case, ClientFrame, Trial
 from hangup.experiment.verdict import PROOF
 from hangup.filters.library.inject import Inject
-from hangup.messages.answers import fill
+from hangup.messages.answers import answer_to_call, fill
 from hangup.messages.heartbeats import answer, recognise
 from hangup.messages.kind import kind_of
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
@@ -136,7 +135,7 @@ def _suggested(question: ClientFrame) -> list[Reply]:
     if beat is not None and (usual := answer(beat, question.payload)) is not None:
         found.append(usual)
     value = split(question.payload)[1]
-    if (reply := _reply_to_call(value)) is not None:
+    if (reply := answer_to_call(value)) is not None:
         found.append(reply)
     if isinstance(value, dict):
         name = next((key for key, v in value.items() if v == question.kind), None)
@@ -147,17 +146,6 @@ def _suggested(question: ClientFrame) -> list[Reply]:
                 found.append("{{{}}}".format(",".join([f"{json.dumps(name)}:{json.dumps(word)}", *rest])).encode())
     filled = ((each, fill(each, question.payload) or each) for each in found[:ANSWERS])
     return [Reply(question.kind, kind_of(opcode, said).text, each, question.opcode) for each, said in filled]
-
-
-def _reply_to_call(value: Any) -> bytes | None:
-    """What answers a remote call, in protocols that have such: JSON-RPC 2.0 (an object with ``id`` and ``method``) and
-    OCPP-J 1.6 (``[2, id, action, payload]``, answered by ``[3, id, payload]``)."""
-    if isinstance(value, dict) and "method" in value and value.get("id") is not None:
-        version = f'"jsonrpc":{json.dumps(value["jsonrpc"])},' if "jsonrpc" in value else ""
-        return f'{{{version}"id":{{{{id}}}},"result":{{}}}}'.encode()
-    if isinstance(value, list) and len(value) == 4 and value[0] == 2 and isinstance(value[1], str):
-        return b"[3,{{1}},{}]"
-    return None
 
 
 def _others(case: Case, each: _Try) -> Iterator[tuple[bytes, str]]:

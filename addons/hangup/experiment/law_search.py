@@ -130,9 +130,7 @@ class LawSearch(Reversal):
         if claim is None or self._waited():
             answered = yield from absent_answer(arms)
             claim = answered or claim
-            if answered is not None and self.standing.best()[0].trigger == "frame":
-                self.shown = ""
-            if claim is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
+            if answered is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
                 self.shown = ""  # no other name says that an answer is missing
         if claim is None and not arms.untold:
             claim = (

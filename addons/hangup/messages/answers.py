@@ -6,6 +6,7 @@ A server that sends ``{"op":"hb","seq":7}`` may want ``{"op":"hb_ack","seq":7}``
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -64,6 +65,18 @@ def recognised(value: object) -> Beat | None:
 
 def _same(one: bytes | None, other: bytes) -> bool:
     return one == other or (one is not None and load(one) == load(other))
+
+
+def answer_to_call(value: Any) -> bytes | None:
+    """The template of what answers a remote call, in protocols that have such: JSON-RPC 2.0 (an object with ``id`` and
+    ``method``) and OCPP-J 1.6 (``[2, id, action, payload]``, answered by ``[3, id, payload]``); None where the value is
+    no call."""
+    if isinstance(value, dict) and "method" in value and value.get("id") is not None:
+        version = f'"jsonrpc":{json.dumps(value["jsonrpc"])},' if "jsonrpc" in value else ""
+        return f'{{{version}"id":{{{{id}}}},"result":{{}}}}'.encode()
+    if isinstance(value, list) and len(value) == 4 and value[0] == 2 and isinstance(value[1], str):
+        return b"[3,{{1}},{}]"
+    return None
 
 
 def fill(answer: bytes, ping: bytes) -> bytes | None:
