@@ -49,8 +49,8 @@ def test_the_famous_loop() -> None:
         None,
     )
     assert loop.sentence == (
-        "connections 1 to 7 of one client on /ws/client-1, 7 in 6.09 s: each lived 13 ms, ended by the server (FIN), "
-        "opened again after 1.00 s (medians), not backing off, still going on at the end"
+        "connections 1 to 7 of one client on /ws/client-1, 7 in 6.09 s: each was open for 13 ms, ended by the server (FIN), "
+        "reopened after 1.00 s (medians), not backing off, still going on at the end"
     )
     json.dumps(loop.summary())
 
@@ -64,9 +64,92 @@ def test_all_at_once_is_no_loop() -> None:
     assert found(inorder(*(lived(n, 1.0, 1.5) for n in range(1, 9)))) == []
 
 
-def test_long_ones_are_no_loop() -> None:
-    assert found(inorder(*(lived(n, n * 20.0, n * 20.0 + 15) for n in range(1, 9)))) == []
-    assert len(found(inorder(*(lived(n, n * 20.0, n * 20.0 + 15) for n in range(1, 9))), short=16.0)) == 1
+def ages(*seconds: float, gap: float = 1.0, first: int = 1, at: float = 1.0) -> list[ev.Event]:
+    """Connections one after the other that were open for so long each."""
+    made: list[ev.Event] = []
+    for conn, lifetime in enumerate(seconds, first):
+        made += lived(conn, at, at + 0.005 + lifetime)
+        at += 0.005 + lifetime + gap
+    return made
+
+
+def test_long_ones_of_any_age_are_no_loop() -> None:
+    events = ages(15, 40, 11, 90, 25, 14, 60)
+    assert found(events) == []
+    assert len(found(events, short=91.0)) == 1
+
+
+@pytest.mark.parametrize("lifetime", [30.0, 60.0, 100.0, 3600.0])
+def test_long_ones_that_end_alike_are_a_loop(lifetime: float) -> None:
+    """A heartbeat that is missed, an idle timeout, a lifetime cap: its clock is laid out, nobody waits for it."""
+    shaken = (lifetime, lifetime * 1.1, lifetime * 0.95, lifetime * 1.02)
+    (loop,) = found(ages(*shaken))
+    assert (loop.conns, loop.going_on, loop.backing_off) == ([1, 2, 3, 4], True, False)
+    assert loop.median_lifetime == pytest.approx(lifetime * 1.01, rel=0.01) and loop.median_gap == 1.0
+    assert found(ages(*shaken[:2])) == [], "two are none"
+    assert found(ages(*shaken, gap=1.2 * lifetime)) == [], "a client that stays away for longer than it was there"
+
+
+def test_long_ones_that_end_after_the_same_silence_are_a_loop() -> None:
+    events: list[ev.Event] = []
+    at = 1.0
+    for conn, busy in enumerate((2.0, 70.0, 15.0, 33.0), 1):
+        opening, ending = lived(conn, at, at + busy + 60.0)
+        events += [opening, recorded.text(at + busy, "client", 1, conn=conn), ending]
+        at += busy + 61.0
+    (loop,) = found(events)
+    assert loop.conns == [1, 2, 3, 4]
+
+
+def test_long_ones_that_end_in_different_ways_are_no_loop() -> None:
+    events = ages(30, 30, 30, 30)
+    events[3] = end(events[3].at, "client", conn=2)
+    assert found(events) == []
+
+
+def test_a_page_that_is_loaded_anew_now_and_then_is_no_loop() -> None:
+    events: list[ev.Event] = []
+    for n in range(1, 6):
+        events += [handshake(40.0 * n, n, "/ws"), recorded.close(40.0 * n + 30, "client", 1, 1001, conn=n)]
+        events += [recorded.close(40.0 * n + 30.01, "server", 2, 1001, conn=n), end(40.0 * n + 30.02, "server", conn=n)]
+    assert found(events) == []
+
+
+def test_a_refusal_on_the_way_does_not_part_a_loop() -> None:
+    events = ages(30, 30, 30) + [handshake(95.0, 4, "/ws", status=503)] + ages(30, 30, 30, first=5, at=97.0)
+    (loop,) = found(events)
+    assert (loop.conns, loop.failed) == ([1, 2, 3, 4, 5, 6, 7], 1)
+
+
+def test_a_long_one_that_is_open_yet_goes_on_until_it_outlives_the_others() -> None:
+    events = [*ages(30, 30, 30), *lived(4, 95.0, None)]
+    assert [(loop.going_on, loop.settled) for loop in found([*events, ev.Note(at=150.0, text="")])] == [(True, None)]
+    assert [(loop.going_on, loop.settled) for loop in found([*events, ev.Note(at=160.0, text="")])] == [(False, 4)]
+
+
+def test_short_ones_and_then_long_ones_are_two_loops() -> None:
+    events = ages(0.1, 0.1, 0.1) + ages(30, 30, 30, first=4, at=5.0)
+    assert [loop.conns for loop in found(events)] == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize("lifetime", [0.4, 30.0])
+@pytest.mark.parametrize("second", [0.004, 0.012])
+def test_the_double_mount_of_strict_mode_is_no_part_of_a_loop(lifetime: float, second: float) -> None:
+    """Its two connections overlap, or are one right after the other."""
+    mount = [handshake(1.0, 1, "/ws", waited=0.004), end(1.01, "client", conn=1)]
+    for count in (3, 6):
+        events = inorder(mount, ages(*[lifetime] * count, first=2, at=1.0 + second))
+        (loop,) = found(events)
+        assert loop.conns == list(range(2, count + 2)) and not loop.backing_off
+        assert loop.gaps == pytest.approx([1.0] * (count - 1))
+
+
+def test_one_that_the_client_gives_up_again_and_again_is_a_loop() -> None:
+    events: list[ev.Event] = []
+    for n in range(1, 7):
+        events += [handshake(n * 0.5, n, "/ws", waited=0.004), end(n * 0.5 + 0.45, "client", conn=n)]
+    (loop,) = found(events)
+    assert loop.conns == [2, 3, 4, 5, 6]
 
 
 def test_failed_handshakes_are_a_loop() -> None:
@@ -80,7 +163,7 @@ def test_most_endings_are_told() -> None:
     events = [*recorded.loop(4), *lived(5, 6.0, None, path="/ws/client-1"), recorded.close(6.1, "client", 1, conn=5)]
     (loop,) = found(events)
     assert (loop.count, loop.alike, loop.ended_by, loop.how) == (5, 4, "server", "fin")
-    assert "each lived 13 ms, ended 4 times by the server (FIN), opened" in loop.sentence
+    assert "each was open for 13 ms, ended 4 times by the server (FIN), reopened" in loop.sentence
 
 
 def test_some_failed_handshakes() -> None:

@@ -1,29 +1,31 @@
 """Loops: a client that opens, drops and opens again.
 
-Connections are grouped by client host and path (the port changes with every one). Within a group they are put
-in chains: a connection continues the chain whose last one ended before it was asked for, the one that has
-waited longest if there are more, as of clients with one and the same delay. So two tabs that loop beside each
-other on one machine come out as two loops, as long as their delays are alike; when they are not, connections
-may be swapped between the two, which leaves counts and medians nearly right. A run of short-lived members of
-a chain is a loop. Where each connection has a path of its own (an id made anew each time, ``/doc/d17``,
-``/doc/d18``), those of one route are taken together, if one opens soon after another's end and no other had just ended:
-else they may be other users'. Only the application's connections count: not a dev server's own socket, and no tests of
-ours.
+Connections are grouped by client host and path (the port changes with every one). What a page opens for its first mount
+and gives up for the second (:mod:`~hangup.recording.double_mounts`) is left out. Within a group they are put in chains: a
+connection continues the chain whose last one ended before it was asked for, the one that has waited longest if there are
+more, as of clients with one and the same delay. So two tabs that loop beside each other on one machine come out as two
+loops, as long as their delays are alike; when they are not, connections may be swapped between the two, which leaves counts
+and medians nearly right. A run of short-lived members of a chain is a loop; so are members that stay open for long and yet
+end alike, after the same time or the same silence, with the client back at once (:mod:`~hangup.recording.recurrence`).
+
+Where each connection has a path of its own (an id made anew each time, ``/doc/d17``, ``/doc/d18``), those of one route are
+taken together, if one opens soon after another's end and no other had just ended: else they may be other users'. Only the
+application's connections count: not a dev server's own socket, and no tests of ours.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import groupby
 from statistics import median
 
 from msgspec import Struct
 
 from hangup.humanize import duration, plural, printable, span
 from hangup.recording.connections import Connection, route_of
-
-SHORT = 10.0
-"""A connection that ends within so many seconds of opening is short-lived."""
+from hangup.recording.double_mounts import mounted_twice
+from hangup.recording.recurrence import BRIEF, brief, recurring
 
 REOPEN = 300.0
 """Seconds after which a new connection is not taken for a reopened one; back-off seldom waits so long."""
@@ -33,12 +35,16 @@ SOON = 3.0
 
 _HOWS = {"close": "close", "fin": "FIN", "rst": "RST", "timeout": "timeout", "unknown": "how is not told"}
 
+LONGER = 2
+"""A connection that is open for so many times as long as those of a loop is no part of it."""
+
 MINIMUM = 3
 """A loop has at least so many connections."""
 
 
 class Loop(Struct):
-    """A run of short-lived connections of one client and path, or route where each has a path of its own (``/doc/{}``).
+    """A run of connections that one client loses, and opens again, on one path, or route where each has a path of its own
+    (``/doc/{}``).
 
     ``lifetimes`` are in seconds, 0 for a refused handshake; ``gaps`` are the seconds from an end to the next
     request. ``failed`` counts refused handshakes. ``going_on`` says that it had not ended when the recording
@@ -82,7 +88,7 @@ class Loop(Struct):
         if self.failed == self.count:
             fate = "every handshake failed"
         else:
-            fate = f"each lived {duration(self.median_lifetime)}"
+            fate = f"each was open for {duration(self.median_lifetime)}"
             if self.how != "none":
                 mostly = "" if self.alike == self.count else "once " if self.alike == 1 else f"{self.alike} times "
                 by = f"by the {self.ended_by}" if self.ended_by != "unknown" else "by an unknown side"
@@ -92,7 +98,7 @@ class Loop(Struct):
         pace = "backing off" if self.backing_off else "not backing off"
         text = (
             f"{_numbers(self.conns)} of one client on {printable(self.path, 200)}, {self.count} in "
-            f"{duration(self.last - self.first)}: {fate}, opened again after {duration(self.median_gap)} "
+            f"{duration(self.last - self.first)}: {fate}, reopened after {duration(self.median_gap)} "
             f"(medians), {pace}"
         )
         if self.settled is not None:
@@ -123,7 +129,7 @@ def find(
     connections: Iterable[Connection],
     *,
     now: float | None = None,
-    short: float = SHORT,
+    short: float = BRIEF,
     reopen: float = REOPEN,
     minimum: int = MINIMUM,
 ) -> list[Loop]:
@@ -144,6 +150,8 @@ def find(
     loops = []
     for (client, path, origin), members in groups.items():
         route = route_of(path)
+        twice = mounted_twice(members)
+        members = [connection for connection in members if connection.conn not in twice]
         if len(members) == 1 and route != path:
             once.setdefault((client, route, origin), []).append(members[0])
         if len(members) < minimum:
@@ -200,32 +208,44 @@ def chains(
 
 def _runs(chain: list[Connection], client: str, path: str, now: float, short: float, minimum: int) -> list[Loop]:
     loops = []
-    run: list[Connection] = []
-    for connection in [*chain, None]:
-        # That hangup was stopped says nothing of the one that was open then.
-        stopped = connection is not None and connection is chain[-1] and _stopped(connection)
-        if connection is not None and not stopped and _short(connection, short):
-            run.append(connection)
+    for run, after in _alike(chain, short, minimum):
+        if len(run) < minimum:
             continue
+        long = [connection.lifetime or 0.0 for connection in run if not brief(connection, short)]
+        usual = max(short, LONGER * median(long)) if long else short
+        stopped = after is not None and after is chain[-1] and _stopped(after)
         # Still open, but not long enough to tell: the run is neither continued nor over.
-        open_yet = connection is not None and (
-            _short(connection, short) if stopped else connection.ended is None and now - _asked(connection) <= short
+        open_yet = after is not None and (
+            brief(after, usual) if stopped else after.ended is None and now - _asked(after) <= usual
         )
-        if len(run) >= minimum:
-            loops.append(_loop(run, client, path, now, short, None if open_yet else connection, open_yet))
-        run = []
+        loops.append(_loop(run, client, path, now, usual, None if open_yet else after, open_yet))
     return loops
+
+
+def _alike(chain: list[Connection], short: float, minimum: int) -> list[tuple[list[Connection], Connection | None]]:
+    """The chain in runs that may be loops, each with the connection that came after it."""
+    group_of: dict[int, int] = {}
+    for number, members in enumerate(recurring(chain, minimum, short), 1):
+        group_of |= {connection.conn: number for connection in members}
+    # That hangup was stopped says nothing of the one that was open then.
+    short_lived = [brief(each, short) and not (each is chain[-1] and _stopped(each)) for each in chain]
+    labels = [0 if is_short else group_of.get(each.conn) for each, is_short in zip(chain, short_lived, strict=True)]
+    stretches = [(label, list(at)) for label, at in groupby(range(len(chain)), key=lambda at: labels[at])]
+    for (before, _), (label, places), (after, _) in zip(stretches, stretches[1:], stretches[2:], strict=False):
+        if label == 0 and before and before == after and len(places) < minimum:
+            for place in places:  # a refusal or two on the way are part of the loop around them
+                labels[place] = before
+    runs: list[tuple[list[Connection], Connection | None]] = []
+    for label, places_alike in groupby(range(len(chain)), key=lambda at: labels[at]):
+        places = list(places_alike)
+        if label is not None:
+            after_all = chain[places[-1] + 1] if places[-1] + 1 < len(chain) else None
+            runs.append(([chain[place] for place in places], after_all))
+    return runs
 
 
 def _stopped(connection: Connection) -> bool:
     return not connection.refused and connection.ending.by == "proxy" and not connection.ending.filter
-
-
-def _short(connection: Connection, short: float) -> bool:
-    if connection.refused:
-        return True
-    lifetime = connection.lifetime
-    return lifetime is not None and lifetime <= short
 
 
 def _loop(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from hangup.humanize import duration
 from hangup.recording import loops
 from hangup.recording.connections import Connection
+from hangup.recording.double_mounts import mounted_twice
 from hangup.recording.events import Side
 
 SIDES: tuple[Side, Side] = ("client", "server")
 
 HELD = 2.0
 """Seconds that a connection must have been open, to the end of the wait."""
-
-MOUNTED_TWICE = 1.0
-"""A first connection that the client itself closed so soon (seconds) is React's StrictMode, and does no harm."""
 
 
 def failed_signs(connections: Iterable[Connection], now: float) -> list[str]:
@@ -60,21 +59,14 @@ def _reconnects(connections: list[Connection]) -> int:
     """How often a client connected again to a path where a connection of its had ended before."""
     count = 0
     ended: dict[tuple[str, str], float] = {}
-    harmless: set[tuple[str, str]] = set()
-    for c in sorted(connections, key=lambda c: c.asked or c.first_seen):
+    clients: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+    for c in connections:
+        clients[loops.host(c.client), c.path].append(c)
+    twice = {conn for members in clients.values() for conn in mounted_twice(members)}
+    for c in sorted(connections, key=lambda c: c.began):
         where = (loops.host(c.client), c.path)
-        began = c.asked or c.first_seen
-        if where in ended and ended[where] <= began:
+        if where in ended and ended[where] <= c.began:
             count += 1
-        if c.ended is None:
-            continue
-        if (
-            where not in harmless
-            and where not in ended
-            and c.ending.by == "client"
-            and (c.lifetime or 0) < MOUNTED_TWICE
-        ):
-            harmless.add(where)
-            continue
-        ended[where] = min(c.ended, ended.get(where, c.ended))
+        if c.ended is not None and c.conn not in twice:
+            ended[where] = min(c.ended, ended.get(where, c.ended))
     return count

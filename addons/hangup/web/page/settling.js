@@ -2,8 +2,9 @@
 
 import { lifetime } from "./format.js";
 
-/** Seconds that a connection must stay open for to be no part of a loop, as in hangup's account of loops. */
+/** Seconds that a connection must stay open for to be no part of a loop, and how many times as long as the loop's own: as in hangup's account of loops. */
 export const SHORT = 10;
+const LONGER = 2;
 
 /** @typedef {import("./store.js").Loop} Loop @typedef {import("./store.js").State} State */
 
@@ -19,7 +20,7 @@ export function outlives(loop, { connections, order, now }) {
     const each = connections.get(conn);
     if (!each || !last || conn <= last.conn) break;
     const lived = each.ended === null ? lifetime(each, now) : null;
-    if (each.path === last.path && each.kind === last.kind && lived !== null && lived > 2 * loop.lifetime) return { conn, lived };
+    if (each.path === last.path && each.kind === last.kind && lived !== null && lived > LONGER * loop.lifetime) return { conn, lived };
   }
   return null;
 }
@@ -32,6 +33,6 @@ export function outlives(loop, { connections, order, now }) {
 export function settled(state) {
   return state.loops.map((loop) => {
     const by = loop.going_on && state.live ? outlives(loop, state) : null;
-    return by && by.lived > Math.max(SHORT, 2 * loop.lifetime) ? { ...loop, going_on: false, settled: by.conn } : loop;
+    return by && by.lived > Math.max(SHORT, LONGER * loop.lifetime) ? { ...loop, going_on: false, settled: by.conn } : loop;
   });
 }

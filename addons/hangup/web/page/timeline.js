@@ -154,10 +154,10 @@ function Loops({ store, show }) {
 function said(loop, state) {
   const { failed = 0, count = loop.conns.length, by, how } = loop;
   const ended = how && how !== "none" ? `, ended by the ${by}${how === "close" ? "" : ` (${how.toUpperCase()})`}` : "";
-  const fate = failed === count ? "every handshake failed" : `each lived ${duration(loop.lifetime)}${ended}`;
+  const fate = failed === count ? "every handshake failed" : `each was open for ${duration(loop.lifetime)}${ended}`;
   const pace = loop.backing_off ? "backing off" : "not backing off";
   const path = loop.path ? `${visible(loop.path, 60)}: ` : "";
-  return `${path}${fate}, opened again after ${duration(loop.gap)}, ${pace}${loop.going_on ? `, ${standing(loop, state)}` : ""}`;
+  return `${path}${fate}, reopened after ${duration(loop.gap)}, ${pace}${loop.going_on ? `, ${standing(loop, state)}` : ""}`;
 }
 
 /**
