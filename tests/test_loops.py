@@ -49,8 +49,8 @@ def test_the_famous_loop() -> None:
         None,
     )
     assert loop.sentence == (
-        "connections 1 to 7 of one client on /ws/client-1, 7 in 6.09 s: each was open for 13 ms, ended by the server (FIN), "
-        "reopened after 1.00 s (medians), not backing off, still going on at the end"
+        "connections 1 to 7 of one client on /ws/client-1, 7 in 6.09 s: each was open for 13 ms, ended by the "
+        "server (FIN), reopened after 1.00 s (medians), not backing off, still going on at the end"
     )
     json.dumps(loop.summary())
 

@@ -9,17 +9,16 @@ from pathlib import Path
 from hangup.cli.redacted import only
 from hangup.cli.screen import tell
 from hangup.cli.sources import Source
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.for_others import for_others
 from hangup.experiment import document_file
 from hangup.experiment.document_file import Proof
 from hangup.experiment.summing_up import Explanation, sum_up
 from hangup.recording.events import AnyEvent, Header
+from hangup.recording.formats import Recording
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.traffic_ledger import TrafficLedger
-
-FOLDER = Path("recordings")
-"""Where bisects are written to by default."""
 
 BLOCK = 1000
 """Events that are looked into at a time."""
@@ -74,8 +73,23 @@ class Explaining:
     def _read(self, given: Path | None) -> Proof | None:
         if given is not None:
             return document_file.read(given)
-        path = self._recording.recording.path
-        found = document_file.find(path, self._recording.header.started, [FOLDER]) if path is not None else None
-        if found is not None:
-            tell(f"the proof is that of {found}")
-        return document_file.read(found) if found is not None else None
+        path, proof = proof_of(self._recording.recording)
+        if path is not None:
+            tell(f"the proof is that of {path}")
+        return proof
+
+
+def proof_of(
+    recording: Recording, conn: int | None = None, ledger: TrafficLedger | None = None
+) -> tuple[Path, Proof] | tuple[None, None]:
+    """What the newest bisect of a recording found, and where that is written; None and None where there was none.
+
+    With ``conn`` only if that connection is one of those in the ``ledger`` that ended as what was tried did.
+    """
+    path = recording.path
+    found = document_file.find(path, recording.header.started) if path is not None else None
+    if found is None:
+        return None, None
+    if conn is not None and ledger is not None and all(life.conn != conn for life in Case(ledger).victims):
+        return None, None
+    return found, document_file.read(found)

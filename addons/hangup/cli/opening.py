@@ -21,8 +21,6 @@ from hangup.recording.folder import newest
 from hangup.recording.reader import Reader
 from hangup.wire.url import parse_listen
 
-FOLDER = "recordings"
-
 EXAMPLES = """\b
 Examples:
   hangup open                                 the newest in recordings/
@@ -53,7 +51,7 @@ def open_(recording: str | None, web: str | None, no_browser: bool, live: bool) 
         _open_live(browse=not no_browser)
         return
     if recording is None:
-        recording = str(newest(FOLDER))
+        recording = str(newest())
     with ExitStack() as stack:
         source = stack.enter_context(opened(recording))
         path = stack.enter_context(_own(source))

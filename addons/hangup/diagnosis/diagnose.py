@@ -40,6 +40,7 @@ def report(
     trigger = first.trigger
     alternatives = ranking.alternatives()
     stack = case.stack
+    loop = _loop(case) if not verdict.startswith("none/") else None
     conn, marks = timeline.around(quoted, trigger)
     result = Report(
         verdict=verdict,
@@ -50,10 +51,10 @@ def report(
         alternatives=alternatives,
         next=steps.after(quoted, (verdict, *also), alternatives, trigger, recording),
         also=also,
-        amplifier=sentences.amplifier(case),
+        amplifier="" if loop is not None and loop.backing_off else sentences.amplifier(case),
         parts=ranking.parts(),
         connections=_counts(case),
-        loop=_loop(case),
+        loop=loop.sentence if loop is not None else "",
         hint=next((text for name in ranking.akin() if (text := hints.hint(case, name, stack))), ""),
         stack=stack,
         timeline=marks,
@@ -74,8 +75,9 @@ def _counts(case: Case) -> dict[str, int]:
     }
 
 
-def _loop(case: Case) -> str:
+def _loop(case: Case) -> loops.Loop | None:
+    """The loop that is spoken of, if there is one."""
     found = loops.find(case.ledger.connections.values(), now=case.last_at)
     mine = {life.conn for life in case.victims}
     best = max(found, key=lambda loop: len(mine.intersection(loop.conns)), default=None)
-    return best.sentence if best is not None and mine.intersection(best.conns) else ""
+    return best if best is not None and mine.intersection(best.conns) else None

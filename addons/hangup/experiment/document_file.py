@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, field
 
 from hangup.errors import HangupError, RecordingError
 from hangup.experiment.document import Document, telling_lines
-from hangup.recording.folder import BISECTS, by_product
+from hangup.recording.folder import BISECTS, RECORDINGS, by_product
 from hangup.recording.redaction.placeholders import Vault
 from hangup.recording.writer import write_private
 
@@ -174,7 +174,7 @@ def read(path: Path) -> Proof:
         ) from None
 
 
-def find(recording: Path, started: str, folders: Iterable[Path] = ()) -> Path | None:
+def find(recording: Path, started: str, folders: Iterable[Path] = (RECORDINGS,)) -> Path | None:
     """The newest document of this recording: in the folder for bisects beside it, or in one within ``folders``.
 
     A recording is known by when it was ``started``, to the microsecond, so that a copy is known as well.

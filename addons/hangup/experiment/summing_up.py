@@ -59,6 +59,30 @@ class Summary(Struct, frozen=True):
     """What to try as long as nothing is proved."""
 
 
+class Proved(Struct, frozen=True):
+    """What an experiment proved of a recording, in words: whole sentences, but for the ``verdict``, the ``law`` and its
+    ``boundary``, and ``cure``, the filter with which it stays open. ``predicted`` is how many of the predictions were
+    right, of how many; ``fix`` may be empty."""
+
+    verdict: str
+    sentence: str
+    fix: str
+    counts: str
+    law: str = ""
+    boundary: str = ""
+    predicted: tuple[int, int] = (0, 0)
+    cure: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The proof in a few lines, apart from the filter."""
+        found = [self.counts]
+        if self.law:
+            found.append(f"{self.law} ({self.boundary})" if self.boundary else self.law)
+        right, predicted = self.predicted
+        return [*found, f"predicted {right} of {predicted} new exchanges"] if predicted else found
+
+
 class Explanation(Struct):
     """All that is said of a recording before it is shown; redacted, if that was asked for."""
 
@@ -72,13 +96,11 @@ def sum_up(
 ) -> Summary:
     """The summary of a report on the redacted ``connections``, which were recorded for ``lasted`` seconds; of what an
     experiment showed, where there was one."""
-    proved = proof is not None and proof.proved
+    shown_to_be = what_is_proved(report, proof)
+    proved = shown_to_be is not None
     verdict, sentence, fix = report.verdict, report.sentence, report.hint
-    if proof is not None and proved and proof.verdict != report.verdict:
-        verdict = proof.verdict
-        known = causes.known().get(verdict)
-        sentence = f"{known.sentence}." if known else f"{proof.headline}."
-        fix = known.advice((report.stack.server, report.stack.protocol, report.stack.proxy)) if known else ""
+    if shown_to_be is not None:
+        verdict, sentence, fix = shown_to_be.verdict, shown_to_be.sentence, shown_to_be.fix
     conn = report.conn if report.conn in connections else report.trigger.conn
     shown = connections.get(conn) if conn is not None else None
     if shown is None:
@@ -104,6 +126,31 @@ def sum_up(
         ending=shown.ending.sentence if shown is not None else "",
         reproduce=[] if category == "none" else _reproduce(report, header, shown, proof),
         next=[] if proved else [_step(step, header) for step in report.next],
+    )
+
+
+def what_is_proved(report: Report, proof: Proof | None) -> Proved | None:
+    """What the ``proof`` shows of the recording that the ``report`` is on; None where nothing was proved.
+
+    An experiment says more than reading does: where the two differ, only what was proved is told.
+    """
+    if proof is None or not proof.proved:
+        return None
+    sentence, fix = report.sentence, report.hint
+    if proof.verdict != report.verdict:
+        known = causes.known().get(proof.verdict)
+        sentence = f"{known.sentence}." if known else f"{proof.headline}."
+        fix = known.advice((report.stack.server, report.stack.protocol, report.stack.proxy)) if known else ""
+    law = proof.law
+    return Proved(
+        verdict=proof.verdict,
+        sentence=sentence,
+        fix=fix,
+        counts=_counted(proof),
+        law=law.sentence if law is not None else "",
+        boundary=(law.boundary or "") if law is not None else "",
+        predicted=law.predictions if law is not None else (0, 0),
+        cure=proof.cure or "",
     )
 
 

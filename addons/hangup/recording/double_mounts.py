@@ -1,12 +1,11 @@
 """Pages that mount twice: React's StrictMode opens a connection, gives it up at once, and opens the one that it uses.
 
-It does so in development only, and does no harm; but who counts reconnects, or measures the times between them, must know
-which connections were never meant to stay.
+It does so in development only, and does no harm; but who counts reconnects, or measures the times between them, must
+know which connections were never meant to stay.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from hangup.recording.connections import Connection

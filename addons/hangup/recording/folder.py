@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 from hangup.errors import RecordingError
 
+RECORDINGS = Path("recordings")
+"""Where recordings are written to, and looked for, as long as nobody says otherwise."""
+
 BISECTS = "bisects"
 """The folder, within that of the recordings, for what experiments make."""
 
@@ -97,7 +100,7 @@ def listing(folder: str | os.PathLike[str]) -> list[Path]:
         raise RecordingError(f"cannot read {folder}: {error.strerror}") from None
 
 
-def newest(folder: str | os.PathLike[str]) -> Path:
+def newest(folder: str | os.PathLike[str] = RECORDINGS) -> Path:
     """The recording that was written to last. The user's own (named by date) come before all others.
 
     Raises :class:`~hangup.errors.RecordingError` when there is none.

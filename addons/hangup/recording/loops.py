@@ -1,16 +1,17 @@
 """Loops: a client that opens, drops and opens again.
 
-Connections are grouped by client host and path (the port changes with every one). What a page opens for its first mount
-and gives up for the second (:mod:`~hangup.recording.double_mounts`) is left out. Within a group they are put in chains: a
-connection continues the chain whose last one ended before it was asked for, the one that has waited longest if there are
-more, as of clients with one and the same delay. So two tabs that loop beside each other on one machine come out as two
-loops, as long as their delays are alike; when they are not, connections may be swapped between the two, which leaves counts
-and medians nearly right. A run of short-lived members of a chain is a loop; so are members that stay open for long and yet
-end alike, after the same time or the same silence, with the client back at once (:mod:`~hangup.recording.recurrence`).
+Connections are grouped by client host and path (the port changes with every one). What a page opens for its first
+mount and gives up for the second (:mod:`~hangup.recording.double_mounts`) is left out. Within a group they are put in
+chains: a connection continues the chain whose last one ended before it was asked for, the one that has waited longest
+if there are more, as of clients with one and the same delay. So two tabs that loop beside each other on one machine
+come out as two loops, as long as their delays are alike; when they are not, connections may be swapped between the
+two, which leaves counts and medians nearly right. A run of short-lived members of a chain is a loop; so are members
+that stay open for long and yet end alike, after the same time or the same silence, with the client back at once
+(:mod:`~hangup.recording.recurrence`).
 
-Where each connection has a path of its own (an id made anew each time, ``/doc/d17``, ``/doc/d18``), those of one route are
-taken together, if one opens soon after another's end and no other had just ended: else they may be other users'. Only the
-application's connections count: not a dev server's own socket, and no tests of ours.
+Where each connection has a path of its own (an id made anew each time, ``/doc/d17``, ``/doc/d18``), those of one
+route are taken together, if one opens soon after another's end and no other had just ended: else they may be other
+users'. Only the application's connections count: not a dev server's own socket, and no tests of ours.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ MINIMUM = 3
 
 
 class Loop(Struct):
-    """A run of connections that one client loses, and opens again, on one path, or route where each has a path of its own
-    (``/doc/{}``).
+    """A run of connections that one client loses, and opens again, on one path; or on one route, where each has a path
+    of its own (``/doc/{}``).
 
     ``lifetimes`` are in seconds, 0 for a refused handshake; ``gaps`` are the seconds from an end to the next
     request. ``failed`` counts refused handshakes. ``going_on`` says that it had not ended when the recording

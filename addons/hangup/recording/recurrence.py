@@ -1,8 +1,8 @@
 """Which connections of a client are lost again and again, whatever their age: by regularity, and by its coming back.
 
 A connection that ends within seconds needs no more than to be opened again. One that is open for half a minute, or for
-an hour, may have ended for a reason of its own; several in a row that end in the same way, after the same time or after the
-same silence, with the client back at once, did not.
+an hour, may have ended for a reason of its own; several in a row that end in the same way, after the same time or after
+the same silence, with the client back at once, did not.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def brief(connection: Connection, seconds: float = BRIEF) -> bool:
 
 
 def recurring(chain: Sequence[Connection], minimum: int, seconds: float = BRIEF) -> list[list[Connection]]:
-    """Of the connections that a client opened one after the other: those that are no :func:`brief` ones, and yet lost again
-    and again; in groups of at least ``minimum``, in their order. Brief ones among them do not part a group."""
+    """Of the connections that a client opened one after the other, those that are not :func:`brief` and yet lost again
+    and again: in groups of at least ``minimum``, in their order. Brief ones among them do not part a group."""
     groups: list[_Group] = []
     for connection in chain:
         if brief(connection, seconds):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from hangup.diagnosis.case import Case
 from hangup.diagnosis.diagnose import report
+from hangup.diagnosis.report import Report
+from hangup.experiment import document_file
+from hangup.experiment.document_file import Proof
+from hangup.experiment.summing_up import what_is_proved
+from hangup.recording.folder import BISECTS, RECORDINGS
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.web.comparing import CompareQuery
 from hangup.web.entries import ConnectionQuery, EntriesQuery, EntryQuery, FindQuery
@@ -17,7 +23,7 @@ from hangup.web.search import SearchQuery
 
 
 class WhyQuery(RecordingQuery):
-    """What ``hangup why --json`` says, of all connections or of one."""
+    """What ``hangup why --json`` says, of all connections or of one: also what a bisect has ``proved`` meanwhile."""
 
     conn: int | None = None
 
@@ -41,7 +47,8 @@ class Reasons:
         self._recorded = recorded
         self._ledger = TrafficLedger(recorded.tail.header)
         self._upto = 0
-        self._answers: dict[int | None, Answer] = {}
+        self._answers: dict[int | None, Report] = {}
+        self._proof: tuple[object, Proof | None] = (None, None)
 
     def read(self) -> bool:
         """Takes the next lines of those that are in the index; whether there were any."""
@@ -63,8 +70,22 @@ class Reasons:
         if found is None:
             for known, connection in self._ledger.connections.items():
                 connection.kind = self._recorded.index.connection(known).kind
-            found = self._answers[conn] = report(self._ledger, conn, self._recorded.name).summary()
-        return found
+            found = self._answers[conn] = report(self._ledger, conn, self._recorded.name)
+        proof = self._newest_proof()
+        if conn is not None and all(life.conn != conn for life in Case(self._ledger).victims):
+            proof = None
+        proved = what_is_proved(found, proof)
+        return found.summary() | ({} if proved is None else {"proved": msgspec.to_builtins(proved)})
+
+    def _newest_proof(self) -> Proof | None:
+        """What a bisect has found out; looked for anew when its folder has changed."""
+        path = self._recorded.path.absolute()
+        folders = [(path.parent / BISECTS).absolute(), (RECORDINGS / BISECTS).absolute()]
+        state = [folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders]
+        if self._proof[0] != state:
+            file = document_file.find(path, self._recorded.tail.header.started)
+            self._proof = state, document_file.read(file) if file is not None else None
+        return self._proof[1]
 
 
 class FilesQuery(RecordingQuery):

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import msgspec
 
+from hangup.cli.explaining import proof_of
 from hangup.cli.redacted import show_markdown
 from hangup.cli.screen import console, tell
 from hangup.cli.show import table
@@ -27,8 +28,6 @@ from hangup.recording.folder import listing, newest
 from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.reader import Reader, follow
-
-FOLDER = "recordings"
 
 EXAMPLES = """\b
 Examples:
@@ -61,7 +60,7 @@ def show(
         click.echo(json.dumps(events.schema(), indent=2))
         return
     if recording is None:
-        recording = str(newest(FOLDER))
+        recording = str(newest())
     if recording != "-" and Path(recording).is_dir():
         if conn is not None or following:
             raise UsageError(f"{recording} is a folder: --conn and --follow need one recording")
@@ -114,12 +113,14 @@ def _show(source: Recording, recording: str, as_json: bool) -> None:
         connections = [connection.summary() for connection in ledger.connections.values()]
         _print_json(_document(source, recording, ledger, connections, found))
     else:
-        table.show(console(), source, ledger, found, changes)
+        _, proof = proof_of(source)
+        table.show(console(), source, ledger, found, changes, proof)
 
 
 def _document(
     source: Recording, recording: str, ledger: Ledger, connections: list[dict[str, Any]], found: list[loops.Loop]
 ) -> dict[str, Any]:
+    _, proof = proof_of(source)
     return {
         "recording": recording,
         "header": msgspec.to_builtins(source.header),
@@ -131,6 +132,7 @@ def _document(
         "http": ledger.http,
         "connections": connections,
         "loops": [loop.summary() for loop in found],
+        "proved": proof.verdict if proof is not None and proof.proved else None,
     }
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.screen import COLOURS, safe
+from hangup.experiment.document_file import Proof
 from hangup.humanize import duration, plural, printable, size
 from hangup.recording import loops, untold
 from hangup.recording.connections import Connection
@@ -32,8 +33,15 @@ GROUPS_SHOWN = 12
 CHANGES_SHOWN = 20
 
 
-def show(console: Console, source: Recording, ledger: Ledger, found: list[Loop], changes: list[FilterEvent]) -> None:
-    """Prints a recording's head, its table and its sentences."""
+def show(
+    console: Console,
+    source: Recording,
+    ledger: Ledger,
+    found: list[Loop],
+    changes: list[FilterEvent],
+    proof: Proof | None = None,
+) -> None:
+    """Prints a recording's head, its table and its sentences; what a bisect found out about it, too."""
     console.print(_head(source, ledger))
     connections = list(ledger.connections.values())
     if not connections:
@@ -61,6 +69,9 @@ def show(console: Console, source: Recording, ledger: Ledger, found: list[Loop],
             console.print(f"{'':12}and {len(changes) - CHANGES_SHOWN} more changes of filters")
     if ledger.lost:
         console.print(Text(f"{plural(ledger.lost, 'event')} could not be recorded", "bold red"))
+    if proof is not None:
+        console.print()
+        console.print(Text("bisect: ", "bold") + safe(proof.headline, "bold green" if proof.proved else "yellow"))
     if source.path is not None:
         console.print()
         conn = _typical(found[-1], groups) if found else groups[-1][0].conn

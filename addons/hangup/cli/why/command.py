@@ -6,7 +6,9 @@ import json
 import sys
 
 import click
+import msgspec
 
+from hangup.cli.explaining import proof_of
 from hangup.cli.redacted import learned
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened
@@ -14,11 +16,11 @@ from hangup.cli.why import examples, page
 from hangup.diagnosis.diagnose import report
 from hangup.diagnosis.for_others import for_others
 from hangup.errors import UsageError
+from hangup.experiment.document_file import Proof
+from hangup.experiment.summing_up import what_is_proved
 from hangup.recording.folder import newest
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.traffic_ledger import TrafficLedger
-
-FOLDER = "recordings"
 
 EXAMPLES = """\b
 Examples:
@@ -28,7 +30,9 @@ Examples:
   hangup why run.jsonl --json | jq -r .verdict
   hangup why --example a3           one of those that come with hangup
 
-Exit code: 0 when a cause is named or nothing is wrong, 3 when it is unknown.
+Once `hangup bisect` has proved the cause of a recording, that is what is said of it.
+
+Exit code: 0 when a cause is named or proved, or nothing is wrong; 3 when it is unknown.
 """
 
 
@@ -60,7 +64,7 @@ def why(recording: str | None, conn: int | None, example: str | None, as_json: b
             return
         recording = str(examples.example(example))
     elif recording is None:
-        recording = str(newest(FOLDER))
+        recording = str(newest())
     with opened(recording) as source:
         ledger = TrafficLedger(source.header)
         for events in source.batches("reading"):
@@ -68,19 +72,31 @@ def why(recording: str | None, conn: int | None, example: str | None, as_json: b
         if conn is not None and conn not in ledger.connections:
             raise UsageError(f"{source.name} has no connection {conn}: `hangup show` lists them")
         found = report(ledger, conn, source.name)
+        where, proof = proof_of(source.recording, conn, ledger)
+        proved = what_is_proved(found, proof)
         if as_json:
-            click.echo(json.dumps(found.summary(), indent=2))
+            made = {} if proved is None else {"proved": msgspec.to_builtins(proved)}
+            click.echo(json.dumps(found.summary() | made, indent=2))
         elif as_markdown:
-            click.echo(_redacted(source, conn, ledger))
+            click.echo(_redacted(source, conn, ledger, proof))
         else:
-            page.show(console(), found)
+            page.show(console(), found, proved, str(where or ""), _said(proof))
         source.confess()
-    sys.exit(found.exit_code)
+    sys.exit(0 if proved is not None else found.exit_code)
 
 
-def _redacted(source: Source, conn: int | None, ledger: TrafficLedger) -> str:
+def _said(proof: Proof | None) -> str:
+    """What a bisect said that proved nothing."""
+    return "" if proof is None or proof.proved else proof.headline
+
+
+def _redacted(source: Source, conn: int | None, ledger: TrafficLedger, proof: Proof | None) -> str:
     """The page as Markdown without the recording's secrets: it is meant for others."""
     redactor = Redactor()
     learned(source, redactor)
+    if proof is not None:
+        proof.teach(redactor.vault)
     found, _ = for_others(ledger, redactor, source.header, source.events("redacting"), conn, source.name)
-    return page.markdown(found)
+    if proof is not None:
+        proof = proof.redacted(redactor.vault)
+    return page.markdown(found, what_is_proved(found, proof), _said(proof))

@@ -14,6 +14,7 @@ from hangup.cli.screen import COLOURS, safe
 from hangup.diagnosis.findings import Cite, Evidence
 from hangup.diagnosis.report import Alternative, Mark, NextStep, Report
 from hangup.diagnosis.sentences import what_is_known
+from hangup.experiment.summing_up import Proved
 from hangup.humanize import duration, printable
 from hangup.markup import block, code, prose
 
@@ -24,25 +25,36 @@ CITED = 2
 RUNNERS_UP = 3
 
 
-def show(screen: Console, report: Report) -> None:
-    """Prints the page."""
-    screen.print(_head(report))
-    if known := what_is_known(report.parts):
+def show(screen: Console, report: Report, proved: Proved | None = None, where: str = "", said: str = "") -> None:
+    """Prints the page. What was ``proved``, by the bisect that is written down in ``where``, comes first, and then
+    nothing else is guessed; ``said`` is what a bisect said that proved nothing."""
+    screen.print(_head(report) if proved is None else safe(proved.verdict, "bold red").append("  proved", "bold green"))
+    if proved is None and (known := what_is_known(report.parts)):
         screen.print(safe(known, "dim"))
-    screen.print(Padding(safe(report.sentence), (0, 0, 1, 0), expand=False))
+    sentence = report.sentence if proved is None else proved.sentence
+    screen.print(Padding(safe(sentence), (0, 0, 1, 0), expand=False))
+    if proved is not None:
+        screen.print(_proof(proved, where))
     evidence = _evidence(report)
     if evidence is not None:
         screen.print(evidence)
     if report.timeline and report.category != "none":
         screen.print(_timeline(report, screen.width))
-    if runners_up(report):
+    if proved is None and runners_up(report):
         screen.print(_alternatives(report))
-    if report.hint:
-        screen.print(_titled("how to fix it", [safe(report.hint)]))
-    if report.next:
+    if fix := report.hint if proved is None else proved.fix:
+        screen.print(_titled("how to fix it", [safe(fix)]))
+    if proved is None and report.next:
         _next(screen, report.next)
-    for note in notes(report):
+    for note in [*notes(report), *([f"a bisect was made of it: {said}"] if said else [])]:
         screen.print(Text("note: ", "dim") + safe(note, "dim"))
+
+
+def _proof(proved: Proved, where: str) -> RenderableType:
+    lines = [safe(line) for line in proved.lines]
+    if proved.cure:
+        lines.append(Text("stays open with  ") + safe(proved.cure, "green"))
+    return _titled("proof", [*lines, safe(where, "dim")])
 
 
 def _head(report: Report) -> Text:
@@ -166,19 +178,28 @@ def _next(screen: Console, steps: Sequence[NextStep]) -> None:
     screen.print()
 
 
-def markdown(report: Report) -> str:
+def markdown(report: Report, proved: Proved | None = None, said: str = "") -> str:
     """The same for an issue."""
-    sure = f", {report.confidence:.0%} sure" if report.category != "unknown" else ""
-    lines = [f"### {prose(report.verdict)}{sure}", "", prose(report.sentence), ""]
+    if proved is not None:
+        sure = ", proved"
+    else:
+        sure = f", {report.confidence:.0%} sure" if report.category != "unknown" else ""
+    verdict, sentence = (report.verdict, report.sentence) if proved is None else (proved.verdict, proved.sentence)
+    lines = [f"### {prose(verdict)}{sure}", "", prose(sentence), ""]
+    if proved is not None:
+        lines += [f"- {prose(line)}" for line in proved.lines]
+        lines += [f"- stays open with {code(proved.cure)}"] if proved.cure else []
+        lines.append("")
     lines += [*evidence_lines(report), *timeline_lines(report)]
-    if others := others_line(report):
+    if proved is None and (others := others_line(report)):
         lines += ["", others]
-    if report.hint:
-        lines += ["", prose(report.hint)]
-    for step in report.next:
+    if fix := report.hint if proved is None else proved.fix:
+        lines += ["", prose(fix)]
+    for step in report.next if proved is None else ():
         what = f"--filter {shlex.quote(step.filter)}" if step.filter else step.command
         lines.append(f"- next: {code(what)}: {prose(step.text)}")
     lines += [f"- note: {prose(note)}" for note in notes(report)]
+    lines += [f"- a bisect was made of it: {prose(said)}"] if said else []
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ export function WhyPanel({ store }) {
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
   // That a connection lives on also speaks for something.
   const rev = useStore(store, (state) => state.rev);
+  const bisect = useStore(store, (state) => state.bisect);
   const asking = useMemo(
     () =>
       new Latest(async (/** @type {number | null} */ which) => {
@@ -33,7 +34,7 @@ export function WhyPanel({ store }) {
   useEffect(() => () => asking.close(), [asking]);
   useEffect(() => {
     if (rev) asking.ask(one && conn ? conn : null);
-  }, [one, one && conn, rev]);
+  }, [one, one && conn, rev, bisect]);
 
   return html`<div class="pane why">
     <div class="segments" role="group" aria-label="Of which connections">
@@ -47,17 +48,20 @@ export function WhyPanel({ store }) {
 
 /** @param {{store: import("./store.js").Store, found: any}} props */
 function Verdict({ store, found }) {
+  const { proved } = found;
+  const { verdict, sentence, fix } = proved ?? { verdict: found.verdict, sentence: found.sentence, fix: found.hint };
   return html`<div>
-    <p class="verdict-name"><code>${visible(found.verdict.replace(/\/$/, ""))}</code>
-      ${!found.verdict.startsWith("unknown") && html`<${Confidence} value=${found.confidence} />`}</p>
-    ${found.sentence && html`<p class="verdict-sentence"><bdi>${ticked(visible(found.sentence, 1000))}</bdi></p>`}
-    ${found.hint && html`<p class="hint"><bdi>${ticked(visible(found.hint, 1500))}</bdi></p>`}
+    <p class="verdict-name"><code>${visible(verdict.replace(/\/$/, ""))}</code>
+      ${proved ? html`<span class="chip proved">proved</span>` : !verdict.startsWith("unknown") && html`<${Confidence} value=${found.confidence} />`}</p>
+    ${sentence && html`<p class="verdict-sentence"><bdi>${ticked(visible(sentence, 1000))}</bdi></p>`}
+    ${proved && html`<${Proved} proved=${proved} />`}
+    ${fix && html`<p class="hint"><bdi>${ticked(visible(fix, 1500))}</bdi></p>`}
     <h3>Evidence</h3>
     <${Evidence} store=${store} signs=${found.evidence ?? []} />
-    ${found.next?.length > 0 &&
+    ${!proved && found.next?.length > 0 &&
     html`<h3>What to try next</h3>
       <ul class="next">${found.next.map((/** @type {any} */ step, /** @type {number} */ index) => html`<${Step} key=${index} store=${store} step=${step} />`)}</ul>`}
-    ${found.alternatives?.length > 0 &&
+    ${!proved && found.alternatives?.length > 0 &&
     html`<h3>What else it might be</h3>
       ${found.alternatives.map(
         (/** @type {any} */ other) => html`<details key=${other.verdict}>
@@ -67,6 +71,18 @@ function Verdict({ store, found }) {
       )}`}
     ${(found.notes ?? []).map((/** @type {string} */ note) => html`<p class="note" key=${note}>${ticked(visible(note, 600))}</p>`)}
   </div>`;
+}
+
+/** What a bisect has proved: it says more than reading does. @param {{proved: any}} props */
+function Proved({ proved }) {
+  const [right, predicted] = proved.predicted;
+  return html`<h3>Proof</h3>
+    <ul class="proof-lines">
+      <li><bdi>${visible(proved.counts, 400)}</bdi></li>
+      ${proved.law && html`<li><bdi>${ticked(visible(proved.law, 400))}</bdi>${proved.boundary && html` (<bdi>${ticked(visible(proved.boundary, 300))}</bdi>)`}</li>`}
+      ${predicted > 0 && html`<li>predicted ${right} of ${predicted} new exchanges</li>`}
+      ${proved.cure && html`<li>stays open with <code><bdi>${visible(proved.cure, 400)}</bdi></code></li>`}
+    </ul>`;
 }
 
 /** @param {{value: number}} props */
