@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import suggested
 
 # How long one example takes depends on what else the machine is doing.
 settings.register_profile("hangup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +27,8 @@ if hasattr(signal, "SIGHUP"):
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+suggested.watch()
+
 LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "test_faults_direct")
 """The files that take longest, in the order in which they are begun: else one of them would run on alone at the end."""
 
@@ -38,3 +43,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first."""
     rank = {name: index for index, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.fixture(autouse=True)
+def commands_can_be_run() -> Iterator[None]:
+    """Whatever command hangup prints in a test, for a person to copy, is one that there is."""
+    yield
+    assert not suggested.problems()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import layouts
 import recorded
+import suggested
 from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.diagnose import diagnose
@@ -290,9 +292,10 @@ class TestReport:
         report = diagnose(layouts.header(), layouts.build(name), recording="run.jsonl")
         assert report.next
         for step in report.next:
-            assert bool(step.filter) != bool(step.command)
+            assert step.text and not suggested.problem(step.command)
             if step.filter:
                 filter_text.parse(step.filter)
+                assert shlex.quote(step.filter) in step.command
 
     def test_the_timeline_ends_at_the_end(self) -> None:
         report = diagnose(layouts.header(), layouts.build("a3-text-ping"))

@@ -1,4 +1,4 @@
-"""What is said of one recording agrees with itself: in its diagnosis, in its loop, and after a bisect has proved a cause."""
+"""What is said of one recording agrees with itself: its diagnosis, its loop, and what a bisect has proved of it."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hangup.commands import command_line
 from hangup.errors import ListenError
 from hangup.recording.ledger import Ledger
 from hangup.recording.reader import read
@@ -92,7 +93,7 @@ class Proxy:
         with suppress(subprocess.TimeoutExpired):  # its end would be the end of the waiting, too
             self._process.wait(seconds)
         signs = self.failed_signs()
-        assert not signs, f"not stable: {'; '.join(signs)} (hangup why {self.recording})"
+        assert not signs, f"not stable: {'; '.join(signs)} ({command_line('why', self.recording)})"
 
     def close(self) -> None:
         """Ends it, the recording complete."""

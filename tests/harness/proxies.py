@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import suggested
 from harness import DEADLINE, forks
 from harness.programs import Program
 
@@ -63,6 +64,8 @@ def hangup(
         timeout=DEADLINE * 2,
         **options,
     )
+    suggested.printed(done.stdout)
+    suggested.printed(done.stderr)
     assert not check or done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 from math import isinf
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from hangup.cli import diff_view
 from hangup.cli.screen import safe
+from hangup.commands import command_line
 from hangup.humanize import plural, printable
 from hangup.recording.diff import MessageDifference
 from hangup.replay.client_settings import ReplaySettings
@@ -71,8 +71,8 @@ def show(
         console.print(f"\n{same} of {plural(len(outcomes), 'connection')} ended as recorded")
     console.print()
     conn = outcomes[-1].live_conn
-    command = f"hangup show {shlex.quote(str(path))} --conn {conn}"
-    console.print(Text(f"every frame: {printable(command)}", "dim"), soft_wrap=True)
+    shown = printable(command_line("show", path, "--conn", conn))
+    console.print(Text(f"every frame: {shown}", "dim"), soft_wrap=True)
 
 
 def _outcome(console: Console, outcome: ReplayOutcome) -> None:

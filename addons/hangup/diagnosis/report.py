@@ -21,7 +21,8 @@ class Alternative(Struct, omit_defaults=True):
 
 
 class NextStep(Struct, omit_defaults=True):
-    """What to try next: ``filter`` is a filter's text form, ``command`` a command line, ``text`` says what it tells."""
+    """What to try next: ``command`` is a command line, and ``text`` says what it tells. If it is to change something in
+    the proxy, ``filter`` is that filter's text form, which can be switched on in a proxy that runs already."""
 
     text: str
     filter: str = ""

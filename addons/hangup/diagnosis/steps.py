@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Sequence
 
+from hangup.commands import command_line
 from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle
@@ -33,14 +33,15 @@ def after(
     case: Case, names: Sequence[str], alternatives: list[Alternative], trigger: Trigger, recording: str
 ) -> list[NextStep]:
     """At most three steps, the most telling first. ``names`` are the verdict's and what else it is called."""
+    target, source = _target(case), recording or "RECORDING"
     if names[0].startswith("none/"):
-        return [NextStep("to be sure after a change: exits 0 when a connection stays open", command=_stable(case))]
+        stable = command_line("proxy", target, "--expect-stable", "30s")
+        return [NextStep("to be sure after a change: exits 0 when a connection stays open", command=stable)]
     if not case.victims and any(life.untold for life in case.lives):
-        target = shlex.quote(_target(case))
-        source = shlex.quote(recording or "RECORDING")
+        prove = command_line("bisect", source, target)
         return [
-            NextStep("record it here, to know who ends it and how", command=f"hangup proxy {target}"),
-            NextStep("or let it find the proof with what the client said", command=f"hangup bisect {source} {target}"),
+            NextStep("record it with hangup, to see who closes it and how", command=command_line("proxy", target)),
+            NextStep("or prove it by experiment, replaying what the client sent", command=prove),
         ]
     life = case.by_conn.get(trigger.conn or 0) or (case.victims[0] if case.victims else None)
     if life is None:
@@ -51,25 +52,17 @@ def after(
     for name in (*names, *likely):
         step = _step(name, case, life, message)
         if step is not None and step.filter not in {known.filter for known in steps}:
+            step.command = command_line("proxy", target, "--filter", step.filter)
             steps.append(step)
     steps = steps[: LIMIT - 1]
-    target = _target(case)
-    source = recording or "RECORDING"
     if case.closer == "client":
-        steps.append(
-            NextStep("let it find the proof with your own page", command=f"hangup bisect --live {shlex.quote(target)}")
-        )
+        live = command_line("bisect", "--live", target)
+        steps.append(NextStep("prove it by experiment, on your own page's reconnects", command=live))
     elif case.mode not in ("unreachable",):
-        command = f"hangup bisect {shlex.quote(source)} {shlex.quote(target)}"
-        steps.append(NextStep("let it find the proof", command=command))
+        steps.append(NextStep("prove it by experiment", command=command_line("bisect", source, target)))
     if case.mode in ("refused", "unreachable"):
-        url = _target(case, life.target)
-        steps.insert(
-            0,
-            NextStep(
-                "ask for the handshake alone, checked line by line", command=f"hangup probe {shlex.quote(url[:300])}"
-            ),
-        )
+        probe = command_line("probe", _target(case, life.target)[:300])
+        steps.insert(0, NextStep("try the handshake alone, each check explained", command=probe))
     return steps[:LIMIT]
 
 
@@ -80,10 +73,6 @@ def _target(case: Case, recorded: str = "") -> str:
     except TargetError:
         return "TARGET"
     return target.url_of(recorded) if recorded else target.base
-
-
-def _stable(case: Case) -> str:
-    return f"hangup proxy {shlex.quote(_target(case))} --expect-stable 30s"
 
 
 def _step(verdict: str, case: Case, life: Connection, message: MessageSummary | None) -> NextStep | None:

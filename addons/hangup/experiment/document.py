@@ -51,6 +51,11 @@ class Document(Struct, kw_only=True):
     """Knows the secrets of the exchange, and hides them in what is made for others."""
 
     @property
+    def of(self) -> str:
+        """The recording that the verdict is about; empty where there is none."""
+        return str(self.about.get("recording") or self.files.get("recording", ""))
+
+    @property
     def headline(self) -> str:
         """The verdict in one line."""
         return headline(self.verdict)

@@ -5,14 +5,14 @@ The same for every export that stands alone, whatever it looks like there.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
+from hangup.commands import command_line
 from hangup.diagnosis import causes
-from hangup.diagnosis.report import NextStep, Report
+from hangup.diagnosis.report import Report
 from hangup.experiment.document_file import Proof
 from hangup.humanize import duration, plural, printable
 from hangup.recording.connections import Connection
@@ -125,7 +125,7 @@ def sum_up(
         conn=shown.conn if shown is not None else None,
         ending=shown.ending.sentence if shown is not None else "",
         reproduce=[] if category == "none" else _reproduce(report, header, shown, proof),
-        next=[] if proved else [_step(step, header) for step in report.next],
+        next=[] if proved else [Doing(step.text, step.command) for step in report.next],
     )
 
 
@@ -198,21 +198,13 @@ def _counted(proof: Proof) -> str:
 
 def _reproduce(report: Report, header: Header, shown: Connection | None, proof: Proof | None) -> list[Doing]:
     """How to see it again: by hand, and by the recording."""
-    name = shlex.quote(report.recording or "RECORDING.jsonl")
-    target = shlex.quote(header.target or "TARGET")
+    name, target = report.recording or "RECORDING.jsonl", header.target or "TARGET"
     found = [_by_hand(report, header, shown, proof)] if shown is not None and report.closer != "client" else []
     if report.closer == "client":
-        found.append(Doing("play the recorded server to the client", f"hangup serve {name}"))
+        found.append(Doing("play the recorded server to the client", command_line("serve", name)))
     else:
-        found.append(Doing("does it still happen? exit code 1: yes, 0: no", f"hangup check {name} {target}"))
+        found.append(Doing("does it still happen? exit code 1: yes, 0: no", command_line("check", name, target)))
     return found
-
-
-def _step(step: NextStep, header: Header) -> Doing:
-    if not step.filter:
-        return Doing(step.text, step.command)
-    target = shlex.quote(header.target or "TARGET")
-    return Doing(step.text, f"hangup proxy {target} --filter {shlex.quote(step.filter)}")
 
 
 def _by_hand(report: Report, header: Header, shown: Connection, proof: Proof | None) -> Doing:

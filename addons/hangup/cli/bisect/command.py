@@ -18,6 +18,7 @@ from hangup.cli.bisect.progress import reporting, showing
 from hangup.cli.params import AT_LEAST_ONE, TIME
 from hangup.cli.screen import console, tell
 from hangup.cli.targets import path_option, read_target, remark
+from hangup.commands import command_line
 from hangup.errors import UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.document import UNRESOLVED, Document
@@ -181,9 +182,10 @@ def bisect(
     need = (0 if live else 1) + (0 if serve or start else 1)
     if live and len(what) > 1:
         where, file = sorted(what[:2], key=lambda word: "://" not in word)
+        asked, played = command_line("bisect", "--live", where), command_line("bisect", file, where)
         raise UsageError(
-            f"--live takes no RECORDING, as the page itself is asked: type `hangup bisect --live {where}`, "
-            f"or `hangup bisect {file} {where}` to play the recording"
+            f"--live takes no RECORDING, as the page itself is asked: type `{asked}`, "
+            f"or `{played}` to play the recording"
         )
     if not need <= len(what) <= need + bool(start and not serve):
         raise UsageError("hangup bisect needs RECORDING and TARGET, or --live TARGET, or RECORDING --serve")

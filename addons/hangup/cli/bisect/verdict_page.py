@@ -11,6 +11,7 @@ from rich.text import Text
 from hangup.cli.bisect.options import Options
 from hangup.cli.bisect.progress import ladder
 from hangup.cli.screen import safe
+from hangup.commands import command_line
 from hangup.experiment.document import Document, telling_lines
 from hangup.experiment.keeping import TO_SHARE
 from hangup.experiment.law import Law
@@ -100,6 +101,18 @@ def show(console: Console, document: Document) -> None:
         console.print(Text(PRIVATE, "dim"))
     for problem in document.problems:
         console.print(safe(problem, "red"))
+    if verdict.proved and document.of:
+        for number, (words, text) in enumerate(_next(document.of)):
+            shown = f"{'' if number else 'next:':<6}{printable(words)}"
+            console.print(Text.assemble((shown, "bold"), (f"  {text}", "dim")), soft_wrap=True)
+
+
+def _next(recording: str) -> list[tuple[str, str]]:
+    """How to pass it on: the commands, and what each is for."""
+    return [
+        (command_line("why", recording, "--markdown"), "the proof, to paste into an issue"),
+        (command_line("convert", recording, "report.html"), "one file to send: the proof, the timeline, the frames"),
+    ]
 
 
 def _law(console: Console, law: Law) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,8 +10,10 @@ from rich.markup import escape
 from rich.text import Text
 
 from hangup.cli.screen import Screen
+from hangup.commands import command_line
 from hangup.humanize import plural, printable
 from hangup.recording import events, loops
+from hangup.recording.connections import Connection
 from hangup.recording.dev_server import DEV_SERVER, kind_of
 from hangup.recording.events import Event
 from hangup.web.wording import headline
@@ -156,7 +157,7 @@ class Live:
     def summary(self) -> None:
         """After the end: what was seen, where it is, what to do next."""
         recorder = self.proxy.recorder if self.proxy else None
-        if recorder is None:
+        if self.proxy is None or recorder is None:
             return
         say = self.console.print
         connections = list(recorder.ledger.connections.values())
@@ -175,5 +176,18 @@ class Live:
             self.console.file.flush()
             return
         say(f"recording: {escape(str(recorder.path))}")
-        say(f"next: hangup show {escape(shlex.quote(str(recorder.path)))}", style="bold")
+        for number, line in enumerate(_next(recorder.path, connections, self.proxy.settings.target)):
+            say(Text(f"{'' if number else 'next:':<6}{printable(line)}", "bold"), soft_wrap=True)
         self.console.file.flush()
+
+
+def _next(recording: Path, connections: list[Connection], target: Target | None) -> list[str]:
+    """What to do with the recording: look at it; and where something dropped, ask why, and have it proved."""
+    shown = [command_line("show", recording)]
+    dropped = [connection for connection in connections if connection.kind == "app" and connection.failed]
+    if not dropped:
+        return shown
+    where = target.base if target is not None else "TARGET"
+    by_client = sum(connection.ending.by == "client" for connection in dropped) * 2 > len(dropped)
+    prove = ("--live", where) if by_client else (recording, where)
+    return [*shown, command_line("why", recording), command_line("bisect", *prove)]

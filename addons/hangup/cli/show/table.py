@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.screen import COLOURS, safe
+from hangup.commands import command_line
 from hangup.experiment.document_file import Proof
 from hangup.humanize import duration, plural, printable, size
 from hangup.recording import loops, untold
@@ -75,8 +75,8 @@ def show(
     if source.path is not None:
         console.print()
         conn = _typical(found[-1], groups) if found else groups[-1][0].conn
-        command = f"hangup show {shlex.quote(source.name)} --conn {conn}"
-        console.print(Text(f"every frame of one: {printable(command)}", "dim"), soft_wrap=True)
+        shown = printable(command_line("show", source.name, "--conn", conn))
+        console.print(Text(f"every frame of one: {shown}", "dim"), soft_wrap=True)
 
 
 def _head(source: Recording, ledger: Ledger) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -168,7 +167,7 @@ def _next(screen: Console, steps: Sequence[NextStep]) -> None:
     """What to do next. No command is broken into lines: it is to be copied."""
     screen.print(Text("next", "bold"))
     for step in steps:
-        what = printable(f"--filter {shlex.quote(step.filter)}" if step.filter else step.command)
+        what = printable(step.command)
         line = Text.assemble("  ", (what, "bold"), (f"  {step.text}", "dim"))
         if line.cell_len <= screen.width:
             screen.print(line)
@@ -196,8 +195,7 @@ def markdown(report: Report, proved: Proved | None = None, said: str = "") -> st
     if fix := report.hint if proved is None else proved.fix:
         lines += ["", prose(fix)]
     for step in report.next if proved is None else ():
-        what = f"--filter {shlex.quote(step.filter)}" if step.filter else step.command
-        lines.append(f"- next: {code(what)}: {prose(step.text)}")
+        lines.append(f"- next: {code(step.command)}: {prose(step.text)}")
     lines += [f"- note: {prose(note)}" for note in notes(report)]
     lines += [f"- a bisect was made of it: {prose(said)}"] if said else []
     return "\n".join(lines)

@@ -129,11 +129,10 @@ function Step({ store, step }) {
       setAnswer(error instanceof Error ? error.message : String(error));
     }
   };
-  const command = step.command || (step.filter && `hangup filter add '${step.filter.replaceAll("'", "'\\''")}'`);
-  const shown = readonly || !step.filter ? command : step.filter;
+  const shown = readonly || !step.filter ? step.command : step.filter;
   return html`<li>
     <span><bdi>${visible(step.text, 600)}</bdi></span>
-    ${command && html`<div class="with-copy"><code class="command"><bdi>${visible(shown ?? "", 600)}</bdi></code><${CopyButton} text=${shown} what="the command" /></div>`}
+    ${shown && html`<div class="with-copy"><code class="command"><bdi>${visible(shown ?? "", 600)}</bdi></code><${CopyButton} text=${shown} what="the command" /></div>`}
     ${step.filter && !readonly && (on ? html`<span class="chip proxy">is on</span>` : html`<button onClick=${add}>Switch on</button>`)} ${answer && html`<span class="note" role="status">${visible(answer, 300)}</span>`}
   </li>`;
 }
