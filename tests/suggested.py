@@ -1,4 +1,4 @@
-"""The commands that hangup prints for a person to copy: found in its output, held against the command line that there is.
+"""The commands that hangup prints for a person to copy: found in its output, and held against the command line.
 
 Whatever the suite makes hangup print comes by here (``conftest.py`` sees to that), so that a command which nobody could
 run is a failure of the test that printed it. ``test_suggested.py`` also runs them.

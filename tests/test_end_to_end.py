@@ -1,4 +1,6 @@
-"""All of it at once: a Vite and React frontend, a FastAPI backend, ``hangup run`` between them, and hangup's page.
+"""The README's way, all of it: a Vite and React frontend in StrictMode, whose ``.env`` leads to ``/ws`` of a FastAPI
+backend, ``hangup run`` between them, and hangup's page; and the same way on the terminal, with the commands that hangup
+itself says to type.
 
 The backend ends the connection at the frontend's heartbeat, the frontend opens it again. Screenshots go to the folder
 that ``HANGUP_ARTEFACTS`` names, else to the test's own.
@@ -6,7 +8,9 @@ that ``HANGUP_ARTEFACTS`` names, else to the test's own.
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,9 +19,10 @@ from pathlib import Path
 
 import pytest
 
+import suggested
 from harness import DEADLINE, browser, node
 from harness.programs import Program
-from harness.proxies import HANGUP, home
+from harness.proxies import HANGUP, hangup, home
 
 pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect  # noqa: E402
@@ -37,6 +42,8 @@ class Stage:
     """What is running. ``app`` is the frontend in the browser, ``page`` hangup's."""
 
     run: Program
+    backend: str
+    """Where the backend is, with the path that the variable has."""
     app: Page
     page: Page
     browser: Browser
@@ -89,6 +96,20 @@ class Stage:
         return panels.get_by_role("tabpanel")
 
 
+def frontend_run(folder: Path, *options: str, heartbeat: int = HEARTBEAT) -> Program:
+    """``hangup run -- npm run dev``, as the README has it; ``folder`` has the ``.env``."""
+    environment = {
+        "HOME": str(home()),
+        "XDG_STATE_HOME": str(home() / "state"),
+        "VITE_HEARTBEAT_INTERVAL": str(heartbeat),
+        "VITE_RECONNECT_INTERVAL": str(RECONNECT),
+        "VITE_CACHE_DIR": str(folder / "vite"),
+        "PORT": "0",
+    }
+    words = [*HANGUP, "run", "--env-dir", str(folder), *options, "--", "npm", "run", "dev"]
+    return Program(words, environment=environment, cwd=node.WEB)
+
+
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     if why := node.problem("vite", "react", "axe-core", folder=node.WEB):
@@ -100,23 +121,16 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         backend = stack.enter_context(Program([sys.executable, str(node.WEB / "backend.py"), "0", str(log)]))
         port = backend.wait_for(r"ready (\d+)")[1]
         options = ["--listen", "127.0.0.1:0", "--web", "127.0.0.1:0", "--record", str(folder / "run.jsonl")]
-        environment = {
-            "HOME": str(home()),
-            "XDG_STATE_HOME": str(home() / "state"),
-            "VITE_WS_BASE": f"ws://127.0.0.1:{port}",
-            "VITE_HEARTBEAT_INTERVAL": str(HEARTBEAT),
-            "VITE_RECONNECT_INTERVAL": str(RECONNECT),
-            "VITE_CACHE_DIR": str(folder / "vite"),
-            "PORT": "0",
-        }
-        words = [*HANGUP, "run", *options, "--backend-log", str(log), "--", "npm", "run", "dev"]
-        run = stack.enter_context(Program(words, environment=environment, cwd=node.WEB))
+        (folder / ".env").write_text(f"VITE_WS_BASE=ws://127.0.0.1:{port}/ws\n")
+        run = stack.enter_context(frontend_run(folder, *options, "--backend-log", str(log)))
         link = run.wait_for(r"page: (http://\S+)")[1]
         url = run.wait_for(r"Local:\s+(http://\S+)")[1]
         there = frontend.context.browser
         assert there is not None
-        page = there.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light").new_page()
-        found = Stage(run, frontend, page, there, folder / "screenshots")
+        context = there.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        found = Stage(run, f"ws://127.0.0.1:{port}/ws", frontend, page, there, folder / "screenshots")
         page.on("pageerror", lambda error: found.problems.append(str(error)))
         page.on("console", found.said)
         page.goto(link)
@@ -215,7 +229,13 @@ def test_a_filter_that_is_switched_on_stops_the_loop(stage: Stage) -> None:
     expect(panel).to_contain_text("No filter", timeout=WAIT)
 
 
-def test_the_bisect_panel_proves_the_cause(stage: Stage) -> None:
+CLICKS = "addEventListener('click', () => { window.clicks = (window.clicks ?? 0) + 1 }, true)"
+
+
+def test_from_the_link_to_the_proof_in_markdown(stage: Stage) -> None:
+    """In at most five actions, of which opening the link was one."""
+    stage.page.goto(stage.page.url.partition("#")[0])
+    stage.page.evaluate(CLICKS)
     panel = stage.tab("Bisect")
     panel.get_by_role("button", name="Start", exact=True).click()
     expect(panel.get_by_role("table").first).to_be_visible(timeout=WAIT)
@@ -223,7 +243,32 @@ def test_the_bisect_panel_proves_the_cause(stage: Stage) -> None:
     headline = panel.locator(".headline.proved")
     expect(headline).to_be_visible(timeout=WAIT)
     expect(panel).to_contain_text(re.compile("heartbeat|message/"))
+    panel.get_by_role("button", name="Copy Markdown").click(timeout=WAIT)
+    expect(panel).to_contain_text("copied")
+    assert stage.page.evaluate("window.clicks") + 1 <= 5
+    text = stage.page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith(f"**{headline.inner_text()}**") and re.search(r"failed \d+/\d+ with, 0/\d+ without", text)
     _judged(stage, "bisect")
+    assert not stage.problems
+
+
+def test_the_proof_is_on_the_page_from_then_on(stage: Stage) -> None:
+    """Once it is written down beside the recording; and it is in the file to send."""
+    panel = stage.tab("Bisect")
+    proved = panel.locator(".headline.proved").inner_text().removeprefix("proved: ")
+    expect(panel.get_by_role("link", name="Reproducer")).to_be_visible(timeout=WAIT)
+    why = stage.tab("Why")
+    expect(why.locator(".verdict-name")).to_have_text(re.compile(rf"{proved}\s*proved"), timeout=WAIT)
+    expect(why).not_to_contain_text("% sure")
+    _judged(stage, "why-proved")
+    panel = stage.tab("Bisect")
+    with stage.page.expect_download() as download:
+        panel.get_by_role("link", name="Report").click()
+    report = Path(download.value.path()).read_text(encoding="utf-8")
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', report, re.S)
+    assert data is not None
+    summary = json.loads(data[1])["summary"]
+    assert summary["proved"] and summary["verdict"] == proved
     assert not stage.problems
 
 
@@ -232,3 +277,37 @@ def test_it_ends_as_a_whole(stage: Stage) -> None:
     stage.run.wait()
     assert "Traceback" not in stage.run.errors, stage.run.report()
     assert re.search(r"a loop: .*\n", stage.run.errors) and "recording: " in stage.run.errors
+
+
+def test_by_terminal_with_the_commands_that_hangup_says_to_type(stage: Stage, tmp_path: Path) -> None:
+    """From the loop to the proof in Markdown with three commands, the first of which is the README's."""
+    (tmp_path / ".env").write_text(f"VITE_WS_BASE={stage.backend}\n")
+    options = ["--no-web", "--listen", "127.0.0.1:0", "--record", str(tmp_path / "run.jsonl")]
+    with frontend_run(tmp_path, *options, heartbeat=100) as run:
+        stage.app.goto(run.wait_for(r"Local:\s+(http://\S+)")[1])
+        stage.app.wait_for_function("() => (window.drops ?? []).length >= 3", timeout=WAIT)
+        run.process.terminate()
+        run.wait()
+    typed = {words[0]: words for words in map(suggested.words_of, suggested.commands_in(run.errors))}
+    assert set(typed) == {"show", "why", "bisect"}, run.errors
+
+    assert "loop: " in _typed(tmp_path, typed["show"]).stdout
+    why = _typed(tmp_path, typed["why"])
+    assert [words for words in map(suggested.words_of, suggested.commands_in(why.stdout)) if words[0] == "bisect"] == [
+        typed["bisect"]
+    ], "and why says the same as the run's end"
+
+    bisect = _typed(tmp_path, typed["bisect"])
+    proved = re.search(r"^proved: (\S+)$", bisect.stdout, re.M)
+    assert proved is not None, bisect.stdout
+    passed_on = {words[0]: words for words in map(suggested.words_of, suggested.commands_in(bisect.stdout))}
+    markdown = _typed(tmp_path, passed_on["why"])
+    assert markdown.stdout.startswith(f"### {proved[1]}, proved\n") and "stays open with `" in markdown.stdout
+    _typed(tmp_path, passed_on["convert"])
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert proved[1] in report and "Proved by experiment" in report
+
+
+def _typed(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+    """A command as it was copied from hangup's output."""
+    return hangup(*words, cwd=folder, environment={"COLUMNS": "300"})

@@ -9,7 +9,7 @@ const RECONNECT = Number(import.meta.env.VITE_RECONNECT_INTERVAL ?? 1_000);
 export function Inbox() {
   const client = useMemo(() => `client-${Math.floor(Math.random() * 1e6)}`, []);
   const [messages, setMessages] = useState([]);
-  const { state, closes, send } = useSocket(`${BASE}/ws/${client}`, {
+  const { state, closes, send } = useSocket(`${BASE}/${client}`, {
     heartbeatInterval: HEARTBEAT,
     reconnectInterval: RECONNECT,
     onMessage: (message) => setMessages((before) => [...before.slice(-49), message]),

@@ -20,8 +20,8 @@ from hangup.experiment.search import Minimal, Verdict
 from hangup.humanize import plural, printable
 
 PRIVATE = (
-    f"These files hold what was sent, secrets included, and are for this machine; only {TO_SHARE!r} has none. To pass "
-    "on the others: hangup convert FILE OUT, or --markdown."
+    f"These files contain what was sent, including secrets: keep them on this machine. Only {TO_SHARE!r} has none; "
+    "`hangup convert` and --markdown take them out."
 )
 
 

@@ -15,6 +15,7 @@ from hangup.cli.sources import Source, opened
 from hangup.cli.why import examples, page
 from hangup.diagnosis.diagnose import report
 from hangup.diagnosis.for_others import for_others
+from hangup.diagnosis.report import Report
 from hangup.errors import UsageError
 from hangup.experiment.document_file import Proof
 from hangup.experiment.summing_up import what_is_proved
@@ -71,14 +72,17 @@ def why(recording: str | None, conn: int | None, example: str | None, as_json: b
             ledger.feed_all(events)
         if conn is not None and conn not in ledger.connections:
             raise UsageError(f"{source.name} has no connection {conn}: `hangup show` lists them")
-        found = report(ledger, conn, source.name)
+        name = "" if recording == "-" else source.name  # what came by a pipe has no name to be called by
+        found = report(ledger, conn, name)
+        if example is not None:
+            found.next = list(examples.NEXT)
         where, proof = proof_of(source.recording, conn, ledger)
         proved = what_is_proved(found, proof)
         if as_json:
             made = {} if proved is None else {"proved": msgspec.to_builtins(proved)}
             click.echo(json.dumps(found.summary() | made, indent=2))
         elif as_markdown:
-            click.echo(_redacted(source, conn, ledger, proof))
+            click.echo(_redacted(source, conn, ledger, proof, found))
         else:
             page.show(console(), found, proved, str(where or ""), _said(proof))
         source.confess()
@@ -90,13 +94,15 @@ def _said(proof: Proof | None) -> str:
     return "" if proof is None or proof.proved else proof.headline
 
 
-def _redacted(source: Source, conn: int | None, ledger: TrafficLedger, proof: Proof | None) -> str:
+def _redacted(source: Source, conn: int | None, ledger: TrafficLedger, proof: Proof | None, seen: Report) -> str:
     """The page as Markdown without the recording's secrets: it is meant for others."""
     redactor = Redactor()
     learned(source, redactor)
     if proof is not None:
         proof.teach(redactor.vault)
-    found, _ = for_others(ledger, redactor, source.header, source.events("redacting"), conn, source.name)
+    found, _ = for_others(ledger, redactor, source.header, source.events("redacting"), conn, seen.recording)
+    if seen.next == examples.NEXT:
+        found.next = seen.next
     if proof is not None:
         proof = proof.redacted(redactor.vault)
     return page.markdown(found, what_is_proved(found, proof), _said(proof))

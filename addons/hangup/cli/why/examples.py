@@ -5,7 +5,12 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from hangup.commands import command_line
+from hangup.diagnosis.report import NextStep
 from hangup.errors import UsageError
+
+NEXT = [NextStep("see a loop named, proved and fixed, with its backend running", command=command_line("demo"))]
+"""What to try next where there is nothing to try it on: the backends of the examples run no longer."""
 
 
 def examples() -> dict[str, Path]:
