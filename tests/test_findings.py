@@ -312,7 +312,7 @@ class TestReport:
         report = diagnose(layouts.header(), layouts.build("healthy"))
         texts = " ".join(sign.text for sign in report.evidence)
         assert report.exit_code == 0 and report.closer == "none"
-        assert "open for 2.00 s and more" in texts
+        assert "open for 2.00 s or more" in texts
         assert "no connection was reopened" in texts and "both directions" in texts
 
     def test_unknown_has_its_own_exit_code_and_says_what_to_try(self) -> None:

@@ -102,7 +102,7 @@ def test_why_names_the_cause_of_the_loop_but_not_who_ended_it() -> None:
     report, truth = why("devtools-loop.har"), why("devtools-loop-truth.jsonl")
     assert report.verdict == truth.verdict and report.closer == "unknown" and truth.closer == "server"
     assert report.confidence < truth.confidence
-    assert any("which side ended it is not told" in each.text for each in report.evidence)
+    assert any("the recording does not say which side ended it" in each.text for each in report.evidence)
     assert any("does not tell who ended it" in note and "control pings" in note for note in report.notes)
 
 

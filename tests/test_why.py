@@ -66,7 +66,7 @@ def test_a_har_that_does_not_tell_the_ends_is_no_sign_of_health(run: CliRunner, 
     file.write_text(json.dumps({"log": {"entries": [entry(second) for second in range(4)]}}))
     result = why(run, str(file))
     assert result.exit_code == 3 and result.output.startswith("unknown/"), result.output
-    assert "does not tell how its connections ended" in result.output
+    assert "does not say how its connections ended" in result.output
     assert "hangup proxy ws://localhost:8000" in result.output and "no connection was reopened" not in result.output
     file.write_text(json.dumps({"log": {"entries": [entry(0)]}}))
     assert "ended was not recorded" not in why(run, str(file)).output

@@ -61,4 +61,4 @@ test_said, test_silent, test_complete = said_and_silent(answered_clients, SPEAKS
 @pytest.mark.parametrize("lay", [once, asked(None), asked(1001)])
 def test_also_for_good_and_with_each_code_of_order(lay: Lay) -> None:
     (sign,) = says("client-closed-once-answered", lay)
-    assert sign.text.endswith("did not come back while it was recorded" if lay is once else "at the soonest")
+    assert sign.text.endswith("did not come back during the recording" if lay is once else "at the earliest")

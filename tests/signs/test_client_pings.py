@@ -168,4 +168,4 @@ def test_nothing_is_said_of_pings_in_a_file_without_messages() -> None:
 def test_the_ping_without_an_answer_is_what_it_names() -> None:
     (sign,) = says("last-client-pings-unanswered", played(at_first))
     assert sign.trigger is not None and (sign.trigger.conn, sign.trigger.frame) == (1, 7)
-    assert sign.text == 'the client\'s pings ({type: "ping"}) were answered at first, and the last ones not'
+    assert sign.text == 'the client\'s pings ({type: "ping"}) were answered at first, but the last ones were not'

@@ -141,4 +141,4 @@ def test_a_server_that_was_gone_only_once_counts_less() -> None:
 
 def test_how_much_later_it_accepted_is_told() -> None:
     (sign,) = says("server-accepted-again-at-once", waves())
-    assert "2.00 s afterwards at the most" in sign.text
+    assert "at most 2.00 s later" in sign.text

@@ -115,7 +115,7 @@ test_said, test_silent, test_complete = said_and_silent(exchanges, SPEAKS, SILEN
 
 def test_the_server_may_be_the_one_that_asks() -> None:
     (sign,) = says("usual-answer-missing", of_the_server)
-    assert sign.text.startswith('the client answers {type: "sync", n} with {type: "synced", n} as a rule')
+    assert sign.text.startswith('the client usually answers {type: "sync", n} with {type: "synced", n}')
     assert sign.trigger is not None and (sign.trigger.kind, sign.trigger.frame) == ("time", 7)
 
 

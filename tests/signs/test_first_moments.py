@@ -99,9 +99,9 @@ SILENT: dict[str, list[Lay]] = silent(*SPEAKS) | {
 
 def test_a_lifetime_that_is_left_out_is_told() -> None:
     [sign] = says("same-lifetime", ended(5.0, 5.0, 5.01, 5.02, 5.0, 9.0))
-    assert "but for one" in sign.text
+    assert "except for one" in sign.text
     [sign] = says("same-lifetime", ended(5.0, 5.01))
-    assert "but for one" not in sign.text
+    assert "except for one" not in sign.text
 
 
 def test_what_crosses_the_end_was_not_sent_before() -> None:

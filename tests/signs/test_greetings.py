@@ -59,4 +59,4 @@ test_said, test_silent, test_complete = said_and_silent(greetings, SPEAKS, SILEN
 
 def test_it_says_what_they_began_with() -> None:
     (sign,) = says("those-with-a-hello-stayed-open", greeted())
-    assert sign.text.startswith('2 connections that began with {type: "join"') and "move" in sign.text
+    assert sign.text.startswith('2 connections that started with {type: "join"') and "move" in sign.text

@@ -14,7 +14,7 @@ KINDS = ("message", "vote", "typing", "edit", "move", "leave", "rename")
 
 
 def counted(*counts: int, closed: tuple[int, str] | None = None, after: float = 0.004) -> Lay:
-    """Connections of so many messages of the client each, at the last of which the server ends it."""
+    """Connections of so many messages from the client each, at the last of which the server ends it."""
 
     def play(line: Line, n: int) -> None:
         for number in range(counts[n]):
@@ -85,6 +85,6 @@ test_said, test_silent, test_complete = said_and_silent(message_counts, SPEAKS, 
 
 def test_how_often_the_number_was_reached() -> None:
     (sign,) = says("after-a-fixed-number", counted(3, 3, 3))
-    assert sign.text == "it ended after exactly 3 messages of the client each time"
+    assert sign.text == "it ended after exactly 3 messages from the client each time"
     assert sign.trigger is not None and (sign.trigger.kind, sign.trigger.frame) == ("count", 3)
     assert sign.strength == pytest.approx(1.8)

@@ -79,12 +79,12 @@ def test_not_said_of_headers_that_are_not_in_the_file() -> None:
 
 def test_the_parameter_is_named_and_its_value_is_not() -> None:
     (sign,) = says(f"{NAME}:cookie", SPEAKS["padding in a cookie"])
-    assert sign.exact == "the cookie `who` holds an `=`"
-    assert sign.text == "the cookie `who` holds an `=` in 3 of 3 requests, and in none of the 4 that were served"
+    assert sign.exact == "the cookie `who` contains an `=`"
+    assert sign.text == "the cookie `who` contains an `=` in 3 of 3 requests, and in none of the 4 that were accepted"
     (sign,) = says(f"{NAME}:query", SPEAKS["a plus"])
-    assert sign.exact == "`who` in the query holds a `+`"
+    assert sign.exact == "`who` in the query contains a `+`"
     (sign,) = says(f"{NAME}:path", SPEAKS["no number in the path"])
-    assert sign.exact == "part 2 of the path is no number"
+    assert sign.exact == "part 2 of the path is not a number"
 
 
 def test_a_client_that_comes_again_shows_nothing_new() -> None:

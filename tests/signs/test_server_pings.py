@@ -202,17 +202,17 @@ test_said, test_silent, test_complete = said_and_silent(server_pings, SPEAKS, SI
 
 def test_a_pong_of_another_payload_is_no_matching_one() -> None:
     (sign,) = says("control-pings-unanswered", played(mismatched))
-    assert sign.text == "6 of the server's 6 control pings got no matching pong"
+    assert sign.text == "6 of the server's 6 ping frames got no matching pong"
 
 
 def test_the_ping_without_an_answer_is_what_it_names() -> None:
     (sign,) = says("last-pings-unanswered", played(at_first))
     assert sign.trigger is not None and (sign.trigger.kind, sign.trigger.conn, sign.trigger.frame) == ("time", 1, 7)
-    assert sign.text == "pongs came to 6 of the server's 9 pings, and mostly none to the last"
+    assert sign.text == "6 of the server's 9 pings got a pong, but mostly not the last one"
 
 
 def test_the_time_after_the_ping_is_measured() -> None:
     name = "steady-after-a-control-ping"
     steady, loose = (seen(played(control(1), waits=waits))[name] for waits in ([2.0], [1.0, 2.0, 9.0]))
     assert steady.strength > 3 > 0 > loose.strength
-    assert loose.text == "the ends came 2.00 s (spread 8.00 s) after the server's last control ping"
+    assert loose.text == "the ends came 2.00 s (spread 8.00 s) after the server's last ping frame"

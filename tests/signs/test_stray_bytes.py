@@ -84,4 +84,4 @@ test_said, test_silent, test_complete = said_and_silent(stray_bytes, SPEAKS, SIL
 
 def test_the_bytes_of_a_client_are_said_to_be_its() -> None:
     (sign,) = says("bytes-that-are-no-frame", stray("GET / HTTP/1.1", "client"))
-    assert sign.text == "the client sent bytes that are no frame: GET / HTTP/1.1"
+    assert sign.text == "the client sent bytes that are not a frame: GET / HTTP/1.1"

@@ -122,7 +122,7 @@ test_said, test_silent, test_complete = said_and_silent(subprotocols, SPEAKS, SI
 
 def test_the_other_subprotocol_is_told_the_other_way_round() -> None:
     (sign,) = says("not-of-its-subprotocol", graphql(INIT, SUBSCRIBE, asked=OLD))
-    assert sign.text == "`subscribe` is not of the subprotocol graphql-ws"
+    assert sign.text == "`subscribe` does not belong to the subprotocol graphql-ws"
 
 
 def test_a_control_ping_is_no_heart_beat_of_stomp() -> None:
@@ -131,4 +131,4 @@ def test_a_control_ping_is_no_heart_beat_of_stomp() -> None:
 
 def test_heart_beats_go_at_the_slower_pace_of_the_two() -> None:
     (sign,) = says("heart-beats-agreed", stomp("heart-beat:0,5000", "heart-beat:2000,1000"))
-    assert sign.text == "STOMP heart-beats were agreed to, one every 5.00 s"
+    assert sign.text == "STOMP heart-beats were agreed on, one every 5.00 s"

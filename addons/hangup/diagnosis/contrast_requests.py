@@ -58,7 +58,7 @@ class RequestDifference(NamedTuple):
     def text(self) -> str:
         """In words."""
         where = f"{len(self.hits)} of {self.lives} requests" if self.lives > 1 else "the request"
-        rest = f"{self.so or 'none'} of the {self.served} that were served"
+        rest = f"{self.so or 'none'} of the {self.served} that were accepted"
         return f"{self.words} in {where}, and in {rest}"
 
 
@@ -87,16 +87,16 @@ def _made_of(where: str) -> list[tuple[Has, str]]:
     """What a value can be made of, that programs stumble over."""
     found: list[tuple[Has, str]] = [
         (lambda v: v == "", "is empty"),
-        (lambda v: v is not None and bool(_ESCAPED.search(v)), "holds what is not ASCII"),
+        (lambda v: v is not None and bool(_ESCAPED.search(v)), "contains a character that is not ASCII"),
     ]
     if where != "header":  # where all of these are usual
         found += [
-            (lambda v: v is not None and "+" in v, "holds a `+`"),
-            (lambda v: v is not None and "=" in v, "holds an `=`"),
-            (lambda v: v is not None and (" " in v or "%20" in v), "holds a space"),
+            (lambda v: v is not None and "+" in v, "contains a `+`"),
+            (lambda v: v is not None and "=" in v, "contains an `=`"),
+            (lambda v: v is not None and (" " in v or "%20" in v), "contains a space"),
         ]
     if where == "query":
-        found.append((lambda v: v is not None and "%2b" in v.lower(), "holds an escaped `+`"))
+        found.append((lambda v: v is not None and "%2b" in v.lower(), "contains an escaped `+`"))
     return found
 
 
@@ -145,9 +145,9 @@ def _ways(
         ways.append((lambda v: v is not None, "is there"))
     else:
         longest = max(map(len, there))
-        ways.append((lambda v: v is not None and len(v) > max(FAR * longest, LONG), "is far longer"))
+        ways.append((lambda v: v is not None and len(v) > max(FAR * longest, LONG), "is much longer"))
         if all(value.isdigit() for value in there):
-            ways.append((lambda v: bool(v) and not (v or "").isdigit(), "is no number"))
+            ways.append((lambda v: bool(v) and not (v or "").isdigit(), "is not a number"))
     return ways
 
 

@@ -189,7 +189,7 @@ def _facets(path: str, fatal: Sequence[SaidValues], safe: Sequence[SaidValues]) 
     if not others:
         above = parent(path)
         if sum(_holds(said, above) for said in safe) >= ENOUGH:
-            yield _Facet("present", lambda values: values is not None, f"{name} is there")
+            yield _Facet("present", lambda values: values is not None, f"{name} is present")
         return
     yield _Facet("missing", lambda values: values is None, f"{name} is missing")
     yield _Facet("null", _any(lambda value: value is None), f"{name} is null")
@@ -302,7 +302,7 @@ def _never_seen(path: str, name: str, fatal: Sequence[SaidValues], safe: Sequenc
     told = len(new) == 1 and (not isinstance(one, str) or _WORD.fullmatch(one))
     value = str(one).lower() if isinstance(one, bool) else printable(str(one), 34)
     value = f'"{value}"' if isinstance(one, str) and path != FIRST else value
-    words = f"{name} is {value}" if told else f"{name} is what it never is otherwise"
+    words = f"{name} is {value}" if told else f"{name} has a value that it never has otherwise"
     yield _Facet("never-seen", _any(_is_one_of(new)), words, _novelty(plain))
 
 

@@ -41,9 +41,9 @@ def hypotheses(case: Case) -> list[Hypothesis]:
     meant = {verdict for verdict, words in said.items() if max(words.values(), default=0.0) >= PLAIN}
     for hypothesis in found:
         if case.closer == "unknown":
-            hypothesis.says("closer-not-told", -1.0, "which side ended it is not told")
+            hypothesis.says("closer-not-told", -1.0, "the recording does not say which side ended it")
         if meant and hypothesis.verdict not in meant and hypothesis.category != "none":
-            hypothesis.says("not-what-was-said", -1.0, "what was said about the end does not mention it")
+            hypothesis.says("not-what-was-said", -1.0, "what the server said about the end does not mention it")
     understood = any(strength > 0 for words in said.values() for strength in words.values())
     return [*found, _unknown(case, seen, understood)]
 
@@ -94,7 +94,7 @@ def _unknown(case: Case, seen: Mapping[str, Sign], understood: bool) -> Hypothes
         if _kind(name) in OF_UNKNOWN:
             hypothesis.says(name, each.strength, each.text if name in TOLD else "", each.cites)
     if not understood and (reason := seen.get("close-reason-given")) is not None:
-        hypothesis.says("reason-not-understood", 1.0, f"{reason.text}, which is none that is known", reason.cites)
+        hypothesis.says("reason-not-understood", 1.0, f"{reason.text}, which is not a known cause", reason.cites)
     return hypothesis
 
 

@@ -25,7 +25,10 @@ def sentence(case: Case, report: Report, known: bool = True, exact: str = "") ->
         best = next((sign.text for sign in report.evidence if sign.weight > 0), "")
         return f"{text}: {best}." if best else f"{text}."
     if report.verdict == "handshake/limit" and of_messages(case):
-        text = "The server closes connections over a limit, of messages or of time rather than of connections"
+        text = (
+            "The server closes connections because of a limit, on messages or time rather than on the number "
+            "of connections"
+        )
     ends = _ends(case)
     return f"{text}: {exact + f'. {ends[0].upper()}{ends[1:]}' if exact else ends}.{_or(report)}"
 
@@ -44,17 +47,19 @@ def _or(report: Report) -> str:
     if one.trigger != other.trigger:
         return ""
     beside = "intermediary" in (one.place, other.place) and one.place != other.place
-    tell = ": connect to the backend directly to tell" if beside else ""
-    return f" From here it looks the same if {other.sentence[0].lower()}{other.sentence[1:]}{tell}."
+    tell = ": connect to the backend directly to tell them apart" if beside else ""
+    return f" It would look the same if {other.sentence[0].lower()}{other.sentence[1:]}{tell}."
 
 
 def what_is_known(parts: Mapping[str, CausePart]) -> str:
     """What is known of a cause apart from its name, in words; empty where nothing is."""
     words = []
-    for part, say in (("closer", "closed by the {}"), ("trigger", "because of {}"), ("property", "namely {}"),
-                      ("place", "to fix in {}")):  # fmt: skip
+    for part, say in (("closer", "closed by the {}"), ("trigger", "triggered by {}"), ("property", "specifically {}"),
+                      ("place", "to be fixed in {}")):  # fmt: skip
         if part in parts:
             value = parts[part].value
+            if value == "unknown":
+                continue
             value = {"trigger": KINDS, "place": PLACES}.get(part, {}).get(value, value)
             sure = "" if part == "closer" else f" ({parts[part].confidence:.0%})"  # who closed it is recorded
             words.append(f"{say.format(value)}{sure}")
@@ -70,11 +75,11 @@ def _ends(case: Case) -> str:
     """How many ended, how and when."""
     lives = case.victims
     if not lives:
-        return "nothing ended"
+        return "nothing closed"
     first = lives[0]
     if first.open_since is None:
         status = first.status
-        what = f"was refused with HTTP {status}" if status is not None else "got no answer"
+        what = f"was refused with HTTP {status}" if status is not None else "got no response"
         return f"the one handshake {what}" if len(lives) == 1 else f"{plural(len(lives), 'handshake')} {_all(what)}"
     how = {"fin": "with a bare FIN", "rst": "with a reset", "timeout": "by a timeout"}.get(first.ending.how, "")
     if first.ending.how == "close":
@@ -97,17 +102,21 @@ def _unknown(case: Case, report: Report, known: bool) -> str:
     if not case.lives:
         return "There is no WebSocket connection in this recording."
     if not case.victims and any(life.untold for life in case.lives):
-        return "This file does not tell how its connections ended: a recording of `hangup proxy` does."
+        return "This file does not say how its connections ended; a recording made with `hangup proxy` does."
     if not case.victims:
-        return "No connection dropped here, and none was open for long enough to call it healthy."
+        return "No connection dropped here, but none was open long enough to call it healthy."
     if known:
         return f"The recording does not say why: {report.evidence[0].text}."
     names = [alternative.verdict for alternative in report.alternatives[:3]]
     could = f"; it could be {', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else ""
-    what = f"{plural(case.count, 'connection')} ended alike"
+    what = (
+        "only one connection dropped so far, and two more drops will tell"
+        if case.count == 1
+        else f"{plural(case.count, 'connection')} ended the same way, and no cause clearly explains it"
+    )
     known_of_it = what_is_known({name: part for name, part in report.parts.items() if name != "closer"})
-    said = f" What can be said of it: {known_of_it}." if known_of_it else ""
-    return f"The recording alone does not say why: {what}, and no cause explains it clearly{could}.{said}"
+    said = f" What is known: {known_of_it}." if known_of_it else ""
+    return f"The recording alone does not say why: {what}{could}.{said}"
 
 
 def what_happened(case: Case) -> list[Evidence]:
@@ -157,20 +166,20 @@ def notes(case: Case) -> list[str]:
     if ledger.lost:
         found.append(f"{plural(ledger.lost, 'event')} could not be recorded: this may not be the whole story")
     if case.ledger.passed_over:
-        found.append(f"{plural(case.ledger.passed_over, 'connection')} in the middle were counted, not looked into")
+        found.append(f"{plural(case.ledger.passed_over, 'connection')} in the middle were counted but not analysed")
     if case.beside:
         found.append(
             f"{numbered(case.beside)} ended together with others whose clients had just sent a message; "
-            "only those are looked at"
+            "only those are analysed"
         )
     others = sum(bool(group.lives) for group in case.groups) - 1
     if others > 0:
         rest = sum(len(g.lives) for g in case.groups if g is not case.group)
         found.append(
-            f"{plural(rest, 'connection')} ended in {plural(others, 'other way')} (see `hangup show`, or --conn)"
+            f"{plural(rest, 'connection')} ended in {plural(others, 'other way')} (see `hangup show`, or use --conn)"
         )
     if lacks := untold.sentence(case.header):
-        found.append(f"imported: {lacks}; what is missing shows nothing")
+        found.append(f"imported: {lacks}; what is missing is no evidence")
     elif case.header.source:
         found.append(f"imported from {printable(case.header.source, 60)}")
     return found

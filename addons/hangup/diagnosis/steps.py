@@ -36,7 +36,7 @@ def after(
     target, source = _target(case), recording or "RECORDING"
     if names[0].startswith("none/"):
         stable = command_line("proxy", target, "--expect-stable", "30s")
-        return [NextStep("to be sure after a change: exits 0 when a connection stays open", command=stable)]
+        return [NextStep("to check after a change: exits with 0 if a connection stays open", command=stable)]
     if not case.victims and any(life.untold for life in case.lives):
         prove = command_line("bisect", source, target)
         return [
@@ -101,7 +101,7 @@ def _without(case: Case, life: Connection, message: MessageSummary | None) -> Ne
         what, filter = "this kind of message is", f"drop side={side} kind={_quoted(kind)}"
     else:
         return None
-    return NextStep(f"if it stays open with this on, {what} the cause", filter=filter)
+    return NextStep(f"blocks it: if the connection stays open, {what} the cause", filter=filter)
 
 
 def _quoted(kind: str) -> str:
@@ -157,9 +157,12 @@ def _opening(case: Case, life: Connection, message: MessageSummary | None) -> Ne
 def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> NextStep:
     """Fewer of what there may be too many of: messages, or connections."""
     if of_messages(case):
-        text = "a client that says less: if it stays open, it was the number"
+        text = "lets only the first messages through: if the connection stays open, it was the number of messages"
         return NextStep(text, filter="only side=client first=3")
-    return NextStep("a client that waits longer: if it stays open, it was the rate", filter="slow-reconnect 10s")
+    return NextStep((
+        "makes the client wait longer: if the connection stays open, it was the "
+        "rate"
+    ), filter="slow-reconnect 10s")
 
 
 MADE: dict[str, Make] = {

@@ -8,14 +8,17 @@ from itertools import groupby
 from hangup.diagnosis.causes import ANY, HEARTBEAT, Cause
 
 KINDS = {
-    "message": "a message", "control": "a ping or pong", "header": "the handshake", "age": "its age",
-    "idle": "silence", "count": "a number", "rate": "a rate", "connection": "another connection",
-    "event": "an event at the other side", "none": "nothing of the other side's",
+    "message": "a message", "control": "a heartbeat (ping or pong)", "header": "the handshake", "age": "its age",
+    "idle": "silence", "count": (
+        "the number of "
+        "messages"
+    ), "rate": "the rate of messages", "connection": "another connection",
+    "event": "an event on the other side", "none": "nothing from the other side",
 }  # fmt: skip
 """Each trigger in words."""
 
 PLACES = {
-    "application": "the application", "library": "the framework or library", "process": "the server's process",
+    "application": "the application", "library": "the framework or library", "process": "the server process",
     "intermediary": "something between client and server", "client": "the client", "none": "nowhere",
 }  # fmt: skip
 """Each place in words."""
@@ -27,7 +30,7 @@ def facts(cause: Cause) -> list[tuple[str, str]]:
         ("ended by", "the " + " or the ".join(cause.closers)),
         ("because of", KINDS[cause.trigger] + (f" ({cause.property})" if cause.property else "")),
         ("to fix in", PLACES[cause.place]),
-        ("to prove it", cause.proof),
+        ("how to prove it", cause.proof),
     ]
     if cause.next is not None and not cause.next.filter.startswith("{"):
         found.append(("filter to try", f"`{cause.next.filter}`: {cause.next.tells}"))

@@ -18,7 +18,7 @@ YOUNGEST = 1.0
 """Seconds; hardly anybody sets a shorter limit."""
 
 DEFAULTS = {
-    30: "gunicorn's worker timeout and Heroku's request timeout", 60: "the request timeout of many a proxy",
+    30: "gunicorn's worker timeout and Heroku's request timeout", 60: "the request timeout of many proxies",
     3600: "the longest request of Google Cloud Run", 7200: "AWS API Gateway", 900: "several servers",
     300: "Google Cloud Run", 15: "Envoy's route timeout",
 }  # fmt: skip
@@ -43,7 +43,10 @@ def steady_age(case: Case) -> Sign:
 def too_young_for_a_limit(case: Case) -> Sign | None:
     """The age is shorter than any limit that somebody would set."""
     age = case.once(FrameClocks).age[1]
-    return Sign(1.0, f"{duration(age)} is hardly an age that anybody sets as a limit") if age < YOUNGEST else None
+    return Sign(1.0, (
+        f"{duration(age)} is too short for a limit that somebody would "
+        "configure"
+    )) if age < YOUNGEST else None
 
 
 @sign(timed)
@@ -66,7 +69,7 @@ def others_got_older(case: Case) -> Sign | None:
     """Other connections of the route lasted longer."""
     age = case.once(FrameClocks).age[1]
     found = older(case, 1.1 * age + 0.1)
-    return Sign(1.0, f"{numbered(found)} got older than {duration(age)}", cite_all(found)) if found else None
+    return Sign(1.0, f"{numbered(found)} stayed open longer than {duration(age)}", cite_all(found)) if found else None
 
 
 @sign(timed)
@@ -78,4 +81,7 @@ def those_who_spoke_stayed_open(case: Case) -> Sign | None:
     spoke = bool(found) and all(life.traffic.client.messages for life in found)
     if not spoke or len(mute) < NEARLY_ALL * len(clocks.lives):
         return None
-    return Sign(1.0, f"{numbered(found)}, on which the client spoke, stayed open for longer", cite_all(found, "client"))
+    return Sign(1.0, (
+        f"{numbered(found)}, where the client sent messages, stayed open "
+        "longer"
+    ), cite_all(found, "client"))

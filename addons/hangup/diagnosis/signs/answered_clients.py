@@ -48,9 +48,9 @@ def client_closed_once_answered(case: Case, lives: list[Connection]) -> Sign | N
         return None
     after = duration(middle([life.since(message.at) for life, message in found]))
     gaps = [life.gap for life, _ in found if life.gap is not None]
-    text = f"the client closed {len(found)} of {len(lives)} in order {after} after the answer to its last message, and "
+    text = f"the client closed {len(found)} of {len(lives)} cleanly {after} after the answer to its last message, and "
     text += (
-        f"came back after {duration(min(gaps))} at the soonest" if gaps else "did not come back while it was recorded"
+        f"came back after {duration(min(gaps))} at the earliest" if gaps else "did not come back during the recording"
     )
     cites, trigger = [cite(life, m) for life, m in found], Trigger("frame", found[0][0].conn, found[0][1].n)
     return Sign(len(found) / len(lives), text, cites, trigger)

@@ -40,7 +40,7 @@ def in_the_middle_of_a_burst(case: Case) -> Sign | None:
     lives = case.once(in_bursts)
     if not lives:
         return None
-    text = f"the server ended it in the middle of a burst of its own (about {_sent(case):.0f} messages)"
+    text = f"the server closed it in the middle of a burst of its own messages (about {_sent(case):.0f} messages)"
     return Sign(text=text, cites=cite_all(lives, "server"), trigger=Trigger("time", lives[0].conn))
 
 
@@ -56,5 +56,5 @@ def frame_server_left_half_sent(case: Case) -> Sign | None:
     lives = [life for life in case.victims if "server" in life.half]
     if len(lives) < MOST * case.count:
         return None
-    text = "a frame of the server was left half sent"
+    text = "the server left a frame half sent"
     return Sign(text=text, cites=cite_all(lives), trigger=Trigger("time", lives[0].conn))

@@ -61,7 +61,7 @@ def response_breaks_the_handshake(case: Case) -> list[Sign]:
         if len(failed) >= NEARLY_ALL * len(case.once(opened)):
             check = next(check for check in failed[0].checks if word in check)
             offered = printable(failed[0].header("sec-websocket-protocol"), 60) if "echo" in check else ""
-            text = f"the response fails a check of the handshake ({check}{offered and f': {offered} was offered'})"
+            text = f"the response fails a handshake check ({check}{offered and f': {offered} was offered'})"
             found.append(Sign(1.0, text, cite_all(failed), Trigger("header", failed[0].conn), word))
     return found
 
@@ -70,21 +70,21 @@ def response_breaks_the_handshake(case: Case) -> list[Sign]:
 def accept_key_wrong(case: Case) -> Sign | None:
     """The 101 does not prove that the server read the request."""
     wrong = [life for life in case.once(opened) if "accept-key" in life.checks]
-    found = _nearly_all(case, wrong, "with a Sec-WebSocket-Accept that does not answer the key of the client")
+    found = _nearly_all(case, wrong, "with a Sec-WebSocket-Accept that does not match the client's key")
     return found and found._replace(trigger=Trigger("header", wrong[0].conn))
 
 
 @sign(closed_by_client, silent_from_the_start)
 def client_ended_before_any_message(case: Case) -> Sign | None:
     """The server had not spoken yet."""
-    return _nearly_all(case, case.once(unheard), "ended before any message of the server")
+    return _nearly_all(case, case.once(unheard), "ended before any message from the server")
 
 
 @sign(closed_by_client, spoken_with)
 def client_listened_first(case: Case) -> Sign | None:
     """The server had spoken on some."""
     heard = [life for life in case.once(opened) if life.traffic.server.messages]
-    text = f"{len(heard)} of {len(case.once(opened))} ended after a message of the server"
+    text = f"{len(heard)} of {len(case.once(opened))} ended right after a message from the server"
     return Sign(1.0, text, cite_all(heard, "server")) if heard else None
 
 
@@ -109,7 +109,7 @@ def client_ended_without_a_word(case: Case) -> Sign | None:
     """At once, and the client had said nothing; a greeting of the server may cross that."""
     lives = [life for life in case.once(seen_opening) if life.lasted < 0.5 and not life.lost]
     mute = [life for life in lives if not life.traffic.client.messages and not life.traffic.client.opcode]
-    return _nearly_all(case, mute, "ended within 0.5 s of opening, without a message of the client")
+    return _nearly_all(case, mute, "ended within 0.5 s of opening, without a message from the client")
 
 
 # Coming again.
@@ -163,7 +163,7 @@ def again_and_again(case: Case) -> Sign | None:
 def client_closed_1000(case: Case) -> Sign | None:
     """All with code 1000 and without a reason, as one closes that is done."""
     done = all(life.code == 1000 and not life.reason for life in case.once(opened))
-    text = "closed with code 1000 and no reason, as by one that is done"
+    text = "closed with code 1000 and no reason, as a client does when it is done"
     return Sign(1.0, text, cite_all(case.once(opened))) if done else None
 
 
@@ -173,7 +173,7 @@ def client_closed_in_order(case: Case) -> Sign | None:
     lives = case.once(opened)
     orderly = all(life.code in (None, 1000, 1001, 1005) for life in lives)
     orderly = orderly and not any(problem.startswith("close-") for life in lives for problem in life.problems)
-    return Sign(1.0, "closed in order, with no code of an error") if orderly else None
+    return Sign(1.0, "closed cleanly, without an error code") if orderly else None
 
 
 @sign(closed_by_client)

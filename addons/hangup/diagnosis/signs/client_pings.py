@@ -64,7 +64,7 @@ class ClientPings:
     @property
     def words(self) -> str:
         """The same in words."""
-        return "control pings" if self.level == "control" else f"pings ({self.shape.text})"
+        return "ping frames" if self.level == "control" else f"pings ({self.shape.text})"
 
     def sign(self, text: str, strength: float = 1.0) -> Sign:
         """A fact about them."""
@@ -86,21 +86,24 @@ def usual(case: Case) -> list[ClientPings]:
 @sign(client_gave_up)
 def client_sends_pings(case: Case) -> list[Sign]:
     """The client had sent pings, on nearly all connections."""
-    return [pings.sign(f"the client had begun to send {pings.words}") for pings in case.once(usual)]
+    return [pings.sign(f"the client had started to send {pings.words}") for pings in case.once(usual)]
 
 
 @sign(client_gave_up)
 def no_client_ping_answered(case: Case) -> list[Sign]:
     """No pong came on any of the connections."""
     alone = [pings for pings in case.once(usual) if pings.left and not pings.answered]
-    return [pings.sign(f"the client sent {pings.sent} {pings.words} and had got no pong to any") for pings in alone]
+    return [pings.sign(f"the client sent {pings.sent} {pings.words} and got a pong to none of them") for pings in alone]
 
 
 @sign(client_gave_up)
 def last_client_pings_unanswered(case: Case) -> list[Sign]:
     """Pongs came, and then no more."""
     later = [pings for pings in case.once(usual) if pings.left and pings.answered]
-    return [pings.sign(f"the client's {pings.words} were answered at first, and the last ones not") for pings in later]
+    return [pings.sign(
+        f"the client's {pings.words} were answered at first, but the last ones were "
+        "not"
+    ) for pings in later]
 
 
 @sign(client_gave_up)
@@ -109,7 +112,7 @@ def steady_after_unanswered_client_ping(case: Case) -> Iterator[Sign]:
     for pings in case.once(usual):
         if pings.left and len(pings.waits) > 1:
             text = f"the end came {duration(middle(pings.waits))} after the first of the client's {pings.words}"
-            yield pings.sign(f"{text} that had no answer", steadiness(pings.waits))
+            yield pings.sign(f"{text} that got no answer", steadiness(pings.waits))
 
 
 @sign(client_gave_up)
@@ -128,7 +131,10 @@ def ping_followed_by_something_else(case: Case) -> Sign | None:
     instead = _instead(case.once(opened)) if pings.left and not pings.answered else None
     if instead is None:
         return None
-    return pings.sign(f"the client's {pings.words} are followed by {instead.text}, which is no pong of a known form")
+    return pings.sign(
+        f"the client's {pings.words} are followed by {instead.text}, which is not a pong in any known "
+        "form"
+    )
 
 
 @sign(client_gave_up)
@@ -139,7 +145,7 @@ def answered_in_another_form(case: Case) -> Sign | None:
     if answer is None:
         return None
     alike = pings.shape.json == answer.json
-    text = f"the server answers {pings.words} with {answer.text}{'' if alike else ', which is of another form'}"
+    text = f"the server answers {pings.words} with {answer.text}{'' if alike else ', which has another form'}"
     return pings.sign(text, -1.0 if alike else 1.0)
 
 
@@ -149,7 +155,7 @@ def clockwork_messages_unanswered(case: Case) -> Sign | None:
     shape = None if case.once(app).usual else case.once(_like_clockwork)
     if shape is None:
         return None
-    text = f"the client sends {shape.text} like clockwork, and nothing looks like an answer to it"
+    text = f"the client sends {shape.text} at regular intervals, and nothing looks like an answer to it"
     return Sign(1.0, text, cite_all(case.once(opened), "client"))
 
 
@@ -158,7 +164,7 @@ def no_client_ping(case: Case) -> Sign | None:
     """No message of the client is a known ping, nor comes like one."""
     told = case.header.tells("payloads") and not any(life.lost for life in case.victims)
     seen = case.once(app).found or case.once(_like_clockwork) is not None
-    return Sign(1.0, "no message of the client looks like a ping") if told and not seen else None
+    return Sign(1.0, "none of the client's messages looks like a ping") if told and not seen else None
 
 
 def _like_clockwork(case: Case) -> Shape | None:

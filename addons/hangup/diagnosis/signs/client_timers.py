@@ -60,7 +60,7 @@ def first_stayed_open_longest(case: Case, lives: list[Connection]) -> Found:
     longest = max((life.lasted for life in after), default=0.0)
     if len(later) < 2 or first.lasted < 1.0 or longest > 0.25 * first.lasted:
         return None
-    text = f"the first connection was open for {duration(first.lasted)}, no later one that ended for more than "
+    text = f"the first connection was open for {duration(first.lasted)}, no later one that dropped for more than "
     text += duration(longest)
     strength = min(1.0 + 0.2 * len(later), 2.0)
     return Sign(strength, text, cite_all([first, *later[:4]]), Trigger("time", later[0].conn))

@@ -100,7 +100,7 @@ def request_carries_credential(case: Case) -> Sign | None:
     """The request carries something that looks like a credential."""
     if not (names := list(case.once(carried))):
         return None
-    text = f"the request carries what may be a credential ({', '.join(names[:2])})"
+    text = f"the request carries what looks like a credential ({', '.join(names[:2])})"
     return Sign(1.0, text, cite_all(case.victims[:3]), Trigger("header", case.victims[0].conn))
 
 
@@ -127,7 +127,7 @@ def client_begins_with_a_credential(case: Case) -> Sign | None:
     firsts = case.once(begun)
     if not firsts or case.once(carried):
         return None
-    text = f"the client begins with what may be a credential ({firsts[0][1].shape.text})"
+    text = f"the client starts with what looks like a credential ({firsts[0][1].shape.text})"
     return Sign(1.0, text, cite_all((life for life, _ in firsts), "client"))
 
 
@@ -136,7 +136,7 @@ def no_credential(case: Case) -> Sign | None:
     """Neither the request nor the client's first message carries anything that looks like a credential."""
     if case.once(carried) or not case.header.tells("headers"):
         return None
-    return None if case.once(begun) else Sign(1.0, "no credential is to be seen in the request")
+    return None if case.once(begun) else Sign(1.0, "the request carries no visible credential")
 
 
 @sign(failed)
@@ -164,5 +164,5 @@ def close_code_of_refused_credentials(case: Case) -> Sign | None:
     """The server closed with a code that is used for refused credentials."""
     if case.mode != "close" or case.closer != "server" or case.code not in CODES:
         return None
-    text = f"close code {case.code} is often used for refused credentials"
+    text = f"close code {case.code} is often used for rejected credentials"
     return Sign(1.0 if case.code in PLAIN_CODES else 0.6, text, cite_all(case.victims))

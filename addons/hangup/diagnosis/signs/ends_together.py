@@ -82,7 +82,10 @@ def spoke(case: Case) -> list[Connection]:
 @of(spoke)
 def others_ended_with_the_one_that_had_spoken(case: Case, lives: list[Connection]) -> Found:
     """Nearly each time that several ended together, one client had just sent a message, and the others had not."""
-    text = f"{numbered(case.beside)} ended together with others whose clients, and not theirs, had just sent a message"
+    text = (
+        f"{numbered(case.beside)} ended together with others whose clients had just sent a message, while "
+        "their own had not"
+    )
     return Sign(1.0, text, cite_all(lives, "client"))
 
 
@@ -109,7 +112,7 @@ def server_was_gone_afterwards(case: Case, after: list[tuple[str, float]]) -> Fo
     gone = [delay for what, delay in after if what == "gone"]
     if not gone:
         return None
-    text = f"the server could not be reached {duration(min(gone))} afterwards"
+    text = f"the server could not be reached {duration(min(gone))} later"
     return Sign(1.0 if len(gone) == len(after) else 0.5, text)
 
 
@@ -119,7 +122,7 @@ def server_accepted_again_at_once(case: Case, after: list[tuple[str, float]]) ->
     there = [delay for what, delay in after if what == "there"]
     if not there or any(what == "gone" for what, _ in after):
         return None
-    text = f"the server accepted the next connection ({duration(max(there))} afterwards at the most)"
+    text = f"the server accepted the next connection (at most {duration(max(there))} later)"
     return Sign(min(len(there), 3.0), text)
 
 
@@ -140,7 +143,7 @@ def closed_by_server(case: Case) -> bool:
 @sign(closed_by_server, with_known_codes)
 def server_is_leaving(case: Case) -> Sign | None:
     """A close code of servers that go away; that of a restart is the plainer one."""
-    text = f"close code {case.code}: the server is leaving"
+    text = f"close code {case.code}: the server is going away"
     strength = 1.0 if case.code == 1012 else 0.5
     return Sign(strength, text, cite_all(case.once(opened))) if case.code in LEAVING else None
 
@@ -154,5 +157,5 @@ def another_close_code(case: Case) -> Sign | None:
 @sign(closed_by_server, with_known_codes)
 def close_code_other_than_1011(case: Case) -> Sign | None:
     """Not the code of an exception."""
-    text = f"closed with {'no code' if case.code is None else case.code}, and not as upon an exception (1011)"
+    text = f"closed with {'no code' if case.code is None else case.code}, not with the code for an exception (1011)"
     return Sign(1.0, text) if case.code != 1011 else None

@@ -69,7 +69,7 @@ def engine_io_pings_unanswered(case: Case) -> Sign:
 def both_sides_ping(case: Case) -> Sign | None:
     """The client sends pings of its own, and answers none."""
     sent = _all(case, "client", "2")
-    text = f"the client sent {plural(sent, 'Engine.IO ping')} of its own: both sides wait for the other"
+    text = f"the client sent {plural(sent, 'Engine.IO ping')} of its own: each side waits for the other"
     return Sign(text=text, cites=_first_pings(case, "client")) if sent else None
 
 
@@ -97,7 +97,7 @@ def no_engine_io_pings(case: Case) -> Sign | None:
     """The client asked for version 3, and does not ping."""
     if case.once(version) != "3" or case.mode != "close":
         return None
-    return Sign(text="EIO=3, and no side sends pings", cites=cite_all(case.once(opened)), trigger=_by_time(case))
+    return Sign(text="EIO=3, and neither side sends pings", cites=cite_all(case.once(opened)), trigger=_by_time(case))
 
 
 @sign(speaks_engine_io)
@@ -113,5 +113,5 @@ def no_namespace_asked_for(case: Case) -> Sign | None:
     ]
     if case.closer != "server" or case.once(version) == "3" or len(mute) < NEARLY_ALL * len(case.once(opened)):
         return None
-    text = "the client never asked for a namespace (`40`), with which Socket.IO begins"
+    text = "the client never connected to a namespace (`40`), which is how Socket.IO starts"
     return Sign(text=text, cites=cite_all(mute), trigger=Trigger("time", mute[0].conn))

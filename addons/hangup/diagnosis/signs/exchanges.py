@@ -96,7 +96,7 @@ def usual_answer_missing(case: Case) -> Sign | None:
     if found is None:
         return None
     whom = "client" if found.asker == "server" else "server"
-    text = f"the {whom} answers {found.shape.text} with {found.answer.text} as a rule, and the last one had no answer"
+    text = f"the {whom} usually answers {found.shape.text} with {found.answer.text}, but the last one got no answer"
     life, message = found.waiting[0]
     return Sign(1.0, text, [cite(*each) for each in found.waiting], Trigger("time", life.conn, message.n))
 
@@ -108,7 +108,7 @@ def steady_after_unanswered_question(case: Case) -> Sign | None:
     if found is None or len(found.waiting) < 2:
         return None
     waits = _waits(found)
-    text = f"the end came {duration(middle(waits))} after {found.shape.text} without an answer"
+    text = f"the end came {duration(middle(waits))} after an unanswered {found.shape.text}"
     return Sign(steadiness(waits), text, [cite(*each) for each in found.waiting])
 
 

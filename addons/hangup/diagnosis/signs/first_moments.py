@@ -64,8 +64,8 @@ def same_lifetime(case: Case) -> Sign | None:
     ages = case.lived
     if len(ages) < 2 or spread(ages) >= AT_ONCE:
         return None
-    but = ", but for one," if max(ages) - min(ages) >= AT_ONCE else ""
-    return Sign(1.0, f"the lifetimes{but} differ by {duration(spread(ages))} only", cite_all(case.once(opened)))
+    but = " (except for one)" if max(ages) - min(ages) >= AT_ONCE else ""
+    return Sign(1.0, f"the lifetimes{but} differ by only {duration(spread(ages))}", cite_all(case.once(opened)))
 
 
 @sign(were_open)
@@ -81,7 +81,7 @@ def client_had_said_nothing(case: Case) -> Sign | None:
 def client_had_spoken(case: Case) -> Sign | None:
     """On many of the connections the client had sent a message."""
     lives, said = case.once(opened), case.once(spoken)
-    text = f"in {len(said)} of {len(lives)} the client had sent a message before"
+    text = f"in {len(said)} of {len(lives)} the client had already sent a message"
     return Sign(1.0, text, cite_all(said, "client")) if len(said) > 0.3 * len(lives) else None
 
 
@@ -97,14 +97,14 @@ def server_had_said_much(case: Case) -> Sign | None:
 def closed_as_libraries_close(case: Case) -> Sign | None:
     """The close frame is one that libraries send by themselves."""
     code = f"close code {case.code}" if case.code else "a close frame without a code"
-    text = f"{code}: libraries close so by themselves when a handler returns or fails"
+    text = f"{code}: this is how libraries close by themselves when a handler returns or fails"
     return Sign(1.0, text, cite_all(case.victims)) if case.code in OF_LIBRARIES else None
 
 
 @sign(closed_by_server)
 def close_code_names_a_reason(case: Case) -> Sign | None:
     """The close code is one that no library sends because a handler is done."""
-    text = f"close code {case.code}, which no usual library sends just because a handler returned"
+    text = f"close code {case.code}, which no common library sends just because a handler returned"
     return Sign(1.0, text, cite_all(case.victims)) if case.code not in OF_LIBRARIES else None
 
 
@@ -147,5 +147,5 @@ def close_code_of_the_handshake(case: Case) -> Sign | None:
 @sign(were_open)
 def speaks_graphql(case: Case) -> Sign | None:
     """It speaks GraphQL."""
-    text = "it speaks GraphQL, of which there are two incompatible protocols"
+    text = "it speaks GraphQL, which has two incompatible protocols"
     return Sign(1.0, text, cite_all(case.victims[:1])) if case.stack.protocol == "graphql" else None

@@ -56,7 +56,7 @@ def once_each(case: Case) -> GotOver | None:
 @of(once_each)
 def ended_once_and_the_next_stayed(case: Case, found: GotOver) -> Found:
     """Each client lost one connection, and its next one did not drop."""
-    text = f"{numbered(found.ends)} ended once, and the client's next one did not drop"
+    text = f"{numbered(found.ends)} ended once, and the client's next connection did not drop"
     return Sign(1.0, text, cite_all([*found.ends, *found.heirs]), Trigger("none", found.ends[0].conn))
 
 
@@ -71,7 +71,10 @@ def got_over(case: Case, found: GotOver) -> Found:
 def longer_than_the_one_before(case: Case, found: GotOver) -> Found:
     """How much longer the next one was open, up to three times as long; below 0 where it was open for less."""
     least, most = ("at least ", "at most ") if len(found.ends) > 1 else ("", "")
-    text = f"then open for {least}{duration(found.stayed)}, and before that for {most}{duration(found.before)}"
+    text = (
+        f"the client's next connection was open for {least}{duration(found.stayed)}, the one before for "
+        f"{most}{duration(found.before)}"
+    )
     return Sign(clip(math.log(max(found.ratio, 0.1), 3), -1.0, 1.0), text)
 
 
@@ -107,7 +110,7 @@ def messages_in_both_directions(case: Case, lives: Lives) -> Found:
 def no_messages_in_both_directions(case: Case, lives: Lives) -> Found:
     """None of all did."""
     both = any(life.lost or (life.traffic.client.messages and life.traffic.server.messages) for life in lives)
-    return Sign(1.0, "no connection has messages in both directions") if not both else None
+    return Sign(1.0, "no connection carried messages in both directions") if not both else None
 
 
 @of(ends)
@@ -116,4 +119,7 @@ def coming_back_not_recorded(case: Case, lost: Lives) -> Found:
     leaving = all(life.code in LEAVING and life.ending.by == "server" for life in lost)
     if not leaving or case.once(heirs) or len(clusters(lost, ONE_EVENT)) > 1:
         return None
-    return Sign(1.0, "the server left once, and whether the clients could come back and stay was not recorded")
+    return Sign(1.0, (
+        "the server went away once, and the recording does not show whether the clients could come back and "
+        "stay"
+    ))

@@ -37,9 +37,9 @@ def those_with_a_hello_stayed_open(case: Case) -> Sign | None:
     if len(other) < NEARLY_ALL * len(lives) or hello.kind.lower() not in _HELLOS:
         return None
     life, first = other[0]
-    began = f"{plural(len(firsts), 'connection')} that began with {hello.text} stayed open longer"
+    began = f"{plural(len(firsts), 'connection')} that started with {hello.text} stayed open longer"
     return Sign(
-        text=f"{began}; this began with {first.shape.text}",
+        text=f"{began}; this one started with {first.shape.text}",
         cites=[cite(*each) for each in other],
         trigger=Trigger("frame", life.conn, first.n),
     )

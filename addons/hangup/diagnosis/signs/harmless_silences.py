@@ -59,7 +59,7 @@ def _between(case: Case, low: float, high: float) -> Iterator[Sign]:
     for found in case.once(harmless):
         if low < found.ratio <= high:
             whose = f"of the {found.side} " if found.side else ""
-            text = f"a silence {whose}of {duration(found.longest)} did no harm; before the end it was "
+            text = f"a silence {whose}of {duration(found.longest)} did no harm elsewhere; before the end it was "
             yield Sign(min(found.ratio, 2.0), f"{text}{duration(found.last)} (median)", variety=found.variety)
 
 

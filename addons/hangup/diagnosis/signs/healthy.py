@@ -46,7 +46,7 @@ def no_connection_dropped(case: Case, lives: Lives) -> Found:
 def open_for_long(case: Case, lives: Lives) -> Found:
     """Long enough for a success."""
     settled, longest = [life for life in lives if life.lasted >= SETTLED], max(life.lasted for life in lives)
-    return _of_some(settled, f"open for {duration(SETTLED)} and more (up to {duration(longest)})")
+    return _of_some(settled, f"stayed open for {duration(SETTLED)} or more (up to {duration(longest)})")
 
 
 @of(well)
@@ -78,7 +78,10 @@ def all_finished(case: Case, lives: Lives) -> Found:
 def all_left(case: Case, lives: Lives) -> Found:
     """Their clients ended them all for good, as far as it is told."""
     told = all(life.ending.by == "client" for life in lives)
-    text = "ended by the client for good" if told else "ended for good, and not of all is told by which side"
+    text = "closed by the client for good" if told else (
+        "ended for good, though the recording does not always say by which "
+        "side"
+    )
     return _of_some(lives, text) if all(life.fate == "left" for life in lives) else None
 
 
@@ -87,7 +90,10 @@ def left_in_the_middle(case: Case, lives: Lives) -> Found:
     """A client that left for good may have had a reason to: no answer to its ping, or something odd to read."""
     left = [life for life in lives if life.fate == "left" and life.ending.by == "client" and not life.lost]
     odd = [life for life in left if _unanswered(life) or _odd_to_read(life)]
-    return _of_some(odd, "left by the client while its ping had no answer, or just after text among JSON")
+    return _of_some(odd, (
+        "closed by the client while a ping of its own was unanswered, or just after a text message that is "
+        "not JSON"
+    ))
 
 
 def _unanswered(life: Connection) -> bool:
@@ -135,5 +141,5 @@ def complaints(case: Case) -> Iterator[tuple[str, list[Cite]]]:
         odd = [(shape, count) for shape, count in odd if not unread(shape)]
         if odd and any(shape.json for shape in shapes):
             shape, count = odd[0]
-            none = f"{plural(count.count, 'message')} among JSON {'was' if count.count == 1 else 'were'} none"
+            none = f"{plural(count.count, 'message')} among the JSON {'was' if count.count == 1 else 'were'} not JSON"
             yield f"{none} ({shape.text})", [Cite(life.conn, count.first_n)]

@@ -93,7 +93,7 @@ def steady_silence(case: Case) -> Sign:
 def only_one_side_silent(case: Case) -> Sign | None:
     """One side's silence is steady, and the other one still sent something in it."""
     found = case.once(silence)
-    text = f"the silence of {found.whose} is what is steady, not that of both sides"
+    text = f"it is the silence of {found.whose} that is steady, not that of both sides"
     return Sign(1.0, text, cites_of(case.once(FrameClocks))) if found.side else None
 
 
@@ -131,7 +131,10 @@ def age_steadier_than_silence(case: Case) -> Sign | None:
 def too_short_a_silence_for_a_limit(case: Case) -> Sign | None:
     """The silence is shorter than any limit that somebody would set."""
     value = case.once(silence).value
-    return Sign(1.0, f"{duration(value)} is hardly a time that anybody sets as a limit") if value < YOUNGEST else None
+    return Sign(1.0, (
+        f"{duration(value)} is too short for a timeout that somebody would "
+        "configure"
+    )) if value < YOUNGEST else None
 
 
 @sign(silent, pings_told)

@@ -105,5 +105,5 @@ def drops_all_the_same_with_filter(case: Case) -> Iterator[Sign]:
     for each in case.once(interventions):
         acted = [life for life in each.ended if each.filter[:PREVIEW] in life.traffic.acted]
         if acted:
-            text = f"with the filter `{printable(each.filter, 60)}` on it ended as well"
+            text = f"with the filter `{printable(each.filter, 60)}` on it dropped just the same"
             yield Sign(3.0, text, cite_all(acted), variety=each.variety)

@@ -121,7 +121,8 @@ def follows_unasked_server_message(case: Case) -> Sign | None:
     own = [hit for hit in found.hits if hit[0].since(heard[hit[0].conn]) > found.window + 0.05]
     weight = found.weight * len(own) / len(found.hits)
     text = (
-        f"{len(own)} of {found.tries} ended right after a message of the server that the client had not just asked for"
+        f"{len(own)} of {found.tries} ended right after a message from the server that the client had not "
+        "just asked for"
     )
     alone = replace(found, hits=own)
     return Sign(weight, text, cites(alone), trigger(alone, "time")) if weight >= LEAST else None
@@ -131,7 +132,7 @@ def follows_unasked_server_message(case: Case) -> Sign | None:
 def answered_before_the_end(contrast: EndingContrast) -> Sign | None:
     """The server still said something after the client's last message."""
     hits, answered = len(contrast.fatal), replied(contrast.found)
-    text = f"after that message of the client the server still sent one before it ended{_often(answered, hits)}"
+    text = f"the server still sent a message after that one from the client, before the end{_often(answered, hits)}"
     return Sign(1.0, text) if answered >= 0.8 * hits else None
 
 
@@ -140,7 +141,7 @@ def not_answered_before_the_end(contrast: EndingContrast) -> Sign | None:
     """The server said nothing more after the client's last message."""
     hits = len(contrast.fatal)
     silent = hits - replied(contrast.found)
-    text = f"the server sent no message after that one of the client before it ended{_often(silent, hits)}"
+    text = f"the server sent no message after that one from the client, before the end{_often(silent, hits)}"
     return Sign(1.0, text) if silent > 0.2 * hits else None
 
 
@@ -153,7 +154,7 @@ def last_word_of_an_error(contrast: EndingContrast) -> Sign | None:
     """The server's last message each time is of an error."""
     words = [life.traffic.server.last for life, _ in contrast.found.hits]
     said = all(message is not None and _of_an_error(message) for message in words)
-    return Sign(1.0, "the server's last message is of an error") if said else None
+    return Sign(1.0, "the server's last message reports an error") if said else None
 
 
 def _of_an_error(message: MessageSummary) -> bool:
@@ -168,7 +169,7 @@ def server_went_on_sending(contrast: EndingContrast) -> Sign | None:
     """The server sent several messages after the client's last one."""
     hits = contrast.found.hits
     after = middle([sum(m.side == "server" and m.data and m.n > n.n for m in life.traffic.recent) for life, n in hits])
-    return Sign(1.0, f"the server sent {after:.0f} more messages after it, or more (median)") if after > 6 else None
+    return Sign(1.0, f"the server sent at least {after:.0f} more messages after it (median)") if after > 6 else None
 
 
 @of_the_last
@@ -176,7 +177,7 @@ def last_messages_of_many_kinds(contrast: EndingContrast) -> Sign | None:
     """The client's last messages differ in kind."""
     kinds = len(contrast.by_shape)
     return (
-        Sign(min(kinds - 1.0, 3.0), f"the messages of the client that it ended after are of {kinds} kinds")
+        Sign(min(kinds - 1.0, 3.0), f"the client's last messages are of {kinds} kinds")
         if kinds > 1
         else None
     )
@@ -187,7 +188,7 @@ def last_messages_of_one_kind(contrast: EndingContrast) -> Sign | None:
     """The client's last messages are all of one kind."""
     one = len(contrast.fatal) > 1 and len(contrast.by_shape) == 1 and not unread(contrast.shape)
     return (
-        Sign(1.0, f"the {len(contrast.fatal)} messages that it ended after are all {contrast.shape.text}")
+        Sign(1.0, f"the client's {len(contrast.fatal)} last messages are all {contrast.shape.text}")
         if one
         else None
     )
@@ -198,4 +199,7 @@ def only_one_shape_was_sent(contrast: EndingContrast) -> Sign | None:
     """The client never sent anything else, so that nothing can be compared."""
     shape, sent = contrast.shape, set(contrast.case.client_shapes)
     only = sent == {shape} and not contrast.safe_all and not unread(shape)
-    return Sign(1.0, f"the client only ever sent {shape.text}: there is nothing to compare it with") if only else None
+    return Sign(1.0, (
+        f"the client only ever sent {shape.text}: so there is nothing to compare it "
+        "with"
+    )) if only else None

@@ -60,5 +60,5 @@ def application_chose_to_close(case: Case) -> Sign | None:
     """A close frame that the library does not send by itself."""
     if case.stack.server != "uvicorn" or case.mode != "close" or case.code in _OF_UVICORN:
         return None
-    text = "uvicorn sends no such close frame by itself when a handler ends: the application chose to"
+    text = "uvicorn does not send this close frame by itself when a handler ends: the application did"
     return Sign(text=text, cites=cite_all(case.victims))

@@ -37,7 +37,10 @@ def header_longer_than_any_served(case: Case) -> Sign | None:
     served = max(taken, default=0)
     if not taken or not case.header.tells("headers") or least < max(LONG, FAR * served):
         return None
-    text = f"the request's {printable(name, 40)} header has {size(least)} or more, and no header of a request that was "
-    text += f"served more than {size(served)}"
+    text = (
+        f"the request's {printable(name, 40)} header has {size(least)} or more, and no such header in a "
+        "request that was "
+    )
+    text += f"accepted more than {size(served)}"
     strength = min(math.log(least / max(served, 1)), 3.0)
     return Sign(strength, text, cite_all(case.victims), Trigger("header", case.victims[0].conn))

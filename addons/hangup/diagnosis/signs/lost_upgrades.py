@@ -40,7 +40,10 @@ def server_misses_the_upgrade(case: Case) -> Sign | None:
     versions = life.header("sec-websocket-version", response=True) or _OF_A_VERSION.search(body)
     if found is None or versions or not _asked(life) or not case.header.tells("headers"):
         return None
-    text = f'the answer ({life.status}) says "{printable(body.strip(), 80)}", though the request had its Upgrade header'
+    text = (
+        f'the response ({life.status}) says "{printable(body.strip(), 80)}", though the request had its '
+        'Upgrade header'
+    )
     return Sign(1.0, text, cite_all(case.victims), Trigger("header", life.conn))
 
 
@@ -51,5 +54,5 @@ def upgrade_missing_in_the_answer(case: Case, lives: list[Connection]) -> Sign |
     if len(found) < NEARLY_ALL * len(lives):
         return None
     names = " and ".join(name for name in ("Upgrade", "Connection") if name.lower() in found[0].checks)
-    text = f"the 101 has no valid {names} header, as if something between had taken it for another answer"
+    text = f"the 101 has no valid {names} header, as if something in between had treated it as an ordinary response"
     return Sign(len(found) / len(lives), text, cite_all(found), Trigger("header", found[0].conn))

@@ -47,7 +47,7 @@ def after_the_first_message(contrast: EndingContrast) -> Sign | None:
 def after_a_fixed_number(contrast: EndingContrast) -> Sign | None:
     """The end follows a message of the same number each time, and not the first."""
     number, hits = _fixed(contrast), len(contrast.fatal)
-    text = f"it ended after exactly {number} messages of the client{_each_time(contrast)}"
+    text = f"it ended after exactly {number} messages from the client{_each_time(contrast)}"
     found = Sign(min(0.9 * (hits - 1), 3.0), text, trigger=trigger(contrast.found, "count"))
     return found if number > 1 and hits > 1 else None
 
@@ -57,14 +57,14 @@ def after_a_large_number(contrast: EndingContrast) -> Sign | None:
     """That number is larger than any that somebody would program by hand."""
     number = _fixed(contrast)
     large = number > FEW and len(contrast.fatal) > 1 and _most(contrast) == number
-    return Sign(1.0, f"{number} messages are more than a handler serves one by one") if large else None
+    return Sign(1.0, f"{number} messages are more than a handler without a loop would process") if large else None
 
 
 @of_all
 def ended_once_after_several_messages(contrast: EndingContrast) -> Sign | None:
     """There was one such end only, and messages before that did no harm."""
     number = _fixed(contrast)
-    text = f"the server ended it after message {number} of the client, once"
+    text = f"the server closed it after message {number} from the client, once"
     return Sign(1.0, text) if number > 1 and len(contrast.fatal) == 1 else None
 
 
@@ -87,4 +87,4 @@ def others_got_more_through(contrast: EndingContrast) -> Sign | None:
 def reason_names_no_number(case: Case) -> Sign | None:
     """The close reason speaks of no limit."""
     silent = case.reasons and not _OF_NUMBERS.search(case.reasons)
-    return Sign(1.0, "the reason that the server gave speaks of no number") if silent else None
+    return Sign(1.0, "the server's close reason mentions no number") if silent else None

@@ -34,7 +34,10 @@ TRAITS: tuple[tuple[str, Has, str], ...] = (
     ("empty", lambda s: "empty" in s.faults, "empty, which is not JSON"),
     ("bom", lambda s: "bom" in s.faults, "text with a byte order mark"),
     ("nan", lambda s: "nan" in s.faults, "JSON with NaN or Infinity in it"),
-    ("surrogate", lambda s: "surrogate" in s.faults, "JSON with half of a surrogate pair in it, which is no character"),
+    ("surrogate", lambda s: "surrogate" in s.faults, (
+        "JSON with half of a surrogate pair in it, which is not a "
+        "character"
+    )),
     ("not_utf8", lambda s: "utf8" in s.faults, "text that is not UTF-8"),
     ("heartbeat", lambda s: s.beat is not None and s.beat.kind == "ping", "heartbeats"),
 )
@@ -132,7 +135,7 @@ def of_another_kind(contrast: EndingContrast) -> Sign | None:
     kind, kinds = contrast.shape.kind, {other.kind for other in contrast.safe if other.json}
     if not contrast.one_shape or not contrast.shape.json or not kind or not kinds or kind in kinds:
         return None
-    text = f'the last message is of the kind "{printable(kind, 40)}", and none that did no harm is'
+    text = f'the last message is of the type "{printable(kind, 40)}", and none that did no harm is'
     return None if any(map(unread, contrast.safe)) else Sign(1.0, text)
 
 
@@ -157,12 +160,12 @@ def lacks_what_its_kin_have(contrast: EndingContrast) -> Sign | None:
 
 @of_the_last
 def last_message_differs_in_form(contrast: EndingContrast) -> Sign | None:
-    """Something of its form sets the last message apart from nearly all that did no harm."""
+    """Something of the last message differs in form from nearly all that did no harm."""
     traits = [has for name, has, _ in TRAITS if name != "heartbeat"][0 if contrast.mostly_json else 2 :]
     opcode = _opcode(contrast)
     apart = any(contrast.trait(has).decisive for has in (*traits, *([opcode] if opcode else ())))
     lacks = contrast.missing_keys() or contrast.missing_beside_kin()[0]
-    text = "its form sets the last message apart from nearly all that did no harm"
+    text = "the last message differs in form from nearly all that did no harm"
     return Sign(1.0, text) if contrast.safe_all and (lacks or apart) else None
 
 

@@ -75,7 +75,7 @@ def last_in_fragments(contrast: EndingContrast) -> Sign | None:
     kept = [m for life in contrast.case.same_route for m in life.traffic.recent if m.side == "client" and m.data]
     others, alike = len(kept) - hits, sum(m.fragments > 1 for m in kept) - split
     weight = surprise(split, hits, (alike + 0.5) / (others + 1)) if others > 0 else 0.0
-    text = f"{share(split, hits, 'came came')} in fragments, as {alike or 'none'} of {others} others did"
+    text = f"{share(split, hits, 'came came')} in fragments, as did {alike or 'none'} of {others} others"
     return Sign(weight, text) if weight > 0.5 and alike <= 0.1 * others else None
 
 
@@ -100,7 +100,7 @@ def _by_server(contrast: EndingContrast) -> int:
 @of_all
 def ended_at_the_first_compressed(contrast: EndingContrast) -> Sign | None:
     """The last messages are compressed, and no other was."""
-    text = "the server ended it at the client's first compressed message"
+    text = "the server closed it at the client's first compressed message"
     first = _compressed(contrast) and _survived(contrast) <= 0
     return Sign(1.0, text, trigger=trigger(contrast.found, "header")) if first else None
 
@@ -109,7 +109,7 @@ def ended_at_the_first_compressed(contrast: EndingContrast) -> Sign | None:
 def compressed_messages_did_no_harm(contrast: EndingContrast) -> Sign | None:
     """Compressed messages came before the last, which is compressed."""
     survived = _survived(contrast)
-    text = f"{plural(survived, 'compressed message')} of the client did no harm"
+    text = f"{plural(survived, 'compressed message')} from the client did no harm"
     return Sign(1.0, text) if _compressed(contrast) and survived > 0 else None
 
 

@@ -69,7 +69,10 @@ def closed_as_a_newcomer_opened(case: Case, pairs: Pairs) -> Found:
     """How much likelier so many end as another opens than by chance."""
     rate = sum(life.open_since is not None for life in case.lives) / max(case.last_at, 1.0)
     whole = len(case.once(opened))
-    text = f"{len(pairs)} of {whole} ended just as another connection opened that had asked for the same, tokens apart"
+    text = (
+        f"{len(pairs)} of {whole} ended just as another connection opened that had asked for the same, apart "
+        "from tokens"
+    )
     cites = cite_all([*(other for _, other in pairs), *(life for life, _ in pairs)])
     strength = min(surprise(len(pairs), whole, within(rate, KICK + 0.1)), 6.0)
     return Sign(strength, text, cites, Trigger("peer", pairs[0][1].conn))
@@ -79,7 +82,7 @@ def closed_as_a_newcomer_opened(case: Case, pairs: Pairs) -> Found:
 def newcomer_client_s_own_next(case: Case, pairs: Pairs) -> Found:
     """It is the same client that opens the other and ends the older one."""
     own = case.closer == "client" and all(life.successor == other.conn for life, other in pairs)
-    return Sign(1.0, "the newcomer is the client's own next connection") if own else None
+    return Sign(1.0, "the new connection is the client's own next one") if own else None
 
 
 @of(replaced, by_server)
@@ -100,7 +103,7 @@ def server_closed_close_frame_purpose(case: Case, pairs: Pairs) -> Found:
 def ended_within_moments_of_the_newcomer(case: Case, pairs: Pairs) -> Found:
     """The time from the newcomer's opening to the end is short each time."""
     longest = max(abs(_late(pair)) for pair in pairs)
-    text = f"the older one ended within {duration(longest)} of the newcomer's opening each time"
+    text = f"the older one ended within {duration(longest)} of the new one's opening each time"
     return Sign(1.0, text) if len(pairs) >= 3 and longest < 0.06 else None
 
 
@@ -109,7 +112,7 @@ def ended_without_newcomer(case: Case, pairs: Pairs) -> Found:
     """Many others ended so while no newcomer opened."""
     replaced = {life.conn for life, _ in pairs}
     alone = [life for life in case.once(opened) if life.conn not in replaced]
-    text = f"{len(alone)} ended so without a newcomer"
+    text = f"{len(alone)} ended like this without a new connection"
     return Sign(1.0, text, cite_all(alone)) if len(alone) > 0.4 * len(case.once(opened)) else None
 
 
@@ -121,7 +124,7 @@ def older_connection_same_identity_stayed(case: Case, pairs: Pairs) -> Found:
         end = life.end if life.end is not None else case.last_at
         if any(_younger(other, life) and (other.open_since or 0.0) < end - 1.0 for other in case.lives):
             stayed.append(life)
-    text = "an older connection stayed open when another opened that had asked for the same, tokens apart"
+    text = "an older connection stayed open when another opened that had asked for the same, apart from tokens"
     return Sign(1.0, text, cite_all(stayed)) if stayed else None
 
 
@@ -146,7 +149,7 @@ def turned_away_then_let_in(case: Case, turned: list[Connection]) -> Found:
         if life.lasted >= 1.0 and life not in turned and before and life.began - before[-1] < 15:
             lost = [other for other in ended if (other.end or 0.0) <= before[0] and _of_one_client(other, life)]
             waits += [life.began - (lost[-1].end or 0.0)] if lost and lost[-1].ending.how in ABRUPT else []
-    text = f"after an abrupt end the client was turned away, and let in again {duration(middle(waits))} later"
+    text = f"after an abrupt end the client was turned away, and accepted again {duration(middle(waits))} later"
     strength = 1.0 + max(steadiness(waits), 0.0)
     return Sign(strength, text, cite_all(turned[:4]), Trigger("time", turned[0].conn)) if waits else None
 
@@ -156,5 +159,5 @@ def refused_conflict(case: Case, turned: list[Connection]) -> Found:
     """With a code that tells of a conflict, or of a lock."""
     found = [life for life in turned if life.code in (409, 423, 4409)] if len(turned) >= 2 else []
     return (
-        Sign(1.0, f"turned away with {found[0].code}, the code of a conflict", cite_all(found[:4])) if found else None
+        Sign(1.0, f"turned away with {found[0].code}, the code for a conflict", cite_all(found[:4])) if found else None
     )

@@ -50,7 +50,7 @@ def gave_up_the_first(case: Case, pairs: Pairs) -> Found:
 def the_next_one_stayed(case: Case, pairs: Pairs) -> Found:
     """That one was not given up."""
     stayed = [heir for _, heir in pairs if _stayed(heir)]
-    return Sign(1.0, "the one that the client opened next stayed open", cite_all(stayed)) if stayed else None
+    return Sign(1.0, "the client's next connection stayed open", cite_all(stayed)) if stayed else None
 
 
 @of(followed)
@@ -64,6 +64,9 @@ def given_up_for_one_that_stayed(case: Case, pairs: Pairs) -> Found:
         if (life.gap or 0.0) > 0.2 or not _stayed(heir) or given_up_too:
             return None
     usual = duration(middle([heir.lasted for _, heir in pairs]))
-    text = f"{len(pairs)} times the client gave up one at once for another, which was open for {usual} as a rule"
+    text = (
+        f"{len(pairs)} times the client gave up a connection at once for another, which usually stayed open "
+        f"for {usual}"
+    )
     cites = [cite(life) for pair in pairs for life in pair]
     return Sign(min(0.5 * len(pairs), 2.0), text, cites, Trigger("none", pairs[0][0].conn))

@@ -29,7 +29,7 @@ _HABITS: tuple[tuple[tuple[str, ...], int, str, str], ...] = (
     (("uvicorn",), 404, "not-to-an-unknown-path", "does not answer 404 to an unknown path, but 403"),
     (("aiohttp", "tornado", "websockets"), 403, "not-to-an-unknown-path", "does not answer 403 to an unknown path"),
     (("daphne", "tornado"), 403, "to-an-unknown-origin", "answers 403 to an Origin that it does not know"),
-    (("daphne",), 500, "to-an-unknown-path", "answers 500 when no route fits"),
+    (("daphne",), 500, "to-an-unknown-path", "answers 500 when no route matches"),
 )
 """What servers answer by themselves (measured): which servers, the status, when, and that in words."""
 
@@ -95,14 +95,17 @@ def handshake_not_answered(case: Case) -> Sign:
     """No answer came, or none that is one."""
     lives = case.victims
     error = printable(lives[0].error, 120) or "no answer"
-    return Sign(1.0, f"the handshake got no valid answer ({error})", cite_all(lives), Trigger("header", lives[0].conn))
+    return Sign(1.0, (
+        "the handshake got no valid response "
+        f"({error})"
+    ), cite_all(lives), Trigger("header", lives[0].conn))
 
 
 @sign(unanswered)
 def waited_in_vain(case: Case) -> Sign | None:
     """The client waited for an answer, a second or more, and got none."""
     waited = middle([life.waited for life in case.victims])
-    text = f"the client waited {duration(waited)} for an answer, and got none that is valid"
+    text = f"the client waited {duration(waited)} for a response, and got no valid one"
     return Sign(1.0, text, cite_all(case.victims)) if waited >= 1 else None
 
 
@@ -116,7 +119,7 @@ def redirects(case: Case) -> Sign | None:
         return None
     where = "to-the-same-path" if target.path.rstrip("/") == life.path.rstrip("/") else "to-another-path"
     where = "to-a-login" if _LOGIN.search(target.netloc + target.path) else where
-    text = f"it redirects to {printable(life.location, 80)}, which no WebSocket client in a browser follows"
+    text = f"it redirects to {printable(life.location, 80)}, which a browser does not follow for a WebSocket"
     return Sign(1.0, text, cite_all(case.victims), variety=where) if life.location else None
 
 
@@ -132,7 +135,7 @@ def habit_of_the_server(case: Case) -> Iterator[Sign]:
 def some_such_requests_served(case: Case) -> Sign | None:
     """Of the requests for the same route some were served and some were not."""
     some = case.once(served)
-    text = f"{len(some)} of {len(case.same_route)} requests for this route were served"
+    text = f"{len(some)} of {len(case.same_route)} requests for this route were accepted"
     return Sign(1.0, text, cite_all(some)) if some else None
 
 
@@ -140,7 +143,7 @@ def some_such_requests_served(case: Case) -> Sign | None:
 def same_request_served_another_time(case: Case) -> Sign | None:
     """The same URL was served at another time."""
     same = case.once(served_at_the_same_url)
-    return Sign(1.0, f"the same URL was served at another time ({numbered(same)})", cite_all(same)) if same else None
+    return Sign(1.0, f"the same URL was accepted at another time ({numbered(same)})", cite_all(same)) if same else None
 
 
 @sign(refused)
@@ -149,4 +152,4 @@ def same_request_without_credential_served(case: Case) -> Sign | None:
     same = case.once(served_at_the_same_url)
     if not same or credentials(case.victims[0]) or not case.header.tells("headers"):
         return None
-    return Sign(1.0, "the same URL was served at another time, and it takes no credential", cite_all(same))
+    return Sign(1.0, "the same URL was accepted at another time, and it takes no credential", cite_all(same))

@@ -60,7 +60,7 @@ def another_origin_served(case: Case) -> Sign | None:
     if not mine or not others or origin(case) in others:
         return None
     shown = printable(", ".join(sorted(name or "none" for name in others)[:2]), 80)
-    return Sign(1.0, f"with another Origin ({shown}) it was served", cite_all(others.values()))
+    return Sign(1.0, f"with another Origin ({shown}) it was accepted", cite_all(others.values()))
 
 
 @sign(refused)
@@ -70,7 +70,7 @@ def same_origin_served(case: Case) -> Sign | None:
     if not _origins(case, case.victims[:1]) or origin(case) not in known:
         return None
     which = f"with the same Origin ({printable(origin(case), 60)})" if origin(case) else "without an Origin, too,"
-    return Sign(1.0, f"a request {which} was served", cite_all([known[origin(case)]]))
+    return Sign(1.0, f"a request {which} was accepted", cite_all([known[origin(case)]]))
 
 
 def is_foreign(case: Case) -> bool:
@@ -91,8 +91,8 @@ def is_foreign(case: Case) -> bool:
 def host_is_not_the_servers(case: Case) -> Sign:
     """The Host is not the server's address; twice as strong if the route was served with another one."""
     host, address = case.victims[0].traffic.host, parse_target(case.header.target).authority
-    text = f"the server got Host {printable(host, 80)}, which is not its address ({address})"
+    text = f"the server received Host {printable(host, 80)}, which is not its address ({address})"
     if own := [life for life in case.once(served) if life.traffic.host]:
-        return Sign(2.0, f"{text}; with Host {printable(own[0].traffic.host, 80)} it was served", cite_all(own[:3]))
-    text += ": it may check it (allowed hosts, protection against DNS rebinding)"
+        return Sign(2.0, f"{text}; with Host {printable(own[0].traffic.host, 80)} it was accepted", cite_all(own[:3]))
+    text += ": it may check that (allowed hosts, protection against DNS rebinding)"
     return Sign(1.0, text, cite_all(case.victims[:3]))

@@ -38,11 +38,11 @@ def oddities(case: Case) -> dict[str, str]:
     if not twice and half > 1 and parts[:half] == parts[half : 2 * half]:
         twice = "/".join(parts[:half])
     if twice:
-        found["doubled"] = f"the path says `{printable(twice, 40)}` twice: {printable(asked, 80)}"
+        found["doubled"] = f"the path contains `{printable(twice, 40)}` twice: {printable(asked, 80)}"
     if "//" in asked:
         found["empty-part"] = "the path has an empty part (`//`)"
     if asked.endswith("/") and len(asked) > 1:
-        found["ends-with-a-slash"] = "the path ends with a slash, which many routes do not"
+        found["ends-with-a-slash"] = "the path ends with a slash, which most routes do not"
     return found
 
 
@@ -61,14 +61,14 @@ def odd_path(case: Case) -> Iterator[Sign]:
 @sign(refused)
 def nothing_odd_about_path(case: Case) -> Sign | None:
     """The answer is 403, and nothing of that is so."""
-    return Sign(1.0, "nothing is odd about the path") if case.code == 403 and not case.once(oddities) else None
+    return Sign(1.0, "nothing looks odd about the path") if case.code == 403 and not case.once(oddities) else None
 
 
 @sign(refused)
 def related_path_served(case: Case) -> Sign | None:
     """A path was served that is nearly this one, which never was."""
     near = next((other for other in _served_paths(case) if _related(other, path(case))), "")
-    return Sign(1.0, f"{printable(near, 80)} is served, {printable(path(case), 80)} is not") if near else None
+    return Sign(1.0, f"{printable(near, 80)} is accepted, {printable(path(case), 80)} is not") if near else None
 
 
 def _related(served: str, asked: str) -> bool:
@@ -83,7 +83,7 @@ def target_holds_no_value(case: Case) -> Sign | None:
     for part in re.split(r"[/?&=;,]", target):
         if found := _NO_VALUE.fullmatch(unquote(part)):
             empty = printable(next(group for group in found.groups() if group), 40)
-            text = f"the target holds `{empty}` where a value should be: {printable(target, 80)}"
+            text = f"the target contains `{empty}` where a value should be: {printable(target, 80)}"
             return Sign(1.0, text, cite_all(case.victims))
     return None
 
@@ -109,7 +109,7 @@ def other_parameter_served(case: Case) -> Sign | None:
         return None
     mine, other, _ = pairs[0]
     numbers = ", and only with numbers" if all(b.isdigit() > a.isdigit() for a, b, _ in pairs) else ""
-    text = f"with `{printable(other, 40)}` for `{printable(mine, 40)}` in its path it is served{numbers}"
+    text = f"with `{printable(other, 40)}` for `{printable(mine, 40)}` in its path it is accepted{numbers}"
     return Sign(1.0, text, cite_all(life for _, _, life in pairs))
 
 
@@ -128,7 +128,7 @@ def dev_servers_socket_at_the_backend(case: Case) -> Sign | None:
     found = _DEV_SERVERS.search(case.victims[0].header("sec-websocket-protocol"))
     if found is None:
         return None
-    text = f"what was refused is a dev server's own socket ({found[0]})"
+    text = f"the refused request is for a dev server's own socket ({found[0]})"
     return Sign(1.0, text, cite_all(case.victims), Trigger("header", case.victims[0].conn))
 
 
@@ -140,7 +140,7 @@ def request_head_large(case: Case) -> Sign | None:
     size = len(case.victims[0].target) + sum(len(name) + len(value) for name, value in headers)
     if size <= LARGE:
         return None
-    text = f"the request's head has more than {size} bytes"
+    text = f"the request's headers have more than {size} bytes"
     return Sign(1.0, text, cite_all(case.victims), Trigger("header", case.victims[0].conn))
 
 

@@ -76,7 +76,7 @@ def sent_again_after_reconnecting(case: Case, found: list[Again]) -> Sign | None
         return None
     times = f"{len(found)} of {len(again)} times" if len(again) > 1 else "the one time"
     what = "a message" if all(_same(each.before, each.after) for each in found) else "the kind and the id of a message"
-    text = f"{times} that the client came again it began with {what} that it had sent before the end: "
+    text = f"{times} that the client came back it started with {what} that it had sent before the end: "
     cites = [cite(life, message) for each in found for life, message in ((each.life, each.before), each[2:])]
     trigger = Trigger("frame", found[0].life.conn, found[0].before.n)
     return Sign(min(len(found), 3.0), text + found[0].after.shape.text, cites, trigger)

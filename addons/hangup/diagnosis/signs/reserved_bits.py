@@ -39,7 +39,7 @@ def reserved_bit_without_an_extension(case: Case) -> Iterator[Sign]:
             first, message = found[0]
             offered = extensions(first.traffic.request) if first.traffic.request is not None else []
             text = f"the {side} set a reserved bit (RSV) in a frame on {len(found)} of {len(lives)} connections, "
-            text += "and no extension that was agreed on gives it a meaning"
+            text += "which no agreed extension gives a meaning to"
             text += f"; {', '.join(offered)[:60]} was offered" if offered else ""
             cites, trigger = [cite(life, m) for life, m in found], Trigger("frame", first.conn, message.n)
             yield Sign(len(found) / len(lives), text, cites, trigger, side)

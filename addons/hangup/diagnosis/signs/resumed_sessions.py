@@ -53,7 +53,7 @@ def client_begins_by_resuming(case: Case) -> Sign | None:
     if not firsts:
         return None
     life, message = firsts[0]
-    text = f"the client begins with a message that names a session or goes on with one ({message.shape.text})"
+    text = f"the client starts with a message that names or resumes a session ({message.shape.text})"
     return Sign(1.0, text, [cite(*each) for each in firsts], Trigger("frame", life.conn, message.n))
 
 
@@ -63,7 +63,7 @@ def request_names_a_session(case: Case) -> Sign | None:
     naming = [life for life in case.victims if _named(life)]
     if len(naming) < 0.7 * case.count:
         return None
-    text = f"the request names a session, or a place to go on from (`{printable(_named(naming[0]), 40)}`)"
+    text = f"the request names a session, or a position to resume from (`{printable(_named(naming[0]), 40)}`)"
     return Sign(1.0, text, cite_all(naming[:3]), Trigger("header", naming[0].conn))
 
 
@@ -75,7 +75,7 @@ def first_resumed_nothing_and_stayed_open(case: Case) -> Sign | None:
         return None
     if (said := first.traffic.client.first) is not None and resumes(said):
         return None
-    text = "the first connection, which resumed nothing, was open for longer"
+    text = "the first connection, which resumed nothing, was open longer"
     return Sign(1.0, text, [cite(first)]) if first.lasted > 3 * case.once(age) + 0.3 else None
 
 
@@ -92,7 +92,7 @@ def another_resumed_and_stayed_open(case: Case) -> Sign | None:
     ]
     if not others:
         return None
-    return Sign(1.0, f"{numbered(others)} went on with a session, too, and stayed open longer", cite_all(others))
+    return Sign(1.0, f"{numbered(others)} also resumed a session, and stayed open longer", cite_all(others))
 
 
 @sign(were_open)
@@ -101,4 +101,4 @@ def first_ended_so_too(case: Case) -> Sign | None:
     first = case.once(first_on_the_route)
     if first is None or first not in case.victims or case.count < 2:
         return None
-    return Sign(1.0, "the first connection on this route ended so, too", [cite(first)])
+    return Sign(1.0, "the first connection on this route ended the same way", [cite(first)])

@@ -89,7 +89,7 @@ def close_frame_of_a_leaving_server(case: Case) -> Sign | None:
     unread = any(life.course.first is not None and life.course.first.unread for life in case.victims)
     if unread or codes - {1001} and codes - {1005, None}:
         return None
-    text = "close code 1001: the server goes away" if 1001 in codes else "a close frame without a code was sent"
+    text = "close code 1001: the server is going away" if 1001 in codes else "a close frame without a code was sent"
     return Sign(1.0, text, _close_frames(case))
 
 

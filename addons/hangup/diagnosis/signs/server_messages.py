@@ -31,7 +31,7 @@ def follows_none(case: Case) -> bool:
 @sign(follows_none)
 def follows_no_server_message(case: Case) -> Sign:
     """The ends do not come soon after messages of the server, or no more than chance would have it."""
-    return Sign(1.0, "hardly more ends come soon after a message of the server than chance would have it")
+    return Sign(1.0, "ends follow a message from the server hardly more often than by chance")
 
 
 def not_json(message: MessageSummary) -> bool:
@@ -61,7 +61,7 @@ def without_json(case: Case) -> int:
 def last_message_holds_nan(case: Case, contrast: EndingContrast) -> Found:
     """NaN or Infinity, which Python's json writes and a browser cannot read."""
     found = case.once(with_nan)
-    text = f"{found} of {len(contrast.fatal)} last messages of the server hold NaN or Infinity, which is not JSON"
+    text = f"{found} of {len(contrast.fatal)} last messages from the server contain NaN or Infinity, which is not JSON"
     return Sign(1.0, text, cites(contrast.found)) if found else None
 
 
@@ -69,9 +69,12 @@ def last_message_holds_nan(case: Case, contrast: EndingContrast) -> Found:
 def last_message_not_json(case: Case, contrast: EndingContrast) -> Found:
     """Text that is not JSON, where most else is."""
     found, others = case.once(without_json), contrast.trait(lambda shape: not shape.json)
-    text = f"{found} of {len(contrast.fatal)} last messages of the server are not JSON ({contrast.shape.text})"
+    text = f"{found} of {len(contrast.fatal)} last messages from the server are not JSON ({contrast.shape.text})"
     if others.safe_all:
-        text += ", all others are" if not others.safe else f", {others.safe} of {others.safe_all} others neither"
+        text += ", all others are" if not others.safe else (
+            f", and neither are {others.safe} of {others.safe_all} "
+            "others"
+        )
     return Sign(1.0, text, cites(contrast.found)) if found else None
 
 
@@ -99,7 +102,7 @@ def last_messages_alike(case: Case, contrast: EndingContrast) -> Found:
     if not contrast.one_shape or not contrast.safe_all:
         return None
     same = contrast.trait(lambda shape: shape is contrast.shape)
-    text = f"{same.fatal} of {same.hits} last messages of the server are {contrast.shape.text}"
+    text = f"{same.fatal} of {same.hits} last messages from the server are {contrast.shape.text}"
     text += f", and {same.safe or 'none'} of {same.safe_all} that did no harm"
     return Sign(0.5 * max(same.weight, -2.0), text, cites(contrast.found))
 

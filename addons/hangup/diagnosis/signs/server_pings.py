@@ -78,7 +78,7 @@ def server_pings_unanswered(case: Case) -> Sign | None:
     if pings.answered or not pings.left:
         return None
     shapes = ", ".join(sorted({b.shape.text for _, b in pings.found if b.shape is not None})[:2])
-    text = f"the server sent {plural(pings.sent, 'ping')} ({shapes}), and no pong had come"
+    text = f"the server sent {plural(pings.sent, 'ping')} ({shapes}), and no pong came"
     return Sign(1.0, text, pings.cites, pings.trigger)
 
 
@@ -88,7 +88,7 @@ def last_pings_unanswered(case: Case) -> Sign | None:
     pings = case.once(app)
     if not (pings.answered and pings.mostly_waiting and pings.left):
         return None
-    text = f"pongs came to {pings.answered} of the server's {plural(pings.sent, 'ping')}, and mostly none to the last"
+    text = f"{pings.answered} of the server's {plural(pings.sent, 'ping')} got a pong, but mostly not the last one"
     return Sign(1.0, text, pings.cites, pings.trigger)
 
 
@@ -96,7 +96,7 @@ def last_pings_unanswered(case: Case) -> Sign | None:
 def pings_answered(case: Case) -> Sign | None:
     """On many connections no ping of the server was without an answer at the end."""
     pings = case.once(app)
-    text = f"pongs came to {pings.answered} of the server's {plural(pings.sent, 'ping')}"
+    text = f"{pings.answered} of the server's {plural(pings.sent, 'ping')} got a pong"
     return Sign(1.0, text, pings.cites) if pings.answered and not pings.mostly_waiting else None
 
 
@@ -111,7 +111,7 @@ def different_numbers_of_unanswered_pings(case: Case) -> Sign | None:
     counts = case.once(ignored)
     if spread(counts) <= 1:
         return None
-    text = f"{min(counts):.0f} to {max(counts):.0f} pings of the server on a connection got no pong"
+    text = f"on each connection {min(counts):.0f} to {max(counts):.0f} of the server's pings got no pong"
     return Sign(1.0, text, case.once(app).cites)
 
 
@@ -119,7 +119,7 @@ def different_numbers_of_unanswered_pings(case: Case) -> Sign | None:
 def many_unanswered_pings(case: Case) -> Sign | None:
     """More answers are missing than a server waits for."""
     count = middle(case.once(ignored))
-    text = f"{count:.0f} pings of the server on a connection (median) got no pong"
+    text = f"on each connection {count:.0f} of the server's pings got no pong (median)"
     return Sign(1.0, text, case.once(app).cites) if count > MANY else None
 
 
@@ -127,7 +127,7 @@ def many_unanswered_pings(case: Case) -> Sign | None:
 def control_pings_unanswered(case: Case) -> Sign | None:
     """At least half of the server's control pings got no pong, the last ones among them."""
     pings = case.once(control)
-    text = f"{pings.missing} of the server's {plural(pings.sent, 'control ping')} got no matching pong"
+    text = f"{pings.missing} of the server's {plural(pings.sent, 'ping frame')} got no matching pong"
     return Sign(1.0, text, pings.cites, pings.trigger) if pings.left and pings.missing >= pings.answered else None
 
 
@@ -135,7 +135,7 @@ def control_pings_unanswered(case: Case) -> Sign | None:
 def pongs_passed(case: Case) -> Sign | None:
     """Pongs came to most of the server's control pings, or to the last ones."""
     pings = case.once(control)
-    text = f"pongs came to {pings.answered} of the server's {plural(pings.sent, 'control ping')}"
+    text = f"{pings.answered} of the server's {plural(pings.sent, 'ping frame')} got a pong"
     most = pings.answered > pings.missing or (pings.answered and not pings.left)
     return Sign(1.0, text, pings.cites) if most else None
 
@@ -145,14 +145,14 @@ def steady_after_a_control_ping(case: Case) -> Sign:
     """How alike the times are from the server's last control ping to the end."""
     pings, clocks = case.once(control), case.once(FrameClocks)
     steady, _, words = clocks.of(clocks.ping)
-    return Sign(steady, f"the ends came {words} after the server's last control ping", pings.cites, pings.trigger)
+    return Sign(steady, f"the ends came {words} after the server's last ping frame", pings.cites, pings.trigger)
 
 
 @sign(control_to_all)
 def right_after_a_control_ping(case: Case) -> Sign | None:
     """The ends came at once after it."""
     pings, (_, after, words) = case.once(control), case.once(FrameClocks).of(case.once(FrameClocks).ping)
-    text = f"the ends came {words} after the server's last control ping"
+    text = f"the ends came {words} after the server's last ping frame"
     return Sign(1.0, text, pings.cites, pings.trigger) if after < AT_ONCE else None
 
 
@@ -163,26 +163,26 @@ def steady_after_the_only_control_ping(case: Case) -> Sign | None:
     steady, _, words = clocks.of(clocks.ping)
     if pings.sent > len(pings.found) or steady <= 1.5:
         return None
-    text = f"the ends came {words} after the only control ping of the server on each connection"
+    text = f"the ends came {words} after the server's only ping frame on each connection"
     return Sign(1.0, text, pings.cites, pings.trigger)
 
 
 @sign(control_to_all)
 def another_time_steadier_than_the_ping(case: Case) -> Sign | None:
-    """The age, or the silence of the client, is steadier than the time since the server's last control ping."""
+    """The age, or the silence of the client, is steadier than the time since the server's last ping frame."""
     clocks = case.once(FrameClocks)
     silent = clocks.of(clocks.client)
     what = "the age" if clocks.age[0] >= silent[0] else "the time since the client's last frame"
     if clocks.of(clocks.ping)[0] >= max(clocks.age[0], silent[0]) - 1.5:
         return None
-    return Sign(1.0, f"{what} is steadier than the time since the server's last control ping", cites_of(clocks))
+    return Sign(1.0, f"{what} is steadier than the time since the server's last ping frame", cites_of(clocks))
 
 
 @sign(control_to_all)
 def earlier_pings_did_no_harm(case: Case) -> Sign | None:
     """Control pings had been answered before on connections that ended so."""
     pings = case.once(control)
-    text = f"the server's control pings were answered {pings.answered} times before"
+    text = f"the server's ping frames were answered {pings.answered} times before"
     return Sign(1.0, text, pings.cites) if pings.answered > len(pings.found) else None
 
 
@@ -192,7 +192,7 @@ def not_all_were_pinged(case: Case) -> Sign | None:
     pings = case.once(control)
     few = len(pings.found) < NEARLY_ALL * len(pings.clocks.lives)
     text = (
-        f"only {len(pings.found)} of {plural(len(pings.clocks.lives), 'connection')} saw a control ping of the server"
+        f"only {len(pings.found)} of {plural(len(pings.clocks.lives), 'connection')} saw a ping frame from the server"
     )
     return Sign(1.0, text, pings.cites) if few else None
 
@@ -200,5 +200,5 @@ def not_all_were_pinged(case: Case) -> Sign | None:
 @sign(control_sent, cut)
 def library_cuts_so_for_a_missing_pong(case: Case) -> Sign | None:
     """The server's library ends a connection without a close frame when a pong is missing."""
-    text = "the server sent no close frame, and aiohttp sends none when a pong is missing"
+    text = "the server sent no close frame, just as aiohttp does when a pong is missing"
     return Sign(1.0, text, cite_all(case.victims)) if case.stack.server == "aiohttp" else None

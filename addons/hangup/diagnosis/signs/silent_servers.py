@@ -61,7 +61,7 @@ def steady_wait_of_the_client(case: Case) -> Sign | None:
         return None
     ages, waits, since = [life.lasted for life in lives], case.once(app).waits, case.once(heard)
     clocks = [
-        (steadiness(ages), f"every connection got {duration(middle(ages))} old (spread {duration(spread(ages))})"),
+        (steadiness(ages), f"every connection lasted {duration(middle(ages))} (spread {duration(spread(ages))})"),
         (steadiness(since), f"the end came {duration(middle(since))} after the server's last message"),
     ]
     if len(waits) == len(lives):
@@ -69,7 +69,7 @@ def steady_wait_of_the_client(case: Case) -> Sign | None:
         clocks.append((steadiness(waits), text))
     steady, words = max(clocks)
     if steady <= 0:
-        words = "the ends came at no steady time after opening, nor after the server's last message"
+        words = "the time of the end is steady neither from opening nor from the server's last message"
     return Sign(steady, words, cite_all(lives, "client"), case.once(_last_heard))
 
 
@@ -78,7 +78,7 @@ def server_silent_from_the_start(case: Case) -> Sign:
     """The server had sent no message."""
     lives, mute = case.once(opened), case.once(unheard)
     on = "" if len(mute) == len(lives) else f" on {len(mute)} of {len(lives)} connections"
-    return Sign(1.0, f"the server had not sent a message yet{on}", cite_all(mute), case.once(_last_heard))
+    return Sign(1.0, f"the server had not sent any message yet{on}", cite_all(mute), case.once(_last_heard))
 
 
 def spoke_a_little(case: Case) -> bool:
@@ -91,7 +91,7 @@ def spoke_a_little(case: Case) -> bool:
 @sign(client_gave_up, spoken_with, spoke_a_little)
 def server_spoke_a_little(case: Case) -> Sign:
     """A word of welcome may not be the one that the client waits for."""
-    return Sign(1.0, "the server had sent no more than a message or two, soon after opening", cite_all(opened(case)))
+    return Sign(1.0, "the server had sent only a message or two, soon after opening", cite_all(opened(case)))
 
 
 @sign(client_gave_up, spoken_with)
@@ -100,7 +100,7 @@ def server_had_spoken(case: Case) -> Sign | None:
     if case.once(spoke_a_little):
         return None
     told = [life for life in case.once(opened) if life.traffic.server.messages]
-    return Sign(1.0, "the server had sent messages before", cite_all(told, "server"))
+    return Sign(1.0, "the server had sent messages earlier", cite_all(told, "server"))
 
 
 @sign(client_gave_up)
@@ -110,7 +110,7 @@ def server_fell_silent(case: Case) -> Sign | None:
     if len(alone) < NEARLY_ALL * len(case.once(opened)):
         return None
     silent = middle([life.since(f.at if (f := life.traffic.server.frame) else life.open_since) for life, _ in alone])
-    text = f"the server was silent for {duration(silent)}, though the client went on sending"
+    text = f"the server was silent for {duration(silent)} while the client went on sending"
     return Sign(1.0, text, [cite(life, sent[-1]) for life, sent in alone], case.once(_last_heard))
 
 
@@ -155,7 +155,10 @@ def first_served_successors_not(case: Case) -> Sign | None:
     first, mute = case.once(_first_only), case.once(unheard)
     if first is None:
         return None
-    text = f"on the first connection the server sent messages, on {len(mute)} of {case.count} that ended so it did not"
+    text = (
+        f"on the first connection the server sent messages, on {len(mute)} of {case.count} that ended this "
+        "way it did not"
+    )
     return Sign(1.0, text, [cite(first), *cite_all(mute)], case.once(_last_heard))
 
 

@@ -52,7 +52,7 @@ def bytes_that_are_no_frame(case: Case) -> Sign:
     """A side sent bytes that are no frame."""
     stray = case.once(StrayBytes)
     return Sign(
-        text=f"the {stray.side} sent bytes that are no frame: {stray.shown}",
+        text=f"the {stray.side} sent bytes that are not a frame: {stray.shown}",
         cites=cite_all(stray.lives),
         trigger=Trigger("frame", stray.lives[0].conn),
     )
@@ -64,7 +64,7 @@ def library_writes_sound_frames(case: Case) -> Sign | None:
     stray = case.once(StrayBytes)
     if stray.side != "server" or not case.stack.server:
         return None
-    return Sign(text=f"{case.stack.server} writes frames that are sound", cites=cite_all(stray.lives))
+    return Sign(text=f"{case.stack.server} writes valid frames", cites=cite_all(stray.lives))
 
 
 @sign(no_frame)
@@ -73,4 +73,4 @@ def earlier_frames_sound(case: Case) -> Sign | None:
     stray = case.once(StrayBytes)
     sides = [(life, life.traffic.halves[stray.side]) for life in stray.lives]
     lives = [life for life, half in sides if half.messages > 1 and half.first and not half.first.problems]
-    return Sign(text="earlier frames were sound", cites=cite_all(lives)) if lives else None
+    return Sign(text="earlier frames were valid", cites=cite_all(lives)) if lives else None

@@ -45,7 +45,7 @@ def not_of_its_subprotocol(case: Case) -> Sign | None:
     chosen = (life.subprotocol or life.header("sec-websocket-protocol")).strip().lower()
     said = [each for each in case.once(last_words) if each[1].shape.kind in _ALIEN.get(chosen, ())]
     kinds = ", ".join(sorted({message.shape.kind for _, message in said}))
-    return _shown(f"`{kinds}` is not of the subprotocol {chosen}", said) if said else None
+    return _shown(f"`{kinds}` does not belong to the subprotocol {chosen}", said) if said else None
 
 
 @sign(speaks_graphql)
@@ -93,7 +93,7 @@ def heart_beats_are_agreed(case: Case) -> bool:
 def heart_beats_agreed(case: Case) -> Sign:
     """STOMP's client and server agreed to heart-beats."""
     found = case.once(HeartBeats)
-    text = f"STOMP heart-beats were agreed to, one every {duration(found.every)}"
+    text = f"STOMP heart-beats were agreed on, one every {duration(found.every)}"
     trigger = Trigger("time", case.once(opened)[0].conn)
     return Sign(text=text, cites=[cite(*each) for each in found.shown], trigger=trigger)
 

@@ -57,7 +57,7 @@ def some_got_older(case: Case) -> Sign | None:
     """Some that ended so were open for much longer than most."""
     lives = case.once(opened)
     older = [life for life in lives if life.lasted > case.once(much_longer)]
-    text = f"{len(older)} of {len(lives)} that ended so had been open for much longer than the others"
+    text = f"{len(older)} of {len(lives)} that ended this way had been open much longer than the others"
     return Sign(1.0 + 3.0 * len(older) / len(lives), text, cite_all(older)) if older else None
 
 
@@ -66,7 +66,10 @@ def earlier_ones_served(case: Case) -> Sign | None:
     """Connections that had been opened before the first that ended so were open for a while."""
     first = case.once(opened)[0].open_since or 0.0
     earlier = [life for life in case.once(lasting) if (life.open_since or 0.0) < first]
-    text = f"{plural(len(earlier), 'connection')} opened before the first of these got older than {duration(SERVED)}"
+    text = (
+        f"{plural(len(earlier), 'connection')} opened before the first of these stayed open longer than "
+        f"{duration(SERVED)}"
+    )
     return Sign(1.0, text, cite_all(earlier), Trigger("count", case.victims[0].conn)) if earlier else None
 
 
@@ -85,7 +88,7 @@ def turned_away_again(case: Case) -> Sign | None:
     lives = case.once(opened)
     if not case.may_be("server") or len(lives) < 3 or case.code not in (None, 1000) or not case.once(as_many):
         return None
-    text = f"{len(lives)} ended so, each beside as many others"
+    text = f"{len(lives)} ended this way, each with as many others open"
     return Sign(0.5 * min(len(lives) - 2, 3), text, cite_all(lives), Trigger("count", lives[0].conn))
 
 

@@ -59,7 +59,7 @@ def waited_as_long_each_time(case: Case) -> Sign:
     """The client waited as long each time; below 0 where it did not."""
     waits = [life.waited for life in case.once(abandoned)]
     alike = max(waits) - min(waits) <= 0.1 * middle(waits) + 0.05
-    text = f"the client {'waited about' if alike else 'did not wait'} as long each time"
+    text = f"the client {'waited about the same time' if alike else 'waited a different time'} each time"
     return Sign(1.0 if alike else -1.0, text, cite_all(case.once(abandoned)))
 
 
@@ -70,7 +70,7 @@ def answers_take_as_long(case: Case) -> Sign | None:
     least = min((life.waited for life in found), default=0.0)
     if least < 0.5 * middle([life.waited for life in case.once(abandoned)]):
         return None
-    return Sign(1.0, f"when the server does answer, that takes {duration(least)} or longer", cite_all(found[:3]))
+    return Sign(1.0, f"when the server does answer, it takes {duration(least)} or longer", cite_all(found[:3]))
 
 
 @sign(unreachable)
@@ -79,7 +79,7 @@ def was_reachable_before(case: Case) -> Sign | None:
     before = case.once(earlier)
     if not before:
         return None
-    text = f"the server was there before ({numbered(before)}) and then was not: {_error(case)}"
+    text = f"the server was reachable before ({numbered(before)}) and then was not: {_error(case)}"
     return Sign(1.0, text, cite_all(case.victims), Trigger("time", before[-1].conn))
 
 
@@ -89,7 +89,7 @@ def reachable_later(case: Case) -> Sign | None:
     if not (found := case.once(later)):
         return None
     lasting = all(life.lasted >= SETTLED and life.fate != "dropped" for life in found)
-    text = f"the backend could not be reached at first ({_error(case)}), and was there later ({numbered(found)})"
+    text = f"the backend could not be reached at first ({_error(case)}), but could be later ({numbered(found)})"
     text += "" if lasting else ", where not all connections stayed open"
     trigger = Trigger("none", case.victims[0].conn)
     return Sign(1.0, text, cite_all([case.victims[0], *found]), trigger, "" if lasting else "for-a-while")
@@ -100,5 +100,5 @@ def never_reached(case: Case) -> Sign | None:
     """The server was never there."""
     if case.once(earlier) or case.once(later):
         return None
-    text = f"the backend was never reached: {_error(case)}; is it running, and is it there?"
+    text = f"the backend was never reached: {_error(case)}; is it running, and is the address right?"
     return Sign(1.0, text, cite_all(case.victims), Trigger("none", case.victims[0].conn))

@@ -43,7 +43,7 @@ def close_unanswered_while_server_sends(case: Case, lives: list[Connection]) -> 
     if not _most(deaf, lives):
         return None
     text = (
-        f"did not answer the client's CLOSE, and went on sending for {duration(middle([d for _, d, _ in deaf]))} more"
+        f"did not answer the client's CLOSE, and kept sending for another {duration(middle([d for _, d, _ in deaf]))}"
     )
     trigger = Trigger("time", deaf[0][0].conn, deaf[0][2])
     return Sign(1.0, _of(deaf, lives) + "the server " + text, [Cite(c.conn, n) for c, _, n in deaf], trigger)
@@ -63,8 +63,8 @@ def pings_unanswered_while_server_sends(case: Case, lives: list[Connection]) -> 
         return None
     if not case.header.tells("pings"):
         return None
-    text = "the server went on sending messages "
-    text += f"for {duration(middle([d for _, _, d in deaf]))} after a control ping of the client that it did not answer"
+    text = "the server kept sending messages "
+    text += f"for {duration(middle([d for _, _, d in deaf]))} after a ping frame from the client that it did not answer"
     trigger = Trigger("time", deaf[0][0].conn, deaf[0][1])
     return Sign(1.0, _of(deaf, lives) + text, [Cite(c.conn, n) for c, n, _ in deaf], trigger)
 
@@ -91,8 +91,8 @@ def client_messages_pile_up(case: Case, lives: list[Connection]) -> Sign | None:
     if not _most(grown, lives) or not answered:
         return None
     least = min(len(pile) for _, pile in grown)
-    text = f"before the end the client sent {least} messages or more in a row without a word of the server, "
-    text += f"at most {usual} before that, as far as is kept"
+    text = f"before the end the client sent {least} messages or more in a row without a message from the server, "
+    text += f"at most {usual} earlier, as far as recorded"
     trigger = Trigger("time", grown[0][0].conn, grown[0][1][0].n)
     return Sign(1.0, text, [cite(life, pile[0]) for life, pile in grown], trigger)
 
@@ -107,9 +107,9 @@ def server_reset_it_with_messages_unanswered(case: Case, lives: list[Connection]
             found.append((life, pile))
     if not _most(found, lives):
         return None
-    text = _of(found, lives) + "the server ended with a RST, "
-    text += f"{duration(middle([life.since(pile[0].at) for life, pile in found]))} after a message of the client, "
-    text += "since which it had sent nothing"
+    text = _of(found, lives) + "the server closed with a RST, "
+    text += f"{duration(middle([life.since(pile[0].at) for life, pile in found]))} after a message from the client, "
+    text += "and had sent nothing since"
     return Sign(1.0, text, [cite(life, pile[0]) for life, pile in found])
 
 
@@ -119,4 +119,7 @@ def client_frame_left_half_sent(case: Case, lives: list[Connection]) -> Sign | N
     cut = [life for life in lives if life.ending.by == "server" and "client" in life.half]
     if not _most(cut, lives):
         return None
-    return Sign(1.0, _of(cut, lives) + "the server ended it within a frame of the client", cite_all(cut, "client"))
+    return Sign(1.0, _of(cut, lives) + (
+        "the server closed it in the middle of a frame from the "
+        "client"
+    ), cite_all(cut, "client"))

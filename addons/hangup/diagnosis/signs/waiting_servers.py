@@ -33,7 +33,7 @@ def left_so(case: Case) -> bool:
 def last_message_unanswered(case: Case) -> Sign:
     """The server spoke after earlier messages of the client, and not after the last one."""
     clocks, (life, message) = case.once(FrameClocks), case.once(left)[0]
-    text = "the server sent no more message after the client's last one, as it had after earlier ones"
+    text = "the server sent no message after the client's last one, unlike after earlier ones"
     return Sign(1.0, text, cites_of(clocks, "client"), Trigger("frame", life.conn, message.n))
 
 
@@ -47,7 +47,7 @@ def steady_after_a_request(case: Case) -> Sign | None:
     often = total is not None and total.count > 1.5 * len(last)
     if value < SHORTEST or shape.beat is not None or often or len({m.shape for _, m in last}) > 1:
         return None
-    text = f"the ends came {words} after {shape.text}, after which the server sent no message"
+    text = f"the ends came {words} after {shape.text}, after which the server sent nothing"
     return Sign(steady, text, cites_of(clocks, "client"), Trigger("frame", life.conn, message.n))
 
 

@@ -85,7 +85,7 @@ def answer_body(case: Case) -> Iterator[Sign]:
     if response is not None:
         body = response.text[:BODY_LOOKED_AT]
         for name in found_in(body.lower(), phrases().body):
-            yield Sign(1.0, f'the answer says "{printable(body, 80)}"', cite_all(case.victims[:1]), variety=name)
+            yield Sign(1.0, f'the response says "{printable(body, 80)}"', cite_all(case.victims[:1]), variety=name)
 
 
 @sign()
