@@ -117,7 +117,7 @@ async def between(
                 await asyncio.wait([page])
 
 
-@pytest.mark.parametrize("when", ["recording to", "looking for", " as-json", " 5  "])
+@pytest.mark.parametrize("when", ["recording to", "looking for", "the last message as JSON", " 5  "])
 def test_interrupted_it_says_what_it_has_learned(tmp_path: Path, when: str) -> None:
     path = tmp_path / "run.jsonl"
 

@@ -18,14 +18,14 @@ from hangup.humanize import printable
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "proxy": ("proxy.command:proxy", "Record every WebSocket on its way to TARGET."),
-    "run": ("run.command:run", "Run a frontend's COMMAND with the proxy before its backend."),
+    "run": ("run.command:run", "Run a frontend's COMMAND with the proxy in front of its backend."),
     "show": ("show.command:show", "Show a recording: who ended each connection, and how."),
     "open": ("opening:open_", "Show a recording in the browser."),
     "why": ("why.command:why", "Say why the connections of a recording ended."),
     "causes": ("causes:causes", "List the causes of dropped connections, or explain one."),
     "recordings": ("recordings:recordings", "List the recordings, and delete old ones."),
     "demo": ("demo:demo", "Watch a real reconnect loop: named, proved, fixed."),
-    "probe": ("probe:probe", "Do the WebSocket handshake with URL and check it."),
+    "probe": ("probe:probe", "Do a WebSocket handshake with URL and check it."),
     "filters": ("filters:filters", "List the filters, or explain one."),
     "filter": ("filter:filter_", "Change the filters of a running proxy."),
     "bisect": ("bisect.command:bisect", "Prove by experiment why connections are dropped."),
@@ -33,9 +33,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay:replay", "Play the recorded client against TARGET."),
     "serve": ("serve:serve", "Play the recorded server to a frontend."),
     "addon": ("proxy.command:addon", "Print the path of the addon for mitmproxy."),
-    "convert": ("convert:convert", "Read and write HAR, mitmproxy flows, pcapng, Markdown."),
-    "diff": ("diff:diff", "Set two connections side by side."),
-    "completion": ("completion:completion", "Print what makes a shell complete hangup's commands."),
+    "convert": ("convert:convert", "Convert to and from HAR, mitmproxy flows, pcapng and others."),
+    "diff": ("diff:diff", "Compare two connections side by side."),
+    "completion": ("completion:completion", "Print a shell's completion script for hangup."),
 }
 """Name of a command -> where it is (``module:attribute`` in this package), and its line in the help, in order. The line
 stands here so that the help need not import them all."""
@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports a command; None when there is none of this name."""
+        """Imports a command; None when there is no example of this name."""
         if cmd_name not in COMMANDS:
             return None
         module, attribute = COMMANDS[cmd_name][0].split(":")

@@ -18,7 +18,7 @@ from hangup.errors import UsageError
 
 @click.command(epilog="Example:  hangup causes message/oversize")
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="As a page of documentation.")
 def causes(name: str | None, as_json: bool, as_markdown: bool) -> None:
     """List the causes that `hangup why` knows, or explain the one called NAME: what proves it, and how to fix it."""
@@ -48,7 +48,7 @@ def _list(console: Console, chosen: list[Cause]) -> None:
             rows.add_row(cause.verdict.partition("/")[2], safe(cause.sentence))
         console.print(rows)
         console.print()
-    console.print("hangup causes NAME explains one.")
+    console.print("`hangup causes NAME` explains one.")
 
 
 def _explain(console: Console, cause: Cause) -> None:

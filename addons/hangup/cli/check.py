@@ -37,7 +37,7 @@ Examples:
 
 WORDS = {
     Outcome.FAILED: "it still happens",
-    Outcome.SURVIVED: "it does not happen any more",
+    Outcome.SURVIVED: "it no longer happens",
     Outcome.UNRESOLVED: "cannot tell",
 }
 
@@ -60,12 +60,15 @@ class _CheckCommand(click.Command):
 @click.argument("recording", required=False)
 @click.argument("target", required=False)
 @click.option("--start", metavar="COMMAND", help="Start this backend for the check; {port} stands for a free port.")
-@click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
+@click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last one that failed.")
 @path_option
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
-@click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help="For a backend to start.")
+@click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help=(
+    "How long to wait for a started "
+    "backend."
+))
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")
-@click.option("--quiet", is_flag=True, help="Nothing but the exit code.")
+@click.option("--quiet", is_flag=True, help="Print nothing; only set the exit code.")
 def check(
     recording: str | None,
     target: str | None,
@@ -79,9 +82,9 @@ def check(
 ) -> None:
     """Does the failure in RECORDING still happen at TARGET?
 
-    Exit code 0: no; 1: yes; 125: cannot tell (the backend is down, outcomes disagree, anything else went wrong), as git
-    bisect run wants it. Without RECORDING the newest one is taken. The recorded path is asked for: a path in TARGET is
-    the base below which it lies.
+    Exit code 0: no; 1: yes; 125: cannot tell (the backend is down, outcomes disagree, or anything else went wrong), as
+    git bisect run expects. Without RECORDING, the newest one is used. The recorded path is requested; a path in TARGET
+    is the base that it lies below.
     """
     if recording is not None and target is None and start is None and "://" in recording:
         recording, target = None, recording
@@ -108,7 +111,7 @@ def _read(recording: str | None, conn: int | None, fails_when: str | None) -> Re
     reading = read_case(open_recording(recording or str(newest("recordings"))), conn, wanted)
     if reading.failure.by == "client":
         raise UsageError(
-            "the client ended these connections, and it is the client that is played: nothing would be told"
+            "the client closed these connections, and a replay plays the client, so it could not tell"
         )
     return reading
 
@@ -121,7 +124,7 @@ async def _check(
     with interruptible():
         if start is None:
             if target is None:
-                raise BackendError("a target is needed, or --start with a command")
+                raise BackendError("give a target, or --start with a command")
             remark(target, reading.transcript.survey.request.target)
             return await check_once(reading, target, insecure=insecure)
         async with started(start, target, wait) as where:

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import ShellComplete, get_completion_class
 
 EXAMPLES = """\b
-Examples, each once:
+Examples, to be run once:
   echo 'eval "$(hangup completion bash)"' >> ~/.bashrc
   echo 'eval "$(hangup completion zsh)"' >> ~/.zshrc
   hangup completion fish > ~/.config/fish/completions/hangup.fish
@@ -16,7 +16,7 @@ Examples, each once:
 @click.command(epilog=EXAMPLES)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes SHELL complete hangup's commands and options."""
+    """Print the script that makes SHELL complete hangup's commands and options."""
     from hangup.cli import cli
 
     kind = get_completion_class(shell)

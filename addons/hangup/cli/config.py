@@ -74,7 +74,7 @@ def _toml(path: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise UsageError(f"{path.name}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path.name} is no TOML: {' '.join(str(error).split())}") from None
+        raise UsageError(f"{path.name} is not valid TOML: {' '.join(str(error).split())}") from None
 
 
 def _config(table: dict[str, Any], source: str, prefix: str) -> Config:
@@ -83,7 +83,7 @@ def _config(table: dict[str, Any], source: str, prefix: str) -> Config:
     for key, value in table.items():
         where = f"{source}: {prefix}{key}"
         if key not in known:
-            raise UsageError(f"{where}: there is no such setting{_like(key, known)}; there are: {', '.join(known)}")
+            raise UsageError(f"{where}: unknown setting{_like(key, known)}; known settings: {', '.join(known)}")
         if key == "filters":
             entries = _table(value, where)
             config.filters = {name: _filter(name, text, f"{where}.{name}") for name, text in entries.items()}
@@ -92,7 +92,7 @@ def _config(table: dict[str, Any], source: str, prefix: str) -> Config:
         elif key == "open":
             raise UsageError(f"{where}: it must be true or false, not {value!r}")
         elif not isinstance(value, str) or not value:
-            raise UsageError(f"{where}: it must be {'false or ' if key == 'web' else ''}a text, not {value!r}")
+            raise UsageError(f"{where}: it must be {'false or ' if key == 'web' else ''}a string, not {value!r}")
         elif key == "record":
             config.record = Path(value)
         else:
@@ -103,12 +103,12 @@ def _config(table: dict[str, Any], source: str, prefix: str) -> Config:
 
 def _filter(name: str, value: Any, where: str) -> tuple[str, bool]:
     if not NAME.fullmatch(name):
-        raise UsageError(f"{where}: a filter's name is made of letters, digits, - and _, and is no number")
+        raise UsageError(f"{where}: a filter's name consists of letters, digits, - and _, and must not be a number")
     on = True
     if isinstance(value, dict):
         for key in value:
             if key not in ("filter", "on"):
-                raise UsageError(f"{where}.{key}: there is no such setting; there are: filter, on")
+                raise UsageError(f"{where}.{key}: unknown setting; known settings: filter, on")
         on = value.get("on", True)
         if not isinstance(on, bool):
             raise UsageError(f"{where}.on: it must be true or false, not {on!r}")

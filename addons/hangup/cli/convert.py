@@ -46,19 +46,25 @@ WRITTEN = [name for name, each in FORMATS.items() if each.writes]
 @click.command(epilog=EXAMPLES)
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
-@click.option("--to", type=click.Choice(WRITTEN), help="The format to write; by default OUT's suffix says it.")
-@click.option("--from", "given", type=click.Choice(READ), help="The format to read; by default IN's contents say it.")
+@click.option("--to", type=click.Choice(WRITTEN), help="The format to write; by default given by OUT's suffix.")
+@click.option("--from", "given", type=click.Choice(READ), help=(
+    "The format to read; by default recognised from IN's "
+    "contents."
+))
 @click.option("--conn", type=int, metavar="N", help="Only connection N.")
 @click.option(
     "--bisect",
     "document",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="For HTML and Markdown: the proof to show, as `hangup bisect --json` prints it. By default the newest of this "
-    "recording that a bisect has left beside it.",
+    help="For HTML and Markdown: the proof to include, as printed by `hangup bisect --json`. By default the newest "
+    "one that a bisect of this recording has left beside it.",
 )
-@click.option("--redact", "patterns", multiple=True, metavar="PATTERN", help="Hide this, too: a regular expression.")
-@click.option("--no-redact", is_flag=True, help="Leave passwords, tokens and cookies in.")
+@click.option("--redact", "patterns", multiple=True, metavar="PATTERN", help=(
+    "Also hide what this regular expression "
+    "matches."
+))
+@click.option("--no-redact", is_flag=True, help="Keep passwords, tokens and cookies.")
 def convert(
     source: str,
     target: str,
@@ -72,20 +78,19 @@ def convert(
     """Write the recording IN to OUT in another format, without its secrets.
 
     IN may be a hangup recording, a HAR (Chrome, Firefox, Playwright, HTTP Toolkit, Proxyman, mitmproxy), also packed
-    as .har.gz or .har.zip, Playwright's trace.zip, Chrome's netlog, a mitmproxy flow file or a packet capture
-    (pcap or pcapng, by tshark; the keys of TLS are taken from the file that SSLKEYLOGFILE names), and - for standard
-    input. OUT may also be HTML (a report to send: one file that opens offline, for people who have no hangup),
-    Markdown (for an issue) or pcapng (for Wireshark), and - for standard output. What the format has no place for
-    is said on stderr.
+    as .har.gz or .har.zip, a Playwright trace.zip, a Chrome netlog, a mitmproxy flow file or a packet capture (pcap or
+    pcapng, read with tshark; TLS keys are taken from the file that SSLKEYLOGFILE names), or - for standard input. OUT
+    may also be HTML (a report to send: one file that opens offline, for people without hangup), Markdown (for an issue)
+    or pcapng (for Wireshark), or - for standard output. What the format cannot hold is reported on stderr.
 
-    Secrets become [redacted-1] and so on, equal ones the same: credentials and cookies in headers, tokens in
-    queries, JSON members like password or token, whatever looks like a key of a known service or a JSON Web Token,
-    also in base64 or gzip, and what --redact matches (the whole match, or its first group). A redacted hangup
+    Secrets become [redacted-1] and so on, equal ones the same: credentials and cookies in headers, tokens in query
+    strings, JSON members such as password or token, whatever looks like a JSON Web Token or the key of a known service,
+    in base64 or gzip as well, and what --redact matches (the whole match, or its first group). A redacted hangup
     recording is no longer exact to the byte.
     """
     form = format_for(target, to)
     if no_redact and patterns:
-        raise UsageError("--redact and --no-redact contradict each other")
+        raise UsageError("use either --redact or --no-redact, not both")
     if document is not None and not form.explains:
         raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
     redactor = None if no_redact else Redactor(patterns)
@@ -149,7 +154,10 @@ def _tell_redacted(redactor: Redactor) -> None:
         tell(f"{secrets} hidden in {plural(redactor.hidden, 'place')} (--no-redact keeps them)")
     if unchecked := redactor.unchecked + redactor.vault.left_out:
         which = plural(unchecked, "message")
-        tell(f"the contents of {which} are left out, as they could not be looked through (--no-redact keeps them)")
+        tell(
+            f"the contents of {which} are left out, as they could not be searched for secrets (--no-redact "
+            "keeps them)"
+        )
 
 
 def _check_apart(source: str, target: str) -> None:
@@ -163,7 +171,7 @@ def output(target: str, form: Format) -> Iterator[BinaryIO]:
     """What is written to: a file that only its owner can read, and that is there only once it is complete."""
     if target == "-":
         if form.name in ("pcapng", "mitmproxy") and sys.stdout.isatty():
-            raise UsageError(f"{form.title} is not for a terminal: name a file")
+            raise UsageError(f"{form.title} cannot be printed on a terminal: name a file")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return

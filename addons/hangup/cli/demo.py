@@ -28,7 +28,7 @@ and once it has dropped:
 
 
 @click.command(epilog="Example:  hangup demo   (about half a minute)")
-@click.option("--short", is_flag=True, help="Only the loop, and who ended each connection.")
+@click.option("--short", is_flag=True, help="Show only the loop, and who closed each connection.")
 @click.option(
     "--seconds", show_default=f"{LOOP:g}", type=TIME, metavar="TIME", help="With --short: how long the loop runs."
 )
@@ -37,17 +37,17 @@ and once it has dropped:
     default="recordings",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder, or file, to record into.",
+    help="Folder or file to record into.",
 )
 @click.pass_context
 def demo(context: click.Context, short: bool, seconds: float | None, record: Path) -> None:
     """Watch a real reconnect loop: its cause is named, proved by experiment, and fixed.
 
-    FastAPI behind the proxy, and a frontend whose heartbeat the backend does not understand.
+    A FastAPI backend behind the proxy, and a frontend whose heartbeat the backend does not understand.
     """
     if not short:
         if seconds is not None:
-            raise UsageError("--seconds goes with --short: the whole demo takes as long as the proof")
+            raise UsageError("use --seconds with --short: the full demo takes as long as the proof")
         code = _whole(record)
         click.echo(YOURS, nl=False)
         sys.exit(code)

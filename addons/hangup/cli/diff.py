@@ -33,20 +33,20 @@ Pair = tuple[ComparedConnection | None, ComparedConnection | None]
 @click.argument("b", metavar="[B]", required=False)
 @click.option("--conn", type=int, metavar="N", help="Only connection N of A (and of B).")
 @click.option("--conn-b", type=int, metavar="M", help="Only connection M of B.")
-@click.option("--strict", is_flag=True, help="Count what changes by nature, too: times, ids, tokens.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="For an issue, without secrets.")
+@click.option("--strict", is_flag=True, help="Also report values that change in every run: times, ids, tokens.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown without secrets, to paste into an issue.")
 def diff(
     a: str, b: str | None, conn: int | None, conn_b: int | None, strict: bool, as_json: bool, as_markdown: bool
 ) -> None:
     """Compare two connections: their handshakes, messages and endings.
 
-    A and B are recordings of any format that hangup reads; without B, two connections of A. What changes by
-    nature (times, ids, random tokens) is no difference, nor is timing. Exits with 0 when nothing differs, with 1
-    when something does.
+    A and B are recordings in any format that hangup reads; without B, two connections of A are compared. Values that
+    change in every run (times, ids, random tokens) do not count as differences, nor does timing. Exit code 0: no
+    differences; 1: differences.
     """
     if b is None and (conn is None or conn_b is None):
-        raise UsageError("name a second recording B, or two connections of A with --conn and --conn-b")
+        raise UsageError("give a second recording B, or two connections of A with --conn and --conn-b")
     if a == b == "-":
         raise UsageError("only one of A and B can be standard input")
     if as_json and as_markdown:
@@ -56,7 +56,7 @@ def diff(
     if redactor is not None:
         for name in dict.fromkeys((a, b or a)):
             if name == "-":
-                raise UsageError("--markdown goes over a recording twice: name a file instead of -")
+                raise UsageError("--markdown has to read a recording twice: name a file instead of -")
             with opened(name) as source:
                 learned(source, redactor)
     of_a, header_a = _read(a, conn, redactor)

@@ -72,14 +72,14 @@ def _proof(proof: Proof) -> list[str]:
         for rung in proof.ladder:
             filters = "<br>".join(code(each) for each in rung.filters)
             counts = f"{rung.failed[0]}/{rung.failed[1]}"
-            cells = (prose(rung.title, SENTENCE), counts, prose(rung.outcome, SENTENCE), filters)
+            cells = (prose(rung.title, SENTENCE), counts, prose(rung.told, SENTENCE), filters)
             lines.append(f"| {' | '.join(map(cell, cells))} |")
         lines.append("")
     if proof.minimal is not None and proof.minimal.payload is not None:
         said = code(proof.minimal.payload, PAYLOAD) or "an empty one"
         lines.append(f"- smallest message that fails: {said} ({plain(proof.minimal.opcode or 'text', SENTENCE)})")
         if proof.minimal.neighbour:
-            lines.append(f"- nearest that does not: {prose(proof.minimal.neighbour, SENTENCE)}")
+            lines.append(f"- closest message that does not: {prose(proof.minimal.neighbour, SENTENCE)}")
     for said in (line for each in proof.log for line in each.text.strip().splitlines()[-1:]):
         lines.append(f"- the backend's log: {code(said, PAYLOAD)}")
     lines += [f"- {prose(line, SENTENCE)}" for line in proof.verification]

@@ -75,7 +75,7 @@ class Explaining:
             return document_file.read(given)
         path, proof = proof_of(self._recording.recording)
         if path is not None:
-            tell(f"the proof is that of {path}")
+            tell(f"using the proof in {path}")
         return proof
 
 

@@ -30,21 +30,24 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group(name="filter", epilog=EXAMPLES)
 def filter_() -> None:
-    """Change what a running proxy does to the traffic: one filter at a time, on and off.
+    """Change what a running proxy does to the traffic, one filter at a time.
 
-    A change applies to the next frame of open connections and to new ones, and stands in the recording with its time.
-    `hangup filters` lists what filters there are.
+    A change applies to new connections and to the next frame of open ones, and is noted in the recording. `hangup
+    filters` lists the filters.
     """
 
 
 def _common(command: Command) -> Command:
-    proxy = click.option("--proxy", metavar="HOST:PORT", help="Which proxy, by where it listens; else the newest.")
-    as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+    proxy = click.option("--proxy", metavar="HOST:PORT", help=(
+        "Which proxy, by the address it listens on; by default the "
+        "newest."
+    ))
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
     return proxy(as_json(command))
 
 
 def _scoped(command: Command) -> Command:
-    path = click.option("--path", metavar="PATTERN", help="Only connections whose path with its query matches.")
+    path = click.option("--path", metavar="PATTERN", help="Only connections whose path and query match.")
     client = click.option("--client", metavar="PATTERN", help="Only clients whose host:port matches.")
     return path(client(command))
 
@@ -62,7 +65,7 @@ def list_(proxy: str | None, as_json: bool) -> None:
 @_scoped
 @_common
 def on(name: tuple[str, ...], path: str | None, client: str | None, proxy: str | None, as_json: bool) -> None:
-    """Switch a filter on: by NAME, by number, or by its text form. One that is not there yet is added."""
+    """Switch a filter on: by NAME, by number, or by its text form. It is added if it is not in the list yet."""
     _change("on", proxy, as_json, filter=_scope(_line(name), path, client))
 
 
@@ -76,13 +79,13 @@ def off(name: tuple[str, ...], proxy: str | None, as_json: bool) -> None:
 
 @filter_.command(epilog="Example:  hangup filter add drop-heartbeat side=client")
 @click.argument("text", nargs=-1, required=True)
-@click.option("--off", is_flag=True, help="Put it there without switching it on.")
+@click.option("--off", is_flag=True, help="Add it without switching it on.")
 @_scoped
 @_common
 def add(
     text: tuple[str, ...], off: bool, path: str | None, client: str | None, proxy: str | None, as_json: bool
 ) -> None:
-    """Put a filter, in its text form, behind those that are there."""
+    """Add a filter, in its text form, after the existing ones."""
     _change("add", proxy, as_json, filter=_scope(_line(text), path, client), on=not off)
 
 
@@ -90,14 +93,14 @@ def add(
 @click.argument("name", nargs=-1, required=True)
 @_common
 def remove(name: tuple[str, ...], proxy: str | None, as_json: bool) -> None:
-    """Take a filter out of the list: by NAME, by number, or by its text form."""
+    """Remove a filter from the list: by NAME, by number, or by its text form."""
     _change("remove", proxy, as_json, filter=_line(name))
 
 
 @filter_.command(epilog="Example:  hangup filter clear")
 @_common
 def clear(proxy: str | None, as_json: bool) -> None:
-    """Take all filters out."""
+    """Remove all filters."""
     _change("clear", proxy, as_json)
 
 
@@ -130,7 +133,7 @@ def _scope(text: str, path: str | None, client: str | None) -> str:
     try:
         find_filter(split(text)[0].raw)
     except (FilterError, IndexError):
-        raise UsageError(f"--path and --client go with the text form of a filter, and {text!r} is none") from None
+        raise UsageError(f"--path and --client go with a filter's text form, which {text!r} is not") from None
     return str(parse(" ".join([text, *given])))
 
 

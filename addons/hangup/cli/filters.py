@@ -23,7 +23,7 @@ from hangup.messages.heartbeats import FORMS
 
 @click.command(epilog="Example:  hangup filters drop-heartbeat")
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def filters(name: str | None, as_json: bool) -> None:
     """List the filters with an example each, or explain the one called NAME.
 
@@ -53,7 +53,7 @@ def _list(console: Console) -> None:
             table.add_row(cls.word(), f"{escape(summary(cls))}\n[cyan]{escape(cls.example)}[/]")
         console.print(table)
         console.print()
-    console.print("Several apply in the order in which they are given. hangup filters NAME explains one.")
+    console.print("Several filters apply in the order given. `hangup filters NAME` explains one.")
 
 
 def _explain(console: Console, cls: type[Filter]) -> None:
@@ -79,7 +79,7 @@ def _explain(console: Console, cls: type[Filter]) -> None:
     if own:
         _settings(console, "settings", own)
     if issubclass(cls, Selecting):
-        _settings(console, "which messages (all that are given must hold)", settings(Selecting))
+        _settings(console, "which messages (all conditions must match)", settings(Selecting))
     else:
         _settings(console, "which connections", settings(Filter))
     if issubclass(cls, HeartbeatFilter):

@@ -24,7 +24,7 @@ from hangup.wire.url import parse_listen
 EXAMPLES = """\b
 Examples:
   hangup open                                 the newest in recordings/
-  hangup open run.har                         what a browser has exported
+  hangup open run.har                         exported by a browser
   hangup open run.jsonl --web 127.0.0.1:8100 --no-browser
   hangup open --live                          the page of the running proxy, in another browser
 """
@@ -33,21 +33,27 @@ Examples:
 @click.command(name="open", epilog=EXAMPLES)
 @click.argument("recording", required=False)
 @click.option(
-    "--web", metavar="HOST:PORT", show_default="127.0.0.1:9001, or the next free", help="Where; on loopback only."
+    "--web", metavar="HOST:PORT", show_default="127.0.0.1:9001, or the next free", help=(
+        "Where to serve the page; loopback "
+        "only."
+    )
 )
-@click.option("--no-browser", is_flag=True, help="Only print the link.")
-@click.option("--live", is_flag=True, help="Another link to the page of the running proxy, instead of a recording.")
+@click.option("--no-browser", is_flag=True, help="Print the link without opening a browser.")
+@click.option("--live", is_flag=True, help=(
+    "Print a new link to the page of the running proxy, instead of opening a "
+    "recording."
+))
 def open_(recording: str | None, web: str | None, no_browser: bool, live: bool) -> None:
-    """Show a recording in the browser: its timeline, every frame, and why it ended.
+    """Show a recording in the browser: its timeline, every frame, and why connections ended.
 
-    RECORDING is a file of any format that hangup reads, or - for standard input. Nothing can be changed there, and
-    nobody gets in but by the link, which works once. Ctrl-C ends it.
+    RECORDING is a file in any format that hangup reads, or - for standard input. The page is read-only, and only the
+    link, which works once, lets a browser in. Ctrl-C stops it.
     """
     from hangup.web.server import bind
 
     if live:
         if recording is not None or web is not None:
-            raise UsageError("--live opens the page that is there: it takes no recording and no --web")
+            raise UsageError("--live uses the page of the running proxy: it takes no recording and no --web")
         _open_live(browse=not no_browser)
         return
     if recording is None:

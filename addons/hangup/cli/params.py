@@ -44,7 +44,7 @@ class Time(click.ParamType):  # type: ignore[type-arg]
         except ValueError as error:
             self.fail(f"{str(value)!r} is not {error}", param, ctx)
         if seconds == 0 and not self.zero:
-            self.fail(f"{str(value)!r} is no time", param, ctx)
+            self.fail(f"{str(value)!r} is not a time", param, ctx)
         return seconds
 
 

@@ -33,9 +33,12 @@ Examples:
   hangup probe wss://example.org/graphql --subprotocol graphql-transport-ws --header 'Cookie: id=42'"""
 )
 @click.argument("url")
-@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header (repeatable).")
-@click.option("--subprotocol", "subprotocols", multiple=True, metavar="NAME", help="Offer it (repeatable).")
-@click.option("--origin", metavar="ORIGIN", help="Origin of the page that connects; the URL's own by default.")
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header. Repeatable.")
+@click.option("--subprotocol", "subprotocols", multiple=True, metavar="NAME", help=(
+    "Offer this subprotocol. "
+    "Repeatable."
+))
+@click.option("--origin", metavar="ORIGIN", help="The Origin to send; by default the URL's own.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate.")
 @click.option(
     "--ca",
@@ -48,9 +51,9 @@ Examples:
     default=10.0,
     show_default=True,
     metavar="TIME",
-    help="How long to wait for the answer.",
+    help="How long to wait for the response.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def probe(
     url: str,
     headers: tuple[str, ...],
@@ -61,10 +64,10 @@ def probe(
     timeout: float,
     as_json: bool,
 ) -> None:
-    """Do the WebSocket handshake with URL and say what is wrong with it.
+    """Do a WebSocket handshake with URL and say what is wrong with it.
 
-    Shows what was sent and answered, and every check: status, Accept key, subprotocol, extensions, and whether the
-    Origin matters. Follows no redirect, and closes with 1000. Exit code 0 when every check passed, else 1.
+    Shows what was sent and received, and every check: status, Accept key, subprotocol, extensions, and whether the
+    Origin matters. Does not follow redirects, and closes with 1000. Exit code 0: every check passed; else 1.
     """
     target = parse_target(url)
     if target.was_http:

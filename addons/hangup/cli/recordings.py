@@ -23,7 +23,7 @@ DAY = 86_400.0
 EXAMPLES = """\b
 Examples:
   hangup recordings               those in recordings/
-  hangup recordings --prune 14    deletes what is older than two weeks
+  hangup recordings --prune 14    deletes those older than two weeks
 """
 
 
@@ -33,14 +33,14 @@ Examples:
     "--prune",
     type=click.FloatRange(min=0),
     metavar="DAYS",
-    help="Delete the recordings that were last written to more than so many days ago, and what bisects made of them.",
+    help="Delete recordings last written to more than DAYS days ago, and what bisects made of them.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def recordings(folder: str | None, prune: float | None, as_json: bool) -> None:
-    """List the recordings in FOLDER: how old and how large they are, and how many connections they hold.
+    """List the recordings in FOLDER with their age, their size and how many connections they hold.
 
-    FOLDER is recordings, or what hangup.toml says. Only what hangup has named itself, by its date, is ever deleted,
-    and never what a running proxy writes.
+    FOLDER is recordings, or what hangup.toml says. Only files that hangup itself named by date are ever deleted, and
+    never one that a running proxy is writing.
     """
     where = Path(folder) if folder else load().record or Path("recordings")
     if prune is not None:

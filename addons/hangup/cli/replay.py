@@ -62,23 +62,32 @@ def _speed(ctx: click.Context, param: click.Parameter, value: str) -> float:
 
 
 speed_option = click.option(
-    "--speed", callback=_speed, default="1", show_default=True, metavar="N|max", help="So many times as fast."
+    "--speed", callback=_speed, default="1", show_default=True, metavar="N|max", help=(
+        "Speed factor: 2 is twice as "
+        "fast."
+    )
 )
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("recording")
 @click.argument("target", required=False)
-@click.option("--conn", type=int, metavar="N", help="Which connection; the last one that failed by default.")
-@click.option("--all", "everything", is_flag=True, help="All connections, each begun as it was in the recording.")
+@click.option("--conn", type=int, metavar="N", help="The connection to play; by default the last one that failed.")
+@click.option("--all", "everything", is_flag=True, help=(
+    "Play all connections, each starting when it did in the "
+    "recording."
+))
 @click.option(
     "--header",
     "headers",
     multiple=True,
     metavar="'NAME: VALUE'",
-    help="Instead of the recorded one; without a value it is left out. Repeatable.",
+    help="Replace this recorded header; without a value, leave it out. Repeatable.",
 )
-@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As in `hangup proxy`. Repeatable.")
+@click.option("--filter", "filters", multiple=True, metavar="TEXT", help=(
+    "Change traffic, as in `hangup proxy`. "
+    "Repeatable."
+))
 @path_option
 @speed_option
 @click.option(
@@ -86,14 +95,17 @@ speed_option = click.option(
     type=click.Choice(["causal", "clock"]),
     default="causal",
     show_default=True,
-    help="Wait for as many server messages as in the recording, or go by the recorded times alone.",
+    help="Wait for as many server messages as in the recording, or follow the recorded times only.",
 )
 @click.option(
-    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."
+    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help=(
+        "Folder or file to record "
+        "into."
+    )
 )
-@click.option("--show-correlations", is_flag=True, help="List the values that are taken from the new run.")
-@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Give such a value yourself. Repeatable.")
-@click.option("--no-correlate", is_flag=True, help="Say what was recorded, whatever the server says.")
+@click.option("--show-correlations", is_flag=True, help="List the values that are taken from the new run, and exit.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Set such a value yourself. Repeatable.")
+@click.option("--no-correlate", is_flag=True, help="Send exactly what was recorded, whatever the server says.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate.")
 @click.option(
     "--ca",
@@ -106,7 +118,7 @@ speed_option = click.option(
     default=10.0,
     show_default=True,
     metavar="TIME",
-    help="For the handshake.",
+    help="How long to wait for the handshake.",
 )
 @click.option(
     "--patience",
@@ -114,15 +126,18 @@ speed_option = click.option(
     default=PATIENCE,
     show_default=True,
     metavar="TIME",
-    help="How long server messages may be late by, together.",
+    help="How late server messages may be, in total.",
 )
 @click.option(
     "--survive",
     type=Time(zero=True),
     metavar="TIME",
-    help="It has survived when it is still open so long after opening; by default as long as recorded, and a margin.",
+    help=(
+        "Count it as fixed when it is still open this long after opening; by default as long as recorded, "
+        "plus a margin."
+    ),
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def replay(
     recording: str,
     target: str | None,
@@ -144,18 +159,19 @@ def replay(
     survive: float | None,
     as_json: bool,
 ) -> None:
-    """Play the recorded client against TARGET, and say whether it ends as it had.
+    """Play the recorded client against TARGET, and say whether it ends as it did before.
 
-    Its frames are sent as they were: opcodes, fragments, compression, pings, malformed bytes, its CLOSE. Values that
-    the server makes anew in each run (a session id, a token, a sequence number) are taken from this run. The recorded
-    path is asked for: a path in TARGET is the base below which it lies, as in VITE_WS_BASE. The run is recorded, too.
+    Its frames are sent exactly as recorded: opcodes, fragments, compression, pings, malformed bytes, its close frame.
+    Values that the server generates anew in each run (a session id, a token, a sequence number) are taken from this
+    run. The recorded path is requested; a path in TARGET is the base that it lies below, as in VITE_WS_BASE. The run is
+    recorded, too.
 
-    Exits with 0 when it ended as it had, with 1 when it did not: it survived, for instance.
+    Exit code 0: it ended as recorded; 1: it did not, for instance because it stayed open.
     """
     if conn is not None and everything:
         raise UsageError("use either --conn or --all, not both")
     if target is None and not show_correlations:
-        raise UsageError("a target is needed, for instance: hangup replay run.jsonl ws://localhost:8000")
+        raise UsageError("give a target, for instance: hangup replay run.jsonl ws://localhost:8000")
     where = read_target(target, path) if target is not None else None
     seed = randbits(32)
     settings = ReplaySettings(
@@ -222,7 +238,7 @@ def _transcripts(source: Source, conn: int | None, everything: bool, settings: R
     for name in settings.sets:
         if name not in names | given:
             known = ", ".join(sorted(names | given)) or "none"
-            raise UsageError(f"--set {name}: there is no such value here; there are: {known}")
+            raise UsageError(f"--set {name}: there is no such value; known values: {known}")
     return found
 
 
@@ -232,12 +248,12 @@ def _remark(source: Source, transcripts: Sequence[Transcript], filters: FilterSe
     if acted and not len(filters):
         recorded = "; ".join(source.header.filters[:3])
         which = f" ({recorded})" if recorded else ""
-        tell(f"filters were at work in the recording{which}: the replay is without them, as no --filter is given")
+        tell(f"filters changed the recorded traffic{which}: this replay goes without them, as no --filter is given")
     if "redacted:" in source.header.note:
-        tell("the recording is redacted: secrets are placeholders (--header and --set give the true ones)")
+        tell("the recording is redacted: secrets are placeholders (set the real ones with --header and --set)")
     lost = sum(each.survey.lost for each in transcripts)
     if lost:
-        tell(f"{plural(lost, 'event')} could not be recorded: this may not be all that the client did")
+        tell(f"{plural(lost, 'event')} could not be recorded: the replay may be incomplete")
 
 
 class _Run:

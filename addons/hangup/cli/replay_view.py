@@ -46,7 +46,7 @@ def begin(
     """What is about to be played."""
     conns = [each.conn for each in transcripts]
     which = f"connection {conns[0]}" if len(conns) == 1 else f"{len(conns)} connections"
-    speed = "as fast as it goes" if isinf(settings.speed) else f"{settings.speed:g} times as fast"
+    speed = "as fast as possible" if isinf(settings.speed) else f"{settings.speed:g} times as fast"
     how = "" if settings.speed == 1 else f", {speed}"
     line = Text.assemble("replaying ", safe(name, "bold"), f" {which} against ", safe(str(target), "bold"), how)
     console.print(line, soft_wrap=True)
@@ -78,7 +78,7 @@ def show(
 def _outcome(console: Console, outcome: ReplayOutcome) -> None:
     number = Text(f"#{outcome.conn} ", "bold")
     if outcome.same_ending and not outcome.same:
-        console.print(number + Text("the same ending, elsewhere: ", "bold yellow") + safe(outcome.fate))
+        console.print(number + Text("the same ending at another point: ", "bold yellow") + safe(outcome.fate))
     elif outcome.same:
         console.print(number + Text("the same ending: ", "bold green") + safe(outcome.fate))
     elif outcome.survived:
@@ -89,7 +89,7 @@ def _outcome(console: Console, outcome: ReplayOutcome) -> None:
         console.print(Text("   recorded: ", "dim") + safe(outcome.recorded.ending.sentence))
         console.print(Text("   now:      ", "dim") + safe(outcome.fate))
     if outcome.diverged_at is not None:
-        console.print(Text(f"   different from frame {outcome.diverged_at} of the recording on", "yellow"))
+        console.print(Text(f"   different from the recording from frame {outcome.diverged_at} on", "yellow"))
     for difference in outcome.differences():
         if not difference.startswith(("recorded: ", "now: ")):
             console.print(Text("   ") + safe(difference))
@@ -103,10 +103,13 @@ def _messages(console: Console, said: ServerComparison) -> None:
     first = "" if said.complete else " of the first ones (there are too many to compare)"
     if not said.different:
         if said.equal:
-            line = f"   server messages: all {said.equal} as recorded, but for times and ids{first}"
+            line = f"   server messages: all {said.equal} as recorded, except for times and ids{first}"
             console.print(Text(line, "dim"))
         return
-    counts = f"{said.equal} as recorded but for times and ids, {len(said.different)} not{first} (A: recorded, B: now)"
+    counts = (
+        f"{said.equal} as recorded except for times and ids, {len(said.different)} not{first} (A: recorded, "
+        "B: now)"
+    )
     console.print(Text.assemble(("   server messages: ", "bold"), counts))
     console.print(diff_view.messages(said.different[:SHOWN]))
     if len(said.different) > SHOWN:
@@ -120,7 +123,7 @@ def correlations(console: Console, transcripts: Sequence[Transcript], *, as_json
         click.echo(json.dumps([{"conn": conn, **each.summary()} for conn, each in found], indent=2))
         return
     if not found:
-        console.print("no correlations: the client said nothing back that the server had made")
+        console.print("no correlations: the client sent back nothing that the server had generated")
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
     for heading in ("#", "name", "the server says it in", "the client says it back in", "", "recorded as"):
@@ -133,4 +136,4 @@ def correlations(console: Console, transcripts: Sequence[Transcript], *, as_json
             str(conn), safe(each.name, "bold"), safe(source), safe(use), times, safe(str(each.example), "", 60)
         )
     console.print(table)
-    console.print(Text("--set NAME=VALUE gives one, --no-correlate leaves all as they were recorded", "dim"))
+    console.print(Text("--set NAME=VALUE sets one, --no-correlate keeps all as recorded", "dim"))

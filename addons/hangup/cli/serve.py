@@ -35,16 +35,34 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("recording")
-@click.option("--conn", type=int, metavar="N", help="Always play connection N; else each in its turn, then the last.")
-@click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="Port 0 picks one.")
-@click.option("--stay-open", is_flag=True, help="Never end a connection as the recorded server did; heartbeats go on.")
+@click.option("--conn", type=int, metavar="N", help=(
+    "Always play connection N; by default each in turn, and then the last "
+    "one."
+))
+@click.option("--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help=(
+    "Where to listen; port 0 picks a free "
+    "port."
+))
+@click.option("--stay-open", is_flag=True, help=(
+    "Do not close connections as the recorded server did; heartbeats go "
+    "on."
+))
 @speed_option
-@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As in `hangup proxy`. Repeatable.")
-@click.option("--no-correlate", is_flag=True, help="Say what was recorded, with the ids of the recorded client.")
+@click.option("--filter", "filters", multiple=True, metavar="TEXT", help=(
+    "Change traffic, as in `hangup proxy`. "
+    "Repeatable."
+))
+@click.option("--no-correlate", is_flag=True, help=(
+    "Send exactly what was recorded, including the recorded client's "
+    "ids."
+))
 @click.option(
-    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."
+    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help=(
+        "Folder or file to record "
+        "into."
+    )
 )
-@click.option("--quiet", is_flag=True, help="No line per connection.")
+@click.option("--quiet", is_flag=True, help="Print no line per connection.")
 def serve(
     recording: str,
     conn: int | None,
@@ -56,11 +74,11 @@ def serve(
     record: Path,
     quiet: bool,
 ) -> None:
-    """Play the recorded server to a real frontend, so that it runs without a backend.
+    """Play the recorded server to a real frontend, which then needs no backend.
 
-    The handshake, the greeting, the answers, heartbeats and the end are as they were recorded. What the frontend
-    sends is matched to what the recorded one sent: an equal message, else one of the same JSON shape, in their order;
-    the ids in it come back in the answers. Every new connection is played the next one of the recording.
+    The handshake, the greeting, the answers, the heartbeats and the end are as recorded. Each message from the frontend
+    is matched with a recorded one: an equal message, or else one of the same JSON shape, in order; the ids in it are
+    used in the answers. Each new connection is played the next connection of the recording.
     """
     host, port = parse_listen(listen)
     settings = ServerSettings(speed=speed, stay_open=stay_open, correlate=not no_correlate)
@@ -72,7 +90,7 @@ def serve(
                 raise UsageError(f"{source.name} has no connection {conn}")
             raise RecordingError(f"{source.name} has no WebSocket connection")
         if "redacted:" in source.header.note:
-            tell("the recording is redacted: the frontend is told placeholders where there were secrets")
+            tell("the recording is redacted: the frontend gets placeholders instead of secrets")
         asyncio.run(_serve(source, playlist, settings, FilterSet(filters), (host, port), record, quiet))
     sys.exit(0)
 

@@ -66,7 +66,7 @@ class Source:
         """Says on stderr what could not be read."""
         recording = self.recording
         if recording.torn:
-            tell(f"{self.name} breaks off at its end; what is only half there is left out")
+            tell(f"{self.name} ends abruptly; its incomplete last part is ignored")
         if recording.skipped:
             first, why = recording.skips[0]
             left_out = plural(recording.skipped, "part")

@@ -11,7 +11,7 @@ from hangup.wire.url import Target, parse_target
 path_option = click.option(
     "--path",
     metavar="PATH",
-    help="Ask for this path instead of the recorded one; the recorded query stays, unless PATH has a query.",
+    help="Request this path instead of the recorded one; the recorded query is kept unless PATH has its own.",
 )
 
 
@@ -19,7 +19,7 @@ def read_target(text: str, path: str | None = None) -> Target:
     """A target, with ``--path`` if it was given; raises :class:`TargetError`."""
     target = parse_target(text)
     if target.was_http:
-        tell(f"{text} is taken as {target}")
+        tell(f"using {target} for {text}")
     return target.at(path) if path is not None else target
 
 
@@ -28,6 +28,6 @@ def remark(target: Target, recorded: str) -> None:
     if not target.covers(recorded):
         path = printable(recorded.partition("?")[0], 200)
         tell(
-            f"the recording asked for {path}, which is not below {printable(target.base, 200)}: {path} is asked for "
-            "(--path takes another)"
+            f"the recorded path {path} is not below {printable(target.base, 200)}: requesting {path} "
+            "(--path requests another)"
         )

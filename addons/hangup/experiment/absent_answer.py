@@ -205,7 +205,7 @@ def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple
     law = Law(
         f"it ends {within:.2g} s after the server's {asked} when the client does not answer with {answered}",
         [Condition(words, boundary, filter=each.filter())],
-        ["what else the client says"],
+        ["what else the client sends"],
     )
     numbers = tuple(frame.n for frame in case.frames)
 

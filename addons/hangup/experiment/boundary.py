@@ -70,7 +70,7 @@ def _of_presence(path: Path, bad: Any, known: Sequence[Any]) -> Asking:
         if told is None:
             return Condition(f"{named(path)} is {str(bad)[:60]}")
     pool = [bad, *others]
-    there = Condition(f"{named(path)} is there", fails=lambda rng: rng.choice(pool))
+    there = Condition(f"{named(path)} is present", fails=lambda rng: rng.choice(pool))
     there.holds = lambda value: value is not MISSING
     return there
 
@@ -162,14 +162,14 @@ def _of_text(path: Path, bad: str, good: str, known: Sequence[Any]) -> Asking:
     if (yield _text(rng, max(len(good), 1))) is True and len(good) > 0:
         if (alike := _like(rng, good)) != good and (yield alike) is False:
             return Condition(
-                f"{named(path)} has another form than {good!r}, as {bad[:60]!r} has",
+                f"{named(path)} has a different form from {good!r}, for example {bad[:60]!r}",
                 fails=lambda rng: rng.choice((bad, _like(rng, bad))),
                 survives=lambda rng: _like(rng, good),
             )
         values = {v for v in (good, *known) if isinstance(v, str)}
         few = ", ".join(repr(v) for v in sorted(values)[:4])
         return Condition(
-            f"{named(path)} is none of the values that are known to do no harm ({few})",
+            f"{named(path)} is not one of the values known to be harmless ({few})",
             fails=lambda rng: _text(rng, rng.randint(3, 12)),
         )
     low, high = yield from _threshold(len(good), len(bad), lambda middle: _text(rng, middle))

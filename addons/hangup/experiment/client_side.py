@@ -50,23 +50,23 @@ def _early_word(case: Case) -> Trial | None:
 CLIENT_RUNGS: tuple[Rung, ...] = (
     Rung(
         "server-silence",
-        "the server's messages are held back",
+        "server messages blocked",
         filters_of("server-silence", "drop side=server", when=lambda c: c.server_frames > 0),
     ),
     Rung(
         "answer-dropped",
-        "all but messages like the server's last one",
+        "messages like the server's last one blocked",
         _of_answer("answer-dropped", "drop side=server {}", lambda c, f: c.answer_kinds > 1),
     ),
     Rung(
         "answer-harmless",
-        "a harmless message in the place of the server's last one",
+        "a harmless message instead of the server's last one",
         _of_answer("answer-harmless", "rewrite side=server {} to=" + NOTHING_SPECIAL, lambda c, f: f.text),
     ),
     Rung("answer-shorter", "the server's last message cut short", _shorter),
     Rung(
         "answer-repaired",
-        "malformed messages of the server repaired",
+        "malformed server messages repaired",
         _of_answer(
             "answer-repaired",
             "repair-malformed side=server what=nan,not-json,bom,invalid-utf8",
@@ -75,18 +75,18 @@ CLIENT_RUNGS: tuple[Rung, ...] = (
     ),
     Rung(
         "heartbeats-answered",
-        "the client's heartbeats are answered for the server",
+        "client heartbeats answered for the server",
         filters_of("heartbeats-answered", "answer-ping side=client level=message", when=lambda c: bool(c.beats)),
     ),
     Rung(
         "control-answered",
-        "the client's control pings are answered for the server",
+        "client ping frames answered for the server",
         filters_of("control-answered", "answer-ping side=client level=control", when=lambda c: c.client_pings > 0),
     ),
-    Rung("early-word", "a word from the server at once", _early_word),
+    Rung("early-word", "a message from the server right away", _early_word),
     Rung(
         "subprotocol-echoed",
-        "the subprotocol that the client offered is confirmed",
+        "the offered subprotocol confirmed",
         filters_of(
             "subprotocol-echoed",
             "subprotocol answer=first",
@@ -95,7 +95,7 @@ CLIENT_RUNGS: tuple[Rung, ...] = (
     ),
     Rung(
         "no-extensions",
-        "no compression",
+        "compression off",
         filters_of("no-extensions", *NO_EXTENSIONS, when=lambda c: "extensions" in c.features),
     ),
 )

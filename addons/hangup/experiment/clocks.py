@@ -35,10 +35,10 @@ _SETS_BACK = {
 """The ways for a client to speak, and the clocks that each sets back (or on, for the count)."""
 
 _TITLES = {
-    "silence": "the client says nothing",
-    "pongs": "the client says nothing but a pong now and then",
-    "pings": "the client says nothing but a ping now and then",
-    "messages": "the client says one message again and again",
+    "silence": "client messages blocked",
+    "pongs": "the client sends only an occasional pong",
+    "pings": "the client sends only an occasional ping",
+    "messages": "the client repeats one message",
 }
 
 

@@ -98,7 +98,7 @@ def _who(arms: Arms) -> Search[str]:
 def _of_id(case: Case, each: _Id, who: str) -> Claim:
     words = f"two connections with the same {each.words} are open at once"
     condition = Condition(words, filter=each.filter)
-    law = Law(f"it ends when {words}{who}; with different ones they stay open", [condition], ["what the client says"])
+    law = Law(f"it ends when {words}{who}; with different ones they stay open", [condition], ["what the client sends"])
 
     def some(rng: Random) -> tuple[int, ...]:
         numbers = [frame.n for frame in case.frames]
@@ -237,7 +237,7 @@ def _within(number: int, rest: float, brief: float, span: tuple[float, float]) -
         f"connections: survives {number - 1}, fails {number}; {number} within {fails:.3g} s fail, "
         f"within {stays:.3g} s survive"
     )
-    law = Law(f"it ends when {words}, also when the others are closed already", [Condition(words, boundary)])
+    law = Law(f"it ends when {words}, even when the others are already closed", [Condition(words, boundary)])
 
     def failing(rng: Random) -> Trial:
         more = rng.choice((0, 0, 1))
@@ -260,7 +260,7 @@ def _within(number: int, rest: float, brief: float, span: tuple[float, float]) -
 def _at_once(number: int, rest: float, brief: float) -> Claim:
     words = f"{number} connections are open at once"
     condition = Condition(words, f"connections: survives {number - 1}, fails {number}")
-    law = Law(f"it ends when {words}", [condition], ["how soon after one another they come"])
+    law = Law(f"it ends when {words}", [condition], ["how quickly they follow one another"])
 
     def failing(rng: Random) -> Trial:
         stagger = round(rng.uniform(0.0, brief / number), 3)

@@ -68,24 +68,24 @@ CONTRASTS = (
     # The handler of this path does it, and nothing before it: where there is no handler, there is another end.
     Contrast(
         ("server-handler/returns-immediately",),
-        ("at the recorded path", "at a path where there is nothing"),
+        ("at the recorded path", "at a path that does not exist"),
         None,
-        Rung("elsewhere", "at a path where there is nothing", _elsewhere),
-        (Rung("silence", "the client says nothing", filters_of("silence", "drop side=client")),),
+        Rung("elsewhere", "at a path that does not exist", _elsewhere),
+        (Rung("silence", "client messages blocked", filters_of("silence", "drop side=client")),),
     ),
     # Pongs do not arrive, though pings do: of the one the server takes no notice, of the other it dies.
     Contrast(
         ("heartbeat/control-pong-missing",),
-        ("with a pong that breaks the rules", "with such a ping"),
-        Rung(BROKEN_PONG, "the client sends a pong that breaks the rules", broken("pong")),
-        Rung("broken-ping", "the client sends a ping that breaks the rules", broken("ping")),
+        ("with an invalid pong frame", "with an invalid ping frame"),
+        Rung(BROKEN_PONG, "an invalid pong frame from the client", broken("pong")),
+        Rung("broken-ping", "an invalid ping frame from the client", broken("ping")),
     ),
     # With the other library's name for it the handshake is past, and what fails next is another thing.
     Contrast(
         ("handshake/subprotocol",),
         ("with the subprotocol that was offered", "with the other one"),
         None,
-        Rung("past-subprotocol", "the other GraphQL subprotocol: any other end will do", _past_subprotocol),
+        Rung("past-subprotocol", "the other GraphQL subprotocol: any different ending counts", _past_subprotocol),
     ),
     # The credential is what the server looks at: without it the end is another, and with any other the same.
     Contrast(
@@ -93,7 +93,7 @@ CONTRASTS = (
         ("with the recorded credential", "with none"),
         None,
         Rung("no-credential", "no credential", _removed),
-        (Rung("false-credential", "a credential that is certainly wrong", _false),),
+        (Rung("false-credential", "an invalid credential", _false),),
     ),
 )
 
@@ -154,7 +154,7 @@ def _one_moment(arms: Arms) -> Generator[Trial, Result, None]:
         return
     moment, age = Counts(), Counts()
     filters = ("drop side=client",) if case.frames else ()
-    title = "clients that say nothing come one after the other"
+    title = "silent clients connect one after the other"
     tried = arms.add("staggered", title, Trial("staggered", filters), moment)
     verdict.cause, verdict.without = moment, age
     verdict.contrast = ("at one moment", "at one age")

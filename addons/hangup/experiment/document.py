@@ -64,8 +64,11 @@ class Document(Struct, kw_only=True):
     def where(self) -> str:
         """In a sentence where an experiment showed it to be; empty where none did."""
         if self.verdict.place == INTERMEDIARY:
-            return "directly it does not happen: something between the client and the backend does it"
-        return "directly it happens as well: it is the backend, and nothing between" if self.verdict.place else ""
+            return "it does not happen on a direct connection: something between the client and the backend causes it"
+        return (
+            "it happens on a direct connection too: the cause is in the backend, not in "
+            "between"
+        ) if self.verdict.place else ""
 
     @property
     def exit_code(self) -> int:
@@ -132,30 +135,30 @@ class Document(Struct, kw_only=True):
         message = code(self.vault.shown(payload), SHOWN) or "an empty one"
         lines = [f"Smallest failing message (client frame {minimal.frames[-1]}, {minimal.opcode}): {message}"]
         if minimal.neighbour:
-            lines.append(f"Nearest that does not fail: {prose(self.vault.excerpt(minimal.neighbour))}")
+            lines.append(f"Closest message that does not fail: {prose(self.vault.excerpt(minimal.neighbour))}")
         return lines
 
 
 def _outcome(arm: Tried) -> str:
     if arm.another and arm.outcome is Outcome.UNRESOLVED:
         return f"another failure: {arm.another}"
-    return arm.outcome.value
+    return arm.outcome.words
 
 
 def headline(verdict: Verdict) -> str:
     """The verdict in one line."""
     if not verdict.reproduced and verdict.stopped:
-        return "stopped before it was seen whether the failure happens here"
+        return "stopped before it was known whether the failure happens here"
     if verdict.untried:
         return f"could not be tried: {verdict.untried}"
     if not verdict.reproduced:
         return f"the failure does not happen here: {verdict.instead or 'nothing to bisect'}"
     if verdict.changed:
-        return f"unresolved, as the backend changed during the search: {verdict.changed}"
+        return f"unresolved: the backend changed during the search: {verdict.changed}"
     if verdict.verdict.startswith("unknown"):
         if verdict.proved and verdict.law is not None:
-            return f"proved: {verdict.law.sentence}; which cause is behind it is not told apart"
-        return "not told apart within the budget" if verdict.stopped else "no explanation stands out"
+            return f"proved: {verdict.law.sentence}; the underlying cause is still open"
+        return "budget exhausted before one explanation stood out" if verdict.stopped else "no explanation stands out"
     if verdict.proved:
         return f"proved: {verdict.verdict}"
     return f"most probably {verdict.verdict} ({verdict.probability:.0%}), not proved"

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, field
 
 from hangup.errors import HangupError, RecordingError
 from hangup.experiment.document import Document, telling_lines
+from hangup.experiment.evidence import Outcome
 from hangup.recording.folder import BISECTS, RECORDINGS, by_product
 from hangup.recording.redaction.placeholders import Vault
 from hangup.recording.writer import write_private
@@ -43,6 +44,11 @@ class Rung(Struct):
     filters: list[str] = []
     unresolved: Count = 0
     another: str = ""
+
+    @property
+    def told(self) -> str:
+        """The outcome, as people are told it."""
+        return next((each.words for each in Outcome if each.value == self.outcome), self.outcome)
 
     def __post_init__(self) -> None:
         if self.failed[0] > self.failed[1]:
@@ -164,13 +170,13 @@ def read(path: Path) -> Proof:
     """The document in a file. Raises :class:`~hangup.errors.RecordingError` when there is none."""
     try:
         if path.stat().st_size > LARGEST:
-            raise RecordingError(f"{path} is too large for the document of a bisect")
+            raise RecordingError(f"{path} is too large for the result of a bisect")
         return msgspec.json.decode(path.read_bytes(), type=Proof)
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror or error}") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RecordingError(
-            f"{path} is not the document of a bisect ({error}): `hangup bisect --json` makes one"
+            f"{path} is not the result of a bisect ({error}): `hangup bisect --json` makes one"
         ) from None
 
 

@@ -24,8 +24,8 @@ def look_again(arms: Arms) -> Search[None]:
         now = Counts()
         outcome = yield from arms.decide(Trial("control-with-fix", tuple(verdict.cure.split(" + "))), now)
         if outcome is Outcome.FAILED and not now.survived:
-            verdict.changed = f"with {verdict.cure} it failed {before} before, and {now} at the end"
+            verdict.changed = f"with {verdict.cure} it failed {before} at first, and {now} at the end"
     elif outcome is Outcome.SURVIVED:
-        verdict.changed = f"{what} it failed {before} before, and {now} at the end"
+        verdict.changed = f"{what} it failed {before} at first, and {now} at the end"
     elif outcome is Outcome.UNRESOLVED and not now.n:
-        verdict.changed = f"{what} it failed {before} before; at the end: {arms.last.another or arms.last.sentence}"
+        verdict.changed = f"{what} it failed {before} at first; at the end: {arms.last.another or arms.last.sentence}"

@@ -30,6 +30,11 @@ class Outcome(enum.Enum):
     SURVIVED = "survived"
     UNRESOLVED = "unresolved"
 
+    @property
+    def words(self) -> str:
+        """As people are told it: that a trial survived means that its connection stayed open."""
+        return "stayed open" if self is Outcome.SURVIVED else self.value
+
 
 class Counts(Struct):
     """How often an arm failed, and how often it survived; what was neither is counted apart."""
@@ -107,13 +112,17 @@ def fisher(with_cause: Counts, without: Counts) -> float:
     return min(1.0, ways / total)
 
 
-def claim(with_cause: Counts, without: Counts, words: tuple[str, str] = ("with", "without")) -> str:
-    """The counts of a claim in words: ``failed 5/5 with, 0/5 without, p = 0.004``; of one side only
-    where the other was not tried."""
+def claim(with_cause: Counts, without: Counts, words: tuple[str, str] = ("with the cause", "without it")) -> str:
+    """The counts of a claim in words: ``failed 5 of 5 trials with the cause, 0 of 5 without it (p = 0.004)``; of one
+    side only where the other was not tried."""
     if not (with_cause.n and without.n):
         side = 0 if with_cause.n else 1
-        return f"failed {(with_cause, without)[side]} {words[side]}"
+        return f"failed {_of((with_cause, without)[side])} trials {words[side]}"
     p = fisher(with_cause, without)
     shown = f"{p:.2g}" if p >= 0.0001 else "< 0.0001"
     equals = "" if shown.startswith("<") else "= "
-    return f"failed {with_cause} {words[0]}, {without} {words[1]}, p {equals}{shown}"
+    return f"failed {_of(with_cause)} trials {words[0]}, {_of(without)} {words[1]} (p {equals}{shown})"
+
+
+def _of(counts: Counts) -> str:
+    return f"{counts.failed} of {counts.n}"

@@ -152,7 +152,7 @@ def _cookies(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
             return SetHeader, {"name": key, "value": "; ".join(f"{n}={v}" for n, v in kept)}
 
         if (bare := value.rstrip("=")) != value and bare:
-            yield part, name, f"cookie {name} without the = at its end", put(bare)
+            yield part, name, f"cookie {name} without its trailing =", put(bare)
         if (plain := value.strip('"')) != value and plain:
             yield part, name, f"cookie {name} without its quotes", put(plain)
         if (escaped := quote(unquote(value), "")) != value:
@@ -170,7 +170,7 @@ def _headers(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
         half: Make = SetHeader, {"name": name, "value": "a" * (len(value) // 4)}
         yield "size", name, f"a {name} header of {len(value) // 4:,} B", half
         alike: Make = SetHeader, {"name": name, "value": "a" * len(value)}
-        yield "contents", name, f"as long a {name} header that says nothing", alike
+        yield "contents", name, f"an equally long {name} header without meaning", alike
     origin = _header(request, "origin")
     if origin:
         for conn, value in _given(origin, ((c, v) for c, o in lived if (v := _header(o, "origin")))):
@@ -215,7 +215,7 @@ def _path(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator[Ma
         yield "path", "", f"the path of connection {conn}, which stayed open", (Path, {"to": other})
     slash = path[:-1] if path.endswith("/") else f"{path}/"
     if slash and slash != "//":
-        how = "without the slash at the end of" if path.endswith("/") else "with a slash at the end of"
+        how = "without the trailing slash of" if path.endswith("/") else "with a trailing slash on"
         yield "path", "", f"{how} the path", (Path, {"to": slash})
     segments = path.strip("/").split("/")
     for i, segment in enumerate(segments):

@@ -24,11 +24,11 @@ CONTENT = {"invalid-utf8"}
 SHORT = {
     "unmasked": "it is not masked",
     "rsv": "a reserved bit is set",
-    "length-not-minimal": "its length is not in the shortest form",
-    "interleaved-data": "it begins within a fragmented one",
+    "length-not-minimal": "its length is not encoded in the shortest form",
+    "interleaved-data": "it starts inside a fragmented message",
     "reserved-opcode": "its opcode is reserved",
-    "deflate": "it cannot be inflated",
-    "orphan-continuation": "it continues a message that never began",
+    "deflate": "it cannot be decompressed",
+    "orphan-continuation": "it continues a message that never started",
     "control-too-long": "a control frame has more than 125 bytes",
     "control-fragmented": "a control frame is fragmented",
 }
@@ -46,7 +46,7 @@ def frame_law(place: InPlace) -> Search[Claim | None]:
             continue
         condition = Condition(words, filter=fix)
         law = Law(f"{place.ends} when {words}{place.context}; with `{fix}` it stays open", [condition])
-        law.irrelevant.append("what the message says")
+        law.irrelevant.append("the content of the message")
         if not place.arms.verdict.cure or place.arms.verdict.cure.startswith("drop"):
             place.arms.verdict.cure = fix
         return _claim(place, law, fix)
@@ -68,7 +68,10 @@ def _faults(frame: ClientFrame) -> Iterator[tuple[str, str]]:
 
 def broken(problems: Iterable[str]) -> str:
     """In words that a frame breaks the rules, and how."""
-    return f"a frame breaks the protocol: {' and '.join(SHORT.get(p, explain(p).partition(' (')[0]) for p in problems)}"
+    return (
+        "a frame violates the protocol: "
+        f"{' and '.join(SHORT.get(p, explain(p).partition(' (')[0]) for p in problems)}"
+    )
 
 
 def _some(place: InPlace, rng: Random) -> Trial:

@@ -50,10 +50,10 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
         return None
     steady = high - low <= max(STEADY * low, 0.1)
     near = low - max(NEAR * low, AT_LEAST) if steady else 0.6 * low
-    words = f"nothing is said for {high:.3g} s"
+    words = f"nothing is sent for {high:.3g} s"
     boundary = f"silence: survives {near:.3g} s, fails {high:.3g} s"
     condition = Condition(words, boundary, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
-    law = Law(f"it ends {timers[0]}; with `{verdict.cure}` it stays open", [condition], ["what the client says"])
+    law = Law(f"it ends {timers[0]}; with `{verdict.cure}` it stays open", [condition], ["what the client sends"])
     failing = _failing(arms, cure, low, high) if steady else lambda rng: Trial("prediction", frames=_some(arms, rng))
 
     def surviving(rng: Random) -> Trial:

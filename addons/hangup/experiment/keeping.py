@@ -62,7 +62,7 @@ def keep(
     if not verdict.reproduced:
         return document
     if verdict.unshrunk:
-        document.problems.append(f"the exchange could not be made smaller by replay: {verdict.unshrunk}")
+        document.problems.append(f"the exchange could not be reduced by replay: {verdict.unshrunk}")
     try:
         _write_exchange(document, reading, list(zip(runs, recordings, strict=True)))
         kept = [_open(Path(path)) for path in (document.recording, document.neighbour) if path]
@@ -89,7 +89,10 @@ def _write_exchange(document: Document, reading: Reading, runs: Sequence[tuple[S
         for other, theirs in ((run, recording), *runs):
             near = nearest(reading.case, verdict, other.trials)
             if near is not None and theirs is not None:
-                document.neighbour = _excerpt(theirs, near, beside, "survives", "the nearest that does not fail")
+                document.neighbour = _excerpt(theirs, near, beside, "survives", (
+                    "the closest exchange that does not "
+                    "fail"
+                ))
                 document.files["survives"] = document.neighbour
                 break
         return

@@ -89,7 +89,7 @@ class LawSearch(Reversal):
         other = self._harmless(frames) or first
         edits = tuple((frame.n, Edit(other.payload, other.opcode)) for frame in others)
         trial = Trial(arm, frames=frames, edits=edits)
-        tried = self.arms.add(arm, "as many messages, but one and the same", trial, Counts())
+        tried = self.arms.add(arm, "as many messages, but always the same one", trial, Counts())
         if says_the_same(self.case, trial):  # they were alike to begin with
             self._check_count()
             return

@@ -45,5 +45,5 @@ def _of_size(place: InPlace) -> Search[Claim | None]:
     )
     words = f"a message{place.whose} has {high:,} bytes or more"
     law = Law(f"{place.ends} when {words}", [Condition(words, f"survives {low:,} B, fails {high:,} B")])
-    law.irrelevant.append("what the message says")
+    law.irrelevant.append("the content of the message")
     return sizes_near(law, low, high, lambda size: place.trial(of_size(base, size)))

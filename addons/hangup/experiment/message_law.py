@@ -178,7 +178,7 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
     if path:
         strange = joined(head, put(value, path, "hangup-unheard-of"))
         if (yield from place.ask(strange)) is True:
-            said = f"a message of a kind that the {place.reader} does not know"
+            said = f"a message of a type that the {place.reader} does not know"
             pool += [joined(head, put(value, path, f"hangup-{n}")) for n in range(6)]
     varied = [p for p in leaves(value) if p and p != path]
 

@@ -40,7 +40,7 @@ def outlook(verdict: Verdict, costs: Costs, *, beside: int = 1, live: bool = Fal
     steps: list[tuple[str, int, int]] = []  # what, trials that fail, trials that survive
     failed = verdict.ladder[0].counts.failed if verdict.ladder else 0
     if not verdict.reproduced or failed < TWICE:
-        steps.append(("seeing it fail here", max(1, TWICE - failed), 0))
+        steps.append(("reproducing the failure", max(1, TWICE - failed), 0))
     cured = bool(verdict.cure) or any(t.outcome is Outcome.SURVIVED and t.filters for t in verdict.ladder)
     if not cured:
         arms = max(1, RUNGS - max(0, len(verdict.ladder) - 1))
@@ -54,7 +54,7 @@ def outlook(verdict: Verdict, costs: Costs, *, beside: int = 1, live: bool = Fal
             steps.append(("the smallest exchange that fails", SHRINKING // 2, SHRINKING // 2))
         left = PREDICTIONS - (verdict.law.predicted if verdict.law is not None else 0)
         if left > 0:
-            steps.append(("predicting new exchanges", left // 2, left - left // 2))
+            steps.append(("testing the rule on new exchanges", left // 2, left - left // 2))
     trials = sum(failing + surviving for _, failing, surviving in steps)
     seconds = sum(failing * costs.failing + surviving * costs.surviving for _, failing, surviving in steps)
     if beside > 1 and trials:  # where they take long, those of one step run beside those of the next
@@ -67,7 +67,7 @@ def certain(verdict: Verdict) -> list[str]:
     known = []
     control = verdict.ladder[0].counts if verdict.ladder else None
     if verdict.reproduced and control is not None and control.failed >= TWICE:
-        known.append(f"the failure happens here (failed {control})")
+        known.append(f"the failure happens here too (failed {control})")
     cure = verdict.cure or next(
         (" + ".join(t.filters) for t in verdict.ladder if t.outcome is Outcome.SURVIVED and t.filters), ""
     )

@@ -26,7 +26,7 @@ def locate(arms: Arms, standing: Standing) -> Search[None]:
     """Compares the two, and tells the verdict and the explanations what came of it."""
     verdict = arms.verdict
     trial = Trial("direct", direct=True)
-    tried = arms.add("direct", "directly, past what stands between", trial, Counts())
+    tried = arms.add("direct", "directly, bypassing what is in between", trial, Counts())
     kept = verdict.cause, verdict.without
     while tried.counts.failed < ALIKE and not tried.counts.survived and tried.counts.unresolved < 2:
         yield from arms.attempt(trial, tried.counts)

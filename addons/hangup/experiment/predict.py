@@ -56,7 +56,7 @@ def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
         if outcome is Outcome.UNRESOLVED:
             # It bears nothing out: with too few that do, the law does not hold.
             other = arms.last.another or "its outcomes disagree"
-            law.missed.append(f"{_described(arms.case, trial)}: expected to {said}, and nobody can tell: {other}")
+            law.missed.append(f"{_described(arms.case, trial)}: expected to {said}, but inconclusive: {other}")
             make = claim.failing if fails else claim.surviving
             if spare and make is not None:
                 order.append((make(rng), fails))
@@ -74,7 +74,7 @@ def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
         if fails and trial.edits:
             claim.stayed.append(trial.edits[-1][1].payload)
         happened = "stayed open" if fails else "failed"
-        law.missed.append(f"{_described(arms.case, trial)}: expected to {said}, and it {happened}")
+        law.missed.append(f"{_described(arms.case, trial)}: expected to {said}, but it {happened}")
 
 
 def _whole(case: Case, trial: Trial) -> Trial:
@@ -94,7 +94,10 @@ def _hold_age(arms: Arms, law: Law, age: tuple[float, float], outcome: Outcome, 
         condition.with_it.add(past)
         condition.without.add(before)
     if early or late:
-        law.missed.append(f"{trial}: expected to end at the age of {open_at:.2f} to {over_at:.2f} s, not {lived:.2f} s")
+        law.missed.append(
+            f"{trial}: expected to end at the age of {open_at:.2f} to {over_at:.2f} s, but ended at "
+            f"{lived:.2f} s"
+        )
     else:
         law.right += 1
 

@@ -45,9 +45,9 @@ ABOVE = 1.35
 """The factor by which a pace must be too high to show after how many messages it ends, and so what is counted."""
 
 TOGETHER = "all messages at once stay open"
-UNLIKE = "as many messages of one kind, as fast, stay open"
-EARLY = "as many messages, as fast, stay open a while after the opening"
-SLOWLY = "messages as slow as could be tried end it too"
+UNLIKE = "as many messages of one kind, just as fast, stay open"
+EARLY = "as many messages, just as fast, stay open some time after opening"
+SLOWLY = "messages sent as slowly as possible end it too"
 NO_PACE = (TOGETHER, UNLIKE, EARLY, SLOWLY)
 """Why it is no pace, though slower messages stay open."""
 
@@ -108,7 +108,7 @@ def _find(arms: Arms) -> Search[Claim | None]:
     first = arms.named.get("slower")
     if first is not None:
         first.arm = "slower-at-first"
-    yield from _slower(arms, Trial("slower", (finding.fix,)), "the same messages, no faster than they may come")
+    yield from _slower(arms, Trial("slower", (finding.fix,)), "the same messages, no faster than allowed")
     fixed = arms.named["slower"]
     if fixed.outcome is not Outcome.SURVIVED:  # the pace is not what was found
         fixed.arm = "slower-but-too-fast"

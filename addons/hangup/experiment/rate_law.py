@@ -98,11 +98,11 @@ class Rated:
         low, high = self._edges
         between = f"{shown(math.sqrt(low * high)):g} {what}s a second"
         if pace.shape == "gap":
-            words = f"two {what}s of the client come less than {pace.spans:.2g} s apart"
+            words = f"two {what}s from the client come less than {pace.spans:.2g} s apart"
         elif pace.shape == "window":
             words = f"the client sends more than {plural(pace.burst, what)} within {pace.spans:.2g} s"
         elif pace.shape == "bucket":
-            words = f"the client sends more than {between} once a burst of {pace.burst} is used up"
+            words = f"the client sends more than {between} once a burst of {pace.burst} is exceeded"
         else:
             words = f"the client sends more than {between}, and more than {pace.burst}"
         boundary = (
@@ -112,8 +112,8 @@ class Rated:
         if self.last:
             words += f", and the last of them is `{_name(self.last)}`"
         whatever = self.any_kind and self.sizes_tried
-        irrelevant = ["what the messages say"] if whatever else []
-        said = ", whatever they say" if whatever else ""
+        irrelevant = ["the content of the messages"] if whatever else []
+        said = ", whatever they contain" if whatever else ""
         law = Law(f"it ends when {words}{said}", [Condition(words, boundary)], irrelevant)
         return Claim(law, self._failing, self._surviving)
 
@@ -121,7 +121,7 @@ class Rated:
         pace = self.pace
         low, high = (int(edge * pace.size) for edge in self._edges)
         least, most = (sum(len(f.payload) for f in self.frames[:n]) for n in (self.fatal - 1, self.fatal))
-        words = f"the client sends more than {int(math.sqrt(low * high)):,} B a second once {least:,} B were sent"
+        words = f"the client sends more than {int(math.sqrt(low * high)):,} B a second once {least:,} B have been sent"
         if pace.shape == "window":
             words = f"the client sends more than {least:,} B within {pace.spans:.2g} s"
         boundary = (

@@ -225,7 +225,7 @@ def _chosen(ledger: Ledger, conn: int | None) -> Connection:
     again = [c for c in untold if any(other.path == c.path and other.first_seen > c.last_seen for other in untold)]
     if untold:
         return (again or untold)[-1]
-    raise RecordingError("no connection in this recording failed: there is nothing to find")
+    raise RecordingError("no connection in this recording failed: there is nothing to look for")
 
 
 def _any_end(connections: Sequence[Connection]) -> Failure:

@@ -48,10 +48,10 @@ asyncio.run(main())
 '''
 
 LOCAL = """
-What was sent stands in it as it was, secrets (cookies, tokens, passwords) included: it is for this machine.
+It contains what was sent, including secrets (cookies, tokens, passwords): keep it on this machine.
 """
 SHARED = """
-Where it says [redacted-1] and so on, there was a secret: put your own in before you run it.
+[redacted-1] and so on stand for secrets: put in your own before you run it.
 """
 
 

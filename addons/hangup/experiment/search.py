@@ -79,7 +79,7 @@ class _Search(LawSearch):
         try:
             yield from self._all(direct)
         except BudgetSpent as spent:
-            self.verdict.stopped = str(spent) or "the budget is spent"
+            self.verdict.stopped = str(spent) or "budget exhausted"
             if not self.verdict.cause.n:
                 self.verdict.cause = self.arms.control
         self._conclude()
@@ -165,7 +165,7 @@ class _Search(LawSearch):
         if self.shown != OVERSIZE:
             return
         self.standing.doubt(OVERSIZE)
-        self.verdict.ruled_out[OVERSIZE] = "as many bytes that say less stay open"
+        self.verdict.ruled_out[OVERSIZE] = "equally many bytes with less in them stay open"
         self.shown = self.standing.best()[0].verdict
 
     def _earlier(self) -> Search[Claim | None]:

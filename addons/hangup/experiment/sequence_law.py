@@ -167,9 +167,12 @@ def _finding(
     rivals = [*(each for each in told if each is not pattern), *map(anything_of, {said.kind for said in base})]
     claim = _claim(asked, base, others, pattern, rivals, free)
     if free:
-        claim.law.irrelevant.append("what the messages say besides" if pattern.valued else "what the messages say")
+        claim.law.irrelevant.append((
+            "the rest of the messages' "
+            "content"
+        ) if pattern.valued else "the content of the messages")
     else:
-        claim.law.sentence += "; that holds for messages as they were recorded"
+        claim.law.sentence += "; this holds for messages as recorded"
     shared = frozenset(q for said in base[:-1] for _, q in related(said, base[-1]))
     return Finding(pattern, free, shared, claim)
 

@@ -65,7 +65,7 @@ def patterns(base: Exchange, others: Exchange = ()) -> list[Pattern]:
     whatever = ", whatever else is sent" if others else ""
     found = list(_of_one_kind(base, whatever) if len(set(kinds)) == 1 else _of_kinds(base))
     n = len(base)
-    words = f"when the client has sent {n:,} messages, whatever they say"
+    words = f"when the client has sent {n:,} messages, whatever they contain"
     return [*found, Pattern(words, lambda x: len(x) >= n, f"survives {n - 1:,} messages, fails {n:,}")]
 
 
@@ -102,7 +102,7 @@ def _of_one_kind(base: Exchange, whatever: str) -> Iterator[Pattern]:
             )
     if len(set(base)) == 1:
         yield Pattern(
-            f"when the very same {called(kind)} is sent {'twice' if n == 2 else f'{n:,} times'} on a connection",
+            f"when exactly the same {called(kind)} is sent {'twice' if n == 2 else f'{n:,} times'} on a connection",
             lambda x: any(said.kind == kind and x.count(said) >= n for said in x),
             boundary if n > 2 else "",
             valued=True,

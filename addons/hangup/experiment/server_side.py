@@ -178,19 +178,19 @@ def _renamed_credential(case: Case) -> Trial | None:
 
 RUNGS: tuple[Rung, ...] = (
     Rung(
-        "silence", "the client says nothing", filters_of("silence", "drop side=client", when=lambda c: bool(c.frames))
+        "silence", "client messages blocked", filters_of("silence", "drop side=client", when=lambda c: bool(c.frames))
     ),
     Rung(
         "no-heartbeats",
-        "all but the client's heartbeats",
+        "client heartbeats blocked",
         filters_of("no-heartbeats", "drop-heartbeat side=client", when=lambda c: bool(c.beats)),
     ),
     Rung(
-        "suspect-dropped", "all but messages like the last one", _of_suspect("suspect-dropped", "drop side=client {}")
+        "suspect-dropped", "messages like the last one blocked", _of_suspect("suspect-dropped", "drop side=client {}")
     ),
     Rung("suspect-only", "only the last message", _suspect_only, live=False),
     Rung("first-only", "only the first message", _first_only, live=False),
-    Rung("benign-instead", "a harmless message in the place of the last one", _benign, live=False),
+    Rung("benign-instead", "a harmless message instead of the last one", _benign, live=False),
     Rung(
         "as-json",
         "the last message as JSON",
@@ -198,12 +198,12 @@ RUNGS: tuple[Rung, ...] = (
     ),
     Rung(
         "flipped",
-        "text as binary and binary as text",
+        "text and binary swapped",
         _of_suspect("flipped", "flip-opcode side=client {}", _unframed),
     ),
     Rung(
         "no-large",
-        "nothing large",
+        "large messages blocked",
         lambda c: (
             Trial("no-large", (f"drop side=client size={len(c.suspect.payload) // 2}..",))
             if c.suspect and large(c, c.suspect)
@@ -218,30 +218,30 @@ RUNGS: tuple[Rung, ...] = (
     ),
     Rung(
         "one-frame",
-        "messages in fragments put together",
+        "fragmented messages joined",
         filters_of("one-frame", DEFRAGMENT, when=lambda c: any(f.fragments > 1 for f in c.frames)),
     ),
     Rung(
         "answer-server-heartbeats",
-        "the server's heartbeats are answered for the client",
+        "server heartbeats answered for the client",
         _answered,
     ),
     Rung(
         "answer-control-pings",
-        "the server's control pings are answered by the proxy",
+        "server ping frames answered by the proxy",
         filters_of("answer-control-pings", "answer-ping side=server level=control", when=lambda c: c.server_pings > 0),
     ),
-    Rung(BROKEN_PONG, "the client sends a pong that breaks the rules", broken("pong", lambda c: c.server_pings > 0)),
+    Rung(BROKEN_PONG, "an invalid pong frame from the client", broken("pong", lambda c: c.server_pings > 0)),
     Rung(
         "control-keepalive",
-        "a control ping whenever it is quiet",
+        "a ping frame whenever it is quiet",
         _keepalive("control-keepalive", "keepalive every={}s"),
     ),
-    Rung("opening", "what its protocol begins with is sent for the client", _opening),
-    Rung(CLIENT_KEEPALIVE, "a message of the client whenever it is quiet", _client_keepalive),
+    Rung("opening", "the protocol's opening message sent for the client", _opening),
+    Rung(CLIENT_KEEPALIVE, "a client message whenever it is quiet", _client_keepalive),
     Rung(
         "no-extensions",
-        "no compression",
+        "compression off",
         filters_of("no-extensions", *NO_EXTENSIONS, when=lambda c: "extensions" in c.features),
     ),
     Rung("other-subprotocol", "the other GraphQL subprotocol", other_subprotocol),
@@ -256,10 +256,10 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         "no-cookie", "no cookies", filters_of("no-cookie", "strip-header Cookie", when=lambda c: "cookie" in c.features)
     ),
-    Rung("credential-renamed", "the credential under other usual names", _renamed_credential),
+    Rung("credential-renamed", "the credential under other common names", _renamed_credential),
     Rung(
         "other-path",
-        "another path that may be meant",
+        "the path without its doubled part",
         lambda c: (
             Trial("other-path", (f"path replace={c.doubled} with={c.doubled[: len(c.doubled) // 2]}",))
             if c.doubled
@@ -268,7 +268,7 @@ RUNGS: tuple[Rung, ...] = (
     ),
     Rung(
         "unique-id",
-        "an id of its own for each connection",
+        "its own id for each connection",
         lambda c: Trial("unique-id", ("unique-id",), clients=2) if c.overlaps else None,
     ),
 )

@@ -28,7 +28,7 @@ def size_law(frame: ClientFrame, base: bytes, frames: tuple[int, ...], low: int,
     what the message says."""
     words = f"a message has {high:,} bytes or more"
     condition = Condition(words, f"survives {low:,} B, fails {high:,} B")
-    law = Law(f"it ends when {words}", [condition], ["what the message says"])
+    law = Law(f"it ends when {words}", [condition], ["the content of the message"])
     return sizes_near(law, low, high, lambda size: of_this_size(frame, of_size(base, size), frames, "values"))
 
 

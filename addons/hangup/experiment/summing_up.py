@@ -24,7 +24,7 @@ PATHS = 3
 PAYLOAD = 200
 """Characters of a message that is to be sent."""
 
-WHO = {"server": "The server", "client": "The client", "proxy": "A filter of hangup"}
+WHO = {"server": "The server", "client": "The client", "proxy": "A hangup filter"}
 
 
 class Doing(Struct, frozen=True):
@@ -161,15 +161,15 @@ def _headline(report: Report, shown: Connection | None, category: str) -> str:
     if not every:
         return "No connection was recorded"
     if not alike:
-        return "Nobody hung up, as far as was recorded"
+        return "Nobody hung up, as far as the recording shows"
     refused = shown is not None and shown.refused
     who = WHO.get(report.closer, "")
     what = "failed" if refused else "dropped"
     if shown is not None and refused and shown.status is None:
-        text = "The handshake got no answer"
+        text = "The handshake got no response"
     elif not who:
         alone = "The connection" if every == 1 else f"{alike} of {every} connections"
-        return f"{alone} {what}; who hung up was not recorded"
+        return f"{alone} {what}; the recording does not show who hung up"
     else:
         text = f"{who} refused the connection" if refused else f"{who} hung up"
     return text if every == 1 else f"{text}: {alike} of {every} connections {what}"
@@ -203,7 +203,10 @@ def _reproduce(report: Report, header: Header, shown: Connection | None, proof: 
     if report.closer == "client":
         found.append(Doing("play the recorded server to the client", command_line("serve", name)))
     else:
-        found.append(Doing("does it still happen? exit code 1: yes, 0: no", command_line("check", name, target)))
+        found.append(Doing((
+            "does it still happen? exit code 1 means yes, 0 means "
+            "no"
+        ), command_line("check", name, target)))
     return found
 
 
@@ -218,7 +221,7 @@ def _by_hand(report: Report, header: Header, shown: Connection, proof: Proof | N
     frame = report.trigger.frame
     marks = [mark for mark in report.timeline if mark.n == frame and mark.side == "client"]
     if frame is not None and marks:
-        return Doing(f"{where}, send what the client sent up to its frame {frame}: {_code(marks[0].text)}")
+        return Doing(f"{where}, send what the client sent, up to its frame {frame}: {_code(marks[0].text)}")
     if shown.refused:
         return Doing(f"{where}: the handshake fails")
     age = f", and wait for {duration(shown.lifetime)}" if shown.lifetime is not None else ""

@@ -55,7 +55,7 @@ def _utf8_law(place: InPlace) -> Search[Claim | None]:
     if (yield from place.ask(sound)) is not False:
         return None
     sentence = f"{place.ends} on a text message{place.whose} that is not valid UTF-8{place.context}"
-    law = Law(sentence, [Condition("a text message is not valid UTF-8")], ["what else it says"])
+    law = Law(sentence, [Condition("a text message is not valid UTF-8")], ["the rest of its content"])
 
     def failing(rng: Random) -> Trial:
         at = rng.randint(0, len(sound))
@@ -107,7 +107,7 @@ def _of_unknown_texts(place: InPlace) -> Claim | None:
     if not known:
         return None
     if protocols:
-        words = f"any text{place.whose} that is no packet of {' or '.join(sorted(protocols))}"
+        words = f"any text{place.whose} that is not a {' or '.join(sorted(protocols))} packet"
     elif objects:
         known, words = objects, f"any text{place.whose} that is not JSON"
     else:

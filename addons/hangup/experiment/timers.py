@@ -39,8 +39,8 @@ class Clock(enum.Enum):
 
 
 _WORDS = {
-    Clock.AGE: "{} after it was opened, whatever is said",
-    Clock.COUNT: "after {} of the client",
+    Clock.AGE: "{} after it was opened, whatever is sent",
+    Clock.COUNT: "after {} from the client",
     Clock.CLIENT_MESSAGES: "{} after the client's last message; its control frames do not count",
     Clock.CLIENT: "{} after the client's last frame, of any kind",
     Clock.SERVER_MESSAGES: "{} after the server's last message; its control frames do not count",

@@ -21,7 +21,7 @@ from hangup.experiment.verdict import PROOF, Verdict
 GRAIN, EXACT = 0.12, 0.05
 """By so many seconds, or this share of it where that is more, an age may be missed."""
 
-WHICHEVER = "whichever of its recorded messages the client sends, or none"
+WHICHEVER = "whichever of its recorded messages the client sends, or if it sends none"
 
 PROBES = (BROKEN_PONG,)
 """Rungs that are survived by an end of their own."""
@@ -51,10 +51,10 @@ def _age(arms: Arms, verdict: Verdict) -> Claim | None:
         return None
     at = median(pulse.age for pulse in ends)
     slack = max(GRAIN, EXACT * at)
-    words = f"it is {at:.2g} s old" if at < 10 else f"it is {at:.0f} s old"
+    words = f"it has been open for {at:.2g} s" if at < 10 else f"it has been open for {at:.0f} s"
     condition = Condition(words, f"survives {at - slack:.2f} s, fails {at + slack:.2f} s")
-    law = Law(f"it ends when {words}, {WHICHEVER}", [condition], ["what the client says, and how often"])
-    verdict.contrast = f"past the age of {at:.2g} s", "before"
+    law = Law(f"it ends when {words}, {WHICHEVER}", [condition], ["what the client sends, and how often"])
+    verdict.contrast = f"for longer than {at:.2g} s", "before"
     claim = Claim(law, _varied(arms, at), None)
     claim.age = at - slack, at + slack
     return claim
@@ -68,7 +68,7 @@ def _whenever(arms: Arms) -> Claim | None:
         return None
     ages = f"{min(ends):.2g} to {max(ends):.2g} s"
     sentence = f"it ends {ages} after opening, {WHICHEVER}"
-    law = Law(sentence, [Condition("nothing of the client's")], ["what the client says, and how often"])
+    law = Law(sentence, [Condition("nothing that the client sends")], ["what the client sends, and how often"])
     return Claim(law, _varied(arms, median(ends)), None)
 
 

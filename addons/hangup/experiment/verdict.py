@@ -115,7 +115,7 @@ class Verdict(Struct):
     @property
     def claim(self) -> str:
         """The counts in words."""
-        return claim(self.cause, self.without, self.contrast or ("with", "without"))
+        return claim(self.cause, self.without, *([self.contrast] if self.contrast else []))
 
     def parts(self) -> dict[str, dict[str, object]]:
         """What is known apart from the name: of trigger, property and place the likeliest value among what still

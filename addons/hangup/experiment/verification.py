@@ -65,13 +65,13 @@ class Verification(Struct):
         if applied is not None and applied.outcome is Outcome.SURVIVED:
             said.append(f"Fix applied: the client stayed connected for {_seconds(applied)}{self._times(applied)}.")
         elif applied is not None and applied.outcome is Outcome.FAILED:
-            said.append(f"Fix applied: the client was dropped all the same after {_seconds(applied)}.")
+            said.append(f"Fix applied: the client was still dropped after {_seconds(applied)}.")
         if removed is not None and removed.outcome is Outcome.FAILED:
             said.append(f"Fix removed: it dropped again after {_seconds(removed)}.")
         elif removed is not None and removed.outcome is Outcome.SURVIVED:
-            said.append(f"Fix removed: it stayed connected too, for {_seconds(removed)}; so this shows nothing.")
+            said.append(f"Fix removed: it stayed connected as well, for {_seconds(removed)}, so this proves nothing.")
         if self.verified is None:
-            said.append(f"Not verified: {self.why or 'nothing can be told of its connections'}.")
+            said.append(f"Not verified: {self.why or 'its connections do not show it'}.")
         return said
 
     def _times(self, result: Result) -> str:
@@ -80,7 +80,7 @@ class Verification(Struct):
             return ""
         times = result.lifetime / self.longest
         said = f"{times:.0f} times" if times >= 2 else f"{times:.2g} times"
-        return f", {said} its longest life before"
+        return f", {said} as long as ever before"
 
 
 def _seconds(result: Result) -> str:
@@ -121,5 +121,5 @@ def _until(
 
 def _why(trial: Trial, result: Result) -> str:
     if result.outcome is not Outcome.UNRESOLVED:
-        return f"`{' + '.join(trial.filters)}` had nothing to act on in what this client does"
+        return f"`{' + '.join(trial.filters)}` had nothing to act on with this client"
     return f"a connection ended in another way: {result.sentence or result.untried}"

@@ -19,7 +19,7 @@ def tls_context(*, insecure: bool = False, ca: Path | None = None) -> ssl.SSLCon
     try:
         context = ssl.create_default_context(cafile=ca)
     except OSError as error:
-        raise UsageError(f"{ca} holds no certificates that can be read: {reason(error)}") from None
+        raise UsageError(f"{ca} contains no readable certificates: {reason(error)}") from None
     # A WebSocket handshake needs HTTP/1.1: a server that may choose HTTP/2 would.
     context.set_alpn_protocols(["http/1.1"])
     # Python 3.13 began to refuse certificates that browsers and curl accept, as many a home-made authority's is.

@@ -116,10 +116,10 @@ def _judge_origin(first: Attempt, second: Attempt) -> Check:
     ours, theirs = f"{first.outcome} with Origin {first.origin}", f"{second.outcome} without"
     if first.outcome == second.outcome:
         open_ = first.status == 101
-        meaning = "" if open_ else ": the Origin is not why"
+        meaning = "" if open_ else ": the Origin is not the reason"
         return Check("origin", True, f"{ours}, and {theirs}{meaning}")
     if first.status == 101:
-        return Check("origin", True, f"{ours}, {theirs}: a client that is no browser must send one too")
+        return Check("origin", True, f"{ours}, {theirs}: a client that is not a browser must send one too")
     if second.status == 101:
         return Check("origin", False, f"{ours}, {theirs}: the server refuses pages of this origin")
     return Check("origin", False, f"{ours}, {theirs}: the Origin changes the answer")
@@ -236,10 +236,10 @@ async def _exchange(
 
 def _not_http(data: bytes) -> str:
     if data[:2] == b"\x15\x03":
-        return "the answer is a TLS alert, not HTTP: the server speaks TLS, so the URL begins with wss://"
+        return "the response is a TLS alert, not HTTP: the server speaks TLS, so the URL begins with wss://"
     if len(data) > HEAD_LIMIT:
         return f"the answer's head is longer than {HEAD_LIMIT} bytes"
-    return f"the answer is not HTTP: {printable_bytes(data)}"
+    return f"the response is not HTTP: {printable_bytes(data)}"
 
 
 async def _body(response: Response, rest: bytes, reader: asyncio.StreamReader) -> str:

@@ -90,7 +90,7 @@ class OpenConnection:
 
     def _describe(self, item: Item) -> str:
         if isinstance(item, Junk):
-            return f"the server sent bytes that are no frame: {printable_bytes(item.payload)}"
+            return f"the server sent bytes that are not a frame: {printable_bytes(item.payload)}"
         payload = item.payload
         if isinstance(item, Frame) and item.opcode == CLOSE:
             code, reason, _ = parse_close(payload)

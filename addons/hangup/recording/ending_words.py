@@ -183,13 +183,13 @@ def _still_open(connection: Account) -> str:
         return connection.untold
     if connection.stopped:
         return "still open when the recording ended"
-    return "still open where the recording breaks off (it has no end: hangup was killed, or is still running)"
+    return "still open at the end of an incomplete recording (hangup was killed, or is still running)"
 
 
 def _losses(connection: Account) -> str:
     if not connection.lost:
         return ""
-    return f"; {plural(connection.lost, 'event')} could not be recorded meanwhile: this may not be all"
+    return f"; {plural(connection.lost, 'event')} could not be recorded meanwhile: this may be incomplete"
 
 
 def _first(step: Step) -> str:
@@ -210,9 +210,9 @@ def _first(step: Step) -> str:
         case "rst":
             how = "with a RST (connection reset) and no close frame"
         case "timeout":
-            how = "as it no longer answered (timeout), with no close frame"
+            how = "because it no longer answered (timeout), with no close frame"
         case _:
-            how = "as its connection broke, with no close frame"
+            how = "because its connection broke, with no close frame"
     sees = "both sides see 1006" if step.by == "proxy" else "a browser shows 1006" if peer else "the server sees 1006"
     note = f" ({printable(step.note, 120)})" if step.note else ""
     return f"{who} ended it{note}, {how} ({sees})"
@@ -228,8 +228,8 @@ def _latency(connection: Account, step: Step) -> str:
     if step.after is not None:
         return f", {duration(step.at - step.after.at)} after {other} frame {step.after.n}"
     if connection.opened is None:
-        return f", before any frame of the {other}"
-    return f", {duration(step.at - connection.opened)} after opening and before any frame of the {other}"
+        return f", before any frame from the {other}"
+    return f", {duration(step.at - connection.opened)} after opening and before any frame from the {other}"
 
 
 def _answered(read: Course, steps: Sequence[Step]) -> str:
@@ -268,7 +268,7 @@ def _afterwards(read: Course) -> str:
     other = "server" if step.side == "client" else "client"
     if read.broke is not None:
         how = {"rst": "answered with a RST", "timeout": "did not answer"}.get(read.broke.what, "did not take")
-        sent = f"; the {other}, not knowing of it, sent {plural(more, 'more frame')}"
+        sent = f"; the {other}, unaware of it, sent {plural(more, 'more frame')}"
         return f"{sent}, which the {step.side}'s host {how} {duration(read.broke.at - step.at)} later"
     if read.half_closed:
         text = f"; that was a half-close: the {other} went on and sent {plural(more, 'more frame')}"

@@ -139,7 +139,7 @@ class Step(Struct, omit_defaults=True):
             case "half-frame":
                 text = f"{who} left a frame half sent"
             case "not-a-frame":
-                text = f"{who} sent bytes that are no frame"
+                text = f"{who} sent bytes that are not a frame"
             case "timeout":
                 text = f"{who} timed out"
             case "error":

@@ -34,7 +34,7 @@ REOPEN = 300.0
 SOON = 3.0
 """Seconds within which a connection with another id in its path is taken for a reopened one."""
 
-_HOWS = {"close": "close", "fin": "FIN", "rst": "RST", "timeout": "timeout", "unknown": "how is not told"}
+_HOWS = {"close": "close", "fin": "FIN", "rst": "RST", "timeout": "timeout", "unknown": "how is unknown"}
 
 LONGER = 2
 """A connection that is open for so many times as long as those of a loop is no part of it."""
@@ -103,7 +103,7 @@ class Loop(Struct):
             f"(medians), {pace}"
         )
         if self.settled is not None:
-            return f"{text}; connection {self.settled} ended it by staying open"
+            return f"{text}; it stopped with connection {self.settled}, which stayed open"
         return f"{text}, still going on at the end" if self.going_on else text
 
     def summary(self) -> dict[str, object]:

@@ -156,7 +156,7 @@ class Reader:
             header = events.decode_header(line)
         except _UNREADABLE as error:
             why = printable(str(error), 200)
-            raise ForeignRecording(f"{self.name} has a first line that is no header: {why}") from None
+            raise ForeignRecording(f"{self.name} has a first line that is not a header: {why}") from None
         header.hangup = events.FORMAT
         return version, header
 

@@ -132,7 +132,7 @@ def _name(event: Frame | Part | Raw) -> str:
 
 def _missing(event: Frame | Part | Raw, length: int) -> RecordingError:
     return RecordingError(
-        f"{_name(event)} cannot be rebuilt: of its {length} bytes only the first are here (--max-payload)"
+        f"{_name(event)} cannot be rebuilt: only the first of its {length} bytes were recorded (--max-payload)"
     )
 
 

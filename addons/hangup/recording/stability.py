@@ -37,7 +37,7 @@ def failed_signs(connections: Iterable[Connection], now: float) -> list[str]:
     if held and not any(each["client"] and each["server"] for each in said):
         silent = [side for side in SIDES if not any(each[side] for each in said)]
         who = " and ".join(silent) or "one side of each connection"
-        signs.append(f"no messages in both directions: the {who} said nothing")
+        signs.append(f"no messages in both directions: the {who} sent none")
     return signs
 
 

@@ -11,7 +11,7 @@ WORDS: dict[Fact, str] = {
     "manner": "how it ended (close frame, FIN or RST)",
     "pings": "control pings and pongs",
     "framing": "masks, fragments and compression",
-    "payloads": "what the messages said",
+    "payloads": "what the messages contained",
     "headers": "the handshake's headers as they were sent",
     "times": "when a message was sent",
 }
@@ -24,4 +24,4 @@ def sentence(header: Header) -> str:
     if not lacks:
         return ""
     listed = lacks[0] if len(lacks) == 1 else f"{'; '.join(lacks[:-1])}; or {lacks[-1]}"
-    return f"{printable(header.source, 60) or 'this file'} does not tell {listed}"
+    return f"{printable(header.source, 60) or 'this file'} does not say {listed}"

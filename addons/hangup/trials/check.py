@@ -50,7 +50,7 @@ async def started(
     port = target.port if target is not None else free_port()
     words = words_of(command.replace("{port}", str(port)), "--start")
     if target is None and "{port}" not in command:
-        raise BackendError("--start: {port} must stand in the command where the port belongs, or a target be given")
+        raise BackendError("--start: put {port} into the command where the port belongs, or give a target")
     # Two commits that are checked out within a second must not share their compiled files.
     backend = await Beside.start(words, heard, {"PYTHONDONTWRITEBYTECODE": "1"})
     try:
@@ -75,7 +75,7 @@ async def _listening(backend: Beside, port: int, wait: float, name: str) -> None
         with suppress(TimeoutError):
             async with asyncio.timeout(0.05):
                 await backend.wait()
-    raise BackendError(f"{name!r} takes no connections on port {port} after {wait:g} s")
+    raise BackendError(f"{name!r} accepts no connections on port {port} after {wait:g} s")
 
 
 def free_port() -> int:

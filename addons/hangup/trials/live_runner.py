@@ -240,7 +240,10 @@ class LiveRunner:
         self._recorder.note(f"bisect: it survived {running.trial.arm} for {patience:g} s", running.conn)
         acted = running.acted
         self._relieve(running)
-        self._tell(running, Result(Outcome.SURVIVED, patience, running.conn, "it outlasted the failure", acted=acted))
+        self._tell(running, Result(Outcome.SURVIVED, patience, running.conn, (
+            "it stayed open past the "
+            "failure"
+        ), acted=acted))
 
     def _relieve(self, running: LiveTrial) -> None:
         """Ends the connection of a trial, or takes from it what the trial has changed."""

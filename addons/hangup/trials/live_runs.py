@@ -130,14 +130,14 @@ class LiveRuns:
         watcher: Watcher | None = None,
         on_done: Callable[[], None] = lambda: None,
     ) -> LiveRun:
-        """Starts to watch. Raises :class:`ControlError` while another one goes on, or when the proxy is about to end.
+        """Starts to watch. Raises :class:`ControlError` while another one goes on, or when the proxy is about to stop.
 
         ``on_done`` is called once, in the event loop, when it is over.
         """
         if recorder.closed:
-            raise ControlError("the proxy is about to end")
+            raise ControlError("the proxy is about to stop")
         if self.run is not None and not self.run.over:
-            raise ControlError("a bisect is under way: stop it first")
+            raise ControlError("a bisect is running: stop it first")
         self.run = LiveRun(self._addon, settings or LiveSettings(), watcher, on_done)
         self.run.bisect.begin(recorder)
         return self.run

@@ -79,8 +79,8 @@ REGISTERED: dict[int, CloseCode] = {
         CloseCode(
             1007,
             "Invalid Frame Payload Data",
-            "the sender received a message whose content does not fit its type, as a rule text that is "
-            "not UTF-8, or compressed data that cannot be inflated",
+            "the sender received a message whose content does not fit its type, usually text that is "
+            "not UTF-8, or compressed data that cannot be decompressed",
         ),
         CloseCode(
             1008,
@@ -102,7 +102,7 @@ REGISTERED: dict[int, CloseCode] = {
         CloseCode(
             1011,
             "Internal Error",
-            "the server hit something unexpected, as a rule an exception in the handler; several "
+            "the server hit something unexpected, usually an exception in the handler; several "
             "libraries also send it when their ping was not answered in time (the reason tells)",
         ),
         CloseCode(1012, "Service Restart", "the server is restarting: reconnect after a random pause", IANA),

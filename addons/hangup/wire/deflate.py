@@ -23,7 +23,7 @@ from hangup.wire.header_lists import Extension, parse_extensions
 Side = Literal["client", "server"]
 NAME = "permessage-deflate"
 EFFORT = 1 << 30
-"""A message that inflates to more than this (bytes) is given up, and its rest is lost as context."""
+"""A message that decompresses to more than this (bytes) is given up, and its rest is lost as context."""
 
 _TAIL = b"\x00\x00\xff\xff"  # 7.2.1: what a sender removes from the end of each message
 _FINAL = b"\x01\x00\x00\xff\xff"  # an empty last block: it ends a stream that stands between blocks
@@ -141,7 +141,7 @@ class _Window:
 
 
 class _TooMuch(Exception):
-    """A message inflates to more than the effort that it is worth."""
+    """A message decompresses to more than the effort that it is worth."""
 
 
 class _MessageStream:
@@ -238,7 +238,7 @@ class Inflater:
         except zlib.error as error:
             self.fault = str(error).rpartition(": ")[2]
         except _TooMuch:
-            self.fault = f"inflates to more than {self._effort} bytes"
+            self.fault = f"decompresses to more than {self._effort} bytes"
             self._lose()
             return Inflated(b"".join(stream.kept), stream.length, ("deflate",))
         else:
@@ -246,7 +246,7 @@ class Inflater:
                 return self._accept(stream)
             self.fault = "ends within a block"
         if self._lost and "too far back" in self.fault:
-            self.fault = "refers to an earlier message that could not be inflated"
+            self.fault = "refers to an earlier message that could not be decompressed"
         if (lenient := self._second_reading(data, limit)) is not None:
             return lenient
         self._lose()

@@ -155,7 +155,7 @@ def _upgrade(prefix: str, headers: Headers) -> list[Check]:
         checks.append(Check(f"{prefix}connection", True, f"Connection: {', '.join(connection)}"))
     else:
         said = f"says Connection: {', '.join(connection)}" if connection else "has no Connection header"
-        text = f"the {who} {said}: it must say Upgrade; a proxy between may have changed it"
+        text = f"the {who} {said}: it must say Upgrade; a proxy in between may have changed it"
         checks.append(Check(f"{prefix}connection", False, text))
     return checks
 
@@ -167,9 +167,9 @@ def _accept(request: Headers, response: Headers) -> Check:
     if accepts == [expected]:
         return Check("accept-key", True, "Sec-WebSocket-Accept answers the key")
     if not accepts:
-        text = "the answer has no Sec-WebSocket-Accept: every client drops the connection"
+        text = "the response has no Sec-WebSocket-Accept: every client drops the connection"
     elif len(accepts) > 1:
-        text = f"the answer has {len(accepts)} Sec-WebSocket-Accept headers: it must have one"
+        text = f"the response has {len(accepts)} Sec-WebSocket-Accept headers: it must have one"
     else:
         text = (
             f"Sec-WebSocket-Accept is {accepts[0]!r}, but {key!r} asks for {expected!r}"
@@ -249,7 +249,7 @@ def _extensions(request: Headers, response: Headers) -> Check:
     offered, chosen = parse_extensions(asked), parse_extensions(answered)
     said = ", ".join(map(str, chosen))
     if faults := malformed(answered):
-        text = f"Sec-WebSocket-Extensions of the answer is malformed: {'; '.join(faults)}"
+        text = f"the response's Sec-WebSocket-Extensions is malformed: {'; '.join(faults)}"
         return Check("extension-params", False, text)
     names = {extension.name for extension in offered}
     if strange := [extension.name for extension in chosen if extension.name not in names]:

@@ -87,7 +87,7 @@ def _extension(element: str, problems: list[str]) -> Extension:
             value = re.sub(r"\\(.)", r"\1", raw[1:-1]) if _QUOTED.fullmatch(raw) else raw
             # 9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF"
             if not is_token(value):
-                problems.append(f"{name}: {raw!r} is no value for {key!r}")
+                problems.append(f"{name}: {raw!r} is not a value for {key!r}")
         if not is_token(key):
             problems.append(f"{name}: {key!r} is not the name of a parameter")
         params.append((key, value))

@@ -18,9 +18,9 @@ PROBLEMS: dict[str, str] = {
     "close-one-byte": "a close frame of one byte: a code has two (RFC 6455 5.5.1)",
     "close-reason-utf8": "a close reason that is not UTF-8 (RFC 6455 5.5.1)",
     "after-close": "sent after this side's close frame, when nothing more may be sent (RFC 6455 5.5.1)",
-    "not-a-frame": "bytes that are no WebSocket frame",
+    "not-a-frame": "bytes that are not a WebSocket frame",
     "half-frame": "the connection ended within this frame",
-    "deflate": "compressed data that cannot be inflated (RFC 7692 7.2.2): the receiver closes with 1007",
+    "deflate": "compressed data that cannot be decompressed (RFC 7692 7.2.2): the receiver closes with 1007",
 }
 
 

@@ -13,18 +13,18 @@ from http import HTTPStatus
 _TEXTS: dict[int, str] = {
     200: "an ordinary page, not a WebSocket: the path is served as plain HTTP (often a front-end's "
     "index.html), or a proxy on the way removed the Upgrade header",
-    400: "the request was not taken for a handshake. Usual causes: a proxy on the way removed the Upgrade or "
+    400: "the request was not recognised as a handshake. Usual causes: a proxy on the way removed the Upgrade or "
     "Connection header, a wrong Sec-WebSocket-Key or version, a path that npm ws does not serve, and with "
     "Socket.IO a wrong EIO version or a session that another worker holds",
     401: "log in first. Browsers cannot set Authorization on a WebSocket: use a cookie, the query or a first "
     "message",
-    403: "refused. uvicorn answers so for an unknown path (also one slash too many), for a path "
+    403: "refused. uvicorn answers this way for an unknown path (even one slash too many), for a path "
     "parameter that fails validation, and for close() before accept(), whatever its code; Tornado, "
     "Channels, Rails and development servers for an Origin or Host that they do not know",
     404: "nothing at this path. Or uvicorn has no WebSocket library: its log then says 'No supported "
     "WebSocket library detected'",
     405: "the path exists, but not for GET",
-    407: "a proxy on the way wants credentials",
+    407: "a proxy on the way asks for credentials",
     408: "the server waited too long for the request",
     421: "this server does not serve that host",
     426: "the server wants an upgrade that it did not find: a proxy on the way removed the Upgrade "
@@ -44,7 +44,7 @@ _BY_SERVER: dict[tuple[str, int], str] = {
     (
         "uvicorn",
         403,
-    ): "uvicorn answers so when no WebSocket route fits the path (also one slash too many), when a "
+    ): "uvicorn answers this way when no WebSocket route matches the path (even one slash too many), when a "
     "path parameter fails validation, and for close() before accept(), whatever its code",
     (
         "uvicorn",
@@ -52,7 +52,7 @@ _BY_SERVER: dict[tuple[str, int], str] = {
     ): "uvicorn serves this path as plain HTTP only, because it has no WebSocket library: its log "
     "then says 'No supported WebSocket library detected'",
     ("uvicorn", 500): "the handler raised, or returned, before accept(): the traceback is in uvicorn's log",
-    ("daphne", 500): "no route of Channels fits the path, or the consumer raised before accept()",
+    ("daphne", 500): "no Channels route matches the path, or the consumer raised before accept()",
 }
 
 
@@ -80,5 +80,5 @@ def _redirect(location: list[str]) -> str:
     where = f" to {location[0]}" if location else ""
     why = "often a slash at the end of the path, or http to https"
     return (
-        f"a redirect{where}, which no WebSocket client in a browser follows ({why}): use the address itself"
+        f"a redirect{where}, which browsers do not follow for a WebSocket ({why}): use the final address"
     )

@@ -128,7 +128,7 @@ def parse_target(text: str) -> Target:
     secure = url.scheme in ("wss", "https")
     path = url.path + (f"?{url.query}" if url.query else "")
     if port == 0:
-        raise TargetError(f"port 0 is no port to connect to: {text!r}")
+        raise TargetError(f"cannot connect to port 0: {text!r}")
     return Target(
         secure,
         url.hostname,

@@ -64,18 +64,27 @@ class WithCommand(click.Command):
 
 @click.command(cls=WithCommand, epilog=EXAMPLES)
 @click.argument("what", nargs=-1, metavar="[RECORDING] [TARGET]")
-@click.option("--live", is_flag=True, help="Experiment on the page itself: its reconnects are the trials.")
-@click.option("--serve", is_flag=True, help="Experiment on the page, with the recorded server in the backend's place.")
+@click.option("--live", is_flag=True, help="Experiment on the page itself: each of its reconnects is a trial.")
+@click.option("--serve", is_flag=True, help="Experiment on the page, with the recorded server in place of the backend.")
 @click.option(
-    "--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help="With --live, --serve."
+    "--listen", default="127.0.0.1:9000", show_default=True, metavar="HOST:PORT", help=(
+        "Where to listen, with --live or "
+        "--serve."
+    )
 )
-@click.option("--leave", is_flag=True, help="With --live: do not end what survives; take its filters away.")
-@click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last that failed.")
+@click.option("--leave", is_flag=True, help=(
+    "With --live: do not close connections that stay open; remove their "
+    "filters."
+))
+@click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last one that failed.")
 @path_option
 @click.option(
     "--direct",
     metavar="URL",
-    help="The backend itself, where TARGET is a proxy before it: what ends it through TARGET only, the proxy does.",
+    help=(
+        "The backend itself, if TARGET is a proxy in front of it: what fails only through TARGET is caused "
+        "by that proxy."
+    ),
 )
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
 @click.option(
@@ -83,46 +92,58 @@ class WithCommand(click.Command):
     "given",
     multiple=True,
     metavar="FILTER",
-    help="A fix that you have in mind, tried with the rest: 'query token FRESH' for instance. Repeatable.",
+    help="A fix to try along with the others, such as 'query token FRESH'. Repeatable.",
 )
 @click.option(
-    "--survive", type=TIME, metavar="TIME", help="How much longer than usual it must stay open to have survived."
+    "--survive", type=TIME, metavar="TIME", help=(
+        "How much longer than usual a connection must stay open to count as "
+        "fixed."
+    )
 )
-@click.option("--connections", type=AT_LEAST_ONE, metavar="N", help="Budget: connections (400; with --live 60).")
+@click.option("--connections", type=AT_LEAST_ONE, metavar="N", help=(
+    "At most so many connections (default 400; with --live "
+    "60)."
+))
 @click.option(
     "--parallel",
     type=AT_LEAST_ONE,
     default=8,
     show_default=True,
     metavar="N",
-    help="Trials at once, where they do not disturb one another; 1 for one after the other.",
+    help="How many trials may run at the same time, if they do not disturb one another; 1 runs them one by one.",
 )
-@click.option("--seconds", type=TIME, default=600.0, show_default=True, metavar="TIME", help="Budget: time.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="For a run that can be repeated.")
+@click.option("--seconds", type=TIME, default=600.0, show_default=True, metavar="TIME", help="At most so much time.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Seed for the random order, to repeat a run.")
 @click.option(
     "--start",
     "--backend-cmd",
     "start",
     default="",
     metavar="COMMAND",
-    help="Start this backend, and end it afterwards; {port} stands for TARGET's port, or a free one. Its output is "
-    "its log.",
+    help="Start this backend, and stop it afterwards; {port} stands for TARGET's port, or a free one. Its output "
+    "is taken as its log.",
 )
 @click.option(
     "--backend-log",
     "backend_logs",
     multiple=True,
     metavar="FILE",
-    help="Follow the backend's log, so that the verdict has its words at the moment of the failure. Repeatable.",
+    help="Follow the backend's log, so that the verdict can quote it at the moment of the failure. Repeatable.",
 )
-@click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help="For a backend to start.")
+@click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help=(
+    "How long to wait for a started "
+    "backend."
+))
 @click.option(
-    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help="Folder, or file."
+    "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help=(
+        "Folder or file to record "
+        "into."
+    )
 )
 @click.option(
     "--verify",
     is_flag=True,
-    help="Try a proved fix on your own client: its COMMAND stands after --, and is given the proxy's URL as by "
+    help="Try the proved fix on your own client: give its COMMAND after --; it gets the proxy's URL as with "
     "`hangup run`.",
 )
 @click.option(
@@ -134,8 +155,8 @@ class WithCommand(click.Command):
 )
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")
 @click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificate authority (PEM).")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--markdown", is_flag=True, help="To paste into an issue.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.option("--markdown", is_flag=True, help="Print Markdown without secrets, to paste into an issue.")
 def bisect(
     what: tuple[str, ...],
     live: bool,
@@ -165,18 +186,20 @@ def bisect(
 ) -> None:
     """Prove by experiment why connections to TARGET are dropped.
 
-    RECORDING is played against TARGET; or with --live the page itself is asked, whose every reconnect is the next
-    trial. One change at a time, repeated, reverted, down to the smallest failing exchange. The recorded path is asked
-    for: a path in TARGET is the base below which it lies. With --verify a proved fix is then tried on your own client.
-    Exit code 0: proved (and verified, if that was asked for); 3: the failure does not happen here; 4: not told apart
-    within the budget, or it could not be tried, or was not verified, or interrupted: the first Ctrl-C gives the verdict
-    so far, a second one ends it at once.
+    RECORDING is replayed against TARGET; with --live the page itself is used instead, and each of its reconnects is a
+    trial. One change is made at a time, repeated and undone, down to the smallest exchange that fails. The recorded
+    path is requested; a path in TARGET is the base that it lies below. With --verify the proved fix is then tried on
+    your own client.
+
+    Exit code 0: proved (and verified, if asked for). 3: the failure does not happen here. 4: no proof within the
+    budget, not verified, could not be tried, or interrupted. The first Ctrl-C stops with the verdict so far, a second
+    one at once.
     """
     command: tuple[str, ...] = click.get_current_context().meta.get(COMMAND, ())
     if bool(command) is not verify:
         raise UsageError("--verify needs the client's command after --, and a command needs --verify")
     if verify and (live or serve):
-        raise UsageError("--verify is for a recording that is played: --live and --serve ask the page itself")
+        raise UsageError("--verify goes with a replayed recording: --live and --serve use the page itself")
     if live and serve:
         raise UsageError("use either --live or --serve, not both")
     need = (0 if live else 1) + (0 if serve or start else 1)
@@ -184,11 +207,11 @@ def bisect(
         where, file = sorted(what[:2], key=lambda word: "://" not in word)
         asked, played = command_line("bisect", "--live", where), command_line("bisect", file, where)
         raise UsageError(
-            f"--live takes no RECORDING, as the page itself is asked: type `{asked}`, "
+            f"--live takes no RECORDING, since it uses the page itself: type `{asked}`, "
             f"or `{played}` to play the recording"
         )
     if not need <= len(what) <= need + bool(start and not serve):
-        raise UsageError("hangup bisect needs RECORDING and TARGET, or --live TARGET, or RECORDING --serve")
+        raise UsageError("give RECORDING and TARGET, or --live TARGET, or RECORDING --serve")
     options = Options(
         failure=failures.parse(fails_when) if fails_when else None,
         given=tuple(str(parse_filter(text)) for text in given),
@@ -211,13 +234,13 @@ def bisect(
         direct=read_target(direct, path) if direct is not None else None,
     )
     if direct is not None and (live or serve):
-        raise UsageError("--direct is for a recording that is played: with --live and --serve the page asks")
+        raise UsageError("--direct goes with a replayed recording: with --live and --serve the page connects")
     if verify:
         from hangup.cli.bisect.verify import executable
 
         executable(command)  # that there is none had better be said before the trials than after
     if path is not None and (live or serve):
-        raise UsageError("--path is for a recording that is played: with --live and --serve the page asks")
+        raise UsageError("--path goes with a replayed recording: with --live and --serve the page connects")
     try:
         sys.exit(_carried_out(what, options, live=live, serve=serve, listen=listen, leave=leave, conn=conn))
     except KeyboardInterrupt:  # before there was a trial, or of somebody in a hurry
@@ -257,7 +280,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
     seconds = 0.0
     tried = Document(verdict=verdict)
     with interruptible() as interruptions:
-        out.print(f"looking for: {reading.failure}, as of connection {reading.transcript.conn}\n")
+        out.print(f"looking for: {reading.failure}, as in connection {reading.transcript.conn}\n")
         out.file.flush()
         with suppress(asyncio.CancelledError):
             source = f"bisect of connection {reading.transcript.conn}"

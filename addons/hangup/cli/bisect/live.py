@@ -79,7 +79,7 @@ class Shown(Watcher):
         if self._lines is not None:
             self._lines.stands(seconds)
         else:
-            waits = "no two connections have failed alike yet, and nothing is tried before; Ctrl-C ends it"
+            waits = "waiting for two connections that fail alike; Ctrl-C stops"
             self.console.print(Text(f"after {duration(seconds)}: {waits}", "dim"))
             self.console.file.flush()
 
@@ -134,7 +134,7 @@ class Experiment:
                 self.bisect,
                 self._proxy,
                 seed=self.seed,
-                begins=lambda: self.shown.say("and now the smallest exchange that fails, by replay"),
+                begins=lambda: self.shown.say("now looking for the smallest exchange that fails, by replay"),
                 progress=self.shown.shrinks,
             )
         except HangupError as error:
@@ -176,7 +176,7 @@ def bisect_live(target: Target | None, listen: tuple[str, int], leave: bool, opt
     start = options.start
     if target is None:
         if "{port}" not in start:
-            raise UsageError("--start: {port} must stand in the command where the port belongs, or a target be given")
+            raise UsageError("--start: put {port} into the command where the port belongs, or give a target")
         target = Target(False, "127.0.0.1", free_port())
     return asyncio.run(_bisect(target, listen, leave, options, start=start.replace("{port}", str(target.port))))
 

@@ -26,7 +26,7 @@ COLOURS = {Outcome.FAILED: "red", Outcome.SURVIVED: "green", Outcome.UNRESOLVED:
 TITLES = {rung.name: rung.title for rung in (*RUNGS, *CLIENT_RUNGS)} | {
     "control": "as it was recorded",
     "frames": "fewer messages",
-    "payload": "less in the message",
+    "payload": "shorter messages",
     "size": "another size",
     "values": "other values in the message",
     "prediction": "a new exchange",
@@ -61,8 +61,8 @@ class Lines:
         """A trial is over."""
         self.number += 1
         line = Text(f"{self.number:4}  ", "dim")
-        line.append(f"{trial.arm:<24}")
-        line.append("another failure" if result.another else result.outcome.value, COLOURS[result.outcome])
+        line.append(f"{TITLES.get(trial.arm, trial.arm):<44}  ")
+        line.append("another failure" if result.another else result.outcome.words, COLOURS[result.outcome])
         if result.lifetime is not None:
             line.append(f"  after {result.lifetime:.2f} s", "dim")
         if result.outcome is Outcome.UNRESOLVED and result.sentence:
@@ -88,8 +88,8 @@ class Lines:
         text = "; ".join(parts)
         ahead = self.outlook()
         if ahead is not None and ahead.steps:
-            text += f". Still to come: {ahead}"
-        self.say(Text(f"{text}. Ctrl-C gives the verdict so far", "dim"))
+            text += f". Still to do: {ahead}"
+        self.say(Text(f"{text}. Ctrl-C stops with the verdict so far", "dim"))
 
     def say(self, text: Text) -> None:
         """Prints it at once: whoever reads a pipe reads it now."""
@@ -131,7 +131,7 @@ class Page(Lines):
         stage, done = self._stage(trial)
         self._done = max(self._done, done)  # a bar that goes back helps nobody
         doing = TITLES.get(trial.arm, trial.arm)
-        said = f"{plural(self.number, 'trial')}  {doing}: {result.outcome.value}"
+        said = f"{plural(self.number, 'trial')}  {doing}: {result.outcome.words}"
         self._progress.update(self._task, description=stage, completed=self._done, trials=said)
 
     def standing(self, standing: list[tuple[str, float]]) -> None:
@@ -215,7 +215,7 @@ def ladder(tried: list[Tried], trying: str = "") -> Table:
     table.add_column("", no_wrap=not any(arm.another for arm in tried))
     table.add_column("filter", overflow="fold", style="dim")
     for arm in tried:
-        outcome = Text(arm.outcome.value, COLOURS[arm.outcome])
+        outcome = Text(arm.outcome.words, COLOURS[arm.outcome])
         if arm.arm == trying and arm.outcome is Outcome.UNRESOLVED:
             outcome = Text("trying", "dim")
         elif arm.another and arm.outcome is Outcome.UNRESOLVED:

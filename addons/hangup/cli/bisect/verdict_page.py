@@ -29,8 +29,8 @@ def unasked(reading: Reading) -> Verdict:
     """What reading alone makes of a recording whose connections the client ended: no replay can tell."""
     report = reading.report
     stopped = (
-        "the client ended these connections, and replay plays the client: it cannot tell why. Ask the page itself: "
-        "hangup bisect --live TARGET"
+        "the client closed these connections, and since replay plays the client, it cannot tell why. "
+        "Use the page itself: hangup bisect --live TARGET"
     )
     return Verdict(
         verdict=report.verdict,
@@ -128,7 +128,7 @@ def _law(console: Console, law: Law) -> None:
 
 
 def _minimal(console: Console, minimal: Minimal) -> None:
-    frames = ", ".join(map(str, minimal.frames)) or "none at all: to open is enough"
+    frames = ", ".join(map(str, minimal.frames)) or "none: opening is enough"
     what = "client frame" if len(minimal.frames) == 1 else "client frames"
     console.print(Text("smallest failing exchange  ", "bold") + Text(f"{what} {frames}"))
     if minimal.payload is not None:

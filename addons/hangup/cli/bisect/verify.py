@@ -39,13 +39,13 @@ class Says(Watcher):
     def starts(self, trial: Trial, conn: int) -> None:
         """A connection of the client."""
         self._connected = True
-        with_fix = f"with the fix; it is watched for {self.verification.stays:.1f} s"
+        with_fix = f"with the fix; watching it for {self.verification.stays:.1f} s"
         self.say(f"the client has connected, {with_fix if trial.filters else 'without the fix'}")
 
     def stands(self, seconds: float) -> None:
         """How it stands after so many seconds."""
-        waits = "the client is watched" if self._connected else "the client has not connected yet: open its page"
-        self.say(f"after {seconds:.0f} s: {waits}; Ctrl-C ends it")
+        waits = "watching the client" if self._connected else "the client has not connected yet: open its page"
+        self.say(f"after {seconds:.0f} s: {waits}; Ctrl-C stops")
 
     def say(self, text: str) -> None:
         """A line."""
@@ -97,7 +97,7 @@ async def verify(
 
     verdict = document.verdict
     if not verdict.proved or not verdict.cure:
-        why = "the fix is no filter" if verdict.proved else "nothing is proved"
+        why = "the fix is not a filter" if verdict.proved else "nothing is proved"
         document.verification = [f"Not verified: {why}."]
         return
     lives = [c.lifetime for c in reading.connections if c.failed and c.lifetime is not None]
@@ -117,7 +117,7 @@ async def verify(
     def ready(proxy: RunningProxy) -> None:
         stoppable(proxy.stop)
 
-    says.say(f"\nthe fix on the client itself: {' '.join(printable(word, 100) for word in options.command)}")
+    says.say(f"\ntrying the fix on the client itself: {' '.join(printable(word, 100) for word in options.command)}")
     document.verification = ["Not verified: interrupted."]
     settings = ProxySettings(
         target=target, host="127.0.0.1", port=0, record=path, insecure=options.insecure, ca=options.ca

@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     epilog="Example:  hangup proxy ws://localhost:8000/ws   then start the frontend with the line that it prints."
 )
 @click.argument("target", required=False)
-@click.option("--listen", show_default="127.0.0.1:9000", metavar="HOST:PORT", help="Port 0 picks one.")
+@click.option("--listen", show_default="127.0.0.1:9000", metavar="HOST:PORT", help=(
+    "Where to listen; port 0 picks a free "
+    "port."
+))
 @click.option(
     "--record",
     show_default="recordings",
     type=click.Path(path_type=Path),
-    help="Folder, or file, to record into.",
+    help="Folder or file to record into.",
 )
 @click.option(
     "--mode",
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="A mode of mitmproxy (regular, upstream:…, socks5, transparent, local:…, wireguard); reverse by default.",
 )
-@click.option("--quiet", is_flag=True, help="No line per connection; only what is needed and the summary.")
+@click.option("--quiet", is_flag=True, help="Print no line per connection, only how to connect and the summary.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// backend.")
 @click.option(
     "--ca",
@@ -51,23 +54,23 @@ if TYPE_CHECKING:
 @click.option(
     "--cert",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificate with its key (PEM) to show to clients that come by TLS.",
+    help="Certificate with its key (PEM), for clients that connect over TLS.",
 )
-@click.option("--max-size", type=SIZE, default=0, metavar="BYTES", help="Begin a new recording after so many bytes.")
-@click.option("--max-payload", type=SIZE, default=0, metavar="BYTES", help="Keep only so many bytes of each payload.")
+@click.option("--max-size", type=SIZE, default=0, metavar="BYTES", help="Start a new file after so many bytes.")
+@click.option("--max-payload", type=SIZE, default=0, metavar="BYTES", help="Record only so many bytes of each payload.")
 @click.option(
     "--filter",
     "filters",
     multiple=True,
     metavar="TEXT",
-    help="Change traffic: a filter in its text form, for instance 'drop-heartbeat side=client'. Repeatable; they "
+    help="Change traffic with a filter, for instance 'drop-heartbeat side=client'. Repeatable; filters "
     "apply in order. `hangup filters` lists them.",
 )
 @click.option(
     "--web",
     show_default="127.0.0.1:9001, or the next free",
     metavar="HOST:PORT",
-    help="Where `hangup filter` and the page reach the proxy; on loopback only.",
+    help="Where the page and `hangup filter` reach the proxy; loopback only.",
 )
 @click.option("--no-web", is_flag=True, help="Disable the page and `hangup filter`.")
 @open_option
@@ -77,36 +80,42 @@ if TYPE_CHECKING:
     default=HOLD_LIMIT,
     show_default="64M",
     metavar="BYTES",
-    help="What filters may hold of each side; a message that is larger passes unfiltered. A frame of up to 1M is held "
-    "in any case.",
+    help="How much filters may buffer per side; a larger message passes unfiltered. Frames of up to 1M are always "
+    "buffered.",
 )
 @click.option(
     "--backend-log",
     "backend_logs",
     multiple=True,
     metavar="FILE",
-    help="Follow the backend's log, so that a traceback stands next to the close frame. Repeatable; - reads stdin.",
+    help="Follow the backend's log, so that a traceback appears next to the close frame. Repeatable; - reads stdin.",
 )
 @click.option(
     "--backend-cmd",
     "backend_command",
     default="",
     metavar="COMMAND",
-    help="Start the backend with the proxy, and stop it with it; its output is its log.",
+    help="Start the backend with the proxy and stop it with it; its output is taken as its log.",
 )
 @click.option(
     "--bisect",
     "bisecting",
     is_flag=True,
-    help="Once connections fail, make each reconnect the next trial until the cause is proved; then go on unchanged.",
+    help="Once connections drop, use each reconnect as a trial until the cause is proved; then go on unchanged.",
 )
 @click.option(
     "--expect-stable",
     type=TIME,
     metavar="TIME",
-    help="Wait so long (30s) from the first handshake: exit code 0 if the page's connection holds, 1 if not.",
+    help=(
+        "Wait for this long (30s) from the first handshake: exit code 0 if the page's connection stays open, "
+        "1 if not."
+    ),
 )
-@click.option("--keep-host", is_flag=True, help="Pass Host on as it is, also where it is the proxy's own address.")
+@click.option("--keep-host", is_flag=True, help=(
+    "Pass the Host header on unchanged, even if it is the proxy's own "
+    "address."
+))
 @click.option("--hooks", is_flag=True, help="Fire mitmproxy's websocket_message hooks (slower).")
 @click.option("--uvloop", is_flag=True, help="Run on uvloop (pip install 'hangup[uvloop]').")
 def proxy(
@@ -133,16 +142,16 @@ def proxy(
     hooks: bool,
     uvloop: bool,
 ) -> None:
-    """Record every WebSocket on its way to TARGET, changing nothing but what a --filter says.
+    """Record every WebSocket on its way to TARGET, changing nothing unless a --filter says so.
 
     TARGET is the backend's URL, for instance ws://localhost:8000 or wss://example.org/ws.
 
-    The page that it prints a link to shows what goes on: the connections on a timeline, each frame, why they ended, and
-    the filters to switch. The link lets one browser in, once: o and Enter opens the page again. `hangup open` shows the
-    recording afterwards.
+    hangup prints a link to a page that shows the connections on a timeline, every frame, why connections ended, and
+    filters to switch on and off. The link works once, for one browser; press o and Enter to open the page again.
+    Afterwards, `hangup open` shows the recording.
 
-    What is not given here is taken from hangup.toml, or [tool.hangup] in pyproject.toml, of this folder: target,
-    listen, record, web, open, and filters by name.
+    Settings that are not given here are taken from hangup.toml, or from [tool.hangup] in pyproject.toml, in this
+    folder: target, listen, record, web, open, and filters by name.
     """
     from hangup.cli.proxy.outcomes import chosen
     from hangup.proxy.run import ProxySettings
@@ -152,10 +161,10 @@ def proxy(
     if target is None and not elsewhere:
         target = config.target
         if target is None:
-            raise UsageError("a target is needed, for instance: hangup proxy ws://localhost:8000")
+            raise UsageError("give a target, for instance: hangup proxy ws://localhost:8000")
     where = parse_target(target) if target else None
     if where is not None and where.was_http:
-        click.echo(f"hangup: {target} is taken as {where}", err=True)
+        click.echo(f"hangup: using {where} for {target}", err=True)
     if config.source and not quiet:
         click.echo(f"hangup: settings from {config.source}", err=True)
     host, port = parse_listen(listen or config.listen or "127.0.0.1:9000")

@@ -62,7 +62,7 @@ class Live:
         try:
             host, port = proxy.address
         except IndexError:
-            say("  listening where the system sends its traffic")
+            say("  listening for the traffic that the system redirects")
         else:
             shown = f"[{host}]" if ":" in host else host
             say(f"  listening on {escape(shown)}:{port}")
@@ -129,7 +129,7 @@ class Live:
             if event.filter in self._printed_error:
                 return None
             self._printed_error.add(event.filter)
-            what = f"{event.filter} failed and was passed over: {printable(event.note, 200)} (told once)"
+            what = f"{event.filter} failed and was skipped: {printable(event.note, 200)} (reported once)"
             return stamp + name + Text(what, style="red")
         if isinstance(event, events.FilterEvent) and not event.conn:
             return stamp + Text(f"filter {_DONE.get(event.action, event.action)}: {event.filter}", style="bold yellow")

@@ -42,7 +42,7 @@ class Stable:
         signs = self._expectation.signs
         out = console()
         if signs is None:
-            signs = ["it was ended before the wait was over"]
+            signs = ["it was stopped before the wait was over"]
         for sign in signs:
             out.print(safe(f"not stable: {sign}", "red"))
         if not signs:

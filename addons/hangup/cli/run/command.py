@@ -121,34 +121,43 @@ class RunLive(Live):
     "names",
     multiple=True,
     metavar="NAME",
-    help=f"The variable that holds the backend's URL, {NAME} by default. Repeatable: they lead to one backend.",
+    help=(
+        f"The variable that holds the backend's URL; {NAME} by default. Repeatable, for variables that lead "
+        "to the same backend."
+    ),
 )
-@click.option("--target", metavar="URL", help="The backend, instead of what the variable says.")
+@click.option("--target", metavar="URL", help="The backend's URL, instead of the variable's.")
 @click.option(
     "--env-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the .env files; the working directory by default.",
+    help="Folder with the .env files; by default the working directory.",
 )
 @click.option(
-    "--listen", show_default="127.0.0.1:9000, or the next free", metavar="HOST:PORT", help="Port 0 picks one."
+    "--listen", show_default="127.0.0.1:9000, or the next free", metavar="HOST:PORT", help=(
+        "Where to listen; port 0 picks a free "
+        "port."
+    )
 )
 @click.option(
     "--record",
     show_default="recordings",
     type=click.Path(path_type=Path),
-    help="Folder, or file, to record into.",
+    help="Folder or file to record into.",
 )
-@click.option("--filter", "filters", multiple=True, metavar="TEXT", help="As in `hangup proxy`. Repeatable.")
-@click.option("--bisect", "bisecting", is_flag=True, help="As in `hangup proxy`: find the cause by experiment.")
+@click.option("--filter", "filters", multiple=True, metavar="TEXT", help=(
+    "Change traffic, as in `hangup proxy`. "
+    "Repeatable."
+))
+@click.option("--bisect", "bisecting", is_flag=True, help="Find the cause by experiment, as in `hangup proxy`.")
 @click.option(
     "--web",
     show_default="127.0.0.1:9001, or the next free",
     metavar="HOST:PORT",
-    help="Where the page is; on loopback only.",
+    help="Where to serve the page; loopback only.",
 )
 @click.option("--no-web", is_flag=True, help="Disable the page and `hangup filter`.")
 @open_option
-@click.option("--quiet", is_flag=True, help="No line per connection; only what is needed and the summary.")
+@click.option("--quiet", is_flag=True, help="Print no line per connection, only how to connect and the summary.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// backend.")
 @click.option(
     "--ca",
@@ -160,16 +169,19 @@ class RunLive(Live):
     "backend_logs",
     multiple=True,
     metavar="FILE",
-    help="Follow the backend's log, so that a traceback stands next to the end. Repeatable.",
+    help="Follow the backend's log, so that a traceback appears next to the close. Repeatable.",
 )
 @click.option(
     "--backend-cmd",
     "backend_command",
     default="",
     metavar="COMMAND",
-    help="Start the backend too, and stop it with the rest; its output is its log.",
+    help="Start the backend too, and stop it with the rest; its output is taken as its log.",
 )
-@click.option("--keep-host", is_flag=True, help="Pass Host on as it is, also where it is the proxy's own address.")
+@click.option("--keep-host", is_flag=True, help=(
+    "Pass the Host header on unchanged, even if it is the proxy's own "
+    "address."
+))
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
     names: tuple[str, ...],
@@ -192,14 +204,14 @@ def run(
 ) -> None:
     """Run a frontend's COMMAND with the proxy between it and its backend.
 
-    The backend is what VITE_WS_BASE says in the environment or in the .env files, read in the order in which the dev
-    server reads them (--mode of the command included). COMMAND is given the same variable, leading to the proxy; a
-    variable of the environment wins over the files. It runs in the foreground: signals and its exit code are passed on,
-    and the proxy ends with it. What hangup itself says goes to stderr. The link to the page is said again once the
-    command has begun; `hangup open --live` gives another at any time.
+    The backend's URL is taken from VITE_WS_BASE, in the environment or in the .env files, which are read in the same
+    order as by the dev server (COMMAND's --mode included). COMMAND gets the same variable, pointing at the proxy; a
+    variable in the environment takes precedence over the files. COMMAND runs in the foreground: signals and its exit
+    code are passed on, and the proxy stops with it. hangup's own output goes to stderr. The link to the page is printed
+    again once COMMAND has started; `hangup open --live` prints another at any time.
 
-    Several variables may lead to different paths of one backend. For a second backend, start a `hangup proxy` of its
-    own.
+    Several variables may point at different paths of the same backend. For a second backend, start a separate `hangup
+    proxy`.
     """
     from hangup.cli.proxy.outcomes import Bisected
     from hangup.processes.foreground import Foreground
@@ -209,7 +221,7 @@ def run(
     if web is not None and no_web:
         raise UsageError("use either --web or --no-web, not both")
     if "-" in backend_logs:
-        raise UsageError("--backend-log -: standard input is the command's; give a file")
+        raise UsageError("--backend-log -: standard input belongs to the command; give a file")
     executable = shutil.which(command[0])
     if executable is None:
         where = "there is no such file" if os.path.dirname(command[0]) else "it is not on the PATH"
@@ -284,7 +296,7 @@ def _redirected(name: str, environment: Environment, target: str | None, fallbac
         raise UsageError(_not_found(name, environment))
     value = variable.value.strip()
     if not value:
-        raise UsageError(f"{name} is empty in {variable.source}: give the backend with --target URL")
+        raise UsageError(f"{name} is empty in {variable.source}: name the backend with --target URL")
     if "://" not in value and value.startswith(("/", "./", "../")):
         raise UsageError(
             f"{name} is {printable(value, 100)} in {variable.source}, relative to the page: the dev server passes it "

@@ -43,20 +43,23 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("recording", required=False)
 @click.option("--conn", type=int, metavar="N", help="The handshake and every frame of connection N.")
-@click.option("--follow", "following", is_flag=True, help="Go on while the recording is being written.")
-@click.option("--json", "as_json", is_flag=True, help="For programs; with --conn also its events.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="For an issue, without secrets.")
+@click.option("--follow", "following", is_flag=True, help=(
+    "Keep showing what is added while the recording is being "
+    "written."
+))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs; with --conn, its events too.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown without secrets, to paste into an issue.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a recording's lines.")
 def show(
     recording: str | None, conn: int | None, following: bool, as_json: bool, as_markdown: bool, schema: bool
 ) -> None:
-    """Show a recording: its connections, who ended each and how, and the loops among them.
+    """Show a recording: its connections, who ended each one and how, and its reconnect loops.
 
-    RECORDING is a file of any format that hangup reads, a folder, or - for standard input.
+    RECORDING is a file in any format that hangup reads, a folder, or - for standard input.
     """
     if schema:
         if recording is not None or conn is not None or following:
-            raise UsageError("--schema stands alone")
+            raise UsageError("--schema takes no other arguments")
         click.echo(json.dumps(events.schema(), indent=2))
         return
     if recording is None:
@@ -70,7 +73,7 @@ def show(
         return
     if as_markdown:
         if as_json or following:
-            raise UsageError("--markdown goes with neither --json nor --follow")
+            raise UsageError("use --markdown without --json and --follow")
         with opened(recording) as read:
             show_markdown(read, conn)
             read.confess()
@@ -79,7 +82,7 @@ def show(
     stream: Iterable[AnyEvent] = source
     if following:
         if not isinstance(source, Reader):
-            raise UsageError(f"{recording} is no recording of hangup's own: --follow has nothing to wait for")
+            raise UsageError(f"{recording} is not hangup's own format: --follow works only with that")
         stream = follow(source, _wait)
     try:
         if conn is not None:
@@ -206,7 +209,7 @@ def row(path: Path) -> dict[str, Any]:
 def _confess(source: Recording) -> None:
     """What could not be read, on stderr: it may matter, and it must not spoil what a program reads."""
     if source.torn:
-        tell(f"{source.name} breaks off within its last line (the recorder was killed): that line is left out")
+        tell(f"{source.name} ends in the middle of a line (the recorder was killed): that line is ignored")
     if source.skipped:
         first, why = source.skips[0]
-        tell(f"{plural(source.skipped, 'line')} of {source.name} left out, the first at {first}: {printable(why, 200)}")
+        tell(f"{plural(source.skipped, 'line')} of {source.name} ignored, the first at {first}: {printable(why, 200)}")

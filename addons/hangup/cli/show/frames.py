@@ -136,7 +136,7 @@ class Frames:
         for problem in event.problems:
             self._line(("✗ ", "bold red"), (printable(problem), "red"))
         if not event.problems and event.response is not None and event.response.status == 101:
-            self._line(("✓ no check of the handshake failed", "green"))
+            self._line(("✓ all handshake checks passed", "green"))
 
     def _request(self, title: str, request: events.Request) -> None:
         if title:

@@ -66,7 +66,7 @@ def show(
         for change in changes[:CHANGES_SHOWN]:
             console.print(Text(f"{change.at:10.3f}  filter {printable(change.action, 20)}  ") + safe(change.filter))
         if len(changes) > CHANGES_SHOWN:
-            console.print(f"{'':12}and {len(changes) - CHANGES_SHOWN} more changes of filters")
+            console.print(f"{'':12}and {len(changes) - CHANGES_SHOWN} more filter changes")
     if ledger.lost:
         console.print(Text(f"{plural(ledger.lost, 'event')} could not be recorded", "bold red"))
     if proof is not None:
@@ -86,7 +86,7 @@ def _head(source: Recording, ledger: Ledger) -> Text:
         head.append("  ").append(safe(header.target))
     elif header.mode:
         head.append("  ").append(safe(header.mode))
-    when = f"from {_utc(header.started)} UTC" if header.started else "from an unknown day"
+    when = f"from {_utc(header.started)} UTC" if header.started else "from an unknown date"
     head.append(f"\n{when}, {duration(ledger.last_at)}, ", "dim")
     head.append(plural(len(ledger.connections), "connection"), "dim")
     if ledger.http:
@@ -200,7 +200,7 @@ def _sentences(groups: list[tuple[Connection, Ending, list[int]]]) -> Table:
             text.append(f"  (likewise {ranges(conns[:-1])})", "dim")
         grid.add_row(f"#{connection.conn}", text)
     if len(groups) > GROUPS_SHOWN:
-        grid.add_row("", Text(f"and {len(groups) - GROUPS_SHOWN} earlier ones, each of another kind", "dim"))
+        grid.add_row("", Text(f"and {len(groups) - GROUPS_SHOWN} earlier ones, each different", "dim"))
     return grid
 
 

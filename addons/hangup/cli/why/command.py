@@ -29,7 +29,7 @@ Examples:
   hangup why --conn 3               why connection 3 ended, and those that ended alike
   hangup why run.jsonl --markdown   to paste into an issue
   hangup why run.jsonl --json | jq -r .verdict
-  hangup why --example a3           one of those that come with hangup
+  hangup why --example a3           one of the example recordings
 
 Once `hangup bisect` has proved the cause of a recording, that is what is said of it.
 
@@ -39,20 +39,20 @@ Exit code: 0 when a cause is named or proved, or nothing is wrong; 3 when it is 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("recording", required=False)
-@click.option("--conn", type=click.IntRange(min=1), metavar="N", help="Ask about the ending of connection N.")
+@click.option("--conn", type=click.IntRange(min=1), metavar="N", help="Explain only how connection N ended.")
 @click.option(
     "--example",
     is_flag=False,
     flag_value="",
     metavar="[NAME]",
-    help="Read a recording that comes with hangup; without NAME, list them.",
+    help="Use one of the example recordings that come with hangup; without NAME, list them.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="For an issue.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, to paste into an issue.")
 def why(recording: str | None, conn: int | None, example: str | None, as_json: bool, as_markdown: bool) -> None:
-    """Say why the connections of a recording ended: the likeliest cause, how sure, and which events say so.
+    """Say why the connections of a recording ended: the most likely cause, how sure that is, and the evidence.
 
-    RECORDING is a file of any format that hangup reads, or - for standard input.
+    RECORDING is a file in any format that hangup reads, or - for standard input.
     """
     if as_json and as_markdown:
         raise UsageError("use either --json or --markdown, not both")

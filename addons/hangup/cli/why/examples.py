@@ -27,6 +27,6 @@ def example(name: str) -> Path:
     known = examples()
     found = [known[name]] if name in known else [path for each, path in known.items() if each.startswith(name)]
     if len(found) != 1:
-        many = "several begin so" if found else "there is none of this name"
+        many = "several names start like this" if found else "there is no example of this name"
         raise UsageError(f"--example {name}: {many}; --example alone lists them")
     return found[0]

@@ -45,7 +45,7 @@ def show(screen: Console, report: Report, proved: Proved | None = None, where: s
         screen.print(_titled("how to fix it", [safe(fix)]))
     if proved is None and report.next:
         _next(screen, report.next)
-    for note in [*notes(report), *([f"a bisect was made of it: {said}"] if said else [])]:
+    for note in [*notes(report), *([f"a bisect of this recording: {said}"] if said else [])]:
         screen.print(Text("note: ", "dim") + safe(note, "dim"))
 
 
@@ -103,7 +103,7 @@ def runners_up(report: Report) -> list[Alternative]:
 def notes(report: Report) -> list[str]:
     """Remarks, also on what makes it worse."""
     if report.amplifier == "amplifier/backoff-reset":
-        worse = "the client never waits longer before it tries again (amplifier/backoff-reset)"
+        worse = "the client retries without backing off (amplifier/backoff-reset)"
         return [worse, *report.notes]
     return report.notes
 
@@ -197,7 +197,7 @@ def markdown(report: Report, proved: Proved | None = None, said: str = "") -> st
     for step in report.next if proved is None else ():
         lines.append(f"- next: {code(step.command)}: {prose(step.text)}")
     lines += [f"- note: {prose(note)}" for note in notes(report)]
-    lines += [f"- a bisect was made of it: {prose(said)}"] if said else []
+    lines += [f"- a bisect of this recording: {prose(said)}"] if said else []
     return "\n".join(lines)
 
 

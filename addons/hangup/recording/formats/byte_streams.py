@@ -232,5 +232,5 @@ class Conversation:
             case "gone":
                 yield from half.finish(at)
                 words = printable(chunk.data.decode(errors="replace"), 300)
-                text = f"the {side} closed the connection{f': {words}' if words else ', how is not told'}"
+                text = f"the {side} closed the connection{f': {words}' if words else ', how is unknown'}"
                 yield script.ended(text, at, by=side)

@@ -313,7 +313,7 @@ def _heads(
                 if how[1] == "rst":
                     yield script.end(now, how[0], "rst")
                 else:
-                    yield script.ended(f"the {how[0]} closed the connection; how is not told", now, by=how[0])
+                    yield script.ended(f"the {how[0]} closed the connection; how is unknown", now, by=how[0])
         elif name == "HTTP_TRANSACTION_READ_RESPONSE_HEADERS":
             shake.response = _response(params.get("headers"))
         elif name in ("WEBSOCKET_UPGRADE_FAILURE", "URL_REQUEST_START_JOB") and (phase != BEGIN):

@@ -75,7 +75,7 @@ export function attempt(plan, say, signal) {
     };
     const forbidden = (/** @type {SecurityPolicyViolationEvent} */ event) => {
       if (!event.blockedURI.startsWith(new URL(plan.url).origin)) return;
-      outcome.error = "this page's policy lets it connect to the proxy and the target only";
+      outcome.error = "this page's policy allows it to connect only to the proxy and the target";
       over(); // in Chromium no close event follows
     };
     const over = () => {
@@ -107,7 +107,7 @@ export function attempt(plan, say, signal) {
       outcome.received++;
       say("received", shown(message.data), now());
     };
-    socket.onerror = () => say("error", outcome.opened === null ? "it did not open; a browser does not say why" : "the browser says no more", now());
+    socket.onerror = () => say("error", outcome.opened === null ? "it did not open; browsers do not say why" : "the browser says nothing more", now());
     socket.onclose = (closed) => {
       if (outcome.error) return;
       Object.assign(outcome, { code: closed.code, reason: closed.reason, clean: closed.wasClean });
@@ -146,9 +146,9 @@ export function account(outcome, words) {
   const life = lived(outcome);
   const reason = outcome.reason ? ` “${outcome.reason}”` : "";
   const how = `${outcome.code}${reason}, ${outcome.clean ? "clean" : "not clean"}`;
-  if (outcome.late) return `no answer to the handshake for ${words(outcome.ended)}: the page gave up`;
+  if (outcome.late) return `no response to the handshake for ${words(outcome.ended)}: the page gave up`;
   if (life === null) return `${how}; it did not open (${words(outcome.ended)})`;
-  if (outcome.held) return `it held for ${words(life)}, then the page closed it (${how})`;
-  if (outcome.stopped) return `stopped by hand after ${words(life)} (${how})`;
+  if (outcome.held) return `it stayed open for ${words(life)}, then the page closed it (${how})`;
+  if (outcome.stopped) return `stopped by you after ${words(life)} (${how})`;
   return `${how}, after ${words(life)}`;
 }

@@ -5,7 +5,7 @@ import { FilterField } from "./completion.js";
 import { copied, CopyButton } from "./copy.js";
 import { changeFilters } from "./filters.js";
 import { duration, listed, plural, visible } from "./format.js";
-import { Conn, Ladder } from "./ladder.js";
+import { Conn, Ladder, told } from "./ladder.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
 
@@ -43,7 +43,7 @@ import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-h
 const POLL = 400;
 
 /** @type {Record<string, string>} */
-const DOWNLOADS = { reproducer: "Reproducer", minimal: "Smallest exchange", survives: "What survives" };
+const DOWNLOADS = { reproducer: "Reproducer", minimal: "Smallest exchange", survives: "What stays open" };
 
 /** What is written in the form; it stays while another panel is looked at. */
 const asked = { fails_when: "", filters: [""], connections: "60", seconds: "600", survive: "", leave: false };
@@ -111,24 +111,24 @@ function Ask({ start, cancel }) {
       leave: form.leave,
     });
   return html`<form class="bisect-form" onSubmit=${(/** @type {any} */ event) => (event.preventDefault(), submit())}>
-    <p>Leave the page that loops open. Each time it reconnects, one thing is changed for that connection alone; what makes it hold is taken away and put back until the counts prove it.</p>
+    <p>Leave the looping page open. Each time it reconnects, one thing is changed for that connection only; whatever keeps it open is removed and put back until the counts prove it.</p>
     <div class="buttons"><button type="submit" class="primary">Start</button> ${cancel && html`<button type="button" class="quiet" onClick=${cancel}>Cancel</button>`}</div>
     <details>
       <summary>Options</summary>
       <div class="fields">
-        <label class="wide">The failure to look for, else what two connections share <input class="mono" type="text" placeholder="code=1006 within=2s" spellcheck=${false} ...${field("fails_when")} /></label>
+        <label class="wide">The failure to look for (by default, what two connections have in common) <input class="mono" type="text" placeholder="code=1006 within=2s" spellcheck=${false} ...${field("fails_when")} /></label>
         <div class="wide given">
-          <span class="label">Cures that you have in mind, tried with the rest</span>
+          <span class="label">Fixes to try along with the others</span>
           ${form.filters.map(
-            (text, index) => html`<${FilterField} key=${index} value=${text} change=${(/** @type {string} */ now) => filter(index, now)} submit=${submit} label=${`A cure to try, ${index + 1}`} placeholder="query token FRESH" />`,
+            (text, index) => html`<${FilterField} key=${index} value=${text} change=${(/** @type {string} */ now) => filter(index, now)} submit=${submit} label=${`A fix to try, ${index + 1}`} placeholder="query token FRESH" />`,
           )}
           <button type="button" class="quiet" onClick=${() => filter(form.filters.length, "")}>Another</button>
         </div>
         <label>At most <span class="unit"><input type="number" min="1" max="10000" required ...${field("connections")} /> connections</span></label>
         <label>and <span class="unit"><input type="number" min="1" step="any" required ...${field("seconds")} /> s</span></label>
-        <label>It survives when it outlives the failure by <span class="unit"><input type="number" min="0" step="any" placeholder="0.25" ...${field("survive")} /> s</span></label>
+        <label>A connection counts as fixed if it stays open past the failure by <span class="unit"><input type="number" min="0" step="any" placeholder="0.25" ...${field("survive")} /> s</span></label>
         <label class="wide check"><input type="checkbox" checked=${form.leave} onChange=${(/** @type {any} */ event) => ((form.leave = event.currentTarget.checked), redraw(0))} />
-          do not end what survives: take its filters away, and let it fail by itself</label>
+          do not close connections that stay open: remove their filters and let them drop by themselves</label>
       </div>
     </details>
   </form>`;
@@ -139,9 +139,9 @@ function standing(state) {
   const rung = state.trial && state.ladder.find(({ arm }) => arm === state.trial?.arm);
   switch (state.phase) {
     case "watching":
-      return "Waiting until two connections of one page fail alike…";
+      return "Waiting for two connections of the same page that fail alike…";
     case "reading":
-      return "Reading what they have in common…";
+      return "Finding what they have in common…";
     case "trying":
       return state.trial ? `Connection ${state.trial.conn}: ${rung ? rung.title : state.trial.arm}…` : "Waiting for the next reconnect…";
     default:
@@ -161,8 +161,8 @@ function Shown({ store, state, going, stop, again }) {
     </div>
     ${state.claim && html`<p class="claim mono">${state.claim}</p>`} ${state.problem && html`<p class="error">${visible(state.problem, 500)}</p>`}
     ${!going && html`<${Verdict} store=${store} state=${state} />`}
-    ${state.looking_for && html`<p class="note">looking for <code>${visible(state.looking_for, 200)}</code>${state.conn && html`, as of <${Conn} store=${store} conn=${state.conn} />`}</p>`}
-    ${going && state.why && html`<p class="note">reading alone says <code>${visible(state.why.verdict, 80)}</code>, ${Math.round(100 * state.why.confidence)}% sure</p>`}
+    ${state.looking_for && html`<p class="note">looking for <code>${visible(state.looking_for, 200)}</code>${state.conn && html`, as in <${Conn} store=${store} conn=${state.conn} />`}</p>`}
+    ${going && state.why && html`<p class="note">the recording alone suggests <code>${visible(state.why.verdict, 80)}</code>, ${Math.round(100 * state.why.confidence)}% sure</p>`}
     ${state.phase !== "watching" && html`<${Budget} state=${state} going=${going} />`}
     ${state.ladder.length > 0 && html`<${Ladder} store=${store} state=${state} />`}
     ${state.standing.length > 0 && !proved && html`<${Standing} state=${state} />`}
@@ -186,7 +186,7 @@ function Budget({ state, going }) {
 
 /** @param {{state: Bisect}} props */
 function Standing({ state }) {
-  return html`<h3 id="standing">${state.phase === "done" ? "How the explanations stand" : "Still standing"}</h3>
+  return html`<h3 id="standing">${state.phase === "done" ? "How likely each explanation is" : "Explanations that still fit"}</h3>
     <ul class="standing" aria-labelledby="standing">
       ${state.standing.slice(0, 6).map(([name, weight]) => {
         const percent = Math.round(weight * 100);
@@ -209,11 +209,11 @@ function Verdict({ store, state }) {
       <dt>ended by</dt><dd>${visible(found.closer, 40)}</dd>
       <dt>trigger</dt><dd>${visible(found.trigger.kind, 40)}${found.trigger.frame !== null && state.conn && html`, <button class="link" onClick=${() => store.select(state.conn, { n: found.trigger.frame })}>frame ${found.trigger.frame} of connection ${state.conn}</button>`}</dd>
       ${typeof minimal?.payload === "string" && html`<dt>smallest message that fails</dt><dd>${minimal.payload ? html`<code><bdi>${visible(minimal.payload, 300)}</bdi></code>` : `an empty one (${minimal.opcode})`}</dd>`}
-      ${minimal?.neighbour && html`<dt>nearest that does not</dt><dd><bdi>${visible(minimal.neighbour, 300)}</bdi></dd>`}
+      ${minimal?.neighbour && html`<dt>closest message that does not</dt><dd><bdi>${visible(minimal.neighbour, 300)}</bdi></dd>`}
     </dl>`}
     ${state.busy && html`<p class="note" role="status">${visible(state.busy, 200)}…</p>`}
     ${(state.problems ?? []).map((problem) => html`<p class="error" key=${problem}>${visible(problem, 300)}</p>`)}
-    ${found.stopped && html`<p class="note">${visible(found.stopped === "stopped" ? "stopped by hand" : `stopped: ${found.stopped}`, 220)}</p>`}
+    ${found.stopped && html`<p class="note">${visible(found.stopped === "stopped" ? "stopped by you" : `stopped: ${found.stopped}`, 220)}</p>`}
     ${found.log?.length > 0 && html`<h3>The backend's log at that moment</h3>${found.log.map((/** @type {any} */ line, /** @type {number} */ index) => html`<pre key=${index} tabindex="0">${visible(line.text.split("\n").slice(-12).join("\n"), 2000)}</pre>`)}`}
     <${Take} state=${state} />
   </div>`;
@@ -232,7 +232,7 @@ function Cure({ store, cure, proved }) {
     }
     setSaid("");
   };
-  return html`<p class="cure"><span>${proved ? "It holds with" : "It held with"}</span> <code class="command"><bdi>${visible(cure, 300)}</bdi></code><${CopyButton} text=${cure} what="the filter" />
+  return html`<p class="cure"><span>${proved ? "Stays open with" : "Stayed open with"}</span> <code class="command"><bdi>${visible(cure, 300)}</bdi></code><${CopyButton} text=${cure} what="the filter" />
     ${on ? html`<span class="chip proxy">on</span>` : html`<button onClick=${add}>Switch on</button>`} ${said && html`<span class="error" role="alert">${said}</span>`}</p>`;
 }
 
@@ -241,7 +241,7 @@ function Take({ state }) {
   const [said, setSaid] = useState("");
   const kept = useRef(/** @type {any} */ (null));
   const copy = async () => {
-    setSaid((await copied(state.markdown ?? "", kept.current)) ? "copied" : "copying failed: take the text below");
+    setSaid((await copied(state.markdown ?? "", kept.current)) ? "copied" : "copying failed: use the text below");
   };
   return html`<div class="take" ref=${kept}>
       <button onClick=${copy} disabled=${!state.markdown}>Copy Markdown</button>
@@ -251,7 +251,7 @@ function Take({ state }) {
       <a class="button" href=${apiUrl("export", { format: "har" })} download>HAR</a>
       <span class="note" role="status">${said}</span>
     </div>
-    <p class="note">What you take along here has placeholders for secrets.${state.folder && html` The files as they were sent, for this machine only, are in <code><bdi>${visible(state.folder, 300)}</bdi></code>.`}</p>
+    <p class="note">What you copy or download here has placeholders instead of secrets.${state.folder && html` The original files, which are for this machine only, are in <code><bdi>${visible(state.folder, 300)}</bdi></code>.`}</p>
     ${said.startsWith("copying failed") && html`<textarea class="mono" readonly rows="8" aria-label="The verdict in Markdown" value=${state.markdown}></textarea>`}`;
 }
 
@@ -271,7 +271,7 @@ function Trials({ store, trials }) {
     <ol reversed>
       ${[...trials].reverse().slice(0, 200).map(
         (trial) => html`<li key=${trial.number} value=${trial.number}>
-          <span class=${`outcome ${trial.outcome}`}>${trial.outcome}</span> ${trial.arm}
+          <span class=${`outcome ${trial.outcome}`}>${told(trial.outcome)}</span> ${trial.arm}
           ${trial.lifetime !== null && html` <span class="dim">${duration(trial.lifetime)}</span>`}
           ${trial.conn !== null && html` <${Conn} store=${store} conn=${trial.conn} />`}
           <div class="dim"><bdi>${visible(trial.sentence, 300)}</bdi></div>

@@ -47,10 +47,10 @@ export function CompareView({ store, connection }) {
   return html`<div class="pane compare" tabindex="0" role="region" aria-label="Comparison">
     <form class="compare-with" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <label><b class="only-a">A #${conn}</b> compared with <b class="only-b">B</b>${" "}
-        <select value=${other.conn} onChange=${choose} title="Ctrl or ⌘ and a click on a lane chooses it, too">
+        <select value=${other.conn} onChange=${choose} title="You can also choose it by clicking a lane with Ctrl or ⌘">
           ${choices.map((each) => html`<option key=${each.conn} value=${each.conn}>#${each.conn} ${visible(each.path, 40)}, ${ending(each)}</option>`)}
         </select></label>
-      <label><input type="checkbox" checked=${strict} onChange=${(/** @type {any} */ event) => setStrict(event.currentTarget.checked)} /> count times, ids and tokens, too</label>
+      <label><input type="checkbox" checked=${strict} onChange=${(/** @type {any} */ event) => setStrict(event.currentTarget.checked)} /> also compare times, ids and tokens</label>
     </form>
     ${problem && html`<p class="error" role="alert">${visible(problem, 300)}</p>`}
     ${known ? html`<${Found} store=${store} found=${known} a=${connection} b=${other} />` : html`<p class="note" role="status">Comparing…</p>`}
@@ -64,7 +64,7 @@ function Found({ store, found, a, b }) {
     <${Sums} found=${found} a=${a} b=${b} />
     ${found.handshake.length > 0 &&
     html`<h3>Handshake</h3>
-      <table class="differences"><caption class="visually-hidden">Differences of the handshakes</caption>
+      <table class="differences"><caption class="visually-hidden">Differences in the handshakes</caption>
         <thead><tr><th scope="col">what</th><th scope="col">A</th><th scope="col">B</th></tr></thead>
         <tbody>${found.handshake.map(
           (/** @type {any} */ each, /** @type {number} */ index) => html`<tr key=${index}>
@@ -76,8 +76,8 @@ function Found({ store, found, a, b }) {
     ${found.messages.length > 0 &&
     html`<h3>Messages</h3>
       <ol class="differing">${found.messages.map((/** @type {any} */ each, /** @type {number} */ index) => html`<${Differing} key=${index} store=${store} each=${each} conns=${[found.a, found.b]} />`)}</ol>`}
-    ${found.differing > found.messages.length && html`<p class="note">and ${number(found.differing - found.messages.length)} more: <code>hangup diff --json</code> has all</p>`}
-    ${!found.complete && html`<p class="note">Not all messages were compared: there are too many.</p>`}
+    ${found.differing > found.messages.length && html`<p class="note">and ${number(found.differing - found.messages.length)} more: <code>hangup diff --json</code> shows all</p>`}
+    ${!found.complete && html`<p class="note">There are too many messages to compare them all.</p>`}
     ${found.notes.length > 0 && html`<h3>Also</h3><ul>${found.notes.map((/** @type {string} */ note) => html`<li key=${note}>${visible(note, 300)}</li>`)}</ul>`}`;
 }
 
@@ -103,7 +103,7 @@ function Sums({ found, a, b }) {
     ["path", visible(a.path, 120), visible(b.path, 120)],
     ["status", `${a.status ?? "no answer"}`, `${b.status ?? "no answer"}`],
     ["handshake", duration(timing.a.handshake), duration(timing.b.handshake)],
-    ["lived", lived(timing.a), lived(timing.b)],
+    ["open for", lived(timing.a), lived(timing.b)],
     ["client sent", sent(a, "client"), sent(b, "client")],
     ["server sent", sent(a, "server"), sent(b, "server")],
     ["ended", visible(ends.a.sentence || "", 300), visible(ends.b.sentence || "", 300)],
@@ -111,7 +111,7 @@ function Sums({ found, a, b }) {
   return html`<table class="differences sums-of-both"><caption class="visually-hidden">Both connections</caption>
     <thead><tr><td></td><th scope="col" class="only-a">A #${a.conn}</th><th scope="col" class="only-b">B #${b.conn}</th></tr></thead>
     <tbody>${rows.map(([name, left, right]) => html`<tr key=${name} class=${name === "ended" && ends.same === false ? "differs" : ""}>
-      <th scope="row">${name}</th><td><bdi>${left}</bdi></td><td><bdi>${name !== "lived" && left === right ? html`<span class="dim">the same</span>` : right}</bdi></td></tr>`)}</tbody>
+      <th scope="row">${name}</th><td><bdi>${left}</bdi></td><td><bdi>${name !== "open for" && left === right ? html`<span class="dim">the same</span>` : right}</bdi></td></tr>`)}</tbody>
   </table>`;
 }
 

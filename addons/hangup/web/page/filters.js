@@ -14,7 +14,7 @@ const FIRST = [
   ["drop-ping side=server", "the server's pings"],
   ["strip-header Sec-WebSocket-Extensions", "compression"],
   ["repair-malformed", "malformed frames and messages"],
-  ["hold-open side=server", "an end that comes from the server"],
+  ["hold-open side=server", "a close that comes from the server"],
 ];
 
 /** Milliseconds between two looks while the live socket is down. */
@@ -83,7 +83,7 @@ export function FiltersPanel({ store }) {
   const there = new Set(filters.map((each) => each.filter));
   const first = FIRST.filter(([filter]) => !there.has(filter));
   return html`<div class="pane filters-panel">
-    <p class="note">Each is one change to the traffic. They apply in this order, from the next frame on.</p>
+    <p class="note">Each filter makes one change to the traffic. They apply in this order, from the next frame on.</p>
     ${problem && html`<p class="error" role="alert">${visible(problem, 500)}</p>`}
     <p class="visually-hidden" role="status">${said}</p>
     ${filters.length > 0 &&
@@ -95,7 +95,7 @@ export function FiltersPanel({ store }) {
               edit=${() => setEditing(each.id)} removed=${() => focus(index, ".switch")} />`,
       )}
     </ol>`}
-    ${filters.length === 0 && html`<p class="empty">No filter: the traffic passes as it is.</p>`}
+    ${filters.length === 0 && html`<p class="empty">No filters: traffic passes unchanged.</p>`}
     <form class="add-filter" onSubmit=${(/** @type {any} */ event) => (event.preventDefault(), add(text))}>
       <${FilterField} value=${text} change=${(/** @type {string} */ now) => (setText(now), setRefused(""))} submit=${() => add(text)} refused=${refused}
         label="A filter to add" placeholder="drop-heartbeat side=client" />
@@ -189,7 +189,7 @@ function All({ known, choose }) {
             (each) => html`<dt key=${each.name}><code>${each.name}</code></dt>
               <dd>
                 ${each.summary}
-                <div><button class="link mono" title="Write it into the field above" onClick=${() => take(each.example)}>${each.example}</button></div>
+                <div><button class="link mono" title="Copy it into the field above" onClick=${() => take(each.example)}>${each.example}</button></div>
               </dd>`,
           )}
         </dl>

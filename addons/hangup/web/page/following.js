@@ -9,7 +9,7 @@ const POLL = 500;
 const RETRY = [500, 1000, 2000, 5000];
 /** Milliseconds that the notice of what was missed stays. */
 const NOTICE = 8000;
-const REPLACED = "another hangup runs here now: follow the link that it has printed";
+const REPLACED = "another hangup is running here now: use the link that it printed";
 
 /**
  * @param {import("./store.js").Store} store

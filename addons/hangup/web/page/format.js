@@ -158,5 +158,5 @@ export function lifetime(c, now) {
 
 /** The words before its lifetime. @param {import("./store.js").Connection} connection */
 export function living(connection) {
-  return connection.class === "open" ? "open for" : connection.class === "untold" ? "seen for" : "lived";
+  return connection.class === "open" ? "open for" : connection.class === "untold" ? "seen for" : "was open for";
 }

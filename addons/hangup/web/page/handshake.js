@@ -33,12 +33,12 @@ export function HandshakeView({ detail }) {
     <div class="sides">
       <${Half} title=${original ? "Request, as the client sent it" : "Request"} head=${requestLine(original ?? request)}
         headers=${(original ?? request).headers} other=${original ? request.headers : null} />
-      ${original && html`<${Half} title="Request, as the server got it" head=${requestLine(request)} headers=${request.headers} other=${original.headers} />`}
+      ${original && html`<${Half} title="Request, as the server received it" head=${requestLine(request)} headers=${request.headers} other=${original.headers} />`}
       ${response
-        ? html`<${Half} title=${returned ? "Response, as the server gave it" : "Response"} head=${statusLine(response)}
+        ? html`<${Half} title=${returned ? "Response, as the server sent it" : "Response"} head=${statusLine(response)}
             headers=${response.headers} other=${returned ? returned.headers : null} text=${response.text} />`
         : html`<section class="half"><h3>Response</h3><p class="note">There was none.</p></section>`}
-      ${returned && html`<${Half} title="Response, as the client got it" head=${statusLine(returned)} headers=${returned.headers} other=${response?.headers ?? null} text=${returned.text} />`}
+      ${returned && html`<${Half} title="Response, as the client received it" head=${statusLine(returned)} headers=${returned.headers} other=${response?.headers ?? null} text=${returned.text} />`}
     </div>
   </div>`;
 }

@@ -42,7 +42,7 @@ export function Header({ store }) {
     ${header.target && html`<span class="target mono" title="The backend"><bdi>${visible(header.target, 200)}</bdi></span>`}
     <span class="path dim mono" title=${visible(path, 1000)}><bdi>${visible(path.split(/[\\/]/).pop() ?? "", 160)}</bdi></span>
     ${reading >= 0 && html`<span class="dim" role="status">reading, ${reading} % of ${size(store.state.size)}</span>`}
-    ${missed && html`<span class="chip warn" role="status" title="The page was too slow; it has caught up from the file">caught up after ${missed.events} missed events</span>`}
+    ${missed && html`<span class="chip warn" role="status" title="The page fell behind and has caught up from the file">caught up after ${missed.events} missed events</span>`}
     ${problem && html`<span class="chip bad" role="alert">${visible(problem, 200)}</span>`}
     ${notes.length > 0 && html`<details class="menu notes"><summary>${notes.length === 1 ? "1 note" : `${notes.length} notes`}</summary>
       <ul>${notes.map((note) => html`<li key=${note}>${visible(note, 500)}</li>`)}</ul></details>`}
@@ -52,7 +52,7 @@ export function Header({ store }) {
     <details class="menu export">
       <summary>Export</summary>
       <ul>${FORMATS.map(([format, words]) => html`<li key=${format}><a href=${apiUrl("export", { format })} download>${words}</a></li>`)}
-        <li class="note">Secrets are taken out.</li></ul>
+        <li class="note">Without secrets.</li></ul>
     </details>
     <button class="quiet" aria-pressed=${tab ? "true" : "false"} title="Panels: why, filters, tests"
       onClick=${() => store.set({ tab: tab ? null : "why" })}><${PanelIcon} /> Panels</button>

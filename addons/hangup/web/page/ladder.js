@@ -13,6 +13,9 @@ import { html } from "./vendor/preact-htm.js";
  * @property {"failed" | "survived" | "unresolved"} outcome
  */
 
+/** An outcome as people are told it. @param {string} outcome */
+export const told = (outcome) => (outcome === "survived" ? "stayed open" : outcome);
+
 /** Marks of trials in a row; what there is more is in the counts. */
 const MARKS = 6;
 
@@ -44,7 +47,7 @@ export function Ladder({ store, state }) {
             <th scope="row">${visible(rung.title, 300)}
               ${rung.filters.length > 0 && html`<div class="filters">${rung.filters.map((filter) => html`<code key=${filter}><bdi>${visible(filter, 300)}</bdi></code> `)}</div>`}</th>
             <td>${decided && html`<${Marks} rung=${rung} /> ${rung.failed[1] ? `${rung.failed[0]}/${rung.failed[1]}` : "–"}`}</td>
-            <td>${rung.arm === trying ? html`<${Conn} store=${store} conn=${/** @type {any} */ (state.trial).conn} />` : decided ? html`<span class=${`outcome ${rung.outcome}`}>${rung.outcome}</span>` : "…"}</td>
+            <td>${rung.arm === trying ? html`<${Conn} store=${store} conn=${/** @type {any} */ (state.trial).conn} />` : decided ? html`<span class=${`outcome ${rung.outcome}`}>${told(rung.outcome)}</span>` : "…"}</td>
           </tr>`;
         })}
       </tbody>

@@ -38,8 +38,8 @@ function Report({ store, data }) {
       <${Explorer} store=${store} first=${data.summary.conn} />
     </section>
     <footer class="dim">
-      Recorded by <b>hangup</b> ${visible(data.version, 40)}, a WebSocket proxy that tells who hung up. This file asks nothing of anybody: it may
-      be opened offline. A browser says 1006 wherever no close frame came; the recording says what was on the wire.
+      Recorded by <b>hangup</b> ${visible(data.version, 40)}, a WebSocket proxy that tells who hung up. This file makes no requests and can
+      be opened offline. A browser reports 1006 whenever no close frame came; the recording shows what was on the wire.
     </footer>
   </main>`;
 }
@@ -122,7 +122,7 @@ function Proof({ store, proof }) {
       ${proof.cure && html`<dt>stays open with</dt><dd><code><bdi>${visible(proof.cure, 400)}</bdi></code></dd>`}
       ${typeof minimal?.payload === "string" && html`<dt>smallest message that fails</dt>
         <dd>${minimal.payload ? html`<code><bdi>${visible(minimal.payload, 1000)}</bdi></code>` : "an empty one"} (${visible(minimal.opcode ?? "text", 40)})</dd>`}
-      ${minimal?.neighbour && html`<dt>nearest that does not</dt><dd><bdi>${visible(minimal.neighbour, 400)}</bdi></dd>`}
+      ${minimal?.neighbour && html`<dt>closest message that does not</dt><dd><bdi>${visible(minimal.neighbour, 400)}</bdi></dd>`}
       ${proof.target && html`<dt>tried against</dt><dd><code><bdi>${visible(proof.target, 200)}</bdi></code>, ${plural(proof.connections, "connection")} in ${duration(proof.seconds)}</dd>`}
     </dl>
     ${proof.verification.map((/** @type {string} */ line) => html`<p key=${line}>${visible(line, 400)}</p>`)}

@@ -85,11 +85,11 @@ export function SearchPanel({ store }) {
   return html`<div class="search-panel" ref=${box}>
     <${FilterBar} label="Search all connections" value=${wanted} set=${(/** @type {Wanted} */ next) => store.set({ search: next })} />
     <p class="entries-count" role="status">${search && told(search)} ${search?.error && html`<span class="error">${visible(search.error, 300)}</span>`}</p>
-    ${!search && html`<p class="note pane">What all connections said, in handshakes, frames and the backend's log: a text, or a test of JSON.</p>`}
+    ${!search && html`<p class="note pane">Searches the handshakes, frames and backend log of all connections, for a text or a JSON condition.</p>`}
     ${search &&
     html`<${List}
       id="hit"
-      label="What was found, by connection"
+      label="Results by connection"
       total=${rows.length}
       height=${ROW}
       selected=${at >= 0 && rows[at]?.conn === selected?.conn ? at : -1}

@@ -33,7 +33,7 @@ export function TestPanel({ store }) {
   }, []);
   if (!status) return html`<div class="pane">${problem && html`<p class="error" role="alert">${visible(problem, 300)}</p>`}</div>`;
   if (!status.listen)
-    return html`<div class="pane"><p class="note">This proxy has no address of its own that a page could connect to: the system sends its traffic to it.</p></div>`;
+    return html`<div class="pane"><p class="note">This proxy has no address that a page could connect to: the system redirects traffic to it.</p></div>`;
   return html`<div class="pane test-panel">
     <${Ask} store=${store} session=${session} status=${status} />
     <${Sums} session=${session} />
@@ -127,7 +127,7 @@ function Ask({ store, session, status }) {
     const hold = Number(form.hold);
     const times = Number(form.times);
     if (!(every >= 0.05 && hold >= 0.1 && Math.max(every, hold) <= LONGEST && times >= 1)) {
-      setProblem("the period is at least 0.05 s, the wait at least 0.1 s, neither more than a day, and one attempt is the least");
+      setProblem("give a period of at least 0.05 s, a wait of at least 0.1 s (each at most a day), and at least one attempt");
       return;
     }
     setProblem("");
@@ -140,7 +140,7 @@ function Ask({ store, session, status }) {
   return html`<form class="test-form" onInput=${touch} onSubmit=${(/** @type {any} */ event) => (event.preventDefault(), running || start())}>
     <label class="wide">Path <input class="mono" type="text" list="test-paths" placeholder="/ws" required spellcheck=${false} ...${field("path")} /></label>
     <datalist id="test-paths">${seen.map((path) => html`<option key=${path} value=${path}></option>`)}</datalist>
-    ${like > 0 && html`<p class="note wide">Heartbeat and first messages are those of <button type="button" class="link" onClick=${() => store.select(like)}>connection ${like}</button>.</p>`}
+    ${like > 0 && html`<p class="note wide">Heartbeat and first messages are taken from <button type="button" class="link" onClick=${() => store.select(like)}>connection ${like}</button>.</p>`}
     <label>Heartbeat
       <select ...${field("beat")} onChange=${field("beat").onInput}>
         <option value="none">none</option>
@@ -160,12 +160,12 @@ function Ask({ store, session, status }) {
     ${form.beat === "json" &&
     html`<label>Key <input class="mono" type="text" required ...${field("key")} /></label> <label>Value <input class="mono" type="text" ...${field("word")} /></label>`}
     ${form.beat === "custom" && html`<label class="wide">It says <input class="mono" type="text" placeholder="ping, or hex:c000" ...${field("custom")} /></label>`}
-    <label class="wide">Messages once it is open, one a line
+    <label class="wide">Messages to send once open, one per line
       <textarea class="mono" rows="2" spellcheck=${false} placeholder=${'{"type":"hello"}'} ...${field("messages")}></textarea>
     </label>
-    <label class="wide">Subprotocols, by comma <input class="mono" type="text" placeholder="none" spellcheck=${false} ...${field("protocols")} /></label>
+    <label class="wide">Subprotocols, separated by commas <input class="mono" type="text" placeholder="none" spellcheck=${false} ...${field("protocols")} /></label>
     <label>Attempts <input type="number" min="1" max="1000" required ...${field("times")} /></label>
-    <label>Held for at most <span class="unit"><input type="number" min="0.1" max=${LONGEST} step="any" required ...${field("hold")} /> s</span></label>
+    <label>Keep open for at most <span class="unit"><input type="number" min="0.1" max=${LONGEST} step="any" required ...${field("hold")} /> s</span></label>
     ${all.length > 1 &&
     html`<label class="wide check"><input type="checkbox" checked=${form.direct} onChange=${(/** @type {any} */ event) => setForm((now) => ({ ...now, direct: event.currentTarget.checked }))} />
       for comparison also direct to <code>${visible(all[1][1], 120)}</code></label>`}
@@ -201,14 +201,14 @@ function sums(tries, route) {
 
 const ROUTES = /** @type {Record<Route, string>} */ ({ proxy: "through the proxy", direct: "direct" });
 
-/** The attempts together. @param {{session: Session}} props */
+/** All attempts. @param {{session: Session}} props */
 function Sums({ session }) {
   const proxy = sums(session.tries, "proxy");
   const direct = sums(session.tries, "direct");
   if (proxy.count + direct.count < 2) return null;
   const rows = /** @type {[Route, ReturnType<typeof sums>][]} */ ([["proxy", proxy], ["direct", direct]]).filter(([, sum]) => sum.count);
   return html`<table class="sums">
-      <caption class="visually-hidden">The attempts together</caption>
+      <caption class="visually-hidden">All attempts</caption>
       <thead><tr><th scope="col">attempts</th><th scope="col">opened</th><th scope="col">ended with</th><th scope="col">median lifetime</th></tr></thead>
       <tbody>
         ${rows.map(
@@ -227,10 +227,10 @@ function Sums({ session }) {
 /** @param {ReturnType<typeof sums>} proxy @param {ReturnType<typeof sums>} direct */
 function compared(proxy, direct) {
   const same = proxy.ends.map(([words]) => words).sort().join() === direct.ends.map(([words]) => words).sort().join();
-  if (same && proxy.held) return "It holds either way.";
+  if (same && proxy.held) return "It stays open either way.";
   if (same) return "It ends the same way without the proxy: the proxy is not the cause.";
-  if (direct.held && !proxy.held) return "Direct it holds, through the proxy it does not: look at the filters that are on, and at what the handshake says of its host.";
-  if (proxy.held && !direct.held) return "Through the proxy it holds, direct it does not: what a filter changes, or the Host and Origin that the backend is shown.";
+  if (direct.held && !proxy.held) return "It stays open when connected directly, but not through the proxy: check which filters are on, and the Host in the handshake.";
+  if (proxy.held && !direct.held) return "It stays open through the proxy, but not when connected directly: a filter makes the difference, or the Host and Origin that the backend sees.";
   return "The two end differently.";
 }
 
@@ -264,9 +264,9 @@ function Tried({ store, tried, connection }) {
 /** @param {Try} tried @param {Connection | null} connection */
 function wire(tried, connection) {
   if (connection) return html`<bdi>${visible(connection.sentence, 600)}</bdi>`;
-  if (tried.unseen) return "nothing of it is in the recording: it did not reach the proxy";
+  if (tried.unseen) return "it is not in the recording: it did not reach the proxy";
   if (!tried.outcome) return "…";
-  return tried.outcome.code === null ? "it never set out" : "…";
+  return tried.outcome.code === null ? "it was never sent" : "…";
 }
 
 /** Whether it may be the Origin: not let in, or let in and shown the door. @param {Connection} connection */
@@ -281,8 +281,8 @@ function Refused({ store, connection }) {
   const filter = app?.origin ? `origin ${app.origin}` : "origin";
   const there = filters.some((each) => each.on && each.filter === filter);
   const add = async () => setSaid((await changeFilters(store, "add", { filter })) || "It is on: test again.");
-  return html`<p class="hint">A backend that checks where a page comes from refuses this one: its Origin is <code>${location.origin}</code>.
-    ${app?.origin ? " With this filter it comes from where the application does:" : " With this filter it comes from the backend's own host:"}
+  return html`<p class="hint">A backend that checks the Origin rejects this page, whose Origin is <code>${location.origin}</code>.
+    ${app?.origin ? " With this filter it has the application's Origin:" : " With this filter it has the backend's own Origin:"}
     <code class="command">${visible(filter, 200)}</code>
     ${!there && html`<button type="button" onClick=${add}>Switch on</button>`} ${said && html`<span class="note" role="status">${said}</span>`}</p>`;
 }

@@ -79,20 +79,20 @@ export function Timeline({ store, enter }) {
   return html`<section class="timeline" aria-label="Timeline" onKeyDown=${key}>
     <${Loops} store=${store} show=${(/** @type {number[]} */ conns) => plot.current?.showAll(conns)} />
     <div class="timeline-bar">
-      <div class="tools" role="toolbar" aria-label="The window of time">
+      <div class="tools" role="toolbar" aria-label="The visible time span">
         <button class="quiet" title="Zoom out (-)" aria-label="Zoom out" onClick=${() => plot.current?.zoom(1.5)}><${MinusIcon} /></button>
         <button class="quiet" title="Zoom in (+)" aria-label="Zoom in" onClick=${() => plot.current?.zoom(1 / 1.5)}><${PlusIcon} /></button>
         <button class="quiet" title="Show everything (f)" onClick=${() => plot.current?.fit()}><${FitIcon} /> Fit</button>
         ${selected > 0 &&
         html`<button class="quiet" title=${`Show connection ${selected} (z)`} onClick=${() => plot.current?.showAll([selected])}><${FitIcon} /> #${selected}</button>`}
         ${live &&
-        html`<button class="quiet" title="Stay with the present (l)" aria-pressed=${follows ? "true" : "false"}
+        html`<button class="quiet" title="Follow the latest events (l)" aria-pressed=${follows ? "true" : "false"}
           onClick=${() => plot.current?.follow(!follows)}><span class="dot"></span> Follow</button>`}
         ${times.known &&
-        html`<button class="quiet" title="Times of day, or from the recording's start and the connection's opening" aria-pressed=${times.byClock ? "true" : "false"}
+        html`<button class="quiet" title="Show times of day, or seconds since the start of the recording and of the connection" aria-pressed=${times.byClock ? "true" : "false"}
           onClick=${() => store.set({ times: times.byClock ? "relative" : "clock" })}><${ClockIcon} /> Clock</button>`}
       </div>
-      <ul class="legend" aria-label="What the marks mean">
+      <ul class="legend" aria-label="Legend">
         ${LEGEND.map(([kind, words]) => html`<li key=${kind}><${Mark} kind=${kind} />${words}</li>`)}
       </ul>
     </div>
@@ -179,6 +179,6 @@ function Nothing({ store }) {
   if (!loaded) return html`<p class="empty" role="status">Reading…</p>`;
   if (!live) return html`<p class="empty">There is no connection in this recording.</p>`;
   return html`<p class="empty">
-    Waiting for the first connection.${header.listen && html` Let your page connect to <code>ws://${visible(header.listen, 200)}</code>.`}
+    Waiting for the first connection.${header.listen && html` Point your page at <code>ws://${visible(header.listen, 200)}</code>.`}
   </p>`;
 }

@@ -1,4 +1,4 @@
-// The window of time that the timeline shows: zoom, pan, follow. Numbers only.
+// The visible time span that the timeline shows: zoom, pan, follow. Numbers only.
 
 const SHORTEST = 0.0005;
 const STEPS = [1, 2, 5];

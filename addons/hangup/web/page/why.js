@@ -37,7 +37,7 @@ export function WhyPanel({ store }) {
   }, [one, one && conn, rev, bisect]);
 
   return html`<div class="pane why">
-    <div class="segments" role="group" aria-label="Of which connections">
+    <div class="segments" role="group" aria-label="Which connections">
       <button class="quiet" aria-pressed=${one ? "false" : "true"} onClick=${() => setOne(false)}>the whole recording</button>
       <button class="quiet" aria-pressed=${one ? "true" : "false"} disabled=${!conn} onClick=${() => setOne(true)}>connection ${conn || "…"}</button>
     </div>
