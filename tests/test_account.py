@@ -345,7 +345,7 @@ def test_losses_are_told_of_what_was_open() -> None:
     assert ledger.lost == 8
     assert [ledger.connections[n].lost for n in (1, 2, 3)] == [0, 7, 1]
     assert ledger.connections[2].ending.sentence.endswith(
-        "7 events could not be recorded meanwhile: this may not be all"
+        "7 events could not be recorded meanwhile: this may be incomplete"
     )
 
 

@@ -77,8 +77,8 @@ def test_a_pyproject_of_others_says_nothing(tmp_path: Path, text: str) -> None:
         ("[filters.quiet]\non = false", ["hangup.toml: filters.quiet:", "missing"]),
         ("[filters.quiet]\nfilter = 'drop-ping'\nof = 1", ["hangup.toml: filters.quiet.of:"]),
         ("[filters.quiet]\nfilter = 'drop-ping'\non = 'no'", ["hangup.toml: filters.quiet.on:", "'no'"]),
-        ("target = ", ["hangup.toml is no TOML"]),
-        ("web = false\nlisten : 1", ["hangup.toml is no TOML", "line 2"]),
+        ("target = ", ["hangup.toml is not valid TOML"]),
+        ("web = false\nlisten : 1", ["hangup.toml is not valid TOML", "line 2"]),
     ],
 )
 def test_a_wrong_word_is_named(tmp_path: Path, text: str, named: list[str]) -> None:
@@ -141,13 +141,13 @@ def test_a_wrong_file_ends_the_command_with_2(tmp_path: Path) -> None:
     written(tmp_path, "port = 9000")
     done = hangup("proxy", "ws://localhost:1", check=False, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("hangup: hangup.toml: port: there is no such setting")
+    assert done.stderr.startswith("hangup: hangup.toml: port: unknown setting")
     assert done.stderr.count("\n") == 1
 
 
 def test_no_target_anywhere(tmp_path: Path) -> None:
     done = hangup("proxy", check=False, cwd=tmp_path)
-    assert done.returncode == 2 and "a target is needed" in done.stderr
+    assert done.returncode == 2 and "give a target" in done.stderr
 
 
 def test_filters_of_the_file_are_switched_by_their_names(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ AT_ONCE = case(HELLO, lifetime=0.01, how="abrupt")
 def test_a_handler_that_returns_is_told_by_a_path_without_one() -> None:
     found = run(AT_ONCE, lambda t, r: OTHERWISE if has(t, "path ") else ENDS)
     assert found.verdict == "server-handler/returns-immediately" and found.proved
-    assert found.contrast is not None and "at a path where there is nothing" in found.claim
+    assert found.contrast is not None and "at a path that does not exist" in found.claim
     assert found.cause.failed == found.cause.n >= 4 and found.without.failed == 0
 
 
@@ -82,7 +82,7 @@ def pongs_arrive(trial: Trial, random: Random) -> Outcome:
 def test_pongs_that_do_not_arrive(live: bool) -> None:
     found = run(PINGED, pongs_lost, live=live)
     assert found.verdict == "heartbeat/control-pong-missing" and found.proved
-    assert not found.cure and "a pong that breaks the rules" in found.claim
+    assert not found.cure and "an invalid pong frame" in found.claim
     assert found.connections <= 20
 
 

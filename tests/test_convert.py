@@ -116,7 +116,7 @@ def test_usage(recording: Path, tmp_path: Path) -> None:
     refused(UsageError, "says no format: use --to", recording, tmp_path / "a.txt")
     refused(UsageError, "says no format: use --to", recording, "-")
     refused(UsageError, "are the same file", recording, tmp_path / "." / recording.name)
-    refused(UsageError, "contradict each other", recording, tmp_path / "a.har", "--redact", "x", "--no-redact")
+    refused(UsageError, "use either --redact or --no-redact", recording, tmp_path / "a.har", "--redact", "x", "--no-redact")
     refused(UsageError, "is not a regular expression", recording, tmp_path / "a.har", "--redact", "(")
     refused(UsageError, "is a folder", recording, tmp_path, "--to", "har")
     assert run(recording, tmp_path / "a.har", "--to", "xml").exit_code == 2
@@ -143,7 +143,7 @@ def test_a_failure_leaves_what_was_there(recording: Path, tmp_path: Path) -> Non
 def test_a_torn_recording_is_converted_and_told(recording: Path, tmp_path: Path) -> None:
     recording.write_bytes(recording.read_bytes()[:-9] + b"\nnonsense\n{")
     told = run(recording, tmp_path / "a.har").stderr
-    assert "breaks off at its end" in told and "could not be understood" in told
+    assert "ends abruptly" in told and "could not be understood" in told
 
 
 LARGE = 24 << 20

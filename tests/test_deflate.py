@@ -251,7 +251,7 @@ class TestBrokenStreams:
         assert inflater.message(first, LIMIT).data == b"AAAABBBB"
         assert broken(inflater.message(b"\xff" + lost, LIMIT))
         assert broken(inflater.message(refers, LIMIT))
-        assert inflater.fault == "refers to an earlier message that could not be inflated"
+        assert inflater.fault == "refers to an earlier message that could not be decompressed"
         assert inflater.message(fresh, LIMIT) == (b"xyz", 3, ()), "it refers to nothing that was lost"
 
     def test_without_takeover_a_broken_message_harms_no_other(self) -> None:

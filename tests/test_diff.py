@@ -342,8 +342,8 @@ def test_json(files: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["{a}"], "name a second recording"),
-        (["{a}", "--conn", "1"], "name a second recording"),
+        (["{a}"], "give a second recording"),
+        (["{a}", "--conn", "1"], "give a second recording"),
         (["-", "-"], "only one of A and B"),
         (["{a}", "{b}", "--conn", "7"], "a.jsonl has no connection 7"),
         (["{a}", "{b}", "--conn", "1", "--conn-b", "9"], "b.jsonl has no connection 9"),

@@ -64,4 +64,4 @@ def test_fishers_test_is_a_probability_and_falls_with_the_evidence(a: int, b: in
 def test_fishers_test_against_known_values() -> None:
     assert fisher(Counts(5, 0), Counts(0, 5)) == pytest.approx(1 / 252)
     assert fisher(Counts(3, 1), Counts(1, 3)) == pytest.approx(17 / 70)
-    assert claim(Counts(5, 0), Counts(0, 5)) == "failed 5/5 with, 0/5 without, p = 0.004"
+    assert claim(Counts(5, 0), Counts(0, 5)) == "failed 5 of 5 trials with the cause, 0 of 5 without it (p = 0.004)"

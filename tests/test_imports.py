@@ -103,7 +103,7 @@ def test_why_names_the_cause_of_the_loop_but_not_who_ended_it() -> None:
     assert report.verdict == truth.verdict and report.closer == "unknown" and truth.closer == "server"
     assert report.confidence < truth.confidence
     assert any("the recording does not say which side ended it" in each.text for each in report.evidence)
-    assert any("does not tell who ended it" in note and "control pings" in note for note in report.notes)
+    assert any("does not say who ended it" in note and "control pings" in note for note in report.notes)
 
 
 @pytest.mark.parametrize("name", ["devtools-403.har", "playwright-403.har"])
@@ -144,7 +144,7 @@ def test_messages_without_a_response_were_said_on_an_open_connection() -> None:
 def test_show_says_what_is_not_told() -> None:
     shown = CliRunner().invoke(cli, ["show", str(IMPORTS / "devtools-loop.har")], catch_exceptions=False)
     said = " ".join(shown.stdout.split())
-    assert "does not tell who ended it" in said and "ended by an unknown side (how is not told)" in said
+    assert "does not say who ended it" in said and "ended by an unknown side (how is unknown)" in said
     shown = CliRunner().invoke(cli, ["show", str(IMPORTS / "devtools-loop-truth.jsonl")], catch_exceptions=False)
     assert "does not tell" not in shown.stdout
 
@@ -608,7 +608,7 @@ def test_a_flow_without_a_time_does_not_move_the_others_to_1970(tmp_path: Path) 
     header, _, _ = opened(tmp_path, tnetstring.dumps(unknown))
     assert header.started == ""
     shown = CliRunner().invoke(cli, ["show", str(tmp_path / "file")], catch_exceptions=False)
-    assert shown.exit_code == 0 and "1970" not in shown.stdout and "from an unknown day" in shown.stdout
+    assert shown.exit_code == 0 and "1970" not in shown.stdout and "from an unknown date" in shown.stdout
 
 
 # What is missing is no evidence.

@@ -93,7 +93,7 @@ def grown() -> Verdict:
     verdict = Verdict()
     verdict.ladder = [
         Tried("control", "as it was recorded", (), Counts(3, 0), Outcome.FAILED),
-        Tried("silence", "the client says nothing", ("drop side=client",), Counts(2, 0), Outcome.FAILED),
+        Tried("silence", "client messages blocked", ("drop side=client",), Counts(2, 0), Outcome.FAILED),
     ]
     verdict.ruled_out = {"message/schema": "", "message/not-json": ""}
     return verdict
@@ -117,7 +117,7 @@ def test_it_says_what_is_certain_and_what_it_would_still_cost(terminal: bool) ->
         "it is not message/schema, message/not-json",
         "most probably intermediary/idle-timeout (61%)",
         "Still to come: finding what prevents it, the proof, ",
-        "and predicting new exchanges: about ",
+        "and testing the rule on new exchanges: about ",
         "more connections",
         "Ctrl-C gives the verdict so far",
     ):

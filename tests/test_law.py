@@ -118,7 +118,7 @@ class TestValues:
             (
                 lambda m: m.get("side", "buy") not in ("buy", "sell"),
                 order(side="short"),
-                "`side` is none of the values that are known to do no harm ('buy', 'sell')",
+                "`side` is not one of the values known to be harmless ('buy', 'sell')",
                 "",
             ),
             (lambda m: m.get("side") == "short", order(side="short"), "`side` is 'short'", ""),
@@ -197,10 +197,10 @@ class TestKeys:
     @pytest.mark.parametrize(
         ("last", "words"),
         [
-            (chat(meta={"v": 1, "lang": "de", "debug": True}), "`meta.debug` is there"),
-            (chat(meta={"v": 1, "debug": {"a": 1, "b": 2}}), "`meta.debug` is there"),
-            (chat(debug=1), "`debug` is there"),
-            (chat(meta={"v": 1, "client": {"os": "x", "build": 7}}), "`meta.client.build` is there"),
+            (chat(meta={"v": 1, "lang": "de", "debug": True}), "`meta.debug` is present"),
+            (chat(meta={"v": 1, "debug": {"a": 1, "b": 2}}), "`meta.debug` is present"),
+            (chat(debug=1), "`debug` is present"),
+            (chat(meta={"v": 1, "client": {"os": "x", "build": 7}}), "`meta.client.build` is present"),
         ],
     )
     @pytest.mark.parametrize("neighbours", [PLAIN, PLAIN[2:], PLAIN[2:3], ()])
@@ -220,7 +220,7 @@ class TestKeys:
 
     def test_an_object_that_must_not_be_there_at_all(self) -> None:
         law = found(lambda m: "meta" in m, HELLO, say("chat", text="x"), chat()).law
-        assert law is not None and "`meta` is there" in law.sentence and law.holds
+        assert law is not None and "`meta` is present" in law.sentence and law.holds
 
     def test_two_keys_of_which_either_does_harm_are_not_told_of_as_one(self) -> None:
         last = chat(meta={"v": 1, "debug": 1, "trace": 2})

@@ -138,7 +138,7 @@ def test_a_time_of_another_form() -> None:
         return any(b'"reading"' in payload and not form.search(payload) for _, payload in messages)
 
     verdict = run(search(this), this, fails, most=900)
-    assert "has another form than '2026-" in law_of(verdict).sentence and verdict.proved
+    assert "has a different form from '2026-" in law_of(verdict).sentence and verdict.proved
 
 
 # Nesting, and size apart from what is said.

@@ -89,7 +89,7 @@ PROOF: dict[str, Any] = {
     "verdict": "message/not-json",
     "proved": True,
     "headline": "proved: message/not-json",
-    "claim": "failed 4/4 with, 0/5 without, p = 0.0079",
+    "claim": "failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)",
     "counts": {"with": [4, 4], "without": [0, 5], "p": 0.0079},
     "ladder": [],
     "law": {"sentence": "it ends on any text that is not JSON", "predictions": [8, 8], "boundary": None},

@@ -308,8 +308,8 @@ class TestMisbehaviour:
         [
             (b"", "the server closed the connection without an answer"),
             (b"HTTP/1.1 101 Swi", "in the middle of its answer (HTTP/1.1 101 Swi)"),
-            (b"SSH-2.0-OpenSSH_9.6\r\n", "the answer is not HTTP: SSH-2.0-OpenSSH_9.6"),
-            (b"HTTP/1.1 OK\r\n\r\n", "the answer is not HTTP"),
+            (b"SSH-2.0-OpenSSH_9.6\r\n", "the response is not HTTP: SSH-2.0-OpenSSH_9.6"),
+            (b"HTTP/1.1 OK\r\n\r\n", "the response is not HTTP"),
             (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000, "longer than 65536 bytes"),
             (b"\x15\x03\x01\x00\x02\x02\x46", "the URL begins with wss://"),
             (b"\x1b[31m\xff\x00", "\\x1b[31m\\xff\\x00"),
@@ -417,7 +417,7 @@ class TestOrigin:
         with running(raw(self.server(lambda origin: not origin))) as port:
             result = run(f"ws://127.0.0.1:{port}")
         assert failed(result) == []
-        assert "a client that is no browser must send one too" in result.stdout
+        assert "a client that is not a browser must send one too" in result.stdout
 
     def test_none_at_all(self) -> None:
         seen: list[str] = []

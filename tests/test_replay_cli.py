@@ -74,7 +74,7 @@ def test_the_exit_code_and_the_words_for_people(tmp_path: Path) -> None:
         done = hangup("replay", path, server.url, *arguments, check=False)
         assert done.returncode == 1
         assert "another ending: it survived" in done.stdout and "recorded: the server ended it" in done.stdout
-        assert "different from frame 4 of the recording on" in done.stdout
+        assert "different from the recording from frame 4 on" in done.stdout
 
 
 def test_what_the_server_said_otherwise_is_shown(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     empty = write(tmp_path / "empty.jsonl", [])
     url = "ws://127.0.0.1:9"
     for arguments, code, words in (
-        ([path], 2, "a target is needed"),
+        ([path], 2, "give a target"),
         ([path, "nonsense"], 2, "not a WebSocket URL"),
         ([tmp_path / "none.jsonl", url], 1, "there is no recording"),
         ([empty, url], 1, "has no WebSocket connection"),
@@ -144,7 +144,7 @@ def test_remarks(tmp_path: Path) -> None:
     path = write(tmp_path / "run.jsonl", list[Event](talk.events), header)
     with serving(like_recorded) as server:
         done = hangup("replay", path, server.url, "--record", tmp_path / "o.jsonl", "--speed", "max", check=False)
-    for words in ("filters were at work in the recording (drop-ping)", "is redacted", "2 events could not be recorded"):
+    for words in ("filters changed the recorded traffic (drop-ping)", "is redacted", "2 events could not be recorded"):
         assert words in done.stderr
 
 

@@ -145,7 +145,7 @@ def proved(path: Path, **changes: Any) -> Path:
         "verdict": "message/not-json",
         "proved": True,
         "headline": "proved: message/not-json",
-        "claim": "failed 4/4 with, 0/5 without, p = 0.0079",
+        "claim": "failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)",
         "counts": {"with": [4, 4], "without": [0, 5], "p": 0.0079},
         "ladder": [rung, cure],
         "law": {"sentence": "it ends on any text that is not JSON", "predictions": [8, 8], "boundary": None},
@@ -193,7 +193,7 @@ def test_a_proof_lies_beside_its_recording(tmp_path: Path) -> None:
     assert reports.data_of(reports.converted(path, tmp_path / "a.html"))["proof"] is None
     mine = proved(tmp_path / "bisects" / "mine-verdict.json")
     made = reports.convert(path, tmp_path / "b.html")
-    assert f"the proof is that of {mine}" in made.stderr
+    assert f"using the proof in {mine}" in made.stderr
     data = reports.data_of((tmp_path / "b.html").read_text())
     assert [rung["failed"] for rung in data["proof"]["ladder"]] == [[4, 4], [0, 5]]
     assert data["summary"]["proved"] and data["summary"]["verdict"] == "message/not-json"

@@ -141,7 +141,7 @@ def test_of_what_is_left_out_the_statistics_are_said_to_be(seen: Browser, tmp_pa
     sound(seen)
 
 
-RUNGS = [("as it was recorded", [4, 4], "failed"), ("all but the client's heartbeats", [0, 5], "survived")]
+RUNGS = [("as it was recorded", [4, 4], "failed"), ("client heartbeats blocked", [0, 5], "survived")]
 
 
 def proof(path: Path) -> str:
@@ -150,7 +150,7 @@ def proof(path: Path) -> str:
         "verdict": "heartbeat/app-ping-kills",
         "proved": True,
         "headline": "proved: heartbeat/app-ping-kills",
-        "claim": "failed 4/4 with, 0/5 without, p = 0.0079",
+        "claim": "failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)",
         "ladder": [{"title": title, "failed": failed, "outcome": what} for title, failed, what in RUNGS],
         "law": {"sentence": "it ends on any text that is not JSON", "predictions": [8, 8]},
         "minimal": {"frames": [6], "payload": EVIL, "opcode": "text"},

@@ -120,7 +120,7 @@ def test_the_first_port_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--", "/etc/passwd"], CommandError, 126, "cannot start '/etc/passwd'"),
         (["--", "true"], UsageError, 2, "VITE_WS_BASE is neither"),
         (["--target", "x", "--", "true"], UsageError, 2, "not a WebSocket URL"),
-        (["--backend-log", "-", "--", "true"], UsageError, 2, "standard input is the command's"),
+        (["--backend-log", "-", "--", "true"], UsageError, 2, "standard input belongs to the command"),
         (["--target", "ws://x", "--web", "x", "--no-web", "--", "true"], UsageError, 2, "either --web or --no-web"),
     ],
 )

@@ -189,7 +189,7 @@ def test_the_cure_and_the_smallest_exchange() -> None:
     assert found.cure == "drop-heartbeat side=client"
     assert found.minimal is not None and found.minimal.frames == (noisy.frames[-1].n,)
     assert found.minimal.payload == b"" or not json_like(found.minimal.payload or b"")
-    assert found.claim.startswith(f"failed {found.cause.failed}/{found.cause.n} with, 0/")
+    assert found.claim.startswith(f"failed {found.cause.failed} of {found.cause.n} trials with the cause, 0 of ")
 
 
 def json_like(payload: bytes) -> bool:

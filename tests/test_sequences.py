@@ -165,7 +165,7 @@ PLANTED: dict[str, tuple[Rule, list[str], tuple[tuple[str, ...], ...], str, str]
         lambda heard: len(heard) >= 6,
         [HELLO, *SUBS[:2], TICK, MOVE, SUBS[2]],
         (),
-        "it ends when the client has sent 6 messages, whatever they say",
+        "it ends when the client has sent 6 messages, whatever they contain",
         "survives 5 messages, fails 6",
     ),
     "same-id": (
@@ -179,7 +179,7 @@ PLANTED: dict[str, tuple[Rule, list[str], tuple[tuple[str, ...], ...], str, str]
         lambda heard: any(heard.count(each) > 1 for each in heard if each["type"] == "subscribe"),
         [HELLO, SUBS[0], TICK, SUBS[1], MOVE, SUBS[0]],
         (),
-        "it ends when the very same `subscribe` is sent twice on a connection",
+        "it ends when exactly the same `subscribe` is sent twice on a connection",
         "",
     ),
     "second-of-a-kind": (

@@ -190,7 +190,7 @@ def test_one_connection(typical: Path) -> None:
     lines = [line.strip() for line in output.splitlines()]
     assert lines[0].endswith("127.0.0.1:50009 → localhost:8000, answered after 4.0 ms")
     assert lines[1] == "GET /chat HTTP/1.1" and "Upgrade: websocket" in lines
-    assert "✓ no check of the handshake failed" in lines
+    assert "✓ all handshake checks passed" in lines
     assert '8.600  → 1    text       16 B  {"type":"hello"}' in lines
     assert "8.602  ← 2    text       12 B  grün 漢字" in lines
     assert "9.000  ← 3    ping        0 B" in lines

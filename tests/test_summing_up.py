@@ -38,7 +38,7 @@ CLIENT = [event for conn in range(1, 5) for event in dropped(conn, "client", "x"
     ("events", "headline", "tone"),
     [
         ([ev.Stop(at=1.0)], "No connection was recorded", "open"),
-        ([recorded.handshake(0.1), ev.Stop(at=0.2)], "Nobody hung up, as far as was recorded", "open"),
+        ([recorded.handshake(0.1), ev.Stop(at=0.2)], "Nobody hung up, as far as the recording shows", "open"),
         (dropped(), "The server hung up", "dropped"),
         (LOOP, "The server hung up: 4 of 4 connections dropped", "dropped"),
         (CLIENT, "The client hung up: 4 of 4 connections dropped", "dropped"),
@@ -70,13 +70,13 @@ def test_a_proof_says_more_than_the_recording() -> None:
         ladder=[Rung("as it was recorded", (4, 4), "failed")],
         proved=True,
         headline="proved: message/not-json",
-        claim="failed 4/4 with, 0/5 without, p = 0.0079",
+        claim="failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)",
         law=Held("it ends on any text that is not JSON", (8, 8)),
         minimal=Smallest([2], "`", "text"),
     )
     found = summed(*LOOP, proof=proof)
     assert found.proved and found.verdict == "message/not-json" and "heartbeat" not in found.sentence
-    assert found.sure == "Proved by experiment: failed 4/4 with, 0/5 without, p = 0.0079."
+    assert found.sure == "Proved by experiment: failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)."
     assert found.next == [] and found.reproduce[0].text.endswith("send `'` (text)")
 
 

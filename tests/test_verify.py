@@ -65,7 +65,7 @@ def test_the_client_stays_with_the_fix_and_is_dropped_without_it() -> None:
 def test_a_fix_that_does_not_help_is_not_verified() -> None:
     this = fix()
     assert len(carried_out(this, DROPPED)) == 1
-    assert this.verified is False and this.lines() == ["Fix applied: the client was dropped all the same after 2.0 s."]
+    assert this.verified is False and this.lines() == ["Fix applied: the client was still dropped after 2.0 s."]
 
 
 def test_a_failure_that_does_not_return_shows_nothing() -> None:

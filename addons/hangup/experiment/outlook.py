@@ -67,7 +67,7 @@ def certain(verdict: Verdict) -> list[str]:
     known = []
     control = verdict.ladder[0].counts if verdict.ladder else None
     if verdict.reproduced and control is not None and control.failed >= TWICE:
-        known.append(f"the failure happens here too (failed {control})")
+        known.append(f"the failure happens here (failed {control})")
     cure = verdict.cure or next(
         (" + ".join(t.filters) for t in verdict.ladder if t.outcome is Outcome.SURVIVED and t.filters), ""
     )
