@@ -156,7 +156,7 @@ def test_the_planted_rule_is_the_law(verdicts: dict[str, Verdict], name: str) ->
         assert fails <= WINDOW <= stays and stays - fails <= 0.15 * WINDOW
         assert float(law.sentence.partition("within ")[2].split()[0]) == pytest.approx(WINDOW, abs=0.04)
     if verdict.verdict == "handshake/limit":
-        assert verdict.proved and verdict.claim.startswith("failed 6/6 with 3 connections, 0/6 with 2")
+        assert verdict.proved and verdict.claim.startswith("failed 6 of 6 trials with 3 connections, 0 of 6 with 2")
     else:
         assert "same" in words
     if "same" in words:

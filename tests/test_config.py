@@ -72,7 +72,7 @@ def test_a_pyproject_of_others_says_nothing(tmp_path: Path, text: str) -> None:
         ("[filters]\nquiet = 'drop-hartbeat'", ["hangup.toml: filters.quiet:", "did you mean drop-heartbeat?"]),
         ("[filters]\nquiet = 'drop-heartbeat site=client'", ["hangup.toml: filters.quiet:", "'site'"]),
         ("[filters]\nquiet = 1", ["hangup.toml: filters.quiet:"]),
-        ("[filters]\n7 = 'drop-heartbeat'", ["hangup.toml: filters.7:", "no number"]),
+        ("[filters]\n7 = 'drop-heartbeat'", ["hangup.toml: filters.7:", "must not be a number"]),
         ("[filters]\n'a b' = 'drop-heartbeat'", ["hangup.toml: filters.a b:"]),
         ("[filters.quiet]\non = false", ["hangup.toml: filters.quiet:", "missing"]),
         ("[filters.quiet]\nfilter = 'drop-ping'\nof = 1", ["hangup.toml: filters.quiet.of:"]),

@@ -116,7 +116,7 @@ def test_it_says_what_is_certain_and_what_it_would_still_cost(terminal: bool) ->
         "the failure happens here (failed 3/3)",
         "it is not message/schema, message/not-json",
         "most probably intermediary/idle-timeout (61%)",
-        "Still to come: finding what prevents it, the proof, ",
+        "Still to do: finding what prevents it, the proof, ",
         "and testing the rule on new exchanges: about ",
         "more connections",
         "Ctrl-C gives the verdict so far",

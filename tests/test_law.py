@@ -157,7 +157,7 @@ class TestValues:
 
     def test_a_kind_that_the_server_does_not_know(self) -> None:
         verdict = found(lambda m: m["type"] not in ("hello", "order"), HELLO, *HARMLESS, say("boom", x=1, why="no"))
-        assert verdict.law is not None and "of a kind that the server does not know" in verdict.law.sentence
+        assert verdict.law is not None and "of a type that the server does not know" in verdict.law.sentence
         assert verdict.law.holds
 
     def test_a_law_that_does_not_predict_is_no_proof(self) -> None:

@@ -128,7 +128,7 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
         ([path, url, "--header", "x"], 2, "not a header"),
         ([path, url, "--filter", "drop-everything"], 2, "there is no filter"),
         ([path, url, "--set", "nothing"], 2, "write NAME=VALUE"),
-        ([path, url, "--set", "nothing=1"], 2, "there are: a, room"),
+        ([path, url, "--set", "nothing=1"], 2, "known values: a, room"),
         ([path, url], 1, "connection refused"),
     ):
         done = hangup("replay", *arguments, *(["--record", tmp_path / "out"]), check=False)

@@ -163,7 +163,7 @@ def test_what_filters_were_changed_and_what_was_wrong(tmp_path: Path) -> None:
     output = shown(recorded.write(tmp_path / "run.jsonl", events))
     assert "filter on  drop-ping side=client" in output
     assert "handshake: subprotocol: none chosen" in output and "problems: rsv (1)" in output
-    assert "3 events could not be recorded" in output and "still open where the recording breaks off" in output
+    assert "3 events could not be recorded" in output and "still open at the end of an incomplete recording" in output
 
 
 def test_many_kinds_of_endings_and_changes_are_not_all_told(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_many_kinds_of_endings_and_changes_are_not_all_told(tmp_path: Path) -> N
         events += [handshake(conn, conn), close(conn + 0.1, "server", 1, 4000 + conn, conn=conn)]
         events.append(ev.FilterEvent(at=conn, filter=f"filter {conn}", action="on"))
     output = shown(recorded.write(tmp_path / "run.jsonl", events))
-    assert "and 27 earlier ones" in output and "and 19 more changes" in output
+    assert "and 27 earlier ones" in output and "and 19 more filter changes" in output
     assert "#39 the server" in output and "#2 the server" not in output
 
 
@@ -392,7 +392,7 @@ def test_torn_and_bad_lines_are_told_on_stderr(typical: Path) -> None:
     document = json.loads(result.stdout)
     assert (document["torn"], document["skipped"]) == (True, 2)
     torn, skipped = result.stderr.splitlines()
-    assert "breaks off" in torn and "2 lines" in skipped and f"the first at {len(TYPICAL) + 2}:" in skipped
+    assert "ends in the middle of a line" in torn and "2 lines" in skipped and f"the first at {len(TYPICAL) + 2}:" in skipped
     assert "\x1b" not in result.stderr
 
 

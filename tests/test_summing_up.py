@@ -58,7 +58,7 @@ def test_what_is_said_of_a_loop() -> None:
     assert found.extent == "4 connections in 4.50 s"
     by_hand, check = found.reproduce
     assert by_hand.text == (
-        "connect to `/ws` at `ws://localhost:8000`, send what the client sent up to its frame 2: `ping`"
+        "connect to `/ws` at `ws://localhost:8000`, send what the client sent, up to its frame 2: `ping`"
     )
     assert check.command == "hangup check run.jsonl ws://localhost:8000"
     assert found.next[0].command == "hangup proxy ws://localhost:8000 --filter 'drop-heartbeat side=client'"

@@ -89,7 +89,7 @@ def test_traffic_that_varies_leaves_one_clock(clock: Clock, seed: int) -> None:
 
 
 def test_in_words() -> None:
-    assert str(Timer(Clock.COUNT, 1.0)) == "after 1 message of the client"
+    assert str(Timer(Clock.COUNT, 1.0)) == "after 1 message from the client"
     assert str(Timer(Clock.AGE, 59.8)) == "60 s after it was opened, whatever is said"
     assert Timer(Clock.EITHER, 1.5).summary() == {
         "clock": "either",
@@ -137,7 +137,7 @@ async def counting(socket: Any) -> None:
 
 
 async def talking(socket: Any) -> None:
-    """Is sound; but it is the only one to speak for a while, so that idleness of both is not that of the client."""
+    """Is sound; but it is the only one to speak for a while, so that idleness of both is not that from the client."""
     for _ in range(3):
         await asyncio.sleep(T / 3)
         await socket.send("news")

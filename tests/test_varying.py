@@ -210,7 +210,7 @@ def test_every_factor_can_be_written_and_changes_something() -> None:
     assert {"without the parameter token", "without the Authorization header", "cookie sid not escaped"} <= set(
         by_part["credential"]
     )
-    assert {"cookie t without the = at its end", "cookie q without its quotes"} <= set(by_part["cookie"])
+    assert {"cookie t without its trailing =", "cookie q without its quotes"} <= set(by_part["cookie"])
     assert "size" not in by_part and "only the subprotocol one" in by_part["subprotocol"]
 
 

@@ -57,7 +57,7 @@ def test_the_client_stays_with_the_fix_and_is_dropped_without_it() -> None:
     assert with_fix.filters == this.filters and with_fix.patience == 12.0 and not without.filters
     assert this.verified is True
     assert this.lines() == [
-        "Fix applied: the client stayed connected for 12.0 s, 6 times its longest life before.",
+        "Fix applied: the client stayed connected for 12.0 s, 6 times as long as ever before.",
         "Fix removed: it dropped again after 2.0 s.",
     ]
 
@@ -72,7 +72,7 @@ def test_a_failure_that_does_not_return_shows_nothing() -> None:
     this = fix()
     alive = Result(Outcome.SURVIVED, 3.4)
     assert len(carried_out(this, STAYED, alive, alive)) == 3
-    assert this.verified is False and "this shows nothing" in this.lines()[1]
+    assert this.verified is False and "this proves nothing" in this.lines()[1]
 
 
 def test_one_that_flickers_is_given_time_to_return() -> None:
