@@ -116,7 +116,10 @@ def test_usage(recording: Path, tmp_path: Path) -> None:
     refused(UsageError, "says no format: use --to", recording, tmp_path / "a.txt")
     refused(UsageError, "says no format: use --to", recording, "-")
     refused(UsageError, "are the same file", recording, tmp_path / "." / recording.name)
-    refused(UsageError, "use either --redact or --no-redact", recording, tmp_path / "a.har", "--redact", "x", "--no-redact")
+    refused(UsageError, (
+        "use either --redact or "
+        "--no-redact"
+    ), recording, tmp_path / "a.har", "--redact", "x", "--no-redact")
     refused(UsageError, "is not a regular expression", recording, tmp_path / "a.har", "--redact", "(")
     refused(UsageError, "is a folder", recording, tmp_path, "--to", "har")
     assert run(recording, tmp_path / "a.har", "--to", "xml").exit_code == 2

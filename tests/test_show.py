@@ -392,7 +392,10 @@ def test_torn_and_bad_lines_are_told_on_stderr(typical: Path) -> None:
     document = json.loads(result.stdout)
     assert (document["torn"], document["skipped"]) == (True, 2)
     torn, skipped = result.stderr.splitlines()
-    assert "ends in the middle of a line" in torn and "2 lines" in skipped and f"the first at {len(TYPICAL) + 2}:" in skipped
+    assert "ends in the middle of a line" in torn and "2 lines" in skipped and (
+        "the first at "
+        f"{len(TYPICAL) + 2}:"
+    ) in skipped
     assert "\x1b" not in result.stderr
 
 
