@@ -82,7 +82,7 @@ async def bisect(*words: str | Path) -> Said:
     process = await spawn("bisect", *words, "--json")
     output, errors = await process.communicate()
     for line in errors.decode().splitlines():  # how it goes, and nothing else
-        assert re.match(r"$|looking for: | +\d+  [\w-]+ *(failed|survived|unresolved|another)| {6}\S+/", line), line
+        assert re.match(r"$|looking for: | +\d+  \S.*? +(failed|stayed open|unresolved|another)| {6}\S+/", line), line
     if "looking for" in errors.decode():
         assert re.search(r"^ +1  control ", errors.decode(), re.MULTILINE)
     assert process.returncode is not None

@@ -247,7 +247,8 @@ def test_from_the_link_to_the_proof_in_markdown(stage: Stage) -> None:
     expect(panel).to_contain_text("copied")
     assert stage.page.evaluate("window.clicks") + 1 <= 5
     text = stage.page.evaluate("navigator.clipboard.readText()")
-    assert text.startswith(f"**{headline.inner_text()}**") and re.search(r"failed \d+ of \d+ trials with the cause, 0 of \d+ without it", text)
+    assert text.startswith(f"**{headline.inner_text()}**")
+    assert re.search(r"failed \d+ of \d+ trials with the cause, 0 of \d+ without it", text)
     _judged(stage, "bisect")
     assert not stage.problems
 

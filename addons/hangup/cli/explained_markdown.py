@@ -57,7 +57,7 @@ def _facts(summary: Summary, proof: Proof | None) -> list[str]:
         boundary = f" ({prose(proof.law.boundary, SENTENCE)})" if proof.law.boundary else ""
         right, predicted = proof.law.predictions
         told = f"; it predicted {right} of {predicted} new exchanges" if predicted else ""
-        facts.append(("law", f"{prose(proof.law.sentence, SENTENCE)}{boundary}{told}"))
+        facts.append(("rule", f"{prose(proof.law.sentence, SENTENCE)}{boundary}{told}"))
     if summary.ending:
         facts.append((f"connection {summary.conn}", prose(summary.ending, SENTENCE)))
     return ["| | |", "|---|---|", *(f"| {name} | {cell(value)} |" for name, value in facts if value)]

@@ -109,7 +109,7 @@ class Document(Struct, kw_only=True):
             lines += [f"Stays open with: {code(hide(verdict.cure))}", ""]
         if verdict.law is not None:
             boundary = f" ({verdict.law.boundary})" if verdict.law.boundary else ""
-            lines += [f"The law: {prose(hide(verdict.law.sentence + boundary))}.", ""]
+            lines += [f"The rule: {prose(hide(verdict.law.sentence + boundary))}.", ""]
             lines += [f"Predicted {verdict.law.right} of {verdict.law.predicted} new exchanges.", ""]
         if self.verification:
             lines += [*(prose(hide(line)) for line in self.verification), ""]

@@ -66,7 +66,7 @@ function Lead({ data }) {
       <div><dt>Cause</dt><dd><code>${visible(summary.verdict, 80)}</code></dd></div>
       <div class=${summary.proved ? "proved" : ""}><dt>How sure</dt>
         <dd>${!summary.proved && why.confidence > 0 && html`<${Confidence} value=${why.confidence} /> `}<bdi>${visible(sure(summary, why), 400)}</bdi></dd></div>
-      ${law && html`<div><dt>The law</dt><dd><bdi>${ticked(visible(law.sentence, 400))}</bdi>${law.boundary && html` (<bdi>${ticked(visible(law.boundary, 300))}</bdi>)`};
+      ${law && html`<div><dt>The rule</dt><dd><bdi>${ticked(visible(law.sentence, 400))}</bdi>${law.boundary && html` (<bdi>${ticked(visible(law.boundary, 300))}</bdi>)`};
         it predicted ${law.predictions[0]} of ${law.predictions[1]} new exchanges</dd></div>`}
       ${summary.fix && html`<div class="fix"><dt>What to do</dt><dd><bdi>${ticked(visible(summary.fix, 1500))}</bdi></dd></div>`}
     </dl>
