@@ -191,7 +191,7 @@ def test_the_network_gave_up(side: ev.Side, how: ev.How, told: str, words: str) 
 def test_before_any_frame() -> None:
     assert sentence(handshake(0.01), end(0.015, "server")) == (
         "the server ended it, with a bare FIN and no close frame (a browser shows 1006), "
-        "5.0 ms after opening and before any frame of the client"
+        "5.0 ms after opening and before any frame from the client"
     )
 
 
@@ -318,14 +318,14 @@ def test_still_open() -> None:
     assert ending.sentence == "still open when the recording ended"
     assert one(*opened("server"), end(98.0, "server", "open")).ending.how == "none"
     torn = one(*opened("server"), stop=False)
-    assert torn.ending.sentence.startswith("still open where the recording breaks off")
+    assert torn.ending.sentence.startswith("still open at the end of an incomplete recording")
     assert torn.lifetime is None
 
 
 def test_without_its_beginning() -> None:
     connection = one(text(5.0, "client", 3), end(6.0, "server"))
     assert connection.ending.by == "server" and connection.opened is None and connection.lifetime is None
-    assert sentence(end(6.0, "server")).endswith(", before any frame of the client")
+    assert sentence(end(6.0, "server")).endswith(", before any frame from the client")
 
 
 def test_losses_are_told_of_what_was_open() -> None:

@@ -98,7 +98,7 @@ class TestLists:
     def test_separators_within_quotes(self) -> None:
         line = 'a; b=",;\\""; c, d'
         assert parse_extensions([line]) == (Extension("a", (("b", ',;"'), ("c", None))), Extension("d"))
-        assert malformed([line]) == ["a: '\",;\\\\\"\"' is no value for 'b'"]
+        assert malformed([line]) == ["a: '\",;\\\\\"\"' is not a value for 'b'"]
 
     @pytest.mark.parametrize("line", ["a b", "a; =1", "a; b=", 'a; b="', ";", "a;", "a; b c"])
     def test_malformed(self, line: str) -> None:
@@ -295,7 +295,7 @@ class TestStatus:
     def test_a_redirect_says_where_to(self) -> None:
         answered = [("Location", "/ws/")]
         assert (
-            " to /ws/, which no WebSocket client in a browser follows"
+            " to /ws/, which browsers do not follow for a WebSocket"
             in check("status", ASKED, answered, 307).text
         )
 

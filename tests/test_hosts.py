@@ -95,8 +95,8 @@ def test_a_backends_own_check_holds_and_is_named() -> None:
         proxy.stop()
         found = json.loads(hangup("why", proxy.recording, "--conn", "2", "--json", check=False).stdout)
         words = json.dumps(found)
-        assert "the server got Host evil.example, which is not its address" in words
-        assert f"with Host 127.0.0.1:{server.port} it was served" in words
+        assert "the server received Host evil.example, which is not its address" in words
+        assert f"with Host 127.0.0.1:{server.port} it was accepted" in words
 
 
 def test_diff_shows_both(tmp_path: object) -> None:

@@ -119,7 +119,7 @@ def test_it_says_what_is_certain_and_what_it_would_still_cost(terminal: bool) ->
         "Still to do: finding what prevents it, the proof, ",
         "and testing the rule on new exchanges: about ",
         "more connections",
-        "Ctrl-C gives the verdict so far",
+        "Ctrl-C stops with the verdict so far",
     ):
         assert words in said, said
 

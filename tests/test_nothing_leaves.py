@@ -243,7 +243,7 @@ def test_a_bisects_file_tells_no_secret_and_no_piece_of_one(tmp_path: Path, name
     assert SECRET[:-2] in file.read_text() and file.stat().st_mode & 0o077 == 0
     words = ["convert", str(path), "-", "--to", name]
     kept = CliRunner().invoke(cli, [*words, "--no-redact"])
-    assert f"the proof is that of {file}" in kept.stderr and SECRET[2:] in kept.stdout
+    assert f"using the proof in {file}" in kept.stderr and SECRET[2:] in kept.stdout
     result = CliRunner().invoke(cli, words)
     made = reports.of_the_recording(result.stdout).decode() if name == "html" else result.stdout
     assert "proved: message/schema" in made and "`since` holds a `+`" in made

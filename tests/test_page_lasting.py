@@ -61,7 +61,7 @@ def test_another_proxy_in_its_place_is_not_mixed_with_it(seen: Browser, backend:
         expect(page.get_by_role("alert")).to_contain_text("does not answer", timeout=WAIT)
     with HangupProxy(backend.url, "--web", web) as second:
         second.wait_for("control on")
-        expect(page.get_by_role("alert")).to_contain_text("another hangup runs here now", timeout=WAIT)
+        expect(page.get_by_role("alert")).to_contain_text("another hangup is running here now", timeout=WAIT)
         dropped(second, "/second")
         page.evaluate("link => fetch(link)", shown(second))  # as another tab does, with the same cookies
         expect(page.locator(".lane")).to_have_text([re.compile("/second")], timeout=WAIT)
@@ -157,7 +157,7 @@ def test_what_the_policy_does_not_allow_is_said_and_over(seen: Browser) -> None:
               return [outcome.code, account(outcome, String)];
             }"""
         )
-        assert said == [None, "this page's policy lets it connect to the proxy and the target only"]
+        assert said == [None, "this page's policy allows it to connect only to the proxy and the target"]
         page.get_by_role("tab", name="Test Connection").click()
         expect(page.get_by_label("Path")).to_be_visible(timeout=WAIT)
         expect(page.get_by_text("for comparison also direct")).to_have_count(0)

@@ -189,7 +189,7 @@ def test_a_filter_is_edited_in_its_place(stage: Stage) -> None:
 def test_the_page_says_1006_and_the_wire_says_who(stage: Stage) -> None:
     panel = stage.tab("Test Connection")
     expect(panel.get_by_label("Path")).to_have_value("/ws/client-1")
-    expect(panel).to_contain_text(re.compile(r"Heartbeat and first messages are those of connection \d+"))
+    expect(panel).to_contain_text(re.compile(r"Heartbeat and first messages are taken from connection \d+"))
     expect(panel.get_by_label("Heartbeat")).to_have_value("text")
     expect(panel.get_by_label("every")).to_have_value(re.compile(r"^0\.1\d?$"))
     expect(panel.get_by_label("Messages")).to_have_value(re.compile(r'^\{"type":'))
@@ -227,7 +227,7 @@ def test_a_refused_origin_is_explained(stage: Stage) -> None:
     newest = panel.get_by_role("list", name="Attempts").get_by_role("listitem").first
     expect(newest.locator(".page-says")).to_contain_text("1006, not clean; it did not open")
     expect(newest.locator(".wire-says")).to_contain_text("403")
-    expect(newest).to_contain_text(f"its Origin is http://{stage.remote.running.web}")
+    expect(newest).to_contain_text(f"whose Origin is http://{stage.remote.running.web}")
     newest.get_by_role("button", name="Switch on").click()
     expect(newest).to_contain_text("It is on")
     assert stage.filters()[-1] == ("origin", True)
@@ -271,7 +271,7 @@ def test_a_bisect_is_stopped_and_what_was_asked_wrongly_is_said(stage: Stage) ->
     expect(panel.get_by_role("alert")).to_contain_text("code=abc")
     panel.get_by_label("The failure to look for").fill("code=4999")
     panel.get_by_role("button", name="Start").click()
-    expect(panel.locator(".headline")).to_contain_text("Waiting until two connections")
+    expect(panel.locator(".headline")).to_contain_text("Waiting for two connections")
     panel.get_by_role("button", name="Stop").click()
     expect(panel.locator(".headline")).to_contain_text("no two connections failed alike")
 

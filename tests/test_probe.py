@@ -334,7 +334,7 @@ class TestMisbehaviour:
         with running(raw(serve)) as port:
             result = run(f"ws://127.0.0.1:{port}/ws")
         assert failed(result) == ["status"]
-        assert "a redirect to /ws/, which no WebSocket client in a browser follows" in result.stdout
+        assert "a redirect to /ws/, which browsers do not follow for a WebSocket" in result.stdout
         assert [head.split()[1] for head in seen] == ["/ws", "/ws"]
 
     def test_an_interim_answer_is_passed_over(self) -> None:
@@ -470,7 +470,7 @@ class TestTls:
         path.write_text("nothing")
         result = run("wss://127.0.0.1:1", "--ca", str(path))
         assert isinstance(result.exception, UsageError)
-        assert "holds no certificates" in str(result.exception)
+        assert "contains no readable certificates" in str(result.exception)
 
 
 class TestNoConnection:

@@ -225,7 +225,7 @@ def test_cut_by_the_recorder(tmp_path: Path) -> None:
     out.close()
     rebuilt = sent_by(read(out.path), 1, "server")
     assert next(rebuilt) + next(rebuilt) == wire(1, b"hi", None)
-    with pytest.raises(RecordingError, match="frame 2 cannot be rebuilt: of its 6 bytes"):
+    with pytest.raises(RecordingError, match="frame 2 cannot be rebuilt: only the first of its 6 bytes"):
         b"".join(rebuilt)
 
 

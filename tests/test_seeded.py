@@ -61,7 +61,7 @@ class TestHistory:
         told = [run.verdict.changed for run in runs if run.verdict.changed]
         assert told and all("as it was recorded it failed" in words for words in told)
         for run in runs:
-            assert not run.verdict.changed or headline(run.verdict).startswith("unresolved, as the backend changed")
+            assert not run.verdict.changed or headline(run.verdict).startswith("unresolved: the backend changed")
         assert not any(run.verdict.proved for run in runs if run.verdict.changed)
 
     def test_one_that_fails_every_other_time_keeps_step_with_nothing(self) -> None:

@@ -152,7 +152,7 @@ def test_the_fix_is_tried_on_the_client_itself(found: dict[str, Said]) -> None:
     code, said, errors = found["client"]
     assert code == 0 and said["proved"] and said["verified"] is True, (said, errors)
     applied, removed = said["verification"]
-    assert applied.startswith("Fix applied: the client stayed connected for ") and "its longest life before" in applied
+    assert applied.startswith("Fix applied: the client stayed connected for ") and "as long as ever before" in applied
     assert removed.startswith("Fix removed: it dropped again after ")
     assert "MY_BACKEND=ws://" in errors and "on its standard output" in errors, "stdout is for the JSON"
     kept = list(reader.read(Path(said["files"]["verified"])))
@@ -178,7 +178,7 @@ def test_what_is_not_proved_is_not_tried(found: dict[str, Said]) -> None:
     [
         (["a.jsonl", "ws://localhost:1", "--verify"], "--verify needs the client's command"),
         (["a.jsonl", "ws://localhost:1", "--", "true"], "a command needs --verify"),
-        (["--live", "ws://localhost:1", "--verify", "--", "true"], "ask the page itself"),
+        (["--live", "ws://localhost:1", "--verify", "--", "true"], "use the page itself"),
         (["a.jsonl", "ws://localhost:1", "--verify", "--", "no-such-command"], "not on the PATH"),
     ],
 )

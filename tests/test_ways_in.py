@@ -80,7 +80,7 @@ def test_certificates_of_both_sides() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["wss://localhost:1", "--listen", "0", "--ca", __file__], "holds no certificates"),
+        (["wss://localhost:1", "--listen", "0", "--ca", __file__], "contains no readable certificates"),
         (["ws://localhost:9876", "--listen", "127.0.0.1:9876"], "ws://localhost:9876 is where hangup itself"),
         (["ws://[::1]:9876/ws", "--listen", "0.0.0.0:9876"], "ws://[::1]:9876 is where hangup itself"),
     ],

@@ -530,7 +530,7 @@ def test_no_regular_expression_stops_the_traffic(match: str) -> None:
             assert upstream.take(len(there)) == there
         (filter,) = remote_of(proxy).get("filters")["filters"]
         assert not filter["on"]
-        proxy.wait_for("failed and was passed over")
+        proxy.wait_for("failed and was skipped")
         proxy.wait_for("filter off")
         client.send(frames.frame(TEXT, said, mask=MASK))  # it is asked no more
         assert upstream.take(len(said))
