@@ -19,10 +19,10 @@ from hangup.errors import HangupError
 from hangup.filters.text import parse as parse_filter
 from harness.programs import Program
 
-_BEGINS = re.compile(rf"(`|^ *|Usage: |next: +|: |\()(?=hangup (?:{'|'.join(COMMANDS)})\b)", re.M)
+_BEGINS = re.compile(rf"(`+ ?|^ *|Usage: |next: +|: |\()(?=hangup (?:{'|'.join(COMMANDS)})\b)", re.M)
 """Where a command is to be copied: between backticks, or where a line or a sentence gives it."""
 
-_ENDS = {"`": re.compile(r"`"), "(": re.compile(r"\)|$", re.M)}
+_BRACKET = re.compile(r"\)|$", re.M)
 _COMMENT = re.compile(r" {2,}(?=\S)|$", re.M)
 """What explains a command comes after two spaces, or more."""
 
@@ -45,10 +45,17 @@ def commands_in(text: str) -> Iterator[str]:
     for begin in _BEGINS.finditer(text):
         if begin[1] == "Usage: ":
             continue
-        end = _ENDS.get(begin[1].strip(), _COMMENT).search(text, begin.end())
+        end = _end_of(begin[1].strip()).search(text, begin.end())
         line = text[begin.end() : end.start() if end else len(text)].strip()
-        if begin[1] != "`" or not _MENTIONS.fullmatch(line):
+        if not begin[1].startswith("`") or not _MENTIONS.fullmatch(line):
             yield line
+
+
+def _end_of(begin: str) -> re.Pattern[str]:
+    """What ends a command that began so; as many backticks as there were before it."""
+    if begin.startswith("`"):
+        return re.compile(rf"(?<!`) ?{begin}(?!`)")
+    return _BRACKET if begin == "(" else _COMMENT
 
 
 def words_of(line: str) -> list[str]:

@@ -55,7 +55,7 @@ def test_a_connection_that_holds() -> None:
         (ledger((4.0, None)), "longer than 2 s"),
         (ledger((0.1, 0.9), (1.0, None)), "reconnected 1 time"),
         (ledger((0.1, 0.9), (1.0, 1.5), (1.6, None)), "reconnected 2 times"),
-        (ledger((0.1, None), talk=False), "the server said nothing"),
+        (ledger((0.1, None), talk=False), "the server sent none"),
     ],
 )
 def test_each_sign_is_named(connections: list[Connection], said: str) -> None:
@@ -70,7 +70,7 @@ def test_pings_are_no_messages() -> None:
         held[0].frames[side] += 3  # type: ignore[index]
         held[0].pings[side] += 3  # type: ignore[index]
     (sign,) = failed_signs(held, 5.0)
-    assert "the server said nothing" in sign
+    assert "the server sent none" in sign
 
 
 def test_mounting_twice_is_no_reconnect() -> None:

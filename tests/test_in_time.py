@@ -296,7 +296,7 @@ async def started(folder: Path, *words: str, what: tuple[str, ...] = (str(A3),))
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize(
     ("what", "begun"),
-    [((str(A3),), r"^ +2  control"), (("--live", "--listen", "127.0.0.1:0"), "recording to")],
+    [((str(A3),), r"^ +2  as it was recorded"), (("--live", "--listen", "127.0.0.1:0"), "recording to")],
     ids=["replay", "live"],
 )
 def test_the_second_interrupt_ends_it_at_once(tmp_path: Path, what: tuple[str, ...], begun: str) -> None:

@@ -215,7 +215,7 @@ def test_a_bisects_document_keeps_its_law_and_no_secret(tmp_path: Path) -> None:
     assert "`since` holds a `+`" in page and "`password` is" in page and "message/schema" in page
     assert re.search(r"Smallest failing message \(client frame 2, text\): `.*password.*redacted.*since", page)
     local, shared = (Path(document.files[name]) for name in ("reproducer", TO_SHARE))
-    assert SECRET[:-2] in local.read_text() and "for this machine" in local.read_text()
+    assert SECRET[:-2] in local.read_text() and "on this machine" in local.read_text()
     for made in (page, shared.read_text()):
         for secret in (SECRET, SECRET[:-2], SECRET[2:], SECRET[::-1], f"{SECRET}cookie"):
             assert secret not in made and quote(secret) not in made

@@ -141,7 +141,7 @@ def test_a_handshake_without_an_answer_is_given_up(seen: Browser) -> None:
             }""",
             f"{proxy.url}/x",
         )
-        assert said == "no answer to the handshake for true: the page gave up"
+        assert said == "no response to the handshake for true: the page gave up"
 
 
 def test_what_the_policy_does_not_allow_is_said_and_over(seen: Browser) -> None:
@@ -171,9 +171,9 @@ def test_a_pasted_url_and_what_no_timer_can_wait_for(seen: Browser, backend: Raw
         page.get_by_label("Path").fill(" ws://localhost:8000/ws?a=b")
         through = page.locator(".test-form .buttons code")
         expect(through).to_have_text(f"{proxy.url}/ws?a=b")
-        page.get_by_label("Held for at most").fill("3000000")
+        page.get_by_label("Keep open for at most").fill("3000000")
         page.get_by_role("button", name="Test Connection").click()
-        assert page.get_by_label("Held for at most").evaluate("each => each.validity.rangeOverflow")
+        assert page.get_by_label("Keep open for at most").evaluate("each => each.validity.rangeOverflow")
         expect(page.locator(".try")).to_have_count(0)
 
 

@@ -108,6 +108,6 @@ def test_axe_finds_nothing_serious(page: Any, seen: Browser, scheme: Any) -> Non
     found = violations(page, node.WEB / "node_modules" / "axe-core" / "axe.min.js")
     page.get_by_role("button", name="Search").click()
     page.get_by_label("Search all connections").get_by_label("Text", exact=True).fill("hello")
-    expect(page.get_by_role("listbox", name="What was found")).to_contain_text("hello")
+    expect(page.get_by_role("listbox", name="Results by connection")).to_contain_text("hello")
     found += violations(page, node.WEB / "node_modules" / "axe-core" / "axe.min.js")
     assert not found

@@ -51,7 +51,7 @@ def test_what_was_said_anywhere_is_found_by_keyboard(page: Any) -> None:
     expect(panel.get_by_label("Text", exact=True)).to_be_focused()
     page.keyboard.type("ORDER")
     expect(panel.get_by_role("status")).to_have_text("114 in 15 connections")
-    found = panel.get_by_role("listbox", name="What was found")
+    found = panel.get_by_role("listbox", name="Results by connection")
     found.focus()
     page.keyboard.press("ArrowDown")
     expect(page.locator(".verdict h2")).to_contain_text("#2 ")

@@ -136,7 +136,7 @@ def test_five_hundred_connections(seen: Browser, tmp_path: Path) -> None:
         assert fastest(page, "needle", "Nothing matches.") < SEARCHING
         assert fastest(page, '"n":77042}', "1 in 1 connection") < SEARCHING
         assert fastest(page, "PING", "500 in 500 connections") < SEARCHING
-        found = page.get_by_role("listbox", name="What was found")
+        found = page.get_by_role("listbox", name="Results by connection")
         found.press("End")
         page.wait_for_selector(".entry-body")
         lanes = page.get_by_role("listbox", name="Connections, the newest first")

@@ -209,7 +209,7 @@ class TestFastapiOnUvicorn:
         assert failed(result) == ["status"]
         assert result.exit_code == 1
         assert "403 Forbidden" in result.stdout
-        assert "the Origin is not why" in result.stdout
+        assert "the Origin is not the reason" in result.stdout
 
     def test_the_body_of_a_refusal_is_shown(self, backend: int) -> None:
         result = run(f"ws://127.0.0.1:{backend}/login-first")
@@ -370,7 +370,7 @@ class TestMisbehaviour:
     def test_bytes_that_are_no_frame(self) -> None:
         with running(raw(answer(trailing=b"HTTP/1.1 400 Bad Request\r\n\r\n"))) as port:
             result = run(f"ws://127.0.0.1:{port}")
-        assert "bytes that are no frame: HTTP/1.1 400 Bad Request" in result.stdout
+        assert "bytes that are not a frame: HTTP/1.1 400 Bad Request" in result.stdout
 
     def test_a_server_that_talks_a_lot(self) -> None:
         with running(raw(answer(trailing=b"\x81\x02hi" * 100))) as port:

@@ -90,7 +90,7 @@ def test_traffic_that_varies_leaves_one_clock(clock: Clock, seed: int) -> None:
 
 def test_in_words() -> None:
     assert str(Timer(Clock.COUNT, 1.0)) == "after 1 message from the client"
-    assert str(Timer(Clock.AGE, 59.8)) == "60 s after it was opened, whatever is said"
+    assert str(Timer(Clock.AGE, 59.8)) == "60 s after it was opened, whatever is sent"
     assert Timer(Clock.EITHER, 1.5).summary() == {
         "clock": "either",
         "at": 1.5,

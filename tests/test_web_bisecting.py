@@ -89,7 +89,7 @@ def test_it_is_shown_as_it_goes_and_can_be_started_again(tmp_path: Path, monkeyp
     """The first is of the command line, the second of the page."""
 
     async def scenario(loop: Loop) -> None:
-        with pytest.raises(ControlError, match="under way"):
+        with pytest.raises(ControlError, match="is running"):
             await loop.post("bisect/start")
         trying = await loop.until(lambda s: s["phase"] == "trying" and len(s["trials"]) > 3)
         assert trying["looking_for"].startswith("by=server how=abrupt") and trying["verdict"] is None
