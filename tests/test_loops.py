@@ -236,7 +236,7 @@ def test_backing_off(gaps: list[float], growing: bool) -> None:
 def test_a_loop_that_settles() -> None:
     (loop,) = found([*recorded.loop(4), *lived(5, 6.0, None, path="/ws/client-1"), ev.Note(at=60.0, text="")])
     assert (loop.conns, loop.settled, loop.going_on) == ([1, 2, 3, 4], 5, False)
-    assert loop.sentence.endswith("; connection 5 ended it by staying open")
+    assert loop.sentence.endswith("; it stopped with connection 5, which stayed open")
 
 
 def test_a_loop_whose_next_one_just_opened_goes_on() -> None:

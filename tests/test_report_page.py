@@ -165,7 +165,8 @@ def proof(path: Path) -> str:
 def test_the_proof_is_in_it(seen: Browser, tmp_path: Path) -> None:
     reports.converted(LOOP, tmp_path / "report.html", "--bisect", proof(tmp_path / "proof.json"))
     page = shown(seen, tmp_path / "report.html")
-    expect_text(page, ".answers", "Proved by experiment: failed 4 of 4 trials.*that is not JSON; it predicted 8 of 8 new")
+    said = "Proved by experiment: failed 4 of 4 trials.*that is not JSON; it predicted 8 of 8 new"
+    expect_text(page, ".answers", said)
     rows = page.get_by_role("table", name="The ladder").get_by_role("row")
     assert [" ".join(row.inner_text().split()) for row in rows.all()[1:]] == [
         f"{title} {failed[0]}/{failed[1]} {TOLD[what]}" for title, failed, what in RUNGS
