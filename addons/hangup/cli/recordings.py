@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from hangup.cli.config import load
+from hangup.cli.agreement import allow_option, use
+from hangup.cli.config import Config, load
 from hangup.cli.screen import console
 from hangup.cli.show import table
 from hangup.cli.show.command import row
@@ -36,13 +37,14 @@ Examples:
     help="Delete the recordings that were last written to more than so many days ago, and what bisects made of them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def recordings(folder: str | None, prune: float | None, as_json: bool) -> None:
+@allow_option
+def recordings(folder: str | None, prune: float | None, as_json: bool, allow_config: bool) -> None:
     """List the recordings in FOLDER: how old and how large they are, and how many connections they hold.
 
     FOLDER is recordings, or what hangup.toml says. Only what hangup has named itself, by its date, is ever deleted,
     and never what a running proxy writes.
     """
-    where = Path(folder) if folder else load().record or Path("recordings")
+    where = Path(folder) if folder else _configured(allow_config)
     if prune is not None:
         _prune(where, prune * DAY, as_json)
         return
@@ -53,6 +55,12 @@ def recordings(folder: str | None, prune: float | None, as_json: bool) -> None:
         click.echo(f"no recordings in {where}")
     else:
         table.folder(console(), rows)
+
+
+def _configured(allow: bool) -> Path:
+    config = load()
+    use(config, allow=allow, instead=set(Config.__struct_fields__) - {"record"}, quiet=True)
+    return config.record or Path("recordings")
 
 
 def _age(path: Path) -> float:

@@ -33,6 +33,7 @@ from tornado.netutil import bind_sockets
 from hangup.errors import ControlError, HangupError, ListenError, UsageError
 from hangup.web.access import BASE, Access, Refusal
 from hangup.web.control import MOST, Action, FilterRequest, ProxyControl
+from hangup.wire.url import is_loopback
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ def bind(host: str, port: int | None, avoid: int = 0) -> list[socket.socket]:
     Raises :class:`UsageError` for a host that is not loopback, :class:`ListenError` for a port that is taken.
     """
     name = "127.0.0.1" if host == "localhost" else host
-    if not (name == "::1" or name.startswith("127.")):
+    if not is_loopback(name):
         raise UsageError(f"--web listens on loopback only (127.0.0.1 or ::1), not on {host}")
     ports = range(FIRST_PORT, FIRST_PORT + PORTS_TRIED) if port is None else [port]
     for each in ports:
