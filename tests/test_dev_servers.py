@@ -23,15 +23,16 @@ from test_run_command import PAGE, Terminal, running, script
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="terminals")
 
-LINK = r"page: (http://127\.0\.0\.1:\d+/hangup/open\?key=\S+)"
+LINK = r"page: (http://127\.0\.0\.1:\d+/hangup/\S+/open\?key=\S+)"
 
 
 @pytest.fixture
 def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """What a browser was asked to open so far."""
+    """Where a browser was led to so far: it is given a file, whose link it follows."""
     asked = tmp_path / "asked"
     program = tmp_path / "browser.sh"
-    program.write_text(f'#!/bin/sh\necho "$1" >> "{asked}"\n')
+    link = """sed -n 's/.*<a href="\\([^"]*\\)".*/\\1/p' "${1#file://}" """
+    program.write_text(f'#!/bin/sh\n{link} >> "{asked}"\n')
     program.chmod(0o755)
     monkeypatch.setenv("BROWSER", str(program))
     return lambda: asked.read_text().split() if asked.exists() else []

@@ -198,13 +198,13 @@ def test_no_attack_gets_through_on_any_route(running: Running) -> None:
                 if path == "open" and statuses == {401}:
                     continue  # the exchange of a key for a cookie needs none; without a key it gives nothing
                 body = {} if method == "POST" else None
-                answer = ask(running.browser.address, method, BASE + path, body=body, **headers)
+                answer = ask(running.browser.address, method, running.browser.home + path, body=body, **headers)
                 assert answer.status in statuses, (name, method, path, answer)
                 strict(answer)
                 if method != "HEAD":
                     assert set(answer.json) == {"error"}, (name, method, path)
     assert running.within(running.proxy.filters.describe) == before
-    assert ask(running.browser.address, "GET", BASE + "open").status == 401
+    assert ask(running.browser.address, "GET", running.browser.home + "open").status == 401
 
 
 def test_by_cookie_nothing_is_changed_without_our_origin(running: Running) -> None:
@@ -384,7 +384,7 @@ class Page:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.sock.connect((host, int(port)))
         headers = [("Origin", browser.origin), ("Cookie", browser.cookie)]
-        self.sock.sendall(request_head(BASE + "live", browser.address, headers))
+        self.sock.sendall(request_head(browser.home + "live", browser.address, headers))
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += self.sock.recv(1)

@@ -70,7 +70,7 @@ def _open_live(*, browse: bool) -> None:
     link = str(find().post("link")["link"])
     console().print(f"page: {link}", soft_wrap=True, markup=False)
     if browse:
-        open_in_browser(link)
+        open_in_browser(link, outlived=True)
 
 
 @contextmanager
