@@ -19,6 +19,7 @@ import pytest
 from hangup.cli import browser as browsers
 from hangup.net import peer_user
 from hangup.web import running as state
+from hangup.web.access import Access
 from harness import browser as chromium
 from harness.asking import Browser, ask
 from harness.peers import RawServer
@@ -238,6 +239,20 @@ def test_a_cookie_is_good_below_its_page_only(proxy: HangupProxy) -> None:
     assert elsewhere.home == browser.home and elsewhere.cookie != browser.cookie, "one page, each browser its own"
     for path in ("/hangup/api/overview", "/hangup/", "/hangup/x/api/overview", browser.home[:-1] + "x/api/overview"):
         assert ask(browser.address, "GET", path, Cookie=browser.cookie).status == 401
+
+
+def test_the_path_of_a_page_is_another_for_each_user_and_port_and_the_same_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    seed = state.own_seed()
+    assert len(seed) == 32 and state.own_seed() == seed
+    if os.name == "posix":
+        assert stat.S_IMODE((tmp_path / "hangup" / "page.key").stat().st_mode) == 0o600
+    homes = {Access("127.0.0.1", port, key).home for port in (9001, 9002) for key in (seed, b"another's", b"", b"")}
+    assert len(homes) == 8 and Access("127.0.0.1", 9001, seed).home in homes
+    monkeypatch.setenv("XDG_STATE_HOME", os.devnull)
+    assert state.own_seed() == b""
 
 
 # The file that leads to a proxy.

@@ -96,10 +96,11 @@ async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse:
     from hangup.web.access import Access
     from hangup.web.exporting import Exporter
     from hangup.web.pages import routes
+    from hangup.web.running import own_seed
     from hangup.web.server import Server
     from hangup.web.worker import Worker
 
-    access = Access(*sockets[0].getsockname()[:2])
+    access = Access(*sockets[0].getsockname()[:2], seed=own_seed())
     worker = Worker(path, {"live": False, "readonly": True, "name": name})
     exporter = Exporter(worker)
     server = Server(sockets, access, routes=[*routes(worker), *exporter.routes()])

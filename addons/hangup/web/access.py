@@ -12,13 +12,15 @@ each request, before anything else is looked at:
 
 Cookies do not tell ports apart: a browser sends them to every port of a host, where others may listen, and the proxy's
 own traffic is recorded. So the page has a home below :data:`BASE` whose path nobody can guess, and which is another
-for each server: below it, and nowhere else, the cookie is sent, and good.
+for each user and port (and the same after a restart, so that tabs and bookmarks find it): below it, and nowhere else,
+the cookie is sent, and good.
 
 Nothing here reads a socket; :mod:`hangup.web.server` asks.
 """
 
 from __future__ import annotations
 
+import base64
 import hmac
 import secrets
 from collections.abc import Mapping
@@ -46,16 +48,18 @@ class Refusal(Struct, frozen=True):
 
 
 class Access:
-    """The rules for one server on ``host`` and ``port``, and its secrets. ``token`` is for programs."""
+    """The rules for one server on ``host`` and ``port``, and its secrets. ``token`` is for programs. ``seed`` is the
+    user's own secret, from which the page's path is made; without one it is made at random."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, seed: bytes = b"") -> None:
         bracketed = f"[{host}]" if ":" in host else host
         names = {*LOOPBACK, bracketed.lower()}
         self.hosts = frozenset(f"{name}:{port}" for name in names) | (frozenset(names) if port == 80 else frozenset())
         self.address = f"{bracketed}:{port}"
         self.origins = frozenset(f"http://{name}" for name in self.hosts)
         """What a browser calls the page's origin."""
-        self.home = f"{BASE}{secrets.token_urlsafe(12)}/"
+        path = hmac.digest(seed or secrets.token_bytes(32), self.address.encode(), "sha256")[:12]
+        self.home = f"{BASE}{base64.urlsafe_b64encode(path).decode()}/"
         """Where the page is, and all that it asks."""
         self.public = frozenset(("/", self.home + OPEN))
         """The paths that need no secret: a redirect, and the exchange of a key for a cookie."""

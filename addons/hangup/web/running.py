@@ -7,6 +7,7 @@ across it removes it.
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -46,6 +47,21 @@ def folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "hangup"
     return Path.home() / ".local" / "state" / "hangup"
+
+
+def own_seed() -> bytes:
+    """A secret of the user's own, the same each time; empty where it cannot be kept."""
+    try:
+        path = folder() / "page.key"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            with open(os.open(path, flags, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(32))
+        found = path.read_bytes()
+    except (OSError, RuntimeError):
+        return b""
+    return found if len(found) == 32 else b""  # another has just made it, and has not written yet
 
 
 class StateFile:
