@@ -100,7 +100,8 @@ async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse:
     from hangup.web.server import Server
     from hangup.web.worker import Worker
 
-    access = Access(*sockets[0].getsockname()[:2], seed=own_seed())
+    web_host, web_port = sockets[0].getsockname()[:2]
+    access = Access(web_host, web_port, own_seed())
     worker = Worker(path, {"live": False, "readonly": True, "name": name})
     exporter = Exporter(worker)
     server = Server(sockets, access, routes=[*routes(worker), *exporter.routes()])

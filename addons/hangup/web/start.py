@@ -42,7 +42,8 @@ def start(
     recorder = proxy.recorder
     assert recorder is not None
     settings = proxy.settings
-    access = Access(*sockets[0].getsockname()[:2], seed=own_seed())
+    web_host, web_port = sockets[0].getsockname()[:2]
+    access = Access(web_host, web_port, own_seed())
     try:
         host, port = proxy.address
         listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
