@@ -316,3 +316,26 @@ def test_a_run_whose_terminal_is_closed_ends_in_order(tmp_path: Path) -> None:
     os.waitpid(terminal.pid, 0)
     assert command is not None and gone(command.pid)
     assert _lines(tmp_path / "run.jsonl")[-1]["kind"] == "stop"
+
+
+@posix
+def test_a_proxy_whose_output_nobody_reads_any_more_goes_on(tmp_path: Path) -> None:
+    record = tmp_path / "run.jsonl"
+    with RawServer() as server:
+        words = ["proxy", server.url, "--listen", "127.0.0.1:0", "--no-web", "--record", str(record)]
+        pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process: subprocess.Popen[str] = subprocess.Popen([*HANGUP, *words], **pipe)  # type: ignore[call-overload]
+        assert process.stdout is not None and process.stderr is not None
+        said = ""
+        while "recording to" not in said:
+            said += process.stdout.readline()
+        process.stdout.close()
+        port = int(said.partition("listening on 127.0.0.1:")[2].split()[0])
+        for _ in range(2):
+            client, upstream = open_websocket(("127.0.0.1", port), "/ws"), server.accept("/ws")
+            client.close()
+            upstream.close()
+        process.terminate()
+        assert process.wait(DEADLINE) == 0 and process.stderr.read() == ""
+        assert [each.get("kind") for each in _lines(record)].count("handshake") == 2
+        assert _lines(record)[-1]["kind"] == "stop"

@@ -36,14 +36,27 @@ UNBOUND = 140
 class Screen(Console):
     """A console on which no text commands the terminal: control characters, but for line ends, are spelled out."""
 
+    goes_on = False
+    """Whether who prints has more to do than that, and goes on when nobody reads it any more."""
+
     def print(self, *objects: Any, **options: Any) -> None:
-        """As rich does; when the terminal has been closed it goes nowhere, as whoever prints has more to do."""
+        """As rich does; when the terminal has been closed it goes nowhere."""
         try:
             super().print(*objects, **options)
+        except BrokenPipeError:
+            self.on_broken_pipe()
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
             leave_dead_terminal()
+
+    def on_broken_pipe(self) -> None:
+        """rich: whoever read this is gone (``hangup … | head``)."""
+        if not self.goes_on:
+            raise BrokenPipeError
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What rich makes of it; only rich's own segments (a cursor that moves, say) keep their control characters."""
