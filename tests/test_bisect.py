@@ -84,7 +84,7 @@ async def bisect(*words: str | Path) -> Said:
     for line in errors.decode().splitlines():  # how it goes, and nothing else
         assert re.match(r"$|looking for: | +\d+  \S.*? +(failed|stayed open|unresolved|another)| {6}\S+/", line), line
     if "looking for" in errors.decode():
-        assert re.search(r"^ +1  control ", errors.decode(), re.MULTILINE)
+        assert re.search(r"^ +1  as it was recorded ", errors.decode(), re.MULTILINE)
     assert process.returncode is not None
     return process.returncode, json.loads(output)
 

@@ -160,6 +160,13 @@ class TestAfterAProof:
         assert text.startswith("heartbeat/app-ping-kills") and "no explanation stands out" in text
         assert "no explanation stands out" in said("show", recording)
 
+    def test_a_law_without_a_name_is_told_as_such(self, recording: Path) -> None:
+        headline = "proved: it ends on any text that is not JSON; the underlying cause is still open"
+        proof(recording.parent, verdict="unknown/", headline=headline)
+        text = said("why", recording)
+        assert text.startswith("unnamed cause  proved\nIt ends on any text that is not JSON; ")
+        assert said("why", recording, "--markdown").startswith("### unnamed cause, proved\n")
+
     def test_that_of_another_recording_says_nothing(self, recording: Path) -> None:
         proof(recording.parent, started="2020-01-01T00:00:00Z")
         assert said("why", recording).startswith("heartbeat/app-ping-kills")

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from hangup.commands import command_line
 from hangup.diagnosis import causes
+from hangup.diagnosis.findings import UNKNOWN
 from hangup.diagnosis.report import Report
 from hangup.experiment.document_file import Proof
 from hangup.humanize import duration, plural, printable
@@ -23,6 +24,9 @@ PATHS = 3
 
 PAYLOAD = 200
 """Characters of a message that is to be sent."""
+
+UNNAMED = "unnamed cause"
+"""What is said where a law is proved, and no name of a cause goes with it."""
 
 WHO = {"server": "The server", "client": "The client", "proxy": "A hangup filter"}
 
@@ -60,11 +64,13 @@ class Summary(Struct, frozen=True):
 
 
 class Proved(Struct, frozen=True):
-    """What an experiment proved of a recording, in words: whole sentences, but for the ``verdict``, the ``law`` and its
+    """What an experiment proved of a recording, in words: whole sentences, but for the ``verdict``, the ``title`` (the
+    verdict, or that there is no name for what was proved), the ``law`` and its
     ``boundary``, and ``cure``, the filter with which it stays open. ``predicted`` is how many of the predictions were
     right, of how many; ``fix`` may be empty."""
 
     verdict: str
+    title: str
     sentence: str
     fix: str
     counts: str
@@ -139,11 +145,13 @@ def what_is_proved(report: Report, proof: Proof | None) -> Proved | None:
     sentence, fix = report.sentence, report.hint
     if proof.verdict != report.verdict:
         known = causes.known().get(proof.verdict)
-        sentence = f"{known.sentence}." if known else f"{proof.headline}."
+        said = proof.headline.removeprefix("proved: ")
+        sentence = f"{known.sentence}." if known else f"{said[:1].upper()}{said[1:]}."
         fix = known.advice((report.stack.server, report.stack.protocol, report.stack.proxy)) if known else ""
     law = proof.law
     return Proved(
         verdict=proof.verdict,
+        title=UNNAMED if proof.verdict == UNKNOWN else proof.verdict,
         sentence=sentence,
         fix=fix,
         counts=_counted(proof),

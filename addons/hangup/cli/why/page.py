@@ -27,7 +27,7 @@ RUNNERS_UP = 3
 def show(screen: Console, report: Report, proved: Proved | None = None, where: str = "", said: str = "") -> None:
     """Prints the page. What was ``proved``, by the bisect that is written down in ``where``, comes first, and then
     nothing else is guessed; ``said`` is what a bisect said that proved nothing."""
-    screen.print(_head(report) if proved is None else safe(proved.verdict, "bold red").append("  proved", "bold green"))
+    screen.print(_head(report) if proved is None else safe(proved.title, "bold red").append("  proved", "bold green"))
     if proved is None and (known := what_is_known(report.parts)):
         screen.print(safe(known, "dim"))
     sentence = report.sentence if proved is None else proved.sentence
@@ -183,7 +183,7 @@ def markdown(report: Report, proved: Proved | None = None, said: str = "") -> st
         sure = ", proved"
     else:
         sure = f", {report.confidence:.0%} sure" if report.category != "unknown" else ""
-    verdict, sentence = (report.verdict, report.sentence) if proved is None else (proved.verdict, proved.sentence)
+    verdict, sentence = (report.verdict, report.sentence) if proved is None else (proved.title, proved.sentence)
     lines = [f"### {prose(verdict)}{sure}", "", prose(sentence), ""]
     if proved is not None:
         lines += [f"- {prose(line)}" for line in proved.lines]

@@ -49,10 +49,10 @@ export function WhyPanel({ store }) {
 /** @param {{store: import("./store.js").Store, found: any}} props */
 function Verdict({ store, found }) {
   const { proved } = found;
-  const { verdict, sentence, fix } = proved ?? { verdict: found.verdict, sentence: found.sentence, fix: found.hint };
+  const { title, sentence, fix } = proved ?? { title: found.verdict, sentence: found.sentence, fix: found.hint };
   return html`<div>
-    <p class="verdict-name"><code>${visible(verdict.replace(/\/$/, ""))}</code>
-      ${proved ? html`<span class="chip proved">proved</span>` : !verdict.startsWith("unknown") && html`<${Confidence} value=${found.confidence} />`}</p>
+    <p class="verdict-name"><code>${visible(title.replace(/\/$/, ""))}</code>
+      ${proved ? html`<span class="chip proved">proved</span>` : !title.startsWith("unknown") && html`<${Confidence} value=${found.confidence} />`}</p>
     ${sentence && html`<p class="verdict-sentence"><bdi>${ticked(visible(sentence, 1000))}</bdi></p>`}
     ${proved && html`<${Proved} proved=${proved} />`}
     ${fix && html`<p class="hint"><bdi>${ticked(visible(fix, 1500))}</bdi></p>`}
