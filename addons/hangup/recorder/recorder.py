@@ -15,6 +15,7 @@ from hangup.recording.events import End, Event, Frame, Part, Side
 from hangup.recording.folder import new_path
 from hangup.recording.ledger import Ledger
 from hangup.session import Session
+from hangup.wire.inflation_budget import whole
 
 BEHIND = 4 << 20
 """Bytes that may wait to be written before traffic is slowed down to what can be recorded."""
@@ -73,6 +74,8 @@ class Recorder:
         self._extend = self.journal.extend
         self.takes_lines = not max_payload
         """Whether :meth:`emit_lines` may be used: not where payloads must be cut."""
+        self.inflation = whole(self.now)
+        """What may be inflated to be recorded, of all connections together."""
         self.ledger = Ledger()
         self.sessions: dict[int, Session] = {}
         """Those under way, by number: they keep the sums of their data frames."""
