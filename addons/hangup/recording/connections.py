@@ -93,6 +93,8 @@ class Connection(Struct, kw_only=True, eq=False):
     """Of a side that ended within a frame: the frame in words."""
     junk: dict[Side, str] = {}
     """Of a side that sent bytes which are no frame: the first of them."""
+    left_compressed: int = 0
+    """Messages that were left compressed, as they inflate to far more than was on the wire."""
     actions: int = 0
     passed_on: dict[Side, float] = {}
     """When a filter last sent a message in a side's name, or one of its own later than it came."""

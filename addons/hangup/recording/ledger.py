@@ -145,6 +145,7 @@ class Ledger:
         if event.problems:
             self._problems(connection, event.problems)
         if opcode in _DATA:
+            connection.left_compressed += event.left_compressed
             if event.n == 1 and side == "server" and is_webpack(connection.path, event):
                 connection.kind = "hmr"
             return

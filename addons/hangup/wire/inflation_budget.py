@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+LEFT_COMPRESSED = "left compressed, as that, or what it refers to, inflates to far more than was on the wire"
+"""A message that there was no budget for, in words."""
+
 RATIO = 24
 """Bytes that may be inflated for each on the wire."""
 
@@ -20,7 +23,7 @@ PER_SECOND = 128 << 10
 at its limit some day."""
 
 AT_ONCE = 16 << 20
-"""Bytes that may be inflated of one frame, or piece of a large one: zlib takes about 30 ms for them, and others wait."""
+"""Bytes that may be inflated of one frame, or piece of a large one: zlib takes 30 ms for them, and others wait."""
 
 ALL_SPARE = 32 << 20
 ALL_PER_SECOND = 1 << 20
@@ -30,8 +33,7 @@ ALL_PER_SECOND = 1 << 20
 class InflationBudget:
     """What may still be inflated, in bytes (``left``).
 
-    ``within`` is a budget of which this one is a part; ``clock`` gives seconds, where time adds to it. See the constants
-    above for the rest.
+    ``within`` is a budget of which this one is a part; ``clock`` gives seconds, where time adds to it.
     """
 
     __slots__ = ("spare", "per_second", "at_once", "within", "clock", "left", "_at")
@@ -76,6 +78,11 @@ class InflationBudget:
         """Bytes that may be inflated now; 0 where the budget is used up."""
         left = int(self.left) if self.within is None else min(int(self.left), self.within.allows())
         return max(left, 0)
+
+
+def bound(packed: int) -> int:
+    """How many bytes a file of so many may unpack to."""
+    return ALL_SPARE + RATIO * packed
 
 
 def whole(clock: Callable[[], float] | None = None) -> InflationBudget:

@@ -24,6 +24,7 @@ from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.loops import Loop
 from hangup.wire import close_codes
+from hangup.wire.inflation_budget import LEFT_COMPRESSED
 
 WIDE = 120
 """From so many columns on, all of the table is shown; below, what the sentences repeat is left out."""
@@ -51,7 +52,7 @@ def show(console: Console, source: Recording, ledger: Ledger, found: list[Loop],
     console.print(_sentences(groups))
     for code in sorted({e.code for e in endings if e.code is not None and e.by != "proxy"})[:5]:
         console.print(Padding(Text(close_codes.explain(code), "dim"), (0, 0, 0, 2)))
-    for connection in [c for c in connections if c.problems or c.checks][:GROUPS_SHOWN]:
+    for connection in [c for c in connections if c.problems or c.checks or c.left_compressed][:GROUPS_SHOWN]:
         console.print(_problems(connection))
     if changes:
         console.print()
@@ -209,7 +210,9 @@ def _problems(connection: Connection) -> Text:
         text.append(f"handshake: {printable(', '.join(connection.checks), 300)}  ", "red")
     if connection.problems:
         counted = ", ".join(f"{name} ({count})" for name, count in connection.problems.items())
-        text.append(f"problems: {printable(counted, 300)}", "red")
+        text.append(f"problems: {printable(counted, 300)}  ", "red")
+    if connection.left_compressed:
+        text.append(f"{plural(connection.left_compressed, 'message')} {LEFT_COMPRESSED}", "yellow")
     return text
 
 
