@@ -121,7 +121,8 @@ class Connection(Struct, kw_only=True, eq=False):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Connection):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name not in ("read", "over"))
+        names = (name for name in self.__struct_fields__ if name not in ("read", "over"))
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     @property
     def refused(self) -> bool:

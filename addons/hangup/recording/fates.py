@@ -25,12 +25,12 @@ OVERLAP = 0.1
 def settle(ledger: Ledger) -> None:
     """Finds which connection its client opened next, and what that and the others make of each. May be called again
     when more has been read."""
-    settle_all(ledger.connections.values(), ledger.last_at, ledger.stopped)
+    settle_all(ledger.known(), ledger.last_at, ledger.stopped)
 
 
 def settle_all(found: Iterable[Known], last_at: float, stopped: bool) -> None:
-    """The same for these connections of a recording, whose last event was at ``last_at`` seconds; ``stopped`` says whether
-    it was ended in order."""
+    """The same for these connections of a recording, whose last event was at ``last_at`` seconds; ``stopped`` says
+    whether it was ended in order."""
     connections = [c for c in found if c.conn > 0]
     for connection in connections:
         connection.successor = connection.reopened = connection.context = None

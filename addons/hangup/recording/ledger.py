@@ -6,7 +6,7 @@ over the connections is looked into by :class:`~hangup.recording.traffic_ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hangup.humanize import printable, size, span
@@ -27,6 +27,7 @@ from hangup.recording.events import (
     Side,
     Stop,
 )
+from hangup.recording.loops import Known
 from hangup.wire.frames import BINARY, TEXT
 
 STEPS_KEPT = 24
@@ -63,6 +64,10 @@ class Ledger:
             Note: self._note,
             Stop: self._stop,
         }
+
+    def known(self) -> Sequence[Known]:
+        """All connections, as far as is known of each."""
+        return list(self.connections.values())
 
     def feed(self, event: Event) -> None:
         """Takes the next event."""

@@ -7,7 +7,7 @@ what connections are selected by. What else is to be shown of the few that are s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from sys import intern
 from typing import Any
 
@@ -20,10 +20,16 @@ from hangup.recording.ending_words import Ending, ending_of
 from hangup.recording.endings import FAILED, Fate
 from hangup.recording.events import AnyEvent, End, Event, Handshake
 from hangup.recording.ledger import Ledger
-from hangup.recording.loops import Closer, host
+from hangup.recording.loops import Closer, Known, host
 
 WHOLE = 1000
 """So many connections that were over last are kept whole: something may still be said of them."""
+
+WAYS = 1000
+"""Of the last so many ways of ending, one example is kept whole."""
+
+ODD = 12
+"""So many connections with which something was wrong are kept whole."""
 
 Alike = tuple[object, ...]
 """What connections that ended alike have in common."""
@@ -92,19 +98,32 @@ class Outline(Struct, gc=False):
         return fate in FAILED or (fate == "abandoned" and self.successor is not None)
 
 
+def way_of(known: Known) -> Alike:
+    """Equal for those that ended, or failed, alike."""
+    if isinstance(known, Outline):
+        return known.ending.alike
+    assert isinstance(known, Connection)
+    return alike(known, known.ending)
+
+
 class OutlineLedger(Ledger):
     """A ledger that has of most connections, once there are many, no more than an outline; only the others are in
-    ``connections``."""
+    ``connections``. ``examples`` are the last of each way of ending, and the first with which something was wrong."""
 
     def __init__(self) -> None:
         super().__init__()
         self.outlines: dict[int, Outline] = {}
+        self.examples: dict[int, Connection] = {}
+        self.order: list[int] = []
+        """All numbers, as the connections were first seen."""
+        self._lasts: dict[Alike, int] = {}
+        self._odd: set[int] = set()
         self._over: deque[int] = deque()
         self._half: set[int] = set()
         self._endings: dict[Alike, OutlinedEnding] = {}
         self._routes: dict[str, str] = {}
 
-    def known(self) -> list[Connection | Outline]:
+    def known(self) -> Sequence[Connection | Outline]:
         """All connections, in the order of their numbers."""
         found: dict[int, Connection | Outline] = {**self.outlines, **self.connections}
         return [found[conn] for conn in sorted(found)] if self.outlines else list(self.connections.values())
@@ -115,7 +134,11 @@ class OutlineLedger(Ledger):
             connection.last_seen = event.at
             return connection
         # Something belated is nothing to be made of any more.
-        return None if event.conn in self.outlines else super()._connection(event)
+        if event.conn in self.outlines:
+            return None
+        if event.conn:
+            self.order.append(event.conn)
+        return super()._connection(event)
 
     def _handshake(self, event: Handshake) -> None:
         super()._handshake(event)
@@ -139,12 +162,14 @@ class OutlineLedger(Ledger):
             self._half.discard(conn)
             connection = self.connections.get(conn)
             if connection is not None and conn > 0 and connection.ended is not None:
-                self.outlines[conn] = self._outline(connection)
+                self.outlines[conn] = self.outline(connection)
                 del self.connections[conn]
 
-    def _outline(self, connection: Connection) -> Outline:
+    def outline(self, connection: Connection) -> Outline:
+        """What is kept of a connection."""
         read = connection.course
-        connection.over = read
+        if read.over is not None:
+            connection.over = read
         ending = ending_of(connection, read)
         key = alike(connection, ending)
         shared = self._endings.get(key)
@@ -154,6 +179,7 @@ class OutlineLedger(Ledger):
             self._endings[key] = shared
         elif first is not None and shared.first is not None and first.side != shared.first.side:
             shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, first, key)
+        self._keep(connection, key)
         path = intern(connection.path)
         route = self._routes.get(connection.path)
         if route is None:
@@ -181,6 +207,19 @@ class OutlineLedger(Ledger):
             shared,
             bool(connection.problems or connection.checks or connection.left_compressed),
         )
+
+
+    def _keep(self, connection: Connection, key: Alike) -> None:
+        """Keeps a connection as an example of how it ended, in the place of an earlier one."""
+        before = self._lasts.pop(key, None)
+        self._lasts[key] = connection.conn
+        if before is None and len(self._lasts) > WAYS:
+            before = self._lasts.pop(next(iter(self._lasts)))
+        if before is not None and before not in self._odd:
+            self.examples.pop(before, None)
+        self.examples[connection.conn] = connection
+        if len(self._odd) < ODD and (connection.problems or connection.checks or connection.left_compressed):
+            self._odd.add(connection.conn)
 
 
 def whole(events: Iterable[Iterable[AnyEvent]], numbers: Collection[int]) -> Ledger:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
+from hangup.cli.sources import undisturbed
 from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, FilterEvent
 from hangup.recording.fates import settle_all
 from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
-from hangup.recording.loops import Loop
-from hangup.recording.outlines import Alike, Outline, OutlineLedger, alike, whole
+from hangup.recording.loops import Known, Loop
+from hangup.recording.outlines import Alike, Outline, OutlineLedger, way_of, whole
 
 ROWS = 100
 """So many connections are shown where nobody says how many."""
@@ -29,8 +28,8 @@ MEMBERS = 1000
 
 
 class Choice(Struct, frozen=True):
-    """What was asked for: connections whose path fits a shell pattern, that failed, that were there in the last ``since``
-    seconds, that are part of a loop."""
+    """What was asked for: connections whose path fits a shell pattern, that failed, that were there in the last
+    ``since`` seconds, that are part of a loop."""
 
     path: str = ""
     failed: bool = False
@@ -59,8 +58,8 @@ class Group(Struct):
 
 
 class Chosen(Struct):
-    """What is shown of a recording. ``total`` counts all of its connections, ``count`` those that fit; ``connections`` are
-    the last of these, ``groups`` are the last ways in which they ended. ``known`` has what is told of each."""
+    """What is shown of a recording. ``total`` counts all of its connections, ``count`` those that fit; ``connections``
+    are the last of these, ``groups`` are the last ways in which they ended. ``known`` has what is told of each."""
 
     ledger: Ledger
     total: int
@@ -75,18 +74,6 @@ class Chosen(Struct):
     known: dict[int, Connection]
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Without the collector: what reading makes has no cycles, and to look for them takes as long as reading."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
 def choose(source: Recording, choice: Choice, rows: int) -> Chosen:
     """Reads a recording, and again for what is shown of it, if there is too much to be kept. ``rows`` is 0 for all."""
     # What cannot be read again is kept.
@@ -96,9 +83,7 @@ def choose(source: Recording, choice: Choice, rows: int) -> Chosen:
         for batch in source.batches():
             ledger.feed_all(batch)
             changes += _changes(batch)
-        known: Sequence[Connection | Outline] = (
-            ledger.known() if isinstance(ledger, OutlineLedger) else list(ledger.connections.values())
-        )
+        known = ledger.known()
         settle_all(known, ledger.last_at, ledger.stopped)
         found = loops.find(known, now=ledger.last_at)
         fitting = _fitting(known, choice, found, ledger.last_at)
@@ -109,6 +94,8 @@ def choose(source: Recording, choice: Choice, rows: int) -> Chosen:
         told = list(groups.values())[-GROUPS:]
         wanted = [each.conn for each in (*shown, *odd)] + [group.last for group in told]
         there = ledger.connections
+        if isinstance(ledger, OutlineLedger):
+            there = {**ledger.examples, **there}
         if any(conn not in there for conn in wanted):
             again = whole(source.batches(), wanted).connections
             there = {conn: there.get(conn) or again[conn] for conn in wanted}
@@ -135,15 +122,15 @@ def _changes(batch: list[AnyEvent]) -> list[FilterEvent]:
 
 
 def _fitting(
-    known: Sequence[Connection | Outline], choice: Choice, found: list[Loop], last_at: float
-) -> Sequence[Connection | Outline]:
+    known: Sequence[Known], choice: Choice, found: list[Loop], last_at: float
+) -> Sequence[Known]:
     if not choice.words:
         return known
     looping = {conn for loop in found for conn in loop.conns}
     return [each for each in known if _fits(each, choice, looping, last_at)]
 
 
-def _fits(each: Connection | Outline, choice: Choice, looping: set[int], last_at: float) -> bool:
+def _fits(each: Known, choice: Choice, looping: set[int], last_at: float) -> bool:
     if choice.failed and not each.failed:
         return False
     if choice.loop and each.conn not in looping:
@@ -153,18 +140,19 @@ def _fits(each: Connection | Outline, choice: Choice, looping: set[int], last_at
     return not choice.path or fnmatchcase(each.path, choice.path)
 
 
-def _is_odd(each: Connection | Outline) -> bool:
+def _is_odd(each: Known) -> bool:
     if isinstance(each, Outline):
         return each.odd
+    assert isinstance(each, Connection)
     return bool(each.problems or each.checks or each.left_compressed)
 
 
-def _groups(connections: Sequence[Connection | Outline]) -> dict[Alike, Group]:
+def _groups(connections: Sequence[Known]) -> dict[Alike, Group]:
     """Endings that are alike, in the order of the last of each."""
     groups: dict[Alike, Group] = {}
     last: dict[Alike, int] = {}
     for place, each in enumerate(connections):
-        key = each.ending.alike if isinstance(each, Outline) else alike(each, each.ending)
+        key = way_of(each)
         group = groups.get(key)
         if group is None:
             group = groups[key] = Group(each.conn, [])

@@ -50,7 +50,7 @@ Examples:
 @click.option("--follow", "following", is_flag=True, help="Go on while the recording is being written.")
 @click.option("--path", default="", metavar="PATTERN", help="Only connections whose path fits, such as '/ws/*'.")
 @click.option("--failed", is_flag=True, help="Only those that failed.")
-@click.option("--since", type=TIME, metavar="TIME", help="Only those that were open within TIME of the end, such as 10min.")
+@click.option("--since", type=TIME, metavar="TIME", help="Only those open within TIME of the end, such as 10min.")
 @click.option("--loop", "looping", is_flag=True, help="Only those that are part of a loop.")
 @click.option("--rows", type=click.IntRange(min=0), default=ROWS, show_default=True, help="The last N; 0: all of them.")
 @click.option("--json", "as_json", is_flag=True, help="For programs; with --conn also its events.")
