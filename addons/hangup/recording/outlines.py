@@ -23,9 +23,12 @@ from hangup.recording.ledger import Ledger
 from hangup.recording.loops import Closer, Known, host
 
 WHOLE = 1000
-"""So many connections that were over last are kept whole: something may still be said of them."""
+"""So many connections that were over last are kept whole, unless said otherwise: there may be more to say of them."""
 
-WAYS = 1000
+ROUTES = 10_000
+"""So many paths are remembered with their routes."""
+
+WAYS = 200
 """Of the last so many ways of ending, one example is kept whole."""
 
 ODD = 12
@@ -110,8 +113,10 @@ class OutlineLedger(Ledger):
     """A ledger that has of most connections, once there are many, no more than an outline; only the others are in
     ``connections``. ``examples`` are the last of each way of ending, and the first with which something was wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: int = WHOLE) -> None:
         super().__init__()
+        self.whole = whole
+        """So many that were over last are kept whole."""
         self.outlines: dict[int, Outline] = {}
         self.examples: dict[int, Connection] = {}
         self.order: list[int] = []
@@ -157,7 +162,7 @@ class OutlineLedger(Ledger):
 
     def _is_over(self, conn: int) -> None:
         self._over.append(conn)
-        if len(self._over) > WHOLE:
+        if len(self._over) > self.whole:
             conn = self._over.popleft()
             self._half.discard(conn)
             connection = self.connections.get(conn)
@@ -176,6 +181,8 @@ class OutlineLedger(Ledger):
         first: Any = read.first
         if shared is None or (shared.first is None) != (first is None):
             shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, first, key)
+            if len(self._endings) >= ROUTES:
+                self._endings.clear()
             self._endings[key] = shared
         elif first is not None and shared.first is not None and first.side != shared.first.side:
             shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, first, key)
@@ -183,7 +190,9 @@ class OutlineLedger(Ledger):
         path = intern(connection.path)
         route = self._routes.get(connection.path)
         if route is None:
-            route = self._routes[path] = route_of(path)
+            if len(self._routes) >= ROUTES:
+                self._routes.clear()
+            route = self._routes[path] = intern(route_of(path))
         end = connection.end
         opened, over = connection.opened, read.over
         since = connection.open_since

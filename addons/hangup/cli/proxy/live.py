@@ -159,7 +159,7 @@ class Live:
         if recorder is None:
             return
         say = self.console.print
-        connections = list(recorder.ledger.connections.values())
+        connections = recorder.ledger.known()
         http = f", {recorder.http} other HTTP requests" if recorder.http else ""
         count = len(connections)
         own = sum(connection.kind == "hmr" for connection in connections)
