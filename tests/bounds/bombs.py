@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import socket
 import statistics
-import struct
 import threading
 import time
 import zlib
+from base64 import b64encode
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
 
+from hangup.filters.chain import Chain
+from hangup.filters.filter_set import FilterSet
+from hangup.net.fast_mask import fast_mask
+from hangup.session import Session
+from hangup.wire.deflate import Params
+from hangup.wire.inflation_budget import whole
 from harness import frames
 from harness.frames import MASK, TEXT
 
@@ -24,6 +34,7 @@ RSV1 = 4
 MARK = b"all bombs have gone off"
 
 
+@cache
 def packed(size: int, letter: bytes = b"a") -> bytes:
     """The payload of a compressed message that inflates to ``size`` bytes, about a thousandth of that."""
     deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -31,9 +42,20 @@ def packed(size: int, letter: bytes = b"a") -> bytes:
     return b"".join([*pieces, deflater.flush(zlib.Z_SYNC_FLUSH)]).removesuffix(TAIL)
 
 
+@cache
 def bomb(size: int, opcode: int = TEXT) -> bytes:
     """One such message as a client sends it."""
     return frames.frame(opcode, packed(size), mask=MASK, rsv=RSV1)
+
+
+HEADER = {"hangup": 1, "started": "2026-11-22T21:08:00.000000Z", "target": "ws://localhost:8000", "mode": "reverse"}
+HANDSHAKE = {
+    "kind": "handshake",
+    "at": 0.0,
+    "conn": 1,
+    "request": {"target": "/x", "headers": []},
+    "response": {"status": 101, "headers": [["Sec-WebSocket-Extensions", "permessage-deflate"]]},
+}
 
 
 class Sink:
@@ -65,7 +87,8 @@ class Sink:
                 if not (data := sock.recv(1 << 16)):
                     return
                 head += data
-            key = next(line.split(b": ")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
+            lines = head.split(b"\r\n")
+            key = next(line.split(b": ")[1] for line in lines if line.lower().startswith(b"sec-websocket-key"))
             sock.sendall(_switch(key))
             echo = head.startswith(b"GET /echo")
             while data := sock.recv(1 << 18):
@@ -80,7 +103,8 @@ def connect(port: int, path: str) -> socket.socket:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.sendall(
         b"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n%s"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n" % (path.encode(), port, DEFLATE)
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        % (path.encode(), port, DEFLATE)
     )
     head = b""
     while b"\r\n\r\n" not in head:
@@ -130,9 +154,9 @@ def round_trips(sock: socket.socket, over: threading.Event, times: list[float]) 
 
 def explode(bombs: list[bytes], *options: str, senders: int = 1) -> Effect:
     """Sends these through a proxy of its own while somebody else has a conversation."""
-    from harness.proxies import HANGUP, HangupProxy
+    from harness.proxies import HangupProxy
 
-    with Sink() as sink, HangupProxy(sink.url, "--quiet", *options, command=HANGUP) as proxy, ExitStack() as stack:
+    with Sink() as sink, HangupProxy(sink.url, "--quiet", *options) as proxy, ExitStack() as stack:
         other = stack.enter_context(connect(proxy.port, "/echo"))
         attackers = [stack.enter_context(connect(proxy.port, "/bomb")) for _ in range(senders)]
         over, grown, times = threading.Event(), [], []
@@ -178,3 +202,49 @@ def _wait_for_marks(recording: Path, count: int) -> None:
 def _send(sock: socket.socket, bombs: list[bytes]) -> None:
     for each in bombs:
         sock.sendall(each)
+
+
+def recordings(folder: Path) -> Iterator[Path]:
+    """Files with bombs in them: a thousand messages, one, payloads that say that they were cut, and a packed HAR."""
+    payload, large = b64encode(packed(MIB)).decode(), b64encode(packed(900 * MIB)).decode()
+    packed_frame = {"kind": "frame", "at": 1, "conn": 1, "side": "client", "rsv": 4, "mask": "37fa213d"}
+    cut = {"kind": "frame", "at": 1, "conn": 1, "side": "server", "opcode": "binary"}
+    cut |= {"length": 1 << 26, "sha256": "0" * 64}
+    for name, frames_ in (
+        ("thousand.jsonl", [{**packed_frame, "n": n, "base64": payload} for n in range(1, 1001)]),
+        ("one.jsonl", [{**packed_frame, "n": 1, "base64": large}]),
+        ("cut.jsonl", [{**cut, "n": n} for n in range(1, 33)]),
+    ):
+        path = folder / name
+        path.write_text("".join(json.dumps(line) + "\n" for line in [HEADER, HANDSHAKE, *frames_]))
+        yield path
+    path = folder / "packed.har.gz"
+    with gzip.open(path, "wb") as out:
+        out.write(b'{"log":{"version":"1.2","entries":[')
+        for _ in range(900):
+            out.write(b" " * MIB)
+        out.write(b"]}}")
+    yield path
+
+
+READ = 1 << 18
+"""Bytes that asyncio reads at once."""
+
+
+def longest_turn(sent: bytes, *filters: str) -> float:
+    """Processor time (milliseconds) of the longest turn of the loop in which a session takes these bytes: so long
+    everybody else waits, on a machine that has nothing else to do."""
+    active = FilterSet()
+    active.replace(filters, 0.0)
+    session = Session(
+        1, lambda event: None, deflate=Params(), mask=fast_mask, chain=Chain(active, 1, 0.0), inflation=whole()
+    )
+    longest = 0.0
+    for start in range(0, len(sent), READ):
+        begun = time.process_time()
+        if session.plain("client"):
+            session.observe("client", sent[start : start + READ], 1.0)
+        else:
+            session.receive("client", sent[start : start + READ], 1.0)
+        longest = max(longest, time.process_time() - begun)
+    return longest * 1000

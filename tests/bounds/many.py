@@ -9,7 +9,7 @@ REQUEST = {
     "method": "GET",
     "headers": [
         ["Host", "localhost:8000"],
-        ["User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"],
+        ["User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0"],
         ["Upgrade", "websocket"],
         ["Connection", "Upgrade"],
         ["Origin", "http://localhost:5173"],
@@ -29,7 +29,7 @@ RESPONSE = {
 
 
 def write(path: Path, count: int) -> None:
-    """A day of a busy backend: clients on many paths that come, say a little and leave; one page in a loop among them."""
+    """A day of a busy backend: clients on many paths that come, say a little and leave; and a page in a loop."""
     with open(path, "w") as out:
         out.write('{"hangup":1,"started":"2026-11-22T21:08:00.000000Z","target":"ws://localhost:8000","mode":"reverse"}\n')
         for conn in range(1, count + 1):
@@ -40,7 +40,8 @@ def write(path: Path, count: int) -> None:
             lines: list[dict[str, object]] = [
                 {
                     "kind": "handshake", "at": at, "conn": conn, "client": f"{client}:{10000 + conn % 50000}",
-                    "server": "127.0.0.1:8000", "request": {**REQUEST, "target": target}, "response": RESPONSE, "waited": 0.001,
+                    "server": "127.0.0.1:8000", "request": {**REQUEST, "target": target}, "response": RESPONSE,
+                    "waited": 0.001,
                 },
                 _frame(conn, 1, at + 0.1, "server", '{"type":"welcome","version":3}'),
                 _frame(conn, 2, at + 0.2, "client", json.dumps({"type": "subscribe", "id": conn})),

@@ -34,7 +34,7 @@ WAYS = 200
 ODD = 12
 """So many connections with which something was wrong are kept whole."""
 
-Alike = tuple[object, ...]
+Alike = tuple[str, str, int | None, str | None, str, tuple[int | None, str, str]]
 """What connections that ended alike have in common."""
 
 

@@ -388,7 +388,9 @@ def look_into_again(
     for batch in read():
         outlined.feed_all(batch)
     order = [number for number in outlined.order if number > 0]
-    wanted = {*order[:FIRST_KEPT], *order[-LAST_KEPT:], conn} & set(order)
+    wanted = {*order[:FIRST_KEPT], *order[-LAST_KEPT:]}
+    if conn in outlined.outlines and conn not in wanted:
+        wanted = wanted - {order[-LAST_KEPT]} | {conn}
     # Of what is only outlined, events of its own are passed over; what concerns all is not.
     ledger = TrafficLedger(header)
     for batch in read():
