@@ -1,7 +1,7 @@
 """``cd tests && uv run python -m bounds``: the whole table, each figure beside its bound.
 
-It takes some minutes. Round trips are by the clock, and say something on a machine only that has nothing else to do; the
-longest turn is in processor time.
+It takes some minutes. Round trips are by the clock, and say something only on a machine that has nothing else to do;
+the longest turn is in processor time.
 """
 
 from __future__ import annotations
