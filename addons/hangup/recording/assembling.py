@@ -13,7 +13,7 @@ from hangup.recording.negotiation import compression
 from hangup.wire import deflate
 from hangup.wire.frames import OPCODE_NUMBERS, Piece
 from hangup.wire.frames import Frame as WireFrame
-from hangup.wire.inflation_budget import InflationBudget, whole
+from hangup.wire.inflation_budget import FILE_SPARE, InflationBudget, whole
 from hangup.wire.messages import Assembler, Noted
 
 MESSAGE_LIMIT = 64 << 20
@@ -160,7 +160,7 @@ class Messages:
         direction = self._directions.get(key)
         if direction is None:
             params = self._deflate.get(key[0])
-            budget = InflationBudget(within=self._inflation)
+            budget = InflationBudget(FILE_SPARE, within=self._inflation)
             inflater = deflate.Inflater(params, key[1], budget=budget) if params is not None else None
             direction = self._directions[key] = Assembler(inflater, limit=self._limit)
         return direction

@@ -25,9 +25,12 @@ at its limit some day."""
 AT_ONCE = 16 << 20
 """Bytes that may be inflated of one frame, or piece of a large one: zlib takes 30 ms for them, and others wait."""
 
+FILE_SPARE = 8 << 20
+"""In the place of SPARE where a file is read, and nobody waits: what a proxy left compressed may be inflated then."""
+
 ALL_SPARE = 32 << 20
 ALL_PER_SECOND = 1 << 20
-"""The same for all connections together."""
+"""SPARE and PER_SECOND for all connections together."""
 
 
 class InflationBudget:

@@ -20,7 +20,7 @@ from hangup.wire import handshake as checks
 from hangup.wire.deflate import Inflater
 from hangup.wire.frames import Frame, FrameReader, Piece
 from hangup.wire.http_head import ResponseHead, parse_request, parse_response, split_head
-from hangup.wire.inflation_budget import InflationBudget
+from hangup.wire.inflation_budget import FILE_SPARE, InflationBudget
 from hangup.wire.messages import Assembler
 
 HEAD_LIMIT = 1 << 18
@@ -109,7 +109,7 @@ class Conversation:
         self._script = script
         self._zero = zero
         self._addresses = client, server
-        self._inflation = InflationBudget(within=inflation)
+        self._inflation = InflationBudget(FILE_SPARE, within=inflation)
         self._unread: dict[Side, bytes] = {"client": b"", "server": b""}
         self._skip = 0
         self._request: Request | None = None
