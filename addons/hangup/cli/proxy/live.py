@@ -42,6 +42,9 @@ class Live:
         self.quiet = quiet
         self.console = console or Screen(highlight=False, soft_wrap=True)
         self.errors = Screen(stderr=True, highlight=False, soft_wrap=True)
+        for each in (self.console, self.errors):
+            if isinstance(each, Screen):
+                each.goes_on = True  # the traffic does
         self.proxy: RunningProxy | None = None
         self.web: Server | None = None
         self._printed_end: set[int] = set()

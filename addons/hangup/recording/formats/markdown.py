@@ -34,6 +34,7 @@ LISTED = 50
 RUNS = 6
 """So many runs of numbers are named."""
 
+VERSION = 40
 PAYLOAD = 120
 """So many characters of a payload are shown."""
 
@@ -110,7 +111,7 @@ class MarkdownWriter:
         lines = self._lead or [f"### WebSocket recording{_to(header.target)}"]
         started = code(header.started, PAYLOAD) if not self._lead else ""
         facts = [f"recorded {started}" if started else "", code(header.source, PAYLOAD)]
-        lines += ["", ", ".join(filter(None, [*facts, f"by hangup {header.version or __version__}"]))]
+        lines += ["", ", ".join(filter(None, [*facts, plain(f"by hangup {header.version or __version__}", VERSION)]))]
         if header.note:
             lines += ["", f"_{plain(header.note, SENTENCE)}_"]
         connections = [self._ledger.connections[conn] for conn in sorted(self._ledger.connections)]

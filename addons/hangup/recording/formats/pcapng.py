@@ -136,7 +136,7 @@ class PcapngWriter:
         stream = self._streams.get(event.conn)
         if stream is None:
             # Without a handshake nothing would be known for a WebSocket.
-            self.losses.count("handshake that is not in the recording (one was made up)")
+            self.losses.count("handshake that is not in the recording (made up)")
             headers = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
             request = Request(headers=headers)
             response = Response(status=101, reason="Switching Protocols", headers=headers)
@@ -163,7 +163,7 @@ class PcapngWriter:
             if missing <= 0:
                 return event
             event = replace(event, length=None)
-        self.losses.count("payload that was cut in the recording (zeros fill it up)")
+        self.losses.count("payload that was cut in the recording (filled up with zeros)")
         # What a file says of its own cuts is believed only in proportion to what it has.
         self._zeros.earn(len(payload) + LINE)
         missing = max(missing, 0)
