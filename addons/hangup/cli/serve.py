@@ -141,5 +141,5 @@ async def _serve(
             await stop.wait()
     finally:
         recorder.close()
-    live = plural(len(recorder.ledger.connections), "connection")
+    live = plural(len(recorder.ledger.known()), "connection")
     out.print(Text(f"\n{live} served; recording: {printable(str(recorder.path))}"), soft_wrap=True)

@@ -233,7 +233,7 @@ DROP = (Drop(),)
 # Filters.
 
 
-class Context(Struct, gc=False):
+class Context(Struct):
     """What a filter may know when a connection begins, and what it is served with during it.
 
     ``quiet_since`` tells when a side was last heard of, in seconds like all times here. ``shared`` belongs to the

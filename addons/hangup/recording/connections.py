@@ -27,6 +27,10 @@ from hangup.recording.traffic import MessageSummary, Traffic
 Manner = Literal["close", "abrupt", "refused"]
 """With a close frame, without one (FIN, RST, time-out), or a handshake that was not answered by 101."""
 
+GIVEN_UP = 1.0
+AT_ONCE = 0.1
+"""Seconds in which a page gives up what it has asked for: before it has said anything, or whatever it has said."""
+
 FOREVER = 1e9
 """Seconds; a longer time is a broken clock's."""
 
@@ -93,6 +97,8 @@ class Connection(Struct, kw_only=True, eq=False):
     """Of a side that ended within a frame: the frame in words."""
     junk: dict[Side, str] = {}
     """Of a side that sent bytes which are no frame: the first of them."""
+    left_compressed: int = 0
+    """Messages that were left compressed, as they inflate to far more than was on the wire."""
     actions: int = 0
     passed_on: dict[Side, float] = {}
     """When a filter last sent a message in a side's name, or one of its own later than it came."""
@@ -111,13 +117,16 @@ class Connection(Struct, kw_only=True, eq=False):
     """When its client asked for that one."""
     read: tuple[Any, Course] | None = None
     """The course, and from what it was read."""
+    over: Course | None = None
+    """The course, once nothing more will be learned."""
     context: Fate | None = None
     """What the other connections make of its fate, where that is another than by itself."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Connection):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name != "read")
+        names = (name for name in self.__struct_fields__ if name not in ("read", "over"))
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     @property
     def refused(self) -> bool:
@@ -136,6 +145,8 @@ class Connection(Struct, kw_only=True, eq=False):
     @property
     def course(self) -> Course:
         """Its steps, read by the theory of endings."""
+        if self.over is not None:
+            return self.over
         state = self.told, len(self.steps), self.frames["client"], self.frames["server"], self.answered, self.opened
         if self.read is None or self.read[0] != state:
             self.read = state, course(self)
@@ -169,11 +180,13 @@ class Connection(Struct, kw_only=True, eq=False):
         """What became of it, by itself and by what its client did next."""
         if self.context is not None:
             return self.context
-        fate = self._fate()
+        fate = self.alone
         # Whoever comes again at once had not done what they came for.
         return "dropped" if fate in ("left", "finished") and self.successor is not None else fate
 
-    def _fate(self) -> Fate:
+    @property
+    def alone(self) -> Fate:
+        """Its fate by itself."""
         read = self.course
         if read.state == "refused":
             return self._refusal()
@@ -273,6 +286,25 @@ class Connection(Struct, kw_only=True, eq=False):
         if at is None or end is None:
             return math.inf
         return clip(end - at, 0.0, FOREVER)
+
+    @property
+    def silence(self) -> float | None:
+        """For how long neither side had sent a frame when it began to end; None where nothing was sent, or while it is
+        open."""
+        end = self.end
+        spoken = [last.at for last in self.last.values() if last.opcode != "close"]
+        return None if end is None or not spoken else clip(end - max(spoken), 0.0, FOREVER)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether its client took it back as soon as it had asked for it, or before it had said anything."""
+        ended = self.ended
+        if ended is None or self.ending.by != "client" or ended - self.began > GIVEN_UP + self.waited:
+            return False
+        first = self.course.first
+        closing = first is not None and first.what == "close"
+        said = self.frames["client"] - self.pings["client"] - self.pongs["client"] - closing
+        return said <= 0 or (self.lifetime or 0.0) <= AT_ONCE
 
     # What its request and its messages said.
 

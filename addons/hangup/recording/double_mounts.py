@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hangup.recording.connections import Connection
-
-GIVEN_UP = 1.0
-"""Seconds within which a page gives up the connection of its first mount."""
+from hangup.recording.known import Known
 
 AT_ONCE = 0.1
-"""Seconds from that to the second mount's request, which may also come before."""
+"""Seconds from the end of the first mount's connection to the second one's request, which may also come before."""
 
 
-def mounted_twice(members: Iterable[Connection]) -> set[int]:
+def mounted_twice(members: Iterable[Known]) -> set[int]:
     """Of one client's connections to one path: the numbers of those that were a first mount's."""
     ordered = sorted(members, key=lambda connection: (connection.began, connection.conn))
     found: set[int] = set()
-    before: Connection | None = None
+    before: Known | None = None
     for connection, after in zip(ordered, ordered[1:], strict=False):
         # One that itself came right after one that was given up is no first mount: a client that does that again and
         # again has another trouble.
@@ -32,11 +29,6 @@ def mounted_twice(members: Iterable[Connection]) -> set[int]:
     return found
 
 
-def _given_up(connection: Connection, after: Connection) -> bool:
-    """Whether the client took this one back, at once or before it had said anything, in favour of the one ``after``."""
-    ended = connection.ended
-    if ended is None or connection.ending.by != "client" or ended - connection.began > GIVEN_UP + connection.waited:
-        return False
-    closing = connection.course.first is not None and connection.course.first.what == "close"
-    said = connection.frames["client"] - connection.pings["client"] - connection.pongs["client"] - closing
-    return (said <= 0 or (connection.lifetime or 0.0) <= AT_ONCE) and after.began - ended <= AT_ONCE
+def _given_up(connection: Known, after: Known) -> bool:
+    """Whether the client took this one back in favour of the one ``after``."""
+    return connection.given_up and connection.ended is not None and after.began - connection.ended <= AT_ONCE

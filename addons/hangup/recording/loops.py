@@ -24,8 +24,9 @@ from statistics import median
 from msgspec import Struct
 
 from hangup.humanize import duration, plural, printable, span
-from hangup.recording.connections import Connection, route_of
+from hangup.recording.connections import route_of
 from hangup.recording.double_mounts import mounted_twice
+from hangup.recording.known import Known
 from hangup.recording.recurrence import BRIEF, brief, recurring
 
 REOPEN = 300.0
@@ -127,7 +128,7 @@ class Loop(Struct):
 
 
 def find(
-    connections: Iterable[Connection],
+    connections: Iterable[Known],
     *,
     now: float | None = None,
     short: float = BRIEF,
@@ -142,12 +143,12 @@ def find(
     connections = list(connections)
     if now is None:
         now = max((connection.last_seen for connection in connections), default=0.0)
-    groups: dict[tuple[str, str, str | None], list[Connection]] = {}
+    groups: dict[tuple[str, str, str | None], list[Known]] = {}
     for connection in connections:
         if connection.answered is not None and connection.kind == "app":
             # Another page, or a program beside it, is another client.
             groups.setdefault((host(connection.client), connection.path, connection.origin), []).append(connection)
-    once: dict[tuple[str, str, str | None], list[Connection]] = {}
+    once: dict[tuple[str, str, str | None], list[Known]] = {}
     loops = []
     for (client, path, origin), members in groups.items():
         route = route_of(path)
@@ -173,27 +174,27 @@ def host(address: str) -> str:
 
 
 class _Chain:
+    __slots__ = ("members", "ended")
+
     def __init__(self) -> None:
-        self.members: list[Connection] = []
+        self.members: list[Known] = []
         self.ended: float | None = None
 
 
-def _asked(connection: Connection) -> float:
-    return connection.first_seen if connection.asked is None else connection.asked
-
-
 def chains(
-    members: list[Connection], reopen: float = REOPEN, overlap: float = 0.0, *, sole: bool = False
-) -> list[list[Connection]]:
+    members: list[Known], reopen: float = REOPEN, overlap: float = 0.0, *, sole: bool = False
+) -> list[list[Known]]:
     """The connections of one client in chains, each continued by what was opened after its last one's end.
 
     A connection that was asked for up to ``overlap`` seconds before that end continues it too: some clients open the
     next one first, and clocks differ. With ``sole``, one that could continue several chains continues none.
     """
+    if len(members) == 1:
+        return [members]
     found: list[_Chain] = []
     waiting: list[_Chain] = []
-    for connection in sorted(members, key=lambda c: (_asked(c), c.conn)):
-        at = _asked(connection)
+    for connection in sorted(members, key=lambda c: (c.began, c.conn)):
+        at = connection.began
         waiting = [c for c in waiting if c.ended is not None and at - c.ended <= reopen]
         free = [c for c in waiting if c.ended is not None and c.ended - overlap <= at]
         if free and not (sole and len(free) > 1):
@@ -207,7 +208,7 @@ def chains(
     return [chain.members for chain in found]
 
 
-def _runs(chain: list[Connection], client: str, path: str, now: float, short: float, minimum: int) -> list[Loop]:
+def _runs(chain: list[Known], client: str, path: str, now: float, short: float, minimum: int) -> list[Loop]:
     loops = []
     for run, after in _alike(chain, short, minimum):
         if len(run) < minimum:
@@ -217,13 +218,13 @@ def _runs(chain: list[Connection], client: str, path: str, now: float, short: fl
         stopped = after is not None and after is chain[-1] and _stopped(after)
         # Still open, but not long enough to tell: the run is neither continued nor over.
         open_yet = after is not None and (
-            brief(after, usual) if stopped else after.ended is None and now - _asked(after) <= usual
+            brief(after, usual) if stopped else after.ended is None and now - after.began <= usual
         )
         loops.append(_loop(run, client, path, now, usual, None if open_yet else after, open_yet))
     return loops
 
 
-def _alike(chain: list[Connection], short: float, minimum: int) -> list[tuple[list[Connection], Connection | None]]:
+def _alike(chain: list[Known], short: float, minimum: int) -> list[tuple[list[Known], Known | None]]:
     """The chain in runs that may be loops, each with the connection that came after it."""
     group_of: dict[int, int] = {}
     for number, members in enumerate(recurring(chain, minimum, short), 1):
@@ -236,7 +237,7 @@ def _alike(chain: list[Connection], short: float, minimum: int) -> list[tuple[li
         if label == 0 and before and before == after and len(places) < minimum:
             for place in places:  # a refusal or two on the way are part of the loop around them
                 labels[place] = before
-    runs: list[tuple[list[Connection], Connection | None]] = []
+    runs: list[tuple[list[Known], Known | None]] = []
     for label, places_alike in groupby(range(len(chain)), key=lambda at: labels[at]):
         places = list(places_alike)
         if label is not None:
@@ -245,21 +246,21 @@ def _alike(chain: list[Connection], short: float, minimum: int) -> list[tuple[li
     return runs
 
 
-def _stopped(connection: Connection) -> bool:
+def _stopped(connection: Known) -> bool:
     return not connection.refused and connection.ending.by == "proxy" and not connection.ending.filter
 
 
 def _loop(
-    run: list[Connection],
+    run: list[Known],
     client: str,
     path: str,
     now: float,
     short: float,
-    settled: Connection | None,
+    settled: Known | None,
     open_yet: bool,
 ) -> Loop:
     ends = [connection.ended or 0.0 for connection in run]
-    gaps = [span(end, _asked(after)) for end, after in zip(ends, run[1:], strict=False)]
+    gaps = [span(end, after.began) for end, after in zip(ends, run[1:], strict=False)]
     endings = Counter((c.ending.by, c.ending.how) for c in run)
     by, how = max(endings, key=lambda key: endings[key])
     patience = short + 2 * max(gaps)
@@ -270,7 +271,7 @@ def _loop(
         lifetimes=[c.lifetime for c in run if c.lifetime is not None],
         gaps=gaps,
         failed=sum(connection.refused for connection in run),
-        first=_asked(run[0]),
+        first=run[0].began,
         last=ends[-1],
         ended_by=by,
         how=how,

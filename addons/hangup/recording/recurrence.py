@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from hangup.recording.connections import Connection
+from hangup.recording.known import Known
 
 BRIEF = 10.0
 """A connection that ends within so many seconds of opening is short-lived."""
@@ -28,13 +28,13 @@ FIRST = 5
 """So many members tell what is usual."""
 
 
-def brief(connection: Connection, seconds: float = BRIEF) -> bool:
+def brief(connection: Known, seconds: float = BRIEF) -> bool:
     """Whether it never opened, or ended soon after."""
     lifetime = connection.lifetime
     return connection.refused or (lifetime is not None and lifetime <= seconds)
 
 
-def recurring(chain: Sequence[Connection], minimum: int, seconds: float = BRIEF) -> list[list[Connection]]:
+def recurring(chain: Sequence[Known], minimum: int, seconds: float = BRIEF) -> list[list[Known]]:
     """Of the connections that a client opened one after the other, those that are not :func:`brief` and yet lost again
     and again: in groups of at least ``minimum``, in their order. Brief ones among them do not part a group."""
     groups: list[_Group] = []
@@ -49,11 +49,11 @@ def recurring(chain: Sequence[Connection], minimum: int, seconds: float = BRIEF)
 class _Group:
     """Connections that end alike."""
 
-    def __init__(self, first: Connection) -> None:
+    def __init__(self, first: Known) -> None:
         self.members = [first]
         self._times = [_times(first)]
 
-    def takes(self, connection: Connection) -> bool:
+    def takes(self, connection: Known) -> bool:
         """Takes it in, if it fits, and its client was back soon after the last one."""
         last = self.members[-1]
         ended, lasted = last.ended, last.lifetime
@@ -81,7 +81,7 @@ def _fits(seconds: float, usual: Sequence[float]) -> bool:
     return abs(seconds - middle) <= ALIKE * middle
 
 
-def _manner(connection: Connection) -> tuple[object, ...] | None:
+def _manner(connection: Known) -> tuple[object, ...] | None:
     ending = connection.ending
     if ending.by == "unknown" or (ending.by == "proxy" and not ending.filter) or connection.lifetime is None:
         return None
@@ -90,11 +90,9 @@ def _manner(connection: Connection) -> tuple[object, ...] | None:
     return ending.by, ending.how, ending.code
 
 
-def _times(connection: Connection) -> dict[str, float]:
+def _times(connection: Known) -> dict[str, float]:
     """For how long it was open, and for how long nothing had been said when it ended (seconds)."""
     found = {"lifetime": connection.lifetime or 0.0}
-    end = connection.end
-    spoken = [last.at for last in connection.last.values() if last.opcode != "close"]
-    if end is not None and spoken and end - max(spoken) >= QUIET:
-        found["silence"] = end - max(spoken)
+    if connection.silence is not None and connection.silence >= QUIET:
+        found["silence"] = connection.silence
     return found

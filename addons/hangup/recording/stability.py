@@ -10,6 +10,7 @@ from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.double_mounts import mounted_twice
 from hangup.recording.events import Side
+from hangup.recording.known import Known
 
 SIDES: tuple[Side, Side] = ("client", "server")
 
@@ -17,7 +18,7 @@ HELD = 2.0
 """Seconds that a connection must have been open, to the end of the wait."""
 
 
-def failed_signs(connections: Iterable[Connection], now: float) -> list[str]:
+def failed_signs(connections: Iterable[Known], now: float) -> list[str]:
     """Which signs of success are missing at ``now`` (seconds from the recording's start); empty when it is stable.
 
     A connection must have been open longer than two seconds and be open still; there must have been no reconnect;
@@ -27,7 +28,9 @@ def failed_signs(connections: Iterable[Connection], now: float) -> list[str]:
     if not all_of_them:
         return ["no connection came"]
     signs: list[str] = []
-    held = [c for c in all_of_them if c.opened is not None and c.ended is None and now - c.opened > HELD]
+    # What is open is known in full.
+    open_ = [c for c in all_of_them if c.ended is None and isinstance(c, Connection)]
+    held = [c for c in open_ if c.opened is not None and now - c.opened > HELD]
     if not held:
         signs.append(_why_none_held(all_of_them, now))
     again = _reconnects(all_of_them)
@@ -46,8 +49,9 @@ def _messages(connection: Connection) -> dict[Side, int]:
     return {side: connection.frames[side] - connection.pings[side] - connection.pongs[side] for side in SIDES}
 
 
-def _why_none_held(connections: list[Connection], now: float) -> str:
-    last = connections[-1]
+def _why_none_held(connections: list[Known], now: float) -> str:
+    # What was over last is known in full, too.
+    last = next(c for c in reversed(connections) if isinstance(c, Connection))
     if last.opened is not None and last.ended is None:
         return (
             f"no connection was open longer than {HELD:g} s (the last one has been for {duration(now - last.opened)})"
@@ -55,11 +59,11 @@ def _why_none_held(connections: list[Connection], now: float) -> str:
     return f"no connection is open: {last.ending.sentence}"
 
 
-def _reconnects(connections: list[Connection]) -> int:
+def _reconnects(connections: list[Known]) -> int:
     """How often a client connected again to a path where a connection of its had ended before."""
     count = 0
     ended: dict[tuple[str, str], float] = {}
-    clients: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+    clients: dict[tuple[str, str], list[Known]] = defaultdict(list)
     for c in connections:
         clients[loops.host(c.client), c.path].append(c)
     twice = {conn for members in clients.values() for conn in mounted_twice(members)}

@@ -52,7 +52,8 @@ class ProxyControl:
         }
 
     def connections(self, after: int = 0, limit: int = MOST) -> list[dict[str, Any]]:
-        """The sums of connections with numbers above ``after``, at most ``limit`` of them, in order."""
+        """The sums of connections with numbers above ``after``, at most ``limit`` of them, in order: of those that are
+        open, and of the last that are over. Of all others the recording tells."""
         limit = max(0, min(limit, MOST))
         recorder = self.recorder
         found = recorder.ledger.connections

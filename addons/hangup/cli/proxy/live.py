@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,9 @@ from hangup.cli.screen import Screen
 from hangup.commands import command_line
 from hangup.humanize import plural, printable
 from hangup.recording import events, loops
-from hangup.recording.connections import Connection
 from hangup.recording.dev_server import DEV_SERVER, kind_of
 from hangup.recording.events import Event
+from hangup.recording.known import Known
 from hangup.web.wording import headline
 from hangup.wire.url import Target
 
@@ -163,7 +164,7 @@ class Live:
         if self.proxy is None or recorder is None:
             return
         say = self.console.print
-        connections = list(recorder.ledger.connections.values())
+        connections = recorder.ledger.known()
         http = f", {recorder.http} other HTTP requests" if recorder.http else ""
         count = len(connections)
         own = sum(connection.kind == "hmr" for connection in connections)
@@ -184,7 +185,7 @@ class Live:
         self.console.file.flush()
 
 
-def _next(recording: Path, connections: list[Connection], target: Target | None) -> list[str]:
+def _next(recording: Path, connections: Sequence[Known], target: Target | None) -> list[str]:
     """What to do with the recording: look at it; and where something dropped, ask why, and have it proved."""
     shown = [command_line("show", recording)]
     dropped = [connection for connection in connections if connection.kind == "app" and connection.failed]

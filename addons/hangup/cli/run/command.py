@@ -104,7 +104,7 @@ class RunLive(Live):
 
     async def _look(self, proxy: RunningProxy, folder: Path) -> None:
         assert proxy.recorder is not None
-        if any(connection.kind == "app" for connection in proxy.recorder.ledger.connections.values()):
+        if any(connection.kind == "app" for connection in proxy.recorder.ledger.known()):
             return
         each = self.redirected[0]
         through = each.through(*proxy.address)

@@ -20,6 +20,7 @@ from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Raw, Side
 from hangup.recording.formats.losses import Losses
 from hangup.recording.ledger import Ledger
+from hangup.wire.inflation_budget import LEFT_COMPRESSED
 
 FIRST, LAST = 30, 50
 """So many of a connection's rows are shown, from its beginning and from its end."""
@@ -259,6 +260,8 @@ def _payload(event: Frame) -> str:
         return cell(code(event.message, PAYLOAD))
     if event.message_base64 is not None:
         return _bytes(event.message_base64)
+    if event.left_compressed:
+        return LEFT_COMPRESSED
     if event.text is not None and not event.rsv & 4:
         return cell(code(event.text, PAYLOAD))
     return _bytes(event.payload)
