@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts
-from hangup.experiment.ladder import selector
+from hangup.experiment.ladder import quiet, selector
 from hangup.experiment.margins import least
 from hangup.experiment.timers import SHORTEST, Clock, Timer, fitting
 from hangup.experiment.trial import Case, Trial
@@ -108,17 +108,14 @@ def _parts(timers: list[Timer], name: str) -> int:
 
 
 def _silence(case: Case, every: float) -> Trial | None:
-    return Trial("clock-silence", _quiet(case)) if case.frames else None
-
-
-def _quiet(case: Case) -> tuple[str, ...]:
-    return ("drop side=client",) if case.frames else ()
+    filters = quiet(case)
+    return Trial("clock-silence", filters) if filters else None
 
 
 def _control(name: str, opcode: str) -> Callable[[Case, float], Trial | None]:
     def make(case: Case, every: float) -> Trial | None:
         word = Inject(from_="client", send=b"", as_=opcode, every=round(every, 3))  # type: ignore[arg-type]
-        return Trial(name, (*_quiet(case), str(word)))
+        return Trial(name, (*quiet(case), str(word)))
 
     return make
 
@@ -129,7 +126,7 @@ def _messages(case: Case, every: float) -> Trial | None:
         sound = not frame.problems and frame.text and len(frame.payload) < 4096
         if sound and (suspect is None or selector(frame) != selector(suspect) or len(case.frames) == 1):
             word = Inject(from_="client", send=frame.payload, every=round(every, 3))
-            return Trial("clock-messages", (*_quiet(case), str(word)))
+            return Trial("clock-messages", (*quiet(case), str(word)))
     return None
 
 

@@ -8,7 +8,8 @@ from hangup.experiment import rate
 from hangup.experiment.absent_answer import absent_answer
 from hangup.experiment.arms import Search, says_the_same
 from hangup.experiment.claim import Claim
-from hangup.experiment.companions import crowd, same_id
+from hangup.experiment.companions import LIMIT, crowd
+from hangup.experiment.control_law import control_law
 from hangup.experiment.count_law import count_law
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.fix_law import other_law
@@ -21,6 +22,7 @@ from hangup.experiment.message_trials import harmless_kin
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import LATE
 from hangup.experiment.reversal import Reversal
+from hangup.experiment.same_id import same_id
 from hangup.experiment.shrinking import shrink
 from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import ClientFrame, Edit, Trial
@@ -30,7 +32,6 @@ from hangup.experiment.varying import vary_with_message
 from hangup.experiment.verdict import PROOF
 
 UNANSWERED_PING = "heartbeat/app-pong-missing-from-client"
-CROWDED = "handshake/limit"
 COUNTED = "process/message-count-limit"
 
 CLOCKS = {
@@ -73,7 +74,7 @@ class LawSearch(Reversal):
         timers = fitting(self.arms.pulses, self.arms.rate)
         self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in timers)
         if self.counted:
-            self.standing.doubt("handshake/limit")
+            self.standing.doubt(LIMIT)
         else:
             self.standing.doubt(COUNTED)
             self.shown = self.standing.best()[0].verdict
@@ -132,6 +133,8 @@ class LawSearch(Reversal):
             claim = answered or claim
             if answered is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
                 self.shown = ""  # no other name says that an answer is missing
+        if claim is None and trigger == "control":
+            claim = yield from control_law(arms, self.verdict)
         if claim is None and not arms.untold:
             claim = (
                 count_law(self.case, self.verdict, trigger)
@@ -211,7 +214,11 @@ class LawSearch(Reversal):
         self.verdict.reproduced = True
         yield from self._predict(claim, "peer")
         if claim.law.holds:
-            self.shown = CROWDED
+            self.shown = claim.name or LIMIT
+            self.crowded = True
+            if claim.name:  # else it was not told whose connections count
+                self.standing.confirm(claim.name)  # that it is theirs
+                self.standing.confirm(claim.name)  # and that it predicted
             return True
         self.verdict.law, self.verdict.reproduced = None, not alone
         return False

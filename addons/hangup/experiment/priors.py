@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hangup.diagnosis import causes
 from hangup.experiment.handshakes import PARAMETER
-from hangup.experiment.ladder import UNKNOWN, Explanation, is_json, selector
+from hangup.experiment.ladder import UNKNOWN, Explanation, control_frames, is_json, selector
 from hangup.experiment.message_values import split
 from hangup.experiment.pacing import slower
 from hangup.experiment.server_side import auth, expired, large
@@ -188,6 +188,7 @@ PRIORS: dict[str, Prior] = {
     "heartbeat/control-pong-missing": lambda c: (
         4.0 if "ping timeout" in c.reason else (_timed(0.7)(c) if c.server_pings else 0.02)
     ),
+    "heartbeat/control-ping-kills": lambda c: 1.0 if control_frames(c) else 0.0,
     "intermediary/idle-timeout": lambda c: (
         (0.3 if c.server_pings else 1.0) * (_timed(1.0)(c) if c.how == "abrupt" else 0.1)
     ),

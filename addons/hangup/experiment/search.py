@@ -19,8 +19,8 @@ from hangup.experiment.climb import SETTLED, Watch
 from hangup.experiment.clocks import find_timers
 from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
-from hangup.experiment.ladder import Explanation, Rung, donated_rungs, given_rungs
-from hangup.experiment.law_search import COUNTED, CROWDED, LawSearch
+from hangup.experiment.ladder import Explanation, Rung, control_frames, donated_rungs, given_rungs
+from hangup.experiment.law_search import COUNTED, LawSearch
 from hangup.experiment.live_law import live_law
 from hangup.experiment.place import locate
 from hangup.experiment.reversal import BLUNT
@@ -98,6 +98,7 @@ class _Search(LawSearch):
             yield from self._climb()
             claim = (yield from vary(self.arms, self.rungs, self._step)) or claim
             yield from self._pace()
+            yield from self._hear_surprises()
             explanation, _ = self.standing.best()
             yield from self._reverse(explanation)
             if self.verdict.changed:
@@ -137,7 +138,7 @@ class _Search(LawSearch):
         if not self.live and self.minimise:
             trigger = self.standing.best()[0].trigger
             claim = yield from self._claim(claim, trigger)
-            if self.shown == CROWDED:
+            if self.crowded:
                 return
         elif self.live:
             trigger = explanation.trigger
@@ -209,7 +210,8 @@ class _Search(LawSearch):
         """Whether a fix that takes some messages away comes to the same as silence: the client has nothing else to
         say."""
         heartbeats = self.verdict.cure.startswith("drop-heartbeat side=client")
-        return heartbeats and len(self.case.beats) == len(self.case.frames)
+        alone = len(self.case.beats) == len(self.case.frames) and not control_frames(self.case)
+        return heartbeats and alone
 
     def _bearable(self, category: str) -> float:
         """How probable rivals may be. Silence cures whatever is said: it needs more to go on."""
@@ -226,8 +228,9 @@ class _Search(LawSearch):
         verdict.standing = list(self.standing.ranked())
         if not verdict.reproduced:
             return
-        if self.shown == CROWDED:
-            verdict.verdict, verdict.trigger = CROWDED, "peer"
+        if self.crowded:
+            verdict.trigger, verdict.probability = "peer", self.standing.weights.get(self.shown, 0.0)
+            verdict.verdict = self.shown if verdict.probability >= TOGETHER else "unknown/"
             verdict.proved = verdict.p < PROOF and verdict.law is not None and verdict.law.predicted > 0
             return
         explanation, verdict.probability = self.standing.best()

@@ -8,14 +8,17 @@ from hangup.experiment.ladder import (
     BROKEN_PONG,
     CLIENT_KEEPALIVE,
     DEFRAGMENT,
+    NO_CONTROL_FRAMES,
     NO_EXTENSIONS,
     REPAIR,
     Make,
     Rung,
     broken,
+    control_frames,
     filters_of,
     has_envelope,
     is_json,
+    quiet,
     selector,
 )
 from hangup.experiment.pacing import slower
@@ -51,6 +54,14 @@ def _of_suspect(name: str, form: str, when: Callable[[Case, ClientFrame], bool] 
         if suspect is None or not when(case, suspect):
             return None
         return Trial(name, (form.format(selector(suspect)),))
+
+    return make
+
+
+def _held_back(name: str, filters: Callable[[Case], tuple[str, ...]]) -> Make:
+    def make(case: Case) -> Trial | None:
+        held = filters(case)
+        return Trial(name, held) if held else None
 
     return make
 
@@ -177,8 +188,11 @@ def _renamed_credential(case: Case) -> Trial | None:
 
 
 RUNGS: tuple[Rung, ...] = (
+    Rung("silence", "the client says nothing", _held_back("silence", quiet)),
     Rung(
-        "silence", "the client says nothing", filters_of("silence", "drop side=client", when=lambda c: bool(c.frames))
+        NO_CONTROL_FRAMES,
+        "all but the pings and pongs that the client sends by itself",
+        _held_back(NO_CONTROL_FRAMES, control_frames),
     ),
     Rung(
         "no-heartbeats",
