@@ -207,10 +207,13 @@ def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple
         [Condition(words, boundary, filter=each.filter())],
         ["what else the client says"],
     )
-    numbers = tuple(frame.n for frame in case.frames)
+    # What came before the question may have led to it, and its like may be an answer to another.
+    asked_at = min((f.at for f in case.asked if f.kind == each.question), default=0.0)
+    spare = {f.n for f in case.frames if f.at > asked_at and f.kind != each.reply.kind and f.beat is None}
 
     def some(rng: Random) -> tuple[int, ...]:
-        return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
+        left_out = set(rng.sample(sorted(spare), rng.randint(0, len(spare))))
+        return tuple(frame.n for frame in case.frames if frame.n not in left_out)
 
     def failing(rng: Random) -> Trial:
         way = rng.randrange(3)
