@@ -151,6 +151,9 @@ class LawSearch(Reversal):
         steady = not self.arms.known.survived
         self.verdict.law = claim.law
         yield from predict(self.arms, claim)
+        if claim.law.holds and claim.name in self.standing.weights:
+            self.standing.confirm(claim.name)  # what it says is what that cause is
+            self.shown = self.standing.best()[0].verdict
         if claim.counts and claim.law.conditions:
             verdict, condition = self.verdict, claim.law.conditions[0]
             verdict.cause, verdict.without = verdict.cause + condition.with_it, verdict.without + condition.without
@@ -217,8 +220,7 @@ class LawSearch(Reversal):
             self.shown = claim.name or LIMIT
             self.crowded = True
             if claim.name:  # else it was not told whose connections count
-                self.standing.confirm(claim.name)  # that it is theirs
-                self.standing.confirm(claim.name)  # and that it predicted
+                self.standing.confirm(claim.name)  # that it is theirs; that it predicted is known already
             return True
         self.verdict.law, self.verdict.reproduced = None, not alone
         return False

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
+from hangup.experiment.early_law import early_law
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor
 from hangup.experiment.frame_law import frame_law
@@ -51,6 +52,9 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False, prelude: int = 
         return claim or found.claim
     if not minimal.frames:
         return None
+    early = None if count else (yield from early_law(arms, minimal))
+    if early is not None:
+        return early
     if len(minimal.frames) > 1:
         return None if count else (yield from message_law(arms, minimal))
     needs = yield from need_law(arms, minimal)
