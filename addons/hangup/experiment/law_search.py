@@ -14,6 +14,7 @@ from hangup.experiment.count_law import count_law
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.fix_law import other_law
 from hangup.experiment.handshake_laws import handshake_law
+from hangup.experiment.handshake_values_law import handshake_value_law
 from hangup.experiment.idle_law import idle_law
 from hangup.experiment.ladder import Explanation, selector
 from hangup.experiment.law import Law
@@ -33,6 +34,7 @@ from hangup.experiment.verdict import PROOF
 
 UNANSWERED_PING = "heartbeat/app-pong-missing-from-client"
 COUNTED = "process/message-count-limit"
+READS_ONE = "server-handler/returns-after-message"
 
 CLOCKS = {
     "process/worker-timeout": {Clock.AGE},
@@ -136,9 +138,12 @@ class LawSearch(Reversal):
         if claim is None and trigger == "control":
             claim = yield from control_law(arms, self.verdict)
         if claim is None and not arms.untold:
+            claim = handshake_law(arms, self.verdict, trigger)
+            if claim is not None:
+                claim = yield from handshake_value_law(arms, self.verdict, claim)
+        if claim is None and not arms.untold:
             claim = (
                 count_law(self.case, self.verdict, trigger)
-                or handshake_law(arms, self.verdict, trigger)
                 or idle_law(arms, self.verdict)
                 or other_law(arms, self.verdict, trigger)
                 or unconditional(arms, self.verdict)
@@ -164,6 +169,16 @@ class LawSearch(Reversal):
             if claim.law is not self.verdict.law:
                 self.verdict.law = claim.law
                 yield from predict(self.arms, claim, seed=2)
+        minimal = self.verdict.minimal
+        if not claim.law.holds and trigger == "count" and minimal is not None and len(minimal.frames) == 1:
+            # Other messages stay open: it is not that anything was said, but what.
+            for name in (READS_ONE, COUNTED):
+                self.standing.doubt(name)
+            self.shown, self.verdict.timers = self.standing.best()[0].verdict, []
+            other = yield from shrink(self.arms, self.shown, count=False)
+            if other is not None:
+                claim, self.verdict.law = other, other.law
+                yield from predict(self.arms, claim, seed=3)
         if claim.law.holds and self.verdict.cure and self.verdict.p >= PROOF:
             fix = Trial("with-fix", tuple(self.verdict.cure.split(" + ")))
             yield from compare(self.arms, (Trial("control"), self.arms.control), (fix, Counts()))

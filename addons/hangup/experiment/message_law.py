@@ -21,6 +21,7 @@ from hangup.experiment.message_values import MISSING, Path, at, leaves, named, n
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.nesting_law import nesting_law
 from hangup.experiment.sequence_law import need_law, sequence_law
+from hangup.experiment.spelling_law import spelling_law
 from hangup.experiment.text_law import text_law
 from hangup.experiment.trial import ClientFrame, Trial
 from hangup.experiment.verdict import Minimal
@@ -92,6 +93,8 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
 def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
     """The same of a message, however others are put in its place."""
     arms, frame = place.arms, place.frame
+    if (spelled := (yield from spelling_law(place))) is not None:
+        return spelled
     if (deep := (yield from nesting_law(place))) is not None:
         return deep
     if split(frame.payload)[1] is not MISSING and frame.text:
