@@ -8,8 +8,8 @@ from statistics import median
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
-from hangup.experiment.evidence import Counts
-from hangup.experiment.ladder import quiet, selector
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.ladder import KEEPALIVE, quiet, selector
 from hangup.experiment.margins import least
 from hangup.experiment.timers import SHORTEST, Clock, Timer, fitting
 from hangup.experiment.trial import Case, Trial
@@ -64,6 +64,15 @@ def find_timers(arms: Arms) -> Search[None]:
 
 def _seconds(arms: Arms) -> float:
     return median([pulse.age for pulse in arms.pulses if pulse.ended] or [0.0])
+
+
+def speaking(arms: Arms) -> Trial | None:
+    """What the client may say now and then besides, where that alone kept the connection open."""
+    for name in ("clock-pings", "clock-messages"):
+        tried = arms.named.get(name)
+        if tried is not None and tried.outcome is Outcome.SURVIVED:
+            return Trial(KEEPALIVE, tuple(each for each in tried.filters if each.startswith("inject")))
+    return None
 
 
 def _planned(arms: Arms, timers: list[Timer]) -> dict[str, Trial]:

@@ -116,7 +116,7 @@ NO_CONTROL_FRAMES = "no-control-frames"
 BROKEN_PONG = "broken-pong"
 """A rung that nobody outlives: with it the connection ends as it was recorded only where pongs do not arrive."""
 
-CLIENT_KEEPALIVE = "client-keepalive"
+KEEPALIVE, CLIENT_KEEPALIVE = "control-keepalive", "client-keepalive"
 REPAIR, DEFRAGMENT = "repair-malformed side=client", "defragment side=client"
 """The same messages as sound frames, and in one frame each."""
 NO_EXTENSIONS = ("strip-extensions", "strip-header Sec-WebSocket-Extensions in=response")

@@ -16,10 +16,10 @@ from hangup.experiment.arms import Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.climb import SETTLED, Watch
-from hangup.experiment.clocks import find_timers
+from hangup.experiment.clocks import find_timers, speaking
 from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
-from hangup.experiment.ladder import Explanation, Rung, control_frames, donated_rungs, given_rungs
+from hangup.experiment.ladder import KEEPALIVE, Explanation, Rung, control_frames, donated_rungs, given_rungs
 from hangup.experiment.law_search import COUNTED, LawSearch
 from hangup.experiment.live_law import live_law
 from hangup.experiment.place import locate
@@ -115,7 +115,9 @@ class _Search(LawSearch):
         if explanation.trigger in ("time", "count"):
             yield from find_timers(self.arms)
             self._hear_clocks()
-            if (heard := self.standing.best()[0]) is not explanation:
+            yield from self._speak_now_and_then()
+            heard = self.standing.best()[0]
+            if heard is not explanation or (KEEPALIVE in self.arms.named and not self.verdict.cure):
                 explanation = heard
                 yield from self._reverse(explanation)
                 self.shown = explanation.verdict
@@ -152,6 +154,14 @@ class _Search(LawSearch):
             yield from locate(self.arms, self.standing)
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
+
+    def _speak_now_and_then(self) -> Search[None]:
+        """What kept it open while the client said nothing else may be its fix. Where the client speaks often, and the
+        clock goes by something else, a ping whenever it is quiet was none."""
+        trial = speaking(self.arms)
+        if trial is None or KEEPALIVE in self.arms.named or self.verdict.cure:
+            return
+        yield from self._rung(Rung(KEEPALIVE, "the same, and a ping now and then", lambda case: trial), trial)
 
     def _hear_size(self, claim: Claim | None) -> None:
         """A message that stays open when it is as large, but says less, is not too large; one that has a limit of size,
