@@ -112,7 +112,7 @@ def broken(opcode: str, when: Callable[[Case], bool] = lambda case: True) -> Mak
     return make
 
 
-NO_CONTROL_FRAMES = "no-control-frames"
+NO_CONTROL_FRAMES, OWN_ID = "no-control-frames", "unique-id"
 BROKEN_PONG = "broken-pong"
 """A rung that nobody outlives: with it the connection ends as it was recorded only where pongs do not arrive."""
 

@@ -16,13 +16,13 @@ from hangup.experiment.fix_law import other_law
 from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.handshake_values_law import handshake_value_law
 from hangup.experiment.idle_law import idle_law
-from hangup.experiment.ladder import Explanation, selector
+from hangup.experiment.ladder import OWN_ID, Explanation, selector
 from hangup.experiment.law import Law
 from hangup.experiment.message_law import refined, with_factor
 from hangup.experiment.message_trials import harmless_kin
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import LATE
-from hangup.experiment.reversal import Reversal
+from hangup.experiment.reversal import BLUNT, Reversal
 from hangup.experiment.same_id import same_id
 from hangup.experiment.shrinking import shrink
 from hangup.experiment.timers import Clock, fitting
@@ -35,6 +35,9 @@ from hangup.experiment.verdict import PROOF
 UNANSWERED_PING = "heartbeat/app-pong-missing-from-client"
 COUNTED = "process/message-count-limit"
 READS_ONE = "server-handler/returns-after-message"
+
+HELD = 2
+"""A law that held says as much for the cause that it is as so many rungs that only that cause predicts."""
 
 CLOCKS = {
     "process/worker-timeout": {Clock.AGE},
@@ -128,6 +131,8 @@ class LawSearch(Reversal):
         arms = self.arms
         if arms.clients > 1:
             claim = yield from same_id(arms)
+            if claim is not None:
+                self._hear_identity(claim.law.conditions[0].filter)
             if claim is None and (yield from self._crowded()):
                 return None
         if claim is None or self._waited():
@@ -150,6 +155,19 @@ class LawSearch(Reversal):
             )
         return claim
 
+    def _hear_identity(self, fix: str) -> None:
+        """An id of its own helped: where it did not before, it was given in a place where there is none. And to keep the
+        same id and say nothing is a poorer fix."""
+        tried = self.arms.named.get(OWN_ID)
+        if tried is not None and tried.outcome is Outcome.FAILED:
+            tried.arm, tried.title = f"{OWN_ID}-elsewhere", f"{tried.title}, in another place"
+            self.surprises.append(OWN_ID)
+            self._reckon()
+        verdict = self.verdict
+        if any(t.arm in BLUNT and " + ".join(t.filters) == verdict.cure for t in verdict.ladder):
+            verdict.cure, verdict.contrast = fix, None
+            verdict.cause, verdict.without = self.arms.control, Counts()
+
     def _predict(self, claim: Claim, trigger: str) -> Search[None]:
         """Holds a law against what is new; one that said too much is narrowed, and held against it again. Where only
         that showed that the failure flickers, what was found before is looked for again."""
@@ -157,7 +175,8 @@ class LawSearch(Reversal):
         self.verdict.law = claim.law
         yield from predict(self.arms, claim)
         if claim.law.holds and claim.name in self.standing.weights:
-            self.standing.confirm(claim.name)  # what it says is what that cause is
+            for _ in range(HELD):
+                self.standing.confirm(claim.name)  # what it says is what that cause is
             self.shown = self.standing.best()[0].verdict
         if claim.counts and claim.law.conditions:
             verdict, condition = self.verdict, claim.law.conditions[0]

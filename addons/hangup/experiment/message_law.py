@@ -34,6 +34,10 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False, prelude: int = 
     """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With
     ``count`` it is how many there are that matters. The first ``prelude`` of them are known only to lead up to the
     others. None where what else it may be could not be told apart."""
+    # Before it is put down to what was said before: that may only make it early.
+    early = yield from early_law(arms, minimal)
+    if early is not None:
+        return early
     if not prelude and len(minimal.frames) > 1:
         prelude = yield from _prelude(arms, minimal.frames)
     if len(minimal.frames) > prelude + 1:
@@ -53,9 +57,6 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False, prelude: int = 
         return claim or found.claim
     if not minimal.frames:
         return None
-    early = None if count else (yield from early_law(arms, minimal))
-    if early is not None:
-        return early
     if len(minimal.frames) > 1:
         return None if count else (yield from message_law(arms, minimal))
     needs = yield from need_law(arms, minimal)

@@ -180,7 +180,7 @@ PRIORS: dict[str, Prior] = {
     "message/not-json": _form(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),
     "message/schema": _form(_well_formed),
     "message/unknown-type": _form(lambda c, f: 0.4 if is_json(f) else 0.05),
-    "message/order-before-hello": _suspect(lambda c, f: 0.1 if f.at < SOON else 0.0),
+    "message/order-before-hello": _suspect(lambda c, f: 0.03 if f.at < SOON else 0.0),
     "server-handler/crash-on-message": _suspect(lambda c, f: 0.3),
     "server-handler/dependency-timeout": _suspect(lambda c, f: 1.5 if _late(c) else 0.0),
     "message/wrong-opcode": _form(lambda c, f: 0.4 if f.text else 2.0),

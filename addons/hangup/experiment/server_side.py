@@ -11,6 +11,7 @@ from hangup.experiment.ladder import (
     KEEPALIVE,
     NO_CONTROL_FRAMES,
     NO_EXTENSIONS,
+    OWN_ID,
     REPAIR,
     Make,
     Rung,
@@ -282,8 +283,8 @@ RUNGS: tuple[Rung, ...] = (
         ),
     ),
     Rung(
-        "unique-id",
+        OWN_ID,
         "an id of its own for each connection",
-        lambda c: Trial("unique-id", ("unique-id",), clients=2) if c.overlaps else None,
+        lambda c: Trial(OWN_ID, ("unique-id",), clients=2) if c.overlaps else None,
     ),
 )
