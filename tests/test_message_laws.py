@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -17,7 +17,7 @@ from hangup.experiment.arms import Arms
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.law import Condition, Law
-from hangup.experiment.message_values import says_kind
+from hangup.experiment.message_values import MISSING, says_kind, split
 from hangup.experiment.predict import test as predict
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.size_law import bare, least_size, of_size
@@ -32,14 +32,18 @@ HELLO = '{"type":"hello","name":"a"}'
 
 def said(*payloads: str | bytes, **more: Any) -> Case:
     """A client whose messages have the kinds that their ``type`` says."""
-    made = case(*payloads, **more)
+    return kinds_said(case(*payloads, **more))
+
+
+def kinds_said(made: Case) -> Case:
+    """The same, of which each message has the kind that its ``type`` says."""
     made.frames = [replace(f, kind=_kind(f.payload)) for f in made.frames]
     return made
 
 
 def _kind(payload: bytes) -> str:
     try:
-        return str(json.loads(payload)["type"])
+        return str(json.loads(payload.decode("utf-8-sig"))["type"])
     except (ValueError, KeyError, TypeError):
         return ""
 
@@ -231,10 +235,8 @@ def test_a_message_of_any_size_says_the_same(text: str, items: list[int], size: 
 
 @given(st.binary(max_size=30), st.integers(0, 100))
 def test_what_is_no_json_is_cut_or_repeated(payload: bytes, size: int) -> None:
-    try:
-        json.loads(payload)
-    except ValueError:
-        assert len(of_size(bare(payload), size)) == size
+    assume(split(payload)[1] is MISSING)  # `0[]` is JSON in an envelope
+    assert len(of_size(bare(payload), size)) == size
 
 
 # What leads up to a message.

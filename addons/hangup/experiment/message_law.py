@@ -93,9 +93,9 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
 
 def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
     """The same of a message, however others are put in its place."""
-    arms, frame = place.arms, place.frame
     if (spelled := (yield from spelling_law(place))) is not None:
         return spelled
+    arms, frame = place.arms, place.frame
     if (deep := (yield from nesting_law(place))) is not None:
         return deep
     if split(frame.payload)[1] is not MISSING and frame.text:

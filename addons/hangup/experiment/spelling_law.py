@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.experiment.arms import Search
 from hangup.experiment.claim import Claim
@@ -64,10 +65,14 @@ def plain(payload: bytes) -> bytes | None:
 
 
 def spelling_law(place: InPlace) -> Search[Claim | None]:
-    """The law, where the message stays open when it is written plainly."""
+    """The law, where the message stays open when it is written plainly. Where it fails all the same, and only so can be
+    read, it is what it says: from here on the message is the plain one."""
     payload = place.frame.payload
     written = plain(payload) if place.frame.text else None
-    if written is None or (yield from place.ask(written)) is not False:
+    fails = None if written is None else (yield from place.ask(written))
+    if written is None or fails is not False:
+        if written is not None and fails and split(payload)[1] is MISSING:
+            place.frame = replace(place.frame, payload=written)
         return None
     for spelling in SPELLINGS:
         if spelling.has(payload) and (yield from place.ask(spelling.write(written))) is True:
