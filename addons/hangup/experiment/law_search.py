@@ -156,8 +156,8 @@ class LawSearch(Reversal):
         return claim
 
     def _hear_identity(self, fix: str) -> None:
-        """An id of its own helped: where it did not before, it was given in a place where there is none. And to keep the
-        same id and say nothing is a poorer fix."""
+        """An id of its own helped: where it did not before, it was given where there is none. And to keep the same id
+        and say nothing is a poorer fix."""
         tried = self.arms.named.get(OWN_ID)
         if tried is not None and tried.outcome is Outcome.FAILED:
             tried.arm, tried.title = f"{OWN_ID}-elsewhere", f"{tried.title}, in another place"
