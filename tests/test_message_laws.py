@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -360,6 +361,39 @@ def test_a_prediction_is_made_again_where_the_machine_was_late() -> None:
         except StopIteration:
             break
     assert claim.law.holds and count >= 9
+
+
+@pytest.mark.parametrize("mixed_up", [True, False])
+def test_a_law_that_misses_side_by_side_is_held_again_one_at_a_time(mixed_up: bool) -> None:
+    """A server that knows clients by an id which all trials share, and ends all when one says too much. Where the
+    law is wrong it misses alone as well."""
+    made = said(HELLO)
+    claim = Claim(Law("", [Condition("")]), lambda rng: Trial("bad"), lambda rng: Trial("good", ("drop side=client",)))
+    arms = Arms(made, False, Verdict())
+    asked = predict(arms, claim)
+    trial, tried = next(asked), []
+    with suppress(StopIteration):
+        while True:
+            tried.append(trial)
+            together = bool(trial.beside)
+            fails = trial.arm == "bad" or together or not mixed_up
+            trial = asked.send(Result(Outcome.FAILED if fails else Outcome.SURVIVED, 1.0, acted=1, together=together))
+    alone = [trial for trial in tried if trial.alone]
+    assert len(alone) >= 8 and not any(trial.beside for trial in alone) and tried[-len(alone) :] == alone
+    assert claim.law.holds is mixed_up and claim.law.predicted == 8
+    with_it, without = claim.law.conditions[0].with_it, claim.law.conditions[0].without
+    assert with_it.failed == 4 and without.failed == (0 if mixed_up else 4), "what was mixed up does not count"
+
+
+def test_a_law_that_misses_one_at_a_time_is_not_held_again() -> None:
+    claim = Claim(Law("", [Condition("")]), lambda rng: Trial("bad"), lambda rng: Trial("good", ("drop side=client",)))
+    arms = Arms(said(HELLO), False, Verdict())
+    asked = predict(arms, claim)
+    next(asked)
+    with suppress(StopIteration):
+        while True:
+            asked.send(Result(Outcome.FAILED, 1.0, acted=1))
+    assert not claim.law.holds and not arms.alone and len(claim.law.missed) == 4
 
 
 def test_how_late_a_busy_loop_is() -> None:
