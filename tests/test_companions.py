@@ -21,9 +21,12 @@ from bisecting import bisected
 from conversing import Talk
 from hangup.experiment.companions import seems_crowded
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.reading import read_case
+from hangup.experiment.same_id import identities
 from hangup.experiment.search import Verdict
 from test_sequences import say
 from test_sequences_real import ended
+from test_transcript import InMemory
 from test_varying import UPGRADED
 
 WINDOW = 0.8
@@ -241,3 +244,25 @@ def test_a_flicker_does_not_look_like_a_crowd() -> None:
     assert not seems_crowded([failed, failed])
     assert not seems_crowded([survived, failed, survived, failed, failed, failed])
     assert not seems_crowded([survived] * 5)
+
+
+def test_what_a_client_may_be_known_by() -> None:
+    """The likeliest first; a value that is said in several places is one; what is short is only what stands at its
+    place."""
+    talk = Talk()
+    talk.open(1, target="/ws/room-1?v=2&user=ann-7", headers=[*UPGRADED, ("Cookie", "sid=k7f3a2c9")])
+    for message in (say("hello", user="ann-7", text="two words"), say("join", device="d-19", n=5)):
+        talk.wait(5_000)
+        talk.say(1, "client", "text", message.encode())
+    ended(talk, 1, "server", 4000)
+    found = {each.words: each for each in identities(read_case(InMemory(talk.stop())).case)}
+    assert {words: each.filter for words, each in found.items()} == {
+        "`user`": "unique-id value=ann-7",
+        "`room-1` in the path": "unique-id value=room-1",
+        "cookie `sid`": "unique-id value=k7f3a2c9",
+        "`device`": "unique-id value=d-19",
+        "`v`": "unique-id query=v",
+        "`ws` in the path": "unique-id segment=1",
+    }
+    assert next(iter(found)) == "`user`" and "two words" not in str(found)
+    assert [each.frames for each in found.values() if each.frames] == [(2,)], "a message of its own must be said"
