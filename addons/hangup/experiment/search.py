@@ -19,6 +19,7 @@ from hangup.experiment.climb import SETTLED, Watch
 from hangup.experiment.clocks import find_timers, speaking
 from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
+from hangup.experiment.evidence import Outcome
 from hangup.experiment.ladder import KEEPALIVE, Explanation, Rung, control_frames, donated_rungs, given_rungs
 from hangup.experiment.law_search import COUNTED, LawSearch
 from hangup.experiment.live_law import live_law
@@ -112,7 +113,7 @@ class _Search(LawSearch):
             claim = self.paced
         elif explanation.trigger != "header":
             claim = None
-        if explanation.trigger in ("time", "count"):
+        if explanation.trigger in ("time", "count") or self._whatever():
             yield from find_timers(self.arms)
             self._hear_clocks()
             yield from self._speak_now_and_then()
@@ -154,6 +155,12 @@ class _Search(LawSearch):
             yield from locate(self.arms, self.standing)
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
+
+    def _whatever(self) -> bool:
+        """Whether it was opened, and nothing that was tried made any difference: then it may be time, whatever seemed
+        likely."""
+        opened = self.case.how != "refused" and not self.verdict.cure and not self.arms.known.survived
+        return opened and all(tried.outcome is not Outcome.SURVIVED for tried in self.arms.named.values())
 
     def _speak_now_and_then(self) -> Search[None]:
         """What kept it open while the client said nothing else may be its fix. Where the client speaks often, and the
