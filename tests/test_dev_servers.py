@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from hangup.cli import cli
 from hangup.cli.run import unseen
 from hangup.recording.folder import BISECTS, by_product, newest
+from hangup.web.running import Running
 from harness import DEADLINE
 from harness.proxies import HANGUP
 from recorded import end, handshake, write
@@ -23,15 +24,16 @@ from test_run_command import PAGE, Terminal, running, script
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="terminals")
 
-LINK = r"page: (http://127\.0\.0\.1:\d+/hangup/open\?key=\S+)"
+LINK = r"page: (http://127\.0\.0\.1:\d+/hangup/\S+/open\?key=\S+)"
 
 
 @pytest.fixture
 def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """What a browser was asked to open so far."""
+    """Where a browser was led to so far: it is given a file, whose link it follows."""
     asked = tmp_path / "asked"
     program = tmp_path / "browser.sh"
-    program.write_text(f'#!/bin/sh\necho "$1" >> "{asked}"\n')
+    link = """sed -n 's/.*<a href="\\([^"]*\\)".*/\\1/p' "${1#file://}" """
+    program.write_text(f'#!/bin/sh\n{link} >> "{asked}"\n')
     program.chmod(0o755)
     monkeypatch.setenv("BROWSER", str(program))
     return lambda: asked.read_text().split() if asked.exists() else []
@@ -149,6 +151,23 @@ def test_recordings_are_listed_and_old_ones_pruned(tmp_path: Path, monkeypatch: 
     done = run.invoke(cli, ["recordings", "--prune", "14"], catch_exceptions=False).output
     assert done.startswith("deleted 2 files")
     assert not old.exists() and not smaller.exists() and new.exists() and own.exists(), "what is theirs is not touched"
+
+
+def test_of_recordings_the_oldest_are_deleted_beyond_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotated one file by file; never what a running proxy writes, or has rotated away from."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    names = ["0-mine", "2026-01-01-a", "2026-01-01-a.2", "2026-01-01-ab", "2026-01-02-b", "2026-01-02-b.2", "keep-me"]
+    for number, name in enumerate(names):
+        (folder / f"{name}.jsonl").write_bytes(b"x" * 1000)
+        os.utime(folder / f"{name}.jsonl", (0, 1000 + number))
+    used = Running(listen="", web="", token="", recording=str(folder / "2026-01-01-a.jsonl"))
+    monkeypatch.setattr("hangup.cli.recordings.all_running", lambda: [(folder, used)])
+    done = CliRunner().invoke(cli, ["recordings", "--keep", "2500", "--json"], catch_exceptions=False)
+    assert [Path(each).stem for each in json.loads(done.output)["deleted"]] == ["2026-01-01-ab", "0-mine"]
+    left = {path.stem for path in folder.iterdir()}
+    assert left == {"2026-01-01-a", "2026-01-01-a.2", "2026-01-02-b", "2026-01-02-b.2", "keep-me"}
 
 
 LATE = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,8 +10,11 @@ import pytest
 
 from filtered import KEY, OTHER, Filtered
 from hangup.errors import FilterError
+from hangup.filters.catalogue import page
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
+from hangup.filters.library.script import Script
+from hangup.filters.text import parse
 from hangup.recording.events import FilterEvent, Side
 from hangup.wire.deflate import Params
 from hangup.wire.frames import Frame, serialize
@@ -614,6 +618,33 @@ def test_a_script(tmp_path: Path) -> None:
     drop = next(e for e in run.lines if isinstance(e, FilterEvent))
     assert drop.note == "message 2" and drop.filter.startswith("script ")
     run.check()
+
+
+def test_the_code_in_the_help_of_script_is_a_filter(tmp_path: Path) -> None:
+    """As it is printed, between the paragraphs that are not indented."""
+    code = "\n".join(p for p in page(Script) if p.startswith(" "))
+    file = tmp_path / "mine.py"
+    file.write_text(textwrap.dedent(code))
+    run = Filtered(f"script '{file}'")
+    assert run.client("ping") == [] and run.client("other") == [(TEXT, b"other")]
+
+
+def test_to_read_a_script_does_not_run_it_and_its_screen_is_asked(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    file = tmp_path / "mine.py"
+    screen = "def screen(self): return lambda opcode, data: data == b'shown'"
+    source = f"from hangup.filters.base import *\nopen({str(ran)!r}, 'a').write('x')\n"
+    file.write_text(f"{source}class Mine(Filter, frozen=True, kw_only=True):\n    kinds = Kind.MESSAGE\n    {screen}\n")
+    text = f"script '{file}'"
+    assert str(parse(text)) == str(parse(text)) and parse(text) == parse(text)
+    filters = FilterSet()
+    with pytest.raises(FilterError, match="no filter"):
+        filters.off(text)
+    assert not ran.exists()
+    (entry,) = FilterSet([text])
+    screened = entry.filter.screen()
+    assert ran.read_text() == "x" and screened is not None
+    assert screened(TEXT, b"shown") and not screened(TEXT, b"other")
 
 
 def test_a_script_that_fails_passes_the_message_and_the_recording_says_so(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from hangup.humanize import printable
+from hangup.humanize import plural, printable
 from hangup.markup import block, cell, code, plain, prose
+from hangup.recording.events import Header
+from hangup.recording.formats.markdown import MarkdownWriter
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
@@ -77,3 +80,32 @@ def test_a_sentence_keeps_its_own_code(name: str, value: str) -> None:
 @given(texts)
 def test_it_is_cut_to_its_limit(text: str) -> None:
     assert len(code(text, 10).strip("` ")) <= 10
+
+
+def test_the_version_that_a_header_names_is_no_markup() -> None:
+    out = io.BytesIO()
+    header = Header(hangup=1, started="", target="", version="[x](http://evil.example) <img src=x> @somebody\n# head")
+    MarkdownWriter(out, header).finish()
+    text = out.getvalue().decode()
+    assert "[x](" not in text and "<img" not in text and " @somebody" not in text and "\n# head" not in text
+    assert "by hangup 0.1.0" in _finished("0.1.0")
+
+
+def _finished(version: str) -> str:
+    out = io.BytesIO()
+    MarkdownWriter(out, Header(hangup=1, started="", target="", version=version)).finish()
+    return out.getvalue().decode()
+
+
+@pytest.mark.parametrize(
+    ("noun", "said"),
+    [
+        ("frame", "2 frames"),
+        ("frame's fault", "2 frame's faults"),
+        ("payload that was cut in the recording", "2 payloads that were cut in the recording"),
+        ("message that is not whole in the recording", "2 messages that are not whole in the recording"),
+        ("frame of unknown kind", "2 frames of unknown kind"),
+    ],
+)
+def test_more_than_one(noun: str, said: str) -> None:
+    assert plural(2, noun) == said and plural(1, noun) == f"1 {noun}"

@@ -69,7 +69,7 @@ def test_there_is_nothing_to_change(opened: Opened) -> None:
 @pytest.mark.parametrize("path", ["", "page/main.js", "api/overview", "api/export?format=har"])
 def test_nobody_gets_in_without_the_link(opened: Opened, path: str) -> None:
     browser = opened.browser
-    asked = "/hangup/" + path
+    asked = opened.browser.home + path
     port = browser.address.rpartition(":")[2]
     assert ask(browser.address, "GET", asked).status == 401
     rebound = {"Host": f"evil.example:{port}", "Cookie": browser.cookie}
@@ -86,7 +86,7 @@ def test_who_is_not_let_in_is_told_so_in_words(opened: Opened) -> None:
     assert ask(address, "GET", "/hangup/api/overview", **page).json["error"]
     rebound = ask(address, "GET", "/hangup/", **{**page, "Host": "evil.example"})
     assert rebound.status == 403 and rebound.headers["content-type"] == "application/json"
-    used = ask(address, "GET", "/hangup/open?key=used", **page)
+    used = ask(address, "GET", opened.browser.home + "open?key=used", **page)
     assert used.status == 401 and b"has been used" in used.body and b"hangup open" in used.body
 
 

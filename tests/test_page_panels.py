@@ -300,7 +300,8 @@ def test_the_page_splits_a_text_as_the_server_does(stage: Stage) -> None:
     pieces = ["drop", "side=", "client", " ", "  ", '"a b"', "'c d'", "{", "}", "[1, 2]", '{"x": "y z"}', "text="]
     pieces += ["=", "\\", '"', "'"]
     texts = ["".join(draw.choices(pieces, k=draw.randrange(1, 9))) for _ in range(2000)]
-    source = f"http://{stage.remote.running.web}/hangup/page/completion.js"
+    home = re.split("open[?]|#", stage.page.url)[0]
+    source = f"{home}page/completion.js"
     theirs = stage.page.evaluate(
         "async ([source, texts]) => { const { words } = await import(source); return texts.map((t) => words(t)); }",
         [source, texts],

@@ -5,6 +5,7 @@
     HangupError                 exit code 1, one line on stderr
     ├── UsageError              exit code 2: the command line or a setting is wrong
     │   ├── TargetError         not a target: no host, no such scheme
+    │   ├── NotAllowed          hangup.toml wants what its user has not agreed to
     │   └── FilterError         a filter's text form is wrong
     ├── RecordingError          a recording cannot be read or written
     │   ├── ForeignRecording    not a hangup recording, nor any format we read
@@ -33,6 +34,10 @@ class UsageError(HangupError):
 
 class TargetError(UsageError):
     """The target is not something that a WebSocket can be opened to."""
+
+
+class NotAllowed(UsageError):
+    """The configuration wants to do what the person who runs hangup has not agreed to."""
 
 
 class FilterError(UsageError):

@@ -28,6 +28,7 @@ from hangup.recording.fast_path import Lane, Screen, Simple
 from hangup.recording.frame_events import frame_event, junk_event, last_part_event, part_event
 from hangup.wire.deflate import Inflater, Params
 from hangup.wire.frames import BINARY, CLOSE, OPCODE_NAMES, OPCODES, TEXT, Frame, FrameReader, Mask, Piece
+from hangup.wire.inflation_budget import InflationBudget
 from hangup.wire.masking import mask as pure_mask
 from hangup.wire.messages import Assembler, Noted
 
@@ -62,14 +63,22 @@ class Counters:
 class Direction:
     """One side's bytes: read, assembled, counted and turned into events."""
 
-    def __init__(self, session: Session, side: Side, deflate: Params | None, unknown: bool, mask: Mask) -> None:
+    def __init__(
+        self,
+        session: Session,
+        side: Side,
+        deflate: Params | None,
+        unknown: bool,
+        mask: Mask,
+        budget: InflationBudget,
+    ) -> None:
         self.session = session
         self.side: Side = side
         self.counters = Counters()
         self.messages = 0
         self.controls = 0
         self.reader = FrameReader(side, rsv_data=4 if deflate else 0, rsv_any=unknown, mask=mask)
-        self.assembler = Assembler(Inflater(deflate, side) if deflate else None)
+        self.assembler = Assembler(Inflater(deflate, side, budget=budget) if deflate else None)
         self.lane = Lane(session.conn, side, mask) if session.emit_lines is not None else None
         self._piece_n = 0
         self._pieces = 0
@@ -216,7 +225,8 @@ class Session:
     there is one that we cannot read; ``mask`` may be a faster masking function. With ``emit_lines`` simple data
     frames are not emitted as events but given to it encoded; ``bulky`` says of a payload's size in bytes whether its
     event had better carry it as base64 even if it is text. ``chain`` are its filters, which hold at most
-    ``hold_limit`` bytes of each side. Times (``at``) are seconds from the recording's start.
+    ``hold_limit`` bytes of each side. ``inflation`` is what may be inflated of all connections together.
+    Times (``at``) are seconds from the recording's start.
     """
 
     def __init__(
@@ -232,6 +242,7 @@ class Session:
         bulky: Callable[[int], bool] = lambda size: False,
         chain: Chain | None = None,
         hold_limit: int = HOLD_LIMIT,
+        inflation: InflationBudget | None = None,
     ) -> None:
         self.conn = conn
         self.emit = emit
@@ -239,8 +250,9 @@ class Session:
         self.bulky = bulky
         self.n = 0
         client_deflate = deflate if isinstance(given, bool) else given
-        self.client = Direction(self, "client", client_deflate, unknown_extension, mask)
-        self.server = Direction(self, "server", deflate, unknown_extension, mask)
+        budget = InflationBudget(within=inflation)
+        self.client = Direction(self, "client", client_deflate, unknown_extension, mask, budget)
+        self.server = Direction(self, "server", deflate, unknown_extension, mask, budget)
         self.ended: dict[Side, How] = {}
         self.chain = chain or Chain(FilterSet(), conn, 0.0)
         self.chain.quiet_since = self._quiet_since

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hangup.errors import ListenError
+from hangup.processes.tied import Tie
 from hangup.recording.ledger import Ledger
 from hangup.recording.reader import read
 from hangup.recording.stability import failed_signs
@@ -48,13 +49,17 @@ class Proxy:
         words = ["proxy", target, "--listen", "127.0.0.1:0", "--record", str(recording), "--quiet", "--no-web"]
         for text in filters:
             words += ["--filter", text]
+        # -P: a module of the suite's folder must not be taken for one of ours.
+        self._tie = Tie([sys.executable, "-P", "-m", "hangup", *words], "process")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "hangup", *words],
+            self._tie.words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            **self._tie.options,
         )
+        self._tie.begun(self._process.pid)
         self._said: list[str] = []
         self._address = ""
         self._ready = threading.Event()
@@ -104,6 +109,7 @@ class Proxy:
                 self._process.kill()
                 self._process.wait()
         self._reader.join(5)
+        self._tie.release()
 
     def __enter__(self) -> Proxy:
         return self

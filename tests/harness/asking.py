@@ -52,17 +52,18 @@ class Browser:
         parts = urlsplit(link)
         self.address = parts.netloc
         self.origin = f"http://{parts.netloc}"
+        self.home = parts.path.removesuffix("open")
         opened = ask(self.address, "GET", f"{parts.path}?{parts.query}")
         assert opened.status == 200, opened.body
         self.cookie = opened.headers["set-cookie"].partition(";")[0]
 
     def get(self, path: str, **headers: str | None) -> Answer:
-        """``path`` is below ``/hangup/``."""
-        return ask(self.address, "GET", f"/hangup/{path}", **{"Cookie": self.cookie, **headers})
+        """``path`` is below the page's home."""
+        return ask(self.address, "GET", f"{self.home}{path}", **{"Cookie": self.cookie, **headers})
 
     def post(self, path: str, body: Any, **headers: str | None) -> Answer:
         own = {"Cookie": self.cookie, "Origin": self.origin}
-        return ask(self.address, "POST", f"/hangup/{path}", body=body, **{**own, **headers})
+        return ask(self.address, "POST", f"{self.home}{path}", body=body, **{**own, **headers})
 
     def json(self, path: str) -> Any:
         """What a query answers."""

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("probe:probe", "Do the WebSocket handshake with URL and check it."),
     "filters": ("filters:filters", "List the filters, or explain one."),
     "filter": ("filter:filter_", "Change the filters of a running proxy."),
+    "allow": ("allow:allow", "Agree to what this folder's hangup.toml runs."),
     "bisect": ("bisect.command:bisect", "Prove by experiment why connections are dropped."),
     "check": ("check:check", "Does the failure in RECORDING still happen?"),
     "replay": ("replay:replay", "Play the recorded client against TARGET."),

@@ -18,6 +18,7 @@ from hangup.experiment.reading import Reading
 from hangup.processes.backend import Follower
 from hangup.proxy.run import ProxySettings, RunningProxy
 from hangup.recording.connections import Connection
+from hangup.recording.loops import Known
 from hangup.recording.stability import failed_signs
 from hangup.wire.url import parse_target
 
@@ -95,10 +96,15 @@ async def _cured(proxy: RunningProxy, cure: list[str], serving: asyncio.Task[Non
     return signs
 
 
-def cured(connections: Iterable[Connection], since: float) -> list[Connection]:
+def cured(connections: Iterable[Known], since: float) -> list[Known]:
     """Those that lived under a cure that is in force ``since`` then (seconds): what was opened later, and what was open
     already and is still. What ended may have had from before what it died of."""
-    return [c for c in connections if c.first_seen >= since or (c.opened is not None and c.ended is None)]
+    return [
+        c
+        for c in connections
+        if (c.began if c.answered is None else c.answered) >= since
+        or (isinstance(c, Connection) and c.opened is not None and c.ended is None)
+    ]
 
 
 async def _either(serving: asyncio.Task[None], event: asyncio.Event, timeout: float | None) -> None:

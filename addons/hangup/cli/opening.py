@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from hangup.cli.browser import open_in_browser
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
+from hangup.processes.ending import on_ending
 from hangup.recording import events
 from hangup.recording.folder import newest
 from hangup.recording.reader import Reader
@@ -70,7 +70,7 @@ def _open_live(*, browse: bool) -> None:
     link = str(find().post("link")["link"])
     console().print(f"page: {link}", soft_wrap=True, markup=False)
     if browse:
-        open_in_browser(link)
+        open_in_browser(link, outlived=True)
 
 
 @contextmanager
@@ -96,14 +96,17 @@ async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse:
     from hangup.web.access import Access
     from hangup.web.exporting import Exporter
     from hangup.web.pages import routes
+    from hangup.web.running import own_seed
     from hangup.web.server import Server
     from hangup.web.worker import Worker
 
-    access = Access(*sockets[0].getsockname()[:2])
+    web_host, web_port = sockets[0].getsockname()[:2]
+    access = Access(web_host, web_port, own_seed())
     worker = Worker(path, {"live": False, "readonly": True, "name": name})
     exporter = Exporter(worker)
     server = Server(sockets, access, routes=[*routes(worker), *exporter.routes()])
-    ended = _until_told()
+    ended = asyncio.Event()
+    on_ending(ended.set)
     screen = console()
     link = access.link()
     screen.print(f"page: {link}", soft_wrap=True, markup=False)
@@ -117,16 +120,3 @@ async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse:
         await server.close()
         await exporter.close()
         await worker.close()
-
-
-def _until_told() -> asyncio.Event:
-    """Set by Ctrl-C or SIGTERM."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, ended.set)
-        except NotImplementedError:  # Windows
-            with suppress(ValueError):
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(ended.set))
-    return ended

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-from hangup.cli.config import load
+from hangup.cli.agreement import allow_option, use
+from hangup.cli.config import Config, load
+from hangup.cli.params import SIZE
 from hangup.cli.screen import console
 from hangup.cli.show import table
 from hangup.cli.show.command import row
@@ -24,6 +26,7 @@ EXAMPLES = """\b
 Examples:
   hangup recordings               those in recordings/
   hangup recordings --prune 14    deletes what is older than two weeks
+  hangup recordings --keep 2G     deletes the oldest until all of them have 2 GiB at most
 """
 
 
@@ -35,16 +38,23 @@ Examples:
     metavar="DAYS",
     help="Delete the recordings that were last written to more than so many days ago, and what bisects made of them.",
 )
+@click.option(
+    "--keep",
+    type=SIZE,
+    metavar="BYTES",
+    help="Delete the oldest until all together have so many bytes at most; a rotated one counts file by file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def recordings(folder: str | None, prune: float | None, as_json: bool) -> None:
+@allow_option
+def recordings(folder: str | None, prune: float | None, keep: int | None, as_json: bool, allow_config: bool) -> None:
     """List the recordings in FOLDER: how old and how large they are, and how many connections they hold.
 
     FOLDER is recordings, or what hangup.toml says. Only what hangup has named itself, by its date, is ever deleted,
     and never what a running proxy writes.
     """
-    where = Path(folder) if folder else load().record or Path("recordings")
-    if prune is not None:
-        _prune(where, prune * DAY, as_json)
+    where = Path(folder) if folder else _configured(allow_config)
+    if prune is not None or keep is not None:
+        _delete(_outdated(where, prune, keep), as_json)
         return
     rows = [row(path) | {"age": _age(path)} for path in listing(where)]
     if as_json:
@@ -55,14 +65,38 @@ def recordings(folder: str | None, prune: float | None, as_json: bool) -> None:
         table.folder(console(), rows)
 
 
+def _configured(allow: bool) -> Path:
+    config = load()
+    use(config, allow=allow, instead=set(Config.__struct_fields__) - {"record"}, quiet=True)
+    return config.record or Path("recordings")
+
+
 def _age(path: Path) -> float:
     """Seconds since it was last written to."""
     return round(max(0.0, time.time() - path.stat().st_mtime), 1)
 
 
-def _prune(folder: Path, oldest: float, as_json: bool) -> None:
+def _outdated(folder: Path, days: float | None, most: int | None) -> list[Path]:
+    """What is older than so many days, and what is oldest of what all together have more than so many bytes of."""
     in_use = {running.recording for _, running in all_running()}
-    old = [path for path in _own(folder) if _age(path) > oldest and str(path.absolute()) not in in_use]
+    ours = sorted(_own(folder), key=lambda path: -path.stat().st_mtime_ns)
+    old = [path for path in ours if days is not None and _age(path) > days * DAY]
+    total = 0
+    for path in ours:
+        total += path.stat().st_size
+        if most is not None and total > most and path not in old:
+            old.append(path)
+    return [path for path in old if not any(_belongs(path, used) for used in in_use)]
+
+
+def _belongs(path: Path, recording: str) -> bool:
+    """Whether it is a running proxy's recording, or one of the files into which that is rotated."""
+    used = Path(recording)
+    name = path.name.removesuffix(used.suffix)
+    return path.absolute().parent == used.parent and (name == used.stem or name.startswith(f"{used.stem}."))
+
+
+def _delete(old: list[Path], as_json: bool) -> None:
     freed = 0
     for path in old:
         try:

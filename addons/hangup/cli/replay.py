@@ -25,6 +25,7 @@ from hangup.cli.targets import path_option, read_target, remark
 from hangup.errors import RecordingError, UsageError
 from hangup.filters.filter_set import FilterSet
 from hangup.humanize import plural
+from hangup.processes.ending import on_ending
 from hangup.processes.tshark import open_recording
 from hangup.recorder.recorder import Recorder
 from hangup.recording.diff import collect, compare_messages
@@ -266,8 +267,7 @@ class _Run:
         """Plays all, and records it."""
         task = asyncio.current_task()
         assert task is not None
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        on_ending(task.cancel, but=("SIGINT",))
         recorder = Recorder(
             self.record,
             target=str(self.target),

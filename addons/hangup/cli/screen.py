@@ -7,6 +7,7 @@ once more for all that is printed on it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from hangup.humanize import printable
+from hangup.processes.ending import leave_dead_terminal
 from hangup.recording.events import Side
 
 COLOURS: dict[str, str] = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "dim"}
@@ -33,6 +35,28 @@ UNBOUND = 140
 
 class Screen(Console):
     """A console on which no text commands the terminal: control characters, but for line ends, are spelled out."""
+
+    goes_on = False
+    """Whether who prints has more to do than that, and goes on when nobody reads it any more."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich does; when the terminal has been closed it goes nowhere."""
+        try:
+            super().print(*objects, **options)
+        except BrokenPipeError:
+            self.on_broken_pipe()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            leave_dead_terminal()
+
+    def on_broken_pipe(self) -> None:
+        """rich: whoever read this is gone (``hangup … | head``)."""
+        if not self.goes_on:
+            raise BrokenPipeError
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What rich makes of it; only rich's own segments (a cursor that moves, say) keep their control characters."""

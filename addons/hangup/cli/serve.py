@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-from contextlib import suppress
 from math import inf
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
 from hangup.filters.filter_set import FilterSet
 from hangup.humanize import plural, printable
+from hangup.processes.ending import on_ending
 from hangup.recorder.recorder import Recorder
 from hangup.recording.connections import Connection
 from hangup.replay.playlist import Playlist
@@ -88,9 +87,7 @@ async def _serve(
 ) -> None:
     out = console()
     stop = asyncio.Event()
-    with suppress(NotImplementedError, RuntimeError, ValueError):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    on_ending(stop.set)
     recorder = Recorder(
         record,
         target=f"recorded-{source.header.target.rpartition('/')[2] or 'server'}",
@@ -126,5 +123,5 @@ async def _serve(
             await stop.wait()
     finally:
         recorder.close()
-    live = plural(len(recorder.ledger.connections), "connection")
+    live = plural(len(recorder.ledger.known()), "connection")
     out.print(Text(f"\n{live} served; recording: {printable(str(recorder.path))}"), soft_wrap=True)

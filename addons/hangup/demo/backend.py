@@ -10,9 +10,12 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import hangup
 from hangup.errors import BackendError
+from hangup.processes.program import Beside
 
 BACKEND = "hangup.demo.backend:backend"
 
@@ -44,38 +47,33 @@ class Backend:
     """The application in a process of its own: ``async with Backend() as port``."""
 
     def __init__(self) -> None:
-        self.process: asyncio.subprocess.Process | None = None
         self.output: list[str] = []
         self.heard: Callable[[str], None] = lambda line: None
         """Is given what it prints from now on, line by line."""
-        self._pump: asyncio.Task[None] | None = None
+        self._beside: Beside | None = None
+        self._port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> int:
-        self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "uvicorn", "--factory", BACKEND, "--host", "127.0.0.1", "--port", "0"),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        stream = self.process.stdout
-        assert stream is not None
-        async for line in stream:
-            text = line.decode(errors="replace").rstrip()
-            self.output.append(text)
-            found = re.search(r"running on http://127\.0\.0\.1:(\d+)", text)
-            if found:
-                self._pump = asyncio.create_task(self._keep(stream))
-                return int(found[1])
-        raise BackendError("the demo's backend did not start: " + " / ".join(self.output[-3:]))
+        # What lies in the folder that the demo is started in must not be taken for a module: neither by Python (-P),
+        # nor by uvicorn, which would look there first.
+        words = [sys.executable, "-P", "-m", "uvicorn", "--app-dir", str(Path(hangup.__file__).resolve().parent.parent)]
+        words += ["--factory", BACKEND, "--host", "127.0.0.1", "--port", "0"]
+        self._beside = await Beside.start(words, self._line)
+        ended = asyncio.create_task(self._beside.wait())
+        await asyncio.wait([self._port, ended], return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not self._port.done():
+            await self._beside.end()
+            raise BackendError("the demo's backend did not start: " + " / ".join(self.output[-3:]))
+        return self._port.result()
 
-    async def _keep(self, stream: asyncio.StreamReader) -> None:
-        async for line in stream:
-            self.output.append(line.decode(errors="replace").rstrip())
-            self.heard(self.output[-1])
+    def _line(self, line: str) -> None:
+        self.output.append(line)
+        if self._port.done():
+            self.heard(line)
+        elif found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
+            self._port.set_result(int(found[1]))
 
     async def __aexit__(self, *exc: object) -> None:
-        if self.process is not None and self.process.returncode is None:
-            self.process.terminate()
-            await self.process.wait()
-        if self._pump is not None:
-            await self._pump
+        if self._beside is not None:
+            await self._beside.end()

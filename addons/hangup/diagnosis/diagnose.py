@@ -67,7 +67,7 @@ def report(
 
 def _counts(case: Case) -> dict[str, int]:
     return {
-        "all": len(case.ledger.connections),
+        "all": len(case.ledger.known()),
         "dropped": sum(len(group.lives) + len(group.beside) for group in case.groups),
         "alike": case.count,
         "lived": len(case.survivors),
@@ -75,7 +75,7 @@ def _counts(case: Case) -> dict[str, int]:
 
 
 def _loop(case: Case) -> str:
-    found = loops.find(case.ledger.connections.values(), now=case.last_at)
+    found = loops.find(case.ledger.known(), now=case.last_at)
     mine = {life.conn for life in case.victims}
     best = max(found, key=lambda loop: len(mine.intersection(loop.conns)), default=None)
     return best.sentence if best is not None and mine.intersection(best.conns) else ""

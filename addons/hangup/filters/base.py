@@ -233,7 +233,7 @@ DROP = (Drop(),)
 # Filters.
 
 
-class Context(Struct, gc=False):
+class Context(Struct):
     """What a filter may know when a connection begins, and what it is served with during it.
 
     ``quiet_since`` tells when a side was last heard of, in seconds like all times here. ``shared`` belongs to the
@@ -281,6 +281,10 @@ class Filter(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="f
             value = getattr(self, field)
             if value is not None and not (0 <= value < 1e12 and math.isfinite(value)):
                 raise FilterError(f"{name} must be a time of 0 s or more, not {value}")
+
+    def ready(self) -> None:
+        """Makes ready what it needs in order to act; raises :class:`FilterError`. To read a filter's text form does
+        nothing: whatever has an effect belongs here, which is called before the filter first acts."""
 
     def wants(self, side: Side) -> Kind:
         """Which kinds of items of ``side`` it must be shown; what no filter wants is passed on at once."""

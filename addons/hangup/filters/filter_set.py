@@ -84,7 +84,7 @@ class FilterSet:
 
     def add(self, filter: str | Filter, at: float = 0.0, *, enabled: bool = True, name: str = "") -> FilterEntry:
         """Puts a filter at the end. Raises :class:`~hangup.errors.FilterError` for a wrong text form."""
-        made = parse(filter) if isinstance(filter, str) else filter
+        made = _readied(filter)
         self._last += 1
         entry = FilterEntry(self._last, made, enabled, name)
         self._entries[entry.id] = entry
@@ -148,7 +148,7 @@ class FilterSet:
 
         Raises :class:`~hangup.errors.FilterError` for a wrong text form, and when ``which`` means none or several.
         """
-        made = parse(filter) if isinstance(filter, str) else filter
+        made = _readied(filter)
         old, *others = self.find(which)
         if others:
             raise FilterError(f"{which} means several filters here: name one by its id")
@@ -165,7 +165,7 @@ class FilterSet:
 
     def replace(self, filters: Iterable[str | Filter], at: float = 0.0) -> None:
         """Makes the set hold just these, in this order; what stays keeps its id and its state, on or off."""
-        wanted = [parse(f) if isinstance(f, str) else f for f in filters]
+        wanted = [_readied(f) for f in filters]
         left = list(self)
         order: list[FilterEntry] = []
         for filter in wanted:
@@ -190,3 +190,9 @@ class FilterSet:
         change = SetChange(action, entry, at)
         for listener in list(self.listeners):
             listener(change)
+
+
+def _readied(filter: str | Filter) -> Filter:
+    made = parse(filter) if isinstance(filter, str) else filter
+    made.ready()
+    return made

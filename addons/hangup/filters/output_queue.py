@@ -22,7 +22,7 @@ from hangup.wire.frames import CLOSE
 Emit = Callable[[FilterEvent], None]
 
 
-class Unit(Struct, gc=False):
+class Unit(Struct):
     """Bytes that go out together, and what the recording says of them: ``action`` of filter ``by`` on the frames
     ``ns``. Empty, it says nothing, as what goes out is what was received, where it was received.
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from hangup.errors import CommandError
+from hangup.processes.ending import ending_signals, heard
+from hangup.processes.tied import Scope, Tie
 
 STOP_WITHIN = 5.0
 """Seconds that the command has to end when it is told to, before it is killed."""
@@ -45,6 +47,7 @@ class Foreground:
         self.stdout = stdout
         self.process: subprocess.Popen[bytes] | None = None
         self._own_group = sys.platform != "win32" and not _terminal()
+        self._tie: Tie | None = None
         self._ended = asyncio.Event()
         self._doom: asyncio.TimerHandle | None = None
         self._taken: list[signal.Signals] = []
@@ -57,20 +60,29 @@ class Foreground:
 
     def start(self) -> None:
         """Starts it, within the event loop, and takes the signals over; raises :class:`CommandError`."""
+        self._tie = tie = Tie(self.words, self._scope(), self.environment)
+        options = dict(tie.options)
+        if self._own_group:
+            options["process_group"] = 0
         try:
-            if sys.platform == "win32":
-                self.process = subprocess.Popen(self.words, env=self.environment, stdout=self.stdout)
-            else:
-                group = 0 if self._own_group else None
-                self.process = subprocess.Popen(
-                    self.words, env=self.environment, stdout=self.stdout, process_group=group
-                )
+            self.process = subprocess.Popen(tie.words, stdout=self.stdout, **options)
+            tie.begun(self.process.pid)
         except (OSError, ValueError) as error:
+            tie.release()
+            if self.process is not None:
+                self.process.wait()
+                self.process = None
             why = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise CommandError(f"cannot start {self.words[0]!r}: {why}", found=True) from None
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._wait, args=(loop,), name="hangup-command", daemon=True).start()
         self._take_signals(loop)
+
+    def _scope(self) -> Scope:
+        """Of a job of the shell's that we lead, all; else what we share the group with is not ours to end."""
+        if self._own_group:
+            return "own"
+        return "ours" if sys.platform != "win32" and os.getpgrp() == os.getpid() else "process"
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         assert self.process is not None
@@ -90,14 +102,15 @@ class Foreground:
         if sys.platform == "win32":
             signal.signal(signal.SIGINT, lambda *_: None)  # the console gives Ctrl-C to both
             return
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                loop.add_signal_handler(number, self.passes, number)
-                self._taken.append(number)
+        for number in ending_signals():
+            loop.add_signal_handler(number, self.passes, number)
+            self._taken.append(number)
 
     def passes(self, number: signal.Signals) -> None:
-        """Passes a signal that hangup was sent on to the command. Ctrl-C at the terminal has reached it already."""
-        if number == signal.SIGINT and not self._own_group:
+        """Passes a signal that hangup was sent on to the command. Ctrl-C at the terminal has reached it already, and
+        so has Ctrl-\\."""
+        heard(number)
+        if number in (signal.SIGINT, signal.SIGQUIT) and not self._own_group:
             return
         self._send(number)
         if number == signal.SIGTERM and self._doom is None:
@@ -108,7 +121,8 @@ class Foreground:
         if process is None or process.returncode is not None:
             return
         if sys.platform == "win32":
-            _end_tree(process)
+            if self._tie is None or not self._tie.end():
+                process.kill()
             return
         with suppress(ProcessLookupError, PermissionError):
             if self._own_group:
@@ -148,8 +162,10 @@ class Foreground:
                 await self._ended.wait()
         if self._own_group:
             await self._sweep(self.process.pid)
-        for number in self._taken:
-            asyncio.get_running_loop().remove_signal_handler(number)
+        if self._tie is not None:
+            self._tie.release()
+        for number in self._taken:  # what is told now is told too late, and must not end us before all is written
+            asyncio.get_running_loop().add_signal_handler(number, heard, number)
 
     async def _sweep(self, group: int) -> None:
         if sys.platform == "win32":
@@ -167,10 +183,3 @@ def _terminal() -> bool:
         return os.isatty(0)
     except OSError:
         return False
-
-
-def _end_tree(process: subprocess.Popen[bytes]) -> None:
-    """Windows knows no groups that can be told to end: ``taskkill`` walks the tree."""
-    done = subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True)
-    if done.returncode:
-        process.kill()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from hangup.errors import BackendError, UsageError
+from hangup.processes.tied import Tie
 
 LINE = 1 << 16
 STOP_WITHIN = 5.0
@@ -38,9 +39,10 @@ def words_of(command: str, option: str) -> list[str]:
 class Beside:
     """The running program. ``last`` are the last lines that it printed."""
 
-    def __init__(self, process: asyncio.subprocess.Process, heard: Heard) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, heard: Heard, tie: Tie) -> None:
         self.last: deque[str] = deque(maxlen=50)
         self._process = process
+        self._tie = tie
         self._heard = heard
         self._reading = asyncio.create_task(self._read())
 
@@ -48,20 +50,32 @@ class Beside:
     async def start(
         cls, words: Sequence[str], heard: Heard = lambda line: None, environment: Mapping[str, str] | None = None
     ) -> Beside:
-        """Starts it in a process group of its own; raises :class:`BackendError` when that is not possible."""
+        """Starts it in a process group of its own, tied to us; raises :class:`BackendError` when that is not possible.
+        """
+        tie = Tie(words, "own", {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})})
         try:
             process = await asyncio.create_subprocess_exec(
-                *words,
+                *tie.words,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 limit=LINE,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
                 start_new_session=POSIX,
+                **tie.options,
             )
         except OSError as error:
-            raise BackendError(f"cannot start {words[0]!r}: {error.strerror or error}") from None
-        return cls(process, heard)
+            tie.release()
+            raise _cannot(words, error) from None
+        beside = cls(process, heard, tie)
+        try:
+            await asyncio.to_thread(tie.begun, process.pid)
+        except OSError as error:
+            await beside.wait()
+            raise _cannot(words, error) from None
+        except BaseException:
+            await beside.end()
+            raise
+        return beside
 
     @property
     def code(self) -> int | None:
@@ -87,12 +101,13 @@ class Beside:
             self._send(int(getattr(signal, "SIGKILL", signal.SIGTERM)))
         await self.wait()
         self._reading.cancel()
+        self._tie.release()
 
     def _send(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
             if sys.platform != "win32":
                 os.killpg(self._process.pid, number)
-            elif self.code is None:
+            elif not self._tie.end() and self.code is None:
                 self._process.terminate()
 
     async def _read(self) -> None:
@@ -110,3 +125,7 @@ class Beside:
             if text.strip():
                 self.last.append(text.strip())
             self._heard(text)
+
+
+def _cannot(words: Sequence[str], error: OSError) -> BackendError:
+    return BackendError(f"cannot start {words[0]!r}: {error.strerror or error}")

@@ -257,6 +257,7 @@ class Hangup:
             bulky=recorder.bulky,
             chain=shaken.chain,
             hold_limit=ctx.options.hangup_hold_limit,
+            inflation=recorder.inflation,
         )
         self._flows[session.conn] = flow
         recorder.sessions[session.conn] = session

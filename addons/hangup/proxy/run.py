@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import re
-import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -22,6 +21,7 @@ from hangup.filters.filter_set import FilterSet
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.net.connect import tls_context
 from hangup.processes.backend import Backends
+from hangup.processes.ending import on_ending
 from hangup.processes.program import words_of
 from hangup.proxy.addon import Hangup
 from hangup.recorder.recorder import Recorder
@@ -125,7 +125,7 @@ class RunningProxy:
         return self.addon.filtering.filters
 
     def run(self) -> None:
-        """Runs until :meth:`stop`, SIGINT or SIGTERM; raises :class:`HangupError` when it cannot start."""
+        """Runs until :meth:`stop` or a signal that asks to end; raises :class:`HangupError` when it cannot start."""
         factory: Callable[[], asyncio.AbstractEventLoop] | None = None
         if self.settings.uvloop:
             factory = _uvloop()
@@ -142,16 +142,16 @@ class RunningProxy:
         root.setLevel(logging.WARNING)
         try:
             self._master = main = self._make_master()
-            restore = self._handle_signals(main)
+            restore = on_ending(main.shutdown)
             try:
                 async with self.exits:
                     await main.run()
-            finally:
+                if self.recorder is None:
+                    raise self.addon.failure or ListenError(_listen_problem(log.problems, self.settings))
+                await self._say_goodbye(main)
+                self.recorder.close()
+            finally:  # not earlier: a terminal that is closed tells so twice, and the recording is to be whole
                 restore()
-            if self.recorder is None:
-                raise self.addon.failure or ListenError(_listen_problem(log.problems, self.settings))
-            await self._say_goodbye(main)
-            self.recorder.close()
             if self._failure is not None:
                 raise self._failure
         finally:
@@ -250,37 +250,6 @@ class RunningProxy:
             if not preset.on:
                 self.filters.off(entry.id)
         return main
-
-    def _handle_signals(self, main: master.Master) -> Callable[[], None]:
-        loop = asyncio.get_running_loop()
-        signals = [signal.SIGINT, signal.SIGTERM]
-        try:
-            for number in signals:
-                loop.add_signal_handler(number, main.shutdown)
-        except (NotImplementedError, RuntimeError, ValueError):
-            return _handle_signals_elsewhere(loop, main, signals)
-
-        def restore() -> None:
-            for number in signals:
-                loop.remove_signal_handler(number)
-
-        return restore
-
-
-def _handle_signals_elsewhere(
-    loop: asyncio.AbstractEventLoop, main: master.Master, signals: list[signal.Signals]
-) -> Callable[[], None]:
-    """Windows has no ``add_signal_handler``, and a thread other than the main one has no signals at all."""
-    try:
-        before = [signal.signal(n, lambda *_: loop.call_soon_threadsafe(main.shutdown)) for n in signals]
-    except ValueError:
-        return lambda: None
-
-    def restore() -> None:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
-
-    return restore
 
 
 def _reverse(target: Target | None) -> str:

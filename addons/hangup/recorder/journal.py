@@ -36,6 +36,9 @@ _MOST = 1 << 30  # some systems refuse to write more in one call
 LARGE = 1 << 14
 """Lines of so many bytes are not copied once more to be written together with others."""
 
+AT_MOST = 1 << 20
+"""Bytes that are buffered before they are handed over, however short a time they have waited."""
+
 _encode = encoder.encode
 _encode_lines = encoder.encode_lines
 _WITH_PAYLOAD = (Frame, Part, Raw)
@@ -82,6 +85,7 @@ class Journal:
         self._on_loss = on_loss
         self._cutter = Cutter(max_payload) if max_payload > 0 else None
         self._lines: list[bytes] = []
+        self._buffered = 0  # bytes in these
         self._large = False
 
         # Shared by both threads, under the lock of ``_changed``.
@@ -124,7 +128,7 @@ class Journal:
     @property
     def behind(self) -> int:
         """Bytes that wait to be written; 0 while the disk refuses, when waiting for it would be of no use."""
-        return 0 if self._outage else self._behind
+        return 0 if self._outage else self._behind + self._buffered
 
     def write(self, event: Event) -> None:
         """Buffers an event. One that cannot be encoded is counted as lost, in its place."""
@@ -135,9 +139,7 @@ class Journal:
                 line = _large_line(event)
             else:
                 line = _encode(event) + b"\n"
-            self._lines.append(line)
-            if len(line) >= LARGE:
-                self._large = True
+            self.extend(line)
         except (ValueError, TypeError, OverflowError) as error:
             self.lost += 1
             text = f"an event of kind {type(event).__name__} could not be written: {printable(str(error), 200)}"
@@ -146,8 +148,11 @@ class Journal:
     def extend(self, lines: bytes) -> None:
         """Buffers events that are encoded already, each with its newline."""
         self._lines.append(lines)
+        self._buffered += len(lines)
         if len(lines) >= LARGE:
             self._large = True
+        if self._buffered > AT_MOST:
+            self.flush()
 
     def flush(self) -> None:
         """Hands what is buffered over to the writing thread; never blocks on the disk."""
@@ -155,6 +160,7 @@ class Journal:
         if not lines:
             return
         self._lines = []
+        self._buffered = 0
         blocks = _blocks(lines) if self._large else [b"".join(lines)]
         self._large = False
         with self._changed:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hangup import __version__
 from hangup.recorder.journal import Journal
 from hangup.recording import events
-from hangup.recording.connections import Connection
 from hangup.recording.events import End, Event, Frame, Part, Side
 from hangup.recording.folder import new_path
 from hangup.recording.ledger import Ledger
+from hangup.recording.loops import Known
+from hangup.recording.outlines import OutlineLedger
 from hangup.session import Session
+from hangup.wire.inflation_budget import whole
 
 BEHIND = 4 << 20
 """Bytes that may wait to be written before traffic is slowed down to what can be recorded."""
@@ -26,6 +28,9 @@ base64: escaping text for JSON costs many times as much, and would then be what 
 
 FLUSH_AFTER = 0.01
 """Seconds that a line may wait in memory: well within the 50 ms after which it must be in the file."""
+WHOLE = 200
+"""So many connections that were over last are known in full; of those before them there are outlines."""
+
 DATA = frozenset(("text", "binary", "continuation"))
 
 
@@ -73,7 +78,9 @@ class Recorder:
         self._extend = self.journal.extend
         self.takes_lines = not max_payload
         """Whether :meth:`emit_lines` may be used: not where payloads must be cut."""
-        self.ledger = Ledger()
+        self.inflation = whole(self.now)
+        """What may be inflated to be recorded, of all connections together."""
+        self.ledger: Ledger = OutlineLedger(WHOLE)
         self.sessions: dict[int, Session] = {}
         """Those under way, by number: they keep the sums of their data frames."""
         self._carried = 0
@@ -157,11 +164,11 @@ class Recorder:
             c = session.direction(side).counters
             self.ledger.tally(conn, side, c.frames, c.bytes, c.last_n, c.last_at, c.last_opcode)
 
-    def sums(self) -> list[Connection]:
+    def sums(self) -> Sequence[Known]:
         """All connections so far, with the sums of those that are open up to date."""
         for conn in self.sessions:
             self.tally(conn)
-        return list(self.ledger.connections.values())
+        return self.ledger.known()
 
     def note(self, text: str, conn: int = 0) -> None:
         """Records a remark."""

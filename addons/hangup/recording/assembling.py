@@ -13,6 +13,7 @@ from hangup.recording.negotiation import compression
 from hangup.wire import deflate
 from hangup.wire.frames import OPCODE_NUMBERS, Piece
 from hangup.wire.frames import Frame as WireFrame
+from hangup.wire.inflation_budget import FILE_SPARE, InflationBudget, whole
 from hangup.wire.messages import Assembler, Noted
 
 MESSAGE_LIMIT = 64 << 20
@@ -24,7 +25,8 @@ Key = tuple[int, Side]
 class Message(Struct):
     """A whole text or binary message. ``at`` and ``n`` are its last frame's; ``length`` is in bytes.
 
-    ``data`` is None when it is not known: too large, cut in the recording, or a broken deflate stream.
+    ``data`` is None when it is not known: too large, cut in the recording, a broken deflate stream, or ``left``
+    compressed, as it inflates to far more than was on the wire.
     """
 
     conn: int
@@ -36,6 +38,7 @@ class Message(Struct):
     length: int
     fragments: int = 1
     compressed: bool = False
+    left: bool = False
 
     @property
     def text(self) -> str | None:
@@ -52,6 +55,8 @@ class Messages:
     def __init__(self, limit: int = MESSAGE_LIMIT) -> None:
         self._limit = limit
         self._deflate: dict[int, deflate.Params] = {}
+        # Without a clock: what a file says of its times must not buy more.
+        self._inflation = whole()
         self._directions: dict[Key, Assembler] = {}
         self._opcodes: dict[Key, str] = {}
         self._parts: dict[Key, Piece] = {}
@@ -117,6 +122,7 @@ class Messages:
         message = Message(event.conn, event.side, event.at, event.n, opcode, data, length)
         if found is not None:
             message.fragments, message.compressed = found.fragments, found.compressed
+            message.left = found.left and data is None
         return message
 
     def _assemble(self, event: Frame, key: Key) -> Noted:
@@ -154,7 +160,8 @@ class Messages:
         direction = self._directions.get(key)
         if direction is None:
             params = self._deflate.get(key[0])
-            inflater = deflate.Inflater(params, key[1]) if params is not None else None
+            budget = InflationBudget(FILE_SPARE, within=self._inflation)
+            inflater = deflate.Inflater(params, key[1], budget=budget) if params is not None else None
             direction = self._directions[key] = Assembler(inflater, limit=self._limit)
         return direction
 

@@ -93,6 +93,8 @@ class Connection(Struct, kw_only=True, eq=False):
     """Of a side that ended within a frame: the frame in words."""
     junk: dict[Side, str] = {}
     """Of a side that sent bytes which are no frame: the first of them."""
+    left_compressed: int = 0
+    """Messages that were left compressed, as they inflate to far more than was on the wire."""
     actions: int = 0
     passed_on: dict[Side, float] = {}
     """When a filter last sent a message in a side's name, or one of its own later than it came."""
@@ -111,13 +113,16 @@ class Connection(Struct, kw_only=True, eq=False):
     """When its client asked for that one."""
     read: tuple[Any, Course] | None = None
     """The course, and from what it was read."""
+    over: Course | None = None
+    """The course, once nothing more will be learned."""
     context: Fate | None = None
     """What the other connections make of its fate, where that is another than by itself."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Connection):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name != "read")
+        names = (name for name in self.__struct_fields__ if name not in ("read", "over"))
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     @property
     def refused(self) -> bool:
@@ -136,6 +141,8 @@ class Connection(Struct, kw_only=True, eq=False):
     @property
     def course(self) -> Course:
         """Its steps, read by the theory of endings."""
+        if self.over is not None:
+            return self.over
         state = self.told, len(self.steps), self.frames["client"], self.frames["server"], self.answered, self.opened
         if self.read is None or self.read[0] != state:
             self.read = state, course(self)
@@ -169,11 +176,13 @@ class Connection(Struct, kw_only=True, eq=False):
         """What became of it, by itself and by what its client did next."""
         if self.context is not None:
             return self.context
-        fate = self._fate()
+        fate = self.alone
         # Whoever comes again at once had not done what they came for.
         return "dropped" if fate in ("left", "finished") and self.successor is not None else fate
 
-    def _fate(self) -> Fate:
+    @property
+    def alone(self) -> Fate:
+        """Its fate by itself."""
         read = self.course
         if read.state == "refused":
             return self._refusal()

@@ -24,19 +24,20 @@ _SUBPROTOCOLS = frozenset(("vite-hmr", "vite-ping"))
 _PATHS = re.compile(r"/(_next/(webpack-)?hmr|ng-cli-ws|sockjs-node(/.*)?|rsbuild-hmr)$")
 """Next.js (``/_next/hmr`` since version 16), Angular, webpack-dev-server 3, Rsbuild; below any base path."""
 
-_WEBPACK_PATH = "/ws"
+WEBPACK_PATH = "/ws"
 _WEBPACK_SAYS = re.compile(rb'\{"type":"(hot|liveReload)"\}|\{"type":"hash","data":"[0-9a-f]{8,64}"\}')
 """With what webpack-dev-server 4 and 5 begin. Its path is that of half of all applications: only this tells it."""
 
 
 def kind_of(request: Request) -> Kind:
     """What can be told from the handshake's request."""
-    offered = [value for name, value in request.headers if name.lower() == "sec-websocket-protocol"]
-    if not _SUBPROTOCOLS.isdisjoint(parse_tokens(offered)):
+    # (Most names are told apart by their length.)
+    offered = [value for name, value in request.headers if len(name) == 22 and name.lower() == "sec-websocket-protocol"]
+    if offered and not _SUBPROTOCOLS.isdisjoint(parse_tokens(offered)):
         return "hmr"
     return "hmr" if _PATHS.search(request.target.partition("?")[0]) else "app"
 
 
 def is_webpack(path: str, first: Frame) -> bool:
     """Whether the ``first`` frame of a server shows that it is webpack-dev-server."""
-    return path.endswith(_WEBPACK_PATH) and first.opcode == "text" and bool(_WEBPACK_SAYS.fullmatch(first.payload))
+    return path.endswith(WEBPACK_PATH) and first.opcode == "text" and bool(_WEBPACK_SAYS.fullmatch(first.payload))

@@ -100,7 +100,7 @@ def quoted(reason: str) -> str:
     return f' and the reason "{printable(reason, 123)}"' if reason else ""
 
 
-class Last(Struct, frozen=True):
+class Last(Struct, frozen=True, gc=False):
     """The last frame of a side: its number, time in seconds and opcode."""
 
     n: int
@@ -108,7 +108,7 @@ class Last(Struct, frozen=True):
     opcode: str
 
 
-class Step(Struct, omit_defaults=True):
+class Step(Struct, omit_defaults=True, gc=False):
     """One thing that happened on the way to the end.
 
     ``side`` is whose leg, or who sent it (for what a filter sent: in whose name); ``by`` is empty when the
@@ -168,7 +168,7 @@ class Known(Protocol):
     def told(self) -> Told | None: ...
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """What an import tells of an ending without a step that is known: when (seconds), and perhaps more."""
 
     at: float
@@ -177,7 +177,7 @@ class Told(Struct, frozen=True):
     reason: str = ""
 
 
-class Course(Struct, frozen=True):
+class Course(Struct, frozen=True, gc=False):
     """The steps of a connection, read by the theory.
 
     ``first`` is the step that ended it, None while there is none, and ``over`` the time (seconds) since when it is

@@ -132,7 +132,9 @@ class Frame(Event, tag="frame", kw_only=True, gc=False):
     A payload that was cut by ``--max-payload`` keeps ``length``, ``sha256`` and its first bytes. ``code`` and
     ``reason`` are a close frame's, decoded. ``message`` (or ``message_base64``) is the whole message as the
     application saw it, on the last frame of a compressed or fragmented message; ``message_length`` its size
-    when it was too large to be repeated here.
+    when it was too large to be repeated here. A message is ``left_compressed`` that inflates to far more than was on
+    the wire (:mod:`hangup.wire.inflation_budget`), or refers to one that was left: there is nothing wrong with it, and
+    its compressed bytes are all here.
     """
 
     n: int
@@ -153,6 +155,7 @@ class Frame(Event, tag="frame", kw_only=True, gc=False):
     message: str | None = None
     message_base64: bytes | None = None
     message_length: int | None = None
+    left_compressed: bool = False
 
     @property
     def payload(self) -> bytes:

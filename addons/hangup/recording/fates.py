@@ -7,12 +7,13 @@ leaves just as it did each time before; and what ends together with the recordin
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.endings import SETTLED
 from hangup.recording.ledger import Ledger
+from hangup.recording.loops import Known
 
 LAST_MOMENT = 0.3
 """Seconds before the recording's own end in which endings are part of the end."""
@@ -24,13 +25,19 @@ OVERLAP = 0.1
 def settle(ledger: Ledger) -> None:
     """Finds which connection its client opened next, and what that and the others make of each. May be called again
     when more has been read."""
-    connections = [c for c in ledger.connections.values() if c.conn > 0]
+    settle_all(ledger.known(), ledger.last_at, ledger.stopped)
+
+
+def settle_all(found: Iterable[Known], last_at: float, stopped: bool) -> None:
+    """The same for these connections of a recording, whose last event was at ``last_at`` seconds; ``stopped`` says
+    whether it was ended in order."""
+    connections = [c for c in found if c.conn > 0]
     for connection in connections:
         connection.successor = connection.reopened = connection.context = None
     _follow(connections)
     _as_before(connections)
-    if ledger.stopped and len(connections) > 1:
-        _with_the_recording(connections, ledger.last_at)
+    if stopped and len(connections) > 1:
+        _with_the_recording(connections, last_at)
 
 
 def choose(ledger: Ledger) -> Connection | None:
@@ -39,12 +46,14 @@ def choose(ledger: Ledger) -> Connection | None:
     return max(ledger.connections.values(), key=lambda c: (c.failed, c.conn), default=None)
 
 
-def _follow(connections: Collection[Connection]) -> None:
-    clients: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+def _follow(connections: Collection[Known]) -> None:
+    clients: dict[tuple[str, str], list[Known]] = defaultdict(list)
     for connection in connections:
         if connection.answered is not None:
             clients[loops.host(connection.client), connection.route].append(connection)
     for alike in clients.values():
+        if len(alike) == 1:
+            continue
         closers = [c.course.first for c in alike]
         by_client = sum(first is not None and first.side == "client" and not first.by for first in closers)
         # Where servers close, who comes first is another client.
@@ -54,22 +63,25 @@ def _follow(connections: Collection[Connection]) -> None:
                 before.successor, before.reopened = after.conn, after.began
 
 
-def _as_before(connections: Collection[Connection]) -> None:
+def _as_before(connections: Collection[Known]) -> None:
     """A client that gave up for good, as its others were seen to drop."""
-    dropped: dict[tuple[str, str | None], list[Connection]] = defaultdict(list)
+    dropped: dict[tuple[str, str | None], list[Known]] = defaultdict(list)
     for connection in connections:
         if connection.fate == "dropped" and connection.ending.by == "client":
             dropped[connection.route, connection.manner].append(connection)
+    longest: dict[tuple[str, str | None], float] = {}
     for connection in connections if dropped else ():
-        if connection.fate == "left" and (alike := dropped.get((connection.route, connection.manner))):
-            longest = max(other.lasted for other in alike)
-            if connection.ending.code == alike[0].ending.code and connection.lasted <= 2 * longest + 0.5:
-                connection.context = "dropped"
+        if connection.fate != "left" or not (alike := dropped.get(way := (connection.route, connection.manner))):
+            continue
+        if way not in longest:
+            longest[way] = max(other.lasted for other in alike)
+        if connection.ending.code == alike[0].ending.code and connection.lasted <= 2 * longest[way] + 0.5:
+            connection.context = "dropped"
 
 
-def _with_the_recording(connections: Collection[Connection], last_at: float) -> None:
+def _with_the_recording(connections: Collection[Known], last_at: float) -> None:
     """What ended together with the recording, and in no other way than that, was not dropped."""
-    ways: dict[tuple[object, ...], list[Connection]] = defaultdict(list)
+    ways: dict[tuple[object, ...], list[Known]] = defaultdict(list)
     for connection in connections:
         if connection.fate == "dropped":
             ending = connection.ending

@@ -68,6 +68,9 @@ def junk_event(junk: Junk, at: float, conn: int, side: Side) -> Raw:
 
 
 def _add_message(event: Frame, message: WireMessage) -> None:
+    if message.left:
+        event.left_compressed = True
+        return
     if message.data is None or message.length > KEEP_LIMIT:
         event.message_length = message.length
         return

@@ -6,14 +6,15 @@ over the connections is looked into by :class:`~hangup.recording.traffic_ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hangup.humanize import printable, size, span
 from hangup.recording.connections import Connection
-from hangup.recording.dev_server import is_webpack, kind_of
+from hangup.recording.dev_server import WEBPACK_PATH, is_webpack, kind_of
 from hangup.recording.endings import Last, Step, Told
 from hangup.recording.events import (
+    AnyEvent,
     End,
     Event,
     FilterEvent,
@@ -26,6 +27,7 @@ from hangup.recording.events import (
     Side,
     Stop,
 )
+from hangup.recording.loops import Known
 from hangup.wire.frames import BINARY, TEXT
 
 STEPS_KEPT = 24
@@ -63,6 +65,10 @@ class Ledger:
             Stop: self._stop,
         }
 
+    def known(self) -> Sequence[Known]:
+        """All connections, as far as is known of each."""
+        return list(self.connections.values())
+
     def feed(self, event: Event) -> None:
         """Takes the next event."""
         self.events += 1
@@ -71,6 +77,32 @@ class Ledger:
         feed = self._feed.get(type(event))
         if feed is not None:
             feed(event)
+
+    def feed_all(self, events: Iterable[AnyEvent]) -> None:
+        """Takes many events: the same as one by one, and faster, as most are plain messages."""
+        connections = self.connections
+        for event in events:
+            if (
+                type(event) is Frame
+                and event.opcode == "text"
+                and (text := event.text) is not None
+                and event.length is None
+                and not event.problems
+                and not event.left_compressed
+                and (connection := connections.get(event.conn)) is not None
+                and (side := event.side) in connection.frames
+                and (event.n != 1 or not connection.path.endswith(WEBPACK_PATH))  # the first may tell what it is for
+            ):
+                at = event.at
+                self.events += 1
+                if at > self.last_at:
+                    self.last_at = at
+                connection.last_seen = at
+                connection.frames[side] += 1
+                connection.bytes[side] += len(text) if text.isascii() else len(text.encode())
+                connection.last[side] = Last(event.n, at, "text")
+            else:
+                self.feed(event)
 
     def tally(
         self,
@@ -145,6 +177,7 @@ class Ledger:
         if event.problems:
             self._problems(connection, event.problems)
         if opcode in _DATA:
+            connection.left_compressed += event.left_compressed
             if event.n == 1 and side == "server" and is_webpack(connection.path, event):
                 connection.kind = "hmr"
             return
@@ -242,7 +275,7 @@ class Ledger:
     def _step(self, connection: Connection, event: Event, side: Side, what: Any) -> Step:
         other: Side = "server" if side == "client" else "client"
         last = connection.last.get(other)
-        after = None if last is None else Last(last.n, last.at, last.opcode)
+        after = last if last is None or type(last) is Last else Last(last.n, last.at, last.opcode)
         step = Step(at=event.at, side=side, what=what, after=after, before=connection.frames[other])
         if len(connection.steps) < STEPS_KEPT:
             connection.steps.append(step)
@@ -256,7 +289,10 @@ class Ledger:
 
 
 def _header(headers: list[tuple[str, str]], name: str) -> str | None:
-    return next((value[:TEXT_KEPT] for key, value in headers if key.lower() == name), None)
+    for key, value in headers:
+        if len(key) == len(name) and key.lower() == name:
+            return value[:TEXT_KEPT]
+    return None
 
 
 def _close_in(wire: bytes | None) -> tuple[int | None, str] | None:

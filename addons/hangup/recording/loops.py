@@ -16,11 +16,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from statistics import median
+from typing import Protocol
 
 from msgspec import Struct
 
 from hangup.humanize import duration, plural, printable, span
-from hangup.recording.connections import Connection, route_of
+from hangup.recording.connections import route_of
+from hangup.recording.dev_server import Kind
+from hangup.recording.endings import Fate
+from hangup.recording.events import Side
 
 SHORT = 10.0
 """A connection that ends within so many seconds of opening is short-lived."""
@@ -35,6 +39,83 @@ _HOWS = {"close": "close", "fin": "FIN", "rst": "RST", "timeout": "timeout", "un
 
 MINIMUM = 3
 """A loop has at least so many connections."""
+
+
+class KnownEnding(Protocol):
+    """What is asked of an ending."""
+
+    @property
+    def by(self) -> str: ...
+    @property
+    def how(self) -> str: ...
+    @property
+    def code(self) -> int | None: ...
+    @property
+    def filter(self) -> str: ...
+
+
+class Closer(Protocol):
+    """Who took the first step towards an end: a side, and who did it in its name."""
+
+    @property
+    def side(self) -> Side: ...
+    @property
+    def by(self) -> str: ...
+
+
+class KnownCourse(Protocol):
+    """What is asked of a course."""
+
+    @property
+    def first(self) -> Closer | None: ...
+
+
+class Known(Protocol):
+    """What must be known of a connection to see it among others: a
+    :class:`~hangup.recording.connections.Connection`, or the :class:`~hangup.recording.outlines.Outline` of one."""
+
+    successor: int | None
+    reopened: float | None
+    context: Fate | None
+
+    @property
+    def conn(self) -> int: ...
+    @property
+    def client(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def route(self) -> str: ...
+    @property
+    def origin(self) -> str | None: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def began(self) -> float: ...
+    @property
+    def last_seen(self) -> float: ...
+    @property
+    def answered(self) -> float | None: ...
+    @property
+    def ended(self) -> float | None: ...
+    @property
+    def end(self) -> float | None: ...
+    @property
+    def lifetime(self) -> float | None: ...
+    @property
+    def lasted(self) -> float: ...
+    @property
+    def refused(self) -> bool: ...
+    @property
+    def manner(self) -> str | None: ...
+    @property
+    def fate(self) -> Fate: ...
+    @property
+    def failed(self) -> bool: ...
+    @property
+    def course(self) -> KnownCourse: ...
+    @property
+    def ending(self) -> KnownEnding: ...
 
 
 class Loop(Struct):
@@ -120,7 +201,7 @@ class Loop(Struct):
 
 
 def find(
-    connections: Iterable[Connection],
+    connections: Iterable[Known],
     *,
     now: float | None = None,
     short: float = SHORT,
@@ -135,12 +216,12 @@ def find(
     connections = list(connections)
     if now is None:
         now = max((connection.last_seen for connection in connections), default=0.0)
-    groups: dict[tuple[str, str, str | None], list[Connection]] = {}
+    groups: dict[tuple[str, str, str | None], list[Known]] = {}
     for connection in connections:
         if connection.answered is not None and connection.kind == "app":
             # Another page, or a program beside it, is another client.
             groups.setdefault((host(connection.client), connection.path, connection.origin), []).append(connection)
-    once: dict[tuple[str, str, str | None], list[Connection]] = {}
+    once: dict[tuple[str, str, str | None], list[Known]] = {}
     loops = []
     for (client, path, origin), members in groups.items():
         route = route_of(path)
@@ -164,27 +245,27 @@ def host(address: str) -> str:
 
 
 class _Chain:
+    __slots__ = ("members", "ended")
+
     def __init__(self) -> None:
-        self.members: list[Connection] = []
+        self.members: list[Known] = []
         self.ended: float | None = None
 
 
-def _asked(connection: Connection) -> float:
-    return connection.first_seen if connection.asked is None else connection.asked
-
-
 def chains(
-    members: list[Connection], reopen: float = REOPEN, overlap: float = 0.0, *, sole: bool = False
-) -> list[list[Connection]]:
+    members: list[Known], reopen: float = REOPEN, overlap: float = 0.0, *, sole: bool = False
+) -> list[list[Known]]:
     """The connections of one client in chains, each continued by what was opened after its last one's end.
 
     A connection that was asked for up to ``overlap`` seconds before that end continues it too: some clients open the
     next one first, and clocks differ. With ``sole``, one that could continue several chains continues none.
     """
+    if len(members) == 1:
+        return [members]
     found: list[_Chain] = []
     waiting: list[_Chain] = []
-    for connection in sorted(members, key=lambda c: (_asked(c), c.conn)):
-        at = _asked(connection)
+    for connection in sorted(members, key=lambda c: (c.began, c.conn)):
+        at = connection.began
         waiting = [c for c in waiting if c.ended is not None and at - c.ended <= reopen]
         free = [c for c in waiting if c.ended is not None and c.ended - overlap <= at]
         if free and not (sole and len(free) > 1):
@@ -198,9 +279,9 @@ def chains(
     return [chain.members for chain in found]
 
 
-def _runs(chain: list[Connection], client: str, path: str, now: float, short: float, minimum: int) -> list[Loop]:
+def _runs(chain: list[Known], client: str, path: str, now: float, short: float, minimum: int) -> list[Loop]:
     loops = []
-    run: list[Connection] = []
+    run: list[Known] = []
     for connection in [*chain, None]:
         # That hangup was stopped says nothing of the one that was open then.
         stopped = connection is not None and connection is chain[-1] and _stopped(connection)
@@ -209,7 +290,7 @@ def _runs(chain: list[Connection], client: str, path: str, now: float, short: fl
             continue
         # Still open, but not long enough to tell: the run is neither continued nor over.
         open_yet = connection is not None and (
-            _short(connection, short) if stopped else connection.ended is None and now - _asked(connection) <= short
+            _short(connection, short) if stopped else connection.ended is None and now - connection.began <= short
         )
         if len(run) >= minimum:
             loops.append(_loop(run, client, path, now, short, None if open_yet else connection, open_yet))
@@ -217,11 +298,11 @@ def _runs(chain: list[Connection], client: str, path: str, now: float, short: fl
     return loops
 
 
-def _stopped(connection: Connection) -> bool:
+def _stopped(connection: Known) -> bool:
     return not connection.refused and connection.ending.by == "proxy" and not connection.ending.filter
 
 
-def _short(connection: Connection, short: float) -> bool:
+def _short(connection: Known, short: float) -> bool:
     if connection.refused:
         return True
     lifetime = connection.lifetime
@@ -229,16 +310,16 @@ def _short(connection: Connection, short: float) -> bool:
 
 
 def _loop(
-    run: list[Connection],
+    run: list[Known],
     client: str,
     path: str,
     now: float,
     short: float,
-    settled: Connection | None,
+    settled: Known | None,
     open_yet: bool,
 ) -> Loop:
     ends = [connection.ended or 0.0 for connection in run]
-    gaps = [span(end, _asked(after)) for end, after in zip(ends, run[1:], strict=False)]
+    gaps = [span(end, after.began) for end, after in zip(ends, run[1:], strict=False)]
     endings = Counter((c.ending.by, c.ending.how) for c in run)
     by, how = max(endings, key=lambda key: endings[key])
     patience = short + 2 * max(gaps)
@@ -249,7 +330,7 @@ def _loop(
         lifetimes=[c.lifetime for c in run if c.lifetime is not None],
         gaps=gaps,
         failed=sum(connection.refused for connection in run),
-        first=_asked(run[0]),
+        first=run[0].began,
         last=ends[-1],
         ended_by=by,
         how=how,

@@ -8,6 +8,7 @@ from hangup.humanize import duration
 from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.events import Side
+from hangup.recording.loops import Known
 
 SIDES: tuple[Side, Side] = ("client", "server")
 
@@ -18,7 +19,7 @@ MOUNTED_TWICE = 1.0
 """A first connection that the client itself closed so soon (seconds) is React's StrictMode, and does no harm."""
 
 
-def failed_signs(connections: Iterable[Connection], now: float) -> list[str]:
+def failed_signs(connections: Iterable[Known], now: float) -> list[str]:
     """Which signs of success are missing at ``now`` (seconds from the recording's start); empty when it is stable.
 
     A connection must have been open longer than two seconds and be open still; there must have been no reconnect;
@@ -28,7 +29,9 @@ def failed_signs(connections: Iterable[Connection], now: float) -> list[str]:
     if not all_of_them:
         return ["no connection came"]
     signs: list[str] = []
-    held = [c for c in all_of_them if c.opened is not None and c.ended is None and now - c.opened > HELD]
+    # What is open is known in full.
+    open_ = [c for c in all_of_them if c.ended is None and isinstance(c, Connection)]
+    held = [c for c in open_ if c.opened is not None and now - c.opened > HELD]
     if not held:
         signs.append(_why_none_held(all_of_them, now))
     again = _reconnects(all_of_them)
@@ -47,8 +50,9 @@ def _messages(connection: Connection) -> dict[Side, int]:
     return {side: connection.frames[side] - connection.pings[side] - connection.pongs[side] for side in SIDES}
 
 
-def _why_none_held(connections: list[Connection], now: float) -> str:
-    last = connections[-1]
+def _why_none_held(connections: list[Known], now: float) -> str:
+    # What was over last is known in full, too.
+    last = next(c for c in reversed(connections) if isinstance(c, Connection))
     if last.opened is not None and last.ended is None:
         return (
             f"no connection was open longer than {HELD:g} s (the last one has been for {duration(now - last.opened)})"
@@ -56,14 +60,14 @@ def _why_none_held(connections: list[Connection], now: float) -> str:
     return f"no connection is open: {last.ending.sentence}"
 
 
-def _reconnects(connections: list[Connection]) -> int:
+def _reconnects(connections: list[Known]) -> int:
     """How often a client connected again to a path where a connection of its had ended before."""
     count = 0
     ended: dict[tuple[str, str], float] = {}
     harmless: set[tuple[str, str]] = set()
-    for c in sorted(connections, key=lambda c: c.asked or c.first_seen):
+    for c in sorted(connections, key=lambda c: c.began):
         where = (loops.host(c.client), c.path)
-        began = c.asked or c.first_seen
+        began = c.began
         if where in ended and ended[where] <= began:
             count += 1
         if c.ended is None:

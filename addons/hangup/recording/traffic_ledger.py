@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import compress, repeat
 from operator import methodcaller, sub
 from typing import Any
@@ -13,11 +13,16 @@ from hangup.recording.connections import Connection
 from hangup.recording.endings import Last
 from hangup.recording.events import AnyEvent, End, Event, FilterEvent, Frame, Handshake, Header, Log, Raw, Side
 from hangup.recording.ledger import Ledger
+from hangup.recording.loops import Known
+from hangup.recording.outlines import Outline, OutlineLedger
 from hangup.recording.reader import batches
 from hangup.recording.traffic import OPENING, PREVIEW, RECENT, KindCount, MessageSummary, SideTraffic, Traffic, octets
 
 FIRST_KEPT, LAST_KEPT = 100, 300
 """So many connections are looked into, from the beginning and before the end."""
+
+MANY = 1000
+"""With more connections than this, most are not looked into at all."""
 
 LOGS_KEPT = 400
 FILTERS_KEPT = 200
@@ -46,11 +51,20 @@ class TrafficLedger(Ledger):
         self.logs: deque[Log] = deque(maxlen=LOGS_KEPT)
         self.filters: deque[FilterEvent] = deque(maxlen=FILTERS_KEPT)
         """When filters were switched, not each time that they acted."""
+        self.others: dict[int, Outline] = {}
+        """Outlines of connections of which nothing more is kept."""
         self.passed_over = 0
         """Connections that are not looked into any more, being too many."""
         self._exact = EXACT
         self._looked = 0
         self._late: deque[int] = deque()
+
+    def known(self) -> Sequence[Known]:
+        """All connections, in the order of their numbers where of some there are only outlines."""
+        if not self.others:
+            return super().known()
+        found: dict[int, Known] = {**self.others, **self.connections}
+        return [found[conn] for conn in sorted(found)]
 
     @property
     def looked_into(self) -> list[Connection]:
@@ -355,4 +369,37 @@ def look_into(header: Header, events: Iterable[AnyEvent]) -> TrafficLedger:
     ledger = TrafficLedger(header)
     for batch in batches(events):
         ledger.feed_all(batch)
+    return ledger
+
+
+def look_into_again(
+    header: Header, read: Callable[[], Iterable[list[AnyEvent]]], conn: int | None = None
+) -> TrafficLedger:
+    """The same of a recording that can be read more than once, by ``read``. Where it has very many connections, those
+    that are not looked into are only outlined; ``conn`` is one that is in any case."""
+    ledger = TrafficLedger(header)
+    for batch in read():
+        ledger.feed_all(batch)
+        if len(ledger.connections) > MANY:
+            break
+    else:
+        return ledger
+    outlined = OutlineLedger()
+    for batch in read():
+        outlined.feed_all(batch)
+    order = [number for number in outlined.order if number > 0]
+    wanted = {*order[:FIRST_KEPT], *order[-LAST_KEPT:]}
+    if conn in outlined.outlines and conn not in wanted:
+        wanted = wanted - {order[-LAST_KEPT]} | {conn}
+    # Of what is only outlined, events of its own are passed over; what concerns all is not.
+    ledger = TrafficLedger(header)
+    for batch in read():
+        ledger.feed_all([event for event in batch if event.conn in wanted or event.conn <= 0])
+    ledger.passed_over = len(order) - len(ledger.looked_into)
+    ledger.last_at, ledger.lost = outlined.last_at, outlined.lost
+    ledger.others = {
+        known.conn: known if isinstance(known, Outline) else outlined.outline(known)
+        for known in outlined.known()
+        if known.conn > 0 and known.conn not in wanted
+    }
     return ledger

@@ -7,15 +7,20 @@ each request, before anything else is looked at:
 2. ``Origin`` is absent (a program, or a navigation) or our own; where a browser says by ``Sec-Fetch-Site`` that another
    site or another port asks, only a navigation passes.
 3. A secret: ``Authorization: Bearer TOKEN`` (programs, which read the token from a file that only its user can read),
-   or a cookie (the page). The cookie is given once for a one-time key in a link, is not readable by scripts, and is
-   sent below :data:`BASE` only: cookies do not tell ports apart, and the proxy's own traffic is recorded.
+   or a cookie (the page). The cookie is given once for a one-time key in a link, and is not readable by scripts.
 4. With the cookie, whatever changes something must also come with our ``Origin``.
+
+Cookies do not tell ports apart: a browser sends them to every port of a host, where others may listen, and the proxy's
+own traffic is recorded. So the page has a home below :data:`BASE` whose path nobody can guess, and which is another
+for each user and port (and the same after a restart, so that tabs and bookmarks find it): below it, and nowhere else,
+the cookie is sent, and good.
 
 Nothing here reads a socket; :mod:`hangup.web.server` asks.
 """
 
 from __future__ import annotations
 
+import base64
 import hmac
 import secrets
 from collections.abc import Mapping
@@ -26,11 +31,8 @@ from msgspec import Struct
 BASE = "/hangup/"
 """Where everything is served."""
 
-OPEN = BASE + "open"
-"""Where the one-time link leads."""
-
-PUBLIC = frozenset(("/", OPEN))
-"""The paths that need no secret: a redirect, and the exchange of a key for a cookie."""
+OPEN = "open"
+"""Where the one-time link leads, below the page's home."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -46,15 +48,21 @@ class Refusal(Struct, frozen=True):
 
 
 class Access:
-    """The rules for one server on ``host`` and ``port``, and its secrets. ``token`` is for programs."""
+    """The rules for one server on ``host`` and ``port``, and its secrets. ``token`` is for programs. ``seed`` is the
+    user's own secret, from which the page's path is made; without one it is made at random."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, seed: bytes = b"") -> None:
         bracketed = f"[{host}]" if ":" in host else host
         names = {*LOOPBACK, bracketed.lower()}
         self.hosts = frozenset(f"{name}:{port}" for name in names) | (frozenset(names) if port == 80 else frozenset())
         self.address = f"{bracketed}:{port}"
         self.origins = frozenset(f"http://{name}" for name in self.hosts)
         """What a browser calls the page's origin."""
+        path = hmac.digest(seed or secrets.token_bytes(32), self.address.encode(), "sha256")[:12]
+        self.home = f"{BASE}{base64.urlsafe_b64encode(path).decode()}/"
+        """Where the page is, and all that it asks."""
+        self.public = frozenset(("/", self.home + OPEN))
+        """The paths that need no secret: a redirect, and the exchange of a key for a cookie."""
         self.cookie = f"hangup-{port}"
         self.token = secrets.token_urlsafe(32)
         self._keys: dict[str, None] = {}
@@ -72,7 +80,7 @@ class Access:
         navigates = method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate"
         if site not in ("none", "same-origin") and not (navigates and headers.get("Sec-Fetch-Dest") == "document"):
             return Refusal(403, "another page may not drive the proxy")
-        if path in PUBLIC:
+        if path in self.public:
             return None
         authorization = headers.get("Authorization")
         if authorization is not None:
@@ -80,7 +88,7 @@ class Access:
             if scheme.lower() == "bearer" and _same(token.strip(), self.token):
                 return None
             return Refusal(401, "the token is wrong")
-        if not self.knows(headers.get("Cookie", "")):
+        if not (path.startswith(self.home) and self.knows(headers.get("Cookie", ""))):
             return Refusal(401, "a token is needed (Authorization: Bearer …), or the link that the proxy gave")
         if method not in SAFE_METHODS and origin is None:
             return Refusal(403, "a browser names the Origin with a change")
@@ -90,7 +98,15 @@ class Access:
         """A link for a browser, which lets in once."""
         key = secrets.token_urlsafe(24)
         _keep(self._keys, key)
-        return f"http://{self.address}{OPEN}?{urlencode({'key': key})}"
+        return f"http://{self.address}{self.home}{OPEN}?{urlencode({'key': key})}"
+
+    def route(self, path: str) -> str:
+        """The path below :data:`BASE` that is meant by one below the page's home; any other as it is."""
+        return BASE + path.removeprefix(self.home) if path.startswith(self.home) else path
+
+    def leads_in(self, key: str) -> bool:
+        """Whether the key of a link has not been used yet."""
+        return key in self._keys
 
     def redeem(self, key: str) -> str | None:
         """The value of ``Set-Cookie`` for the key of a link, which is used up by that; None for any other."""
@@ -99,7 +115,7 @@ class Access:
         del self._keys[key]
         value = secrets.token_urlsafe(32)
         _keep(self._browsers, value)
-        return f"{self.cookie}={value}; Path={BASE}; HttpOnly; SameSite=Strict"
+        return f"{self.cookie}={value}; Path={self.home}; HttpOnly; SameSite=Strict"
 
     def knows(self, cookies: str) -> bool:
         """Whether a ``Cookie`` header is that of a browser which was let in."""

@@ -52,7 +52,8 @@ class ProxyControl:
         }
 
     def connections(self, after: int = 0, limit: int = MOST) -> list[dict[str, Any]]:
-        """The sums of connections with numbers above ``after``, at most ``limit`` of them, in order."""
+        """The sums of connections with numbers above ``after``, at most ``limit`` of them, in order: of those that are
+        open, and of the last that are over. Of all others the recording tells."""
         limit = max(0, min(limit, MOST))
         recorder = self.recorder
         found = recorder.ledger.connections
@@ -107,7 +108,7 @@ class ProxyControl:
         return [self.filters.edit(which, to, self.recorder.now()).describe()]
 
     def _present(self, which: str) -> bool:
-        """Whether there is such a filter, told without making one: to make a script runs it."""
+        """Whether there is such a filter, told without making one: to add one may run code."""
         which = which.strip()
         return any(which in (str(e.id), e.name, e.text, e.filter.word()) for e in self.filters)
 
@@ -122,5 +123,6 @@ def refuse_code(text: str) -> None:
     if words and words[0].raw == Script.word():
         raise FilterError(
             "a script runs code from a file, and the page may not: give it on the command line "
-            "(hangup filter add script …, or hangup proxy --filter)"
+            "(hangup filter add script …, or hangup proxy --filter)",
+            words[0].span,
         )

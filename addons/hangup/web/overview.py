@@ -17,6 +17,9 @@ from hangup.web.wording import headline
 TICKS = 2000
 """A lane with more ticks than this is given in bins."""
 
+MOST = 10_000
+"""So many connections, the last ones, are told of to a page that knows of none."""
+
 LANES = 1000
 LABELS = 500
 """So many log lines, and actions of a lane, in one answer; of more, as many spread over all of them."""
@@ -32,10 +35,15 @@ class Overview(RecordingQuery):
     def answer(self, recorded: Recorded) -> Answer:
         index, tail = recorded.index, recorded.tail
         loops = recorded.loops()
+        lanes = list(index.lanes.values())
+        left_out = 0 if self.since else max(len(lanes) - MOST, 0)
         connections = [
-            describe(recorded, lane) for lane in index.lanes.values() if lane.rev > self.since or not self.since
+            describe(recorded, lane) for lane in lanes[left_out:] if lane.rev > self.since or not self.since
         ]
         notes = list(index.notes)
+        if left_out:
+            ways = "a search finds them, and `hangup show` chooses by --path, --failed, --since and --loop"
+            notes.append(f"{left_out:,} more connections came before these: {ways}")
         if index.skipped:
             notes.append(f"what could not be understood is left out: {plural(index.skipped, 'line')}")
         if tail.torn and not recorded.facts.get("live"):

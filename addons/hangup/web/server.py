@@ -1,7 +1,8 @@
 """The web server of a running proxy, on its event loop: the control API, and what is routed in beside it.
 
-Everything is below ``/hangup/``; :class:`Application` asks :class:`~hangup.web.access.Access` before any handler is
-made, WebSockets and wrong paths included, so that no handler can forget to. An answer of the API is JSON; a refusal or
+Everything is below ``/hangup/``, for browsers at the page's home within it. :class:`Application` asks
+:class:`~hangup.web.access.Access` before any handler is made, WebSockets and wrong paths included, so that no handler
+can forget to. An answer of the API is JSON; a refusal or
 an error is ``{"error": "one line"}``, and the body of a ``POST`` is JSON too::
 
     GET  api/status                 what runs, and how much it has seen
@@ -11,7 +12,7 @@ an error is ``{"error": "one line"}``, and the body of a ``POST`` is JSON too::
     POST api/filters/add            {"filter": TEXT, "on": true}
     POST api/filters/on             {"filter": TEXT, NAME or ID}; likewise off and remove
     POST api/filters/clear          {}
-    POST api/link                   {"link": a URL that lets a browser in once}
+    POST api/link                   {"link": a URL that lets a browser in once}, of the proxy's own user
 
 What is changed by a browser, with its cookie, may not contain a ``script``. Beside these there are the page and what it
 asks of the recording (:mod:`hangup.web.pages`), downloads, and the live socket.
@@ -23,6 +24,7 @@ import errno
 import http.client
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -31,8 +33,10 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from hangup.errors import ControlError, HangupError, ListenError, UsageError
+from hangup.net.peer_user import is_foreign
 from hangup.web.access import BASE, Access, Refusal
 from hangup.web.control import MOST, Action, FilterRequest, ProxyControl
+from hangup.wire.url import is_loopback
 
 T = TypeVar("T")
 
@@ -66,7 +70,7 @@ def bind(host: str, port: int | None, avoid: int = 0) -> list[socket.socket]:
     Raises :class:`UsageError` for a host that is not loopback, :class:`ListenError` for a port that is taken.
     """
     name = "127.0.0.1" if host == "localhost" else host
-    if not (name == "::1" or name.startswith("127.")):
+    if not is_loopback(name):
         raise UsageError(f"--web listens on loopback only (127.0.0.1 or ::1), not on {host}")
     ports = range(FIRST_PORT, FIRST_PORT + PORTS_TRIED) if port is None else [port]
     for each in ports:
@@ -127,6 +131,7 @@ class Application(web.Application):
         """tornado: a request's head has been read, and nothing of its body."""
         access: Access = self.settings["access"]
         refusal = access.refuse(request.method or "", request.path, request.headers) or _body_refusal(request.headers)
+        request.path = access.route(request.path)
         if refusal is not None:
             return _Refused(request, refusal)
         return super().find_handler(request, **kwargs)
@@ -307,9 +312,11 @@ _HEAD = '<!doctype html><title>hangup</title><link rel="icon" href="data:,">'
 _SHUT = "This page opens by the link that hangup has printed, which lets one browser in, once."
 _USED = (
     "A link lets in once, and this one has been used. "
-    f'The browser that used it finds the page <a href="{BASE}">here</a>; <code>hangup open --live</code> '
+    'The browser that used it finds the page <a href=".">here</a>; <code>hangup open --live</code> '
     "lets another one in, <code>hangup open RECORDING</code> shows what is recorded."
 )
+
+_FOREIGN = "This link is for the user who runs hangup; you are another."
 
 
 class _Open(Secured):
@@ -320,15 +327,28 @@ class _Open(Secured):
     """
 
     def get(self) -> None:
-        cookie = self.access.redeem(self.get_query_argument("key", "") or "")
+        key = self.get_query_argument("key", "") or ""
         self.set_header("Content-Type", "text/html; charset=utf-8")
+        if self.access.leads_in(key) and self._is_foreign():
+            self.set_status(403)
+            self.finish(f"{_HEAD}<p>{_FOREIGN}")
+            return
+        cookie = self.access.redeem(key)
         if cookie is not None:
             self.set_header("Set-Cookie", cookie)
         elif not self.access.knows(self.request.headers.get("Cookie", "")):
             self.set_status(401)
             self.finish(f"{_HEAD}<p>{_USED}")
             return
-        self.finish(f'{_HEAD}<meta http-equiv="refresh" content="0; url={BASE}">')
+        self.finish(f'{_HEAD}<meta http-equiv="refresh" content="0; url={self.access.home}">')
+
+    def _is_foreign(self) -> bool:
+        """Whether another user of this machine has come, who may have read the link in the list of its programs."""
+        connection: Any = self.request.connection
+        stream = connection.stream
+        with suppress(OSError, AttributeError):  # it is gone already
+            return is_foreign(stream.socket.getpeername()[:2], stream.socket.getsockname()[:2])
+        return True
 
 
 ENTRANCE: list[Route] = [("open", _Open, {})]

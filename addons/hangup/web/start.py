@@ -21,7 +21,7 @@ from hangup.web.index import mark_test
 from hangup.web.live import LiveState
 from hangup.web.pages import routes as page
 from hangup.web.pages import sources
-from hangup.web.running import Running, StateFile
+from hangup.web.running import Running, StateFile, own_seed
 from hangup.web.server import Route, Server
 from hangup.web.worker import Worker
 
@@ -42,7 +42,8 @@ def start(
     recorder = proxy.recorder
     assert recorder is not None
     settings = proxy.settings
-    access = Access(*sockets[0].getsockname()[:2])
+    web_host, web_port = sockets[0].getsockname()[:2]
+    access = Access(web_host, web_port, own_seed())
     try:
         host, port = proxy.address
         listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

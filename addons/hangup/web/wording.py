@@ -23,6 +23,7 @@ from hangup.recording.events import (
 )
 from hangup.web.index import HEARTBEAT
 from hangup.wire.handshake import review
+from hangup.wire.inflation_budget import LEFT_COMPRESSED
 from hangup.wire.problems import explain
 
 PREVIEW = 200
@@ -63,6 +64,8 @@ def preview(event: Frame) -> str:
         text, data = event.text, event.base64
     if event.opcode == "close":
         return printable(event.reason or "", PREVIEW)
+    if event.left_compressed:
+        return LEFT_COMPRESSED
     if text is not None:
         return printable(text[: PREVIEW + 1], PREVIEW)
     return (data or b"")[: PREVIEW // 4].hex(" ")

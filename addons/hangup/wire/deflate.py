@@ -12,6 +12,7 @@ valid with any window. Inflating with 8 works.
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
@@ -19,6 +20,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from hangup.wire.header_lists import Extension, parse_extensions
+from hangup.wire.inflation_budget import InflationBudget
 
 Side = Literal["client", "server"]
 NAME = "permessage-deflate"
@@ -30,6 +32,7 @@ _FINAL = b"\x01\x00\x00\xff\xff"  # an empty last block: it ends a stream that s
 _WINDOW = 1 << 15
 _INPUT = 1 << 16
 _OUTPUT = 1 << 20
+_READ_TWICE = 1 << 20
 
 
 class Params(Struct, frozen=True, omit_defaults=True):
@@ -144,6 +147,10 @@ class _TooMuch(Exception):
     """A message inflates to more than the effort that it is worth."""
 
 
+class _OverBudget(Exception):
+    """A message inflates to more than there is a budget for."""
+
+
 class _MessageStream:
     """Inflates one message's bytes, bounded in memory: keeps the first ``limit`` bytes and counts the rest.
 
@@ -151,18 +158,30 @@ class _MessageStream:
     """
 
     def __init__(
-        self, inflater: zlib._Decompress | None, bits: int, window: _Window, limit: int, effort: int
+        self,
+        inflater: zlib._Decompress | None,
+        bits: int,
+        window: _Window,
+        limit: int,
+        effort: int,
+        budget: InflationBudget | None,
     ) -> None:
         self.bits = bits
         self.before = window
         self.inflater = inflater or zlib.decompressobj(-bits, zdict=window.get())
         self.limit = limit
         self.effort = effort
-        self.kept: list[bytes] = []
+        self.budget = budget
         self.length = 0
         self.said = _Window()
+        self._kept = io.BytesIO()  # which gives away what it holds, where joining pieces would copy it
 
-    def feed(self, payload: bytes, tail: bytes) -> None:
+    def kept(self) -> bytes:
+        """The first bytes; once only."""
+        kept, self._kept = self._kept, io.BytesIO()
+        return kept.getvalue()
+
+    def feed(self, payload: bytes, tail: bytes = b"") -> None:
         """Raises ``zlib.error`` for what is no deflate stream."""
         if len(payload) <= _INPUT:
             self._feed(payload + tail)
@@ -174,7 +193,10 @@ class _MessageStream:
 
     def _feed(self, data: bytes | memoryview) -> None:
         while True:
-            output = self.inflater.decompress(data, _OUTPUT)
+            most = _OUTPUT
+            if self.budget is not None and (most := min(most, self.budget.allows())) == 0:
+                raise _OverBudget
+            output = self.inflater.decompress(data, most)
             if output:
                 self._take(output)
             if self.inflater.eof:
@@ -186,7 +208,7 @@ class _MessageStream:
                 context = (self.before.get() + self.said.get())[-_WINDOW:]
                 self.inflater = zlib.decompressobj(-self.bits, zdict=context)
                 data = rest
-            elif len(output) == _OUTPUT:
+            elif len(output) == most:
                 data = self.inflater.unconsumed_tail
             else:
                 return
@@ -195,12 +217,13 @@ class _MessageStream:
         self.length += len(output)
         self.said.add(output)
         if self.limit > 0:
-            self.kept.append(output[: self.limit])
-            self.limit -= len(self.kept[-1])
+            self.limit -= self._kept.write(memoryview(output)[: self.limit])
         self._spend(len(output))
 
     def _spend(self, effort: int) -> None:
         self.effort -= effort
+        if self.budget is not None:
+            self.budget.spend(effort)
         if self.effort < 0:
             raise _TooMuch
 
@@ -216,41 +239,98 @@ class _MessageStream:
 
 
 class Inflater:
-    """Inflates the compressed messages that ``side`` sends, each as a whole (its fragments joined).
+    """Inflates the compressed messages that ``side`` sends, each as a whole (its fragments joined), or piece by piece.
 
-    ``fault`` says in words what was wrong with the last message that had a problem.
+    ``fault`` says in words what was wrong with the last message that had a problem. No more is inflated than ``budget``
+    allows: ``left`` says of the last message that it was left compressed, with nothing wrong about it; its data is then
+    empty, and its length is how far inflating came.
     """
 
-    def __init__(self, params: Params, side: Side, *, effort: int = EFFORT) -> None:
+    def __init__(
+        self, params: Params, side: Side, *, effort: int = EFFORT, budget: InflationBudget | None = None
+    ) -> None:
         self._bits = params.bits(side)
         self._takeover = params.takeover(side)
         self._effort = effort
+        self._budget = budget
         self._inflater: zlib._Decompress | None = None
         self._window = _Window()
         self._lost = False
+        self._left_before = False
+        """Whether what later messages may refer to was left compressed."""
+        self.left = False
+        self._stream: _MessageStream | None = None
+        """Of a message of which not all has come."""
+        self._failed: Exception | None = None
+        """Why there is no sense in inflating the rest of it."""
+        self._begun: list[bytes] = []
+        """What has come of it; for a second reading, so no more than what is worth one."""
+        self._begun_size = 0
         self.fault = ""
 
-    def message(self, data: bytes, limit: int) -> Inflated:
-        """Inflates a message's payload and keeps at most ``limit`` bytes of it. Never raises."""
-        stream = _MessageStream(self._inflater, self._bits, self._window, limit, self._effort)
-        try:
-            stream.feed(data, _TAIL)
-        except zlib.error as error:
-            self.fault = str(error).rpartition(": ")[2]
-        except _TooMuch:
-            self.fault = f"inflates to more than {self._effort} bytes"
-            self._lose()
-            return Inflated(b"".join(stream.kept), stream.length, ("deflate",))
+    def feed(self, data: bytes, limit: int) -> None:
+        """Takes a piece of a message's payload, of which more will come; at most ``limit`` bytes of the message are
+        kept. Never raises."""
+        if self._stream is None:
+            # The context stays as it is until the message is whole: it may never be.
+            before = self._inflater.copy() if self._inflater is not None else None
+            self._stream = self._begin(before, self._bits, limit)
+            self._failed = None
+        self._begun_size += len(data)
+        if self._begun_size <= _READ_TWICE:
+            self._begun.append(data)
         else:
+            self._begun = []
+        self._take(self._stream, data, b"")
+
+    def abandon(self) -> None:
+        """The rest of a message that was begun will not come."""
+        self._stream = None
+        self._begun, self._begun_size = [], 0
+
+    def message(self, data: bytes, limit: int) -> Inflated:
+        """Inflates a message's payload, or the last piece of it, and keeps at most ``limit`` bytes of it. Never
+        raises."""
+        stream, begun, twice = self._stream, self._begun, self._begun_size <= _READ_TWICE
+        if stream is None:
+            stream = self._begin(self._inflater, self._bits, limit)
+            self._failed = None
+        self.abandon()
+        self.left = False
+        self._take(stream, data, _TAIL)
+        if self._failed is None:
             if stream.between_blocks(last=not self._takeover):
                 return self._accept(stream)
             self.fault = "ends within a block"
+        elif isinstance(self._failed, zlib.error):
+            self.fault = str(self._failed).rpartition(": ")[2]
+        elif isinstance(self._failed, _TooMuch):
+            self.fault = f"inflates to more than {self._effort} bytes"
+            self._lose()
+            return Inflated(stream.kept(), stream.length, ("deflate",))
+        if self._left_before or isinstance(self._failed, _OverBudget):
+            self._lose()
+            self.left, self._left_before = True, self._takeover
+            return Inflated(b"", stream.length)
         if self._lost and "too far back" in self.fault:
             self.fault = "refers to an earlier message that could not be inflated"
-        if (lenient := self._second_reading(data, limit)) is not None:
+        if twice and (lenient := self._second_reading(b"".join([*begun, data]) if begun else data, limit)) is not None:
             return lenient
         self._lose()
         return Inflated(b"", stream.length, ("deflate",))
+
+    def _begin(self, inflater: zlib._Decompress | None, bits: int, limit: int) -> _MessageStream:
+        return _MessageStream(inflater, bits, self._window, limit, self._effort, self._budget)
+
+    def _take(self, stream: _MessageStream, data: bytes, tail: bytes) -> None:
+        if self._budget is not None:
+            self._budget.earn(len(data))
+        if self._failed is not None:
+            return
+        try:
+            stream.feed(data, tail)
+        except (zlib.error, _TooMuch, _OverBudget) as error:
+            self._failed = error.with_traceback(None)
 
     def _second_reading(self, data: bytes, limit: int) -> Inflated | None:
         """What lenient receivers make of a payload that breaks the rules in one of the common ways."""
@@ -258,10 +338,10 @@ class Inflater:
             (_TAIL, "refers back beyond the negotiated window"),
             (b"", "its end was not cut as it must be"),
         ):
-            stream = _MessageStream(None, 15, self._window, limit, self._effort)
+            stream = self._begin(None, 15, limit)
             try:
                 stream.feed(data, tail)
-            except (zlib.error, _TooMuch):
+            except (zlib.error, _TooMuch, _OverBudget):
                 continue
             if tail or data.endswith(_TAIL):
                 whole = stream.between_blocks(last=True)
@@ -276,8 +356,7 @@ class Inflater:
         if self._takeover:
             self._inflater = stream.inflater if keep else None
             self._window.extend(stream.said)
-        data = stream.kept[0] if len(stream.kept) == 1 else b"".join(stream.kept)
-        return Inflated(data, stream.length)
+        return Inflated(stream.kept(), stream.length)
 
     def _lose(self) -> None:
         self._inflater = None

@@ -21,12 +21,22 @@ KEEP_LIMIT = 1 << 20
 class Inflate(Protocol):
     """What inflates the compressed messages of a direction (:class:`hangup.wire.deflate.Inflater`)."""
 
+    left: bool
+    """Whether the last message was left compressed, being too large to be inflated."""
+
     def message(self, data: bytes, limit: int) -> tuple[bytes, int, tuple[str, ...]]:
         """The inflated bytes (at most ``limit``), the true length, and problems."""
 
+    def feed(self, data: bytes, limit: int) -> None:
+        """Takes a piece of a message; :meth:`message` takes the last one."""
+
+    def abandon(self) -> None:
+        """Forgets the pieces."""
+
 
 class WireMessage(Struct, gc=False):
-    """A whole message as the application saw it: ``data`` is None when it was larger than what is kept."""
+    """A whole message as the application saw it: ``data`` is None when it was larger than what is kept, or is ``left``
+    compressed, being too large to be inflated; ``length`` is then how far inflating came."""
 
     opcode: int
     data: bytes | None
@@ -34,6 +44,7 @@ class WireMessage(Struct, gc=False):
     compressed: bool
     fragments: int
     problems: tuple[str, ...] = ()
+    left: bool = False
 
 
 class Noted(Struct, gc=False):
@@ -133,13 +144,17 @@ class Assembler:
             return None
         self._length += len(payload)
         self._fragments += whole
-        if self._packed or self._length <= self.limit:
+        if self._packed:
+            if not fin:
+                assert self._inflate is not None
+                self._inflate.feed(payload, self.limit)
+        elif self._length <= self.limit:
             self._chunks.append(payload)
         if self._opcode == TEXT and not self._packed and self._valid:
             self._check_utf8(payload, fin, problems)
         if not fin:
             return None
-        message = self._finish(problems)
+        message = self._finish(payload, problems)
         self._reset()
         return message
 
@@ -150,22 +165,27 @@ class Assembler:
             problems.append("invalid-utf8")
             self._valid = False
 
-    def _finish(self, problems: list[str]) -> WireMessage:
+    def _finish(self, payload: bytes, problems: list[str]) -> WireMessage:
         assert self._opcode is not None
         data: bytes | None = None
-        length = self._length
+        length, left = self._length, False
         if self._packed:
             assert self._inflate is not None
-            inflated, length, faults = self._inflate.message(b"".join(self._chunks), self.limit)
+            inflated, length, faults = self._inflate.message(payload, self.limit)
             problems += faults
-            data = inflated if len(inflated) == length and not faults else None
+            left = self._inflate.left
+            data = inflated if len(inflated) == length and not faults and not left else None
             if self._opcode == TEXT and data is not None:
-                self._check_utf8(data, True, problems)
+                for start in range(0, max(len(data), 1), KEEP_LIMIT):
+                    if self._valid:
+                        self._check_utf8(data[start : start + KEEP_LIMIT], start + KEEP_LIMIT >= len(data), problems)
         elif length <= self.limit:
             data = b"".join(self._chunks)
-        return WireMessage(self._opcode, data, length, self._packed, self._fragments, tuple(problems))
+        return WireMessage(self._opcode, data, length, self._packed, self._fragments, tuple(problems), left)
 
     def _reset(self) -> None:
+        if self._packed and self._inflate is not None:
+            self._inflate.abandon()
         self._opcode = None
         self._packed = False
         self._chunks = []

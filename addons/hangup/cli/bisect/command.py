@@ -26,7 +26,7 @@ from hangup.experiment.keeping import Series, keep
 from hangup.experiment.outlook import outlook
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.search import Verdict, search
-from hangup.filters.text import parse as parse_filter
+from hangup.filters.filter_set import FilterSet
 from hangup.processes.tshark import open_recording
 from hangup.recording.folder import for_bisect
 from hangup.wire.url import Target, parse_listen
@@ -189,7 +189,7 @@ def bisect(
         raise UsageError("hangup bisect needs RECORDING and TARGET, or --live TARGET, or RECORDING --serve")
     options = Options(
         failure=failures.parse(fails_when) if fails_when else None,
-        given=tuple(str(parse_filter(text)) for text in given),
+        given=tuple(entry.text for entry in FilterSet(given)),
         survive=survive,
         connections=connections,
         parallel=parallel,

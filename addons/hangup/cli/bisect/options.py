@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from hangup.experiment.failure import Failure
+from hangup.processes.ending import ending_signals, heard
 from hangup.wire.url import Target
 
 
@@ -48,9 +49,9 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Interruptions:
-    """Ctrl-C and SIGTERM, for the time of a block in the main thread: the first one calls ``first``, so that what was
-    learned can be said in order; the second one is a :class:`KeyboardInterrupt` there and then, and any further one is
-    not heard, as all that is left is to end what was started.
+    """The signals that ask to end, for the time of a block in the main thread: the first one calls ``first``, so that
+    what was learned can be said in order; the second one is a :class:`KeyboardInterrupt` there and then, and any
+    further one is not heard, as all that is left is to end what was started.
 
     These are the process's own handlers and not the event loop's, which Windows has not, and which nobody would hear
     while something is written.
@@ -71,7 +72,7 @@ class Interruptions:
 
     def install(self) -> None:
         """Takes the signals, also again from somebody who has taken them meanwhile."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             with suppress(ValueError):  # not the main thread
                 before = signal.signal(number, self._ask)
                 self._before.setdefault(number, before)
@@ -85,6 +86,7 @@ class Interruptions:
             signal.signal(number, before if before is not None else signal.SIG_DFL)
 
     def _ask(self, number: int, frame: object) -> None:
+        heard(number)
         if not self._asked:
             self._asked = True
             self._loop.call_soon_threadsafe(self.first)

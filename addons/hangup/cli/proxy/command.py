@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hangup.cli.agreement import allow_option, use
 from hangup.cli.browser import Keys, open_in_browser
 from hangup.cli.config import Config, load, presets
 from hangup.cli.params import SIZE, TIME, open_option
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-web", is_flag=True, help="Disable the page and `hangup filter`.")
 @open_option
+@allow_option
 @click.option(
     "--hold-limit",
     type=SIZE,
@@ -124,6 +126,7 @@ def proxy(
     web: str | None,
     no_web: bool,
     browse: bool | None,
+    allow_config: bool,
     hold_limit: int,
     backend_logs: tuple[str, ...],
     backend_command: str,
@@ -142,13 +145,15 @@ def proxy(
     recording afterwards.
 
     What is not given here is taken from hangup.toml, or [tool.hangup] in pyproject.toml, of this folder: target,
-    listen, record, web, open, and filters by name.
+    listen, record, web, open, and filters by name. What in it runs code, listens beyond loopback or records outside
+    the folder needs your agreement: `hangup allow`.
     """
     from hangup.cli.proxy.outcomes import chosen
     from hangup.proxy.run import ProxySettings
 
     config = load()
     elsewhere = any(m for m in modes if not m.startswith("reverse"))
+    given = {"listen": listen, "record": record, "target": target or elsewhere, "web": web or no_web}
     if target is None and not elsewhere:
         target = config.target
         if target is None:
@@ -156,8 +161,7 @@ def proxy(
     where = parse_target(target) if target else None
     if where is not None and where.was_http:
         click.echo(f"hangup: {target} is taken as {where}", err=True)
-    if config.source and not quiet:
-        click.echo(f"hangup: settings from {config.source}", err=True)
+    use(config, allow=allow_config, instead=[name for name, value in given.items() if value], quiet=quiet)
     host, port = parse_listen(listen or config.listen or "127.0.0.1:9000")
     if web is not None and no_web:
         raise UsageError("use either --web or --no-web, not both")

@@ -42,6 +42,9 @@ class Live:
         self.quiet = quiet
         self.console = console or Screen(highlight=False, soft_wrap=True)
         self.errors = Screen(stderr=True, highlight=False, soft_wrap=True)
+        for each in (self.console, self.errors):
+            if isinstance(each, Screen):
+                each.goes_on = True  # the traffic does
         self.proxy: RunningProxy | None = None
         self.web: Server | None = None
         self._printed_end: set[int] = set()
@@ -159,7 +162,7 @@ class Live:
         if recorder is None:
             return
         say = self.console.print
-        connections = list(recorder.ledger.connections.values())
+        connections = recorder.ledger.known()
         http = f", {recorder.http} other HTTP requests" if recorder.http else ""
         count = len(connections)
         own = sum(connection.kind == "hmr" for connection in connections)

@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import click
 from msgspec import Struct
 
+from hangup.cli.agreement import allow_option, use
 from hangup.cli.config import Config, load, presets
 from hangup.cli.params import open_option
 from hangup.cli.proxy.command import operate
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from hangup.proxy.run import RunningProxy
 
 NAME = "VITE_WS_BASE"
+CONFIGURED = "the configuration's target"
 FIRST_PORT = 9000
 PORTS_TRIED = 100
 LINK_AGAIN = 3.0
@@ -102,7 +104,7 @@ class RunLive(Live):
 
     async def _look(self, proxy: RunningProxy, folder: Path) -> None:
         assert proxy.recorder is not None
-        if any(connection.kind == "app" for connection in proxy.recorder.ledger.connections.values()):
+        if any(connection.kind == "app" for connection in proxy.recorder.ledger.known()):
             return
         each = self.redirected[0]
         through = each.through(*proxy.address)
@@ -148,6 +150,7 @@ class RunLive(Live):
 )
 @click.option("--no-web", is_flag=True, help="Disable the page and `hangup filter`.")
 @open_option
+@allow_option
 @click.option("--quiet", is_flag=True, help="No line per connection; only what is needed and the summary.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// backend.")
 @click.option(
@@ -185,6 +188,7 @@ def run(
     quiet: bool,
     insecure: bool,
     ca: Path | None,
+    allow_config: bool,
     backend_logs: tuple[str, ...],
     backend_command: str,
     keep_host: bool,
@@ -217,6 +221,9 @@ def run(
     folder = env_dir or Path()
     environment = Environment(folder, os.environ, mode_of(command, folder))
     redirected = redirect(names or (NAME,), environment, target, config)
+    fallback = any(each.source == CONFIGURED for each in redirected)
+    given = {"listen": listen, "record": record, "target": not fallback, "web": web or no_web}
+    use(config, allow=allow_config, instead=[name for name, value in given.items() if value], quiet=quiet)
     address = listen or config.listen
     host, port = parse_listen(address) if address else ("127.0.0.1", free_port("127.0.0.1", redirected[0].target))
     shared, chosen_filters = presets(config, filters)
@@ -279,7 +286,7 @@ def _redirected(name: str, environment: Environment, target: str | None, fallbac
         parse_target(target)
         variable = _given(name, target, "--target", variable)
     elif variable is None and fallback is not None:
-        variable = Variable(name, fallback, "the configuration's target")
+        variable = Variable(name, fallback, CONFIGURED)
     if variable is None:
         raise UsageError(_not_found(name, environment))
     value = variable.value.strip()

@@ -12,16 +12,18 @@ from typing import Any
 import click
 import msgspec
 
+from hangup.cli.params import TIME
 from hangup.cli.redacted import show_markdown
 from hangup.cli.screen import console, tell
 from hangup.cli.show import table
+from hangup.cli.show.chosen import ROWS, Choice, choose
 from hangup.cli.show.frames import Frames
 from hangup.cli.sources import opened
 from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.humanize import plural, printable
 from hangup.processes.tshark import open_recording
 from hangup.recording import events, loops
-from hangup.recording.events import AnyEvent, FilterEvent
+from hangup.recording.events import AnyEvent
 from hangup.recording.fates import settle
 from hangup.recording.folder import listing, newest
 from hangup.recording.formats import Recording
@@ -34,6 +36,7 @@ EXAMPLES = """\b
 Examples:
   hangup show                       the newest in recordings/
   hangup show --conn 3              every frame of connection 3
+  hangup show --failed --since 10min
   hangup show --follow              while the proxy is running
   hangup show recordings/           the recordings of a folder
   hangup show run.jsonl --markdown  to paste into an issue
@@ -45,11 +48,26 @@ Examples:
 @click.argument("recording", required=False)
 @click.option("--conn", type=int, metavar="N", help="The handshake and every frame of connection N.")
 @click.option("--follow", "following", is_flag=True, help="Go on while the recording is being written.")
+@click.option("--path", default="", metavar="PATTERN", help="Only connections whose path fits, such as '/ws/*'.")
+@click.option("--failed", is_flag=True, help="Only those that failed.")
+@click.option("--since", type=TIME, metavar="TIME", help="Only those open within TIME of the end, such as 10min.")
+@click.option("--loop", "looping", is_flag=True, help="Only those that are part of a loop.")
+@click.option("--rows", type=click.IntRange(min=0), default=ROWS, show_default=True, help="The last N; 0: all of them.")
 @click.option("--json", "as_json", is_flag=True, help="For programs; with --conn also its events.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="For an issue, without secrets.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a recording's lines.")
 def show(
-    recording: str | None, conn: int | None, following: bool, as_json: bool, as_markdown: bool, schema: bool
+    recording: str | None,
+    conn: int | None,
+    following: bool,
+    path: str,
+    failed: bool,
+    since: float | None,
+    looping: bool,
+    rows: int,
+    as_json: bool,
+    as_markdown: bool,
+    schema: bool,
 ) -> None:
     """Show a recording: its connections, who ended each and how, and the loops among them.
 
@@ -60,11 +78,15 @@ def show(
             raise UsageError("--schema stands alone")
         click.echo(json.dumps(events.schema(), indent=2))
         return
+    choice = Choice(path, failed, since, looping)
+    if choice.words and (conn is not None or following or as_markdown):
+        raise UsageError(f"{choice.words} goes with none of --conn, --follow and --markdown")
     if recording is None:
         recording = str(newest(FOLDER))
     if recording != "-" and Path(recording).is_dir():
-        if conn is not None or following:
-            raise UsageError(f"{recording} is a folder: --conn and --follow need one recording")
+        if conn is not None or following or choice.words:
+            asked = "--conn and --follow need" if not choice.words else f"{choice.words} needs"
+            raise UsageError(f"{recording} is a folder: {asked} one recording")
         if as_markdown:
             raise UsageError(f"{recording} is a folder: --markdown needs one recording")
         _show_folder(recording, as_json)
@@ -88,7 +110,7 @@ def show(
         elif following:
             table.follow(console(), stream, as_json)
         else:
-            _show(source, recording, as_json)
+            _show(source, recording, as_json, choice, rows)
     except KeyboardInterrupt:
         if not following:
             raise
@@ -101,20 +123,19 @@ def _wait() -> bool:
     return True
 
 
-def _show(source: Recording, recording: str, as_json: bool) -> None:
-    ledger = Ledger()
-    changes: list[FilterEvent] = []
-    for event in source:
-        ledger.feed(event)
-        if type(event) is FilterEvent and not event.conn:
-            changes.append(event)
-    settle(ledger)
-    found = loops.find(ledger.connections.values(), now=ledger.last_at)
-    if as_json:
-        connections = [connection.summary() for connection in ledger.connections.values()]
-        _print_json(_document(source, recording, ledger, connections, found))
-    else:
-        table.show(console(), source, ledger, found, changes)
+def _show(source: Recording, recording: str, as_json: bool, choice: Choice, rows: int) -> None:
+    if not as_json:
+        table.show(console(), source, choose(source, choice, rows), choice)
+        return
+    chosen = choose(source, choice, 0)
+    # One after the other, so that their text is never all in memory.
+    rest = json.dumps(_document(source, recording, chosen.ledger, [], chosen.loops), indent=2)
+    before, after = rest.split('"connections": []', 1)
+    click.echo(before + '"connections": [', nl=False)
+    for number, connection in enumerate(chosen.connections):
+        text = json.dumps(connection.summary(), indent=2).replace("\n", "\n    ")
+        click.echo((",\n    " if number else "\n    ") + text, nl=False)
+    click.echo(("\n  ]" if chosen.connections else "]") + after)
 
 
 def _document(

@@ -12,6 +12,7 @@ from hangup.recording import events
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent
 from hangup.wire import close_codes
+from hangup.wire.inflation_budget import LEFT_COMPRESSED
 
 PREVIEW = 1000
 """At most so many characters of a payload are shown, however wide the terminal is."""
@@ -188,7 +189,8 @@ def _frame(event: events.Frame) -> Line:
 
 def _is_compressed(event: events.Frame) -> bool:
     """Whether RSV1 means so here: what the message is, was found out by inflating it."""
-    return event.message is not None or event.message_base64 is not None or event.message_length is not None
+    inflated = event.message is not None or event.message_base64 is not None or event.message_length is not None
+    return inflated or event.left_compressed
 
 
 def _payload(event: events.Frame) -> Line:
@@ -203,6 +205,8 @@ def _payload(event: events.Frame) -> Line:
         return [(f"message of {size(len(data or b''))}: ", "dim"), *_preview(event.message, data)]
     if event.message_length is not None:
         return [(f"message of {size(event.message_length)}", "dim")]
+    if event.left_compressed:
+        return [(LEFT_COMPRESSED, "yellow")]
     return _preview(event.text, event.base64)
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.screen import COLOURS, safe
+from hangup.cli.show.chosen import Choice, Chosen
 from hangup.humanize import duration, plural, printable, size
 from hangup.recording import loops, untold
 from hangup.recording.connections import Connection
@@ -24,35 +25,46 @@ from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.loops import Loop
 from hangup.wire import close_codes
+from hangup.wire.inflation_budget import LEFT_COMPRESSED
 
 WIDE = 120
 """From so many columns on, all of the table is shown; below, what the sentences repeat is left out."""
 
-GROUPS_SHOWN = 12
+LOOPS_SHOWN = 20
 CHANGES_SHOWN = 20
 
 
-def show(console: Console, source: Recording, ledger: Ledger, found: list[Loop], changes: list[FilterEvent]) -> None:
+def show(console: Console, source: Recording, chosen: Chosen, choice: Choice) -> None:
     """Prints a recording's head, its table and its sentences."""
-    console.print(_head(source, ledger))
-    connections = list(ledger.connections.values())
-    if not connections:
+    ledger = chosen.ledger
+    console.print(_head(source, chosen))
+    if not chosen.total:
         console.print("no WebSocket connection" + (f", {plural(ledger.http, 'HTTP request')}" if ledger.http else ""))
         return
-    endings = [connection.ending for connection in connections]
+    if choice.words:
+        count = f"{chosen.count:,}" if chosen.count else "none"
+        console.print(safe(f"{count} of them with {choice.words}", "bold", limit=200))
+    connections = chosen.connections
+    if not connections:
+        return
     console.print()
-    console.print(_table(connections, endings, console.width >= WIDE))
+    console.print(_table(connections, [each.ending for each in connections], console.width >= WIDE))
+    if chosen.count > len(connections):
+        more = f"and {chosen.count - len(connections):,} more before these"
+        console.print(Text(f"{more} (--path, --failed, --since and --loop choose, --rows 0 shows all)", "bold"))
     console.print(Text("→ from the client, ← from the server", "dim"))
-    for loop in found:
+    for loop in chosen.loops[-LOOPS_SHOWN:]:
         console.print()
         console.print(_loop(loop))
+    if len(chosen.loops) > LOOPS_SHOWN:
+        console.print(Text(f"and {plural(len(chosen.loops) - LOOPS_SHOWN, 'earlier loop')}", "dim"))
     console.print()
-    groups = _groups(connections, endings)
-    console.print(_sentences(groups))
-    for code in sorted({e.code for e in endings if e.code is not None and e.by != "proxy"})[:5]:
+    console.print(_sentences(chosen))
+    for code in chosen.codes[:5]:
         console.print(Padding(Text(close_codes.explain(code), "dim"), (0, 0, 0, 2)))
-    for connection in [c for c in connections if c.problems or c.checks][:GROUPS_SHOWN]:
+    for connection in chosen.odd:
         console.print(_problems(connection))
+    changes = chosen.changes
     if changes:
         console.print()
         for change in changes[:CHANGES_SHOWN]:
@@ -63,12 +75,13 @@ def show(console: Console, source: Recording, ledger: Ledger, found: list[Loop],
         console.print(Text(f"{plural(ledger.lost, 'event')} could not be recorded", "bold red"))
     if source.path is not None:
         console.print()
-        conn = _typical(found[-1], groups) if found else groups[-1][0].conn
+        conn = _typical(chosen.loops[-1], chosen) if chosen.loops else chosen.groups[-1].last
         command = f"hangup show {shlex.quote(source.name)} --conn {conn}"
         console.print(Text(f"every frame of one: {printable(command)}", "dim"), soft_wrap=True)
 
 
-def _head(source: Recording, ledger: Ledger) -> Text:
+def _head(source: Recording, chosen: Chosen) -> Text:
+    ledger = chosen.ledger
     header: Header = source.header
     head = Text().append(safe(source.name, "bold"))
     if header.target:
@@ -77,7 +90,7 @@ def _head(source: Recording, ledger: Ledger) -> Text:
         head.append("  ").append(safe(header.mode))
     when = f"from {_utc(header.started)} UTC" if header.started else "from an unknown day"
     head.append(f"\n{when}, {duration(ledger.last_at)}, ", "dim")
-    head.append(plural(len(ledger.connections), "connection"), "dim")
+    head.append(plural(chosen.total, "connection"), "dim")
     if ledger.http:
         head.append(f", {plural(ledger.http, 'HTTP request')}", "dim")
     if header.source:
@@ -168,35 +181,27 @@ def _how(connection: Connection, ending: Ending) -> str:
     return ending.how.upper() if ending.how in ("fin", "rst") else ending.how
 
 
-def _groups(connections: list[Connection], endings: list[Ending]) -> list[tuple[Connection, Ending, list[int]]]:
-    """Endings that are alike: the last connection of each kind stands for them."""
-    groups: dict[tuple[object, ...], tuple[Connection, Ending, list[int]]] = {}
-    for connection, ending in zip(connections, endings, strict=True):
-        failure = connection.status, connection.error, connection.untold
-        key = (ending.by, ending.how, ending.code, ending.reason, ending.filter, failure)
-        _, _, conns = groups.pop(key, (connection, ending, []))
-        groups[key] = (connection, ending, [*conns, connection.conn] if len(conns) < 1000 else conns)
-    return list(groups.values())
-
-
-def _sentences(groups: list[tuple[Connection, Ending, list[int]]]) -> Table:
+def _sentences(chosen: Chosen) -> Table:
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(justify="right", style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
-    for connection, ending, conns in groups[-GROUPS_SHOWN:]:
+    for group in chosen.groups:
+        ending = chosen.known[group.last].ending
         text = Text(ending.sentence, COLOURS[ending.by])
-        if len(conns) > 1:
-            text.append(f"  (likewise {ranges(conns[:-1])})", "dim")
-        grid.add_row(f"#{connection.conn}", text)
-    if len(groups) > GROUPS_SHOWN:
-        grid.add_row("", Text(f"and {len(groups) - GROUPS_SHOWN} earlier ones, each of another kind", "dim"))
+        if group.others:
+            text.append(f"  (likewise {ranges(group.others)})", "dim")
+        grid.add_row(f"#{group.last}", text)
+    if chosen.more_groups:
+        grid.add_row("", Text(f"and {chosen.more_groups} earlier ones, each of another kind", "dim"))
     return grid
 
 
-def _typical(loop: Loop, groups: list[tuple[Connection, Ending, list[int]]]) -> int:
+def _typical(loop: Loop, chosen: Chosen) -> int:
     """The last connection of a loop that ended as most of them did."""
-    alike = (c.conn for c, ending, _ in groups if (ending.by, ending.how) == (loop.ended_by, loop.how))
-    return next((conn for conn in alike if conn in loop.conns), loop.conns[0])
+    endings = ((group, chosen.known[group.last].ending) for group in chosen.groups)
+    alike = (group.last for group, ending in endings if (ending.by, ending.how) == (loop.ended_by, loop.how))
+    members = set(loop.conns)
+    return next((conn for conn in alike if conn in members), loop.conns[0])
 
 
 def _loop(loop: Loop) -> Text:
@@ -209,7 +214,9 @@ def _problems(connection: Connection) -> Text:
         text.append(f"handshake: {printable(', '.join(connection.checks), 300)}  ", "red")
     if connection.problems:
         counted = ", ".join(f"{name} ({count})" for name, count in connection.problems.items())
-        text.append(f"problems: {printable(counted, 300)}", "red")
+        text.append(f"problems: {printable(counted, 300)}  ", "red")
+    if connection.left_compressed:
+        text.append(f"{plural(connection.left_compressed, 'message')} {LEFT_COMPRESSED}", "yellow")
     return text
 
 

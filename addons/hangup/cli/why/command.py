@@ -9,14 +9,14 @@ import click
 
 from hangup.cli.redacted import learned
 from hangup.cli.screen import console
-from hangup.cli.sources import Source, opened
+from hangup.cli.sources import Source, opened, undisturbed
 from hangup.cli.why import examples, page
 from hangup.diagnosis.diagnose import report
 from hangup.diagnosis.for_others import for_others
 from hangup.errors import UsageError
 from hangup.recording.folder import newest
 from hangup.recording.redaction.redactor import Redactor
-from hangup.recording.traffic_ledger import TrafficLedger
+from hangup.recording.traffic_ledger import TrafficLedger, look_into_again
 
 FOLDER = "recordings"
 
@@ -62,9 +62,8 @@ def why(recording: str | None, conn: int | None, example: str | None, as_json: b
     elif recording is None:
         recording = str(newest(FOLDER))
     with opened(recording) as source:
-        ledger = TrafficLedger(source.header)
-        for events in source.batches("reading"):
-            ledger.feed_all(events)
+        with undisturbed():
+            ledger = look_into_again(source.header, lambda: source.batches("reading"), conn)
         if conn is not None and conn not in ledger.connections:
             raise UsageError(f"{source.name} has no connection {conn}: `hangup show` lists them")
         found = report(ledger, conn, source.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, ClassVar
@@ -16,6 +16,7 @@ from msgspec import Meta
 from hangup.errors import FilterError
 from hangup.filters.base import Actions, Context, Filter, Kind
 from hangup.recording.events import Side
+from hangup.recording.fast_path import Screen
 
 
 class Script(Filter, frozen=True, kw_only=True):
@@ -26,15 +27,13 @@ class Script(Filter, frozen=True, kw_only=True):
         class Mine(Filter, frozen=True, kw_only=True):
             kinds = Kind.MESSAGE
 
-            def screen(self) -> Screen | None:
-        made: Filter = self._made
-        return made.screen()
-
-    def apply(self, item, state):
+            def apply(self, item, state):
                 return [Drop()] if item.data == b"ping" else None
 
     It is given items and answers with actions, as hangup.filters.base describes them. The file runs within the proxy,
-    with all that the proxy may do: run only what you trust. Where it fails the item passes, and the recording says so.
+    with all that the proxy may do: run only what you trust. It is run when the filter is put among those of a proxy or
+    a replay, and not before (from hangup.toml: once you have agreed to it, see `hangup allow --help`). Where it fails
+    the item passes, and the recording says so.
     """
 
     example: ClassVar[str] = "script my_filter.py"
@@ -44,19 +43,33 @@ class Script(Filter, frozen=True, kw_only=True):
     file: Annotated[str, Meta(description="the Python file")]
     name: Annotated[str, Meta(description="the class, when the file has several")] = ""
     args: Annotated[str, Meta(description='its settings as a JSON object, for instance {"limit":3}')] = "{}"
-    _made: Any = None
+    _code: _Code | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         try:
-            changed = Path(self.file).stat().st_mtime_ns
+            stamp = Path(self.file).stat().st_mtime_ns
         except (OSError, ValueError) as error:
             raise FilterError(f"script: {self.file} cannot be read: {error}") from None
-        msgspec.structs.force_setattr(self, "_made", _make(self.file, self.name, self.args, changed))
+        msgspec.structs.force_setattr(self, "_code", _code(self.file, self.name, self.args, stamp))
+
+    def source(self) -> bytes:
+        """What is in the file, and is run: read once, so that what was agreed to is what runs."""
+        assert self._code is not None
+        return self._code.source
+
+    def ready(self) -> None:
+        """Runs the file; raises :class:`FilterError`."""
+        assert self._code is not None
+        self._code.made  # noqa: B018
+
+    @property
+    def _made(self) -> Filter:
+        assert self._code is not None
+        return self._code.made
 
     def wants(self, side: Side) -> Kind:
-        made: Filter = self._made
-        return made.wants(side)
+        return self._made.wants(side)
 
     def begin(self, context: Context) -> Any:
         return self._made.begin(context)
@@ -64,22 +77,47 @@ class Script(Filter, frozen=True, kw_only=True):
     def bind(self, state: Any) -> Any:
         return self._made.bind(state)
 
+    def screen(self) -> Screen | None:
+        return self._made.screen()
+
     def apply(self, item: Any, state: Any) -> Actions:
-        made: Filter = self._made
-        return made.apply(item, state)
+        return self._made.apply(item, state)
 
     def deadline(self, state: Any) -> float | None:
-        made: Filter = self._made
-        return made.deadline(state)
+        return self._made.deadline(state)
 
     def wake(self, at: float, state: Any) -> Actions:
-        made: Filter = self._made
-        return made.wake(at, state)
+        return self._made.wake(at, state)
+
+
+class _Code:
+    """A file as it was at a time, and the filter in it: read when it is asked for, and run when that is."""
+
+    def __init__(self, file: str, name: str, args: str) -> None:
+        self._file = file
+        self._name = name
+        self._args = args
+
+    @cached_property
+    def source(self) -> bytes:
+        try:
+            return Path(self._file).read_bytes()
+        except OSError as error:
+            raise FilterError(f"script: {self._file} cannot be read: {error}") from None
+
+    @cached_property
+    def made(self) -> Filter:
+        return _make(self._file, self.source, self._name, self._args)
 
 
 @lru_cache(maxsize=64)
-def _make(file: str, name: str, args: str, changed: int) -> Filter:
-    """The filter of a file as it was at a time; anything that goes wrong is a FilterError."""
+def _code(file: str, name: str, args: str, changed: int) -> _Code:
+    """The same for the same file, as long as it has not ``changed``."""
+    return _Code(file, name, args)
+
+
+def _make(file: str, source: bytes, name: str, args: str) -> Filter:
+    """The filter in a file; anything that goes wrong is a FilterError."""
     try:
         settings = json.loads(args)
     except ValueError as error:
@@ -90,7 +128,7 @@ def _make(file: str, name: str, args: str, changed: int) -> Filter:
     module.__file__ = file
     sys.modules[module.__name__] = module  # where its annotations are looked up
     try:
-        exec(compile(Path(file).read_bytes(), file, "exec"), module.__dict__)
+        exec(compile(source, file, "exec"), module.__dict__)
     except Exception as error:
         raise FilterError(f"script: {file} cannot be run: {type(error).__name__}: {error}") from None
     found = {

@@ -1,6 +1,7 @@
 """Files within files: what gzip has packed, and in a zip archive Playwright's HAR with its attachments, or its trace.
 
-Nothing is unpacked to a place of its own: what is needed goes to an unnamed temporary file, up to a limit.
+Nothing is unpacked to a place of its own: what is needed goes to an unnamed temporary file, up to a limit, and in
+proportion to the file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import mmap
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +25,7 @@ from hangup.humanize import printable, size
 from hangup.recording.formats import har
 from hangup.recording.formats.har_fields import UNREADABLE, as_text
 from hangup.recording.formats.imported import Imported
+from hangup.wire.inflation_budget import RATIO, bound
 
 LIMIT = har.LIMIT
 """No more than this (bytes) is unpacked of one file."""
@@ -46,8 +48,9 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 
 def gunzipped(file: IO[bytes], name: str) -> IO[bytes]:
     """The contents of a file that gzip packed; raises :class:`~hangup.errors.ForeignRecording` when it is damaged."""
-    with gzip.GzipFile(fileobj=file, mode="rb") as packed:
-        return _unpacked(packed, name, "gzip")
+    counted: Any = _Counted(file)
+    with gzip.GzipFile(fileobj=counted, mode="rb") as packed:
+        return _unpacked(packed, name, "gzip", lambda: counted.count)
 
 
 def zipped(data: mmap.mmap | bytes, name: str, path: Path | None) -> Imported:
@@ -70,6 +73,19 @@ def zipped(data: mmap.mmap | bytes, name: str, path: Path | None) -> Imported:
         entries = _snapshots(archive, networks)
         return har.of_entries(entries, creator, name, path, attached, "Playwright's trace")
     raise ForeignRecording(f"{name} is a zip archive with neither a HAR file nor a trace of Playwright's")
+
+
+class _Counted:
+    """A file that counts what was read of it, in bytes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.count = 0
+
+    def read(self, most: int = -1) -> bytes:
+        data = self._file.read(most)
+        self.count += len(data)
+        return data
 
 
 class _Seen(io.RawIOBase):
@@ -106,17 +122,24 @@ class _Seen(io.RawIOBase):
 def _member(archive: zipfile.ZipFile, member: str, name: str) -> IO[bytes]:
     try:
         with archive.open(member) as packed:
-            return _unpacked(packed, name, "zip")
+            packed_size = archive.getinfo(member).compress_size
+            return _unpacked(packed, name, "zip", lambda: packed_size)
     except _DAMAGED as error:
         raise ForeignRecording(f"{name} cannot be unpacked: {printable(str(error), 160)}") from None
 
 
-def _unpacked(packed: Any, name: str, what: str) -> IO[bytes]:
+def _unpacked(packed: Any, name: str, what: str, packed_size: Callable[[], int]) -> IO[bytes]:
     copy: IO[bytes] = tempfile.TemporaryFile(prefix="hangup-")
     done = 0
     try:
         while done <= LIMIT and (piece := packed.read(1 << 20)):
             done += len(piece)
+            if done > bound(packed_size()):
+                copy.close()
+                raise RecordingError(
+                    f"{name} was packed with {what} to less than a {RATIO}th of what is in it, and is not unpacked: "
+                    "unpack it if you trust it"
+                )
             copy.write(piece)
         copy.seek(0)
     except _DAMAGED as error:
@@ -134,7 +157,9 @@ def _lines(archive: zipfile.ZipFile, attached: str) -> Iterator[bytes]:
     for member in (attached, f"resources/{attached}"):
         try:
             with archive.open(member) as file:
-                while line := file.readline(LINE_LIMIT):
+                left = min(LINE_LIMIT, bound(archive.getinfo(member).compress_size))
+                while left > 0 and (line := file.readline(left)):
+                    left -= len(line)
                     yield line
             return
         except KeyError:

@@ -20,6 +20,7 @@ from hangup.wire import handshake as checks
 from hangup.wire.deflate import Inflater
 from hangup.wire.frames import Frame, FrameReader, Piece
 from hangup.wire.http_head import ResponseHead, parse_request, parse_response, split_head
+from hangup.wire.inflation_budget import FILE_SPARE, InflationBudget
 from hangup.wire.messages import Assembler
 
 HEAD_LIMIT = 1 << 18
@@ -47,14 +48,16 @@ class Chunk(Struct):
 class Half:
     """What one side sends after the handshake: bytes in, events out."""
 
-    def __init__(self, side: Side, script: Script, request: Request, response: Response) -> None:
+    def __init__(
+        self, side: Side, script: Script, request: Request, response: Response, inflation: InflationBudget
+    ) -> None:
         deflate = compression(response, request)
         unknown = bool(extensions(response)) and deflate is None
         self.side: Side = side
         self.over = False
         self._script = script
         self._reader = FrameReader(side, rsv_data=4 if deflate else 0, rsv_any=unknown)
-        self._assembler = Assembler(Inflater(deflate, side) if deflate else None)
+        self._assembler = Assembler(Inflater(deflate, side, budget=inflation) if deflate else None)
         self._parts = 0
         self._part_of = 0
 
@@ -91,13 +94,22 @@ class Half:
 
 class Conversation:
     """The events of one connection, chunk by chunk. Times in the events count from ``zero`` (seconds since 1970);
-    ``client`` and ``server`` are addresses. HTTP that came before the handshake on the same connection is passed over.
+    ``client`` and ``server`` are addresses, ``inflation`` is what may be inflated of the whole
+    capture. HTTP that came before the handshake on the same connection is passed over.
     """
 
-    def __init__(self, script: Script, zero: float, client: str = "", server: str = "") -> None:
+    def __init__(
+        self,
+        script: Script,
+        zero: float,
+        client: str = "",
+        server: str = "",
+        inflation: InflationBudget | None = None,
+    ) -> None:
         self._script = script
         self._zero = zero
         self._addresses = client, server
+        self._inflation = InflationBudget(FILE_SPARE, within=inflation)
         self._unread: dict[Side, bytes] = {"client": b"", "server": b""}
         self._skip = 0
         self._request: Request | None = None
@@ -173,7 +185,7 @@ class Conversation:
             return
         yield shake
         for side in SIDES:
-            self._halves[side] = Half(side, self._script, request, response)
+            self._halves[side] = Half(side, self._script, request, response, self._inflation)
         for side, data in (("client", self._unread["client"]), ("server", rest)):
             if data:
                 yield from self._halves[side].feed(data, self._script.at)

@@ -15,7 +15,8 @@ from msgspec import Struct
 from hangup.errors import ForeignRecording
 from hangup.recording.events import FORMAT, AnyEvent, Header
 from hangup.recording.formats.byte_streams import Chunk, Conversation
-from hangup.recording.formats.imported import Imported, Script, iso
+from hangup.recording.formats.imported import Imported, MakeEvents, Script, iso
+from hangup.wire.inflation_budget import InflationBudget
 
 CONNECTIONS = 100_000
 """So many connections are read."""
@@ -54,7 +55,7 @@ def read(capture: Capture, name: str, path: Path | None) -> Imported:
     servers = {stream.server for stream in capture.streams}
     target = f"{'wss' if capture.secure else 'ws'}://{servers.pop()}" if len(servers) == 1 else ""
     header = Header(hangup=FORMAT, started=iso(zero), mode="import", source="pcap", target=target, note=capture.unread)
-    connections: list[Callable[[], Iterator[AnyEvent]]] = [
+    connections: list[MakeEvents] = [
         partial(_events, conn, stream, zero) for conn, stream in enumerate(capture.streams[:CONNECTIONS], 1)
     ]
     left_out = len(capture.streams) - len(connections)
@@ -64,5 +65,5 @@ def read(capture: Capture, name: str, path: Path | None) -> Imported:
     return recording
 
 
-def _events(conn: int, stream: Stream, zero: float) -> Iterator[AnyEvent]:
-    yield from Conversation(Script(conn), zero, stream.client, stream.server).events(stream.chunks())
+def _events(conn: int, stream: Stream, zero: float, inflation: InflationBudget) -> Iterator[AnyEvent]:
+    yield from Conversation(Script(conn), zero, stream.client, stream.server, inflation).events(stream.chunks())

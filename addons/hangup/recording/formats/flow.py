@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from hangup.humanize import plural
 from hangup.recording.events import FORMAT, AnyEvent, Handshake, Header, Request, Response, Side
 from hangup.recording.formats import tnetstring
 from hangup.recording.formats.har_fields import DAY
-from hangup.recording.formats.imported import SKIPS_KEPT, Imported, Script, close_payload, iso
+from hangup.recording.formats.imported import SKIPS_KEPT, Imported, MakeEvents, Script, close_payload, iso
 from hangup.recording.formats.tnetstring import Broken, Item
+from hangup.wire.inflation_budget import InflationBudget
 
 OLDEST = 12
 """The first version of mitmproxy's format in which a WebSocket belongs to its handshake's flow."""
@@ -141,7 +142,7 @@ def read(data: Buffer, name: str, path: Path | None) -> Imported:
     zero = zero if dated else 0.0
     header = Header(hangup=FORMAT, started=iso(zero) if dated else "", mode="import", source=BY, target=target)
     header.lacks = ["manner", "pings", "framing"]
-    connections: list[Callable[[], Iterator[AnyEvent]]] = [
+    connections: list[MakeEvents] = [
         partial(_events, conn, data, place, zero) for conn, place in enumerate(places, 1)
     ]
     recording = Imported(name, path, header, connections, skips, skipped)
@@ -149,7 +150,7 @@ def read(data: Buffer, name: str, path: Path | None) -> Imported:
     return recording
 
 
-def _events(conn: int, data: Buffer, place: Item, zero: float) -> Iterator[AnyEvent]:
+def _events(conn: int, data: Buffer, place: Item, zero: float, _: InflationBudget) -> Iterator[AnyEvent]:
     flow = _Flow(data, place)
     script = Script(conn)
     get = flow.get

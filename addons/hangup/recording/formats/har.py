@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ import msgspec
 from hangup.errors import ForeignRecording
 from hangup.humanize import plural, printable, size
 from hangup.recording import untold
-from hangup.recording.events import FORMAT, AnyEvent, Fact, Header
+from hangup.recording.events import FORMAT, Fact, Header
 from hangup.recording.formats import har_events
 from hangup.recording.formats.har_events import Attached, Found, Reading
 from hangup.recording.formats.har_fields import (
@@ -48,7 +48,7 @@ from hangup.recording.formats.har_fields import (
     is_web_socket,
     value_of,
 )
-from hangup.recording.formats.imported import SKIPS_KEPT, Imported, epoch, iso
+from hangup.recording.formats.imported import SKIPS_KEPT, Imported, MakeEvents, epoch, iso
 from hangup.recording.formats.json_elements import elements
 
 LIMIT = 2 << 30
@@ -133,7 +133,7 @@ def of_entries(
     reading = Reading(zero, creator.startswith(DEVTOOLS), attached)
     # The order in which they began is not always the file's.
     ordered = sorted(scan.found, key=lambda found: found.start if found.start is not None else zero)
-    connections: list[Callable[[], Iterator[AnyEvent]]] = [
+    connections: list[MakeEvents] = [
         partial(har_events.events, conn, found, reading) for conn, found in enumerate(ordered, 1)
     ]
     return Imported(name, path, header, connections, scan.skips, scan.skipped)

@@ -35,6 +35,7 @@ from hangup.recording.formats.har_fields import (
 )
 from hangup.recording.formats.imported import Script, close_payload
 from hangup.recording.formats.json_elements import elements
+from hangup.wire.inflation_budget import InflationBudget
 
 Attached = Callable[[str], Iterator[bytes]]
 """Gives the lines of a file that stands beside the HAR, by its name."""
@@ -60,8 +61,8 @@ class Reading(Struct, frozen=True):
     attached: Attached | None
 
 
-def events(conn: int, found: Found, reading: Reading) -> Iterator[AnyEvent]:
-    """The events of one entry."""
+def events(conn: int, found: Found, reading: Reading, _: InflationBudget) -> Iterator[AnyEvent]:
+    """The events of one entry; nothing in it is compressed."""
     entry = decode_entry(found.raw)
     assert entry.request is not None
     script = Script(conn)

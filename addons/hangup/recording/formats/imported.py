@@ -14,6 +14,7 @@ from hangup.recording import events
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Header, Note, Side, Stop, payload_fields
 from hangup.recording.reader import BATCH_LINES
 from hangup.wire.frames import CLOSE, OPCODE_NAMES, header
+from hangup.wire.inflation_budget import InflationBudget, whole
 from hangup.wire.messages import parse_close
 
 UNKNOWN_KEY = bytes(4)
@@ -25,6 +26,10 @@ SKIPS_KEPT = 10
 
 FARTHEST = 1e10
 """No event is later than this (seconds): what says so is taken for a mistake."""
+
+
+MakeEvents = Callable[[InflationBudget], Iterator[AnyEvent]]
+"""The events of one connection, anew each time, given what may be inflated of the whole file."""
 
 
 class Imported:
@@ -42,7 +47,7 @@ class Imported:
         name: str,
         path: Path | None,
         header: Header,
-        connections: Sequence[Callable[[], Iterator[AnyEvent]]],
+        connections: Sequence[MakeEvents],
         skips: Sequence[tuple[int, str]] = (),
         skipped: int | None = None,
     ) -> None:
@@ -55,7 +60,8 @@ class Imported:
 
     def __iter__(self) -> Iterator[AnyEvent]:
         last = 0.0
-        streams = [connection() for connection in self._connections]
+        inflation = whole()
+        streams = [connection(inflation) for connection in self._connections]
         for event in heapq.merge(*streams, key=attrgetter("at")):
             last = event.at
             yield event

@@ -20,6 +20,7 @@ from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, End, FilterEvent, Frame, Handshake, Header, Log, Note, Raw, Side
 from hangup.recording.formats.losses import Losses
 from hangup.recording.ledger import Ledger
+from hangup.wire.inflation_budget import LEFT_COMPRESSED
 
 FIRST, LAST = 30, 50
 """So many of a connection's rows are shown, from its beginning and from its end."""
@@ -33,6 +34,7 @@ LISTED = 50
 RUNS = 6
 """So many runs of numbers are named."""
 
+VERSION = 40
 PAYLOAD = 120
 """So many characters of a payload are shown."""
 
@@ -109,7 +111,7 @@ class MarkdownWriter:
         lines = self._lead or [f"### WebSocket recording{_to(header.target)}"]
         started = code(header.started, PAYLOAD) if not self._lead else ""
         facts = [f"recorded {started}" if started else "", code(header.source, PAYLOAD)]
-        lines += ["", ", ".join(filter(None, [*facts, f"by hangup {header.version or __version__}"]))]
+        lines += ["", ", ".join(filter(None, [*facts, plain(f"by hangup {header.version or __version__}", VERSION)]))]
         if header.note:
             lines += ["", f"_{plain(header.note, SENTENCE)}_"]
         connections = [self._ledger.connections[conn] for conn in sorted(self._ledger.connections)]
@@ -258,6 +260,8 @@ def _payload(event: Frame) -> str:
         return cell(code(event.message, PAYLOAD))
     if event.message_base64 is not None:
         return _bytes(event.message_base64)
+    if event.left_compressed:
+        return LEFT_COMPRESSED
     if event.text is not None and not event.rsv & 4:
         return cell(code(event.text, PAYLOAD))
     return _bytes(event.payload)

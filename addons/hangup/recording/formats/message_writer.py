@@ -116,7 +116,9 @@ class MessageWriter:
             pass
 
     def _lose_of(self, message: Message) -> None:
-        if message.data is None:
+        if message.left:
+            self.losses.count("left-compressed message")
+        elif message.data is None:
             self.losses.count("message that is not whole in the recording")
         if message.fragments > 1:
             self.losses.fact("fragment boundaries")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import mmap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,11 @@ from hangup.recording.events import FORMAT, AnyEvent, Fact, Frame, Handshake, He
 from hangup.recording.formats.browser_words import failure
 from hangup.recording.formats.byte_streams import Chunk, Conversation
 from hangup.recording.formats.har_fields import UNREADABLE, as_number, as_text, split_url
-from hangup.recording.formats.imported import FARTHEST, SKIPS_KEPT, UNKNOWN_KEY, Imported, Script, iso
+from hangup.recording.formats.imported import FARTHEST, SKIPS_KEPT, UNKNOWN_KEY, Imported, MakeEvents, Script, iso
 from hangup.recording.formats.json_elements import elements
 from hangup.wire.frames import OPCODE_NAMES
 from hangup.wire.http_head import parse_response
+from hangup.wire.inflation_budget import InflationBudget
 
 LIMIT = 2 << 30
 """The largest netlog that is read, in bytes."""
@@ -122,7 +123,7 @@ def read(data: mmap.mmap | bytes, name: str, path: Path | None) -> Imported:
     header.lacks = [*LACKS] if any(request.framed and not request.told for request in requests) else []
     header.note = "" if dated else "the file does not say when this was"
     errors = {number: error for error, number in _numbers(constants, "netError").items()}
-    connections: list[Callable[[], Iterator[AnyEvent]]] = [
+    connections: list[MakeEvents] = [
         partial(_events, conn, request, zero, errors) for conn, request in enumerate(requests, 1)
     ]
     skips = [(number, "not an event") for number in skipped[:SKIPS_KEPT]]
@@ -230,12 +231,14 @@ def _seconds(time: Any) -> float:
     return seconds if 0 <= seconds < FARTHEST else 0.0
 
 
-def _events(conn: int, request: _Request, zero: float, errors: dict[int, str]) -> Iterator[AnyEvent]:
+def _events(
+    conn: int, request: _Request, zero: float, errors: dict[int, str], inflation: InflationBudget
+) -> Iterator[AnyEvent]:
     script = Script(conn)
     client, server = _addresses(request)
     if request.told:
         chunks = list(_chunks(request))
-        yield from Conversation(script, zero, client, server or split_url(request.url)[1]).events(chunks)
+        yield from Conversation(script, zero, client, server or split_url(request.url)[1], inflation).events(chunks)
         return
     yield from _heads(script, request, zero, errors, client, server)
 

@@ -33,6 +33,7 @@ from hangup.recording.events import (
 from hangup.recording.formats.imported import microseconds, moment
 from hangup.recording.formats.losses import Losses
 from hangup.recording.rebuild import Wire
+from hangup.wire.inflation_budget import InflationBudget
 
 try:
     import dpkt.ip  # type: ignore[import-untyped]
@@ -43,6 +44,9 @@ except ImportError:
 
 SEGMENT = 32 << 10
 """The most payload in a packet, in bytes. (IP allows 65,495.)"""
+
+LINE = 64
+"""Bytes of a recording that the shortest event takes."""
 
 LINKTYPE_RAW = 101  # packets begin with their IP header
 HTTP_PORT = 80
@@ -73,6 +77,8 @@ class PcapngWriter:
         self.losses = Losses()
         self._started = microseconds(header)
         self._streams: dict[int, _Stream] = {}
+        self._zeros = InflationBudget()
+        self._gap = 0
         section = dpkt.pcapng.SectionHeaderBlockLE(
             opts=[
                 dpkt.pcapng.PcapngOptionLE(code=4, data=f"hangup {__version__}".encode()),
@@ -130,7 +136,7 @@ class PcapngWriter:
         stream = self._streams.get(event.conn)
         if stream is None:
             # Without a handshake nothing would be known for a WebSocket.
-            self.losses.count("handshake that is not in the recording (one was made up)")
+            self.losses.count("handshake that is not in the recording (made up)")
             headers = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
             request = Request(headers=headers)
             response = Response(status=101, reason="Switching Protocols", headers=headers)
@@ -138,6 +144,9 @@ class PcapngWriter:
             stream = self._streams[event.conn]
         leg = stream.client if event.side == "client" else stream.server
         self._send(stream, event.side, event.at, b"".join(leg.wire.bytes(self._whole(event))))
+        # Whoever reads the packets sees that there were more bytes, which are not in them.
+        leg.sequence = leg.sequence + self._gap & 0xFFFFFFFF
+        self._gap = 0
 
     def _whole(self, event: Frame | Part | Raw) -> Frame | Part | Raw:
         """With zeros for what was cut, so that the frames after it stay where they were."""
@@ -154,9 +163,16 @@ class PcapngWriter:
             if missing <= 0:
                 return event
             event = replace(event, length=None)
-        self.losses.count("payload that was cut in the recording (zeros fill it up)")
-        # What a file says of its own cuts is believed only up to a size that is sane.
-        return replace(event, text=None, base64=payload + bytes(min(max(missing, 0), 64 << 20)))
+        self.losses.count("payload that was cut in the recording (filled up with zeros)")
+        # What a file says of its own cuts is believed only in proportion to what it has.
+        self._zeros.earn(len(payload) + LINE)
+        missing = max(missing, 0)
+        filled = min(missing, self._zeros.allows())
+        self._zeros.spend(filled)
+        if filled < missing:
+            self._gap = missing - filled
+            self.losses.count("overlong cut payload")
+        return replace(event, text=None, base64=payload + bytes(filled))
 
     def _end(self, event: End) -> None:
         stream = self._streams.get(event.conn)

@@ -192,7 +192,7 @@ export function accepted(text, { from, to }, item) {
   return [made + text.slice(to), made.length];
 }
 
-/** @typedef {{ok: boolean, filter?: string, error?: string, at?: number | null, to?: number | null, note?: string}} Check */
+/** @typedef {{ok: boolean, filter?: string, error?: string, at?: number | null, to?: number | null}} Check */
 
 const NONE = { ok: true };
 let fields = 0;
@@ -298,7 +298,7 @@ export function FilterField({ value, change, submit, cancel, label, placeholder,
     <div class="said" id=${`${id}-said`} aria-live="polite">
       ${error
         ? html`<${Wrong} text=${value} check=${check} /> <span class="error">${visible(error, 500)}</span>`
-        : html`<span class="dim">${check.note ?? found?.hint ?? ""}</span>`}
+        : html`<span class="dim">${found?.hint ?? ""}</span>`}
     </div>
   </div>`;
 }

@@ -122,6 +122,8 @@ function Body({ store, entry, connection }) {
     </dl>
     ${entry.message_length && html`<p class="note">The whole message has ${size(entry.message_length)}, too much to be kept${
       entry.rsv & 4 ? " inflated" : ""}: this is what the frame has on the wire.</p>`}
+    ${entry.left_compressed && html`<p class="note">The message is left compressed: it, or a message that it refers to, inflates to far
+      more than was on the wire. This is what the frame has on the wire.</p>`}
     ${entry.truncated && html`<p class="note">Only the beginning is shown; the recording has it all.</p>`}
     ${entry.message_kind && html`<${Kind} store=${store} kind=${entry.message_kind} />`}
     ${SAYS.has(entry.kind) && html`<${Payload} text=${entry.text ?? null} base64=${entry.base64 ?? null} />`}

@@ -1,0 +1,240 @@
+"""Very many connections in little memory: of each that is over, no more than what it takes to see it among the others.
+
+An :class:`Outline` has of a :class:`~hangup.recording.connections.Connection` what loops and fates are found by, and
+what connections are selected by. What else is to be shown of the few that are shown is read again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from sys import intern
+from typing import Any
+
+from msgspec import Struct
+
+from hangup.humanize import clip, span
+from hangup.recording.connections import FOREVER, Connection, route_of
+from hangup.recording.dev_server import Kind
+from hangup.recording.ending_words import Ending, ending_of
+from hangup.recording.endings import FAILED, Fate
+from hangup.recording.events import AnyEvent, End, Event, Handshake
+from hangup.recording.ledger import Ledger
+from hangup.recording.loops import Closer, Known, host
+
+WHOLE = 1000
+"""So many connections that were over last are kept whole, unless said otherwise: there may be more to say of them."""
+
+ROUTES = 10_000
+"""So many paths are remembered with their routes."""
+
+WAYS = 200
+"""Of the last so many ways of ending, one example is kept whole."""
+
+ODD = 12
+"""So many connections with which something was wrong are kept whole."""
+
+Alike = tuple[str, str, int | None, str | None, str, tuple[int | None, str, str]]
+"""What connections that ended alike have in common."""
+
+
+def alike(connection: Connection, ending: Ending) -> Alike:
+    """Equal for connections that ended, or failed, alike."""
+    failure = connection.status, connection.error, connection.untold
+    return ending.by, ending.how, ending.code, ending.reason, ending.filter, failure
+
+
+class OutlinedEnding(Struct, frozen=True, gc=False):
+    """How connections ended, the same for all that ended alike, and who took the ``first`` step."""
+
+    by: str
+    how: str
+    code: int | None
+    filter: str
+    first: Closer | None
+    alike: Alike
+
+
+class Outline(Struct, gc=False):
+    """A connection that is over, as far as a :class:`~hangup.recording.connections.Connection` has the same. ``odd`` is
+    whether something was wrong with its handshake or its frames."""
+
+    conn: int
+    client: str
+    path: str
+    route: str
+    origin: str | None
+    kind: Kind
+    began: float
+    last_seen: float
+    answered: float | None
+    ended: float | None
+    end: float | None
+    lifetime: float | None
+    lasted: float
+    refused: bool
+    manner: str | None
+    alone: Fate
+    ending: OutlinedEnding
+    odd: bool
+    successor: int | None = None
+    reopened: float | None = None
+    context: Fate | None = None
+
+    @property
+    def course(self) -> OutlinedEnding:
+        """Who took the first step."""
+        return self.ending
+
+    @property
+    def fate(self) -> Fate:
+        """What became of it, by itself and by what its client did next."""
+        if self.context is not None:
+            return self.context
+        fate = self.alone
+        return "dropped" if fate in ("left", "finished") and self.successor is not None else fate
+
+    @property
+    def failed(self) -> bool:
+        """Whether that was a failure."""
+        fate = self.fate
+        return fate in FAILED or (fate == "abandoned" and self.successor is not None)
+
+
+def way_of(known: Known) -> Alike:
+    """Equal for those that ended, or failed, alike."""
+    if isinstance(known, Outline):
+        return known.ending.alike
+    assert isinstance(known, Connection)
+    return alike(known, known.ending)
+
+
+class OutlineLedger(Ledger):
+    """A ledger that has of most connections, once there are many, no more than an outline; only the others are in
+    ``connections``. ``examples`` are the last of each way of ending, and the first with which something was wrong."""
+
+    def __init__(self, whole: int = WHOLE) -> None:
+        super().__init__()
+        self.whole = whole
+        """So many that were over last are kept whole."""
+        self.outlines: dict[int, Outline] = {}
+        self.examples: dict[int, Connection] = {}
+        self.order: list[int] = []
+        """All numbers, as the connections were first seen."""
+        self._lasts: dict[Alike, int] = {}
+        self._odd: set[int] = set()
+        self._over: deque[int] = deque()
+        self._half: set[int] = set()
+        self._endings: dict[Alike, OutlinedEnding] = {}
+        self._routes: dict[str, str] = {}
+
+    def known(self) -> Sequence[Connection | Outline]:
+        """All connections, in the order of their numbers."""
+        found: dict[int, Connection | Outline] = {**self.outlines, **self.connections}
+        return [found[conn] for conn in sorted(found)] if self.outlines else list(self.connections.values())
+
+    def _connection(self, event: Event) -> Connection | None:
+        connection = self.connections.get(event.conn)
+        if connection is not None:
+            connection.last_seen = event.at
+            return connection
+        # Something belated is nothing to be made of any more.
+        if event.conn in self.outlines:
+            return None
+        if event.conn:
+            self.order.append(event.conn)
+        return super()._connection(event)
+
+    def _handshake(self, event: Handshake) -> None:
+        super()._handshake(event)
+        connection = self.connections.get(event.conn)
+        if connection is not None and connection.refused:
+            self._is_over(event.conn)
+
+    def _end(self, event: End) -> None:
+        super()._end(event)
+        if event.how == "open":
+            return
+        if event.conn not in self._half:
+            self._half.add(event.conn)
+        elif event.conn in self.connections:
+            self._is_over(event.conn)
+
+    def _is_over(self, conn: int) -> None:
+        self._over.append(conn)
+        if len(self._over) > self.whole:
+            conn = self._over.popleft()
+            self._half.discard(conn)
+            connection = self.connections.get(conn)
+            if connection is not None and conn > 0 and connection.ended is not None:
+                self.outlines[conn] = self.outline(connection)
+                del self.connections[conn]
+
+    def outline(self, connection: Connection) -> Outline:
+        """What is kept of a connection."""
+        read = connection.course
+        if read.over is not None:
+            connection.over = read
+        ending = ending_of(connection, read)
+        key = alike(connection, ending)
+        shared = self._endings.get(key)
+        first: Any = read.first
+        if shared is None or (shared.first is None) != (first is None):
+            shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, first, key)
+            if len(self._endings) >= ROUTES:
+                self._endings.clear()
+            self._endings[key] = shared
+        elif first is not None and shared.first is not None and first.side != shared.first.side:
+            shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, first, key)
+        self._keep(connection, key)
+        path = intern(connection.path)
+        route = self._routes.get(connection.path)
+        if route is None:
+            if len(self._routes) >= ROUTES:
+                self._routes.clear()
+            route = self._routes[path] = intern(route_of(path))
+        end = connection.end
+        opened, over = connection.opened, read.over
+        since = connection.open_since
+        return Outline(
+            connection.conn,
+            intern(host(connection.client)),
+            path,
+            route,
+            None if connection.origin is None else intern(connection.origin),
+            connection.kind,
+            connection.began,
+            connection.last_seen,
+            connection.answered,
+            over,
+            end,
+            None if over is None or opened is None else span(opened, over),
+            0.0 if since is None else clip((connection.last_seen if end is None else end) - since, 0.0, FOREVER),
+            connection.refused,
+            connection.manner,
+            connection.alone,
+            shared,
+            bool(connection.problems or connection.checks or connection.left_compressed),
+        )
+
+
+    def _keep(self, connection: Connection, key: Alike) -> None:
+        """Keeps a connection as an example of how it ended, in the place of an earlier one."""
+        before = self._lasts.pop(key, None)
+        self._lasts[key] = connection.conn
+        if before is None and len(self._lasts) > WAYS:
+            before = self._lasts.pop(next(iter(self._lasts)))
+        if before is not None and before not in self._odd:
+            self.examples.pop(before, None)
+        self.examples[connection.conn] = connection
+        if len(self._odd) < ODD and (connection.problems or connection.checks or connection.left_compressed):
+            self._odd.add(connection.conn)
+
+
+def whole(events: Iterable[Iterable[AnyEvent]], numbers: Collection[int]) -> Ledger:
+    """A ledger of only some connections of a recording, given in batches."""
+    ledger = Ledger()
+    wanted = {0, *numbers}
+    for batch in events:
+        ledger.feed_all([event for event in batch if event.conn in wanted])
+    return ledger
