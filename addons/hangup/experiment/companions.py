@@ -92,7 +92,7 @@ def _whose(arms: Arms, ids: Sequence[Identity], number: int, rest: float) -> Sea
     if not ids:
         return True, None  # there is nothing by which they could be told apart
     told = yield from arms.decide(own(ids), Counts())
-    if told is Outcome.SURVIVED and arms.last.acted:
+    if told is not Outcome.FAILED:  # also where all together are not let in, as one of them is no id
         for each in ids:
             if (yield from arms.decide(own([each]), Counts())) is Outcome.SURVIVED and arms.last.acted:
                 if not arms.verdict.cure:

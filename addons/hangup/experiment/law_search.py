@@ -12,6 +12,7 @@ from hangup.experiment.companions import LIMIT, crowd
 from hangup.experiment.control_law import control_law
 from hangup.experiment.count_law import count_law
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.factors import VARY, Factor
 from hangup.experiment.fix_law import other_law
 from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.handshake_values_law import handshake_value_law
@@ -29,7 +30,7 @@ from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import ClientFrame, Edit, Trial
 from hangup.experiment.turns import compare
 from hangup.experiment.unconditional import ENDS, unconditional
-from hangup.experiment.varying import vary_with_message
+from hangup.experiment.varying import HANDSHAKE, vary_with_message
 from hangup.experiment.verdict import PROOF
 
 UNANSWERED_PING = "heartbeat/app-pong-missing-from-client"
@@ -212,6 +213,12 @@ class LawSearch(Reversal):
     def _with_handshake(self, claim: Claim) -> Search[Claim]:
         """Whatever such a message says it ends the connection, though others like it did no harm elsewhere: what else
         must be so?"""
+        if (helps := self._helpful_handshake()) is not None:
+            explanation, _ = self.standing.best()
+            if explanation.trigger == "header" and self.verdict.cure != helps.filter:
+                yield from self._reverse(explanation)
+                self.shown = explanation.verdict
+            return with_factor(claim, helps)
         minimal = self.verdict.minimal
         frame = next((f for f in self.case.frames if minimal is not None and minimal.frames[-1:] == (f.n,)), None)
         alone = minimal is not None and len(minimal.frames) == 1
@@ -225,6 +232,14 @@ class LawSearch(Reversal):
             yield from self._reverse(explanation)
             self.shown = explanation.verdict
         return with_factor(claim, factor)
+
+    def _helpful_handshake(self) -> Factor | None:
+        """A change of the handshake that was seen to keep it open, whatever messages it takes besides."""
+        for tried in self.arms.named.values():
+            varied = tried.arm in HANDSHAKE or tried.arm.startswith(VARY)
+            if varied and tried.outcome is Outcome.SURVIVED:
+                return Factor(tried.arm, "", tried.title, " + ".join(tried.filters))
+        return None
 
     def _takes_a_message(self, explanation: Explanation) -> bool:
         """Whether it hangs on the handshake, and on a message as well."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
+from hangup.experiment.binary_law import binary_law
 from hangup.experiment.claim import Claim
 from hangup.experiment.early_law import early_law
 from hangup.experiment.evidence import Counts, Outcome
@@ -114,7 +115,7 @@ def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
         return (yield from _of_kind(place))
     if frame.text:
         return (yield from text_law(place))
-    return (yield from _of_binary(place))
+    return (yield from binary_law(place))
 
 
 def kind_path(frame: ClientFrame) -> Path:
@@ -212,20 +213,6 @@ def _other(value: Any, rng: Random) -> Any:
     return neutral(value)
 
 
-def _of_binary(place: InPlace) -> Search[Claim | None]:
-    texts = [(payload, opcode) for payload, opcode in place.others if opcode == "text"]
-    if not texts:
-        return None
-    if (yield from place.ask(b"\x00hangup", "binary")) is not True:
-        return None
-    law = Law(f"{place.ends} on any binary message{place.whose}{place.context}", [Condition("its opcode is binary")])
-
-    def failing(rng: Random) -> Trial:
-        return place.trial(rng.randbytes(rng.randint(1, 40)), "binary", rng)
-
-    return Claim(law, failing, lambda rng: place.harmless(rng, texts))
-
-
 def with_factor(claim: Claim, factor: Factor) -> Claim:
     """The law of a message, where it also takes a part of the handshake as it is."""
     condition = Condition(f"the handshake as it was, not with {factor.title}", filter=factor.filter)
@@ -236,6 +223,6 @@ def with_factor(claim: Claim, factor: Factor) -> Claim:
         if claim.surviving is not None and rng.random() < 0.25:
             return claim.surviving(rng)
         trial = claim.failing(rng)
-        return replace(trial, filters=(*trial.filters, factor.filter))
+        return replace(trial, filters=(*trial.filters, *factor.filter.split(" + ")))
 
     return Claim(law, claim.failing, surviving)
