@@ -166,7 +166,8 @@ class _Search(LawSearch):
         """What kept it open while the client said nothing else may be its fix. Where the client speaks often, and the
         clock goes by something else, a ping whenever it is quiet was none."""
         trial = speaking(self.arms)
-        if trial is None or KEEPALIVE in self.arms.named or self.verdict.cure:
+        able = self.standing.best()[0].cured_by(KEEPALIVE, self.case)
+        if trial is None or KEEPALIVE in self.arms.named or self.verdict.cure or not able:
             return
         yield from self._rung(Rung(KEEPALIVE, "the same, and a ping now and then", lambda case: trial), trial)
 
