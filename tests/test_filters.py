@@ -376,6 +376,35 @@ def test_keepalive_pings_a_side_that_is_silent_and_keeps_the_pong_back() -> None
     run.check()
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_pong_that_is_kept_back_breaks_no_silence(answers: bool) -> None:
+    """The client's pong never reaches the server, which hears nothing from behind: what is in the client's name is due
+    as if there had been none. So what ends whoever is silent for eight seconds never comes."""
+    run = Filtered("keepalive every=5s")
+    pinged: list[float] = []
+    for second in range(1, 31):
+        before = len(run.got["client"]), len(run.got["server"])
+        run.wait(float(second))
+        if run.got["server"][before[1] :]:
+            pinged.append(run.at)
+        for opcode, payload in run.got["client"][before[0] :]:
+            assert opcode == PING
+            if answers:
+                run.at += 0.2
+                assert run.client(payload, PONG) == []
+    gaps = [later - earlier for earlier, later in zip([0.0, *pinged], [*pinged, 30.0], strict=True)]
+    assert max(gaps) <= 5.0, pinged
+    # What is passed on breaks it: the next ping is due so long after that.
+    run.at += 0.1
+    run.client("said")
+    at = run.at
+    run.wait(at + 4.9)
+    assert run.got["server"][-1] == (1, b"said")
+    run.wait(at + 5.0)
+    assert run.got["server"][-1][0] == PING
+    run.check()
+
+
 def test_keepalive_with_a_message() -> None:
     run = Filtered('keepalive side=server every=1s send={"type":"ping"}')
     run.wait(2.5)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangup.filters.base import Ended, Kind
+from hangup.errors import FilterError
+from hangup.filters.base import Ended, Kind, Message
 from hangup.filters.chain import Chain, Decision
 from hangup.filters.filter_set import FilterSet
+from hangup.filters.library.target import UniqueId
 from hangup.filters.text import parse
-from hangup.recording.events import FilterEvent, Request, Response
+from hangup.recording.events import FilterEvent, Request, Response, Side
 
 ASKED = Request(
     target="/ws/client-1?token=old&x=1",
@@ -87,8 +91,6 @@ def test_a_query_that_loses_its_only_parameter() -> None:
     ],
 )
 def test_a_client_id_of_its_own(old: str, shape: str) -> None:
-    import re
-
     new = asked("unique-id", request=Request(target=old)).target
     assert re.fullmatch(shape, new)
     assert (new == old) is (old == "/")
@@ -107,6 +109,93 @@ def test_a_client_id_in_the_query_or_in_a_segment() -> None:
     target = asked("unique-id segment=1", request=Request(target="/12/ws")).target
     assert target.endswith("/ws") and target != "/12/ws"
     assert asked("unique-id segment=9", request=Request(target="/12/ws")).target == "/12/ws"
+
+
+ID = "ann-7"
+OF_ANN = Request(
+    target="/ws/ann-7/feed?user=ann-7&list=a,ann-7&for=ann-77&not=xann-7",
+    headers=[("Host", "localhost"), ("Cookie", "theme=dark; sid=ann-7"), ("X-User", "ann-7"), ("X-Else", "joann-7")],
+)
+
+
+class Named:
+    """Connections through one filter, that say who they are."""
+
+    def __init__(self, form: str) -> None:
+        self.filters = FilterSet([form])
+
+    def come(self, conn: int, request: Request = OF_ANN) -> tuple[Request, Chain]:
+        """What the server is asked, and the chain."""
+        made = Chain(self.filters, conn, 0.0)
+        verdict = made.request(request, 0.0)
+        return (request if verdict is None else verdict.item.request), made
+
+
+def said(made: Chain, data: bytes, side: Side = "client") -> bytes:
+    """What comes out of a message."""
+    decision = made.decide(Message(side, 1, data, 1, 1, 1, 0.0, 0.0), Kind.MESSAGE)
+    return data if decision is None else decision.item.data
+
+
+def test_an_id_of_its_own_wherever_it_is_said() -> None:
+    clients = Named(f"unique-id value={ID}")
+    own = []
+    for conn in (1, 2):
+        request, made = clients.come(conn)
+        shape = r"/ws/(ann-7-[0-9a-f]{6})/feed\?user=(.*)&list=a,(.*)&for=ann-77&not=xann-7"
+        found = re.fullmatch(shape, request.target)
+        assert found is not None and len(set(found.groups())) == 1, request.target
+        mine = found[1]
+        assert [value for _, value in request.headers] == ["localhost", f"theme=dark; sid={mine}", mine, "joann-7"]
+        hello = said(made, b'{"user":"ann-7","ids":["ann-7","ann-70"],"n":7}')
+        assert hello == b'{"user":"%s","ids":["%s","ann-70"],"n":7}' % (mine.encode(), mine.encode())
+        assert said(made, b'{"user":"ann-7"}') == b'{"user":"%s"}' % mine.encode()  # and so it stays
+        assert said(made, b'{"user":"ann-7"}', "server") == b'{"user":"ann-7"}'
+        assert said(made, b"\xff ann-7 \x00") == b"\xff %s \x00" % mine.encode()  # bytes too
+        own.append(mine)
+    assert len(set(own)) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "shape"),
+    [("42", r"[1-9]\d{8}"), ("6ba7b810-9dad-11d1-80b4-00c04fd430c8", r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")],
+)
+def test_an_id_of_its_own_is_of_the_same_sort(old: str, shape: str) -> None:
+    made = Named(f"unique-id value={old}").come(1, Request(target="/ws"))[1]
+    message = said(made, b'{"id":%s}' % old.encode())
+    found = re.fullmatch(r'\{"id":(.*)\}', message.decode())
+    assert found is not None and re.fullmatch(shape, found[1]) and found[1] != old
+
+
+@pytest.mark.parametrize("form", ["unique-id value=''", "unique-id value=a query=b", "unique-id value=a segment=1"])
+def test_an_id_that_makes_no_sense(form: str) -> None:
+    with pytest.raises(FilterError, match="unique-id"):
+        parse(form)
+
+
+_ids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,9}[A-Za-z0-9]|[A-Za-z0-9]", fullmatch=True)
+
+
+def with_own(text: str, value: str, own: str) -> str:
+    """The text with another id: where it is a whole word, or a sentence or the name of a file goes on after it."""
+    words = re.split(r"([A-Za-z0-9_.-]+)", text)
+    return "".join(own + w[len(value) :] if w == value or w.startswith(value + ".") else w for w in words)
+
+
+@given(_ids, st.lists(_ids | st.sampled_from(["=", "&", "/", '"', ",", " ", ":", "é", "%20", ";", "."]), max_size=12))
+def test_only_whole_values_are_replaced(value: str, parts: list[str]) -> None:
+    """Handshake and messages alike, the same within a connection, and another for each."""
+    text = "".join(part if n % 3 else value for n, part in enumerate(parts))
+    message = json.dumps({"ids": [value, value + "x", "x" + value], "of": {"id": value}}).encode()
+    clients = Named(str(UniqueId(value=value)))
+    fresh = set()
+    for conn in (1, 2):
+        request, made = clients.come(conn, Request(target="/ws?id=" + value, headers=[("X-Text", text)]))
+        mine = request.target.removeprefix("/ws?id=")
+        assert said(made, message) == message.replace(b'"%s"' % value.encode(), b'"%s"' % mine.encode())
+        assert said(made, text.encode()).decode() == request.headers[0][1] == with_own(text, value, mine)
+        fresh.add(mine)
+    assert len(fresh) == 2 and value not in fresh
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ import pytest
 
 from hangup.experiment.arms import Arms
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.factors import factors
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.timers import Pulse
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.filters.library.rewrite import Rewrite
 from hangup.filters.text import parse
+from hangup.recording.events import Request
 from simulated import Fails, case, frame, not_json, run
 
 HELLO, CHAT, PING = '{"type":"hello"}', '{"type":"chat","text":"hi"}', '{"type":"ping"}'
@@ -354,3 +356,37 @@ class TestNoEvidence:
 
 
 SILENCE = "drop side=client"
+
+
+# What stays open against all expectation.
+
+SURE = ["process/worker-timeout", "server-handler/crash-on-own-event", "server-handler/returns-immediately"]
+
+
+def of_parameters(**more: object) -> Case:
+    """A client that asks with two parameters."""
+    made = case(HELLO, how="close", code=1011, lifetime=0.4, **more)
+    made.factors = factors(Request(target="/ws?team=a&v=2", headers=[("User-Agent", "x")]))
+    return made
+
+
+@pytest.mark.parametrize("sure", SURE)
+def test_a_parameter_that_helps_is_heard_though_reading_was_sure_of_something_else(sure: str) -> None:
+    made = of_parameters(priors={sure: 0.97})
+    found = run(search(made), made, lambda m, t: "query v" not in t.filters)
+    assert (found.verdict, found.proved, found.cure) == ("handshake/parameter", True, "query v"), found.standing
+    assert found.law is not None and found.law.holds and found.connections <= 40
+
+
+@pytest.mark.parametrize("sure", SURE)
+def test_a_parameter_that_helped_by_accident_is_not_heard(sure: str) -> None:
+    """The first trials without it stayed open for reasons of their own."""
+    made = of_parameters(priors={sure: 0.97})
+    tries = iter(range(1000))
+
+    def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        return "query v" not in trial.filters or next(tries) >= 2
+
+    found = run(search(made), made, fails)
+    assert next(tries) > 2, "it was tried again"
+    assert found.cure != "query v" and found.verdict != "handshake/parameter", found.standing

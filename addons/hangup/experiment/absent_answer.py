@@ -44,6 +44,9 @@ EXACT = 0.05
 
 STEPS = 7
 
+CHAIN = 3
+"""Of a question that is answered more than so many times as often as it was asked, the answer is one more question."""
+
 SUGGESTED = {
     "challenge": ("response", "challenge_response", "answer"),
     "auth_required": ("auth", "authenticate", "login"),
@@ -91,6 +94,8 @@ def absent_answer(arms: Arms) -> Search[Claim | None]:
         answered = yield from arms.decide(trial, counts)
         if answered is not Outcome.SURVIVED or not arms.last.acted and arms.last.acted is not None:
             continue
+        if (arms.last.acted or 0) > CHAIN * (1 + case.asked_often.get(each.question, 1)):
+            continue  # it is asked again because of what it was answered: that the two talk on keeps it open
         others = list(_others(case, each))
         if not (yield from _nothing_else(arms, each, others)):
             return None  # whatever is said keeps it open, or that cannot be told: it is not this answer
@@ -207,10 +212,13 @@ def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple
         [Condition(words, boundary, filter=each.filter())],
         ["what else the client sends"],
     )
-    numbers = tuple(frame.n for frame in case.frames)
+    # What came before the question may have led to it, and its like may be an answer to another.
+    asked_at = min((f.at for f in case.asked if f.kind == each.question), default=0.0)
+    spare = {f.n for f in case.frames if f.at > asked_at and f.kind != each.reply.kind and f.beat is None}
 
     def some(rng: Random) -> tuple[int, ...]:
-        return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
+        left_out = set(rng.sample(sorted(spare), rng.randint(0, len(spare))))
+        return tuple(frame.n for frame in case.frames if frame.n not in left_out)
 
     def failing(rng: Random) -> Trial:
         way = rng.randrange(3)

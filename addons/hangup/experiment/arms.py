@@ -67,6 +67,10 @@ class Arms:
         """Whether something smaller came to nothing: then the smallest need not be."""
         self.untold = False
         """Whether it could not be told apart what the smallest exchange is an instance of: then no law is said."""
+        self.together = 0
+        """How many trials had others beside them."""
+        self.alone = False
+        """Whether no trials run side by side any more: they disturb one another."""
         self.clients = 1
         self.last = Result(Outcome.UNRESOLVED)
         self.pulses: list[Pulse] = []
@@ -94,7 +98,10 @@ class Arms:
         if not self.live and self.costs.long:
             beside = (*beside, *self.ahead)
         self.ahead = ()
+        if self.alone:
+            trial, beside = replace(trial, alone=True), ()
         result = self.last = yield (replace(trial, beside=beside) if beside else trial)
+        self.together += result.together
         self._margins.learn(trial, result)
         if result.another:
             for tried in self.verdict.ladder:

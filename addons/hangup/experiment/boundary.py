@@ -7,8 +7,6 @@ stays open, None where nobody can tell.
 from __future__ import annotations
 
 import json
-import re
-import string
 from collections.abc import Callable, Generator, Sequence
 from math import isfinite
 from random import Random
@@ -16,24 +14,13 @@ from typing import Any
 
 from hangup.experiment.law import Condition
 from hangup.experiment.message_values import MISSING, Path, kind_of_value, named, neutral
+from hangup.experiment.text_boundary import like, of_letters, of_text
+from hangup.experiment.threshold import threshold
 
 Asking = Generator[Any, bool | None, Condition]
 
-LETTERS = string.ascii_lowercase
 FEW_PLACES = 2
 """Decimal places that hardly anybody minds."""
-
-WORDS = 12
-"""Of a text of more words it is not asked which it is."""
-
-ODD_ONES = 4
-"""Characters that are tried alone."""
-
-STEPS = 24
-"""Values tried at most for one threshold."""
-
-ROUGH_STEPS = 12
-"""The same where it is no whole number, which is never found exactly."""
 
 
 def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
@@ -44,7 +31,7 @@ def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     elif _number(bad) and _number(good):
         found = yield from _of_number(path, bad, good, known)
     elif isinstance(bad, str) and isinstance(good, str):
-        found = yield from _of_text(path, bad, good, known)
+        found = yield from of_text(path, bad, good, known)
     elif isinstance(bad, list) and isinstance(good, list):
         found = yield from _of_list(path, bad, good)
     elif bad is MISSING:
@@ -75,18 +62,6 @@ def _of_presence(path: Path, bad: Any, known: Sequence[Any]) -> Asking:
     return there
 
 
-def _threshold(
-    survives: Any, fails: Any, make: Callable[[Any], Any], whole: bool = True
-) -> Generator[Any, bool | None, tuple[Any, Any]]:
-    """The nearest two of which one survives and the other fails; ``make`` makes a value of what lies between."""
-    for _ in range(STEPS if whole else ROUGH_STEPS):
-        middle = (survives + fails) // 2 if whole else (survives + fails) / 2
-        if middle in (survives, fails) or (found := (yield make(middle))) is None:
-            break
-        survives, fails = (survives, middle) if found else (middle, fails)
-    return survives, fails
-
-
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
@@ -104,7 +79,7 @@ def _of_number(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     further = bad + (1 if bad > good else -1) * (max(span, abs(bad)) if whole else max(span, abs(bad), 1.0))
     if (yield further) is not True:
         return Condition(f"{named(path)} is {_shown(bad)}")
-    low, high = yield from _threshold(good, bad, lambda middle: middle, whole)
+    low, high = yield from threshold(good, bad, lambda middle: middle, whole)
     more = bad > good
     boundary = f"{named(path)}: survives {_shown(low)}, fails {_shown(high)}"
     far = abs(further - high)
@@ -128,7 +103,7 @@ def _of_places(path: Path, bad: float, places: int) -> Asking:
         whole = rng.randint(1, 3)
         return float(f"{whole}." + "".join(rng.choice("123456789") for _ in range(places)))
 
-    low, high = yield from _threshold(FEW_PLACES, places, lambda middle: of(Random(middle), middle))
+    low, high = yield from threshold(FEW_PLACES, places, lambda middle: of(Random(middle), middle))
     return Condition(
         f"{named(path)} has {high} decimal places or more",
         f"{named(path)}: survives {low} decimal places, fails {high}",
@@ -150,95 +125,48 @@ def _spread(edge: Any, width: Any, whole: bool) -> Callable[[Random], Any]:
     return make
 
 
-def _text(rng: Random, length: int) -> str:
-    return "".join(rng.choice(LETTERS) for _ in range(length))
-
-
-def _of_text(path: Path, bad: str, good: str, known: Sequence[Any]) -> Asking:
-    rng = Random(repr((bad, good)))
-    alike = _text(rng, max(len(bad), 1))
-    if (yield alike) is not True:
-        return (yield from _of_characters(path, bad, good))
-    if (yield _text(rng, max(len(good), 1))) is True and len(good) > 0:
-        if (alike := _like(rng, good)) != good and (yield alike) is False:
-            return Condition(
-                f"{named(path)} has a different form from {good!r}, for example {bad[:60]!r}",
-                fails=lambda rng: rng.choice((bad, _like(rng, bad))),
-                survives=lambda rng: _like(rng, good),
-            )
-        values = {v for v in (good, *known) if isinstance(v, str)}
-        few = ", ".join(repr(v) for v in sorted(values)[:4])
-        return Condition(
-            f"{named(path)} is not one of the values known to be harmless ({few})",
-            fails=lambda rng: _text(rng, rng.randint(3, 12)),
-        )
-    low, high = yield from _threshold(len(good), len(bad), lambda middle: _text(rng, middle))
-    more = len(bad) > len(good)
-    size = f"{high:,} characters or {'more' if more else 'fewer'}" if high else "empty"
-
-    def fails_with(rng: Random) -> str:
-        return _text(rng, high + (rng.choice((0, 1, max(high, 8))) if more else 0))
-
-    def survives_with(rng: Random) -> str:
-        return _text(rng, rng.choice((low, rng.randint(min(len(good), low), low))) if more else low)
-
-    return Condition(
-        f"{named(path)} has {size}" if high else f"{named(path)} is empty",
-        f"{named(path)}: survives {low:,} characters, fails {high:,}",
-        fails=fails_with,
-        survives=survives_with,
-        edge=(_text(rng, low), _text(rng, high)),
-    )
-
-
-def _like(rng: Random, text: str) -> str:
-    """A text of the same form: the last digit of each long number in it is another, or of the last number."""
-    numbers = [*re.finditer(r"\d{4,}", text)] or [*re.finditer(r"\d+", text)][-1:]
-    for number in numbers:
-        at = number.end() - 1
-        text = text[:at] + rng.choice("0123456789") + text[at + 1 :]
-    return text
-
-
-def _of_characters(path: Path, bad: str, good: str) -> Asking:
-    """A text that fails for what is in it: for a word, for its odd characters, or just so."""
-    words = bad.split()
-    if 1 < len(words) <= WORDS:
-        for word in sorted(dict.fromkeys(words), key=lambda word: word in good.split()):
-            if (yield word) is True:
-                return _containing(path, word, " ")
-    odd = {c for c in bad if not (c.isascii() and c.isalnum())} - set(good)
-    if odd:
-        if (yield "".join("a" if c in odd else c for c in bad)) is False:
-            for one in sorted(odd, key=lambda c: (c.isspace(), c))[:ODD_ONES]:
-                if (yield f"ab{one}cd") is True:
-                    return _containing(path, one)
-    return Condition(
-        f"{named(path)} is {bad[:60]!r}", survives=lambda rng: rng.choice((good, _text(rng, max(len(bad), 1))))
-    )
-
-
-def _containing(path: Path, one: str, between: str = "") -> Condition:
-    return Condition(
-        f"{named(path)} contains {one!r}",
-        fails=lambda rng: between.join((_text(rng, rng.randint(1, 6)), one, _text(rng, rng.randint(1, 6)))),
-        survives=lambda rng: _text(rng, rng.randint(3, 10)),
-    )
-
-
 def _of_list(path: Path, bad: list[Any], good: list[Any]) -> Asking:
-    longer = len(bad) > len(good)
-    if longer and good:
-        low, high = yield from _threshold(len(good), len(bad), lambda middle: bad[:middle])
-        return Condition(
-            f"{named(path)} has {high} elements or more",
-            f"{named(path)}: survives {low} elements, fails {high}",
-            fails=lambda rng: bad[: rng.randint(high, len(bad))],
-            edge=(bad[:low], bad[:high]),
-        )
+    """How long it is, where as many others fail as well; that an element stands in it twice; or just so."""
     if not bad:
-        return Condition(f"{named(path)} is empty")
-    return Condition(f"{named(path)} is {str(bad)[:60]}")
+        return Condition(f"{named(path)} is empty", holds=lambda value: value == [])
+    distinct = [each for n, each in enumerate(bad) if each not in bad[:n]]
+    if len(distinct) < len(bad) and (yield distinct) is False:
+        twice = distinct[:1] * 2
+        if (yield twice) is True:
+            return Condition(
+                f"{named(path)} has the same element twice",
+                fails=lambda rng: [*rng.sample(distinct, rng.randint(1, len(distinct)))] * 2,
+                survives=lambda rng: rng.sample(distinct, rng.randint(1, len(distinct))),
+            )
+    elif len(bad) > len(good) > 0:
+        pool = [*good, *(each for each in distinct if each not in good)]
+
+        def some(rng: Random, length: int) -> list[Any]:
+            fresh = [_another(rng, pool) for _ in range(length)]
+            return fresh if all(type(e) in (int, float, str) for e in fresh) else (good * length)[:length]
+
+        if (yield some(Random(0), len(bad))) is True:
+            low, high = yield from threshold(len(good), len(bad), lambda middle: some(Random(middle), middle))
+            return Condition(
+                f"{named(path)} has {high} elements or more",
+                f"{named(path)}: survives {low} elements, fails {high}",
+                fails=lambda rng: some(rng, rng.randint(high, len(bad))),
+                survives=lambda rng: some(rng, rng.randint(1, low)),
+                edge=(some(Random(1), low), some(Random(1), high)),
+            )
+    return Condition(f"{named(path)} is {str(bad)[:60]}", holds=lambda value: value == bad)
+
+
+def _another(rng: Random, pool: Sequence[Any]) -> Any:
+    """An element like those of a pool, but most probably none of them."""
+    one = rng.choice(pool)
+    if isinstance(one, str):
+        return like(rng, one) if any(c.isdigit() for c in one) else one[:1] + of_letters(rng, max(len(one) - 1, 1))
+    if isinstance(one, bool) or not isinstance(one, int | float):
+        return one
+    numbers = [each for each in pool if _number(each)]
+    low, high = min(numbers), max(numbers)
+    return rng.randint(low, high + 8) if all(isinstance(each, int) for each in numbers) else rng.uniform(low, high)
 
 
 _SAMPLES: dict[str, tuple[Any, ...]] = {

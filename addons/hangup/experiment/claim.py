@@ -28,5 +28,7 @@ class Claim:
         """Where it says when: seconds from opening at which it is still open, and at which it has ended."""
         self.margin = inf
         """By how many seconds the exchanges nearest to a boundary in time keep away from it."""
+        self.name = ""
+        """The cause that it bears out by itself, where it does."""
         self.stayed: list[bytes] = []
         """Messages that it said would end the connection, and that did not."""

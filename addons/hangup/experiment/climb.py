@@ -52,6 +52,10 @@ class Climb:
         """What came of the control, in order."""
         self.shown = ""
         """The verdict that the counts are about."""
+        self.surprises: list[str] = []
+        """Rungs that were survived though they should have failed, and that are no accident."""
+        self.crowded = False
+        """Whether it is how many connections there are, or which."""
         self.counted = False
         """Whether a number of messages was held against all trials."""
         self.paced: Claim | None = None
@@ -150,6 +154,8 @@ class Climb:
         self.standing = Standing(self.case, self.explanations)
         for tried in self._climbed():
             self.standing.update(tried.arm, tried.outcome)
+        for arm in self.surprises:
+            self.standing.update(arm, Outcome.SURVIVED)
         if self.verdict.ruled_out.get(rate.RATE) in rate.NO_PACE:
             self.standing.doubt(rate.RATE)
 

@@ -8,8 +8,8 @@ from statistics import median
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
-from hangup.experiment.evidence import Counts
-from hangup.experiment.ladder import selector
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.ladder import KEEPALIVE, quiet, selector
 from hangup.experiment.margins import least
 from hangup.experiment.timers import SHORTEST, Clock, Timer, fitting
 from hangup.experiment.trial import Case, Trial
@@ -66,6 +66,15 @@ def _seconds(arms: Arms) -> float:
     return median([pulse.age for pulse in arms.pulses if pulse.ended] or [0.0])
 
 
+def speaking(arms: Arms) -> Trial | None:
+    """What the client may say now and then besides, where that alone kept the connection open."""
+    for name in ("clock-pings", "clock-messages"):
+        tried = arms.named.get(name)
+        if tried is not None and tried.outcome is Outcome.SURVIVED:
+            return Trial(KEEPALIVE, tuple(each for each in tried.filters if each.startswith("inject")))
+    return None
+
+
 def _planned(arms: Arms, timers: list[Timer]) -> dict[str, Trial]:
     """The ways to speak that this exchange allows, each with the time in which these clocks would have run out."""
     seconds = _seconds(arms)
@@ -108,17 +117,14 @@ def _parts(timers: list[Timer], name: str) -> int:
 
 
 def _silence(case: Case, every: float) -> Trial | None:
-    return Trial("clock-silence", _quiet(case)) if case.frames else None
-
-
-def _quiet(case: Case) -> tuple[str, ...]:
-    return ("drop side=client",) if case.frames else ()
+    filters = quiet(case)
+    return Trial("clock-silence", filters) if filters else None
 
 
 def _control(name: str, opcode: str) -> Callable[[Case, float], Trial | None]:
     def make(case: Case, every: float) -> Trial | None:
         word = Inject(from_="client", send=b"", as_=opcode, every=round(every, 3))  # type: ignore[arg-type]
-        return Trial(name, (*_quiet(case), str(word)))
+        return Trial(name, (*quiet(case), str(word)))
 
     return make
 
@@ -129,7 +135,7 @@ def _messages(case: Case, every: float) -> Trial | None:
         sound = not frame.problems and frame.text and len(frame.payload) < 4096
         if sound and (suspect is None or selector(frame) != selector(suspect) or len(case.frames) == 1):
             word = Inject(from_="client", send=frame.payload, every=round(every, 3))
-            return Trial("clock-messages", (*_quiet(case), str(word)))
+            return Trial("clock-messages", (*quiet(case), str(word)))
     return None
 
 

@@ -1,24 +1,21 @@
-"""Laws of what other connections do to one: the same id twice, too many at once, too many within some time."""
+"""Laws of too many connections: so many at once, or within some time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from random import Random
-from urllib.parse import unquote
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.law import Condition, Law
+from hangup.experiment.same_id import Identity, identities, of_id, who_ends
 from hangup.experiment.sequences import ordinal
 from hangup.experiment.trial import Case, Trial
-from hangup.experiment.verdict import PROOF
 
-GAP = 0.25
-"""Seconds from one client to the next, where they come one after the other."""
+LIMIT = "handshake/limit"
 
 RESTS = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
 """So many seconds nothing is played, until what was there before is forgotten."""
@@ -31,94 +28,6 @@ EXACT = 0.05
 
 NOISE = 0.03
 """Seconds by which connections may come late."""
-
-IDS = 6
-"""So many parts of the request are tried as the id."""
-
-
-# The same id twice.
-
-
-class _Id(Struct, frozen=True):
-    """A part of the request that may be an id, in words, and the filter that gives each connection one of its own."""
-
-    words: str
-    filter: str
-
-
-def _ids(case: Case) -> Iterator[_Id]:
-    path, _, query = case.request.target.partition("?")
-    for part in query.split("&") if query else ():
-        name = unquote(part.partition("=")[0].replace("+", " "))
-        if name and "=" in part:
-            yield _Id(f"`{name}`", f"unique-id query={name}")
-    segments = path.split("/")
-    for place in range(len(segments) - 1, 0, -1):
-        if segments[place]:
-            last = place == len(segments) - 1
-            yield _Id(f"`{segments[place]}` in the path", "unique-id" if last else f"unique-id segment={place}")
-
-
-def same_id(arms: Arms) -> Search[Claim | None]:
-    """The law of two connections with one id, where with an id of its own each stays open. To be asked when two at
-    once fail, and one alone does not."""
-    case = arms.case
-    if arms.live or arms.clients < 2:
-        return None
-    for each in list(_ids(case))[:IDS]:
-        counts = Counts()
-        own = Trial("own-id", (each.filter,), clients=2)
-        if (yield from arms.decide(own, counts)) is not Outcome.SURVIVED or not arms.last.acted:
-            continue
-        who = yield from _who(arms)
-        arms.clients = 1  # from here on a trial says itself how many there are
-        if (yield from arms.decide(Trial("alone"), Counts())) is not Outcome.SURVIVED:
-            return None
-        verdict = arms.verdict
-        if not verdict.cure or verdict.p >= PROOF:
-            verdict.cure, verdict.contrast = each.filter, None
-            verdict.cause, verdict.without = arms.control, counts
-        return _of_id(case, each, who)
-    return None
-
-
-def _who(arms: Arms) -> Search[str]:
-    """Which of two that come one after the other is ended, in words; empty where that varies."""
-    older = newer = 0
-    for _ in range(2):
-        yield from arms.attempt(Trial("one-after-the-other", clients=2, stagger=GAP), Counts())
-        spans = arms.last.spans
-        if len(spans) == 2:
-            ended = [end is not None for _, end in spans]
-            older += ended == [True, False]
-            newer += ended == [False, True]
-    return ": the older one is ended" if older == 2 else ": the newer one is ended" if newer == 2 else ""
-
-
-def _of_id(case: Case, each: _Id, who: str) -> Claim:
-    words = f"two connections with the same {each.words} are open at once"
-    condition = Condition(words, filter=each.filter)
-    law = Law(f"it ends when {words}{who}; with different ones they stay open", [condition], ["what the client sends"])
-
-    def some(rng: Random) -> tuple[int, ...]:
-        numbers = [frame.n for frame in case.frames]
-        return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
-
-    def failing(rng: Random) -> Trial:
-        return Trial("id", frames=some(rng), clients=rng.choice((2, 2, 3)), stagger=round(rng.uniform(0, GAP), 2))
-
-    def surviving(rng: Random) -> Trial:
-        if rng.random() < 0.3:
-            return Trial("id", frames=some(rng))
-        return replace(failing(rng), filters=(each.filter,))
-
-    claim = Claim(law, failing, surviving)
-    claim.counts = True
-    return claim
-
-
-# Too many.
-
 
 def crowd(arms: Arms) -> Search[Claim | None]:
     """The law of too many connections, where the first ones stay open and later ones do not: so many at once, or within
@@ -160,12 +69,36 @@ def _crowd(arms: Arms) -> Search[Claim | None]:
     told = Counts()
     for _ in range(2):
         yield from arms.attempt(apart, told)
-    if told.survived == 2:
-        return _at_once(found, rest, brief)
-    if told.failed != 2:
+    if told.survived != 2 and told.failed != 2:
         return None
+    ids = identities(arms.case)
+    anybody, mine = yield from _whose(arms, ids, found, rest)
+    if mine is not None and found == 2 and told.survived:
+        return of_id(arms.case, mine, (yield from who_ends(arms)))
+    whose = "" if anybody else f" with the same {mine.words}" if mine is not None else " of this client"
+    if told.survived:
+        return _at_once(found, rest, brief, whose)
     span = yield from _window(arms, found, rest, brief)
-    return _within(found, rest, brief, span) if span is not None else None
+    return _within(found, rest, brief, span, whose) if span is not None else None
+
+
+def _whose(arms: Arms, ids: Sequence[Identity], number: int, rest: float) -> Search[tuple[bool, Identity | None]]:
+    """Whether as many fail that all call themselves otherwise; else what they need to have in common, if it can be
+    told. A replay plays one client several times, and what it is known by is the same in all of them."""
+
+    def own(some: Sequence[Identity]) -> Trial:
+        return replace(_together(number, rest), arm="own-id", filters=tuple(each.filter for each in some))
+
+    if not ids:
+        return True, None  # there is nothing by which they could be told apart
+    told = yield from arms.decide(own(ids), Counts())
+    if told is not Outcome.FAILED:  # also where all together are not let in, as one of them is no id
+        for each in ids:
+            if (yield from arms.decide(own([each]), Counts())) is Outcome.SURVIVED and arms.last.acted:
+                if not arms.verdict.cure:
+                    arms.verdict.cure = each.filter
+                return False, each
+    return told is Outcome.FAILED, None
 
 
 def seems_crowded(outcomes: Sequence[Outcome]) -> bool:
@@ -229,10 +162,10 @@ def _window(arms: Arms, number: int, rest: float, brief: float) -> Search[tuple[
     return fails, stays
 
 
-def _within(number: int, rest: float, brief: float, span: tuple[float, float]) -> Claim:
+def _within(number: int, rest: float, brief: float, span: tuple[float, float], whose: str) -> Claim:
     fails, stays = span
     gaps = number - 1
-    words = f"it is the {ordinal(number)} connection within {(fails + stays) / 2:.2g} s"
+    words = f"it is the {ordinal(number)} connection{whose} within {(fails + stays) / 2:.2g} s"
     boundary = (
         f"connections: survives {number - 1}, fails {number}; {number} within {fails:.3g} s fail, "
         f"within {stays:.3g} s survive"
@@ -253,12 +186,12 @@ def _within(number: int, rest: float, brief: float, span: tuple[float, float]) -
         return Trial("crowd", clients=number, stagger=round(time / gaps, 3), rest=rest, patience=brief)
 
     claim = Claim(law, failing, surviving)
-    claim.counts = True
+    claim.counts, claim.name = True, "" if whose else LIMIT
     return claim
 
 
-def _at_once(number: int, rest: float, brief: float) -> Claim:
-    words = f"{number} connections are open at once"
+def _at_once(number: int, rest: float, brief: float, whose: str) -> Claim:
+    words = f"{number} connections{whose} are open at once"
     condition = Condition(words, f"connections: survives {number - 1}, fails {number}")
     law = Law(f"it ends when {words}", [condition], ["how quickly they follow one another"])
 
@@ -273,5 +206,5 @@ def _at_once(number: int, rest: float, brief: float) -> Claim:
         return Trial("crowd", clients=number + rng.choice((0, 1)), stagger=stagger, rest=rest, patience=brief)
 
     claim = Claim(law, failing, surviving)
-    claim.counts = True
+    claim.counts, claim.name = True, "" if whose else LIMIT
     return claim

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome, fisher
 from hangup.experiment.handshakes import CREDENTIALS
-from hangup.experiment.ladder import BROKEN_PONG, Rung, broken, filters_of
+from hangup.experiment.ladder import BROKEN_PONG, Rung, broken, quiet
 from hangup.experiment.server_side import other_subprotocol
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.experiment.turns import compare
@@ -71,7 +71,7 @@ CONTRASTS = (
         ("at the recorded path", "at a path that does not exist"),
         None,
         Rung("elsewhere", "at a path that does not exist", _elsewhere),
-        (Rung("silence", "client messages blocked", filters_of("silence", "drop side=client")),),
+        (Rung("silence", "everything from the client blocked", lambda case: Trial("silence", quiet(case))),),
     ),
     # Pongs do not arrive, though pings do: of the one the server takes no notice, of the other it dies.
     Contrast(
@@ -136,7 +136,7 @@ def _compare(arms: Arms, contrast: Contrast) -> Search[None]:
 def _guarded(arms: Arms, contrast: Contrast) -> Search[bool]:
     for guard in contrast.guards:
         trial = guard.make(arms.case)
-        if trial is None or (guard.name == "silence" and not arms.case.frames):
+        if trial is None or (guard.name == "silence" and not trial.filters):
             continue
         tried = arms.named.get(guard.name) or arms.add(guard.name, guard.title, trial, Counts())
         while tried.counts.failed < 3 and not tried.counts.survived and tried.counts.unresolved < 2:
@@ -153,7 +153,7 @@ def _one_moment(arms: Arms) -> Generator[Trial, Result, None]:
     if arms.live or arms.clients > 1 or case.lifetime < 0.3:
         return
     moment, age = Counts(), Counts()
-    filters = ("drop side=client",) if case.frames else ()
+    filters = quiet(case)
     title = "silent clients connect one after the other"
     tried = arms.add("staggered", title, Trial("staggered", filters), moment)
     verdict.cause, verdict.without = moment, age

@@ -222,6 +222,9 @@ def _path(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator[Ma
         if len(segments) > 1:
             shorter = "/" + "/".join(segments[:i] + segments[i + 1 :])
             yield "path", "", f"without {segment} in the path", (Path, {"to": shorter})
+        if i and not segment.isdigit():
+            numbered = "/" + "/".join([*segments[:i], "1", *segments[i + 1 :]])
+            yield "path", "", f"a number for {segment} in the path", (Path, {"to": numbered})
         fixed = quote(unquote(segment), "!$&'()*+,;=:@~")
         if fixed != segment:
             escaped = "/" + "/".join([*segments[:i], fixed, *segments[i + 1 :]])

@@ -23,7 +23,7 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
         return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
 
     malformed = case.malformed if verdict.cure == REPAIR else ()
-    if not filters or (trigger not in ("time", "none") and not malformed):
+    if not filters or (trigger not in ("time", "control", "none") and not malformed):
         return None
     when = f" when {broken(malformed)}" if malformed else f" {verdict.timers[0]}" if verdict.timers else ""
     words = f"without `{verdict.cure}`"

@@ -54,7 +54,8 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
     boundary = f"silence: survives {near:.3g} s, fails {high:.3g} s"
     condition = Condition(words, boundary, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
     law = Law(f"it ends {timers[0]}; with `{verdict.cure}` it stays open", [condition], ["what the client sends"])
-    failing = _failing(arms, cure, low, high) if steady else lambda rng: Trial("prediction", frames=_some(arms, rng))
+    told = steady and not _unasked(arms, timers[0].clock, low)
+    failing = _failing(arms, cure, low, high) if told else lambda rng: Trial("prediction", frames=_some(arms, rng))
 
     def surviving(rng: Random) -> Trial:
         every = near if rng.random() < 0.4 else near * rng.uniform(0.4, 1)
@@ -63,6 +64,12 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
     claim = Claim(law, failing, surviving)
     claim.margin = low - near
     return claim
+
+
+def _unasked(arms: Arms, clock: Clock, low: float) -> bool:
+    """Whether the server sets the clock back by itself, so that nobody can say when it runs out."""
+    counts = clock in (Clock.SERVER, Clock.SERVER_MESSAGES, Clock.EITHER)
+    return counts and any(at > low / 2 for pulse in arms.pulses if pulse.ended for at, _ in pulse.server)
 
 
 def _some(arms: Arms, rng: Random) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from hangup.experiment.boundary import condition
 from hangup.experiment.law import Condition
+from hangup.experiment.list_elements import one_element
 from hangup.experiment.message_values import MISSING, Path, at, differences, join, leaves, named, neutral, put, split
 from hangup.experiment.minimise import minimise_frames
 
@@ -107,15 +108,18 @@ def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
 
 
 def _all_hold(found: Difference, value: Any) -> bool:
-    """Whether all conditions are known to be so of a value."""
+    """Whether all conditions are known to be so of a value; of what it has no place for, nothing is."""
     tests = [(condition.holds, condition.path) for condition in found.conditions]
-    return all(holds is not None and holds(at(value, path)) for holds, path in tests)
+    return all(
+        holds is not None and at(value, path[:-1]) is not MISSING and holds(at(value, path)) for holds, path in tests
+    )
 
 
 def _difference(
     head: bytes, bad: Any, base: Any, paths: Sequence[Path], least: Sequence[Path], values: Sequence[Any]
 ) -> Generator[bytes, bool | None, Difference]:
     """The conditions: ``paths`` are all the differences from the neighbour, ``least`` those that are needed."""
+    bad, base, least = yield from _elementwise(head, bad, base, least, values)
     needed: list[Path] = []
     for number, path in enumerate(least):
         base, narrowed = yield from _inside(head, bad, base, path, [*needed, *least[number + 1 :]])
@@ -130,6 +134,41 @@ def _difference(
     for path in needed:
         found.conditions.append((yield from _condition(found, bad, path, needed, values)))
     return found
+
+
+def _elementwise(
+    head: bytes, bad: Any, base: Any, least: Sequence[Path], values: Sequence[Any]
+) -> Generator[bytes, bool | None, tuple[Any, Any, list[Path]]]:
+    """The same pair with lists of one element each, where one element is enough, and what is different then."""
+    found: list[Path] = []
+    paths = least
+    least = list(dict.fromkeys(map(_list_of, paths)))
+    for number, path in enumerate(least):
+        rest = base
+        for other in (*found, *least[number + 1 :]):
+            rest = put(rest, other, at(bad, other))
+        each = (yield from one_element(head, bad, rest, path, values)) if path else None
+        if each is None:
+            found += [p for p in paths if p[: len(path)] == path]
+            continue
+        bad = put(bad, path, [each.fails])
+        base, rest = (put(value, path, [each.survives]) for value in (base, rest))
+        inner = list(differences(at(bad, path), at(base, path), path))
+
+        def made(numbers: Sequence[int], rest: Any = rest, inner: list[Path] = inner, bad: Any = bad) -> bytes:
+            value = rest
+            for chosen in numbers:
+                value = put(value, inner[chosen], at(bad, inner[chosen]))
+            return join(head, value)
+
+        needed = yield from _narrowed(made, len(inner), [])
+        found += [inner[chosen] for chosen in needed or range(len(inner))]
+    return bad, base, found
+
+
+def _list_of(path: Path) -> Path:
+    """The list within the message that a path leads through, or else the path; the message itself is none."""
+    return next((path[:n] for n, step in enumerate(path) if n and isinstance(step, int)), path)
 
 
 def _inside(

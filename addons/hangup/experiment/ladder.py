@@ -88,6 +88,18 @@ def filters_of(name: str, *filters: str, when: Callable[[Case], bool] = lambda c
     return lambda case: Trial(name, filters) if when(case) else None
 
 
+def control_frames(case: Case) -> tuple[str, ...]:
+    """Filters that hold back the pings and pongs that the client sends by itself. Where the server pings, no filter
+    tells those of its pongs that nobody asked for."""
+    unasked = case.client_pongs and not case.server_pings
+    return ("drop-ping side=client",) * bool(case.client_pings) + ("drop-pong side=client",) * bool(unasked)
+
+
+def quiet(case: Case) -> tuple[str, ...]:
+    """Filters by which the client says nothing: no message, and no control frame of its own."""
+    return ("drop side=client",) * bool(case.frames) + control_frames(case)
+
+
 def broken(opcode: str, when: Callable[[Case], bool] = lambda case: True) -> Make:
     """A control frame that breaks the rules: a server that gets it ends the connection there and then."""
 
@@ -100,10 +112,11 @@ def broken(opcode: str, when: Callable[[Case], bool] = lambda case: True) -> Mak
     return make
 
 
+NO_CONTROL_FRAMES, OWN_ID = "no-control-frames", "unique-id"
 BROKEN_PONG = "broken-pong"
 """A rung that nobody outlives: with it the connection ends as it was recorded only where pongs do not arrive."""
 
-CLIENT_KEEPALIVE = "client-keepalive"
+KEEPALIVE, CLIENT_KEEPALIVE = "control-keepalive", "client-keepalive"
 REPAIR, DEFRAGMENT = "repair-malformed side=client", "defragment side=client"
 """The same messages as sound frames, and in one frame each."""
 NO_EXTENSIONS = ("strip-extensions", "strip-header Sec-WebSocket-Extensions in=response")

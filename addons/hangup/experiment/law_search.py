@@ -8,30 +8,37 @@ from hangup.experiment import rate
 from hangup.experiment.absent_answer import absent_answer
 from hangup.experiment.arms import Search, says_the_same
 from hangup.experiment.claim import Claim
-from hangup.experiment.companions import crowd, same_id
+from hangup.experiment.companions import LIMIT, crowd
+from hangup.experiment.control_law import control_law
 from hangup.experiment.count_law import count_law
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.factors import VARY, Factor
 from hangup.experiment.fix_law import other_law
 from hangup.experiment.handshake_laws import handshake_law
+from hangup.experiment.handshake_values_law import handshake_value_law
 from hangup.experiment.idle_law import idle_law
-from hangup.experiment.ladder import Explanation, selector
+from hangup.experiment.ladder import OWN_ID, Explanation, selector
 from hangup.experiment.law import Law
 from hangup.experiment.message_law import refined, with_factor
 from hangup.experiment.message_trials import harmless_kin
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import LATE
-from hangup.experiment.reversal import Reversal
+from hangup.experiment.reversal import BLUNT, Reversal
+from hangup.experiment.same_id import same_id
 from hangup.experiment.shrinking import shrink
 from hangup.experiment.timers import Clock, fitting
 from hangup.experiment.trial import ClientFrame, Edit, Trial
 from hangup.experiment.turns import compare
 from hangup.experiment.unconditional import ENDS, unconditional
-from hangup.experiment.varying import vary_with_message
+from hangup.experiment.varying import HANDSHAKE, vary_with_message
 from hangup.experiment.verdict import PROOF
 
 UNANSWERED_PING = "heartbeat/app-pong-missing-from-client"
-CROWDED = "handshake/limit"
 COUNTED = "process/message-count-limit"
+READS_ONE = "server-handler/returns-after-message"
+
+HELD = 2
+"""A law that held says as much for the cause that it is as so many rungs that only that cause predicts."""
 
 CLOCKS = {
     "process/worker-timeout": {Clock.AGE},
@@ -73,7 +80,7 @@ class LawSearch(Reversal):
         timers = fitting(self.arms.pulses, self.arms.rate)
         self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in timers)
         if self.counted:
-            self.standing.doubt("handshake/limit")
+            self.standing.doubt(LIMIT)
         else:
             self.standing.doubt(COUNTED)
             self.shown = self.standing.best()[0].verdict
@@ -125,6 +132,8 @@ class LawSearch(Reversal):
         arms = self.arms
         if arms.clients > 1:
             claim = yield from same_id(arms)
+            if claim is not None:
+                self._hear_identity(claim.law.conditions[0].filter)
             if claim is None and (yield from self._crowded()):
                 return None
         if claim is None or self._waited():
@@ -132,15 +141,33 @@ class LawSearch(Reversal):
             claim = answered or claim
             if answered is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
                 self.shown = ""  # no other name says that an answer is missing
+        if claim is None and trigger == "control":
+            claim = yield from control_law(arms, self.verdict)
+        if claim is None and not arms.untold:
+            claim = handshake_law(arms, self.verdict, trigger)
+            if claim is not None:
+                claim = yield from handshake_value_law(arms, self.verdict, claim)
         if claim is None and not arms.untold:
             claim = (
                 count_law(self.case, self.verdict, trigger)
-                or handshake_law(arms, self.verdict, trigger)
                 or idle_law(arms, self.verdict)
                 or other_law(arms, self.verdict, trigger)
                 or unconditional(arms, self.verdict)
             )
         return claim
+
+    def _hear_identity(self, fix: str) -> None:
+        """An id of its own helped: where it did not before, it was given where there is none. And to keep the same id
+        and say nothing is a poorer fix."""
+        tried = self.arms.named.get(OWN_ID)
+        if tried is not None and tried.outcome is Outcome.FAILED:
+            tried.arm, tried.title = f"{OWN_ID}-elsewhere", f"{tried.title}, in another place"
+            self.surprises.append(OWN_ID)
+            self._reckon()
+        verdict = self.verdict
+        if any(t.arm in BLUNT and " + ".join(t.filters) == verdict.cure for t in verdict.ladder):
+            verdict.cure, verdict.contrast = fix, None
+            verdict.cause, verdict.without = self.arms.control, Counts()
 
     def _predict(self, claim: Claim, trigger: str) -> Search[None]:
         """Holds a law against what is new; one that said too much is narrowed, and held against it again. Where only
@@ -148,6 +175,10 @@ class LawSearch(Reversal):
         steady = not self.arms.known.survived
         self.verdict.law = claim.law
         yield from predict(self.arms, claim)
+        if claim.law.holds and claim.name in self.standing.weights:
+            for _ in range(HELD):
+                self.standing.confirm(claim.name)  # what it says is what that cause is
+            self.shown = self.standing.best()[0].verdict
         if claim.counts and claim.law.conditions:
             verdict, condition = self.verdict, claim.law.conditions[0]
             verdict.cause, verdict.without = verdict.cause + condition.with_it, verdict.without + condition.without
@@ -158,6 +189,16 @@ class LawSearch(Reversal):
             if claim.law is not self.verdict.law:
                 self.verdict.law = claim.law
                 yield from predict(self.arms, claim, seed=2)
+        minimal = self.verdict.minimal
+        if not claim.law.holds and trigger == "count" and minimal is not None and len(minimal.frames) == 1:
+            # Other messages stay open: it is not that anything was said, but what.
+            for name in (READS_ONE, COUNTED):
+                self.standing.doubt(name)
+            self.shown, self.verdict.timers = self.standing.best()[0].verdict, []
+            other = yield from shrink(self.arms, self.shown, count=False)
+            if other is not None:
+                claim, self.verdict.law = other, other.law
+                yield from predict(self.arms, claim, seed=3)
         if claim.law.holds and self.verdict.cure and self.verdict.p >= PROOF:
             fix = Trial("with-fix", tuple(self.verdict.cure.split(" + ")))
             yield from compare(self.arms, (Trial("control"), self.arms.control), (fix, Counts()))
@@ -172,6 +213,12 @@ class LawSearch(Reversal):
     def _with_handshake(self, claim: Claim) -> Search[Claim]:
         """Whatever such a message says it ends the connection, though others like it did no harm elsewhere: what else
         must be so?"""
+        if (helps := self._helpful_handshake()) is not None:
+            explanation, _ = self.standing.best()
+            if explanation.trigger == "header" and self.verdict.cure != helps.filter:
+                yield from self._reverse(explanation)
+                self.shown = explanation.verdict
+            return with_factor(claim, helps)
         minimal = self.verdict.minimal
         frame = next((f for f in self.case.frames if minimal is not None and minimal.frames[-1:] == (f.n,)), None)
         alone = minimal is not None and len(minimal.frames) == 1
@@ -185,6 +232,14 @@ class LawSearch(Reversal):
             yield from self._reverse(explanation)
             self.shown = explanation.verdict
         return with_factor(claim, factor)
+
+    def _helpful_handshake(self) -> Factor | None:
+        """A change of the handshake that was seen to keep it open, whatever messages it takes besides."""
+        for tried in self.arms.named.values():
+            varied = tried.arm in HANDSHAKE or tried.arm.startswith(VARY)
+            if varied and tried.outcome is Outcome.SURVIVED:
+                return Factor(tried.arm, "", tried.title, " + ".join(tried.filters))
+        return None
 
     def _takes_a_message(self, explanation: Explanation) -> bool:
         """Whether it hangs on the handshake, and on a message as well."""
@@ -211,7 +266,10 @@ class LawSearch(Reversal):
         self.verdict.reproduced = True
         yield from self._predict(claim, "peer")
         if claim.law.holds:
-            self.shown = CROWDED
+            self.shown = claim.name or LIMIT
+            self.crowded = True
+            if claim.name:  # else it was not told whose connections count
+                self.standing.confirm(claim.name)  # that it is theirs; that it predicted is known already
             return True
         self.verdict.law, self.verdict.reproduced = None, not alone
         return False

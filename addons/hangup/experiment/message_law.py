@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
+from hangup.experiment.binary_law import binary_law
 from hangup.experiment.claim import Claim
+from hangup.experiment.early_law import early_law
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor
 from hangup.experiment.frame_law import frame_law
@@ -20,6 +22,7 @@ from hangup.experiment.message_values import MISSING, Path, at, leaves, named, n
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.nesting_law import nesting_law
 from hangup.experiment.sequence_law import need_law, sequence_law
+from hangup.experiment.spelling_law import spelling_law
 from hangup.experiment.text_law import text_law
 from hangup.experiment.trial import ClientFrame, Trial
 from hangup.experiment.verdict import Minimal
@@ -32,6 +35,10 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False, prelude: int = 
     """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With
     ``count`` it is how many there are that matters. The first ``prelude`` of them are known only to lead up to the
     others. None where what else it may be could not be told apart."""
+    # Before it is put down to what was said before: that may only make it early.
+    early = yield from early_law(arms, minimal)
+    if early is not None:
+        return early
     if not prelude and len(minimal.frames) > 1:
         prelude = yield from _prelude(arms, minimal.frames)
     if len(minimal.frames) > prelude + 1:
@@ -87,6 +94,8 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
 
 def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
     """The same of a message, however others are put in its place."""
+    if (spelled := (yield from spelling_law(place))) is not None:
+        return spelled
     arms, frame = place.arms, place.frame
     if (deep := (yield from nesting_law(place))) is not None:
         return deep
@@ -106,7 +115,7 @@ def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
         return (yield from _of_kind(place))
     if frame.text:
         return (yield from text_law(place))
-    return (yield from _of_binary(place))
+    return (yield from binary_law(place))
 
 
 def kind_path(frame: ClientFrame) -> Path:
@@ -204,20 +213,6 @@ def _other(value: Any, rng: Random) -> Any:
     return neutral(value)
 
 
-def _of_binary(place: InPlace) -> Search[Claim | None]:
-    texts = [(payload, opcode) for payload, opcode in place.others if opcode == "text"]
-    if not texts:
-        return None
-    if (yield from place.ask(b"\x00hangup", "binary")) is not True:
-        return None
-    law = Law(f"{place.ends} on any binary message{place.whose}{place.context}", [Condition("its opcode is binary")])
-
-    def failing(rng: Random) -> Trial:
-        return place.trial(rng.randbytes(rng.randint(1, 40)), "binary", rng)
-
-    return Claim(law, failing, lambda rng: place.harmless(rng, texts))
-
-
 def with_factor(claim: Claim, factor: Factor) -> Claim:
     """The law of a message, where it also takes a part of the handshake as it is."""
     condition = Condition(f"the handshake as it was, not with {factor.title}", filter=factor.filter)
@@ -228,6 +223,6 @@ def with_factor(claim: Claim, factor: Factor) -> Claim:
         if claim.surviving is not None and rng.random() < 0.25:
             return claim.surviving(rng)
         trial = claim.failing(rng)
-        return replace(trial, filters=(*trial.filters, factor.filter))
+        return replace(trial, filters=(*trial.filters, *factor.filter.split(" + ")))
 
     return Claim(law, claim.failing, surviving)

@@ -30,7 +30,8 @@ def split(payload: bytes) -> tuple[bytes, Any]:
     found = _ENVELOPE.match(payload)
     head = found[0] if found else b""
     try:
-        value = json.loads(payload[len(head) :])
+        # As text: of bytes, a byte order mark would be taken for none.
+        value = json.loads(payload[len(head) :].decode())
     except (ValueError, RecursionError):
         return b"", MISSING
     return (head, value) if isinstance(value, dict | list) else (b"", MISSING)

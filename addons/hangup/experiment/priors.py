@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hangup.diagnosis import causes
 from hangup.experiment.handshakes import PARAMETER
-from hangup.experiment.ladder import UNKNOWN, Explanation, is_json, selector
+from hangup.experiment.ladder import UNKNOWN, Explanation, control_frames, is_json, selector
 from hangup.experiment.message_values import split
 from hangup.experiment.pacing import slower
 from hangup.experiment.server_side import auth, expired, large
@@ -15,6 +15,9 @@ from hangup.experiment.size_law import LARGE
 from hangup.experiment.trial import Case, ClientFrame
 
 Prior = Callable[[Case], float]
+
+SOON = 1.5
+"""Seconds after opening, in which a message may come before its time."""
 
 LATE = 0.5
 """Seconds from a message to the end, from which on something was waited for in between."""
@@ -177,6 +180,7 @@ PRIORS: dict[str, Prior] = {
     "message/not-json": _form(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),
     "message/schema": _form(_well_formed),
     "message/unknown-type": _form(lambda c, f: 0.4 if is_json(f) else 0.05),
+    "message/order-before-hello": _suspect(lambda c, f: 0.03 if f.at < SOON else 0.0),
     "server-handler/crash-on-message": _suspect(lambda c, f: 0.3),
     "server-handler/dependency-timeout": _suspect(lambda c, f: 1.5 if _late(c) else 0.0),
     "message/wrong-opcode": _form(lambda c, f: 0.4 if f.text else 2.0),
@@ -188,6 +192,7 @@ PRIORS: dict[str, Prior] = {
     "heartbeat/control-pong-missing": lambda c: (
         4.0 if "ping timeout" in c.reason else (_timed(0.7)(c) if c.server_pings else 0.02)
     ),
+    "heartbeat/control-ping-kills": lambda c: 1.0 if control_frames(c) else 0.0,
     "intermediary/idle-timeout": lambda c: (
         (0.3 if c.server_pings else 1.0) * (_timed(1.0)(c) if c.how == "abrupt" else 0.1)
     ),

@@ -240,6 +240,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
     server_frames = 0
     last_server_at = last_client_at = survey.opened
     malformed: dict[str, None] = {}
+    pongs = 0
     for step in transcript.steps():
         at = round(step.at - survey.opened, 6)
         if not isinstance(step, Send):
@@ -255,6 +256,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
             last_client_at = step.at
         else:
             malformed.update(dict.fromkeys(step.problems))
+            pongs += step.opcode == "pong"  # those that answer a ping are in no script
         for each in said.values():
             del each[:-FRAMES_KEPT]
     frames = _with_kinds(said["client"])
@@ -285,6 +287,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         server_beats=_pings_of(chosen),
         server_pings=chosen.pings["server"],
         client_pings=chosen.pings["client"],
+        client_pongs=pongs,
         server_frames=server_frames,
         overlaps=_overlap(alike),
         lately=_lately(chosen, alike),

@@ -5,19 +5,38 @@ from __future__ import annotations
 from hangup.experiment import contrasts
 from hangup.experiment.arms import Search
 from hangup.experiment.climb import Climb
-from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.evidence import Counts, Outcome, fisher
 from hangup.experiment.ladder import Explanation
 from hangup.experiment.shrinking import fewest
 from hangup.experiment.trial import Trial
 from hangup.experiment.turns import compare
-from hangup.experiment.verdict import Tried
+from hangup.experiment.verdict import PROOF, Tried
 
 BLUNT = ("silence", "suspect-dropped", "server-silence")
 """Cures that say little: whatever is wrong with a message, it does no harm when it is not sent."""
 
 
+SURPRISING = 0.9
+"""How probable a failure must have been for its absence to be a surprise."""
+
+
 class Reversal(Climb):
     """A ladder with the proof of what stands on top of it."""
+
+    def _hear_surprises(self) -> Search[None]:
+        """What stays open though the best explanation says that it fails is held against the control, until that is
+        shown to be no accident: then it speaks against all that say so, however likely they were."""
+        for tried in list(self.arms.named.values()):
+            explanation, _ = self.standing.best()
+            if tried.outcome is not Outcome.SURVIVED or not tried.filters or tried.arm in self.surprises:
+                continue
+            if explanation.fails(tried.arm, self.case) < SURPRISING:
+                continue
+            trial = Trial(tried.arm, tried.filters)
+            yield from compare(self.arms, (Trial("control"), self.arms.control), (trial, tried.counts))
+            if fisher(self.arms.control, tried.counts) < PROOF:
+                self.surprises.append(tried.arm)
+                self.standing.update(tried.arm, Outcome.SURVIVED)
 
     def _reverse(self, explanation: Explanation) -> Search[None]:
         """The cause is taken away and put back in turn, until the counts speak."""

@@ -16,11 +16,12 @@ from hangup.experiment.arms import Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.climb import SETTLED, Watch
-from hangup.experiment.clocks import find_timers
+from hangup.experiment.clocks import find_timers, speaking
 from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
-from hangup.experiment.ladder import Explanation, Rung, donated_rungs, given_rungs
-from hangup.experiment.law_search import COUNTED, CROWDED, LawSearch
+from hangup.experiment.evidence import Outcome
+from hangup.experiment.ladder import KEEPALIVE, Explanation, Rung, control_frames, donated_rungs, given_rungs
+from hangup.experiment.law_search import COUNTED, LawSearch
 from hangup.experiment.live_law import live_law
 from hangup.experiment.place import locate
 from hangup.experiment.reversal import BLUNT
@@ -98,6 +99,7 @@ class _Search(LawSearch):
             yield from self._climb()
             claim = (yield from vary(self.arms, self.rungs, self._step)) or claim
             yield from self._pace()
+            yield from self._hear_surprises()
             explanation, _ = self.standing.best()
             yield from self._reverse(explanation)
             if self.verdict.changed:
@@ -111,10 +113,12 @@ class _Search(LawSearch):
             claim = self.paced
         elif explanation.trigger != "header":
             claim = None
-        if explanation.trigger in ("time", "count"):
+        if explanation.trigger in ("time", "count") or self._whatever():
             yield from find_timers(self.arms)
             self._hear_clocks()
-            if (heard := self.standing.best()[0]) is not explanation:
+            yield from self._speak_now_and_then()
+            heard = self.standing.best()[0]
+            if heard is not explanation or (KEEPALIVE in self.arms.named and not self.verdict.cure):
                 explanation = heard
                 yield from self._reverse(explanation)
                 self.shown = explanation.verdict
@@ -137,7 +141,7 @@ class _Search(LawSearch):
         if not self.live and self.minimise:
             trigger = self.standing.best()[0].trigger
             claim = yield from self._claim(claim, trigger)
-            if self.shown == CROWDED:
+            if self.crowded:
                 return
         elif self.live:
             trigger = explanation.trigger
@@ -151,6 +155,21 @@ class _Search(LawSearch):
             yield from locate(self.arms, self.standing)
         if (law is not None and not law.holds) or (self.verdict.p >= PROOF and self.arms.known.survived):
             yield from look_again(self.arms)
+
+    def _whatever(self) -> bool:
+        """Whether it was opened, and nothing that was tried made any difference: then it may be time, whatever seemed
+        likely."""
+        opened = self.case.how != "refused" and not self.verdict.cure and not self.arms.known.survived
+        return opened and all(tried.outcome is not Outcome.SURVIVED for tried in self.arms.named.values())
+
+    def _speak_now_and_then(self) -> Search[None]:
+        """What kept it open while the client said nothing else may be its fix. Where the client speaks often, and the
+        clock goes by something else, a ping whenever it is quiet was none."""
+        trial = speaking(self.arms)
+        able = self.standing.best()[0].cured_by(KEEPALIVE, self.case)
+        if trial is None or KEEPALIVE in self.arms.named or self.verdict.cure or not able:
+            return
+        yield from self._rung(Rung(KEEPALIVE, "the same, and a ping now and then", lambda case: trial), trial)
 
     def _hear_size(self, claim: Claim | None) -> None:
         """A message that stays open when it is as large, but says less, is not too large; one that has a limit of size,
@@ -209,7 +228,8 @@ class _Search(LawSearch):
         """Whether a fix that takes some messages away comes to the same as silence: the client has nothing else to
         say."""
         heartbeats = self.verdict.cure.startswith("drop-heartbeat side=client")
-        return heartbeats and len(self.case.beats) == len(self.case.frames)
+        alone = len(self.case.beats) == len(self.case.frames) and not control_frames(self.case)
+        return heartbeats and alone
 
     def _bearable(self, category: str) -> float:
         """How probable rivals may be. Silence cures whatever is said: it needs more to go on."""
@@ -226,8 +246,9 @@ class _Search(LawSearch):
         verdict.standing = list(self.standing.ranked())
         if not verdict.reproduced:
             return
-        if self.shown == CROWDED:
-            verdict.verdict, verdict.trigger = CROWDED, "peer"
+        if self.crowded:
+            verdict.trigger, verdict.probability = "peer", self.standing.weights.get(self.shown, 0.0)
+            verdict.verdict = self.shown if verdict.probability >= TOGETHER else "unknown/"
             verdict.proved = verdict.p < PROOF and verdict.law is not None and verdict.law.predicted > 0
             return
         explanation, verdict.probability = self.standing.best()

@@ -185,9 +185,15 @@ def _free(asked: _Sequences, base: Exchange, rng: Random) -> Search[bool]:
     last = base[-1]
     if len({said.kind for said in base}) > 1:
         for said in map(said_by, reversed(asked.case.frames)):
-            if said.kind == last.kind and said != last:  # one that did no harm at its time
+            like = said.kind == last.kind or (_opaque(said) and _opaque(last))
+            if like and said != last:  # one that did no harm at its time
                 return (yield from asked.ask((*base[:-1], said))) is True
     return True
+
+
+def _opaque(said: Said) -> bool:
+    """Whether it is binary: then its kind is no more than a guess by its first byte and its size."""
+    return said.opcode == "binary" and not values(said)
 
 
 def need_law(arms: Arms, minimal: Minimal) -> Search[Finding | None]:

@@ -8,14 +8,19 @@ from hangup.experiment.ladder import (
     BROKEN_PONG,
     CLIENT_KEEPALIVE,
     DEFRAGMENT,
+    KEEPALIVE,
+    NO_CONTROL_FRAMES,
     NO_EXTENSIONS,
+    OWN_ID,
     REPAIR,
     Make,
     Rung,
     broken,
+    control_frames,
     filters_of,
     has_envelope,
     is_json,
+    quiet,
     selector,
 )
 from hangup.experiment.pacing import slower
@@ -51,6 +56,14 @@ def _of_suspect(name: str, form: str, when: Callable[[Case, ClientFrame], bool] 
         if suspect is None or not when(case, suspect):
             return None
         return Trial(name, (form.format(selector(suspect)),))
+
+    return make
+
+
+def _held_back(name: str, filters: Callable[[Case], tuple[str, ...]]) -> Make:
+    def make(case: Case) -> Trial | None:
+        held = filters(case)
+        return Trial(name, held) if held else None
 
     return make
 
@@ -177,8 +190,11 @@ def _renamed_credential(case: Case) -> Trial | None:
 
 
 RUNGS: tuple[Rung, ...] = (
+    Rung("silence", "everything from the client blocked", _held_back("silence", quiet)),
     Rung(
-        "silence", "client messages blocked", filters_of("silence", "drop side=client", when=lambda c: bool(c.frames))
+        NO_CONTROL_FRAMES,
+        "the client's own pings and pongs blocked",
+        _held_back(NO_CONTROL_FRAMES, control_frames),
     ),
     Rung(
         "no-heartbeats",
@@ -233,9 +249,9 @@ RUNGS: tuple[Rung, ...] = (
     ),
     Rung(BROKEN_PONG, "an invalid pong frame from the client", broken("pong", lambda c: c.server_pings > 0)),
     Rung(
-        "control-keepalive",
+        KEEPALIVE,
         "a ping frame whenever it is quiet",
-        _keepalive("control-keepalive", "keepalive every={}s"),
+        _keepalive(KEEPALIVE, "keepalive every={}s"),
     ),
     Rung("opening", "the protocol's opening message sent for the client", _opening),
     Rung(CLIENT_KEEPALIVE, "a client message whenever it is quiet", _client_keepalive),
@@ -267,8 +283,8 @@ RUNGS: tuple[Rung, ...] = (
         ),
     ),
     Rung(
-        "unique-id",
+        OWN_ID,
         "its own id for each connection",
-        lambda c: Trial("unique-id", ("unique-id",), clients=2) if c.overlaps else None,
+        lambda c: Trial(OWN_ID, ("unique-id",), clients=2) if c.overlaps else None,
     ),
 )

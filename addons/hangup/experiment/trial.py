@@ -38,7 +38,8 @@ class Trial(Struct, frozen=True):
     ``patience`` is for how long (seconds from opening) it must live to have survived, None for the usual. With
     ``otherwise`` it is only asked whether it ends as it was recorded: any other end will do to have survived, and one
     sooner than so many seconds after opening.
-    With ``direct`` the backend itself is asked, past what stands between.
+    With ``direct`` the backend itself is asked, past what stands between. ``alone`` is one that no other trial may run
+    beside.
     ``beside`` are trials that are likely to be asked for next: who can may carry them out at the same time.
     """
 
@@ -56,6 +57,7 @@ class Trial(Struct, frozen=True):
     speed: float = 1.0
     within: float | None = None
     direct: bool = False
+    alone: bool = False
 
 
 class Result(Struct, frozen=True):
@@ -77,6 +79,8 @@ class Result(Struct, frozen=True):
     untried: str = ""
     late: float = 0.0
     """By how many seconds at most something was done later than it should have been, as this machine was busy."""
+    together: bool = False
+    """Whether other trials ran beside it."""
     another: str = ""
     """How it ended, where that was by itself and in another way than the failure: in words."""
 
@@ -107,8 +111,8 @@ class Case(Struct):
     ``lifetime`` is that of the recorded connection and ``reaction`` the time from the client's last message to the
     end, both in seconds. ``features`` are what the handshake had: ``extensions``, ``subprotocol``, ``cookie``,
     ``query``, ``origin``. ``server_beats`` and ``server_pings`` count the server's heartbeats of either level,
-    ``client_pings`` the client's control pings. ``priors`` are what reading the recording alone makes of it:
-    verdict -> weight.
+    ``client_pings`` the client's control pings, ``client_pongs`` its pongs that answer nothing. ``priors`` are what
+    reading the recording alone makes of it: verdict -> weight.
     """
 
     frames: list[ClientFrame]
@@ -123,6 +127,7 @@ class Case(Struct):
     server_beats: int = 0
     server_pings: int = 0
     client_pings: int = 0
+    client_pongs: int = 0
     server_frames: int = 0
     overlaps: bool = False
     lately: int = 0

@@ -12,7 +12,7 @@ from hangup.experiment.arms import Arms
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshake_laws import refusals
-from hangup.experiment.ladder import BROKEN_PONG
+from hangup.experiment.ladder import BROKEN_PONG, control_frames
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.timers import SHORTEST, Clock
 from hangup.experiment.trial import Trial
@@ -80,6 +80,7 @@ def _varied(arms: Arms, age: float) -> Callable[[Random], Trial]:
         some = tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
         every = round(max(0.1, age * rng.uniform(0.15, 0.45)), 2)
         beat = (f"inject from=client as=ping send='' every={every:g}s",) if rng.random() < 0.5 else ()
-        return Trial("prediction", beat, frames=some)
+        held = control_frames(arms.case) if rng.random() < 0.5 else ()
+        return Trial("prediction", (*held, *beat), frames=some)
 
     return fresh

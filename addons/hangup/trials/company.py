@@ -94,7 +94,7 @@ class Company:
 
     @staticmethod
     def _suitable(trial: Trial) -> bool:
-        return trial.clients == 1 and not trial.stagger and not trial.rest
+        return trial.clients == 1 and not trial.stagger and not trial.rest and not trial.alone
 
 
 def _plain(trial: Trial) -> Trial:

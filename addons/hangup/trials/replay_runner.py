@@ -147,12 +147,12 @@ class ReplayRunner:
             return known
         room = max(1, self.budget.connections - self.connections)
         trials = self.company.plan(trial)[:room]
-        results = await asyncio.gather(*map(self._one, trials))
+        results = await asyncio.gather(*(self._one(each, len(trials) > 1) for each in trials))
         if not self.company.learn(trials, results):
             return await self.carry_out(trial)
         return results[0]
 
-    async def _one(self, trial: Trial) -> Result:
+    async def _one(self, trial: Trial, together: bool) -> Result:
         """A trial: its clients at once, or one after the other, of which any that fails is a failure."""
         began = asyncio.get_running_loop().time()
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
@@ -163,7 +163,7 @@ class ReplayRunner:
             spans = tuple(span for each in results for span in each.spans)
             acted = sum(each.acted or 0 for each in results)
             result = replace(result, conns=conns, spans=spans, pulse=None, acted=acted)
-        result = replace(result, late=self._lateness.since(began))
+        result = replace(result, late=self._lateness.since(began), together=together)
         self.margins.learn(trial, result)
         self.trials.append((trial, result))
         return result

@@ -40,7 +40,7 @@ class Prediction(Struct, frozen=True, forbid_unknown_fields=True):
     the connection stays open, of the ``unsure`` nothing is known, and with all others it ends. ``cures`` are those of
     the unsure whose success shows the cause taken away all the same. ``trigger`` is what ends it."""
 
-    trigger: Literal["frame", "header", "time", "count", "rate", "peer", "none"]
+    trigger: Literal["frame", "control", "header", "time", "count", "rate", "peer", "none"]
     survives: list[str] = []
     unsure: list[str] = []
     cures: list[str] = []

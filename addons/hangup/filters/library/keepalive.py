@@ -16,6 +16,10 @@ from hangup.wire.frames import PING, PONG, TEXT
 class _KeepaliveState(Struct):
     context: Context
     sent: dict[Side, float]
+    spoke: dict[Side, float]
+    """When a side last said something that was passed on."""
+    swallowed: dict[Side, float]
+    """When a side last said something that was not: for the other one it is as silent as before."""
     count: int = 0
 
 
@@ -44,16 +48,22 @@ class Keepalive(Filter, frozen=True, kw_only=True):
         return NONE if self.send is not None or self.side == side else self.kinds
 
     def begin(self, context: Context) -> _KeepaliveState:
-        return _KeepaliveState(context, {})
+        return _KeepaliveState(context, {}, {}, {})
 
     def apply(self, item: Control, state: _KeepaliveState) -> Actions:
-        return DROP if item.opcode == PONG and item.data.startswith(_MARK) else None
+        if item.opcode != PONG or not item.data.startswith(_MARK):
+            return None
+        state.swallowed[item.side] = item.at
+        return DROP
 
     def _sides(self) -> tuple[Side, ...]:
         return SIDES if self.side is None else (self.side,)
 
     def _due(self, side: Side, state: _KeepaliveState) -> float:
-        return max(state.context.quiet_since(side), state.sent.get(side, 0.0)) + self.every
+        heard = state.context.quiet_since(side)
+        if heard > state.swallowed.get(side, -1.0):
+            state.spoke[side] = heard
+        return max(state.spoke.get(side, state.context.opened), state.sent.get(side, 0.0)) + self.every
 
     def deadline(self, state: _KeepaliveState) -> float:
         return min(self._due(side, state) for side in self._sides())

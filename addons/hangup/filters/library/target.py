@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 from urllib.parse import quote, unquote
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from hangup.errors import FilterError
-from hangup.filters.base import NONE, Actions, Change, Context, Filter, Kind, Request
+from hangup.filters.base import NONE, Actions, Change, Context, Filter, Kind, Message, Replace, Request
 from hangup.recording.events import Side
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f#]")
@@ -113,24 +113,69 @@ class Query(_Target, frozen=True, kw_only=True):
         return path, "&".join(kept if new is None else [*kept, new])
 
 
+class _Own(msgspec.Struct, frozen=True):
+    """What a connection says in the place of the others' id."""
+
+    said: re.Pattern[bytes]
+    fresh: bytes
+
+    def in_place_of(self, data: bytes) -> bytes:
+        """The same with the fresh one, wherever the other stands."""
+        return self.said.sub(lambda found: self.fresh, data)
+
+    def in_text(self, text: str) -> str:
+        """As :meth:`in_place_of`, of a text from a handshake, which may hold bytes that are no UTF-8."""
+        return self.in_place_of(text.encode(errors="surrogateescape")).decode(errors="surrogateescape")
+
+
 class UniqueId(_Target, frozen=True, kw_only=True):
     """Each connection asks with a client id of its own: in the path's last segment, or where a setting says.
 
     Servers that let in one connection per id kick the older one when a second tab comes with the same id, and both
     reconnect for ever. If both survive with ids of their own, that was it. A number stays a number, a UUID a UUID.
+
+    With ``value`` it is replaced wherever the client says it: in path, query and headers, and in its messages.
     """
 
     example: ClassVar[str] = "unique-id query=client_id"
 
     query: Annotated[str | None, Meta(description="the id is this parameter of the query")] = None
     segment: Annotated[int | None, Meta(description="the id is this segment of the path, counted from 1")] = None
+    value: Annotated[str | None, Meta(description="the id itself, wherever the client says it")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.segment == 0 or (self.segment is not None and self.query is not None):
+        if self.segment == 0 or sum(each is not None for each in (self.query, self.segment, self.value)) > 1:
             raise FilterError(
-                "unique-id: either query=NAME or segment=NUMBER (from 1), and neither for the last segment"
+                "unique-id: one of query=NAME, segment=NUMBER (from 1) and value=ID, and none for the last segment"
             )
+        if self.value == "":
+            raise FilterError("unique-id: value= must not be empty")
+
+    def wants(self, side: Side) -> Kind:
+        if side != "client":
+            return NONE
+        return Kind.REQUEST if self.value is None else Kind.REQUEST | Kind.MESSAGE
+
+    def begin(self, context: Context) -> Any:
+        if self.value is None:
+            return context
+        word = rb"(?<![\w.-])" + re.escape(self.value.encode()) + rb"(?![\w-])"
+        return _Own(re.compile(word), _fresh(self.value, context).encode())
+
+    def apply(self, item: Request | Message, state: Any) -> Actions:
+        if not isinstance(state, _Own):
+            return super().apply(item, state) if isinstance(item, Request) else None
+
+        if isinstance(item, Message):
+            data = state.in_place_of(item.data)
+            return (Replace(data),) if data != item.data else None
+        request = item.request
+        target = state.in_text(request.target)
+        headers = [(name, state.in_text(value)) for name, value in request.headers]
+        if target == request.target and headers == request.headers:
+            return None
+        return (Change(msgspec.structs.replace(request, target=target, headers=headers)),)
 
     def moved(self, path: str, query: str, context: Context) -> tuple[str, str]:
         if self.query is not None:

@@ -1,0 +1,115 @@
+"""The law of a value in the handshake: which values of a parameter, a cookie or a header fail, where it was found that
+without it the connection stays open.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+from urllib.parse import unquote_plus
+
+from hangup.errors import FilterError
+from hangup.experiment.arms import Arms, Search
+from hangup.experiment.boundary import condition
+from hangup.experiment.claim import Claim
+from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.factors import Factor, cookies, parameters
+from hangup.experiment.law import Condition, Law
+from hangup.experiment.message_values import MISSING
+from hangup.experiment.trial import Case, Trial
+from hangup.experiment.verdict import Verdict
+from hangup.filters.library.headers import SetHeader
+from hangup.filters.library.target import Query
+from hangup.recording.events import Request
+
+PARTS = ("query", "cookie", "header")
+
+WHATEVER = "hangup-whatever"
+"""A value that was not tried."""
+
+
+def handshake_value_law(arms: Arms, verdict: Verdict, claim: Claim) -> Search[Claim]:
+    """The law of a value, where ``claim`` is that the connection stays open without it; else that claim."""
+    factor = next((f for f in arms.case.factors if f.filter == verdict.cure and f.part in PARTS), None)
+    said = _said(arms.case.request, factor) if factor is not None else None
+    if factor is None or said is None or not factor.title.startswith("without"):
+        return claim
+    bad: Any = int(said) if said.isascii() and said.isdigit() and len(said) < 16 else said
+    asking = condition((factor.name,), bad, MISSING, ())
+    try:
+        value = next(asking)
+        while True:
+            trial = _with(arms.case.request, factor, value)
+            outcome = Outcome.UNRESOLVED
+            if trial is not None:
+                outcome = yield from arms.decide(trial, Counts())
+            value = asking.send(None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED)
+    except StopIteration as stop:
+        found: Condition = stop.value
+    general = found.holds is not None and found.holds(WHATEVER)
+    if found.fails is None or found.survives is None or general:
+        return claim  # any value that was tried fails, and one that nobody knows may not
+    return _claim(arms.case, factor, found, claim)
+
+
+def _said(request: Request, factor: Factor) -> str | None:
+    if factor.part == "query":
+        found = dict(parameters(request)).get(factor.name)
+        return None if found is None else unquote_plus(found)
+    if factor.part == "cookie":
+        return dict(cookies(_cookie(request))).get(factor.name)
+    return next((value for name, value in request.headers if name == factor.name), None)
+
+
+def _cookie(request: Request) -> str:
+    return next((value for name, value in request.headers if name.lower() == "cookie"), "")
+
+
+def _with(request: Request, factor: Factor, value: Any) -> Trial | None:
+    """The trial in which the part says this, or is left out; None where no filter can write it."""
+    text = str(value)
+    try:
+        if value is MISSING:
+            return Trial("handshake-value", (factor.filter,))
+        if factor.part == "query":
+            return Trial("handshake-value", (str(Query(name=factor.name, value=text)),))
+        if factor.part == "cookie":
+            if any(c in ";, \t" or not c.isascii() for c in text):
+                return None
+            jar = [(name, text if name == factor.name else old) for name, old in cookies(_cookie(request))]
+            text = "; ".join(f"{name}={old}" for name, old in jar)
+        elif not text.isascii():
+            return None
+        header = "Cookie" if factor.part == "cookie" else factor.name
+        return Trial("handshake-value", (str(SetHeader(name=header, value=text)),))
+    except FilterError:
+        return None
+
+
+def _claim(case: Case, factor: Factor, found: Condition, before: Claim) -> Claim:
+    what = "parameter" if factor.part == "query" else factor.part
+    words = f"the {what} {found.words}"
+    begins = before.law.sentence.partition(", unless ")[0]
+    condition = Condition(words, found.boundary, filter=factor.filter)
+    law = Law(f"{begins} when {words}", [condition], before.law.irrelevant)
+    fails, survives = found.fails, found.survives
+    assert fails is not None and survives is not None
+
+    def made(value: Any, otherwise: Trial) -> Trial:
+        trial = _with(case.request, factor, value)
+        return otherwise if trial is None else Trial("prediction", (*otherwise.filters, *trial.filters))
+
+    def failing(rng: Random) -> Trial:
+        return made(fails(rng), before.failing(rng))
+
+    def surviving(rng: Random) -> Trial:
+        assert before.surviving is not None
+        whole = before.surviving(rng)
+        value = survives(rng)
+        return whole if value is MISSING or rng.random() < 0.25 else made(value, before.failing(rng))
+
+    claim = Claim(law, failing, surviving)
+    for number, value in enumerate(found.edge or ()):
+        if (trial := _with(case.request, factor, value)) is not None:
+            claim.edges.append((trial, bool(number)))
+    return claim
