@@ -116,9 +116,9 @@ class _Search(LawSearch):
         if explanation.trigger in ("time", "count") or self._whatever():
             yield from find_timers(self.arms)
             self._hear_clocks()
-            yield from self._speak_now_and_then()
+            spoken = yield from self._speak_now_and_then()
             heard = self.standing.best()[0]
-            if heard is not explanation or (KEEPALIVE in self.arms.named and not self.verdict.cure):
+            if heard is not explanation or spoken:
                 explanation = heard
                 yield from self._reverse(explanation)
                 self.shown = explanation.verdict
@@ -162,14 +162,15 @@ class _Search(LawSearch):
         opened = self.case.how != "refused" and not self.verdict.cure and not self.arms.known.survived
         return opened and all(tried.outcome is not Outcome.SURVIVED for tried in self.arms.named.values())
 
-    def _speak_now_and_then(self) -> Search[None]:
+    def _speak_now_and_then(self) -> Search[bool]:
         """What kept it open while the client said nothing else may be its fix. Where the client speaks often, and the
         clock goes by something else, a ping whenever it is quiet was none."""
         trial = speaking(self.arms)
         able = self.standing.best()[0].cured_by(KEEPALIVE, self.case)
         if trial is None or KEEPALIVE in self.arms.named or self.verdict.cure or not able:
-            return
+            return False
         yield from self._rung(Rung(KEEPALIVE, "the same, and a ping now and then", lambda case: trial), trial)
+        return self.arms.named[KEEPALIVE].outcome is Outcome.SURVIVED
 
     def _hear_size(self, claim: Claim | None) -> None:
         """A message that stays open when it is as large, but says less, is not too large; one that has a limit of size,
