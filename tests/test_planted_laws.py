@@ -284,7 +284,8 @@ def test_silence_says_no_control_frame_either(verdicts: dict[str, Verdict]) -> N
 def test_what_ends_with_age_is_not_put_down_to_the_pings_that_come_before(verdicts: dict[str, Verdict]) -> None:
     verdict = verdicts["age"]
     assert verdict.verdict != "heartbeat/control-ping-kills" and "ping" not in verdict.cure
-    assert " ping" not in law_of(verdict).sentence and "it has been open for 0.5 s, whichever" in law_of(verdict).sentence
+    sentence = law_of(verdict).sentence
+    assert " ping" not in sentence and "it has been open for 0.5 s, whichever" in sentence
 
 
 # How soon it speaks.
