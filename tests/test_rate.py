@@ -293,7 +293,7 @@ def test_real_servers() -> None:
         assert 0.88 * pace <= low <= high <= 1.12 * pace, verdict.law
     assert window.law is not None and "more than 8 messages within 0.5" in window.law.sentence
     assert "whatever they contain" in window.law.sentence
-    assert bucket.law is not None and "once a burst of 6 is used up" in bucket.law.sentence
+    assert bucket.law is not None and "once a burst of 6 is exceeded" in bucket.law.sentence
     assert kind.law is not None and "more than 4 `move` messages within 0.4" in kind.law.sentence
     assert "kind=move" in kind.cure
     assert number.verdict == COUNTED, number.standing

@@ -44,8 +44,8 @@ EXACT = 0.05
 
 STEPS = 7
 
-CHAIN = 3
-"""Of a question that is answered more than so many times as often as it was asked, the answer is one more question."""
+CHAIN = 25
+"""Of a question that is answered more often than so many times a second, the answer makes the server ask again."""
 
 SUGGESTED = {
     "challenge": ("response", "challenge_response", "answer"),
@@ -94,7 +94,7 @@ def absent_answer(arms: Arms) -> Search[Claim | None]:
         answered = yield from arms.decide(trial, counts)
         if answered is not Outcome.SURVIVED or not arms.last.acted and arms.last.acted is not None:
             continue
-        if (arms.last.acted or 0) > CHAIN * (1 + case.asked_often.get(each.question, 1)):
+        if (arms.last.acted or 0) > CHAIN * (1 + (arms.last.lifetime or 0.0)):
             continue  # it is asked again because of what it was answered: that the two talk on keeps it open
         others = list(_others(case, each))
         if not (yield from _nothing_else(arms, each, others)):

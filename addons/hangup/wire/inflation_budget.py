@@ -15,7 +15,7 @@ LEFT_COMPRESSED = "left compressed, as that, or what it refers to, inflates to f
 RATIO = 24
 """Bytes that may be inflated for each on the wire."""
 
-SPARE = 2 << 20
+SPARE = 4 << 20
 """Bytes that may be inflated beyond that. So much of what was not used so far is kept for later, too."""
 
 PER_SECOND = 128 << 10
