@@ -22,6 +22,9 @@ from hangup.filters.setting_values import Range
 EARLY = 3.0
 """Seconds after opening: what comes later does not come too early."""
 
+FEW = 3
+"""Where more messages are needed, it is their number, or their order."""
+
 LATER = 2.5
 """By so many seconds it is said later."""
 
@@ -83,10 +86,14 @@ class _Early:
 def early_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     """The law, where the message that is enough stays open when it, and all that follows it, is said later."""
     frame = next((f for f in arms.case.frames if minimal.frames[-1:] == (f.n,)), None)
-    if arms.live or frame is None or frame.at > EARLY or arms.known.survived or arms.clients > 1:
+    many = len(minimal.frames) > FEW
+    if arms.live or frame is None or frame.at > EARLY or arms.known.survived or arms.clients > 1 or many:
         return None
     early, counts = _Early(arms, frame), Counts()
-    if (yield from early.ask(LATER, counts)) is not Outcome.SURVIVED:
+    told = yield from early.ask(LATER, counts)
+    if told is Outcome.UNRESOLVED and counts.survived:
+        told = yield from early.ask(LATER, counts := Counts())
+    if told is not Outcome.SURVIVED:
         return None
     low, high = 0.0, LATER
     for _ in range(STEPS):
