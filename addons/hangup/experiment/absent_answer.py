@@ -44,7 +44,7 @@ EXACT = 0.05
 
 STEPS = 7
 
-CHAIN = 25
+CHAIN = 100
 """Of a question that is answered more often than so many times a second, the answer makes the server ask again."""
 
 SUGGESTED = {

@@ -25,6 +25,9 @@ EARLY = 3.0
 FEW = 3
 """Where more messages are needed, it is their number, or their order."""
 
+MOSTLY = 0.75
+"""How often the failure must come: what is said near the boundary is late now and then, and stays open."""
+
 LATER = 2.5
 """By so many seconds it is said later."""
 
@@ -87,7 +90,7 @@ def early_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     """The law, where the message that is enough stays open when it, and all that follows it, is said later."""
     frame = next((f for f in arms.case.frames if minimal.frames[-1:] == (f.n,)), None)
     many = len(minimal.frames) > FEW
-    if arms.live or frame is None or frame.at > EARLY or arms.known.survived or arms.clients > 1 or many:
+    if arms.live or frame is None or frame.at > EARLY or arms.rate < MOSTLY or arms.clients > 1 or many:
         return None
     early, counts = _Early(arms, frame), Counts()
     told = yield from early.ask(LATER, counts)
