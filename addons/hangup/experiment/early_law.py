@@ -106,6 +106,8 @@ def early_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
         if outcome is Outcome.UNRESOLVED:
             break  # so near to the boundary, it is once early and once late
         low, high = ((low + high) / 2, high) if outcome is Outcome.FAILED else (low, (low + high) / 2)
+    if high == LATER:
+        return None  # no shorter delay helped: a failure that goes with it may only not have been waited for
     since = yield from early.since()
     verdict = arms.verdict
     verdict.cure, verdict.contrast = early.later(1.5 * high).filters[0], None
