@@ -107,7 +107,7 @@ def run(*arguments: str) -> tuple[float, float]:
             cpu = sum(process.cpu_times()[:2])
         except psutil.Error:
             break
-        time.sleep(0.005)
+        time.sleep(0.005)  # between two looks at its memory, of which nobody is told
     process.wait()
     return cpu, peak / MIB
 

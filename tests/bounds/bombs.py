@@ -149,7 +149,7 @@ def round_trips(sock: socket.socket, over: threading.Event, times: list[float]) 
         sock.sendall(message)
         sock.recv(1 << 12)
         times.append((time.perf_counter() - begun) * 1000)
-        time.sleep(0.001)
+        time.sleep(0.001)  # a conversation has pauses
 
 
 def explode(bombs: list[bytes], *options: str, senders: int = 1) -> Effect:
@@ -196,7 +196,7 @@ def _wait_for_marks(recording: Path, count: int) -> None:
             data = rest + file.read()
             found += data.count(MARK)
             rest = data[-len(MARK) + 1 :]
-            time.sleep(0.01)
+            time.sleep(0.01)  # a file that grows tells nobody, on every platform
 
 
 def _send(sock: socket.socket, bombs: list[bytes]) -> None:

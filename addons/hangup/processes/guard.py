@@ -86,7 +86,7 @@ def _end(program: int, group: int) -> None:
     until = time.monotonic() + GRACE
     _tell(signal.SIGTERM, left, group)
     while time.monotonic() < until and (group and _there(0, group) or any(_there(pid, 0) for pid in left)):
-        time.sleep(STEP)
+        time.sleep(STEP)  # these are not our children: nobody tells of their end
     _tell(signal.SIGKILL, left, group)
 
 

@@ -20,7 +20,7 @@ from hangup.humanize import clip, span
 from hangup.messages.shapes import Shapes
 from hangup.recording.dev_server import Kind
 from hangup.recording.ending_words import Ending, ending_of
-from hangup.recording.endings import FAILED, SETTLED, Course, Fate, Last, Step, Told, course, leg
+from hangup.recording.endings import SETTLED, Course, Fate, Last, Step, Told, course, fate_among, is_failure, leg
 from hangup.recording.events import Frame, Side
 from hangup.recording.traffic import MessageSummary, Traffic
 
@@ -178,11 +178,7 @@ class Connection(Struct, kw_only=True, eq=False):
     @property
     def fate(self) -> Fate:
         """What became of it, by itself and by what its client did next."""
-        if self.context is not None:
-            return self.context
-        fate = self.alone
-        # Whoever comes again at once had not done what they came for.
-        return "dropped" if fate in ("left", "finished") and self.successor is not None else fate
+        return self.context if self.context is not None else fate_among(self.alone, self.successor)
 
     @property
     def alone(self) -> Fate:
@@ -218,9 +214,8 @@ class Connection(Struct, kw_only=True, eq=False):
 
     @property
     def failed(self) -> bool:
-        """Whether that was a failure. A client that gives up waiting for the answer and comes again failed, too."""
-        fate = self.fate
-        return fate in FAILED or (fate == "abandoned" and self.successor is not None)
+        """Whether that was a failure."""
+        return is_failure(self.fate, self.successor)
 
     @property
     def manner(self) -> Manner | None:

@@ -87,6 +87,18 @@ ENDS: dict[What, EndingHow] = {
 _GONE = frozenset(("rst", "timeout", "error"))
 
 
+def fate_among(alone: Fate, successor: int | None) -> Fate:
+    """What became of a connection: by itself (``alone``), and by what its client did next: ``successor`` is the number
+    of the connection that it opened after it, None for none."""
+    # Whoever comes again at once had not done what they came for.
+    return "dropped" if alone in ("left", "finished") and successor is not None else alone
+
+
+def is_failure(fate: Fate, successor: int | None) -> bool:
+    """Whether that is one. A client that gives up waiting for the answer and comes again failed, too."""
+    return fate in FAILED or (fate == "abandoned" and successor is not None)
+
+
 def in_words(code: int | None) -> str:
     """A close code with its name."""
     if code is None:

@@ -17,7 +17,7 @@ from hangup.humanize import clip, span
 from hangup.recording.connections import FOREVER, Connection, route_of
 from hangup.recording.dev_server import Kind
 from hangup.recording.ending_words import Ending, ending_of
-from hangup.recording.endings import FAILED, Fate
+from hangup.recording.endings import Fate, fate_among, is_failure
 from hangup.recording.events import AnyEvent, End, Event, Handshake
 from hangup.recording.known import Closer, Known
 from hangup.recording.ledger import Ledger
@@ -92,16 +92,12 @@ class Outline(Struct, gc=False):
     @property
     def fate(self) -> Fate:
         """What became of it, by itself and by what its client did next."""
-        if self.context is not None:
-            return self.context
-        fate = self.alone
-        return "dropped" if fate in ("left", "finished") and self.successor is not None else fate
+        return self.context if self.context is not None else fate_among(self.alone, self.successor)
 
     @property
     def failed(self) -> bool:
         """Whether that was a failure."""
-        fate = self.fate
-        return fate in FAILED or (fate == "abandoned" and self.successor is not None)
+        return is_failure(self.fate, self.successor)
 
 
 def way_of(known: Known) -> Alike:

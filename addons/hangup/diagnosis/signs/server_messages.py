@@ -31,7 +31,7 @@ def follows_none(case: Case) -> bool:
 @sign(follows_none)
 def follows_no_server_message(case: Case) -> Sign:
     """The ends do not come soon after messages of the server, or no more than chance would have it."""
-    return Sign(1.0, "ends follow a message from the server hardly more often than by chance")
+    return Sign(1.0, "the connections do not end soon after a message from the server, beyond coincidence")
 
 
 def not_json(message: MessageSummary) -> bool:
