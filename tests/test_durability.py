@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shlex
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
+from hangup.cli.incomplete import EXIT_CODE
+from hangup.recorder.journal import NOT_RECORDED
+from hangup.recording import reader
 from hangup.recording.events import Note, Stop
 from harness import frames
 from harness.frames import MASK, TEXT
 from harness.peers import Peer, RawServer, Side, open_websocket
-from harness.proxies import HangupProxy
+from harness.proxies import SMALL_FILES, HangupProxy
 from harness.reading import connections
 from harness.scheduling import CpuWatch
 
@@ -73,24 +80,26 @@ def test_killed_at_a_random_moment(seed: int) -> None:
         assert far.received.startswith(recorded.sent(side))
 
 
+def until(condition: Callable[[], bool], deadline: float = 20.0) -> None:
+    """Waits for what another process does to a file."""
+    end = time.monotonic() + deadline
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)  # a file tells nobody that it has changed
+
+
+def recorded_end(proxy: HangupProxy, target: str) -> bool:
+    """Whether the end of both legs is in the file."""
+    found = connections(proxy.events()).get(target)
+    return found is not None and len(found.ends) == 2
+
+
 def size_of_frames(data: bytes) -> int:
     """The size in bytes of the whole frames at the beginning."""
     return sum(len(frames.frame(f.opcode, f.payload, mask=MASK if f.masked else None)) for f in frames.parse(data))
 
 
 # Nowhere to write --------------------------------------------------------------------------------------------
-
-NOT_RECORDED = "NOT RECORDED"
-"""What the proxy says loudly."""
-
-SMALL_FILES = """
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
-from hangup.cli import main
-main()
-"""
-"""``hangup`` where no file may grow beyond 64 KiB, as on a disk that is full."""
-
 
 def talk(proxy: HangupProxy, server: RawServer, target: str, size: int) -> bytes:
     """A frame of so many random bytes each way and an orderly end; the frame's bytes."""
@@ -114,9 +123,9 @@ def test_full_disk() -> None:
         sent = talk(proxy, server, "/before", 1000)
         talk(proxy, server, "/too-much", 200_000)
         talk(proxy, server, "/after", 1000)
-        proxy.wait_for(NOT_RECORDED)
-        proxy.stop()
-        assert NOT_RECORDED in proxy.errors
+        proxy.wait_for(f"{NOT_RECORDED}: cannot write .*: File too large")
+        proxy.stop(code=EXIT_CODE)
+        assert "the recording is incomplete: " in proxy.errors and "File too large" in proxy.errors.splitlines()[-1]
         recorded = connections(proxy.events())
         assert proxy.recording.stat().st_size <= 65536
         assert recorded["/before"].sent("client") == recorded["/before"].sent("server") == sent
@@ -147,24 +156,92 @@ def test_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
                 while True:
                     file.write(bytes(4096))
             meanwhile = talk(proxy, server, "/meanwhile", 100_000)
-            proxy.wait_for(NOT_RECORDED)
+            proxy.wait_for(f"{NOT_RECORDED}: cannot write .*: No space left on device")
             filler.unlink()
+            proxy.wait_for("recorded again")
             after = talk(proxy, server, "/after", 1000)
-            proxy.stop()
+            proxy.stop()  # with 0: all was kept until there was room
             events = proxy.events()
             recorded = connections(events)
     assert recorded["/before"].sent("client") == before
     assert recorded["/after"].sent("client") == recorded["/after"].sent("server") == after
-    if not sum(event.lost for event in events if isinstance(event, Note)):
-        assert recorded["/meanwhile"].sent("client") == recorded["/meanwhile"].sent("server") == meanwhile
+    assert not sum(event.lost for event in events if isinstance(event, Note))
+    assert recorded["/meanwhile"].sent("client") == recorded["/meanwhile"].sent("server") == meanwhile
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be removed")
+def test_folder_that_is_removed(tmp_path: Path) -> None:
+    """It is told at once, also while nothing happens; what comes after it is recorded; the exit code says it too."""
+    record = tmp_path / "recordings" / "run.jsonl"
+    with RawServer() as server, HangupProxy(server.url, record=record) as proxy:
+        talk(proxy, server, "/before", 1000)
+        until(lambda: recorded_end(proxy, "/before"))
+        shutil.rmtree(record.parent)
+        proxy.wait_for(rf"{NOT_RECORDED}: {record} was removed while it was being written, \d+ events are lost")
+        proxy.wait_for(f"recording goes on in {record.with_name('run.2.jsonl')}")
+        sent = talk(proxy, server, "/after", 1000)
+        output = proxy.stop(code=EXIT_CODE)
+    assert "the recording is incomplete: " in proxy.errors
+    assert f"next: hangup show {record.with_name('run.2.jsonl')}\n" in output
+    assert not record.exists() and (record.parent / ".gitignore").exists()
+    events = list(reader.read(record.with_name("run.2.jsonl")))
+    assert isinstance(events[0], Note) and events[0].lost and "was removed" in events[0].text
+    assert connections(events)["/after"].sent("client") == sent
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be renamed")
+def test_file_that_is_moved_away(tmp_path: Path) -> None:
+    """Nothing is lost: what came before is where it was moved to, the rest in the next file."""
+    record = tmp_path / "run.jsonl"
+    with RawServer() as server, HangupProxy(server.url, record=record) as proxy:
+        before = talk(proxy, server, "/before", 1000)
+        until(lambda: recorded_end(proxy, "/before"))
+        record.rename(tmp_path / "kept.jsonl")
+        proxy.wait_for(f"{record} was moved away while it was being written")
+        after = talk(proxy, server, "/after", 1000)
+        proxy.stop()
+    assert connections(list(reader.read(tmp_path / "kept.jsonl")))["/before"].sent("client") == before
+    assert connections(list(reader.read(tmp_path / "run.2.jsonl")))["/after"].sent("client") == after
+
+
+FEW_FILES = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+from hangup.cli import main
+main()
+"""
+"""``hangup`` where a program may have no more than 64 files and sockets open."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_NOFILE")
+def test_more_connections_than_there_may_be_files() -> None:
+    """It is said once, costs no processor time, and passes: those that waited are served."""
+    with RawServer() as server, HangupProxy(server.url, command=[sys.executable, "-c", FEW_FILES]) as proxy:
+        page = re.search(r"control on 127.0.0.1:(\d+)", proxy.wait_for(r"control on \S+")[0])
+        assert page is not None
+        control = ("127.0.0.1", int(page[1]))
+        crowd = [socket.create_connection(address) for address in [proxy.address] * 80 + [control] * 5]
+        proxy.wait_for("new connections have to wait until others have ended: too many open files")
+        process = psutil.Process(proxy.pid)
+        before = process.cpu_times()
+        time.sleep(2.5)  # that nothing is done meanwhile has no event to wait for
+        after = process.cpu_times()
+        for each in crowd:
+            each.close()
+        late = open_websocket(proxy.address, "/late")
+        server.accept("/late")
+        late.close()
+        proxy.stop()
+    assert after.user + after.system - before.user - before.system < 0.5
+    assert len(proxy.errors.splitlines()) == 1, proxy.errors
 
 
 def test_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with RawServer() as server, HangupProxy(server.url, record=tmp_path / "file" / "run.jsonl") as proxy:
         talk(proxy, server, "/on", 1000)
-        proxy.stop()
-        assert NOT_RECORDED in proxy.errors
+        assert "nothing could be recorded" in proxy.stop(code=EXIT_CODE)
+        assert f"{NOT_RECORDED}: cannot write" in proxy.errors
 
 
 def test_terminated_under_load(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import errno
 import hashlib
 import io
 import os
+import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -22,10 +24,10 @@ from hypothesis import strategies as st
 
 import recorded
 from hangup.errors import ForeignRecording, RecordingError, VersionError
-from hangup.recorder import journal
+from hangup.recorder import journal, journal_files
 from hangup.recorder.journal import Journal
 from hangup.recording import events as ev
-from hangup.recording import reader
+from hangup.recording import folder, reader
 from hangup.recording.cutting import Cutter
 from hangup.recording.folder import listing, new_path, newest
 from hangup.recording.reader import follow, read
@@ -197,7 +199,7 @@ def test_a_full_disk_loses_nothing_when_there_is_room_again_in_time(
     out.close()
     recording = read(out.path)
     assert list(recording) == written and not recording.torn
-    assert len(losses) == 1 and out.lost == 0
+    assert [lost for _, lost in losses] == [0, 0] and "nothing is lost" in losses[1][0] and out.lost == 0
 
 
 def test_a_long_outage_is_counted_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,12 +236,12 @@ def test_a_second_outage_is_told_again(tmp_path: Path, monkeypatch: pytest.Monke
         disk.room = 0
         out.write(note(outage))
         out.flush()
-        losses.wait_for(outage)
+        losses.wait_for(2 * outage - 1)
         disk.room = None
         until(lambda: not out._outage)
         assert len(list(read(out.path))) == outage
     out.close()
-    assert len(losses) == 2
+    assert [message.startswith(journal.NOT_RECORDED) for message, _ in losses] == [True, False] * 2
 
 
 @pytest.mark.parametrize("room", [0, 7, 60, 200])
@@ -322,7 +324,8 @@ def test_a_file_that_cannot_be_made_is_an_outage(tmp_path: Path, monkeypatch: py
     blocked.unlink()
     until(lambda: out.path.exists())
     out.close()
-    assert list(read(out.path)) == [note(1)] and len(losses) == 1
+    assert list(read(out.path)) == [note(1)]
+    assert len(losses) == 2 and "nothing is lost" in losses[1][0]
 
 
 CHILD = """
@@ -754,3 +757,110 @@ def test_follow_ends_when_told(tmp_path: Path) -> None:
 def append(path: Path, data: bytes) -> None:
     with open(path, "ab") as file:
         file.write(data)
+
+
+# Files that are removed, moved away, or too many.
+
+
+@pytest.mark.skipif(not POSIX, reason="a file that is open cannot be removed")
+def test_a_removed_file_is_told_and_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "WATCH", 0.01)
+    monkeypatch.setattr(journal_files, "WATCH", 0.01)
+    losses, rotations = Losses(), Losses()
+    path = tmp_path / "folder" / "run.jsonl"
+    out = Journal(path, HEADER, on_loss=losses, on_rotation=lambda message: rotations(message, 0))
+    for number in range(3):
+        out.write(note(number))
+    out.flush()
+    until(lambda: len(list(read(path))) == 3)
+    shutil.rmtree(path.parent)
+    losses.wait_for(1)  # though nothing is written
+    rotations.wait_for(1)
+    out.write(note(3))
+    out.close()
+    following = path.with_name("run.2.jsonl")
+    told, after = read(following)
+    assert isinstance(told, ev.Note) and told.lost == 3 and told.at == note(2).at and after == note(3)
+    assert read(following).header.note == "continues run.jsonl"
+    assert losses == [(f"NOT RECORDED: {path} was removed while it was being written, 3 events are lost", 3)]
+    assert rotations == [(f"recording goes on in {following}", 0)]
+    assert out.lost == 3 and out.reasons == [f"{path} was removed while it was being written"]
+
+
+@pytest.mark.skipif(not POSIX, reason="a file that is open cannot be moved")
+def test_a_file_that_is_moved_within_a_line_keeps_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The half line stays in the file that is moved, where it is told as torn; the whole of it is in the next."""
+    monkeypatch.setattr(journal_files, "WATCH", 0.01)
+    disk = Disk(monkeypatch, len(ev.encode(HEADER)) + 1 + 10)
+    losses = Losses()
+    out = Journal(tmp_path / "run.jsonl", HEADER, on_loss=losses)
+    out.write(note(1))
+    out.flush()
+    losses.wait_for(1)
+    out.path.rename(tmp_path / "moved.jsonl")
+    losses.wait_for(2)
+    disk.room = None
+    losses.wait_for(3)
+    out.close()
+    moved = read(tmp_path / "moved.jsonl")
+    assert list(moved) == [] and moved.torn
+    told, after = read(tmp_path / "run.2.jsonl")
+    assert isinstance(told, ev.Note) and "was moved away" in told.text and not told.lost and after == note(1)
+    assert out.lost == 0
+
+
+@pytest.mark.skipif(not POSIX, reason="a file that is open cannot be removed")
+def test_a_file_that_is_removed_at_the_very_end_is_told(tmp_path: Path) -> None:
+    losses = Losses()
+    out = Journal(tmp_path / "run.jsonl", HEADER, on_loss=losses)
+    out.write(note(1))
+    out.flush()
+    until(lambda: len(list(read(out.path))) == 1)
+    out.path.unlink()
+    out.close()
+    assert out.lost == 1 and "was removed" in losses[0][0]
+
+
+def test_the_oldest_files_are_deleted_to_keep_within_a_total(tmp_path: Path) -> None:
+    """At no time there is more; what was deleted is told, on the screen and in the file; a foreign file stays."""
+    other = recorded.write(tmp_path / "run.4.jsonl", [note(1)])
+    rotations = Losses()
+    keep = 8000
+    out = Journal(tmp_path / "run.jsonl", HEADER, keep=keep, on_rotation=lambda message: rotations(message, 0))
+    most = 0
+    for number in range(300):
+        out.write(note(number, 60))
+        out.flush()
+        until(lambda: not out.behind)
+        most = max(most, sum(path.stat().st_size for path in tmp_path.iterdir() if path != other))
+    out.close()
+    assert keep * 0.7 < most <= keep
+    assert out.files == sorted(set(tmp_path.iterdir()) - {other}, key=lambda path: int(path.suffixes[0][1:]))
+    assert folder.oldest(out.path) == other and list(read(other)) == [note(1)]
+    other.unlink()
+    assert folder.oldest(out.path) == out.files[0]
+    events = [event for path in out.files for event in read(path) if isinstance(event, ev.Note)]
+    kept = [event for event in events if event.conn]
+    assert kept == [note(number, 60) for number in range(300 - len(kept), 300)]
+    deleted = [event.text for event in events if not event.conn]
+    assert all(re.fullmatch(r"deleted run[.\d]*jsonl, to keep at most 7.8 KiB", text) for text in deleted)
+    assert any("recording goes on in" in text and "; deleted run.jsonl, to keep" in text for text, _ in rotations)
+    assert out.lost == 0
+
+
+def test_what_cannot_be_deleted_is_told_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = iter([True])
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if next(refused, False):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        os.unlink(path)
+
+    monkeypatch.setattr(journal_files.Path, "unlink", unlink)
+    rotations = Losses()
+    out = Journal(tmp_path / "run.jsonl", HEADER, keep=4000, on_rotation=lambda message: rotations(message, 0))
+    for number in range(100):
+        out.write(note(number, 60))
+    out.close()
+    assert sum("run.jsonl cannot be deleted: Permission denied" in text for text, _ in rotations) == 1
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 4000

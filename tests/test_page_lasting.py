@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 import recorded
+from hangup.cli.incomplete import EXIT_CODE
 from hangup.recording import events as ev
 from harness import DEADLINE
 from harness.peers import Peer, RawServer, open_websocket
-from harness.proxies import HangupProxy
+from harness.proxies import SMALL_FILES, HangupProxy
 from harness.remotes import remote_of
 from opened import Browser, browser, opened
 
@@ -188,6 +190,19 @@ def test_a_recording_that_breaks_off_has_been_read_all_the_same(seen: Browser, t
         expect(page.locator(".top")).not_to_contain_text("reading")
         page.locator(".lane").first.click()
         expect(page.locator(".verdict h2")).not_to_contain_text("not read to its end yet")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE")
+def test_that_nothing_is_recorded_stands_on_the_page(seen: Browser, backend: RawServer) -> None:
+    with HangupProxy(backend.url, command=[sys.executable, "-c", SMALL_FILES]) as proxy:
+        dropped(proxy, "/first")
+        page = seen.open(shown(proxy))
+        expect(page.locator(".state")).to_have_text("recording", timeout=WAIT)
+        dropped(proxy, f"/{'long' * 5000}", 6)
+        expect(page.locator(".state")).to_have_text("not recording", timeout=WAIT)
+        expect(page.get_by_role("alert")).to_contain_text("not recorded: cannot write", timeout=WAIT)
+        page.close()
+        proxy.stop(code=EXIT_CODE)
 
 
 def test_nothing_is_wider_than_a_narrow_window(seen: Browser, backend: RawServer) -> None:

@@ -129,12 +129,11 @@ class Program:
             self._changed.wait_for(lambda: len(self._ended) == 2, 5)
         return code
 
-    def stop(self, how: signal.Signals = signal.SIGTERM, deadline: float = DEADLINE) -> str:
-        """Ask it to end, check that it ends with 0, and return its stdout."""
+    def stop(self, how: signal.Signals = signal.SIGTERM, deadline: float = DEADLINE, code: int = 0) -> str:
+        """Ask it to end, check that it ends with this exit code, and return its stdout."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        code = self.wait(deadline)
-        assert code == 0, self.report()
+        assert self.wait(deadline) == code, self.report()
         return self.output
 
     def kill(self) -> None:

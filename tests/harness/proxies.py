@@ -40,6 +40,15 @@ IMPATIENT_MITMDUMP = [*MITMDUMP[:-1], _IMPATIENCE + MITMDUMP[-1]]
 """The same on a mitmproxy that closes what is silent for two seconds, instead of ten minutes."""
 
 
+SMALL_FILES = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+from hangup.cli import main
+main()
+"""
+"""``hangup`` where no file may grow beyond 64 KiB, as on a disk that is full."""
+
+
 @functools.cache
 def home() -> Path:
     """A home of the tests' own, where mitmproxy keeps the authority that it makes."""

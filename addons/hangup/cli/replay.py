@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from hangup.cli import replay_view
+from hangup.cli.incomplete import exit_code
 from hangup.cli.params import TIME, Time
 from hangup.cli.probe import parse_header
 from hangup.cli.replay_view import ServerComparison
@@ -167,7 +168,8 @@ def replay(
     run. The recorded path is requested; a path in TARGET is the base that it lies below, as in VITE_WS_BASE. The run is
     recorded, too.
 
-    Exit code 0: it ended as recorded; 1: it did not, for instance because it stayed open.
+    Exit code 0: it ended as recorded; 1: it did not, for instance because it stayed open; 74: as recorded, but this
+    run's own recording is incomplete.
     """
     if conn is not None and everything:
         raise UsageError("use either --conn or --all, not both")
@@ -210,7 +212,7 @@ def replay(
             click.echo(json.dumps(_document(run, outcomes, said), indent=2))
         else:
             replay_view.show(out, outcomes, said, recording, run.path)
-    sys.exit(0 if all(outcome.same for outcome in outcomes) else 1)
+    sys.exit(exit_code(run.recorder, 0 if all(outcome.same for outcome in outcomes) else 1))
 
 
 def _set(text: str) -> tuple[str, str]:
@@ -278,20 +280,21 @@ class _Run:
         self.record = record
         self.out = out
         self.path = record
+        self.recorder: Recorder | None = None
 
     async def play(self) -> list[ReplayOutcome]:
         """Plays all, and records it."""
         task = asyncio.current_task()
         assert task is not None
         on_ending(task.cancel, but=("SIGINT",))
-        recorder = Recorder(
+        self.recorder = recorder = Recorder(
             self.record,
             target=str(self.target),
             mode="replay",
             filters=[entry.text for entry in self.filters],
             source=f"replay of {self.source.name}",
             note=f"seed {self.settings.seed}",
-            on_loss=lambda message, lost: tell(message),
+            on_loss=tell,
         )
         self.path = recorder.path
         replay_view.begin(self.out, self.source.name, self.transcripts, self.target, self.settings, self.path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from hangup.cli.incomplete import exit_code
 from hangup.cli.replay import speed_option
 from hangup.cli.screen import COLOURS, console, safe, tell
 from hangup.cli.sources import Source, opened
@@ -90,8 +91,8 @@ def serve(
             raise RecordingError(f"{source.name} has no WebSocket connection")
         if "redacted:" in source.header.note:
             tell("the recording is redacted: the frontend gets placeholders instead of secrets")
-        asyncio.run(_serve(source, playlist, settings, FilterSet(filters), (host, port), record, quiet))
-    sys.exit(0)
+        code = asyncio.run(_serve(source, playlist, settings, FilterSet(filters), (host, port), record, quiet))
+    sys.exit(code)
 
 
 async def _serve(
@@ -102,7 +103,7 @@ async def _serve(
     where: tuple[str, int],
     record: Path,
     quiet: bool,
-) -> None:
+) -> int:
     out = console()
     stop = asyncio.Event()
     on_ending(stop.set)
@@ -113,7 +114,7 @@ async def _serve(
         mode="serve",
         filters=[entry.text for entry in filters],
         source=f"serve of {source.name}",
-        on_loss=lambda message, lost: tell(message),
+        on_loss=tell,
     )
 
     def ended(connection: Connection) -> None:
@@ -143,3 +144,4 @@ async def _serve(
         recorder.close()
     live = plural(len(recorder.ledger.known()), "connection")
     out.print(Text(f"\n{live} served; recording: {printable(str(recorder.path))}"), soft_wrap=True)
+    return exit_code(recorder)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import re
 import socket
 import ssl
 from pathlib import Path
 
+from hangup import unreachable
 from hangup.errors import BackendError, UsageError
 from hangup.humanize import duration, printable
 from hangup.wire.url import Target
@@ -59,17 +58,22 @@ def failure(error: OSError | UnicodeError, target: Target) -> str:
     if isinstance(error, ssl.SSLError):
         return f"no TLS: {reason(error)} (is it ws:// rather than wss://?)"
     if isinstance(error, UnicodeError | socket.gaierror):
-        return f"no such host: {printable(target.host)}"
-    # With several addresses, asyncio joins their errors into one without a number.
-    numbers = {error.errno} if error.errno else {int(number) for number in re.findall(r"\[Errno (\d+)\]", str(error))}
-    if errno.ECONNREFUSED in numbers:
-        return f"connection refused: nothing listens on port {target.port}"
-    if isinstance(error, ConnectionError):
-        hint = " during the TLS handshake (is it ws:// rather than wss://?)" if target.secure else ""
-        return f"the connection was dropped{hint}"
-    if numbers & {errno.ENETUNREACH, errno.EHOSTUNREACH}:
-        return "the network or the host is unreachable"
-    return reason(error)
+        if isinstance(error, socket.gaierror) and error.errno == getattr(socket, "EAI_AGAIN", None):
+            return unreachable.NO_NAME_SERVER
+        return f"{unreachable.NO_HOST}: {printable(target.host)}"
+    said = _by_number(error)
+    if said == unreachable.REFUSED:
+        return f"{said}: nothing listens on port {target.port}"
+    if isinstance(error, ConnectionError) and target.secure:
+        return f"{unreachable.DROPPED} during the TLS handshake (is it ws:// rather than wss://?)"
+    return said or (unreachable.DROPPED if isinstance(error, ConnectionError) else reason(error))
+
+
+def _by_number(error: OSError) -> str:
+    """The sentence for what the system says."""
+    if error.errno:
+        return unreachable.of_numbers([error.errno], [number] if (number := getattr(error, "winerror", None)) else [])
+    return unreachable.of_message(str(error))  # asyncio joins the errors of several addresses into one without a number
 
 
 def reason(error: Exception) -> str:

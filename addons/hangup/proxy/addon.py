@@ -49,6 +49,8 @@ class Hangup:
     def __init__(self, on_ready: Callable[[Recorder], None] | None = None) -> None:
         self.on_ready = on_ready
         self.recorder: Recorder | None = None
+        self.on_rotation: Callable[[str], None] = lambda message: logger.info("hangup: %s", message)
+        """Is told, from another thread, when the recording goes on in another file."""
         self.failure: HangupError | None = None
         """Why recording could not begin, when we were started by ourselves."""
         self.drivers: set[ProxyDriver] = set()
@@ -65,6 +67,7 @@ class Hangup:
         """mitmproxy: declare options and take the WebSocket layer's place."""
         loader.add_option("hangup_record", str, "recordings", "Folder or file to record into.")
         loader.add_option("hangup_max_size", int, 0, "Begin a new file after so many bytes (0: never).")
+        loader.add_option("hangup_keep", int, 0, "Delete the oldest of its files beyond so many bytes (0: never).")
         loader.add_option("hangup_max_payload", int, 0, "Keep so many bytes of each payload (0: all).")
         loader.add_option(
             "hangup_hooks",
@@ -104,8 +107,10 @@ class Hangup:
                 mode=" ".join(m.split(":")[0] for m in options.mode),
                 max_size=options.hangup_max_size,
                 max_payload=options.hangup_max_payload,
+                keep=options.hangup_keep,
                 filters=[entry.text for entry in self.filtering.filters.active],
                 on_loss=self._lost,
+                on_rotation=self.on_rotation,
             )
         except HangupError as error:
             if self.on_ready is not None:
@@ -318,10 +323,10 @@ class Hangup:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _lost(self, message: str, lost: int) -> None:
+    def _lost(self, message: str) -> None:
         # Our own program puts its name before every warning, mitmproxy's do not.
         name = "" if self.on_ready is not None else "hangup: "
-        logger.error("%sNOT RECORDED: %s (%d events lost so far)", name, message, lost)
+        logger.error("%s%s", name, message)
 
     def _log_end(self, event: events.Event) -> None:
         if isinstance(event, events.End) and self.recorder is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import re
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -19,12 +20,14 @@ from msgspec import Struct, field
 from hangup.errors import HangupError, ListenError, MissingExtra, UsageError
 from hangup.filters.filter_set import FilterSet
 from hangup.filters.pipeline import HOLD_LIMIT
+from hangup.net.accepting import Exhaustion
 from hangup.net.connect import tls_context
 from hangup.processes.backend import Backends
 from hangup.processes.ending import on_ending
 from hangup.processes.program import words_of
 from hangup.proxy.addon import Hangup
 from hangup.recorder.recorder import Recorder
+from hangup.unreachable import of_numbers
 from hangup.wire.url import Target
 
 
@@ -51,6 +54,7 @@ class ProxySettings(Struct, kw_only=True):
     ca: Path | None = None
     cert: Path | None = None
     max_size: int = 0
+    keep: int = 0
     max_payload: int = 0
     presets: list[Preset] = field(default_factory=list)
     filters: list[str] = field(default_factory=list)
@@ -87,7 +91,8 @@ class _MitmproxyLog(logging.Handler):
 class RunningProxy:
     """A running proxy.
 
-    ``on_ready(proxy)`` is called in the event loop once it listens; ``warn`` is given what mitmproxy complains of.
+    ``on_ready(proxy)`` is called in the event loop once it listens; ``warn`` is given what mitmproxy complains of,
+    and ``say`` what is merely worth a remark.
     What ``on_ready`` enters into ``exits`` is left before the event loop ends.
     """
 
@@ -97,6 +102,7 @@ class RunningProxy:
         *,
         on_ready: Callable[[RunningProxy], None] = lambda proxy: None,
         warn: Callable[[str], None] = lambda text: None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.settings = settings
         self.on_ready = on_ready
@@ -104,8 +110,11 @@ class RunningProxy:
         self.recorder: Recorder | None = None
         self.exits = AsyncExitStack()
         self.addon = Hangup(self._ready)
+        self.addon.on_rotation = say
         self.echo: Callable[[str], None] = lambda text: None
         """Is given the backend's output, line by line."""
+        self.exhaustion = Exhaustion(self._exhausted)
+        """Whether the system gives no more sockets."""
         self._failure: HangupError | None = None
         self._own_process = False
         self._starting: asyncio.Task[None] | None = None
@@ -143,6 +152,7 @@ class RunningProxy:
         try:
             self._master = main = self._make_master()
             restore = on_ending(main.shutdown)
+            self.exhaustion.watch(asyncio.get_running_loop())
             try:
                 async with self.exits:
                     await main.run()
@@ -157,6 +167,14 @@ class RunningProxy:
         finally:
             root.removeHandler(log)
             root.setLevel(level)
+
+    def _exhausted(self, why: int) -> None:
+        text = "new connections are accepted again"
+        if why:
+            text = f"new connections have to wait until others have ended: {of_numbers([why]) or os.strerror(why)}"
+        self.warn(text)
+        if self.recorder is not None:
+            self.recorder.note(text)
 
     async def _start(self, backends: Backends) -> None:
         try:
@@ -184,6 +202,7 @@ class RunningProxy:
     def _ready(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self._log.ready = True
+        self._watch_for_exhaustion(asyncio.get_running_loop())
         if self.settings.backend_logs or self.settings.backend_command:
             backends = Backends(recorder, self.settings.backend_logs, self.settings.backend_command, self.echo)
             self.exits.push_async_callback(backends.stop)
@@ -195,6 +214,19 @@ class RunningProxy:
             # All that was imported and set up stays: the collector need not walk through it while traffic passes.
             gc.collect()
             gc.freeze()
+
+    def _watch_for_exhaustion(self, loop: asyncio.AbstractEventLoop) -> None:
+        others = loop.get_exception_handler()
+
+        def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            if self.exhaustion.handles(context):
+                return
+            if others is not None:
+                others(loop, context)
+            else:
+                loop.default_exception_handler(context)
+
+        loop.set_exception_handler(handle)  # mitmproxy takes it away again, with its own
 
     def _make_master(self) -> master.Master:
         s = self.settings
@@ -227,6 +259,7 @@ class RunningProxy:
             "ssl_insecure": s.insecure,
             "hangup_record": str(s.record),
             "hangup_max_size": s.max_size,
+            "hangup_keep": s.keep,
             "hangup_max_payload": s.max_payload,
             # Ours is told apart from a foreign one (proxy/hosts.py), which mitmproxy does not do.
             "keep_host_header": True,

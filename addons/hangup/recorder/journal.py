@@ -4,7 +4,7 @@ The event loop's thread encodes and buffers (:meth:`Journal.write`) and every fe
 buffer over (:meth:`Journal.flush`); one thread writes it to the file, whole lines at a time, in append mode
 and unbuffered, so that a kill tears at most the last line. While the disk refuses, that thread keeps what it
 has and tries again; what is more than ``max_behind`` bytes is dropped, counted, and noted in the file as soon
-as it can be.
+as it can be. A file that somebody removes or moves away while it is written is gone on from in the next.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-from msgspec.structs import replace
 from pybase64 import b64encode
 
 from hangup.errors import RecordingError
 from hangup.humanize import duration, plural, printable, size
+from hangup.recorder.journal_files import WATCH, Gone, JournalFiles, at_of, lost
 from hangup.recording.cutting import Cutter
 from hangup.recording.events import Event, Frame, Header, Note, Part, Raw, encoder
-from hangup.recording.folder import rotated
 
 RETRY = 0.25
 """Seconds between two attempts to write while the disk refuses."""
 
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-_MOST = 1 << 30  # some systems refuse to write more in one call
+NOT_RECORDED = "NOT RECORDED"
+"""What every message begins with that tells of something that is not in the file."""
+
+REASONS_KEPT = 5
 
 LARGE = 1 << 14
 """Lines of so many bytes are not copied once more to be written together with others."""
@@ -44,24 +44,18 @@ _encode_lines = encoder.encode_lines
 _WITH_PAYLOAD = (Frame, Part, Raw)
 
 
-class _At(msgspec.Struct):
-    at: float = 0.0
-
-
-_at = msgspec.json.Decoder(_At)
-
-
 class Journal:
     """The file that a recording is written to.
 
-    ``max_size`` (bytes, 0 for none) rotates to ``NAME.2.jsonl`` and so on, each with the header;
+    ``max_size``, ``keep`` and ``on_rotation`` are as in :class:`~hangup.recorder.journal_files.JournalFiles`;
     ``max_payload`` (bytes, 0 for none) cuts the payload of each frame. All methods are for one thread, the
     event loop's.
 
     ``on_loss(message, lost)`` is called once when an outage begins (``lost`` is 0 as long as nothing had to
-    be dropped), and once when it is over or given up, if events were lost in it, with their number. It is
-    called *from either thread*, most often the journal's own, and must not block. A file that cannot be
-    created is such an outage too; only one that exists already raises :class:`~hangup.errors.RecordingError`.
+    be dropped), and once when it is over or given up, with the number of events that were lost in it; and when the file
+    was removed or moved away. A file that cannot be created is such an outage too; only one that exists already raises
+    :class:`~hangup.errors.RecordingError`. It and ``on_rotation`` are called *from either thread*, most often the
+    journal's own, and must not block; their messages are whole sentences.
     """
 
     def __init__(
@@ -71,17 +65,17 @@ class Journal:
         *,
         max_size: int = 0,
         max_payload: int = 0,
+        keep: int = 0,
         max_behind: int = 64 << 20,
         on_loss: Callable[[str, int], None] = lambda message, lost: None,
+        on_rotation: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.path = Path(path)
-        self.files: list[Path] = []
-        """What was written so far, in order."""
         self.lost = 0
-        """How many events could not be written."""
-        self.max_size = max_size
+        """How many events could not be written, or were in a file that was removed."""
+        self.reasons: list[str] = []
+        """Why, each but once."""
         self.max_behind = max_behind
-        self._header = header
         self._on_loss = on_loss
         self._cutter = Cutter(max_payload) if max_payload > 0 else None
         self._lines: list[bytes] = []
@@ -100,17 +94,12 @@ class Journal:
         self._closed = False
 
         # The writing thread's own.
-        self._fd = -1
-        self._size = 0  # of the current file, in bytes
-        self._head = b""  # of the current file, what of its header is still to be written
+        self._files = JournalFiles(self.path, header, max_size=max_size, keep=keep, on_rotation=on_rotation)
         self._done = 0  # bytes of the first block that are in the file
-        self._head_size = 0
-        self._number = 0
         self._last_try = False
 
         try:
-            self._open()
-            self._write_head()
+            self._files.ready()
         except FileExistsError:
             raise RecordingError(f"{self.path} exists already: recordings are never overwritten") from None
         except OSError as error:
@@ -119,6 +108,16 @@ class Journal:
             self._failed(error)
         self._thread = threading.Thread(target=self._run, name="hangup journal", daemon=True)
         self._thread.start()
+
+    @property
+    def files(self) -> list[Path]:
+        """What was written so far, in order, but for what was deleted to stay within ``keep``."""
+        return list(self._files.paths)
+
+    @property
+    def outage(self) -> str:
+        """Why nothing can be written at present; empty while all is well."""
+        return self._outage
 
     @property
     def pending(self) -> bool:
@@ -141,8 +140,12 @@ class Journal:
                 line = _encode(event) + b"\n"
             self.extend(line)
         except (ValueError, TypeError, OverflowError) as error:
-            self.lost += 1
             text = f"an event of kind {type(event).__name__} could not be written: {printable(str(error), 200)}"
+            with self._changed:
+                self.lost += 1
+                known = self._because(text)
+            if not known:
+                self._tell(f"{NOT_RECORDED}: {text}", 1)
             self._lines.append(_encode(Note(at=event.at, text=text, lost=1)) + b"\n")
 
     def extend(self, lines: bytes) -> None:
@@ -185,11 +188,20 @@ class Journal:
             self._changed.notify()
         self._thread.join(timeout)
         if self._thread.is_alive():
+            why = f"{self.path} could not be written within {duration(timeout)}"
             with self._changed:
-                left = self._left()
-            self._tell(f"{self.path} could not be written within {duration(timeout)}", self.lost + left)
+                self.lost += self._left()
+                self._because(why)
+            self._tell(f"{NOT_RECORDED}: {why}, {lost(self.lost)}", self.lost)
 
     # Under the lock, from either thread.
+
+    def _because(self, why: str) -> bool:
+        """Remembers why something is lost; whether that was known."""
+        known = why in self.reasons
+        if not known and len(self.reasons) < REASONS_KEPT:
+            self.reasons.append(why)
+        return known
 
     def _queue(self, block: bytes, note: bool = False) -> None:
         self._blocks.append((block, note))
@@ -203,26 +215,26 @@ class Journal:
         count = sum(map(_count, lines))
         self.lost += count
         self._dropped += count
-        with suppress(msgspec.MsgspecError, UnicodeError):
-            self._dropped_at = _at.decode(lines[-1][lines[-1].rfind(b"\n", 0, -1) + 1 :]).at
+        self._dropped_at = at_of(lines[-1][lines[-1].rfind(b"\n", 0, -1) + 1 :])
 
     def _queue_note(self) -> None:
         """A note of what was dropped, in its place among the events."""
-        lost = self._dropped
-        if lost:
+        count = self._dropped
+        if count:
             self._dropped = 0
-            text = f"{plural(lost, 'event')} could not be written here and {'is' if lost == 1 else 'are'} lost"
-            self._queue(_encode(Note(at=self._dropped_at, text=text, lost=lost)) + b"\n", True)
+            text = f"{plural(count, 'event')} could not be written here and {'is' if count == 1 else 'are'} lost"
+            self._queue(_encode(Note(at=self._dropped_at, text=text, lost=count)) + b"\n", True)
 
     # The writing thread.
 
     def _run(self) -> None:
         while (block := self._next()) is not None:
             try:
-                if self._fd < 0:
-                    self._open()
-                self._write_head()
-                self._write_block(block)
+                if (gone := self._files.look()) is not None:
+                    self._miss(gone, block)
+                self._files.ready()
+                while self._done < len(block):
+                    self._done = self._files.write(block, self._done)
             except OSError as error:
                 self._failed(error)
                 with self._changed:
@@ -234,7 +246,8 @@ class Journal:
         self._finish()
 
     def _next(self) -> bytes | None:
-        """Waits for the next block: empty when only a header is to be written, None when all is done."""
+        """Waits for the next block: empty when only a header is to be written, or it is time to look after the file;
+        None when all is done."""
         with self._changed:
             while True:
                 if not self._blocks:
@@ -244,9 +257,8 @@ class Journal:
                     return self._blocks[0][0]
                 if self._closing:
                     return None
-                if self._fd < 0 or self._head:
+                if self._files.waits or not self._changed.wait(WATCH):
                     return b""
-                self._changed.wait()
 
     def _written(self, block: bytes) -> None:
         with self._changed:
@@ -257,72 +269,25 @@ class Journal:
             if not self._outage or self._blocks or self._dropped:
                 return
             self._outage = ""
-            lost = self.lost - self._lost_before
+            count = self.lost - self._lost_before
             self._lost_before = self.lost
-        if lost:
-            self._tell(f"{self.files[-1]} is being written again; {plural(lost, 'event')} lost", lost)
+        where = self._files.paths[-1]
+        self._tell(f"recorded again, into {where}: {lost(count) if count else 'nothing is lost'}", count)
 
-    def _open(self) -> None:
-        """Opens the next file; its header is written by :meth:`_write_head`."""
-        header = self._header
-        if self.files:
-            continued = f"continues {self.files[-1].name}"
-            header = replace(header, note=f"{header.note}; {continued}" if header.note else continued)
-        with suppress(FileExistsError):  # a file where the folder should be: opening says it better
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        number = self._number + 1
-        while True:
-            path = rotated(self.path, number)
-            try:
-                fd = os.open(path, _FLAGS, 0o600)
-                break
-            except FileExistsError:
-                if not self.files:
-                    raise
-                number += 1  # somebody's file is in the way
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._fd = fd
-        self._number = number
-        self._size = 0
-        self._head = _encode(header) + b"\n"
-        self.files.append(path)
-
-    def _write_head(self) -> None:
-        while self._head:
-            written = os.write(self._fd, self._head)
-            self._head = self._head[written:]
-            self._size = self._head_size = self._size + written
-
-    def _write_block(self, block: bytes) -> None:
-        """Writes a block, from where an earlier attempt was stopped, so that a torn line is completed."""
-        with memoryview(block) as view:
-            while self._done < len(block):
-                end = self._until(block)
-                written = os.write(self._fd, view[self._done : end])
-                self._done += written
-                self._size += written
-
-    def _until(self, block: bytes) -> int:
-        """Up to where the block goes into the current file; rotates when it is full."""
-        start = self._done
-        if not self.max_size:
-            return min(len(block), start + _MOST)
-        if start and block[start - 1] != 0x0A:  # within a line, whose end belongs into the same file
-            return block.find(b"\n", start) + 1
-        end = block.rfind(b"\n", start, max(start, start + self.max_size - self._size)) + 1
-        if end > start:
-            return end
-        if self._size > self._head_size:
-            self._open()
-            self._write_head()
-            return self._until(block)
-        return block.find(b"\n", start) + 1  # one line that is larger than a file may be
+    def _miss(self, gone: Gone, block: bytes) -> None:
+        """The file is not where it was; what is to be written goes into another, in whole lines."""
+        self._done = block.rfind(b"\n", 0, self._done) + 1
+        if gone.lost:
+            with self._changed:
+                self.lost += gone.lost
+                self._lost_before += gone.lost
+                self._because(gone.what)
+        self._tell(f"{NOT_RECORDED}: {gone.what}, {lost(gone.lost)}" if gone.lost else gone.what, gone.lost)
 
     # Outages: told once when one begins, and once when it is over if something was lost.
 
     def _failed(self, error: OSError) -> None:
-        where = self.files[-1] if self.files else self.path
+        where = self._files.paths[-1] if self._files.paths else self.path
         self._begin_outage(f"cannot write {where}: {error.strerror or error}")
 
     def _begin_outage(self, why: str) -> None:
@@ -330,32 +295,29 @@ class Journal:
             if self._outage:
                 return
             self._outage = why
-            lost = self.lost - self._lost_before
+            self._because(why)
+            count = self.lost - self._lost_before
         kept = f"traffic goes on, and up to {size(self.max_behind)} of events are kept until it works again"
-        self._tell(f"{why} ({kept})", lost)
+        so_far = f", {lost(count)} so far" if count else ""
+        self._tell(f"{NOT_RECORDED}: {why}{so_far} ({kept})", count)
 
     def _finish(self) -> None:
         """The end. When given up, the file is left with whole lines, and the loss in it if there is room."""
         with self._changed:
             left = self._left()
         if left or self._dropped:
-            self.lost += left
-            lost = self.lost - self._lost_before
-            self._tell(f"{self.path} is incomplete: {self._outage or 'closed too early'}", lost)
-            if self._fd >= 0 and not self._head:
-                block = self._blocks[0][0] if self._blocks else b""
-                torn = self._done - (block.rfind(b"\n", 0, self._done) + 1)
-                note = Note(at=0.0, text=f"{plural(lost, 'event')} could not be written: {self._outage}", lost=lost)
-                with suppress(msgspec.MsgspecError, UnicodeError):
-                    note.at = _at.decode(block[self._done - torn :].partition(b"\n")[0]).at
-                with suppress(OSError):
-                    if torn:
-                        os.ftruncate(self._fd, self._size - torn)
-                    os.write(self._fd, _encode(note) + b"\n")
-        if self._fd >= 0:
-            with suppress(OSError):
-                os.close(self._fd)
-            self._fd = -1
+            why = self._outage or "closed too early"
+            with self._changed:
+                self.lost += left
+                self._because(why)
+            count = self.lost - self._lost_before
+            self._tell(f"{NOT_RECORDED}: the recording is incomplete, {lost(count)}: {why}", count)
+            block = self._blocks[0][0] if self._blocks else b""
+            note = Note(at=0.0, text=f"{plural(count, 'event')} could not be written: {why}", lost=count)
+            self._files.give_up(block, self._done, note)
+        elif (gone := self._files.look(at_once=True)) is not None:
+            self._miss(gone, b"")
+        self._files.close()
 
     def _tell(self, message: str, lost: int) -> None:
         with suppress(Exception):

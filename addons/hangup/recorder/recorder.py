@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hangup import __version__
-from hangup.recorder.journal import Journal
+from hangup.recorder.journal import NOT_RECORDED, Journal
 from hangup.recording import events
 from hangup.recording.events import End, Event, Frame, Part, Side
 from hangup.recording.folder import new_path
@@ -38,7 +38,8 @@ class Recorder:
     """Numbers the connections, stamps the time, writes the journal, keeps the sums.
 
     Must be made within the running event loop. ``listeners`` are given every event but data frames, which are
-    too many; those are in the file.
+    too many; those are in the file. ``on_loss(message)`` is told when something is not recorded, ``on_rotation`` when
+    the recording goes on in another file; either from another thread.
     """
 
     def __init__(
@@ -50,16 +51,19 @@ class Recorder:
         mode: str = "reverse",
         max_size: int = 0,
         max_payload: int = 0,
+        keep: int = 0,
         filters: list[str] | None = None,
         source: str = "",
         note: str = "",
-        on_loss: Callable[[str, int], None] = lambda message, lost: None,
+        on_loss: Callable[[str], None] = lambda message: None,
+        on_rotation: Callable[[str], None] = lambda message: None,
     ) -> None:
         started = datetime.now(UTC)
         self._loop = asyncio.get_running_loop()
         self._zero = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self.on_loss = on_loss
+        self._lost = 0
         folder = record.is_dir() or record.suffix == ""
         self.path = new_path(record, started, target or mode) if folder else record
         header = events.Header(
@@ -73,7 +77,15 @@ class Recorder:
             source=source,
             note=note,
         )
-        self.journal = Journal(self.path, header, max_size=max_size, max_payload=max_payload, on_loss=on_loss)
+        self.journal = Journal(
+            self.path,
+            header,
+            max_size=max_size,
+            max_payload=max_payload,
+            keep=keep,
+            on_loss=lambda message, lost: on_loss(message),
+            on_rotation=on_rotation,
+        )
         self._write = self.journal.write
         self._extend = self.journal.extend
         self.takes_lines = not max_payload
@@ -174,9 +186,15 @@ class Recorder:
         """Records a remark."""
         self.emit(events.Note(at=self.now(), conn=conn, text=text))
 
+    @property
+    def lost(self) -> int:
+        """How many events are not in the recording."""
+        return self.journal.lost + self._lost
+
     def lose(self, message: str, count: int) -> None:
         """Tells that ``count`` events could not be recorded."""
-        self.on_loss(message, count)
+        self._lost += count
+        self.on_loss(f"{NOT_RECORDED}: {message}")
         self.emit(events.Note(at=self.now(), text=message, lost=count))
 
     def close(self) -> None:

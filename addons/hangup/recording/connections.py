@@ -23,6 +23,7 @@ from hangup.recording.ending_words import Ending, ending_of
 from hangup.recording.endings import SETTLED, Course, Fate, Last, Step, Told, course, fate_among, is_failure, leg
 from hangup.recording.events import Frame, Side
 from hangup.recording.traffic import MessageSummary, Traffic
+from hangup.unreachable import no_server
 
 Manner = Literal["close", "abrupt", "refused"]
 """With a close frame, without one (FIN, RST, time-out), or a handshake that was not answered by 101."""
@@ -36,9 +37,6 @@ FOREVER = 1e9
 
 _VOLATILE = re.compile(r".*\d.*|[A-Za-z0-9_-]{20,}")
 _VERSION = re.compile(r"v\d{1,2}|\d{1,2}(?:\.\d+)?|socket\.io|ws\d?|mqtt\d?", re.I)
-_NO_SERVER = re.compile(
-    r"refused|no such host|no answer in time|unreachable|does not speak TLS|could not be reached|certificate", re.I
-)
 
 
 def route_of(target: str) -> str:
@@ -210,7 +208,7 @@ class Connection(Struct, kw_only=True, eq=False):
         left = next((step for step in self.steps if step.what in ("fin", "rst", "close")), None)
         if ending.by == "client" or (self.status is None and left is not None and left.side == "client"):
             return "abandoned"
-        return "unreachable" if self.status is None and _NO_SERVER.search(self.error) else "refused"
+        return "unreachable" if self.status is None and no_server(self.error) else "refused"
 
     @property
     def failed(self) -> bool:

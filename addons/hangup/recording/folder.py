@@ -35,16 +35,21 @@ def new_path(folder: str | os.PathLike[str], started: datetime, target: str) -> 
 
 
 def _make(folder: Path) -> None:
-    """Makes a folder that git, and so most tools that watch files, leaves alone: a recording holds secrets."""
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise RecordingError(f"cannot make the folder {folder}: {error.strerror or error}") from None
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder that git, and so most tools that watch files, leaves alone: a recording holds secrets. Raises
+    :class:`OSError` when there can be no such folder."""
     if folder.is_dir():
         return
     within = folder.name == BISECTS
     if within:
-        _make(folder.parent)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordingError(f"cannot make the folder {folder}: {error.strerror or error}") from None
+        make_folder(folder.parent)
+    folder.mkdir(parents=True, exist_ok=True)
     if not within:
         with suppress(OSError):
             (folder / ".gitignore").write_text("*\n")
@@ -84,6 +89,17 @@ def continuation(path: Path | None) -> Path | None:
     if found := re.fullmatch(r"(.+)\.(\d{1,9})", path.stem):
         candidates.append(path.with_name(f"{found[1]}.{int(found[2]) + 1}{path.suffix}"))
     return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def oldest(path: Path) -> Path:
+    """Where a recording begins that was written from ``path`` on: the first of its files that is still there."""
+    if path.exists():
+        return path
+    later = re.compile(re.escape(path.stem) + r"\.(\d{1,9})" + re.escape(path.suffix))
+    found: list[int] = []
+    with suppress(OSError):
+        found = [int(named[1]) for each in path.parent.iterdir() if (named := later.fullmatch(each.name))]
+    return rotated(path, min(found)) if found else path
 
 
 def listing(folder: str | os.PathLike[str]) -> list[Path]:

@@ -56,6 +56,7 @@ class LiveState:
             "open": len(recorder.sessions),
             "all": recorder.conns,
             "bisect": self._phase(),
+            "trouble": recorder.journal.outage,
         }
 
     def _size(self) -> int:

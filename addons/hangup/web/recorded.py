@@ -12,6 +12,7 @@ from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent
 from hangup.recording.fates import settle
+from hangup.recording.folder import oldest
 from hangup.recording.loops import Loop
 from hangup.web.index import Index
 from hangup.web.tail import Tail
@@ -27,7 +28,7 @@ class Recorded:
         self.facts = facts or {}
         self.path = path
         self.index = Index(self.facts.get("origins", ()))
-        self.tail = Tail(path, self.index.feed)
+        self.tail = Tail(oldest(path), self.index.feed)
         self.problem = ""
         """Why reading had to stop before the end."""
         self.reasons: Any = None

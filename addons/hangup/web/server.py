@@ -33,6 +33,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from hangup.errors import ControlError, HangupError, ListenError, UsageError
+from hangup.net.accepting import Exhaustion, PatientSocket
 from hangup.net.peer_user import is_foreign
 from hangup.web.access import BASE, Access, Refusal
 from hangup.web.control import MOST, Action, FilterRequest, ProxyControl
@@ -91,7 +92,7 @@ class Server:
     """The server, within a running event loop, from now until :meth:`close`; ``sockets`` are from :func:`bind`.
 
     ``routes`` are added to the API's, which there is only with a ``control``. Handlers find ``access`` and ``control``
-    in ``self.settings``.
+    in ``self.settings``. ``exhaustion`` is told when no connection can be accepted.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Server:
         access: Access,
         control: ProxyControl | None = None,
         routes: Sequence[Route] = (),
+        exhaustion: Exhaustion | None = None,
     ) -> None:
         self.access = access
         self.control = control
@@ -116,7 +118,7 @@ class Server:
         self._server = HTTPServer(
             application, max_body_size=BODY_LIMIT, max_header_size=1 << 15, idle_connection_timeout=60, body_timeout=10
         )
-        self._server.add_sockets(sockets)
+        self._server.add_sockets([PatientSocket.of(each, exhaustion) for each in sockets])
 
     async def close(self) -> None:
         """Ends it and its connections."""

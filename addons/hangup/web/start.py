@@ -77,7 +77,8 @@ def start(
     live = LiveState(recorder, proxy.filters, lambda: live_runs_of(proxy.addon).phase)
     proxy.exits.callback(live.close)
     pages = [*page(worker, sources(listen, settings.target)), *exporter.routes(), *live.routes()]
-    server = Server(sockets, access, control, [*pages, *filter_routes.ROUTES, *bisect_routes.routes(proxy), *routes])
+    every = [*pages, *filter_routes.ROUTES, *bisect_routes.routes(proxy), *routes]
+    server = Server(sockets, access, control, every, proxy.exhaustion)
     proxy.exits.push_async_callback(server.close)
     try:
         proxy.exits.callback(StateFile(running).remove)

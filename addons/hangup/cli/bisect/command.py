@@ -15,6 +15,7 @@ from rich.console import Console
 from hangup.cli.bisect import verdict_page
 from hangup.cli.bisect.options import Options, interruptible
 from hangup.cli.bisect.progress import reporting, showing
+from hangup.cli.incomplete import exit_code
 from hangup.cli.params import AT_LEAST_ONE, TIME
 from hangup.cli.screen import console, tell
 from hangup.cli.targets import path_option, read_target, remark
@@ -277,6 +278,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
     out = console(stderr=options.quiet)  # what is printed to stdout then is for a program
     verdict = Verdict(reproduced=False, stopped=INTERRUPTED)
     runs: list[Series] = []
+    recorder: Recorder | None = None
     seconds = 0.0
     tried = Document(verdict=verdict)
     with interruptible() as interruptions:
@@ -316,7 +318,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                     interruptions.install()  # the command had them
         verdict.seed = options.seed
         document = keep(reading, verdict, runs, target, _about(recording, target, reading), seconds, tried)
-        return verdict_page.present(out, document, options)
+        return exit_code(recorder, verdict_page.present(out, document, options))
 
 
 async def _search(runner: ReplayRunner, reading: Reading, out: Console, options: Options) -> Verdict:
@@ -355,7 +357,7 @@ async def backend(
 
     async with AsyncExitStack() as stack:
         record = for_bisect(options.record)
-        recorder = Recorder(record, target=str(target or ""), mode=mode, source=source, on_loss=_lost)
+        recorder = Recorder(record, target=str(target or ""), mode=mode, source=source, on_loss=tell)
         stack.callback(recorder.close)
         logs = Backends(recorder, list(options.backend_logs), "")
         stack.push_async_callback(logs.stop)
@@ -365,7 +367,3 @@ async def backend(
             target = await stack.enter_async_context(started(options.start, target, options.wait, follower.line))
         assert target is not None
         yield recorder, target
-
-
-def _lost(message: str, count: int) -> None:
-    tell(message)

@@ -13,6 +13,7 @@ from rich.text import Text
 from hangup.cli.bisect import verdict_page
 from hangup.cli.bisect.options import Interruptions, Options
 from hangup.cli.bisect.progress import Lines, reporting, showing
+from hangup.cli.incomplete import exit_code
 from hangup.cli.proxy.live import Live
 from hangup.cli.screen import Screen, console, tell
 from hangup.errors import HangupError, UsageError
@@ -191,7 +192,7 @@ async def _served(recording: str, conn: int | None, listen: tuple[str, int], lea
     source = open_recording(recording)
     reading = read_case(source, conn, options.failure)
     playlist = Playlist(source, reading.transcript.conn)
-    recorder = Recorder(options.record, target="recorded", mode="serve", source=f"serve of {recording}")
+    recorder = Recorder(options.record, target="recorded", mode="serve", source=f"serve of {recording}", on_loss=tell)
     try:
         server = ReplayServer(playlist, recorder, ServerSettings(stay_open=True))
         async with server.listening("127.0.0.1", 0) as (host, port):
@@ -247,4 +248,4 @@ async def _bisect(
         finally:
             interruptions.install()  # the proxy has given them back
             await experiment.close()
-        return verdict_page.present(out, experiment.document(), options)
+        return exit_code(proxy.recorder, verdict_page.present(out, experiment.document(), options), live.warn)

@@ -58,6 +58,13 @@ if TYPE_CHECKING:
     help="Certificate with its key (PEM), for clients that connect over TLS.",
 )
 @click.option("--max-size", type=SIZE, default=0, metavar="BYTES", help="Start a new file after so many bytes.")
+@click.option(
+    "--keep",
+    type=SIZE,
+    default=0,
+    metavar="BYTES",
+    help="Keep at most so many bytes of this recording: start new files, and delete the oldest.",
+)
 @click.option("--max-payload", type=SIZE, default=0, metavar="BYTES", help="Record only so many bytes of each payload.")
 @click.option(
     "--filter",
@@ -130,6 +137,7 @@ def proxy(
     ca: Path | None,
     cert: Path | None,
     max_size: int,
+    keep: int,
     max_payload: int,
     filters: tuple[str, ...],
     web: str | None,
@@ -156,6 +164,8 @@ def proxy(
     Settings that are not given here are taken from hangup.toml, or from [tool.hangup] in pyproject.toml, in this
     folder: target, listen, record, web, open, and filters by name. Settings that run code, listen beyond loopback or
     record outside the folder need your agreement: `hangup allow`.
+
+    Exit code 0: all is recorded; 74: the recording is incomplete (the disk was full, say, or its file was removed).
     """
     from hangup.cli.proxy.outcomes import chosen
     from hangup.proxy.run import ProxySettings
@@ -174,6 +184,8 @@ def proxy(
     host, port = parse_listen(listen or config.listen or "127.0.0.1:9000")
     if web is not None and no_web:
         raise UsageError("use either --web or --no-web, not both")
+    if 0 < keep < 2 * max_size:
+        raise UsageError("--keep must be at least twice --max-size: the file that is being filled counts too")
     shared, chosen_filters = presets(config, filters)
     live = Live(quiet=quiet)
     settings = ProxySettings(
@@ -186,6 +198,7 @@ def proxy(
         ca=ca,
         cert=cert,
         max_size=max_size,
+        keep=keep,
         max_payload=max_payload,
         presets=shared,
         filters=chosen_filters,
@@ -199,8 +212,8 @@ def proxy(
     outcomes = chosen(bisecting, expect_stable)
     keys = "-" not in backend_logs
     operate(settings, live, config, outcomes, web=web, no_web=no_web, browse=browse, keys=keys)
-    live.summary()
-    sys.exit(max((outcome.report() for outcome in outcomes), default=0))
+    code = live.summary()
+    sys.exit(max((outcome.report() for outcome in outcomes), default=0) or code)
 
 
 def operate(
@@ -239,7 +252,7 @@ def operate(
         started(proxy)
 
     try:
-        RunningProxy(settings, on_ready=ready, warn=live.warn).run()
+        RunningProxy(settings, on_ready=ready, warn=live.warn, say=live.rotated).run()
     finally:
         for each in sockets:
             each.close()

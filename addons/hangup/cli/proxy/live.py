@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from hangup.cli.incomplete import exit_code
 from hangup.cli.screen import Screen
 from hangup.commands import command_line
 from hangup.humanize import plural, printable
@@ -51,6 +52,7 @@ class Live:
         self.web: Server | None = None
         self._printed_end: set[int] = set()
         self._printed_error: set[str] = set()
+        self._warned: set[str] = set()
 
     def ready(self, proxy: RunningProxy, web: Server | None = None) -> None:
         """The proxy listens, and ``web`` beside it: says where, and what to paste."""
@@ -96,7 +98,14 @@ class Live:
 
     def warn(self, text: str) -> None:
         """Something that must not be overlooked."""
+        self._warned.add(text)
         self.errors.print(f"[bold red]hangup:[/] {escape(text)}")
+
+    def rotated(self, text: str) -> None:
+        """The recording goes on in another file."""
+        if not self.quiet:
+            self.console.print(escape(text), style="dim")
+            self.console.file.flush()
 
     def event(self, event: Event) -> None:
         """One line for what a person wants to see go by."""
@@ -138,6 +147,8 @@ class Live:
         if isinstance(event, events.FilterEvent) and not event.conn:
             return stamp + Text(f"filter {_DONE.get(event.action, event.action)}: {event.filter}", style="bold yellow")
         if isinstance(event, events.Note):
+            if event.text in self._warned:
+                return None
             return stamp + Text(printable(event.text), style="yellow")
         if isinstance(event, events.Log):
             lines = len(event.text.splitlines())
@@ -158,11 +169,12 @@ class Live:
             line.append(f"  ({', '.join(event.problems)})", style="red")
         return line
 
-    def summary(self) -> None:
-        """After the end: what was seen, where it is, what to do next."""
+    def summary(self, code: int = 0) -> int:
+        """After the end: what was seen, where it is, what to do next. Gives the exit code: ``code``, unless that
+        would be 0 though something was not recorded."""
         recorder = self.proxy.recorder if self.proxy else None
         if self.proxy is None or recorder is None:
-            return
+            return code
         say = self.console.print
         connections = recorder.ledger.known()
         http = f", {recorder.http} other HTTP requests" if recorder.http else ""
@@ -175,14 +187,18 @@ class Live:
             say(f"[red]a loop:[/] {escape(loop.sentence)}")
         if connections and not found:
             say("no reconnect loop")
-        if not recorder.path.exists():
+        code = exit_code(recorder, code, self.warn)
+        files = [path for path in recorder.journal.files if path.exists()]
+        if not files:
             say("nothing could be recorded", style="bold red")
             self.console.file.flush()
-            return
-        say(f"recording: {escape(str(recorder.path))}")
-        for number, line in enumerate(_next(recorder.path, connections, self.proxy.settings.target)):
+            return code
+        on = f" and {plural(len(files) - 1, 'more file')} up to {files[-1].name}" if files[1:] else ""
+        say(f"recording: {escape(str(files[0]))}{escape(on)}")
+        for number, line in enumerate(_next(files[0], connections, self.proxy.settings.target)):
             say(Text(f"{'' if number else 'next:':<6}{printable(line)}", "bold"), soft_wrap=True)
         self.console.file.flush()
+        return code
 
 
 def _next(recording: Path, connections: Sequence[Known], target: Target | None) -> list[str]:

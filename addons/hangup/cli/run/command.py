@@ -211,8 +211,9 @@ def run(
     The backend's URL is taken from VITE_WS_BASE, in the environment or in the .env files, which are read in the same
     order as by the dev server (COMMAND's --mode included). COMMAND gets the same variable, pointing at the proxy; a
     variable in the environment takes precedence over the files. COMMAND runs in the foreground: signals and its exit
-    code are passed on, and the proxy stops with it. hangup's own output goes to stderr. The link to the page is printed
-    again once COMMAND has started; `hangup open --live` prints another at any time.
+    code are passed on (74 in the place of 0 if the recording is incomplete), and the proxy stops with it. hangup's own
+    output goes to stderr. The link to the page is printed again once COMMAND has started; `hangup open --live` prints
+    another at any time.
 
     Several variables may point at different paths of the same backend. For a second backend, start a separate `hangup
     proxy`.
@@ -273,10 +274,10 @@ def run(
     operate(settings, live, config, outcomes, web=web, no_web=no_web, browse=browse, started=started)
     for problem in problems:
         raise problem
-    live.summary()
+    code = live.summary()
     for outcome in outcomes:
         outcome.report()
-    sys.exit(running[0].exit_code if running else 1)
+    sys.exit((running[0].exit_code if running else 1) or code)
 
 
 def redirect(names: Sequence[str], environment: Environment, target: str | None, config: Config) -> list[Redirected]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from hangup.humanize import printable
 from hangup.recording.events import Side
+from hangup.unreachable import LATE, NO_HOST, NO_NETWORK, NO_ROUTE, REFUSED
 
 _STATUS = re.compile(r"Unexpected response code: (\d{3})\b")
 _NET = re.compile(r"net::ERR_[A-Z0-9_]+")
@@ -19,12 +20,12 @@ _GIVEN_UP = re.compile(r"closed before the connection (?:is|was) established", r
 _UNANSWERED = re.compile(r"handshake timed out", re.I)
 
 _REASONS = (
-    ("REFUSED", "connection refused"),
-    ("NAME_NOT_RESOLVED", "no such host"),
-    ("NAME_RESOLUTION", "no such host"),
-    ("TIMED_OUT", "no answer in time"),
-    ("UNREACHABLE", "unreachable"),
-    ("INTERNET_DISCONNECTED", "unreachable"),
+    ("REFUSED", REFUSED),
+    ("NAME_NOT_RESOLVED", NO_HOST),
+    ("NAME_RESOLUTION", NO_HOST),
+    ("TIMED_OUT", LATE),
+    ("ADDRESS_UNREACHABLE", NO_ROUTE),
+    ("INTERNET_DISCONNECTED", NO_NETWORK),
     ("CERT_", "its certificate was not accepted"),
     ("SSL_", "it does not speak TLS as the browser does"),
 )
@@ -53,7 +54,7 @@ def failure(words: str) -> Failure:
         if _GIVEN_UP.search(words):
             return Failure(error=f"the client closed it before it was open: {said}", sentence=said, by="client")
         if _UNANSWERED.search(words):
-            return Failure(error=f"no answer in time ({said})", sentence=said)
+            return Failure(error=f"{LATE} ({said})", sentence=said)
         if "handshake" in words.lower():
             return Failure(error=f"the client did not accept the answer: {said}", sentence=said, by="client")
         return Failure(error=said, sentence=f"the client failed the connection: {said}", by="client")

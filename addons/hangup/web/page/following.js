@@ -92,6 +92,7 @@ export function follow(store) {
     if (told.size) patch.size = told.size;
     if (told.filters && JSON.stringify(told.filters) !== JSON.stringify(store.state.filters)) patch.filters = told.filters;
     if (told.bisect !== undefined) patch.bisect = told.bisect;
+    if (told.trouble !== undefined) patch.trouble = told.trouble;
     if (told.missed) {
       patch.missed = told.missed;
       clearTimeout(notice);

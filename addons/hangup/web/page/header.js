@@ -24,6 +24,7 @@ export function Header({ store }) {
   const filters = useStore(store, (state) => state.filters);
   const missed = useStore(store, (state) => state.missed);
   const problem = useStore(store, (state) => state.problem);
+  const trouble = useStore(store, (state) => state.trouble);
   const notes = useStore(store, (state) => state.notes);
   const tab = useStore(store, (state) => state.tab);
   const reading = useStore(store, (state) => state.loaded && !state.complete && state.indexed < state.size && !(state.live && state.size - state.indexed < 1e6)
@@ -35,7 +36,7 @@ export function Header({ store }) {
     document.title = titleOf({ target, looping, notices });
   }, [header, path, looping, notices]);
   const on = filters.filter((each) => each.on).length;
-  const standing = problem ? "not reachable" : live ? (connected ? "recording" : "connecting") : "recorded";
+  const standing = problem ? "not reachable" : live ? (!connected ? "connecting" : trouble ? "not recording" : "recording") : "recorded";
   return html`<header class="top">
     <h1>hangup</h1>
     <span class=${`state ${standing.replace(" ", "-")}`} role="status"><span class="dot"></span> ${standing}</span>
@@ -43,6 +44,7 @@ export function Header({ store }) {
     <span class="path dim mono" title=${visible(path, 1000)}><bdi>${visible(path.split(/[\\/]/).pop() ?? "", 160)}</bdi></span>
     ${reading >= 0 && html`<span class="dim" role="status">reading, ${reading} % of ${size(store.state.size)}</span>`}
     ${missed && html`<span class="chip warn" role="status" title="The page fell behind and has caught up from the file">caught up after ${missed.events} missed events</span>`}
+    ${trouble && html`<span class="chip bad" role="alert">not recorded: ${visible(trouble, 200)}</span>`}
     ${problem && html`<span class="chip bad" role="alert">${visible(problem, 200)}</span>`}
     ${notes.length > 0 && html`<details class="menu notes"><summary>${notes.length === 1 ? "1 note" : `${notes.length} notes`}</summary>
       <ul>${notes.map((note) => html`<li key=${note}>${visible(note, 500)}</li>`)}</ul></details>`}

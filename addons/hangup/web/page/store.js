@@ -77,6 +77,7 @@ import { EVERYTHING } from "./wanted.js";
  * @property {string[]} notes
  * @property {FilterState[]} filters
  * @property {string | null} bisect  phase of the live bisect
+ * @property {string} trouble  why nothing can be recorded at present; empty while all is well
  * @property {Selection | null} selected
  * @property {{events: number, since: number, until: number} | null} missed
  * @property {number} looping  connections of the longest loop that goes on
@@ -115,6 +116,7 @@ function nothing() {
     notes: [],
     filters: [],
     bisect: null,
+    trouble: "",
     selected: null,
     missed: null,
     looping: 0,
