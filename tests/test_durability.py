@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from hangup.cli.incomplete import EXIT_CODE
 from hangup.recorder.journal import NOT_RECORDED
 from hangup.recording import reader
 from hangup.recording.events import Note, Stop
-from harness import frames
+from harness import frames, until
 from harness.frames import MASK, TEXT
 from harness.peers import Peer, RawServer, Side, open_websocket
 from harness.proxies import SMALL_FILES, HangupProxy
@@ -78,14 +78,6 @@ def test_killed_at_a_random_moment(seed: int) -> None:
         safe = received_before(far, watch.moment_before(GRACE))
         assert recorded.sent(side).startswith(safe[: size_of_frames(safe)])
         assert far.received.startswith(recorded.sent(side))
-
-
-def until(condition: Callable[[], bool], deadline: float = 20.0) -> None:
-    """Waits for what another process does to a file."""
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)  # a file tells nobody that it has changed
 
 
 def recorded_end(proxy: HangupProxy, target: str) -> bool:

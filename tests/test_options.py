@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def test_what_is_no_size_and_no_time_is_a_usage_error(text: str) -> None:
     [
         ("nope", "there is no command 'nope'", 2),
         ("proxy ws://h --nope", "No such option '--nope'", 2),
+        ("proxy ws://h --max-size 2K --keep 3K", "--keep must be at least twice --max-size", 2),
         ("proxy ws://h --max-size -1", "'-1' is not a size, such as 65536, 64K or 10M", 2),
         ("proxy ws://h --hold-limit many", "'many' is not a size", 2),
         ("proxy ws://h --expect-stable soon", "'soon' is not a time such as 20s", 2),
@@ -89,6 +91,24 @@ def test_size_limits_of_a_recording(tmp_path: Path) -> None:
         found = [event for event in reader.read(proxy.recording) if isinstance(event, ev.Frame)]
         assert len(files) > 2 and all(file.stat().st_size < 12 << 10 for file in files)
         assert [len(frame.payload) for frame in found] == [1024] * len(found) and found[0].size == 5000
+
+
+def test_no_more_is_kept_of_a_recording_than_was_asked_for() -> None:
+    """Its oldest files are deleted; it is said, and the summary names those that are left."""
+    with RawServer() as server, HangupProxy(server.url, "--keep", "100K") as proxy:
+        client, upstream = open_websocket(proxy.address, "/ws"), server.accept("/ws")
+        for _ in range(100):
+            sent = frames.frame(TEXT, b"x" * 5000, mask=MASK)
+            client.send(sent)
+            assert upstream.take(len(sent)) == sent
+        output = proxy.stop()
+        files = list(proxy.recording.parent.glob("*.jsonl"))
+        assert 60_000 < sum(file.stat().st_size for file in files) <= 102_400
+        assert not proxy.recording.exists()
+        assert re.search(r"recording goes on in \S+run.5.jsonl; deleted run.jsonl, to keep at most 100 KiB", output)
+        oldest = min(files, key=lambda file: int(file.suffixes[0][1:]))
+        assert re.search(rf"^recording: {oldest} and \d more files up to run.\d+.jsonl$", output, re.MULTILINE)
+        assert f"next: hangup show {oldest}\n" in output
 
 
 def test_what_is_larger_than_the_hold_limit_passes_unfiltered() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ from hangup.web.queries import ask
 from hangup.web.query import QueryError
 from hangup.web.recorded import Recorded, browser_code, clean, fate
 from hangup.web.wording import words
+from harness import until
 
 FOREVER = 1e9
 GOLDEN = sorted((Path(__file__).parents[1] / "recordings").glob("*.jsonl"))
@@ -270,6 +273,37 @@ def test_a_recording_goes_on_in_further_files(tmp_path: Path) -> None:
     assert query(recorded, "why")["connections"]["all"] == 1
     # A look back from the last file into the first.
     assert [query(recorded, "entry", conn=1, n=n)["text"] for n in (79, 1)] == ["message 79", "message 1"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a file that is open cannot be deleted")
+def test_files_that_are_deleted_to_keep_a_recording_small_are_let_go_of(tmp_path: Path) -> None:
+    """They take no room on the disk any more; what was in them is known, but cannot be looked at."""
+    path = tmp_path / "run.jsonl"
+    written = journal.Journal(path, rec.HEADER, max_size=2000, keep=6000)
+    recorded = Recorded(path, {"live": True})
+    written.write(rec.handshake(0.1))
+    for n in range(1, 100):
+        written.write(rec.text(0.2 + n / 100, "client", n, f"message {n}"))
+        written.flush()
+        until(lambda: not written.behind)
+        recorded.read(FOREVER)
+    written.close()
+    while recorded.read(FOREVER):
+        pass
+    process = psutil.Process()
+    assert {Path(each.path).name for each in process.open_files() if str(tmp_path) in each.path} == {
+        file.name for file in written.files
+    }
+    entries = query(recorded, "entries", conn=1, from_=0, count=1000)["entries"]
+    assert len(entries) == 100
+    seen = [entry["preview"] for entry in entries if entry["kind"] == "frame"]
+    assert 5 < len(seen) < 60 and seen == [f"message {n}" for n in range(100 - len(seen), 100)]
+    assert query(recorded, "entry", conn=1, n=1)["text"] == "deleted with its file, to keep the recording small"
+    assert query(recorded, "connection", conn=1)["handshake"] is None
+    assert query(recorded, "why") and query(recorded, "search", text="message 99")["found"]
+    # Who opens the page only now begins with what is left.
+    later = opened(path)
+    assert later.tail.files == written.files
 
 
 def test_a_torn_line_and_lines_that_are_none(tmp_path: Path) -> None:

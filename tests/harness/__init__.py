@@ -17,5 +17,16 @@
 Everything waits for events, up to :data:`DEADLINE` seconds; nothing sleeps and hopes.
 """
 
+import time
+from collections.abc import Callable
+
 DEADLINE = 60.0
 """Seconds until a wait gives up. Long, because a busy machine is not a bug; nothing waits it out in vain."""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for what tells nobody that it has happened: another process' file, another thread's doing."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)

@@ -1,7 +1,9 @@
 """A recording's files as one long text, which may still be growing: read on from where reading stopped.
 
 A recording that was rotated (``--max-size``) goes on in further files; a place counts through all of them. A line that
-is only half there, as it is just being written or was torn by a kill, is left until it is whole.
+is only half there, as it is just being written or was torn by a kill, is left until it is whole. Files that were
+deleted meanwhile (``--keep``) are let go of, as they would keep their room on the disk; what was in them is then a
+remark.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ BLOCK = 1 << 18
 
 Take = Callable[[bytes, int], None]
 
+_DELETED = events.encode(events.Note(at=0.0, text="deleted with its file, to keep the recording small")) + b"\n"
+
 
 class Tail:
     """The files from ``path`` on. :meth:`read` gives what is new to ``take(lines, place)``.
@@ -42,7 +46,7 @@ class Tail:
         self._take = take
         self._heads: list[int] = []
         self._bases: list[int] = []
-        self._open: list[BinaryIO] = []
+        self._open: list[BinaryIO | None] = []
         self._next: Path | None = None
         self._begin(path)
 
@@ -59,11 +63,17 @@ class Tail:
     @property
     def size(self) -> int:
         """Bytes in all files that were begun, as of now."""
-        return self._bases[-1] + os.fstat(self._open[-1].fileno()).st_size
+        return self._bases[-1] + os.fstat(self._last.fileno()).st_size
+
+    @property
+    def _last(self) -> BinaryIO:
+        file = self._open[-1]
+        assert file is not None
+        return file
 
     def read(self) -> bool:
         """Reads the next block; whether there was anything."""
-        file = self._open[-1]
+        file = self._last
         start = self.read_up_to - self._bases[-1]
         file.seek(start)
         try:
@@ -107,12 +117,18 @@ class Tail:
         path, self._next = self._next, None
         self.read_up_to = self.size
         self._begin(path)
+        for number, file in enumerate(self._open[:-1]):
+            if file is not None and not os.fstat(file.fileno()).st_nlink:
+                file.close()
+                self._open[number] = None
         return True
 
     def line(self, place: int) -> bytes:
         """The line that stands there."""
         number = bisect_right(self._bases, place) - 1
         file = self._open[number]
+        if file is None:
+            return _DELETED
         file.seek(place - self._bases[number])
         return file.readline(LINE_LIMIT)
 
@@ -125,6 +141,8 @@ class Tail:
         the first of them."""
         for base, head, file, after in zip(self._bases, self._heads, self._open, [*self._bases[1:], end], strict=False):
             at, last = max(start, base + head), min(end, after)
+            if file is None:
+                continue
             while at < last:
                 file.seek(at - base)
                 block = file.read(min(BLOCK, last - at))
@@ -138,7 +156,8 @@ class Tail:
     def close(self) -> None:
         """Closes the files."""
         for file in self._open:
-            file.close()
+            if file is not None:
+                file.close()
 
 
 def _whole(line: bytes) -> bool:
