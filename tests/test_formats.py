@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import recorded
 import reports
 from conversing import HEADER, KEY, Said, Talk, conversations
+from fuzzing.damage import damaged
 from hangup.errors import ForeignRecording, HangupError, RecordingError, UsageError
 from hangup.proxy.flows import FlowWriter
 from hangup.recording import events as ev
@@ -210,26 +211,6 @@ def test_every_writer_takes_any_events(name: str, events: list[AnyEvent]) -> Non
         written(name, events)
     except HangupError as error:
         assert name == "pcapng" and "\n" not in str(error)  # which needs the bytes, and so events that make sense
-
-
-@st.composite
-def damaged(draw: Any, whole: bytes) -> bytes:
-    """A file that something happened to."""
-    data = bytearray(whole)
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(data)))
-        match draw(st.sampled_from(["cut", "flip", "insert", "remove", "double"])):
-            case "cut":
-                del data[at:]
-            case "flip" if at < len(data):
-                data[at] ^= draw(st.integers(1, 255))
-            case "insert":
-                data[at:at] = draw(st.binary(max_size=8) | st.sampled_from([b"[" * 5000, b"null", b"9" * 30, b'"']))
-            case "remove":
-                del data[at : at + draw(st.integers(0, 40))]
-            case "double":
-                data[at:at] = data[at : at + 50]
-    return bytes(data)
 
 
 def example() -> list[AnyEvent]:
