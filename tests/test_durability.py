@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import recorded as rec
 from hangup.cli.incomplete import EXIT_CODE
 from hangup.recorder.journal import NOT_RECORDED
 from hangup.recording import reader
@@ -26,6 +27,7 @@ from hangup.recording.events import Note, Stop
 from harness import frames, until
 from harness.frames import MASK, TEXT
 from harness.peers import Peer, RawServer, Side, open_websocket
+from harness.programs import Program
 from harness.proxies import SMALL_FILES, HangupProxy
 from harness.reading import connections
 from harness.scheduling import CpuWatch
@@ -122,6 +124,22 @@ def test_full_disk() -> None:
         assert proxy.recording.stat().st_size <= 65536
         assert recorded["/before"].sent("client") == recorded["/before"].sent("server") == sent
         assert proxy.show()["connections"][0]["path"] == "/before"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE")
+def test_full_disk_of_a_server_that_is_played(tmp_path: Path) -> None:
+    """Every command that records says so, and ends with the same code."""
+    source = rec.write(tmp_path / "source.jsonl", [rec.handshake(), rec.text(0.2, "client", 1)])
+    words = ["serve", source, "--listen", "127.0.0.1:0", "--record", tmp_path / "run.jsonl"]
+    with Program([sys.executable, "-c", SMALL_FILES, *words]) as program:
+        found = program.wait_for(r"listening on (\S+):(\d+)")
+        program.wait_for("recording to")
+        client = open_websocket((found[1], int(found[2])), "/ws")
+        client.send(frames.frame(frames.BINARY, random.Random(1).randbytes(200_000), mask=MASK))
+        program.wait_for(f"{NOT_RECORDED}: cannot write .*: File too large")
+        client.close()
+        program.stop(code=EXIT_CODE)
+        assert "the recording is incomplete: " in program.errors
 
 
 @contextmanager

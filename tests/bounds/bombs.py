@@ -21,6 +21,7 @@ import psutil
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
 from hangup.net.fast_mask import fast_mask
+from hangup.proxy.endpoint import INFLATED_AT_ONCE
 from hangup.session import Session
 from hangup.wire.deflate import Params
 from hangup.wire.inflation_budget import whole
@@ -227,8 +228,7 @@ def recordings(folder: Path) -> Iterator[Path]:
     yield path
 
 
-READ = 1 << 18
-"""Bytes that asyncio reads at once."""
+READ = INFLATED_AT_ONCE
 
 
 def longest_turn(sent: bytes, *filters: str) -> float:

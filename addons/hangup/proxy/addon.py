@@ -267,6 +267,7 @@ class Hangup:
         self._flows[session.conn] = flow
         recorder.sessions[session.conn] = session
         driver = ProxyDriver(session, recorder, handler, self._watch_resets(), self._over)
+        driver.inflates = params is not None
         self.drivers.add(driver)
         return driver
 

@@ -35,6 +35,8 @@ class ProxyDriver(Driver):
         self.recorder = recorder
         self.handler = handler
         self.on_done = on_done
+        self.inflates = False
+        """Whether what arrives is inflated to be recorded."""
         self.client: ProxyEndpoint
         self.server: ProxyEndpoint
         # mitmproxy closes what was silent for ten minutes; how long a socket may be silent is not ours to say.

@@ -21,11 +21,17 @@ from hangup.recording.events import How, Side
 
 TLS_RECORD = 65535
 
+INFLATED_AT_ONCE = 1 << 16
+"""Bytes that are read at once where they are inflated to be recorded, a quarter of asyncio's: all other connections
+wait until they have been."""
+
 class Owner(Protocol):
     """What a leg needs of the driver that it belongs to."""
 
     handler: Any
     resets: ResetWatch
+    inflates: bool
+    """Whether what arrives is inflated to be recorded."""
 
     def deliver(self, leg: ProxyEndpoint, data: bytes) -> None:
         """Bytes have come from its peer."""
@@ -110,6 +116,8 @@ class ProxyEndpoint(Endpoint):
                 return False
         self.inner = transport.get_protocol()
         transport.set_protocol(self)
+        if self.driver.inflates and hasattr(transport, "max_size"):
+            transport.max_size = INFLATED_AT_ONCE
         if self.eof:
             self._watch()
         self.pace()
