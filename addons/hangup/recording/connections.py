@@ -291,8 +291,12 @@ class Connection(Struct, kw_only=True, eq=False):
     @property
     def given_up(self) -> bool:
         """Whether its client took it back as soon as it had asked for it, or before it had said anything."""
+        return self.gives_up(self.ending)
+
+    def gives_up(self, ending: Ending) -> bool:
+        """The same of one whose ending is known."""
         ended = self.ended
-        if ended is None or self.ending.by != "client" or ended - self.began > GIVEN_UP + self.waited:
+        if ended is None or ending.by != "client" or ended - self.began > GIVEN_UP + self.waited:
             return False
         first = self.course.first
         closing = first is not None and first.what == "close"

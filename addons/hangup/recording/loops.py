@@ -24,7 +24,6 @@ from statistics import median
 from msgspec import Struct
 
 from hangup.humanize import duration, plural, printable, span
-from hangup.recording.connections import route_of
 from hangup.recording.double_mounts import mounted_twice
 from hangup.recording.known import Known
 from hangup.recording.recurrence import BRIEF, brief, recurring
@@ -151,10 +150,9 @@ def find(
     once: dict[tuple[str, str, str | None], list[Known]] = {}
     loops = []
     for (client, path, origin), members in groups.items():
-        route = route_of(path)
         twice = mounted_twice(members)
         members = [connection for connection in members if connection.conn not in twice]
-        if len(members) == 1 and route != path:
+        if len(members) == 1 and (route := members[0].route) != path:
             once.setdefault((client, route, origin), []).append(members[0])
         if len(members) < minimum:
             continue

@@ -213,7 +213,7 @@ class OutlineLedger(Ledger):
             connection.manner,
             connection.alone,
             connection.silence,
-            connection.given_up,
+            connection.gives_up(ending),
             shared,
             bool(connection.problems or connection.checks or connection.left_compressed),
         )
