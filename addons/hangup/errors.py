@@ -15,6 +15,8 @@
     ├── CommandError            a command cannot be started (exit code 127 or 126, as a shell has it)
     ├── ControlError            the running proxy did not answer or refused
     └── MissingExtra            an optional package is not installed
+
+A command that did what it was to do, but could not record all of it, ends with 74 (:mod:`hangup.cli.incomplete`).
 """
 
 from __future__ import annotations
