@@ -17,10 +17,22 @@ from hangup.filters.base import Filter, settings
 from hangup.filters.library import FILTERS
 from hangup.filters.setting_values import codec
 from hangup.filters.tokenizer import Word, split
+from hangup.humanize import printable
+
+SAID = 1000
+"""Characters of what an error says, which quotes what was wrong."""
 
 
 def parse(text: str) -> Filter:
-    """The filter that ``text`` describes; raises :class:`~hangup.errors.FilterError`, which names the wrong word."""
+    """The filter that ``text`` describes; raises :class:`~hangup.errors.FilterError`, which names the wrong word in one
+    line whatever that is."""
+    try:
+        return _parsed(text)
+    except FilterError as error:
+        raise FilterError(printable(str(error), SAID), error.span) from None
+
+
+def _parsed(text: str) -> Filter:
     words = split(text)
     if not words:
         raise FilterError("a filter begins with its name (`hangup filters` lists them all)")
