@@ -201,7 +201,6 @@ def test_that_nothing_is_recorded_stands_on_the_page(seen: Browser, backend: Raw
         dropped(proxy, f"/{'long' * 5000}", 6)
         expect(page.locator(".state")).to_have_text("not recording", timeout=WAIT)
         expect(page.get_by_role("alert")).to_contain_text("not recorded: cannot write", timeout=WAIT)
-        page.close()
         proxy.stop(code=EXIT_CODE)
 
 
