@@ -91,7 +91,7 @@ class ReplayRunner:
         self.insecure = insecure
         self.ca = ca
         self.progress = progress
-        self.company = Company(1 if case.overlaps else parallel, case.lifetime if case.by != "client" else 0.0)
+        self.company = Company(1 if case.overlaps else parallel, 0.0 if case.asks_client else case.lifetime)
         self.connections = 0
         self.trials: list[tuple[Trial, Result]] = []
         """What was tried so far, and what came of it."""
@@ -199,6 +199,7 @@ class ReplayRunner:
             insecure=self.insecure,
             ca=self.ca,
             patience=1.0 / min(1.0, trial.speed),
+            rule=self.case.client_rule,
         )
         frames = None if trial.frames is None else frozenset(trial.frames)
         filters = FilterSet(trial.filters)
