@@ -147,13 +147,18 @@ class ReplayRunner:
             return known
         room = max(1, self.budget.connections - self.connections)
         trials = self.company.plan(trial)[:room]
-        results = await asyncio.gather(*(self._one(each, len(trials) > 1) for each in trials))
+        apart = self.company.apart(trials)
+        results = await asyncio.gather(
+            *(self._one(each, len(trials) > 1, number * apart) for number, each in enumerate(trials))
+        )
         if not self.company.learn(trials, results):
             return await self.carry_out(trial)
         return results[0]
 
-    async def _one(self, trial: Trial, together: bool) -> Result:
-        """A trial: its clients at once, or one after the other, of which any that fails is a failure."""
+    async def _one(self, trial: Trial, together: bool, after: float = 0.0) -> Result:
+        """A trial, after so many seconds: its clients at once, or one after the other, of which any that fails is a
+        failure."""
+        await asyncio.sleep(after)
         began = asyncio.get_running_loop().time()
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
         order = [Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED]
