@@ -93,7 +93,8 @@ def test_what_breaks_the_protocol() -> None:
 
 def test_no_rule_where_the_ends_have_nothing_before_them_alone() -> None:
     """It closes on a message that did no harm before, and after nothing that was long in coming."""
-    talk = spoken((10, "client", HELLO), (50, "server", TICK), (100, "server", TICK), (70, "server", TICK), (1, "server", ""))
+    ticks = (50, "server", TICK), (100, "server", TICK), (70, "server", TICK)
+    talk = spoken((10, "client", HELLO), *ticks, (1, "server", ""))
     assert rule_of(talk) is None
     once = spoken((10, "client", HELLO), (20, "server", LARGE), (3, "server", ""), many=1)
     assert rule_of(once) is None, "one end tells no rule"
@@ -138,7 +139,10 @@ def test_the_watch_hears_what_passed() -> None:
     assert watched(QUESTION, talk) == inf, "a filter's answer is one"
 
 
-@given(st.lists(st.tuples(st.integers(0, 900), st.sampled_from([("client", PING), ("server", PONG), ("server", TICK)]))))
+WORDS = ("client", PING), ("server", PONG), ("server", TICK)
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.sampled_from(WORDS))))
 def test_the_watch_goes_by_the_first_question_that_is_open(script: list[tuple[int, tuple[str, str]]]) -> None:
     talk = Talk()
     talk.open(1, headers=UPGRADED)

@@ -9,7 +9,7 @@ from hangup.experiment.threshold import FAR, STEPS, threshold
 
 
 def found(survives: int, fails: int, limit: int) -> tuple[tuple[int, int], int]:
-    """The boundary, where what is on the failing side of ``limit``, itself included, fails; and after how many tries."""
+    """The boundary, where ``limit`` fails and all that is beyond it; and after how many tries."""
     asking = threshold(survives, fails, lambda middle: middle)
     tries = 0
     try:

@@ -31,8 +31,8 @@ TOGETHER = 4
 
 
 APART = 0.08
-"""So many seconds after one another they begin: what ends one of them by itself ends each at its own time, and what ends
-all of them (a process that restarts) ends them at once."""
+"""So many seconds after one another they begin: what ends each of them by itself does so at its own time, and what ends
+all of them (a process that restarts) does so at once."""
 
 AT_ONCE = APART / 3
 
