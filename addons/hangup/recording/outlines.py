@@ -71,8 +71,7 @@ class Outline(Struct, gc=False):
     answered: float | None
     ended: float | None
     end: float | None
-    lifetime: float | None
-    lasted: float
+    open_since: float | None
     refused: bool
     manner: str | None
     alone: Fate
@@ -88,6 +87,19 @@ class Outline(Struct, gc=False):
     def course(self) -> OutlinedEnding:
         """Who took the first step."""
         return self.ending
+
+    @property
+    def lifetime(self) -> float | None:
+        """Seconds from opening to the end; None while it is open, or when it never was."""
+        opened = None if self.refused else self.answered
+        return None if self.ended is None or opened is None else span(opened, self.ended)
+
+    @property
+    def lasted(self) -> float:
+        """From opening to where it began to end, or to the last event while it is open."""
+        if self.open_since is None:
+            return 0.0
+        return clip((self.last_seen if self.end is None else self.end) - self.open_since, 0.0, FOREVER)
 
     @property
     def fate(self) -> Fate:
@@ -192,9 +204,6 @@ class OutlineLedger(Ledger):
             if len(self._routes) >= ROUTES:
                 self._routes.clear()
             route = self._routes[path] = intern(route_of(path))
-        end = connection.end
-        opened, over = connection.opened, read.over
-        since = connection.open_since
         return Outline(
             connection.conn,
             intern(host(connection.client)),
@@ -205,10 +214,9 @@ class OutlineLedger(Ledger):
             connection.began,
             connection.last_seen,
             connection.answered,
-            over,
-            end,
-            None if over is None or opened is None else span(opened, over),
-            0.0 if since is None else clip((connection.last_seen if end is None else end) - since, 0.0, FOREVER),
+            read.over,
+            connection.end,
+            connection.open_since,
             connection.refused,
             connection.manner,
             connection.alone,
