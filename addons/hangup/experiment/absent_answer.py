@@ -23,7 +23,7 @@ from hangup.experiment.sequences import called
 from hangup.experiment.trial import Case, ClientFrame, Trial
 from hangup.experiment.verdict import PROOF
 from hangup.filters.library.inject import Inject
-from hangup.messages.answers import answer_to_call, fill, places, repeats
+from hangup.messages.answers import answer_to_call, fill, places, repeats, with_places
 from hangup.messages.heartbeats import answer, recognise
 from hangup.messages.kind import kind_of
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
@@ -170,6 +170,8 @@ def _others(case: Case, each: _Try) -> Iterator[tuple[bytes, str]]:
     said = [*reversed(case.frames), *(frame for frames in case.lived for frame in frames)]
     kinds = {f.kind: (f.payload, f.opcode) for f in said if f.kind != each.reply.kind and not f.problems}
     yield from list(kinds.values())[:2]
+    if places(each.reply.template):
+        yield with_places(each.reply.template, b'"hangup-unheard-of"'), each.reply.opcode
     name = json.dumps(each.reply.kind).encode()
     if name in each.reply.template:
         yield each.reply.template.replace(name, b'"hangup-unheard-of"', 1), each.reply.opcode

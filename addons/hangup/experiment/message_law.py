@@ -29,9 +29,11 @@ from hangup.experiment.verdict import Minimal
 from hangup.humanize import printable
 
 ARRAYS = (b'[{"hangup":1}]', b"[1,2]", b'["hangup"]', b"[[]]")
+"""Arrays that are as different as can be."""
 
 PRELUDE = 5
 """Of more messages it is not asked whether they only lead up to the last."""
+
 
 def law_of(arms: Arms, minimal: Minimal, *, count: bool = False, prelude: int = 0) -> Search[Claim | None]:
     """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With

@@ -81,6 +81,11 @@ def places(answer: bytes) -> list[str]:
     return [(found[1] or found[2]).decode(errors="replace") for found in _PLACE.finditer(answer)]
 
 
+def with_places(answer: bytes, said: bytes) -> bytes:
+    """A template's message with the same at each place, whatever the question says."""
+    return _PLACE.sub(lambda found: said, answer)
+
+
 def recognised(value: object) -> Beat | None:
     """Whether a value is itself a heartbeat's word, such as ``ping``."""
     return recognise(1, value.encode()) if type(value) is str else None
