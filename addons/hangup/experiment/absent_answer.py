@@ -8,7 +8,7 @@ that moment, the time is found within which it must come.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 
 from msgspec import Struct
@@ -125,13 +125,16 @@ def _tries(case: Case) -> Iterator[_Try]:
         last[frame.kind] = frame
     kinds = [kind for kind in last if kind and case.lifetime - last[kind].at >= SHORTEST]
     kinds.sort(key=lambda kind: -last[kind].at)
-    yield from _acknowledged(case)
     known = [(kind, reply) for kind in kinds for reply in case.replies if reply.question == kind]
     guessed = [(kind, reply) for kind in kinds[:QUESTIONS] for reply in _suggested(last[kind])]
-    for kind, reply in dict.fromkeys([*known, *guessed]):
-        said = sum(f.kind == reply.kind and f.at >= first[kind].at for f in case.frames)
-        if said < case.asked_often.get(kind, 1):  # else it is no answer that is absent
-            yield _Try(kind, case.lifetime - last[kind].at, reply)
+
+    def absent(found: Iterable[tuple[str, Reply]]) -> Iterator[_Try]:
+        for kind, reply in found:
+            said = sum(f.kind == reply.kind and f.at >= first[kind].at for f in case.frames)
+            if said < case.asked_often.get(kind, 1):  # else it is no answer that is absent
+                yield _Try(kind, case.lifetime - last[kind].at, reply)
+
+    yield from dict.fromkeys([*absent(known), *_acknowledged(case), *absent(guessed)])
 
 
 def _acknowledged(case: Case) -> Iterator[_Try]:
@@ -170,7 +173,7 @@ def _others(case: Case, each: _Try) -> Iterator[tuple[bytes, str]]:
     said = [*reversed(case.frames), *(frame for frames in case.lived for frame in frames)]
     kinds = {f.kind: (f.payload, f.opcode) for f in said if f.kind != each.reply.kind and not f.problems}
     yield from list(kinds.values())[:2]
-    if places(each.reply.template):
+    if not each.question:  # it is the id that makes it an answer
         yield with_places(each.reply.template, b'"hangup-unheard-of"'), each.reply.opcode
     name = json.dumps(each.reply.kind).encode()
     if name in each.reply.template:
