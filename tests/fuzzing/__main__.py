@@ -93,7 +93,8 @@ def _with_atheris(given: argparse.Namespace) -> int:
             (Path(first) / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
         words = [
             f"-max_total_time={max(1, round(given.minutes * 60))}", f"-max_len={target.most}", f"-timeout={SLOW}",
-            f"-report_slow_units={SLOW}", f"-rss_limit_mb={MEMORY}", f"-artifact_prefix={given.findings}/", "-print_final_stats=1", made, first,
+            f"-report_slow_units={SLOW}", f"-rss_limit_mb={MEMORY}", f"-artifact_prefix={given.findings}/",
+            "-print_final_stats=1", made, first,
         ]  # fmt: skip
         atheris.Setup([sys.argv[0], *words], target.run)
         atheris.Fuzz()
