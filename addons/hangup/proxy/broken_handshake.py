@@ -44,6 +44,9 @@ Commands = layer.CommandGenerator[None]
 Attach = Callable[[Context, http.HTTPFlow, Side], ProxyDriver | None]
 """Makes the driver of a handshake that a side broke; None if there is no connection to the server."""
 
+HEAD_LIMIT = 1 << 18
+"""Bytes of an answer's head; what has no end by then is passed on unread."""
+
 SHOWN = 60
 """Bytes shown of an answer that is none."""
 
@@ -128,7 +131,8 @@ def _read_headers(self: _http1.Http1Client, event: events.ConnectionEvent) -> Co
         if not self.buf:
             return
         if not _is_answer(self, bytes(self.buf)):
-            yield from _broken(self, "server", None, f"the server's answer is not HTTP: `{_shown(self.buf)}`")
+            what = "is not HTTP" if len(self.buf) <= HEAD_LIMIT else f"has a head of more than {HEAD_LIMIT} bytes"
+            yield from _broken(self, "server", None, f"the server's answer {what}: `{_shown(self.buf)}`")
             return
         yield from _stock_read_headers(self, event)
         return
@@ -149,7 +153,7 @@ def _is_answer(self: _http1.Http1Client, data: bytes) -> bool:
         return False
     end = _HEAD_END.search(data)
     if end is None:
-        return True
+        return len(data) <= HEAD_LIMIT
     try:
         response = http1.read_response_head(re.split(rb"\r?\n", data[: end.start()]))
         assert self.request is not None

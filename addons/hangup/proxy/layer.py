@@ -21,7 +21,7 @@ from mitmproxy.proxy.tunnel import TunnelLayer
 from OpenSSL import SSL
 
 from hangup.errors import HangupError
-from hangup.proxy import broken_handshake
+from hangup.proxy import broken_handshake, refusal
 from hangup.proxy.driver import ProxyDriver, Wiring
 from hangup.recording.events import Side
 
@@ -159,6 +159,7 @@ def install(addon: Drivers) -> None:
     stock.WebsocketLayer = WebSocketLayer  # type: ignore[misc,assignment]
     _http1.Http1Connection.make_pipe = _make_pipe  # type: ignore[method-assign]
     broken_handshake.install(_attach_broken)
+    refusal.install()
 
 
 def uninstall() -> None:
@@ -168,6 +169,7 @@ def uninstall() -> None:
     stock.WebsocketLayer = _stock_layer  # type: ignore[misc]
     _http1.Http1Connection.make_pipe = _stock_make_pipe  # type: ignore[method-assign]
     broken_handshake.uninstall()
+    refusal.uninstall()
 
 
 def finish_flow(flow: http.HTTPFlow, code: int | None, reason: str | None, by_client: bool | None) -> None:
