@@ -149,12 +149,17 @@ def _version() -> tuple[int, ...]:
     return tuple(int(part) for part in version.VERSION.split(".")[:3] if part.isdigit())
 
 
-def install(addon: Drivers) -> None:
-    """Puts our layer in place; raises :class:`HangupError` under a mitmproxy that we do not know."""
-    global _addon
+def check_version() -> None:
+    """Raises :class:`HangupError` under a mitmproxy that we do not know."""
     low, high = SUPPORTED
     if not low <= _version() < high:
         raise HangupError(f"mitmproxy {version.VERSION} is not supported: hangup needs 11.0.2 or later, and below 13")
+
+
+def install(addon: Drivers) -> None:
+    """Puts our layer in place; raises :class:`HangupError` under a mitmproxy that we do not know."""
+    global _addon
+    check_version()
     _addon = addon
     stock.WebsocketLayer = WebSocketLayer  # type: ignore[misc,assignment]
     _http1.Http1Connection.make_pipe = _make_pipe  # type: ignore[method-assign]
