@@ -113,6 +113,15 @@ class TestAdvisories:
         assert "x 1.0 (X-1)" in advisories.about_tls()
 
 
+    @pytest.mark.parametrize("target", ["wss://127.0.0.1:1", "ws://127.0.0.1:1"])
+    def test_the_proxy_tells_at_its_start(self, target: str) -> None:
+        with HangupProxy(target) as proxy:
+            proxy.wait_for("control on")
+            proxy.stop()
+            told = "published flaws" in proxy.output
+        assert told == (target.startswith("wss") and bool(advisories.about_tls()))
+
+
 class TestFolder:
     def test_one_that_will_be_made(self, folder: Path) -> None:
         (found,) = checks.writable(Path("recordings"))

@@ -128,8 +128,8 @@ class TestBeginning:
 
 class TestRefusal:
     def seen(self, *pieces: bytes, whole: bool = True) -> tuple[str, bool, int]:
-        told: list[int] = []
-        refusal = Refusal(http.Response.make(403), lambda: told.append(1))
+        told: list[Refusal] = []
+        refusal = Refusal(http.Response.make(403), told.append)
         assert b"".join(map(refusal.pass_on, pieces)) == b"".join(pieces)
         refusal.over(whole=whole)
         return refusal.text, refusal.cut, len(told)
@@ -140,12 +140,12 @@ class TestRefusal:
         assert self.seen(b"a" * BYTES, b"a", b"a" * 9) == ("a" * BODY_KEPT, True, 1)
 
     def test_as_soon_as_no_more_is_wanted(self) -> None:
-        told: list[int] = []
-        refusal = Refusal(http.Response.make(403), lambda: told.append(1))
+        told: list[Refusal] = []
+        refusal = Refusal(http.Response.make(403), told.append)
         refusal.pass_on(b"a" * BYTES)
         assert not told
         refusal.pass_on(b"a")
-        assert told == [1]
+        assert told == [refusal]
 
 
 def test_the_lines_that_are_shown() -> None:

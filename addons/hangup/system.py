@@ -22,9 +22,9 @@ NEW_AND_PRIVATE = os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 Windows the mode says nothing, and the folder's access list is inherited: in a user's own folders that is the user."""
 
 
-def open_private(path: str | os.PathLike[str], flags: int = os.O_WRONLY) -> BinaryIO:
-    """A new file, its owner's alone, opened for writing (or as ``flags`` say). Raises :class:`OSError`."""
-    return open(os.open(path, NEW_AND_PRIVATE | flags, 0o600), "wb" if flags & os.O_WRONLY else "r+b")
+def open_private(path: str | os.PathLike[str]) -> BinaryIO:
+    """A new file, its owner's alone, to be written. Raises :class:`OSError`."""
+    return open(os.open(path, NEW_AND_PRIVATE | os.O_WRONLY, 0o600), "wb")
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from hangup.errors import HangupError
 from hangup.filters.chain import Decision
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.net.fast_mask import fast_mask
-from hangup.proxy import layer
-from hangup.proxy.broken_handshake import BrokenHandshake, Unread, asks_for_websocket
+from hangup.proxy import broken_handshake, layer
+from hangup.proxy.broken_handshake import Unread, asks_for_websocket
 from hangup.proxy.driver import ProxyDriver
 from hangup.proxy.filtering import Filtering
 from hangup.proxy.hosts import rewrite_host
@@ -55,8 +55,8 @@ class Hangup:
         """Who carries out experiments on its connections, if anybody does (:mod:`hangup.trials.live_runs`)."""
         self.filtering = Filtering(self.drivers)
         self._flows: dict[int, http.HTTPFlow] = {}
-        self._refusals: set[Refusal] = set()
-        """Those whose body is not over."""
+        self._refusals: dict[int, Refusal] = {}
+        """Those whose exchange is not over. Not in a flow's metadata: mitmproxy writes that into its files."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._resets: ResetWatch | None = None
 
@@ -126,7 +126,7 @@ class Hangup:
         """mitmproxy: the program ends."""
         for driver in list(self.drivers):
             driver.close("proxy", "it was stopped")
-        for refusal in list(self._refusals):
+        for refusal in list(self._refusals.values()):
             refusal.over(whole=False)
         if self.recorder is not None and self.on_ready is None:  # else whoever started us has more to say
             self.recorder.close()
@@ -172,10 +172,10 @@ class Hangup:
             flow.response.stream = True
         elif flow.response.status_code != 101:
             answered = _response(flow.response)
-            verdict = self.filtering.response(flow.metadata["hangup_conn"], answered, _request(flow.request))
+            conn = flow.metadata["hangup_conn"]
+            verdict = self.filtering.response(conn, answered, _request(flow.request))
             refusal = Refusal(flow.response, partial(self._refused, flow, answered, verdict))
-            flow.metadata["hangup_refusal"] = refusal
-            self._refusals.add(refusal)
+            self._refusals[conn] = refusal
             flow.response.stream = refusal.pass_on
             if verdict is not None:
                 await self.filtering.answer(flow, verdict)
@@ -185,7 +185,7 @@ class Hangup:
         if "hangup_conn" not in flow.metadata or flow.response is None:
             return
         conn = flow.metadata["hangup_conn"]
-        refusal: Refusal | None = flow.metadata.get("hangup_refusal")
+        refusal = self._refusals.pop(conn, None)
         if refusal is not None:
             refusal.pass_on(flow.response.raw_content or b"")  # of what was not streamed
             refusal.over(whole=True)
@@ -206,12 +206,12 @@ class Hangup:
         if "hangup_conn" not in flow.metadata or recorder is None or flow.websocket is not None:
             return
         message = flow.error.msg if flow.error else ""
-        refusal: Refusal | None = flow.metadata.get("hangup_refusal")
+        refusal = self._refusals.pop(flow.metadata["hangup_conn"], None)
         if refusal is not None:
             refusal.over(whole=False)
             self.filtering.forget(flow.metadata["hangup_conn"])
             return
-        broken: BrokenHandshake | None = flow.metadata.get("hangup_broken")
+        broken = broken_handshake.of(flow)
         if broken is not None:
             self._record_handshake(flow, None, message)
             if broken.how is not None and broken.how != "fin":  # else its driver will tell of the ends
@@ -224,10 +224,10 @@ class Hangup:
         if gone:
             recorder.emit(events.End(at=recorder.now(), conn=flow.metadata["hangup_conn"], side="client", how="fin"))
 
-    def _refused(self, flow: http.HTTPFlow, answered: events.Response, verdict: Decision | None) -> None:
+    def _refused(
+        self, flow: http.HTTPFlow, answered: events.Response, verdict: Decision | None, refusal: Refusal
+    ) -> None:
         """It is known what is kept of the body of a refused handshake."""
-        refusal: Refusal = flow.metadata["hangup_refusal"]
-        self._refusals.discard(refusal)
         returned = _returned(verdict)
         for response in (answered, returned):
             if response is not None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx, http
 from mitmproxy import flow as mitmproxy_flow
@@ -111,6 +112,14 @@ class Unread:
     def deadline(self) -> float | None:
         """Nothing is held."""
         return None
+
+
+_broken_flows: WeakKeyDictionary[http.HTTPFlow, BrokenHandshake] = WeakKeyDictionary()
+
+
+def of(flow: http.HTTPFlow) -> BrokenHandshake | None:
+    """How its handshake was broken, if it was. Not in the flow's metadata, which mitmproxy writes into its files."""
+    return _broken_flows.get(flow)
 
 
 def asks_for_websocket(request: http.Request | None) -> bool:
@@ -240,7 +249,7 @@ def _handle_protocol_error(self: HttpStream, event: Any) -> Commands:
     if self.flow.response is not None or self.state_errored in (self.client_state, self.server_state):
         return  # it is answered, or has failed; where the answer is a 101, the WebSocket's layer is told
     self.flow.error = mitmproxy_flow.Error(event.message)
-    self.flow.metadata["hangup_broken"] = event
+    _broken_flows[self.flow] = event
     self.client_state = self.server_state = self.state_errored
     yield HttpErrorHook(self.flow)
     self.flow.live = False

@@ -36,9 +36,9 @@ _stock_consume_request_body = HttpStream.state_consume_request_body
 
 
 class Refusal:
-    """Sees a response's body pass; ``told`` is called once it is known what is kept of it."""
+    """Sees a response's body pass; ``told`` is called with it once it is known what is kept of the body."""
 
-    def __init__(self, response: http.Response, told: Callable[[], None]) -> None:
+    def __init__(self, response: http.Response, told: Callable[[Refusal], None]) -> None:
         self.text = ""
         """The beginning of the body, or nothing if it could not be read."""
         self.cut = False
@@ -46,7 +46,7 @@ class Refusal:
         self._encoding = response.headers.get("Content-Encoding", "")
         self._type = response.headers.get("Content-Type", "")
         self._kept = b""
-        self._told: Callable[[], None] | None = told
+        self._told: Callable[[Refusal], None] | None = told
 
     def pass_on(self, data: bytes) -> bytes:
         """mitmproxy: a piece of the body (empty at its end), and what the client gets of it: all."""
@@ -64,7 +64,7 @@ class Refusal:
         self.text, all_read = beginning(self._kept[:BYTES], self._encoding, self._type)
         self.cut = not (whole and all_read)
         self._kept = b""
-        told()
+        told(self)
 
 
 def beginning(data: bytes, encoding: str, media_type: str) -> tuple[str, bool]:
