@@ -70,12 +70,14 @@ LAID_OUT = 0.06
 
 
 class Example(NamedTuple):
-    """A recording's hypotheses, each with its signs, and what is right. ``folder`` is empty for a golden one."""
+    """A recording's hypotheses, each with its signs, and what is right. ``folder`` is empty for one that is not of the
+    lab, ``real`` is whether a program made the whole of it."""
 
     folder: Path | None
     label: dict[str, Any]
     found: list[Hypothesis]
-    weight: float
+    weight: float = 1.0
+    real: bool = True
 
     @property
     def right(self) -> list[bool]:
@@ -92,7 +94,7 @@ def looked_at(header: Header, events: Iterable[Event], label: dict[str, Any], mo
     case = Case(look_into(header, events if most is None else thinned(events, most)))
     if most is not None and not case.victims:
         return None
-    return Example(None, label, hypotheses(case), 1.0)
+    return Example(None, label, hypotheses(case), real=most is None)
 
 
 def examples(folder: Path) -> Iterator[Example]:
@@ -117,7 +119,7 @@ def laid_out_by_hand() -> Iterator[Example]:
         told.lacks = label.get("lacks", [])
         for most in (None, 1, 2, 3):
             if (found := looked_at(told, events, label, most)) is not None:
-                yield found._replace(weight=LAID_OUT * label.get("times", 1) * (2 if most is None else 1))
+                yield found._replace(weight=LAID_OUT * label.get("times", 1) * (2 if most is None else 1), real=False)
 
 
 def golden() -> Iterator[Example]:
@@ -130,6 +132,16 @@ def golden() -> Iterator[Example]:
             for most in (None, 3):
                 if (found := looked_at(recording.header, recording, label, most)) is not None:
                     yield found
+
+
+def merged(given: Iterable[Example]) -> list[Example]:
+    """Those that say the same as one: what they count for is added up."""
+    found: dict[object, Example] = {}
+    for each in given:
+        key = tuple((h.verdict, frozenset(h.signs.items())) for h in each.found), tuple(each.right), each.real
+        known = found.get(key)
+        found[key] = each if known is None else known._replace(weight=known.weight + each.weight)
+    return list(found.values())
 
 
 def fit(given: Sequence[Example]) -> weights.Weights:
@@ -196,7 +208,7 @@ def fit(given: Sequence[Example]) -> weights.Weights:
         else:
             result.bias[verdict] = value
     # How common the unknown is, is for the recordings of real programs to say, not for what was laid out.
-    real = (scale >= 1.0)[of_]
+    real = np.array([each.real for each in given])
     unknowns = np.zeros(row)
     for (verdict, sign), n in columns.items():
         if (verdict, sign) == (UNKNOWN, ""):
@@ -207,7 +219,7 @@ def fit(given: Sequence[Example]) -> weights.Weights:
         odds = np.exp(scores - np.maximum.reduceat(scores, starts)[of_])
         share = odds / np.add.reduceat(odds, starts)[of_]
         good = np.add.reduceat(share * right_, starts)
-        return float(-np.log(np.maximum(good, 1e-12))[real[starts]].sum())
+        return float(-np.log(np.maximum(good, 1e-12))[real].sum())
 
     result.bias[UNKNOWN] += round(float(minimize_scalar(lost, bounds=(-2.0, 2.0), method="bounded").x), 3)
     return result
@@ -221,7 +233,7 @@ def use(found: weights.Weights) -> None:
 def said(given: Iterable[Example]) -> Iterator[Answer]:
     """What is said of each whole recording of a program, by the weights that are in use."""
     for each in given:
-        if each.folder and each.weight == 1.0:
+        if each.folder and each.real:
             ranking = Ranking(each.found)
             names = [ranking.names()[0], *(other.verdict for other in ranking.alternatives())]
             yield Answer(Judged(each.label, names, ranking.sure), ranking.belief)
@@ -239,15 +251,20 @@ def parted(given: Sequence[Example], by: str, folds: int) -> Iterator[tuple[list
         )
 
 
-def calibrated(given: Sequence[Example]) -> weights.Weights:
-    """The weights that fit these best, and how sure one may be by them: from what weights say of programs that took no
-    part in their fit."""
+def confidence(given: Sequence[Example]) -> tuple[float, float]:
+    """How sure one may be: from what weights say of programs that took no part in their fit. The weights that are in use
+    are others afterwards."""
     answers: list[Answer] = []
     for seen, unseen in parted(given, "program", INNER):
         use(fit(seen))
         answers += said(unseen)
+    return calibration(answers)
+
+
+def calibrated(given: Sequence[Example]) -> weights.Weights:
+    """The weights that fit these best, and how sure one may be by them."""
     found = fit(given)
-    found.calibration = calibration(answers)
+    found.calibration = confidence(given)
     return found
 
 
@@ -277,11 +294,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lab.fit", description=__doc__)
     parser.add_argument("--from", dest="folder", type=Path, required=True, help="where lab.record has put them")
     parser.add_argument("--table", action="store_true", help="judge by what was not seen, and write nothing")
+    parser.add_argument("--calibrate", action="store_true", help="keep the weights, fit only how sure one may be by them")
     given = parser.parse_args()
-    known = [*examples(given.folder), *golden(), *laid_out_by_hand()]
+    known = [*examples(given.folder), *merged([*golden(), *laid_out_by_hand()])]
     if not given.table:
-        found = json.loads(weights.encoded(calibrated(known)))
-        WRITTEN.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", "utf-8")
+        found = weights.fitted() if given.calibrate else calibrated(known)
+        if given.calibrate:
+            found.calibration = confidence(known)
+        print(f"calibration {found.calibration}, from {sum(each.real and bool(each.folder) for each in known)} recordings")
+        text = json.dumps(json.loads(weights.encoded(found)), indent=1, sort_keys=True)
+        WRITTEN.write_text(text + "\n", "utf-8")
         return
     for title, by, folds in (
         ("no recording of the program took part in the fit", "program", 10),

@@ -19,7 +19,7 @@ from hangup.diagnosis.weights import Weights, calibrated, fitted
 from hangup.recording.traffic_ledger import look_into
 from lab import laid_out
 from lab.calibration import Answer, calibration
-from lab.fit import WAYS, Example, fit, held_out, parted
+from lab.fit import WAYS, Example, fit, held_out, merged, parted
 from lab.judged import Judged, calibration_error
 
 FRESH = range(9_000, 9_040)
@@ -30,7 +30,7 @@ def example(cause: str, **signs: dict[str, float]) -> Example:
     for hypothesis, seen in zip(found, signs.values(), strict=True):
         for sign, strength in seen.items():
             hypothesis.says(sign, strength, "")
-    return Example(None, {"cause": cause}, [*found, Hypothesis(UNKNOWN)], 1.0)
+    return Example(None, {"cause": cause}, [*found, Hypothesis(UNKNOWN)])
 
 
 def test_a_sign_that_tells_weighs_and_one_that_does_not_does_not() -> None:
@@ -50,6 +50,16 @@ def test_what_a_rare_cause_lacks_it_takes_from_those_that_share_the_sign() -> No
     known += [example("message/oversize", message__oversize={"said": 1.0}, process__crash={})]
     found = fit(known)
     assert found.causes["message/oversize"]["said"] > 1.0
+
+
+def test_what_says_the_same_counts_as_often_as_it_is_said() -> None:
+    pytest.importorskip("scipy")
+    told = example("message/schema", message__schema={"said": 1.0}, process__crash={})
+    other = example("process/crash", message__schema={"said": 1.0}, process__crash={})
+    one = merged([told, other, told, told])
+    assert [each.weight for each in one] == [3.0, 1.0]
+    assert merged([told, told._replace(real=False)]) == [told, told._replace(real=False)]
+    assert fit(one).signs["said"] == pytest.approx(fit([told, told, told, other]).signs["said"], abs=0.1)
 
 
 def answers(belief: float, right: int, wrong: int, said: str = "message/schema") -> list[Answer]:
@@ -110,7 +120,7 @@ def test_what_is_held_out_has_no_part_in_the_fit_nor_in_the_calibration(tmp_path
     for number in range(12):
         label = {"cause": "process/crash", "program": f"p{number}", "stack": f"s{number % 2}"}
         found = example("process/crash", message__schema={"said": 1.0}, process__crash={}).found
-        given.append(Example(tmp_path, label, found, 1.0))
+        given.append(Example(tmp_path, label, found))
     for seen, unseen in parted(given, "stack", 9):
         assert {each.label["stack"] for each in unseen}.isdisjoint(
             each.label["stack"] for each in seen if each.folder is not None
