@@ -252,8 +252,8 @@ def parted(given: Sequence[Example], by: str, folds: int) -> Iterator[tuple[list
 
 
 def confidence(given: Sequence[Example]) -> tuple[float, float]:
-    """How sure one may be: from what weights say of programs that took no part in their fit. The weights that are in use
-    are others afterwards."""
+    """How sure one may be: from what weights say of programs that took no part in their fit. Other weights are in use
+    afterwards."""
     answers: list[Answer] = []
     for seen, unseen in parted(given, "program", INNER):
         use(fit(seen))
@@ -294,14 +294,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lab.fit", description=__doc__)
     parser.add_argument("--from", dest="folder", type=Path, required=True, help="where lab.record has put them")
     parser.add_argument("--table", action="store_true", help="judge by what was not seen, and write nothing")
-    parser.add_argument("--calibrate", action="store_true", help="keep the weights, fit only how sure one may be by them")
+    parser.add_argument("--calibrate", action="store_true", help="keep the weights, fit only how sure one may be")
     given = parser.parse_args()
     known = [*examples(given.folder), *merged([*golden(), *laid_out_by_hand()])]
     if not given.table:
         found = weights.fitted() if given.calibrate else calibrated(known)
         if given.calibrate:
             found.calibration = confidence(known)
-        print(f"calibration {found.calibration}, from {sum(each.real and bool(each.folder) for each in known)} recordings")
+        count = sum(each.real and each.folder is not None for each in known)
+        print(f"calibration {found.calibration}, from {count} recordings")
         text = json.dumps(json.loads(weights.encoded(found)), indent=1, sort_keys=True)
         WRITTEN.write_text(text + "\n", "utf-8")
         return
