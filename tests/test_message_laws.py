@@ -57,8 +57,13 @@ def law_of(verdict: Verdict) -> Law:
 # Framing.
 
 
-def framed(**odd: Any) -> tuple[Case, Fails]:
-    """A client whose last message is framed oddly, and a server that minds unless a filter sets it right."""
+def last_of(messages: list[tuple[str, bytes]]) -> bytes:
+    return messages[-1][1] if messages else b""
+
+
+def framed(most: int = 1, **odd: Any) -> tuple[Case, Fails]:
+    """A client whose last message is framed oddly, and a server that minds unless a filter sets it right; more than
+    ``most`` frames are too many."""
     this = said(HELLO, '{"type":"say","text":"a"}', '{"type":"say","text":"b"}', code=1002, how="close")
     this.frames[-1] = replace(this.frames[-1], **odd)
     fix = "defragment" if odd.get("fragments") else "repair-malformed"
@@ -67,6 +72,9 @@ def framed(**odd: Any) -> tuple[Case, Fails]:
     def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
         there = trial.frames is None or last in trial.frames
         dropped = any(f.startswith(("drop", "mute")) for f in trial.filters)
+        split = [int(f.split()[1]) for f in trial.filters if f.startswith("fragment ")]
+        if split:
+            return there and -(-len(last_of(messages)) // split[0]) > most
         return there and not dropped and not any(f.startswith(fix) for f in trial.filters)
 
     return this, fails
@@ -77,7 +85,8 @@ def framed(**odd: Any) -> tuple[Case, Fails]:
     [
         ({"problems": ("unmasked",)}, "it is not masked", "repair-malformed side=client"),
         ({"problems": ("rsv",)}, "a reserved bit is set", "repair-malformed side=client"),
-        ({"fragments": 3}, "comes in 3 frames", "defragment side=client"),
+        ({"fragments": 3}, "comes in more than one frame", "defragment side=client"),
+        ({"fragments": 5, "most": 3}, "comes in 4 frames or more", "defragment side=client"),
     ],
 )
 def test_a_message_that_is_framed_oddly(odd: dict[str, Any], words: str, fix: str) -> None:
@@ -443,3 +452,37 @@ def test_a_late_end_that_waits_for_no_answer_keeps_its_name() -> None:
     this.asked = (ClientFrame(8, "text", b'{"type":"confirm","id":4}', 19.6, kind="confirm"),)
     verdict = run(search(this), this, lambda m, t: any(b'"report"' in p for _, p in m), most=900)
     assert verdict.proved and verdict.verdict != "unknown/", verdict.standing
+
+
+def test_half_of_a_surrogate_pair_and_not_the_emoji() -> None:
+    """A text that was cut in an emoji: whole ones do no harm."""
+    whole, cut = r'{"type":"status","text":"fine \ud83d\ude80"}', r'{"type":"status","text":"deploying \ud83d"}'
+    this = said(HELLO, whole, cut)
+
+    def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        texts = [split(payload)[1] for _, payload in messages]
+        texts = [value.get("text", "") for value in texts if isinstance(value, dict)]
+        return any(0xD800 <= ord(c) <= 0xDFFF for text in texts if isinstance(text, str) for c in text)
+
+    verdict = run(search(this), this, fails, most=900)
+    assert "half of a surrogate pair" in law_of(verdict).sentence and verdict.proved, law_of(verdict)
+
+
+def test_any_array_where_it_is_that_it_is_one() -> None:
+    """A server of single calls gets several in one message."""
+    this = said(HELLO, '{"type":"get","id":1}', '[{"type":"get","id":2},{"type":"get","id":3}]')
+    this.frames[-1] = replace(this.frames[-1], kind="[get]")
+    verdict = run(search(this), this, lambda m, t: any(type(split(p)[1]) is list for _, p in m), most=900)
+    assert "any message that is a JSON array" in law_of(verdict).sentence and verdict.proved, law_of(verdict)
+
+
+def test_a_packet_of_a_protocol_is_not_said_to_be_none() -> None:
+    """STOMP, whose server reads as many bytes as the header says; other texts it minds as well."""
+    sound = "SEND\ndestination:/app/orders\ncontent-length:4\n\n{{}}\0"
+    wrong = "SEND\ndestination:/app/orders\ncontent-length:2\n\n{{}}\0"
+    this = said("CONNECT\naccept-version:1.2\n\n\0", sound, wrong)
+    for n, kind in enumerate(("stomp:CONNECT", "stomp:SEND:/app/orders", "stomp:SEND:/app/orders")):
+        this.frames[n] = replace(this.frames[n], kind=kind)
+    known = {frame.payload for frame in this.frames[:2]}
+    verdict = run(search(this), this, lambda m, t: any(p not in known for _, p in m), most=900)
+    assert verdict.law is None or "not a stomp packet" not in verdict.law.sentence, verdict.law

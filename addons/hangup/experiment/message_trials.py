@@ -112,7 +112,7 @@ def rewritten(arms: Arms, side: Side, frame: ClientFrame) -> InPlace:
         return Trial(ARM, (str(Rewrite(side=side, kind=kind_name(frame), to=payload)),))
 
     kin = harmless_kin(case, frame) if side == "client" else _earlier(said, frame)
-    words = ("it ends", "") if case.by != "client" else ("the client hangs up", " from the server")
+    words = ("it ends", "") if not case.asks_client else ("the client hangs up", " from the server")
     others = [(payload, opcode) for payload, opcode in _others(said, frame) if opcode == frame.opcode]
     return InPlace(arms, frame, make, kin, others, _again(said, others), ends=words[0], whose=words[1])
 
