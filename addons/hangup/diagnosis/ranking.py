@@ -71,8 +71,8 @@ class Ranking:
         if self.named:
             # What is named has what such answers are right, and the others share what that leaves.
             self.sure = round(min(calibrated(self.belief), MOST), 3)
-            named, rest = self.sure / self.belief, (1 - self.sure) / max(1 - self.belief, 1e-9)
-            self.shares = [share * (named if hypothesis in self.alike else rest) for hypothesis, share in pairs]
+            up, down = self.sure / self.belief, (1 - self.sure) / max(1 - self.belief, 1e-9)
+            self.shares = [share * (up if hypothesis in self.alike else down) for hypothesis, share in pairs]
 
     def _alike(self) -> list[Hypothesis]:
         """The first, and what shares all its :func:`parts` and is nearly as likely: they share the belief."""
