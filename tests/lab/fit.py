@@ -270,9 +270,10 @@ def calibrated(given: Sequence[Example]) -> weights.Weights:
 
 def held_out(given: Sequence[Example], by: str, folds: int) -> list[Judged]:
     """What is said of each recording by weights and a calibration in which no recording of its group took part."""
-    # A process for each fold: it finds what is given in the memory that it was forked with.
     splits = list(parted(given, by, folds))
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("fork"), _given, (splits,)) as pool:
+    # Forked, a process has what is given in its memory already; where nothing can be forked (Windows) it is sent over.
+    way = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context(way), _given, (splits,)) as pool:
         return [judged for found in pool.map(_fold, range(len(splits))) for judged in found]
 
 
