@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from hangup.humanize import plural, size
 from hangup.recording.events import Header, Note, encoder
 from hangup.recording.folder import make_folder, rotated
+from hangup.system import NEW_AND_PRIVATE
 
 WATCH = 0.5
 """Seconds between two looks at whether the file is still where it was made."""
@@ -23,7 +24,7 @@ WATCH = 0.5
 SHARES = 4
 """Where only the total is bounded, so many files share it."""
 
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_FLAGS = NEW_AND_PRIVATE | os.O_RDWR | os.O_APPEND
 _MOST = 1 << 30  # some systems refuse to write more in one call
 _BLOCK = 1 << 20
 

@@ -36,9 +36,9 @@ export function HandshakeView({ detail }) {
       ${original && html`<${Half} title="Request, as the server received it" head=${requestLine(request)} headers=${request.headers} other=${original.headers} />`}
       ${response
         ? html`<${Half} title=${returned ? "Response, as the server sent it" : "Response"} head=${statusLine(response)}
-            headers=${response.headers} other=${returned ? returned.headers : null} text=${response.text} />`
+            headers=${response.headers} other=${returned ? returned.headers : null} text=${response.text} cut=${response.cut} />`
         : html`<section class="half"><h3>Response</h3><p class="note">There was none.</p></section>`}
-      ${returned && html`<${Half} title="Response, as the client received it" head=${statusLine(returned)} headers=${returned.headers} other=${response?.headers ?? null} text=${returned.text} />`}
+      ${returned && html`<${Half} title="Response, as the client received it" head=${statusLine(returned)} headers=${returned.headers} other=${response?.headers ?? null} text=${returned.text} cut=${returned.cut} />`}
     </div>
   </div>`;
 }
@@ -51,9 +51,9 @@ const statusLine = (response) => `${response.version ?? "HTTP/1.1"} ${response.s
 
 /**
  * One header list; those that are not in `other` are marked, as a filter changed them.
- * @param {{title: string, head: string, headers?: Headers, other?: Headers | null, text?: string}} props
+ * @param {{title: string, head: string, headers?: Headers, other?: Headers | null, text?: string, cut?: boolean}} props
  */
-function Half({ title, head, headers = [], other = null, text = "" }) {
+function Half({ title, head, headers = [], other = null, text = "", cut = false }) {
   const known = other && new Set(other.map(([name, value]) => `${name}: ${value}`));
   return html`<section class="half" aria-label=${title}>
     <h3>${title} <${CopyButton} what="the headers" text=${() => [head, ...headers.map(([name, value]) => `${name}: ${value}`)].join("\n")} /></h3>
@@ -69,5 +69,6 @@ function Half({ title, head, headers = [], other = null, text = "" }) {
       </tbody>
     </table>
     ${text && html`<pre class="code"><bdi>${visible(text, 4000)}</bdi></pre>`}
+    ${cut && html`<p class="note">The rest of the body is not shown.</p>`}
   </section>`;
 }
