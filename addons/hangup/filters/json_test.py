@@ -168,7 +168,7 @@ def _library(path: str, text: str) -> Find:
     try:
         query = _environment().compile(path)
     except (jsonpath.JSONPathError, RecursionError, ValueError) as error:
-        raise FilterError(f"json={text}: {path} is no JSON path: {str(error).splitlines()[0]}") from None
+        raise FilterError(f"json={text}: {path} is not a JSON path: {str(error).splitlines()[0]}") from None
 
     def find(value: Any) -> list[Any]:
         try:
