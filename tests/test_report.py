@@ -148,7 +148,11 @@ def proved(path: Path, **changes: Any) -> Path:
         "claim": "failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)",
         "counts": {"with": [4, 4], "without": [0, 5], "p": 0.0079},
         "ladder": [rung, cure],
-        "law": {"sentence": "it ends on any text that is not JSON", "predictions": [8, 8], "boundary": None},
+        "law": {
+            "sentence": "the server drops the connection on any text message that is not JSON",
+            "predictions": [8, 8],
+            "boundary": None,
+        },
         "cure": f"query token {SECRET}",
         "minimal": {"frames": [1], "payload": SECRET, "opcode": "text", "neighbour": "without it"},
         "log": [{"at": 1.0, "source": "app", "text": f"password={SECRET}"}],
@@ -165,7 +169,7 @@ def test_no_secret_is_in_it(tmp_path: Path, suffix: str) -> None:
     path, proof = leaky(tmp_path / "run.jsonl"), proved(tmp_path / "proof.json")
     text = reports.converted(path, tmp_path / f"report.{suffix}", "--bisect", str(proof))
     assert SECRET not in text and "[redacted-1]" in text
-    assert "it ends on any text that is not JSON" in text
+    assert "the server drops the connection on any text message that is not JSON" in text
     kept = reports.converted(path, tmp_path / f"kept.{suffix}", "--bisect", str(proof), "--no-redact")
     assert kept.count(SECRET) > 5
 

@@ -153,7 +153,10 @@ def proof(path: Path) -> str:
         "headline": "proved: heartbeat/app-ping-kills",
         "claim": "failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)",
         "ladder": [{"title": title, "failed": failed, "outcome": what} for title, failed, what in RUNGS],
-        "law": {"sentence": "it ends on any text that is not JSON", "predictions": [8, 8]},
+        "law": {
+            "sentence": "the server drops the connection on any text message that is not JSON",
+            "predictions": [8, 8],
+        },
         "minimal": {"frames": [6], "payload": EVIL, "opcode": "text"},
         "log": [{"text": f"Traceback (most recent call last)\n{EVIL}"}],
         "cure": EVIL,

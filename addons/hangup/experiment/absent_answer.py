@@ -205,10 +205,10 @@ def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple
     low, high = span
     within = each.after if low < each.after < high else (low + high) / 2
     asked, answered = called(each.question), called(each.reply.kind)
-    words = f"the client does not answer the server's {asked} with {answered} within {within:.2g} s"
+    words = f"the client does not answer {asked} from the server with {answered} within {within:.2g} s"
     boundary = f"survives an answer after {low:.3g} s, fails after {high:.3g} s"
     law = Law(
-        f"it ends {within:.2g} s after the server's {asked} when the client does not answer with {answered}",
+        f"{case.ends} {within:.2g} s after {asked} from the server when the client does not answer with {answered}",
         [Condition(words, boundary, filter=each.filter())],
         ["what else the client sends"],
     )
