@@ -132,7 +132,7 @@ class UniqueId(_Target, frozen=True, kw_only=True):
     """Gives each connection a client id of its own, by default in the last segment of the path.
 
     Servers that allow one connection per id kick the older one when a second tab connects with the same id, and both
-    reconnect for ever. If both stay open with ids of their own, that was the cause. A number is replaced by a number, a
+    reconnect forever. If both stay open with ids of their own, that was the cause. A number is replaced by a number, a
     UUID by a UUID.
 
     With ``value``, that id is replaced wherever the client sends it: in the path, query, headers and messages.
