@@ -25,7 +25,7 @@ from hangup.experiment.verdict import Verdict
 from hangup.recording import events as ev
 from hangup.recording.formats import open_recording
 from hangup.web import page_bundle
-from hangup.web.report_data import embeddable
+from hangup.web.report_room import embeddable
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("[a-z]*.jsonl"))
 LOOP = next(path for path in RECORDINGS if path.stem.startswith("a3-"))
@@ -246,7 +246,7 @@ def test_of_a_large_recording_what_matters_is_there(tmp_path: Path) -> None:
     data = reports.data_of(text)
     shown = [each["conn"] for each in data["overview"]["connections"]]
     assert len(shown) == 300 and 1500 in shown and data["why"]["conn"] in shown
-    assert "1200 connections of 1500 are not in this report" in data["overview"]["notes"]
+    assert "showing 300 of 1,500 connections; the recording has the other 1,200" in data["overview"]["notes"]
     (loop,) = data["overview"]["loops"]
     assert loop["count"] == 1500 and set(loop["conns"]) <= set(shown)
     longest = data["connections"]["1500"]
