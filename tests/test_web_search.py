@@ -202,4 +202,5 @@ def twenty_thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Messages of one connection."""
     sides: list[ev.Side] = ["server", "client"]
     said = [rec.text(1 + n / 1000, sides[n % 2], n, '{"type":"tick","price":17}') for n in range(1, 20_001)]
-    return rec.write(tmp_path_factory.mktemp("many") / "run.jsonl", [rec.handshake(1.0), *said, rec.end(30.0, "server")])
+    events = [rec.handshake(1.0), *said, rec.end(30.0, "server")]
+    return rec.write(tmp_path_factory.mktemp("many") / "run.jsonl", events)
