@@ -24,7 +24,7 @@ import recorded
 from bounds import many
 from bounds.bombs import MIB, RSV1, bomb, explode, packed
 from hangup.cli import cli
-from hangup.cli.show.chosen import Choice, choose
+from hangup.cli.show.chosen import choose
 from hangup.cli.sources import undisturbed
 from hangup.errors import RecordingError, UsageError
 from hangup.filters.chain import Chain
@@ -32,6 +32,7 @@ from hangup.filters.filter_set import FilterSet
 from hangup.net.fast_mask import fast_mask
 from hangup.recorder.journal import Journal
 from hangup.recording import loops
+from hangup.recording.choice import Choice
 from hangup.recording.events import Event, FilterEvent, Frame
 from hangup.recording.fates import settle, settle_all
 from hangup.recording.formats import open_recording

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import field
 
 from hangup.humanize import plural, printable
+from hangup.recording.choice import Choice
 from hangup.recording.events import AnyEvent
 from hangup.web.index import CLASSES, ConnectionIndex
 from hangup.web.query import Answer, RecordingQuery, describe, numbers
@@ -28,22 +29,24 @@ FILTER_SHOWN = 200
 
 
 class Overview(RecordingQuery):
-    """Everything but what happened within connections; of these only what changed after ``since``."""
+    """Everything but what happened within connections; of these only what changed after ``since``, and those that are
+    chosen: whose path fits a shell pattern, that ``failed``. ``total`` counts all of them, ``fitting`` the chosen."""
 
     since: int = 0
+    path: str = ""
+    failed: bool = False
 
     def answer(self, recorded: Recorded) -> Answer:
         index, tail = recorded.index, recorded.tail
         loops = recorded.loops()
-        lanes = list(index.lanes.values())
-        left_out = 0 if self.since else max(len(lanes) - MOST, 0)
+        fitting = self._fitting(recorded)
+        left_out = 0 if self.since else max(len(fitting) - MOST, 0)
         connections = [
-            describe(recorded, lane) for lane in lanes[left_out:] if lane.rev > self.since or not self.since
+            describe(recorded, lane) for lane in fitting[left_out:] if lane.rev > self.since or not self.since
         ]
         notes = list(index.notes)
         if left_out:
-            ways = "a search finds them, and `hangup show` chooses by --path, --failed, --since and --loop"
-            notes.append(f"{left_out:,} more connections came before these: {ways}")
+            notes.append(f"{left_out:,} more connections came before these: choose by path, or search")
         if index.skipped:
             notes.append(f"what could not be understood is left out: {plural(index.skipped, 'line')}")
         if tail.torn and not recorded.facts.get("live"):
@@ -64,6 +67,8 @@ class Overview(RecordingQuery):
             "http": index.ledger.http,
             "lost": index.ledger.lost,
             "connections": connections,
+            "total": len(index.lanes),
+            "fitting": len(fitting),
             "loops": [
                 {**loop.summary(), "gap": loop.median_gap, "lifetime": loop.median_lifetime, "first": loop.first}
                 for loop in loops
@@ -72,6 +77,14 @@ class Overview(RecordingQuery):
             "logs": len(index.logs),
             "notes": notes,
         }
+
+    def _fitting(self, recorded: Recorded) -> list[ConnectionIndex]:
+        index = recorded.index
+        choice = Choice(self.path, self.failed)
+        if not choice.words:
+            return list(index.lanes.values())
+        known = [index.connection(conn) for conn in index.lanes]
+        return [index.lanes[each.conn] for each in choice.fitting(known, (), index.ledger.last_at)]
 
 
 class Ticks(RecordingQuery):

@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.screen import COLOURS, safe
-from hangup.cli.show.chosen import Choice, Chosen
+from hangup.cli.show.chosen import Chosen
 from hangup.commands import command_line
 from hangup.experiment.document_file import Proof
 from hangup.humanize import duration, plural, printable, size
 from hangup.recording import loops, untold
+from hangup.recording.choice import Choice
 from hangup.recording.connections import Connection
 from hangup.recording.dev_server import DEV_SERVER
 from hangup.recording.ending_words import Ending
