@@ -19,7 +19,10 @@ TICKS = 2000
 """A lane with more ticks than this is given in bins."""
 
 MOST = 10_000
-"""So many connections, the last ones, are told of to a page that knows of none."""
+"""So many connections, the last ones, are told of."""
+
+EARLY = 500
+"""So many as long as very many are still being read."""
 
 LANES = 1000
 LABELS = 500
@@ -30,7 +33,8 @@ FILTER_SHOWN = 200
 
 class Overview(RecordingQuery):
     """Everything but what happened within connections; of these only what changed after ``since``, and those that are
-    chosen: whose path fits a shell pattern, that ``failed``. ``total`` counts all of them, ``fitting`` the chosen."""
+    chosen: whose path fits a shell pattern, that ``failed``. ``total`` counts all of them, ``fitting`` the chosen;
+    ``earliest`` is the first that is told of. What is ``partial`` has the newest, whenever they changed."""
 
     since: int = 0
     path: str = ""
@@ -40,12 +44,13 @@ class Overview(RecordingQuery):
         index, tail = recorded.index, recorded.tail
         loops = recorded.loops()
         fitting = self._fitting(recorded)
-        left_out = 0 if self.since else max(len(fitting) - MOST, 0)
-        connections = [
-            describe(recorded, lane) for lane in fitting[left_out:] if lane.rev > self.since or not self.since
-        ]
+        partial = recorded.partial
+        left_out = max(len(fitting) - (EARLY if partial else MOST), 0)
+        told = fitting[left_out:]
+        since = 0 if partial else self.since
+        connections = [describe(recorded, lane) for lane in told if lane.rev > since or not since]
         notes = list(index.notes)
-        if left_out:
+        if left_out and not partial:
             notes.append(f"{left_out:,} more connections came before these: choose by path, or search")
         if index.skipped:
             notes.append(f"what could not be understood is left out: {plural(index.skipped, 'line')}")
@@ -67,6 +72,8 @@ class Overview(RecordingQuery):
             "http": index.ledger.http,
             "lost": index.ledger.lost,
             "connections": connections,
+            "partial": partial,
+            "earliest": told[0].conn if told else 0,
             "total": len(index.lanes),
             "fitting": len(fitting),
             "loops": [

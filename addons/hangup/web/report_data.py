@@ -30,6 +30,9 @@ PARTS = 1000
 COARSE = (1000, 50, 10)
 """In how many parts the time is divided, the finest first, where the ticks are too many."""
 
+SHARE = 4
+"""How many times as much as an equal share of the room a connection's marks may take."""
+
 KEPT = 16_000
 """Bytes that are kept for each connection that the diagnosis speaks of."""
 
@@ -226,16 +229,18 @@ def _marks(recorded: Recorded, chosen: list[int], told: dict[int, Answer], room:
     lanes: dict[str, Answer] = {}
     acted: dict[str, Any] = {}
     left = room.marked - weight(logs)
-    for conn in sorted(chosen, key=lambda conn: conn not in told):
+    for number, conn in enumerate(sorted(chosen, key=lambda conn: conn not in told)):
         lane = recorded.index.lanes[conn]
+        # None takes so much that too little is left for the others.
+        most = min(left, SHARE * left // (len(chosen) - number))
         for parts in COARSE:
             found = _ticks(recorded, lane, end, parts)
-            if weight(found) <= left:
+            if weight(found) <= most:
                 lanes[str(conn)] = found
                 left -= weight(found)
                 break
-        did = fitted(actions(recorded, lane, 0.0, end), max(left, 0))
-        if did and weight(did) <= left:
+        did = fitted(actions(recorded, lane, 0.0, end), most)
+        if did and weight(did) <= min(most, left):
             acted[str(conn)] = did
             left -= weight(did)
     return {"from": 0.0, "to": end, "px": PARTS, "lanes": lanes, "actions": acted, "logs": logs}

@@ -27,12 +27,13 @@ export function follow(store) {
   /** @type {any} */
   let timer = 0;
 
-  /** Which connections those in the store are. */
+  /** Which connections those in the store are, and whether there are more to come. */
   let told = store.state.choice;
+  let partial = false;
 
   const overview = new Latest(async () => {
     const { rev, loaded, choice } = store.state;
-    const anew = choice !== told;
+    const anew = choice !== told || partial;
     try {
       let answer = await getJson("overview", { since: loaded && !anew ? rev : 0, ...asked(choice) });
       if (answer.rev < rev && !anew) {
@@ -46,7 +47,8 @@ export function follow(store) {
         return;
       }
       told = choice;
-      store.merge(answer, anew);
+      partial = answer.partial;
+      store.merge(answer, anew || partial);
       if (store.state.problem) store.set({ problem: null });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -174,10 +174,15 @@ export class Store {
     // The map's identity changes with its content, so that it can be compared by ===.
     let { connections, order } = state;
     if (overview.connections.length || !state.loaded || anew) {
-      const before = anew ? -1 : connections.size;
       connections = state.loaded && !anew ? copied(connections, overview.connections) : new Map();
+      const before = anew ? -1 : connections.size;
       for (const each of overview.connections) connections.set(each.conn, each);
-      if (connections.size !== before) order = [...connections.keys()].sort((a, b) => b - a);
+      const more = connections.size !== before;
+      for (const conn of connections.keys()) {
+        if (conn >= (overview.earliest ?? 0)) break;
+        if (conn !== state.selected?.conn) connections.delete(conn);
+      }
+      if (more) order = [...connections.keys()].sort((a, b) => b - a);
     }
     this.set({
       loaded: true,
