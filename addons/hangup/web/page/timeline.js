@@ -42,6 +42,7 @@ export function Timeline({ store, enter }) {
   const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
   const count = useStore(store, (state) => state.order.length);
   const total = useStore(store, (state) => state.total);
+  const fitting = useStore(store, (state) => state.fitting);
   const alone = useStore(store, (state) => state.alone);
   const lanes = useStore(store, (state) => state.rows.list.length);
   const live = useStore(store, (state) => state.live);
@@ -106,7 +107,7 @@ export function Timeline({ store, enter }) {
     </div>
     <div class="timeline-plot">
       <div class="timeline-head">
-        <div class="lane-head"><span><b>${count < total ? `${number(count)} of ` : ""}${plural(total, "connection")}</b>${open ? html`, ${open} open` : ""}</span>
+        <div class="lane-head"><span><b>${counted(count, fitting, total)}</b>${open ? html`, ${open} open` : ""}</span>
           ${!alone && total > MANY && html`<${Choosing} store=${store} />`}</div>
         <canvas class="axis" ref=${axis} aria-hidden="true"></canvas>
       </div>
@@ -126,6 +127,13 @@ export function Timeline({ store, enter }) {
     </div>
   </section>`;
 }
+
+/**
+ * How many are listed, of how many. What is selected is listed whether it fits or not.
+ * @param {number} count @param {number} fitting @param {number} total
+ */
+const counted = (count, fitting, total) =>
+  fitting < total ? `${number(Math.min(count, fitting))} of ${number(fitting)} that fit` : `${count < total ? `${number(count)} of ` : ""}${plural(total, "connection")}`;
 
 /** Which connections are listed. @param {{store: import("./store.js").Store}} props */
 function Choosing({ store }) {
