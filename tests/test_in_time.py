@@ -233,6 +233,20 @@ def test_what_was_kept_is_not_tried_again() -> None:
     assert company.plan(other) == [other, CONTROL]
 
 
+@pytest.mark.parametrize(("ends", "harmless"), [((0.5, 0.58, 0.66, 0.74), True), ((0.5, 0.5, 0.501, 0.502), False)])
+def test_what_ends_all_of_them_at_once_ends_not_each_of_them(ends: tuple[float, ...], harmless: bool) -> None:
+    """A process that restarts: whatever runs beside what restarts it ends as well."""
+    company = Company(8, recorded=0.5)
+    assert played(company, CONTROL, 0.5) == (1, True)
+    plan = company.plan(CONTROL)
+    apart = company.apart(plan)
+    assert len(plan) == TOGETHER and apart > 0
+    begun = [n * apart for n in range(len(plan))]
+    spans = [(began, over) for began, over in zip(begun, ends, strict=True)]
+    company.learn(plan, [Result(Outcome.FAILED, over - began, spans=((began, over),)) for began, over in spans])
+    assert company.harmless is harmless and company.apart(plan) == 0.0
+
+
 # The whole command.
 
 

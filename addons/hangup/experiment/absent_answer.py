@@ -86,7 +86,7 @@ class _Try(Struct, frozen=True):
 def absent_answer(arms: Arms) -> Search[Claim | None]:
     """The law, where a question is found whose answer keeps the connection open. Its filter becomes the fix."""
     case = arms.case
-    if arms.live or case.by == "client" or case.lifetime < SHORTEST or not case.asked:
+    if arms.live or case.asks_client or case.lifetime < SHORTEST or not case.asked:
         return None
     for each in list(_tries(case))[: FEW if case.lifetime > LONG else QUESTIONS * ANSWERS]:
         counts = Counts()

@@ -8,7 +8,7 @@ from random import Random
 
 from hangup.experiment.isolate import Difference
 from hangup.experiment.law import Law
-from hangup.experiment.trial import Trial
+from hangup.experiment.trial import Edit, Trial
 
 Fresh = Callable[[Random], Trial]
 
@@ -32,3 +32,5 @@ class Claim:
         """The cause that it bears out by itself, where it does."""
         self.stayed: list[bytes] = []
         """Messages that it said would end the connection, and that did not."""
+        self.harmless: list[Edit] = []
+        """Messages that it said would be harmless, and that were."""

@@ -43,7 +43,7 @@ class Climb:
         self.watch = watch
         self.rungs = [rung for rung in rungs if rung.live or not live]
         self.minimise = minimise
-        self.explanations = explanations(case.by)
+        self.explanations = explanations("client" if case.asks_client else "server")
         self.standing = Standing(case, self.explanations)
         self.verdict = verdict
         verdict.closer = case.by or "unknown"
@@ -73,6 +73,8 @@ class Climb:
             arms.control = Counts()
             title = "as it was recorded, two clients at once"
             yield from self._control(arms.add("control-of-two", title, Trial("control"), arms.control))
+        elif self.verdict.reproduced:
+            self.standing.failed_alone()
 
     def _control(self, tried: Tried) -> Search[None]:
         c = tried.counts
@@ -152,6 +154,8 @@ class Climb:
 
     def _reckon(self) -> None:
         self.standing = Standing(self.case, self.explanations)
+        if self.arms.clients == 1 and self.verdict.reproduced:
+            self.standing.failed_alone()
         for tried in self._climbed():
             self.standing.update(tried.arm, tried.outcome)
         for arm in self.surprises:

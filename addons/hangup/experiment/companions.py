@@ -32,7 +32,7 @@ NOISE = 0.03
 def crowd(arms: Arms) -> Search[Claim | None]:
     """The law of too many connections, where the first ones stay open and later ones do not: so many at once, or within
     so many seconds, though none is open any more."""
-    if arms.live or arms.case.by == "client":
+    if arms.live or arms.case.asks_client:
         return None
     verdict = arms.verdict
     before = arms.clients, arms.control, verdict.cause, verdict.without, verdict.contrast

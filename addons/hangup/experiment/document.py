@@ -72,6 +72,18 @@ class Document(Struct, kw_only=True):
         ) if self.verdict.place else ""
 
     @property
+    def client_part(self) -> str:
+        """Where the recorded client hung up, and its replay did so by the same rule: that rule, and what it leaves
+        open; empty where it did not."""
+        rule = self.verdict.client_rule
+        if rule is None or not self.verdict.reproduced:
+            return ""
+        return (
+            f"in the recording {rule.sentence}, and so does the replay; this finds what makes the server bring that "
+            "about. Only your own page can show why it hangs up then: hangup bisect --live TARGET"
+        )
+
+    @property
     def exit_code(self) -> int:
         """0: proved, and verified if that was asked for; 3: it does not happen here; 4: not told apart, not to be
         tried, not verified, or stopped before."""
@@ -114,6 +126,8 @@ class Document(Struct, kw_only=True):
             lines += [f"Predicted {verdict.law.right} of {verdict.law.predicted} new exchanges.", ""]
         if self.verification:
             lines += [*(prose(hide(line)) for line in self.verification), ""]
+        if self.client_part:
+            lines += [prose(hide(f"{self.client_part[0].upper()}{self.client_part[1:]}.")), ""]
         if self.where:
             lines += [f"{self.where[0].upper()}{self.where[1:]}.", ""]
         if verdict.timers:
@@ -160,6 +174,8 @@ def headline(verdict: Verdict) -> str:
         if verdict.proved and verdict.law is not None:
             return f"proved: {verdict.law.sentence}; the underlying cause is still open"
         return "budget exhausted before one explanation stood out" if verdict.stopped else "no explanation stands out"
+    if verdict.proved and verdict.client_rule is not None and verdict.law is not None:
+        return f"proved of the server: {verdict.law.sentence}"
     if verdict.proved:
         return f"proved: {verdict.verdict}"
     return f"most probably {verdict.verdict} ({verdict.probability:.0%}), not proved"

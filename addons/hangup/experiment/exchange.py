@@ -92,7 +92,7 @@ def shrink(case: Case, verdict: Verdict, control: Counts | None = None) -> Searc
     ``control`` is how often the exchange failed by replay. Without it, it must be seen anew: that a page fails says
     little of a replay of it.
     """
-    if case.by == "client" or verdict.minimal is not None or not verdict.reproduced or verdict.stopped:
+    if case.asks_client or verdict.minimal is not None or not verdict.reproduced or verdict.stopped:
         return verdict
     if case.overlaps or not case.frames:  # it takes two, or there is nothing to leave away
         return verdict

@@ -7,7 +7,6 @@ well-formed as what the client really sends, and does not fail for a reason of i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,19 @@ from msgspec import Struct
 from hangup.experiment.boundary import condition
 from hangup.experiment.law import Condition
 from hangup.experiment.list_elements import one_element
-from hangup.experiment.message_values import MISSING, Path, at, differences, join, leaves, named, neutral, put, split
+from hangup.experiment.message_values import (
+    MISSING,
+    Path,
+    at,
+    canonical,
+    differences,
+    join,
+    leaves,
+    named,
+    neutral,
+    put,
+    split,
+)
 from hangup.experiment.minimise import minimise_frames
 
 KIN = 3
@@ -243,7 +254,7 @@ def _condition(
 def _distinct(values: Sequence[Any]) -> list[Any]:
     seen: dict[str, Any] = {}
     for value in values:
-        seen.setdefault(json.dumps(value, sort_keys=True), value)
+        seen.setdefault(canonical(value), value)
     return list(seen.values())
 
 

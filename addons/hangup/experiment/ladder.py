@@ -121,6 +121,8 @@ REPAIR, DEFRAGMENT = "repair-malformed side=client", "defragment side=client"
 """The same messages as sound frames, and in one frame each."""
 NO_EXTENSIONS = ("strip-extensions", "strip-header Sec-WebSocket-Extensions in=response")
 """None is offered; and none is agreed to on behalf of a server that does not know of it."""
+ALONE = 0.1
+"""How likely something that takes two clients ends the only one that is played."""
 GIVEN = "given"
 UNKNOWN = "unknown/"
 """What is none of the explanations: it predicts nothing in particular."""
@@ -234,6 +236,13 @@ class Standing:
     def doubt(self, verdict: str) -> None:
         """Something that a verdict predicts was seen not to be so."""
         self.weights = _normal({v: w * (1 - SURE) if v == verdict else w for v, w in self.weights.items()})
+
+    def failed_alone(self) -> None:
+        """It failed where no other client was played: what takes two of them is less likely then. It is not ruled out,
+        as a page may be connected."""
+        self.weights = _normal(
+            {v: w * (ALONE if self.explanations[v].trigger == "peer" else 1.0) for v, w in self.weights.items()}
+        )
 
     def confirm(self, verdict: str) -> None:
         """What only this verdict predicts was seen."""

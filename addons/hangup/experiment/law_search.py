@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from hangup.experiment import rate
 from hangup.experiment.absent_answer import absent_answer
 from hangup.experiment.arms import Search, says_the_same
@@ -17,7 +19,7 @@ from hangup.experiment.fix_law import other_law
 from hangup.experiment.handshake_laws import handshake_law
 from hangup.experiment.handshake_values_law import handshake_value_law
 from hangup.experiment.idle_law import idle_law
-from hangup.experiment.ladder import OWN_ID, Explanation, selector
+from hangup.experiment.ladder import OWN_ID, Explanation, is_json, selector
 from hangup.experiment.law import Law
 from hangup.experiment.message_law import refined, with_factor
 from hangup.experiment.message_trials import harmless_kin
@@ -35,6 +37,7 @@ from hangup.experiment.verdict import PROOF
 
 UNANSWERED_PING = "heartbeat/app-pong-missing-from-client"
 COUNTED = "process/message-count-limit"
+WRONG_OPCODE, NOT_JSON = "message/wrong-opcode", "message/not-json"
 READS_ONE = "server-handler/returns-after-message"
 
 HELD = 2
@@ -85,7 +88,7 @@ class LawSearch(Reversal):
             self.standing.doubt(COUNTED)
             self.shown = self.standing.best()[0].verdict
             self.verdict.timers = []
-            self.verdict.ruled_out[COUNTED] = "it ends after different numbers of messages, or stays open after as many"
+            self.verdict.ruled_out[COUNTED] = "it drops after different numbers of messages, or stays open after as many"
 
     def _as_many(self, arm: str, frames: tuple[int, ...]) -> Search[None]:
         """Is it really their number? As many messages at the same times, but only the first stays as it was: where that
@@ -179,6 +182,7 @@ class LawSearch(Reversal):
             for _ in range(HELD):
                 self.standing.confirm(claim.name)  # what it says is what that cause is
             self.shown = self.standing.best()[0].verdict
+        self._hear_harmless(claim)
         if claim.counts and claim.law.conditions:
             verdict, condition = self.verdict, claim.law.conditions[0]
             verdict.cause, verdict.without = verdict.cause + condition.with_it, verdict.without + condition.without
@@ -209,6 +213,22 @@ class LawSearch(Reversal):
         if narrower is not None:
             self.verdict.law = narrower.law
             yield from predict(self.arms, narrower, seed=1)
+
+    def _hear_harmless(self, claim: Claim) -> None:
+        """The form of a message is not at fault where another of the same form stayed open."""
+        minimal = self.verdict.minimal
+        frame = next((f for f in self.case.frames if minimal is not None and minimal.frames[-1:] == (f.n,)), None)
+        if frame is None or not claim.law.holds:
+            return
+        opcodes = [edit.opcode or frame.opcode for edit in claim.harmless]
+        alike = [replace(frame, opcode=o, payload=e.payload) for o, e in zip(opcodes, claim.harmless, strict=True)]
+        refuted = [WRONG_OPCODE] if any(each.opcode == frame.opcode for each in alike) else []
+        if any(each.text and not is_json(each) for each in alike):
+            refuted.append(NOT_JSON)
+        for name in refuted:
+            for _ in range(HELD):
+                self.standing.doubt(name)
+        self.shown = self.standing.best()[0].verdict if self.shown in refuted else self.shown
 
     def _with_handshake(self, claim: Claim) -> Search[Claim]:
         """Whatever such a message says it ends the connection, though others like it did no harm elsewhere: what else

@@ -99,7 +99,8 @@ def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
     arms, frame = place.arms, place.frame
     if (deep := (yield from nesting_law(place))) is not None:
         return deep
-    if split(frame.payload)[1] is not MISSING and frame.text:
+    # Of a binary one that has no harmless like it may be that it is binary at all.
+    if split(frame.payload)[1] is not MISSING and (frame.text or place.kin):
         arms.unsure = False
         found: Difference | None = yield from carry_out(
             arms, lambda: isolate(frame.payload, place.kin, kind_path(frame)), place.ask, place.trial

@@ -111,7 +111,7 @@ def rewritten(arms: Arms, side: Side, frame: ClientFrame) -> InPlace:
         return Trial(ARM, (str(Rewrite(side=side, kind=kind_name(frame), to=payload)),))
 
     kin = harmless_kin(case, frame) if side == "client" else _earlier(said, frame)
-    whose = " from the server" if case.by == "client" else ""
+    whose = " from the server" if case.asks_client else ""
     others = [(payload, opcode) for payload, opcode in _others(said, frame) if opcode == frame.opcode]
     return InPlace(arms, frame, make, kin, others, _again(said, others), whose=whose)
 

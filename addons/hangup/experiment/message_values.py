@@ -1,9 +1,9 @@
-"""JSON messages as values: where two of them differ, and one with a part of the other.
+"""Messages of JSON or MessagePack as values: where two of them differ, and one with a part of the other.
 
-They may stand in the envelope of a protocol (``42["chat",{…}]``).
+JSON may stand in the envelope of a protocol (``42["chat",{…}]``).
 
-A path leads to a part: keys of objects and numbers of array elements. A part is a scalar, an empty object or array, or
-an array that has another length than its counterpart.
+A path leads to a part: keys of objects (in MessagePack they may be numbers) and numbers of array elements. A part is a
+scalar, an empty object or array, or an array that has another length than its counterpart.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
+from hangup.messages.content import NOTHING, packed
 from hangup.messages.discriminator import path_text
 
 Path = tuple[str | int, ...]
@@ -22,11 +25,17 @@ MISSING = object()
 
 DEEPEST = 12
 
+class MessagePack(bytes):
+    """The envelope of a message of MessagePack: there is none, but it says how the value is written."""
+
+
 _ENVELOPE = re.compile(rb"\d*(?:/[^,\[{]*,)?\d*(?=[\[{])")
 
 
 def split(payload: bytes) -> tuple[bytes, Any]:
-    """The envelope and the value of a message; :data:`MISSING` where it holds no JSON object or array."""
+    """The envelope and the value of a message; :data:`MISSING` where it holds no object or array."""
+    if (value := packed(payload)) is not NOTHING:
+        return MessagePack(), value
     found = _ENVELOPE.match(payload)
     head = found[0] if found else b""
     try:
@@ -39,6 +48,8 @@ def split(payload: bytes) -> tuple[bytes, Any]:
 
 def join(head: bytes, value: Any) -> bytes:
     """The message of an envelope and a value."""
+    if isinstance(head, MessagePack):
+        return msgspec.msgpack.encode(value)
     try:
         return head + json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can only write as an escape
@@ -60,8 +71,8 @@ def put(value: Any, path: Path, new: Any) -> Any:
     if not path:
         return new
     first, rest = path[0], path[1:]
-    if isinstance(first, str):
-        made: dict[str, Any] = dict(value) if isinstance(value, dict) else {}
+    if isinstance(first, str) or isinstance(value, dict):
+        made: dict[str | int, Any] = dict(value) if isinstance(value, dict) else {}
         inner = put(made.get(first, {} if rest else MISSING), rest, new)
         if inner is MISSING:
             made.pop(first, None)
@@ -131,7 +142,9 @@ def kind_of_value(value: Any) -> str:
         return "a boolean"
     if isinstance(value, int | float):
         return "a number"
-    return "a string" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
+    if isinstance(value, str):
+        return "a string"
+    return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "bytes"
 
 
 def neutral(value: Any) -> Any:
@@ -143,3 +156,12 @@ def neutral(value: Any) -> Any:
     if isinstance(value, str):
         return "a" if value != "a" else "b"
     return value
+
+
+def canonical(value: Any) -> str:
+    """A text that is the same for equal values, whatever the order of their keys."""
+    if isinstance(value, dict):
+        return "{" + ",".join(sorted(f"{key!r}:{canonical(each)}" for key, each in value.items())) + "}"
+    if isinstance(value, list):
+        return f"[{','.join(map(canonical, value))}]"
+    return f"ext {value.code} {value.data!r}" if isinstance(value, msgspec.msgpack.Ext) else repr(value)

@@ -50,6 +50,7 @@ def test(arms: Arms, claim: Claim, seed: int = 0) -> Search[None]:
     law.right = law.predicted = 0
     law.missed.clear()
     claim.stayed.clear()
+    claim.harmless.clear()
     for condition in law.conditions:
         condition.with_it, condition.without = Counts(), Counts()
     yield from _test(arms, claim, seed + 1)
@@ -91,6 +92,8 @@ def _test(arms: Arms, claim: Claim, seed: int) -> Search[None]:
             (condition.with_it if fails else condition.without).add(outcome)
         if outcome is expected:
             law.right += 1
+            if not fails and trial.edits:
+                claim.harmless.append(trial.edits[-1][1])
             continue
         if fails and trial.edits:
             claim.stayed.append(trial.edits[-1][1].payload)

@@ -87,7 +87,9 @@ def _timed(weight: float) -> Callable[[Case], float]:
 def _quick(case: Case) -> float:
     # Who returns says nothing, or what the library says of it; a code of its own has a reason.
     chosen = case.code is not None and case.code not in (1000, 1005, 1006, 1011)
-    return (1.0 if case.lifetime <= 0.3 and case.how != "refused" else 0.05) * (0.1 if chosen else 1.0)
+    quick = case.lifetime <= 0.3 and case.how != "refused"
+    # What is no frame was not written by a handler: it never came to one.
+    return (1.0 if quick else 0.05) * (0.1 if chosen else 1.0) * (0.02 if case.junk else 1.0)
 
 
 def _answer(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
@@ -173,7 +175,7 @@ PRIORS: dict[str, Prior] = {
     "server-handler/returns-after-message": _suspect(
         lambda c, f: (3.0 if f is c.frames[0] else 0.3) * (2.0 if c.replied else 1.0) * (0.05 if c.passed else 1.0)
     ),
-    "process/message-count-limit": _suspect(lambda c, f: 0.3 if len(c.frames) > 2 else 0.0),
+    "process/message-count-limit": _suspect(lambda c, f: 0.3 * _own_words(c) if len(c.frames) > 2 else 0.0),
     "process/message-rate-limit": _too_fast,
     "handshake/limit": _suspect(lambda c, f: 0.25 if len(c.frames) > 2 and _limits(c) else 0.0),
     "heartbeat/app-ping-kills": _form(lambda c, f: (3.0 if not is_json(f) else 0.25) if f.beat is not None else 0.01),
@@ -209,7 +211,7 @@ PRIORS: dict[str, Prior] = {
     "handshake/subprotocol": lambda c: 0.5 if "subprotocol" in c.features else 0.0,
     "handshake/path": lambda c: (1.0 if c.status in (403, 404) else 0.2) if c.how == "refused" else 0.0,
     "identity/id-collision": lambda c: 4.0 if c.overlaps else 0.0,
-    UNKNOWN: lambda c: 0.3 if c.how == "refused" else 0.0,
+    UNKNOWN: lambda c: 0.3 if c.how == "refused" else 0.1,
 }
 """Where the client is played against the server. A cause that is not here depends on what the recording alone says."""
 

@@ -31,6 +31,7 @@ from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.reader import batches
 from hangup.recording.traffic_ledger import TrafficLedger
+from hangup.replayable.client_rule import ClientRule, find_rule
 from hangup.replayable.client_script import ScriptReader, Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
 
@@ -103,6 +104,10 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     case.donated = donated(transcript.survey.request, survivors, chosen.refused)
     case.factors = factors(transcript.survey.request, survivors)
     case.answers = answers.found
+    if found.by == "client" and chosen.opened is not None:
+        case.client_rule = rule = _client_rule(recording, found, connections, chosen)
+        if rule is not None and rule.on in ("unanswered", "silence") and case.frames:
+            case.reaction = 0.0  # what the client waited for was missing from then on
     return Reading(case, found, transcript, report, alike)
 
 
@@ -228,6 +233,23 @@ def _chosen(ledger: Ledger, conn: int | None) -> Connection:
     raise RecordingError("no connection in this recording failed: there is nothing to look for")
 
 
+def _client_rule(
+    recording: Recording, failure: Failure, connections: Sequence[Connection], chosen: Connection
+) -> ClientRule | None:
+    """By which rule this client hangs up. It is read only where it is needed, so the recording is gone over again."""
+    failed, others = [], []
+    for c in connections:
+        if c.opened is None or c.kind != chosen.kind or c.path != chosen.path:
+            continue
+        over = c.ended if c.ended is not None else c.last_seen
+        outcome = judge(c, failure)
+        if outcome is Outcome.FAILED:
+            failed.append((c.conn, c.opened, over))
+        elif outcome is Outcome.SURVIVED:
+            others.append((c.conn, c.opened, over))
+    return find_rule(recording, failed, others, chosen.ending.code)
+
+
 def _any_end(connections: Sequence[Connection]) -> Failure:
     """Of connections whose ends were not told: any end, about when they were last heard of."""
     seen = [c.last_seen - c.opened for c in connections if c.opened is not None]
@@ -242,6 +264,8 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
     malformed: dict[str, None] = {}
     pongs = 0
     for step in transcript.steps():
+        if chosen.ending.by == "client" and isinstance(step, Send) and step.opcode == "close":
+            break  # what it may still say after that is no cause of it
         at = round(step.at - survey.opened, 6)
         if not isinstance(step, Send):
             server_frames += 1

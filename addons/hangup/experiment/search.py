@@ -68,9 +68,12 @@ def search(
     ``verdict`` is the one that will be returned: its ladder and counts can be looked at as they grow.
     ``direct`` says that the backend itself can be asked as well, past what stands between."""
     if rungs is None:
-        rungs = CLIENT_RUNGS if case.by == "client" else RUNGS
+        rungs = CLIENT_RUNGS if case.asks_client else RUNGS
     rungs = [*given_rungs(given), *donated_rungs(case), *rungs]
-    searching = _Search(case, live, tuple(rungs), minimise and not live, watch, verdict or Verdict())
+    if verdict is None:
+        verdict = Verdict()
+    verdict.client_rule = case.client_rule
+    searching = _Search(case, live, tuple(rungs), minimise and not live, watch, verdict)
     return searching.run(direct)
 
 
@@ -126,7 +129,9 @@ class _Search(LawSearch):
             # Before it is made smaller, which takes long where every message counts.
             yield from self._as_many("as-many", tuple(frame.n for frame in self.case.frames))
             explanation, _ = self.standing.best()
-        if self.minimise and (explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)):
+        messages = explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)
+        # A pace for which no boundary was found is none.
+        if self.minimise and (messages or (explanation.verdict == rate.RATE and claim is None)):
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
             self._hear_size(claim)
             claim = (yield from self._earlier()) or claim
@@ -261,6 +266,9 @@ class _Search(LawSearch):
         verdict.proved = lawful
         if lawful or together >= TOGETHER:
             verdict.trigger = explanation.trigger
+        if self.case.client_rule is not None:
+            self._name_as_read(self._lawful())
+            return
         if together < TOGETHER or (lawful and not named):
             return  # what ends it may be proved; what that is called is not
         verdict.verdict = explanation.verdict
@@ -270,6 +278,15 @@ class _Search(LawSearch):
         elif self.case.suspect is not None and explanation.trigger == "frame":
             verdict.frame = self.case.suspect.n
         verdict.proved = lawful or (named and self._suffices(explanation))
+
+    def _name_as_read(self, lawful: bool) -> None:
+        """It is the server that was asked, and so its part of it that is proved. What the client makes of it was read
+        from the recording, and with it the name."""
+        verdict, priors = self.verdict, self.case.priors
+        verdict.verdict = max(priors, key=lambda each: priors[each], default="unknown/")
+        verdict.probability = priors.get(verdict.verdict, 0.0)
+        verdict.standing = sorted(priors.items(), key=lambda each: -each[1])
+        verdict.proved = lawful
 
     def _lawful(self) -> bool:
         """Whether a law holds, and the counts bear it out: that is proved, whatever it may be called."""

@@ -14,6 +14,7 @@ from hangup.experiment.timers import Pulse
 from hangup.messages.answers import Answered
 from hangup.messages.heartbeats import Beat
 from hangup.recording.events import Request
+from hangup.replayable.client_rule import ClientRule
 
 
 class Edit(Struct, frozen=True):
@@ -184,8 +185,16 @@ class Case(Struct):
     """How the client answered the server's messages on other connections that did not fail."""
     lived: tuple[tuple[ClientFrame, ...], ...] = ()
     """What the client said on other connections that did not fail, in order, as far as it was kept."""
+    client_rule: ClientRule | None = None
+    """By which rule the client hangs up, where it is the client that does, and its rule was found: then it is the
+    server that is asked, for what makes the client do so."""
     culprit: int | None = None
     """The number of the message that was found to be enough, though it was not the last."""
+
+    @property
+    def asks_client(self) -> bool:
+        """Whether it is the client that is to be asked, and so what the server says that must be varied."""
+        return self.by == "client" and self.client_rule is None
 
     @property
     def suspect(self) -> ClientFrame | None:

@@ -9,6 +9,7 @@ from hangup.errors import HangupError
 from hangup.experiment.evidence import Counts, Outcome, claim, fisher
 from hangup.experiment.law import Law
 from hangup.experiment.timers import Timer
+from hangup.replayable.client_rule import ClientRule
 
 PROOF = 0.01
 """How small Fisher's p must be for a proof."""
@@ -104,6 +105,8 @@ class Verdict(Struct):
     """Where nothing cures it: in words, the two things that the counts set against one another."""
     law: Law | None = None
     """What makes the difference, and how well it predicted what was new."""
+    client_rule: ClientRule | None = None
+    """By which rule the client hung up, as its recording tells, where that was played and the server was asked."""
     timers: list[Timer] = field(default_factory=list)
     """The clocks that fit all that was seen, where it is time or a count that ends it."""
 
@@ -150,6 +153,7 @@ class Verdict(Struct):
             "law": self.law.summary() if self.law else None,
             "verdict_confidence": None if self.verdict == "unknown/" else round(self.probability, 4),
             "parts": self.parts(),
+            "client_rule": self.client_rule.sentence if self.client_rule is not None else None,
             "timers": [timer.summary() for timer in self.timers],
             "ladder": [tried.summary() for tried in self.ladder],
             "standing": [{"verdict": v, "probability": round(w, 4)} for v, w in self.standing],

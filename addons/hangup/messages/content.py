@@ -12,6 +12,9 @@ from hangup.wire.frames import TEXT
 NOTHING: Any = object()
 """What stands for a value where there is none (None is one)."""
 
+DEEPEST = 64
+"""What lies deeper in a message of MessagePack is not read."""
+
 LONGEST = 16 << 20
 """Longer messages (bytes) are not decoded."""
 
@@ -41,6 +44,24 @@ def unpack(data: bytes | memoryview) -> Any:
         return _unpack(data)
     except UNREADABLE:
         return NOTHING
+
+
+def packed(data: bytes) -> Any:
+    """The map or array of MessagePack that ``data`` is, with something in it and nothing after it, or
+    :data:`NOTHING`. No JSON begins like one. Keys may be of any type."""
+    if not data or not (0x81 <= data[0] <= 0x8F or 0x92 <= data[0] <= 0x9F or data[0] in (0xDC, 0xDE, 0xDF)):
+        return NOTHING
+    value = unpack(data)
+    return value if type(value) in (dict, list) else NOTHING
+
+
+def _named(value: Any, depth: int = 0) -> Any:
+    """The same with all keys as text, as those who read a message go by names."""
+    if depth > DEEPEST:
+        return None
+    if type(value) is dict:
+        return {key if type(key) is str else str(key): _named(each, depth + 1) for key, each in value.items()}
+    return [_named(each, depth + 1) for each in value] if type(value) is list else value
 
 
 class MessageContent:
@@ -77,12 +98,9 @@ def _structure(opcode: int, data: bytes, text: str | None) -> Any:
                 return load(text)
         return NOTHING
     if text is None and opcode != TEXT and len(data) <= LONGEST:
-        first = data[0]
-        # A map or an array with something in it, and nothing after it.
-        if 0x81 <= first <= 0x8F or 0x92 <= first <= 0x9F or first in (0xDC, 0xDE, 0xDF):
-            value = unpack(data)
-            if type(value) is list or (type(value) is dict and all(type(key) is str for key in value)):
-                return value
+        value = packed(data)
+        if value is not NOTHING and (type(value) is list or all(type(key) is str for key in value)):
+            return _named(value)
     return NOTHING
 
 

@@ -46,6 +46,7 @@ from hangup.replay.outcome import ReplayOutcome, blank
 from hangup.replay.pacing import Pacing, wait_for_end
 from hangup.replay.pong_timer import PongTimer
 from hangup.replay.receiver import Received, Receiver
+from hangup.replay.rule_sink import RuleSink
 from hangup.replay.sender import OtherPayload, Sender
 from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.handshake_values import response_values, with_values
@@ -106,7 +107,8 @@ class ReplayClient:
         self.transcript = transcript
         self.survey = survey = transcript.survey
         self.target = target
-        self.sink = sink
+        self._rule = RuleSink(sink, conn, settings.rule) if settings.rule is not None else None
+        self.sink = sink = self._rule or sink
         self.settings = settings
         self.conn = conn
         self._random = Random(settings.seed)
@@ -136,6 +138,7 @@ class ReplayClient:
         self._pacing = Pacing(survey.opened, settings.speed, settings.patience, causal=settings.pace == "causal")
         # The account.
         self._survived = False
+        self._hangs_up = False
         self._sent = 0
         self._stopped_at: int | None = None
         self._unlike: int | None = None
@@ -159,6 +162,8 @@ class ReplayClient:
             raise
         finally:
             self._pongs.stop()
+            if self._rule is not None:
+                self._rule.stop()
             self.sink.sessions.pop(self.conn, None)
             if self._driver is not None:
                 self._driver.stop()
@@ -239,6 +244,8 @@ class ReplayClient:
         self._pacing.begin(self._loop.time())
         receiver = Receiver("server", own, self._loop.time, self._pongs.ping, self._on_close, self._on_message)
         driver = self._driver = ReplayDriver("client", endpoint, session, self.sink, receiver)
+        if self._rule is not None:
+            self._rule.begin(self._hang_up)
         driver.start(opened.buffer.data)
         return driver
 
@@ -278,6 +285,8 @@ class ReplayClient:
             if driver.over:
                 self._stopped_at = step.n
                 break
+            if self._rule is not None and step.opcode == "close":
+                break  # it closes by the rule
             self._say(driver, step)
             breath += 1
             if breath >= BREATH:
@@ -320,9 +329,16 @@ class ReplayClient:
 
     # The end.
 
+    def _hang_up(self) -> None:
+        """The rule says so."""
+        driver = self._driver
+        if driver is not None and not driver.over:
+            self._hangs_up = driver.over = True
+            driver.wake()
+
     async def _finish(self, driver: ReplayDriver) -> None:
         leave = self.survey.leave
-        if leave.first and self._frames is None and not driver.over:
+        if leave.first and self._frames is None and self._rule is None and not driver.over:
             await self._leave_first(driver)
             return
         if not await driver.until(lambda: driver.over, self._deadline(driver)):
@@ -330,6 +346,8 @@ class ReplayClient:
             driver.close_politely(self._sender.close((1000).to_bytes(2, "big")), "it survived the replay")
             await self._closed(driver)
             driver.leave("fin", by="proxy")
+        elif self._hangs_up:
+            await self._leave_as_recorded(driver)
         elif not driver.done:
             if driver.receiver.closed and not driver.closing and leave.answers:
                 driver.closing = True
@@ -350,6 +368,19 @@ class ReplayClient:
         driver.leave("fin" if leave.how == "fin" or driver.over else "rst")
         if not driver.over:
             await driver.until(lambda: driver.left, self._loop.time() + CLOSE_WAIT)
+
+    async def _leave_as_recorded(self, driver: ReplayDriver) -> None:
+        """It hangs up, as the recorded client did."""
+        recorded = self.survey.connection
+        if recorded.manner != "close":
+            driver.leave(self.survey.leave.how)
+            return
+        code = recorded.ending.code
+        said = b"" if code is None else code.to_bytes(2, "big") + (recorded.ending.reason or "").encode()
+        driver.closing = True
+        driver.say(self._sender.close(said))
+        await self._closed(driver)
+        driver.leave("fin")
 
     async def _closed(self, driver: ReplayDriver) -> None:
         """Waits for the other side's CLOSE, and then for the end of its stream."""

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from hangup.replay.pacing import PATIENCE
+from hangup.replayable.client_rule import ClientRule
 
 
 class ReplaySettings(Struct, kw_only=True):
@@ -20,7 +21,8 @@ class ReplaySettings(Struct, kw_only=True):
     ``patience`` bounds, in seconds for the whole run, how long late server messages are waited for. ``survive`` is how
     long after opening it must still live to have survived, in seconds (None: as long as recorded, plus a margin).
     ``timeout`` is for the connection and for the handshake, each. ``sets`` gives correlated values by their name.
-    ``seed`` makes keys and filters' randomness repeatable.
+    ``seed`` makes keys and filters' randomness repeatable. With a ``rule`` the client hangs up by it, and not when the
+    recorded one did.
     """
 
     headers: Sequence[tuple[str, str]] = ()
@@ -34,3 +36,4 @@ class ReplaySettings(Struct, kw_only=True):
     correlate: bool = True
     sets: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+    rule: ClientRule | None = None

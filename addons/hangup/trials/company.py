@@ -30,6 +30,13 @@ TOGETHER = 4
 """So many controls show whether company is harmless."""
 
 
+APART = 0.08
+"""So many seconds after one another they begin: what ends each of them by itself does so at its own time, and what ends
+all of them (a process that restarts) does so at once."""
+
+AT_ONCE = APART / 3
+
+
 class Company:
     """``most`` is how many trials may run at once; until that is known to be harmless, one. ``recorded`` is how long
     (seconds) the recorded connection took to fail, if it was alone."""
@@ -69,12 +76,17 @@ class Company:
                 others.append(each)
         return [trial, *others][: self.most]
 
+    def apart(self, trials: Sequence[Trial]) -> float:
+        """How many seconds after one another they are to begin."""
+        return APART if len(trials) > 1 and not self._tested and not self.harmless else 0.0
+
     def learn(self, trials: Sequence[Trial], results: Sequence[Result]) -> bool:
         """Takes what came of trials; the first of them was asked for, the others are kept. False where they say
         nothing, as they were together and failed in another way than the recorded one alone."""
         if len(trials) > 1 and self._recorded is not None and self._alone is None and not self._tested:
             recorded, self._recorded = self._recorded, None
-            self._tested = self.harmless = all(_alike(recorded, each) for each in results)
+            alike = all(_alike(recorded, each) for each in results) and not _ended_at_once(results)
+            self._tested = self.harmless = alike
             return self.harmless  # the others are not kept: what ended one of them may have ended them all
         for trial, result in zip(trials[1:], results[1:], strict=True):
             if not result.unreachable and result.outcome is not Outcome.UNRESOLVED:
@@ -86,6 +98,7 @@ class Company:
             if len(trials) > 1:
                 self._tested = True
                 self.harmless = self._alone is not None and all(_alike(self._alone, each) for each in results)
+                self.harmless = self.harmless and not _ended_at_once(results)
                 if not self.harmless:
                     self._kept.clear()
             elif self._suitable(trials[0]) and results[0].outcome is Outcome.FAILED:
@@ -108,3 +121,13 @@ def _alike(one: Result, other: Result) -> bool:
         return one.lifetime is other.lifetime
     least = min(one.lifetime, other.lifetime)
     return abs(one.lifetime - other.lifetime) <= max(ALIKE * least, SLACK)
+
+
+def _ended_at_once(results: Sequence[Result]) -> bool:
+    """Whether two of them that did not begin together ended together."""
+    spans = [(began, over) for each in results for began, over in each.spans if over is not None]
+    return any(
+        abs(over - other) < AT_ONCE and abs(began - first) > 2 * AT_ONCE
+        for n, (began, over) in enumerate(spans)
+        for first, other in spans[n + 1 :]
+    )

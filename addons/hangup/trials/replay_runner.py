@@ -91,7 +91,7 @@ class ReplayRunner:
         self.insecure = insecure
         self.ca = ca
         self.progress = progress
-        self.company = Company(1 if case.overlaps else parallel, case.lifetime if case.by != "client" else 0.0)
+        self.company = Company(1 if case.overlaps else parallel, 0.0 if case.asks_client else case.lifetime)
         self.connections = 0
         self.trials: list[tuple[Trial, Result]] = []
         """What was tried so far, and what came of it."""
@@ -147,13 +147,18 @@ class ReplayRunner:
             return known
         room = max(1, self.budget.connections - self.connections)
         trials = self.company.plan(trial)[:room]
-        results = await asyncio.gather(*(self._one(each, len(trials) > 1) for each in trials))
+        apart = self.company.apart(trials)
+        results = await asyncio.gather(
+            *(self._one(each, len(trials) > 1, number * apart) for number, each in enumerate(trials))
+        )
         if not self.company.learn(trials, results):
             return await self.carry_out(trial)
         return results[0]
 
-    async def _one(self, trial: Trial, together: bool) -> Result:
-        """A trial: its clients at once, or one after the other, of which any that fails is a failure."""
+    async def _one(self, trial: Trial, together: bool, after: float = 0.0) -> Result:
+        """A trial, after so many seconds: its clients at once, or one after the other, of which any that fails is a
+        failure."""
+        await asyncio.sleep(after)
         began = asyncio.get_running_loop().time()
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
         order = [Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED]
@@ -199,6 +204,7 @@ class ReplayRunner:
             insecure=self.insecure,
             ca=self.ca,
             patience=1.0 / min(1.0, trial.speed),
+            rule=self.case.client_rule,
         )
         frames = None if trial.frames is None else frozenset(trial.frames)
         filters = FilterSet(trial.filters)

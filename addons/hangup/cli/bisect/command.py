@@ -265,7 +265,7 @@ def _carried_out(
 
 def _replayed(recording: str, target: Target | None, conn: int | None, options: Options) -> int:
     reading = read_case(open_recording(recording), conn, options.failure)
-    if reading.failure.by == "client":
+    if reading.case.asks_client:
         document = Document(verdict=verdict_page.unasked(reading), about=_about(recording, target, reading))
         return verdict_page.present(console(), document, options)
     return asyncio.run(_bisect(recording, reading, target, options))

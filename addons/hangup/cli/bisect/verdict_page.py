@@ -29,8 +29,9 @@ def unasked(reading: Reading) -> Verdict:
     """What reading alone makes of a recording whose connections the client ended: no replay can tell."""
     report = reading.report
     stopped = (
-        "the client closed these connections, and since replay plays the client, it cannot tell why. "
-        "Use the page itself: hangup bisect --live TARGET"
+        "the client closed these connections, and nothing that the server did or left undone comes before each of "
+        "their ends alone. Replay plays the client, so it cannot tell why. Use the page itself: hangup bisect --live "
+        "TARGET"
     )
     return Verdict(
         verdict=report.verdict,
@@ -66,6 +67,8 @@ def show(console: Console, document: Document) -> None:
         console.print(Text("  stays open with  ", "bold") + safe(verdict.cure, "green"))
     if verdict.law is not None:
         _law(console, verdict.law)
+    if document.client_part:
+        console.print(safe(f"  {document.client_part}"))
     for line in document.verification:
         console.print(Text("  ") + safe(line, "green" if document.verified else "yellow", 300))
     if verdict.place:

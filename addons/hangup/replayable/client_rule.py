@@ -1,0 +1,389 @@
+"""By which rule a recorded client hangs up: the act of the server's, or the missing answer, that its ends follow from.
+
+A replay plays the client, so it cannot tell why a client does what it does. But where every end follows the same thing
+in the server's part, and none comes without it, a replay can hang up by the same rule, and so find out what makes the
+server do it. A rule is read from the recording, and it must tell the ends of all its connections.
+
+:class:`RuleWatch` is the one reading of a rule, for recorded events and for those of a run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from math import inf
+from statistics import median
+from typing import Literal
+
+from msgspec import Struct
+
+from hangup.humanize import duration, printable
+from hangup.messages.heartbeats import recognise
+from hangup.messages.kind import Discriminators, selects
+from hangup.recording.assembling import Message, Messages
+from hangup.recording.events import INSTEAD, AnyEvent, FilterEvent, Frame, Handshake
+from hangup.wire import frames as wire
+from hangup.wire.frames import OPCODE_NAMES, OPCODE_NUMBERS
+
+PROMPT = 0.25
+"""Seconds: what comes sooner after a message is a reaction to it, if it always is."""
+
+SHORTEST = 0.3
+"""Seconds: no client waits shorter for an answer."""
+
+GRAIN, SHARE = 0.15, 0.2
+"""By so many seconds, or by this share of its wait where that is more, may an end be missed."""
+
+LEAST = 2
+"""So many ends must follow the rule."""
+
+STUDIED = 12
+"""So many connections that ended so, and as many others, are looked at."""
+
+FRAMES = 4000
+"""So many of the last events of each are looked at."""
+
+MISMATCH = "pong-mismatch"
+"""A pong whose payload is no outstanding ping's: no frame is wrong in itself, but the answer is."""
+
+PINGS = 32
+
+
+class ClientRule(Struct, frozen=True):
+    """``on`` is what the client hangs up on: a frame of the server's with the ``problem``; a message of ``size`` bytes
+    or more; a message of the ``kind``; that a message of the client's of the ``kind`` (empty: any) is ``unanswered``;
+    or the server's ``silence``, whether or not it was asked anything. It does so ``after`` so many seconds: from that
+    frame, from its question (from the last answer or the opening where it is ``since_answer``), from the server's last
+    message. ``answers`` are the kinds of messages that answer the question, None where any message does; what is known
+    as the answer to a heartbeat always answers one.
+
+    Among kinds, the control frames are called ``PING`` and ``PONG``.
+    """
+
+    on: Literal["problem", "size", "kind", "unanswered", "silence"]
+    after: float = 0.0
+    since_answer: bool = False
+    problem: str = ""
+    size: int = 0
+    kind: str = ""
+    answers: tuple[str, ...] | None = None
+
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        names = {PING: "ping frame", "": "message of its own"}
+        asked = names.get(self.kind) or f"`{printable(self.kind, 60)}`"
+        wait = duration(self.after)
+        return "the client hangs up " + {
+            "problem": f"on a frame of the server that breaks the protocol ({self.problem})",
+            "size": f"on a message of the server of {self.size} bytes or more",
+            "kind": f"on the server's message {asked}",
+            "unanswered": f"when a {asked} is not answered within {wait}"
+            + (" of the last answer" if self.since_answer else ""),
+            "silence": f"when the server has sent nothing for {wait}",
+        }[self.on]
+
+
+PING, PONG = "PING", "PONG"
+
+
+class _Heard(Struct):
+    """A message or control frame of either side, as the client saw it."""
+
+    at: float
+    client: bool
+    opcode: str
+    data: bytes | None = None
+    size: int = 0
+    problems: tuple[str, ...] = ()
+
+
+class Hearing:
+    """What passes between a client and what it is connected to, from the events of its connection: what a filter keeps
+    back was not said, and what it says for a side was."""
+
+    def __init__(self) -> None:
+        self._messages = Messages()
+        self._pings: deque[bytes] = deque(maxlen=PINGS)
+        self._waiting: tuple[Frame, _Heard] | None = None
+
+    def feed(self, event: AnyEvent) -> list[_Heard]:
+        """What has passed for certain, now that this event has come."""
+        if isinstance(event, FilterEvent):
+            return self._filtered(event)
+        if isinstance(event, Frame):
+            found = self.rest()
+            message = self._messages.feed(event)
+            if heard := self._frame(event, message):
+                self._waiting = event, heard  # a filter that keeps it back says so next
+            return found
+        self._messages.feed(event)
+        return []
+
+    def rest(self) -> list[_Heard]:
+        """What waited for the next event, and has passed if none is to come."""
+        waiting, self._waiting = self._waiting, None
+        return [] if waiting is None else [waiting[1]]
+
+    def _filtered(self, event: FilterEvent) -> list[_Heard]:
+        if self._waiting is not None and event.action in INSTEAD:
+            frame = self._waiting[0]
+            if (frame.side, frame.n) == (event.side, event.n):
+                self._waiting = None
+        passed = self.rest()
+        if event.side is None or not event.wire:
+            return passed
+        client = event.side == "client"
+        frames = [item for item in wire.FrameReader(event.side).feed(event.wire) if isinstance(item, wire.Frame)]
+        return passed + [
+            _Heard(event.at, client, OPCODE_NAMES[each.opcode], each.payload, len(each.payload))
+            for each in frames
+            if each.opcode in (wire.TEXT, wire.BINARY, wire.PING, wire.PONG)
+        ]
+
+    def _frame(self, event: Frame, message: Message | None) -> _Heard | None:
+        client = event.side == "client"
+        problems = event.problems
+        if event.opcode == "ping" and client:
+            self._pings.append(event.payload)
+        elif event.opcode == "pong" and not client and self._pings:
+            if event.payload in self._pings:
+                while self._pings.popleft() != event.payload:
+                    pass
+            else:
+                problems = (*problems, MISMATCH)
+        if message is not None:
+            return _Heard(event.at, client, message.opcode, message.data, message.length, problems)
+        control = event.opcode in ("ping", "pong")
+        if not control and not problems:
+            return None
+        return _Heard(event.at, client, event.opcode, event.payload if control else None, event.size, problems)
+
+
+class RuleWatch:
+    """Tells when a client with this rule hangs up: ``due`` is the time (seconds, as the events have it) at which it
+    will, unless something comes before; infinity where it has no reason to. ``opened`` is when it was opened."""
+
+    def __init__(self, rule: ClientRule, opened: float) -> None:
+        self.rule = rule
+        self.due = opened + rule.after if rule.on == "silence" else inf
+        self._answered = opened
+        self._hearing = Hearing()
+
+    def feed(self, event: AnyEvent) -> None:
+        """Takes an event of the connection."""
+        for heard in self._hearing.feed(event):
+            self.take(heard)
+
+    def settle(self) -> None:
+        """No filter has anything to say of the last frame."""
+        for heard in self._hearing.rest():
+            self.take(heard)
+
+    def take(self, heard: _Heard) -> None:
+        """Takes what has passed."""
+        rule = self.rule
+        if heard.at >= self.due:
+            return
+        if rule.on == "unanswered":
+            if heard.client and self.due == inf and is_kind(rule.kind, heard):
+                since = self._answered if rule.since_answer else heard.at
+                # A timer that was up before there was a question goes by the question.
+                self.due = (since if since + rule.after > heard.at else heard.at) + rule.after
+            elif _answer(rule.answers, heard):
+                self.due, self._answered = inf, heard.at
+        elif heard.client:
+            return
+        elif rule.on == "silence":
+            self.due = heard.at + rule.after
+        elif self.due == inf and (
+            (rule.on == "problem" and rule.problem in heard.problems)
+            or (rule.on == "size" and heard.size >= rule.size)
+            or (rule.on == "kind" and is_kind(rule.kind, heard))
+        ):
+            self.due = heard.at + rule.after
+
+
+def _answer(answers: tuple[str, ...] | None, heard: _Heard) -> bool:
+    """Whether it answers a question that is answered so."""
+    if heard.client or answers is None:
+        return not heard.client
+    return any(is_kind(kind, heard) for kind in answers) or (PONG not in answers and _beat(heard) == "pong")
+
+
+def _beat(heard: _Heard) -> str:
+    """Which half of an application's heartbeat it is, if any."""
+    if heard.data is None or heard.opcode not in ("text", "binary"):
+        return ""
+    beat = recognise(OPCODE_NUMBERS[heard.opcode], heard.data)
+    return beat.kind if beat is not None else ""
+
+
+def is_kind(kind: str, heard: _Heard) -> bool:
+    """Whether it is of the kind; ``PING`` and ``PONG`` are the control frames, and no kind is any message."""
+    if not kind:
+        return heard.data is not None and heard.opcode in ("text", "binary")
+    if heard.opcode in ("ping", "pong"):
+        return kind == heard.opcode.upper()
+    return kind not in (PING, PONG) and heard.data is not None and selects(kind)(
+        OPCODE_NUMBERS.get(heard.opcode, 1), heard.data
+    )
+
+
+class _Told(Struct):
+    """What was recorded of one connection. ``over`` is when it ended, in the recording's seconds."""
+
+    conn: int
+    opened: float
+    over: float
+    failed: bool
+    heard: deque[_Heard]
+
+    def last(self, client: bool) -> _Heard | None:
+        """The last thing that one of the two sides said."""
+        return next((each for each in reversed(self.heard) if each.client is client), None)
+
+
+def find_rule(
+    events: Iterable[AnyEvent],
+    failed: Sequence[tuple[int, float, float]],
+    others: Sequence[tuple[int, float, float]],
+    code: int | None,
+) -> ClientRule | None:
+    """The rule that tells the ends of all ``failed`` connections, and of ``others`` that there was no reason to hang
+    up. Of each is given: its number, when it was opened, and when it ended. ``code`` is what it closes with. None
+    where no rule does."""
+    told = {
+        conn: _Told(conn, opened, over, which is failed, deque(maxlen=FRAMES))
+        for which in (others, failed)
+        for conn, opened, over in which[-STUDIED:]
+    }
+    hearings = {conn: Hearing() for conn in told}
+    for event in events:
+        one = told.get(event.conn)
+        if one is None or isinstance(event, Handshake) or event.at > one.over:
+            continue
+        one.heard.extend(hearings[event.conn].feed(event))
+    kinds: dict[bool, Discriminators] = {False: Discriminators(), True: Discriminators()}
+    for one in told.values():
+        one.heard.extend(hearings[one.conn].rest())
+        for heard in one.heard:
+            if heard.opcode in ("text", "binary") and heard.data is not None:
+                kinds[heard.client].feed(OPCODE_NUMBERS[heard.opcode], heard.data)
+    ends = [one for one in told.values() if one.failed]
+    if len(ends) < LEAST:
+        return None
+    candidates = _candidates(ends, list(told.values()), kinds, code)
+    return next((rule for rule in candidates if all(_tells(rule, one) for one in told.values())), None)
+
+
+def _tells(rule: ClientRule, one: _Told) -> bool:
+    """Whether the rule says of this connection what became of it."""
+    watch = RuleWatch(rule, one.opened)
+    slack = max(GRAIN, SHARE * rule.after)
+    for heard in one.heard:
+        if watch.due < heard.at - slack:
+            return False  # it had reason to, and stayed
+        watch.take(heard)
+    return abs(watch.due - one.over) <= slack if one.failed else watch.due >= one.over - slack
+
+
+def _candidates(
+    ends: Sequence[_Told], told: Sequence[_Told], kinds: dict[bool, Discriminators], code: int | None
+) -> list[ClientRule]:
+    """What may be the rule, the likeliest first: what breaks the protocol before what is silent, and that before what
+    is only said."""
+    found: list[ClientRule] = []
+    last = [one.last(client=False) for one in ends]
+    prompt = [(one, heard) for one, heard in zip(ends, last, strict=True) if heard and one.over - heard.at <= PROMPT]
+    if len(prompt) == len(ends):
+        after = median(one.over - heard.at for one, heard in prompt)
+        shared = set.intersection(*(set(heard.problems) for _, heard in prompt))
+        found += [ClientRule("problem", after, problem=problem) for problem in sorted(shared)]
+        if code == 1009:
+            found.append(ClientRule("size", after, size=min(heard.size for _, heard in prompt)))
+    found += _unanswered(ends, told, kinds)
+    waits = [one.over - (heard.at if heard is not None else one.opened) for one, heard in zip(ends, last, strict=True)]
+    if min(waits) >= SHORTEST:
+        found.append(ClientRule("silence", median(waits)))
+    if len(prompt) == len(ends):
+        after = median(one.over - heard.at for one, heard in prompt)
+        found += [ClientRule("kind", after, kind=kind) for kind in _kinds((h for _, h in prompt), kinds[False])]
+    return found
+
+
+def _unanswered(ends: Sequence[_Told], told: Sequence[_Told], kinds: dict[bool, Discriminators]) -> list[ClientRule]:
+    """A question of the client's that had no answer when it hung up: the more alike the waits for it are the likelier,
+    and then the more promptly it is answered where it is."""
+    found = []
+    asked = {kind for one in ends for kind in _kinds((h for h in one.heard if h.client), kinds[True])}
+    for kind in (PING, *sorted(asked - {PING, PONG}), ""):
+        for answers in _answers(kind, told, kinds[False]):
+            questions, clocks = [], []
+            for one in ends:
+                since, answered = None, one.opened
+                for heard in one.heard:
+                    if heard.client and since is None and is_kind(kind, heard):
+                        since = heard.at
+                    elif _answer(answers, heard):
+                        since, answered = None, heard.at
+                if since is not None:
+                    questions.append(one.over - since)
+                    clocks.append(one.over - answered)
+            if len(questions) == len(ends) and min(questions) > 0:
+                for since_answer, waits in ((False, questions), (True, clocks)):
+                    if min(waits) >= SHORTEST:
+                        rule = ClientRule("unanswered", median(waits), since_answer, kind=kind, answers=answers)
+                        found.append(((round(_spread(waits), 2), _lag(kind, answers, told)), rule))
+    return [rule for _, rule in sorted(found, key=lambda each: each[0])]
+
+
+def _spread(waits: Sequence[float]) -> float:
+    return (max(waits) - min(waits)) / median(waits)
+
+
+def _lag(kind: str, answers: tuple[str, ...] | None, told: Sequence[_Told]) -> float:
+    """Seconds from a question to its answer, typically."""
+    lags = []
+    for one in told:
+        asked: float | None = None
+        for heard in one.heard:
+            if heard.client and is_kind(kind, heard):
+                asked = heard.at
+            elif asked is not None and _answer(answers, heard):
+                lags.append(heard.at - asked)
+                asked = None
+    return median(lags) if lags else inf
+
+
+def _answers(kind: str, told: Sequence[_Told], kinds: Discriminators) -> list[tuple[str, ...] | None]:
+    """How it may be answered: by a kind that the server never says more often than it was asked; and if it is any
+    message that is waited for, by any. Of a heartbeat that was never answered it is known how its answer would look."""
+    if kind == PING:
+        return [(PONG,)]
+    if not kind:
+        return [None]
+    beat = False
+    fits: dict[str, bool] = {}
+    for one in told:
+        asked, said = 0, Counter[str]()
+        for heard in one.heard:
+            if heard.client and is_kind(kind, heard):
+                beat = beat or _beat(heard) == "ping"
+                asked += 1
+            elif not heard.client:
+                for name in _kinds([heard], kinds):
+                    said[name] += 1
+                    fits[name] = fits.get(name, name != PONG) and said[name] <= asked
+    return [*((name,) for name, fit in fits.items() if fit), *([()] if beat else [])]
+
+
+def _kinds(heard: Iterable[_Heard], learned: Discriminators) -> list[str]:
+    """The kinds of these."""
+    found: dict[str, None] = {}
+    for each in heard:
+        if each.opcode in ("ping", "pong"):
+            found[each.opcode.upper()] = None
+        elif each.data is not None:
+            found[learned.kind(OPCODE_NUMBERS.get(each.opcode, 1), each.data).text] = None
+    return list(found)
