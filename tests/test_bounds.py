@@ -403,7 +403,7 @@ def show(path: Path, *options: str) -> str:
 class TestShow:
     def test_the_last_rows_and_how_many_more(self, busy: Path) -> None:
         shown = show(busy)
-        assert "3000 connections" in shown
+        assert "3,000 connections" in shown
         assert "and 2,900 more before these" in shown
         assert shown.count("/ws/") == 100 + 1  # and the loop's path
         assert show(busy, "--rows", "3").count("\n29") + show(busy, "--rows", "3").count("\n3000") == 3

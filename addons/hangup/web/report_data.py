@@ -61,12 +61,12 @@ class Embedding:
         told = self._told(chosen, room, losses)
         notes = overview["notes"][: room.notes]
         left_out = len(every) - len(chosen)
+        if len(told) < len(chosen):
+            notes.insert(0, f"showing what went over {len(told):,} of these connections; the recording has the rest")
         if left_out:
             losses.count("connection", left_out)
             others = f"the recording has the other {left_out:,}"
             notes.insert(0, f"showing {len(chosen):,} of {len(every):,} connections; {others}")
-        if len(told) < len(chosen):
-            notes.insert(0, f"showing what went over {len(told):,} of these connections; the recording has the rest")
         wanted = set(chosen)
         overview["connections"] = [describe(recorded, recorded.index.lanes[conn]) for conn in every if conn in wanted]
         for loop in overview["loops"]:  # which has its own count

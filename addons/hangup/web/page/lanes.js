@@ -116,7 +116,7 @@ function Lane({ store, row, connection, index, now, total, selected, brackets })
     <span class="lane-path" title=${visible(connection.path, 500)}><bdi>${visible(path, 200) || "—"}</bdi>
       ${query !== undefined && html`<span class="dim">?${visible(query, 80)}</span>`}</span>
     ${connection.kind !== "app" && html`<span class="chip">${connection.kind === "hmr" ? "HMR" : "test"}</span>`}
-    ${conns && html`<span class="chip many" title=${`${number(conns.length)} connections`}>⟲ ${rounded(conns.length)}</span>`}
+    ${conns && html`<span class="chip many" title=${`${number(loop?.count ?? conns.length)} connections`}>⟲ ${rounded(loop?.count ?? conns.length)}</span>`}
     <span class="lane-life">${life}</span>
     <span class="lane-end">${ending(connection)}</span>
   </div>`;
