@@ -205,3 +205,63 @@ def test_the_absent_answer_is_the_law_where_it_is_one(verdicts: Ways, name: str,
     low, high = map(float, re.findall(r"after ([\d.]+) s", law.boundary))
     assert low <= WAIT <= high and high - low <= 0.12 * WAIT, law.boundary
     assert abs(float(law.sentence.split()[2]) - WAIT) <= 0.05 * WAIT
+
+
+async def acknowledged(connection: ServerConnection) -> None:
+    """Pushes envelopes, whose ids must come back in time, whatever is in them."""
+    waiting: set[str] = set()
+    late = asyncio.Event()
+
+    async def push() -> None:
+        for n in range(40):
+            kind = "button" if n == 2 else "event"
+            number = f"e-{n}-{id(connection) % 9973}"
+            waiting.add(number)
+            asyncio.get_running_loop().call_later(WAIT, lambda number=number: number in waiting and late.set())
+            await connection.send(json.dumps({"type": kind, "envelope_id": number, "body": {"n": n}}))
+            await asyncio.sleep(ASKED)  # it pushes in its own time
+
+    async def hear() -> None:
+        async for message in connection:
+            waiting.discard(json.loads(message).get("envelope_id", ""))
+
+    tasks = [asyncio.create_task(each) for each in (push(), hear(), late.wait())]
+    with suppress(ConnectionClosed):
+        await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
+        if late.is_set():
+            await connection.close(4408)
+    for task in tasks:
+        task.cancel()
+
+
+def pushed() -> Talk:
+    """Clients that acknowledge events, and not a button."""
+    talk = Talk()
+    for conn in (1, 2, 3):
+        talk.open(conn, headers=UPGRADED)
+        for n in range(8):
+            number = f"e-{n}-{conn}77"
+            kind = "button" if n == 2 else "event"
+            envelope = {"type": kind, "envelope_id": number, "body": {"n": n}}
+            talk.say(conn, "server", "text", json.dumps(envelope).encode())
+            talk.wait(5_000)
+            if kind == "event":
+                talk.say(conn, "client", "text", json.dumps({"envelope_id": number}).encode())
+            talk.wait(int(1e6 * ASKED) - 5_000)
+        ended(talk, conn, "server", 4408)
+        talk.wait(100_000)
+    return talk
+
+
+def test_what_is_answered_by_its_id_is_an_answer_whatever_its_kind() -> None:
+    """No client was ever seen to acknowledge a button: that it should is told by how events are."""
+
+    async def main() -> Verdict:
+        async with serve(acknowledged, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            return await bisected(pushed(), port, seconds=100, failure="by=server code=4408 within=2s")
+
+    verdict = asyncio.run(main())
+    assert verdict.proved and verdict.law is not None, (verdict.law, verdict.standing)
+    assert "a message of the server that has `envelope_id`" in verdict.law.sentence, verdict.law
+    assert verdict.cure == 'inject side=server from=client send={"envelope_id":{{envelope_id}}}'

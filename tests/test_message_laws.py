@@ -447,3 +447,37 @@ def test_a_late_end_that_waits_for_no_answer_keeps_its_name() -> None:
     this.asked = (ClientFrame(8, "text", b'{"type":"confirm","id":4}', 19.6, kind="confirm"),)
     verdict = run(search(this), this, lambda m, t: any(b'"report"' in p for _, p in m), most=900)
     assert verdict.proved and verdict.verdict != "unknown/", verdict.standing
+
+
+def test_half_of_a_surrogate_pair_and_not_the_emoji() -> None:
+    """A text that was cut in an emoji: whole ones do no harm."""
+    whole, cut = r'{"type":"status","text":"fine \ud83d\ude80"}', r'{"type":"status","text":"deploying \ud83d"}'
+    this = said(HELLO, whole, cut)
+
+    def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        texts = [split(payload)[1] for _, payload in messages]
+        texts = [value.get("text", "") for value in texts if isinstance(value, dict)]
+        return any(0xD800 <= ord(c) <= 0xDFFF for text in texts if isinstance(text, str) for c in text)
+
+    verdict = run(search(this), this, fails, most=900)
+    assert "half of a surrogate pair" in law_of(verdict).sentence and verdict.proved, law_of(verdict)
+
+
+def test_any_array_where_it_is_that_it_is_one() -> None:
+    """A server of single calls gets several in one message."""
+    this = said(HELLO, '{"type":"get","id":1}', '[{"type":"get","id":2},{"type":"get","id":3}]')
+    this.frames[-1] = replace(this.frames[-1], kind="[get]")
+    verdict = run(search(this), this, lambda m, t: any(type(split(p)[1]) is list for _, p in m), most=900)
+    assert "any message that is a JSON array" in law_of(verdict).sentence and verdict.proved, law_of(verdict)
+
+
+def test_a_packet_of_a_protocol_is_not_said_to_be_none() -> None:
+    """STOMP, whose server reads as many bytes as the header says; other texts it minds as well."""
+    sound = "SEND\ndestination:/app/orders\ncontent-length:4\n\n{{}}\0"
+    wrong = "SEND\ndestination:/app/orders\ncontent-length:2\n\n{{}}\0"
+    this = said("CONNECT\naccept-version:1.2\n\n\0", sound, wrong)
+    for n, kind in enumerate(("stomp:CONNECT", "stomp:SEND:/app/orders", "stomp:SEND:/app/orders")):
+        this.frames[n] = replace(this.frames[n], kind=kind)
+    known = {frame.payload for frame in this.frames[:2]}
+    verdict = run(search(this), this, lambda m, t: any(p not in known for _, p in m), most=900)
+    assert verdict.law is None or "not a stomp packet" not in verdict.law.sentence, verdict.law

@@ -297,7 +297,7 @@ def test_a_message_that_comes_too_early(verdicts: dict[str, Verdict], name: str)
     """Also where two messages are needed for it, whatever they say, it is not their number."""
     verdict = verdicts[name]
     law = law_of(verdict)
-    assert "the client says `join` less than " in law.sentence and " after the client's `hello`" in law.sentence
+    assert "the client sends `join` less than " in law.sentence and " after the client's `hello`" in law.sentence
     assert law.sentence.endswith("before the server's 1st message; if that is sent later, it stays open")
     stays, fails = map(float, re.findall(r"([\d.]+) s after it", law.boundary))
     assert fails < READY + 0.03 and READY - 0.05 < stays < READY + 0.15, law.boundary

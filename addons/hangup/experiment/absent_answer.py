@@ -8,7 +8,7 @@ that moment, the time is found within which it must come.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 
 from msgspec import Struct
@@ -23,7 +23,7 @@ from hangup.experiment.sequences import called
 from hangup.experiment.trial import Case, ClientFrame, Trial
 from hangup.experiment.verdict import PROOF
 from hangup.filters.library.inject import Inject
-from hangup.messages.answers import answer_to_call, fill
+from hangup.messages.answers import answer_to_call, fill, places, repeats, with_places
 from hangup.messages.heartbeats import answer, recognise
 from hangup.messages.kind import kind_of
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
@@ -65,6 +65,7 @@ SUGGESTED = {
 
 class _Try(Struct, frozen=True):
     question: str
+    """The kind of what is answered; empty for all that has the fields which the answer repeats."""
     after: float
     """Seconds from when it was asked last to the recorded end."""
     reply: Reply
@@ -77,7 +78,7 @@ class _Try(Struct, frozen=True):
                 send=self.reply.template if payload is None else payload,
                 as_="binary" if (opcode or self.reply.opcode) == "binary" else "text",
                 side="server",
-                kind=self.question,
+                kind=self.question or None,
                 later=later or None,
             )
         )
@@ -126,10 +127,24 @@ def _tries(case: Case) -> Iterator[_Try]:
     kinds.sort(key=lambda kind: -last[kind].at)
     known = [(kind, reply) for kind in kinds for reply in case.replies if reply.question == kind]
     guessed = [(kind, reply) for kind in kinds[:QUESTIONS] for reply in _suggested(last[kind])]
-    for kind, reply in dict.fromkeys([*known, *guessed]):
-        said = sum(f.kind == reply.kind and f.at >= first[kind].at for f in case.frames)
-        if said < case.asked_often.get(kind, 1):  # else it is no answer that is absent
-            yield _Try(kind, case.lifetime - last[kind].at, reply)
+
+    def absent(found: Iterable[tuple[str, Reply]]) -> Iterator[_Try]:
+        for kind, reply in found:
+            said = sum(f.kind == reply.kind and f.at >= first[kind].at for f in case.frames)
+            if said < case.asked_often.get(kind, 1):  # else it is no answer that is absent
+                yield _Try(kind, case.lifetime - last[kind].at, reply)
+
+    yield from dict.fromkeys([*absent(known), *_acknowledged(case), *absent(guessed)])
+
+
+def _acknowledged(case: Case) -> Iterator[_Try]:
+    """What is answered by its id, whatever its kind: where one with such an id was not."""
+    for template, reply in {r.template: r for r in case.replies if places(r.template)}.items():
+        asked = (f for f in case.asked if fill(template, f.payload) is not None)
+        left = [f for f in asked if not any(repeats(f.payload, c.payload) for c in case.frames if c.at >= f.at)]
+        waited = max((case.lifetime - f.at for f in left), default=0.0)
+        if waited >= SHORTEST:
+            yield _Try("", waited, reply)
 
 
 def _suggested(question: ClientFrame) -> list[Reply]:
@@ -158,6 +173,8 @@ def _others(case: Case, each: _Try) -> Iterator[tuple[bytes, str]]:
     said = [*reversed(case.frames), *(frame for frames in case.lived for frame in frames)]
     kinds = {f.kind: (f.payload, f.opcode) for f in said if f.kind != each.reply.kind and not f.problems}
     yield from list(kinds.values())[:2]
+    if not each.question:  # it is the id that makes it an answer
+        yield with_places(each.reply.template, b'"hangup-unheard-of"'), each.reply.opcode
     name = json.dumps(each.reply.kind).encode()
     if name in each.reply.template:
         yield each.reply.template.replace(name, b'"hangup-unheard-of"', 1), each.reply.opcode
@@ -204,11 +221,14 @@ def _time(arms: Arms, each: _Try) -> Search[tuple[float, float] | None]:
 def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple[bytes, str]]) -> Claim:
     low, high = span
     within = each.after if low < each.after < high else (low + high) / 2
-    asked, answered = called(each.question), called(each.reply.kind)
-    words = f"the client does not answer {asked} from the server with {answered} within {within:.2g} s"
+    asked, answered = f"the server's {called(each.question)}", called(each.reply.kind)
+    if not each.question:
+        fields = " and ".join(f"`{name}`" for name in places(each.reply.template))
+        asked, answered = f"a message of the server that has {fields}", f"the same {fields}"
+    words = f"the client does not answer {asked} with {answered} within {within:.2g} s"
     boundary = f"survives an answer after {low:.3g} s, fails after {high:.3g} s"
     law = Law(
-        f"{case.ends} {within:.2g} s after {asked} from the server when the client does not answer with {answered}",
+        f"{case.ends} {within:.2g} s after {asked} when the client does not answer with {answered}",
         [Condition(words, boundary, filter=each.filter())],
         ["what else the client sends"],
     )

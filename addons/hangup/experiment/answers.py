@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from msgspec import Struct
 
-from hangup.messages.answers import Answered, template
+from hangup.messages.answers import Answered, repeats, template
 from hangup.messages.heartbeats import Beat, recognise
 from hangup.messages.kind import Discriminators
 from hangup.recording.events import AnyEvent, Frame
@@ -23,6 +24,9 @@ PATIENT = 5.0
 """The same for what is no heartbeat."""
 
 PAIRS = 64
+
+RECENT = 16
+"""Of so many messages of the server the ids are looked for in what the client says."""
 
 LONGEST = 512
 """Bytes; a longer message is no heartbeat."""
@@ -47,14 +51,17 @@ def replies(scripts: Iterable[Iterable[Step]], asked: Iterable[tuple[str, bytes]
     pairs: list[tuple[Hear, Send]] = []
     for steps in scripts:
         heard: list[Hear] = []
+        recent: deque[Hear] = deque(maxlen=RECENT)
         for step in steps:
             if isinstance(step, Hear) and step.data is not None and step.opcode in ("text", "binary"):
                 heard.append(step)
+                recent.append(step)
                 theirs.feed(OPCODE_NUMBERS[step.opcode], step.data)
             elif isinstance(step, Send) and step.begins and step.message is not None:
                 ours.feed(OPCODE_NUMBERS.get(step.opcode, 1), step.message)
-                # It may answer any of what came since the client spoke last.
-                pairs += [(question, step) for question in heard[-4:] if step.at - question.at <= PATIENT]
+                # It answers the one whose id it repeats; else it may be any of what came since the client spoke last.
+                named = [each for each in recent if repeats(each.data or b"", step.message)]
+                pairs += [(each, step) for each in named or heard[-4:] if step.at - each.at <= PATIENT]
                 heard = []
     found: dict[tuple[str, str, str], list[tuple[bytes, bytes]]] = {}
     for question, step in pairs[-PAIRS:]:

@@ -28,8 +28,12 @@ from hangup.experiment.trial import ClientFrame, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.humanize import printable
 
+ARRAYS = (b'[{"hangup":1}]', b"[1,2]", b'["hangup"]', b"[[]]")
+"""Arrays that are as different as can be."""
+
 PRELUDE = 5
 """Of more messages it is not asked whether they only lead up to the last."""
+
 
 def law_of(arms: Arms, minimal: Minimal, *, count: bool = False, prelude: int = 0) -> Search[Claim | None]:
     """The law about the messages of the smallest exchange: which, in which order and how often, and what they say. With
@@ -190,6 +194,9 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
         if (yield from place.ask(strange)) is True:
             said = f"a message of a type that the {place.reader} does not know"
             pool += [joined(head, put(value, path, f"hangup-{n}")) for n in range(6)]
+    elif isinstance(value, list) and not head and (yield from _whatever_is_in_it(place)):
+        said = "any message that is a JSON array"
+        pool += ARRAYS
     varied = [p for p in leaves(value) if p and p != path]
 
     def failing(rng: Random) -> Trial:
@@ -202,6 +209,16 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
     sentence = f"{place.ends} on {said}{place.whose}{place.context}"
     law = Law(sentence, [Condition(said)], [named(each) for each in varied])
     return Claim(law, failing, place.harmless)
+
+
+def _whatever_is_in_it(place: InPlace) -> Search[bool]:
+    """Whether other arrays fail as well, where what is no array does no harm."""
+    if any(isinstance(split(payload)[1], list) for payload, _ in place.others):
+        return False
+    for array in ARRAYS[:2]:
+        if (yield from place.ask(array)) is not True:
+            return False
+    return True
 
 
 def _other(value: Any, rng: Random) -> Any:

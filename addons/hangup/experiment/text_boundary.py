@@ -132,6 +132,11 @@ _SORTS = (
         lambda c: ord(c) > 0xFFFF,
         "\U0001f600\U0001f680\U0001d54f\U00020000",
     ),
+    _Sort(
+        "half of a surrogate pair, such as an emoji that was cut",
+        lambda c: 0xD800 <= ord(c) <= 0xDFFF,
+        "\ud83d\udc00\ud800\udfff",
+    ),
     _Sort("a control character", lambda c: ord(c) < 32 or ord(c) == 127, "\x01\x1b\t\n"),
     _Sort("white space", str.isspace, " \t\n"),
     _Sort("a line break", lambda c: c in "\r\n", "\n\r"),

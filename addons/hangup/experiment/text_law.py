@@ -106,6 +106,8 @@ def _of_unknown_texts(place: InPlace) -> Claim | None:
     protocols = {name for payload, _ in known if (name := protocol_of(payload))}
     if not known:
         return None
+    if protocols & {protocol_of(place.frame.payload)}:
+        return None  # it is one of those itself: what is wrong with it is something else
     if protocols:
         words = f"any text message{place.whose} that is not a {' or '.join(sorted(protocols))} packet"
     elif objects:

@@ -20,6 +20,10 @@ from hangup.messages.heartbeats import Beat, recognise
 _PLACE = re.compile(rb'"\{\{=([^"{}]{1,64})\}\}"|\{\{([^"{}]{1,64})\}\}')
 
 
+SHORTEST_ID = 5
+"""Characters of an id at least, with a digit among them: what is shorter may be the same by accident."""
+
+
 class Answered(Struct, frozen=True):
     """``form`` is the pings' (a name of the table of heartbeats), ``template`` what answers them."""
 
@@ -56,6 +60,30 @@ def _with_places(asked: dict[str, Any], said: dict[str, Any], answer: bytes) -> 
         return answer
     made = msgspec.json.encode({key: places.get(key, value) for key, value in said.items()})
     return _PLACE.sub(lambda found: b"{{" + (found[1] or found[2]) + b"}}", made)
+
+
+def repeats(question: bytes, said: bytes) -> bool:
+    """Whether a message says the same id at its top as another: a text that is long, or a large number."""
+    one, other = load(question), load(said)
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return False
+    ids = {value for value in one.values() if type(value) in (str, int) and _is_id(value)}
+    return any(type(value) in (str, int) and value in ids for value in other.values())
+
+
+def _is_id(value: str | int) -> bool:
+    text = str(value)
+    return len(text) >= SHORTEST_ID and any(character.isdigit() for character in text)
+
+
+def places(answer: bytes) -> list[str]:
+    """The fields of the question that a template repeats."""
+    return [(found[1] or found[2]).decode(errors="replace") for found in _PLACE.finditer(answer)]
+
+
+def with_places(answer: bytes, said: bytes) -> bytes:
+    """A template's message with the same at each place, whatever the question says."""
+    return _PLACE.sub(lambda found: said, answer)
 
 
 def recognised(value: object) -> Beat | None:

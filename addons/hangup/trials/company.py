@@ -47,6 +47,8 @@ class Company:
         self._alone: Result | None = None
         self._tested = most <= 1
         self.harmless = False
+        self._restarts = 0
+        self._counted = 0
         self._kept: dict[Trial, deque[Result]] = defaultdict(deque)
 
     @property
@@ -80,9 +82,18 @@ class Company:
         """How many seconds after one another they are to begin."""
         return APART if len(trials) > 1 and not self._tested and not self.harmless else 0.0
 
+    def restarted(self) -> None:
+        """The backend was there, and then it was not, for a while: what runs beside what ends it ends as well."""
+        self._restarts += 1
+        self.harmless, self._tested = False, True
+        self._kept.clear()
+
     def learn(self, trials: Sequence[Trial], results: Sequence[Result]) -> bool:
         """Takes what came of trials; the first of them was asked for, the others are kept. False where they say
         nothing, as they were together and failed in another way than the recorded one alone."""
+        restarted, self._counted = self._restarts > self._counted, self._restarts
+        if restarted and len(trials) > 1:
+            return False
         if len(trials) > 1 and self._recorded is not None and self._alone is None and not self._tested:
             recorded, self._recorded = self._recorded, None
             alike = all(_alike(recorded, each) for each in results) and not _ended_at_once(results)

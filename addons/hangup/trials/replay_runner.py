@@ -177,6 +177,7 @@ class ReplayRunner:
         await asyncio.sleep(trial.rest + client * trial.stagger)
         result = await self._play_once(trial)
         if result.unreachable and self._reached and await self._returned():
+            self.company.restarted()
             return await self._play_once(trial)
         self._reached = self._reached or not result.unreachable
         return result

@@ -83,7 +83,8 @@ class Inject(Selecting, frozen=True, kw_only=True):
             if not selected(item):
                 return None
             data = fill(self.send, item.data)
-            data = self.send if data is None else data
+            if data is None:
+                return None  # what it is to repeat is not there: this one is not meant
             if later is None:
                 return (self._action(data),)
             state.due.append((item.at + later, data))
