@@ -10,6 +10,7 @@ from msgspec import field
 from hangup.humanize import plural, printable
 from hangup.recording.choice import Choice
 from hangup.recording.events import AnyEvent
+from hangup.recording.loops import Loop
 from hangup.web.index import CLASSES, ConnectionIndex
 from hangup.web.query import Answer, RecordingQuery, describe, numbers
 from hangup.web.recorded import Recorded
@@ -76,10 +77,7 @@ class Overview(RecordingQuery):
             "earliest": told[0].conn if told else 0,
             "total": len(index.lanes),
             "fitting": len(fitting),
-            "loops": [
-                {**loop.summary(), "gap": loop.median_gap, "lifetime": loop.median_lifetime, "first": loop.first}
-                for loop in loops
-            ],
+            "loops": [_loop(loop) for loop in loops],
             "marks": index.marks,
             "logs": len(index.logs),
             "notes": notes,
@@ -92,6 +90,12 @@ class Overview(RecordingQuery):
             return list(index.lanes.values())
         known = [index.connection(conn) for conn in index.lanes]
         return [index.lanes[each.conn] for each in choice.fitting(known, (), index.ledger.last_at)]
+
+
+def _loop(loop: Loop) -> Answer:
+    """A loop, of whose connections only the last are named; ``begins`` is the first of all."""
+    more = {"gap": loop.median_gap, "lifetime": loop.median_lifetime, "first": loop.first, "begins": loop.conns[0]}
+    return {**loop.summary(), **more, "conns": loop.conns[-MOST:]}
 
 
 class Ticks(RecordingQuery):

@@ -36,7 +36,8 @@ import { EVERYTHING } from "./wanted.js";
  * @property {number | null} loop
  *
  * @typedef {object} Loop
- * @property {number[]} conns
+ * @property {number[]} conns  of very many, the last
+ * @property {number} [begins]  the first of all
  * @property {string} sentence
  * @property {number} gap  median, seconds
  * @property {number} lifetime  median, seconds

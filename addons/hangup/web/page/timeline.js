@@ -6,6 +6,7 @@ import { Lanes } from "./lanes.js";
 import { LANE } from "./paint.js";
 import { Minimap } from "./minimap.js";
 import { Plot } from "./plot.js";
+import { keyOf } from "./rows.js";
 import { outlives } from "./settling.js";
 import { useStore } from "./store.js";
 import { timesOf } from "./times.js";
@@ -170,7 +171,7 @@ function Loops({ store, show }) {
   return html`<div class="loops">
     ${latest.slice(0, all ? TOLD_ALL : TOLD).map((loop) => {
       const { conns, sentence } = loop;
-      return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
+      return html`<button key=${keyOf(loop)} class="loop" title=${visible(sentence, 600)}
         onClick=${() => show(conns)}>
         <${LoopIcon} /><b>Loop of ${number(loop.count ?? conns.length)}</b>
         <span class="loop-words"><bdi>${said(loop, store.state)}</bdi></span>
