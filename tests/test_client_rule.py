@@ -247,3 +247,24 @@ def test_what_makes_the_server_say_too_much(verdicts: dict[str, Verdict]) -> Non
 def test_a_server_that_does_nothing_of_the_kind_is_not_blamed(verdicts: dict[str, Verdict]) -> None:
     verdict = verdicts["answers"]
     assert not verdict.reproduced and not verdict.proved and verdict.law is None
+
+
+async def deaf(connection: ServerConnection) -> None:
+    """Never answers a ping, whatever else it is told."""
+    async for _ in connection:
+        pass
+
+
+HANDLERS["deaf"] = deaf
+
+
+def test_that_the_client_asks_is_no_law_of_the_server() -> None:
+    """It waits for an answer whenever it asks: that is the client's own rule, and nothing is found out by it."""
+
+    async def main() -> Verdict:
+        async with backends() as port:
+            talk = spoken((10, "client", HELLO), (60, "client", PING), (int(1000 * WAIT), "server", ""))
+            return await bisected(recorded("deaf", talk), port, seconds=60)
+
+    verdict = asyncio.run(main())
+    assert verdict.client_rule is not None and verdict.reproduced and not verdict.proved, verdict.law

@@ -57,8 +57,13 @@ def law_of(verdict: Verdict) -> Law:
 # Framing.
 
 
-def framed(**odd: Any) -> tuple[Case, Fails]:
-    """A client whose last message is framed oddly, and a server that minds unless a filter sets it right."""
+def last_of(messages: list[tuple[str, bytes]]) -> bytes:
+    return messages[-1][1] if messages else b""
+
+
+def framed(most: int = 1, **odd: Any) -> tuple[Case, Fails]:
+    """A client whose last message is framed oddly, and a server that minds unless a filter sets it right; more than
+    ``most`` frames are too many."""
     this = said(HELLO, '{"type":"say","text":"a"}', '{"type":"say","text":"b"}', code=1002, how="close")
     this.frames[-1] = replace(this.frames[-1], **odd)
     fix = "defragment" if odd.get("fragments") else "repair-malformed"
@@ -67,6 +72,9 @@ def framed(**odd: Any) -> tuple[Case, Fails]:
     def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
         there = trial.frames is None or last in trial.frames
         dropped = any(f.startswith(("drop", "mute")) for f in trial.filters)
+        split = [int(f.split()[1]) for f in trial.filters if f.startswith("fragment ")]
+        if split:
+            return there and -(-len(last_of(messages)) // split[0]) > most
         return there and not dropped and not any(f.startswith(fix) for f in trial.filters)
 
     return this, fails
@@ -77,7 +85,8 @@ def framed(**odd: Any) -> tuple[Case, Fails]:
     [
         ({"problems": ("unmasked",)}, "it is not masked", "repair-malformed side=client"),
         ({"problems": ("rsv",)}, "a reserved bit is set", "repair-malformed side=client"),
-        ({"fragments": 3}, "comes in 3 frames", "defragment side=client"),
+        ({"fragments": 3}, "comes in more than one frame", "defragment side=client"),
+        ({"fragments": 5, "most": 3}, "comes in 4 frames or more", "defragment side=client"),
     ],
 )
 def test_a_message_that_is_framed_oddly(odd: dict[str, Any], words: str, fix: str) -> None:

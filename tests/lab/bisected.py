@@ -64,6 +64,11 @@ class Result:
     @property
     def provable(self) -> bool:
         """Whether a trial can bring the failure about and keep it away."""
+        return self.conditional and self.program.label.told
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it hangs on something that the client does, whether or not it can be known what would be right."""
         return self.program.label.trigger in CONDITIONS
 
     @property
@@ -239,6 +244,7 @@ def table(results: list[Result], replayed: bool) -> str:
     """The figures, of those by replay or of the others."""
     tried = [result for result in results if result.summary and result.replayed is replayed]
     provable = [result for result in tried if result.provable]
+    conditional = [result for result in tried if result.conditional]
     proofs = [result for result in tried if result.proved]
     put = [result for result in proofs if result.helps is not None]
     sure = [result for result in tried if result.sure]
@@ -246,6 +252,8 @@ def table(results: list[Result], replayed: bool) -> str:
     rows = [
         ("law proved, where a trial can bring the failure about and keep it away", share(
             sum(result.lawful for result in provable), len(provable))),
+        ("... with those where nothing in the traffic tells what would be right", share(
+            sum(result.lawful for result in conditional), len(conditional))),
         ("... of these, faults that no name fits", share(sum(result.lawful for result in unnamed), len(unnamed))),
         ("proofs that the program's own client refutes", share(sum(result.refuted for result in put), len(put))),
         ("name right, where its confidence is above 0.8", share(sum(result.right for result in sure), len(sure))),

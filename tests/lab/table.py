@@ -28,7 +28,8 @@ class Label:
     ``trigger`` is what makes it end: ``message``, ``control``, ``header``, ``age``, ``idle``, ``count``, ``rate``,
     ``connection`` (another one), ``event`` (of the server or of the page, nothing of the client's), or ``none``;
     ``property`` is which message or value. ``place`` is where to mend it: ``application``, ``library``, ``process``,
-    ``intermediary`` or ``client``.
+    ``intermediary`` or ``client``. ``told`` is whether what would keep it open can be known from the recording and the
+    target: which origin or subprotocol is allowed, or a valid token, stands nowhere.
     """
 
     cause: str
@@ -38,6 +39,7 @@ class Label:
     property: str = ""
     alternatives: list[str] = field(default_factory=list)
     never_sure: list[str] = field(default_factory=list)
+    told: bool = True
 
 
 @dataclass

@@ -176,6 +176,8 @@ def _headers(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
         for conn, value in _given(origin, ((c, v) for c, o in lived if (v := _header(o, "origin")))):
             yield "origin", "", f"Origin as in connection {conn}, which stayed open", (Origin, {"value": value})
         yield "origin", "", "the server's own origin", (Origin, {})
+        for other in _aliases(origin):
+            yield "origin", "", f"Origin {other}", (Origin, {"value": other})
     for name, value in request.headers:
         low = name.lower()
         if low in _PLUMBING or low.startswith(("sec-websocket-", ":")):
@@ -185,6 +187,13 @@ def _headers(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
             title = f"the {name} header as in connection {conn}, which stayed open"
             yield part, name, title, (SetHeader, {"name": name, "value": other})
         yield part, name, f"without the {name} header", (StripHeader, {"name": name})
+
+
+def _aliases(origin: str) -> Iterator[str]:
+    """What else the same page may be opened at: a list of allowed origins often has one of two names."""
+    for one, other in (("//localhost", "//127.0.0.1"), ("//127.0.0.1", "//localhost"), ("//www.", "//")):
+        if one in origin:
+            yield origin.replace(one, other, 1)
 
 
 def is_credential(name: str, value: str) -> bool:

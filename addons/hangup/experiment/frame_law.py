@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import ceil
 from random import Random
 
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Search
+from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
-from hangup.experiment.ladder import DEFRAGMENT, REPAIR
+from hangup.experiment.ladder import DEFRAGMENT, REPAIR, selector
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import InPlace
 from hangup.experiment.size_law import of_size
+from hangup.experiment.threshold import threshold
 from hangup.experiment.trial import ClientFrame, Trial
 from hangup.humanize import plural
 from hangup.wire.problems import explain
@@ -45,12 +48,36 @@ def frame_law(place: InPlace) -> Search[Claim | None]:
         if outcome is not Outcome.SURVIVED:
             continue
         condition = Condition(words, filter=fix)
+        if fix == DEFRAGMENT:
+            low, high = yield from carry_out(
+                place.arms,
+                lambda: threshold(1, place.frame.fragments, lambda count: count),
+                lambda count: _told(place, count),
+                lambda count: _in_frames(place, count),
+            )
+            several = "in more than one frame" if high == 2 else f"in {high} frames or more"
+            words = f"a message comes {several}"
+            condition = Condition(words, f"survives {plural(low, 'frame')}, fails {high}", filter=fix)
         law = Law(f"{place.ends} when {words}{place.context}; with `{fix}` it stays open", [condition])
         law.irrelevant.append("the content of the message")
         if not place.arms.verdict.cure or place.arms.verdict.cure.startswith("drop"):
             place.arms.verdict.cure = fix
         return _claim(place, law, fix)
     return None
+
+
+def _in_frames(place: InPlace, count: int) -> Trial:
+    """The message in so many frames."""
+    payload = place.frame.payload
+    which = f" {selector(place.frame)}" if place.frame.kind else ""
+    filters = (DEFRAGMENT, f"fragment {max(1, ceil(len(payload) / count))} side=client{which}")
+    return replace(place.trial(payload), filters=filters)
+
+
+def _told(place: InPlace, count: int) -> Search[bool | None]:
+    """Whether it fails in so many frames; None where that is not told."""
+    outcome = yield from place.arms.decide(_in_frames(place, count), Counts())
+    return None if outcome is Outcome.UNRESOLVED else outcome is Outcome.FAILED
 
 
 def _claim(place: InPlace, law: Law, fix: str) -> Claim:

@@ -20,7 +20,16 @@ from hangup.experiment.clocks import find_timers, speaking
 from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.ladder import KEEPALIVE, Explanation, Rung, control_frames, donated_rungs, given_rungs
+from hangup.experiment.ladder import (
+    KEEPALIVE,
+    NO_CONTROL_FRAMES,
+    Explanation,
+    Rung,
+    control_frames,
+    donated_rungs,
+    given_rungs,
+    kind_name,
+)
 from hangup.experiment.law_search import COUNTED, LawSearch
 from hangup.experiment.live_law import live_law
 from hangup.experiment.place import locate
@@ -30,6 +39,7 @@ from hangup.experiment.shrinking import shrink
 from hangup.experiment.trial import Case
 from hangup.experiment.varying import vary
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
+from hangup.replayable.client_rule import PING
 
 __all__ = ["PROOF", "SETTLED", "BudgetSpent", "Minimal", "Search", "Tried", "Verdict", "Watch", "search"]
 
@@ -69,12 +79,22 @@ def search(
     ``direct`` says that the backend itself can be asked as well, past what stands between."""
     if rungs is None:
         rungs = CLIENT_RUNGS if case.asks_client else RUNGS
+        rungs = [rung for rung in rungs if rung.name not in _unasked(case)]
     rungs = [*given_rungs(given), *donated_rungs(case), *rungs]
     if verdict is None:
         verdict = Verdict()
     verdict.client_rule = case.client_rule
     searching = _Search(case, live, tuple(rungs), minimise and not live, watch, verdict)
     return searching.run(direct)
+
+
+def _unasked(case: Case) -> tuple[str, ...]:
+    """Rungs that keep back the very question on whose answer the client waits: that it hangs up for no answer then
+    tells nothing of the server."""
+    rule = case.client_rule
+    if rule is None or rule.on != "unanswered":
+        return ()
+    return (NO_CONTROL_FRAMES,) if rule.kind == PING else ("no-heartbeats",)
 
 
 class _Search(LawSearch):
@@ -286,7 +306,19 @@ class _Search(LawSearch):
         verdict.verdict = max(priors, key=lambda each: priors[each], default="unknown/")
         verdict.probability = priors.get(verdict.verdict, 0.0)
         verdict.standing = sorted(priors.items(), key=lambda each: -each[1])
-        verdict.proved = lawful
+        verdict.proved = lawful and not self._only_asked()
+
+    def _only_asked(self) -> bool:
+        """Whether all that the law says is that the client asks: that it waits for an answer then is its own rule."""
+        rule, minimal, law = self.case.client_rule, self.verdict.minimal, self.verdict.law
+        if rule is None or rule.on != "unanswered" or law is None:
+            return False
+        if minimal is None or not minimal.frames:  # nothing but that it stays open when the client says nothing
+            return any((condition.filter or "").startswith("drop") for condition in law.conditions)
+        if len(minimal.frames) != 1:
+            return False
+        asked = any(f.n in minimal.frames and kind_name(f) == rule.kind for f in self.case.frames)
+        return asked and not any(condition.path for condition in law.conditions)
 
     def _lawful(self) -> bool:
         """Whether a law holds, and the counts bear it out: that is proved, whatever it may be called."""

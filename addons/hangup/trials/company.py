@@ -135,10 +135,9 @@ def _alike(one: Result, other: Result) -> bool:
 
 
 def _ended_at_once(results: Sequence[Result]) -> bool:
-    """Whether two of them that did not begin together ended together."""
+    """Whether two of them that did not begin together ended together; or all began together though they should not
+    (what starts anew keeps them waiting, and lets them in at once), and ended so."""
     spans = [(began, over) for each in results for began, over in each.spans if over is not None]
-    return any(
-        abs(over - other) < AT_ONCE and abs(began - first) > 2 * AT_ONCE
-        for n, (began, over) in enumerate(spans)
-        for first, other in spans[n + 1 :]
-    )
+    pairs = [(one, other) for n, one in enumerate(spans) for other in spans[n + 1 :]]
+    apart = [(one, other) for one, other in pairs if abs(one[0] - other[0]) > 2 * AT_ONCE]
+    return any(abs(one[1] - other[1]) < AT_ONCE for one, other in apart or pairs)

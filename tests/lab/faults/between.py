@@ -234,6 +234,7 @@ def gateway_drops_the_upgrade(app: App) -> None:
 )
 def version_of_the_protocol_is_old(app: App) -> None:
     """``Sec-WebSocket-Version`` is not 13 on its way to the server."""
+    app.label.told = False
     app.ordinary()
     behind(app, {"kind": "relay", "request": {"Sec-WebSocket-Version": app.rng.choice(["0", "6", "14"])}})
     if app.maybe(0.5):

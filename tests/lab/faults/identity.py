@@ -170,6 +170,7 @@ def _jwt(app: App) -> str:
     never=("server-handler/returns-immediately",),
 )
 def expired_token_is_tried_again(app: App) -> None:
+    app.label.told = False
     app.greet(welcome=False)
     app.chatter()
     token = _jwt(app)

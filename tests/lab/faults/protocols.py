@@ -199,6 +199,7 @@ def engine_version_is_old(app: App) -> None:
 )
 def origin_is_not_allowed_at_socket_io(app: App) -> None:
     engine(app)
+    app.label.told = False
     app.settings["origins"] = ["https://app.example.test"]
     app.options["headers"]["Origin"] = "http://localhost:5173"
 
