@@ -79,8 +79,8 @@ class Document(Struct, kw_only=True):
         if rule is None or not self.verdict.reproduced:
             return ""
         return (
-            f"in the recording {rule.sentence}, and so does the replay; this finds what makes the server bring that "
-            "about. Only your own page can show why it hangs up then: hangup bisect --live TARGET"
+            f"in the recording {rule.sentence}, and so does the replay; this finds what makes the server trigger that. "
+            "Only your own page can show why it hangs up then: hangup bisect --live TARGET"
         )
 
     @property
