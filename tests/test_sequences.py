@@ -281,6 +281,27 @@ def test_a_rule_that_cannot_be_said_is_never_proved_to_be_another(rule: Rule) ->
         assert verdict.law is None or not verdict.law.holds or verdict.law.predicted < 8, verdict.law
 
 
+def test_an_id_that_is_used_again_where_other_values_may_be_no_others() -> None:
+    """GraphQL: an operation of the same id, whose query must be one that the server knows."""
+    query = "subscription Cart($cart: ID!) { cart(id: $cart) { total } }"
+
+    def rule(heard: list[dict[str, Any]]) -> bool:
+        running = [each.get("id") for each in heard if each["type"] == "subscribe" and each.get("query") == query]
+        return len(set(running)) < len(running)
+
+    verdict = found(
+        rule,
+        say("init", locale="de"),
+        say("subscribe", id="Cart", query=query, cart="c_77ab", currency="EUR"),
+        say("subscribe", id="Stock", query=query, cart="c_77ab", currency="EUR"),
+        say("ping", n=1),
+        say("subscribe", id="Cart", query=query, cart="c_77ab", currency="GBP"),
+    )
+    assert verdict.law is not None and verdict.proved, verdict.standing
+    assert verdict.law.sentence.startswith("it ends on a `subscribe` whose `id` was used before on this connection")
+    assert "`currency`" in verdict.law.irrelevant and "`query`" not in verdict.law.irrelevant
+
+
 def test_a_rule_that_flickers_is_hardly_ever_taken_for_another() -> None:
     """The same law may be said of the message, or of the order."""
     other = {"order": "`open` message, after `shut`", "same-value-in-another-kind": "after `shut`"}

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.experiment.message_values import MISSING, Path, at, join, leaves, put, says_kind, split
 
@@ -20,11 +21,13 @@ PATHS = 6
 
 
 class Said(Struct, frozen=True):
-    """A message of the client in an exchange: its kind, and what it says."""
+    """A message of the client in an exchange: its kind, and what it says. Values at ``locked`` paths stay as they are,
+    as with others it is not the same failure (the text of a query, say)."""
 
     kind: str
     payload: bytes
     opcode: str = "text"
+    locked: frozenset[Path] = frozenset()
 
 
 Exchange = tuple[Said, ...]
@@ -32,11 +35,11 @@ Exchange = tuple[Said, ...]
 
 @cache
 def values(said: Said) -> dict[Path, Any]:
-    """The scalars in a message, but for those that make its kind."""
+    """The scalars in a message that may be others, but for those that make its kind."""
     value = split(said.payload)[1]
     if value is MISSING:
         return {}
-    found = {path: at(value, path) for path in leaves(value) if path}
+    found = {path: at(value, path) for path in leaves(value) if path and path not in said.locked}
     scalars = {path: v for path, v in found.items() if isinstance(v, str | int | float)}
     return {path: v for path, v in scalars.items() if not says_kind(said.kind, path, v)}
 
@@ -58,7 +61,7 @@ def fresh(
             if new != old and new not in names.values():
                 names[key] = new
         value = put(value, path, names[key])
-    return said if value is MISSING else Said(said.kind, join(head, value), said.opcode)
+    return said if value is MISSING else replace(said, payload=join(head, value))
 
 
 def renamed(exchange: Exchange, rng: Random, *, small: bool = False) -> Exchange:

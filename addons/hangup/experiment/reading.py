@@ -16,7 +16,7 @@ from hangup.errors import RecordingError
 from hangup.experiment.answers import Answers, Reply, replies
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import factors
-from hangup.experiment.failure import Failure, derive, judge
+from hangup.experiment.failure import Failure, derive, judge, latency
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.message_trials import name_within
 from hangup.experiment.trial import Case, ClientFrame
@@ -44,6 +44,9 @@ HARMLESS_KEPT = 60
 
 LATELY = 10.0
 """Seconds."""
+
+AT_ONCE = 0.1
+"""What ends within so many seconds ended together."""
 
 KINDS_KEPT = 40
 LIVED_KEPT = 6
@@ -222,7 +225,7 @@ def _chosen(ledger: Ledger, conn: int | None) -> Connection:
     usual = derive(failed)
     for connection in reversed(failed):
         if usual is not None and connection.manner == usual.how and connection.ending.by in (usual.by, "unknown", ""):
-            return connection
+            return _who_spoke(connection, failed)
     if failed:
         return failed[-1]
     # An import may not tell of ends; but what was opened anew had one.
@@ -231,6 +234,22 @@ def _chosen(ledger: Ledger, conn: int | None) -> Connection:
     if untold:
         return (again or untold)[-1]
     raise RecordingError("no connection in this recording failed: there is nothing to look for")
+
+
+def _who_spoke(chosen: Connection, failed: Sequence[Connection]) -> Connection:
+    """Of those that ended at the same moment and in the same manner as the chosen one, that whose other side had spoken
+    last: what it said may have ended them all (a process that crashed), and the others only happened to be there."""
+    ended = chosen.ended
+    if ended is None:
+        return chosen
+    together = [
+        c
+        for c in failed
+        if c.ended is not None and abs(c.ended - ended) <= AT_ONCE
+        if (c.manner, c.ending.by, c.route) == (chosen.manner, chosen.ending.by, chosen.route)
+    ]
+    waits = {c.conn: wait for c in together if (wait := latency(c)) is not None and wait <= AT_ONCE}
+    return min(together, key=lambda c: (waits.get(c.conn, inf), c is not chosen))
 
 
 def _client_rule(

@@ -13,9 +13,9 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
-from hangup.experiment.exchanges import Exchange, Said, exchanges, fresh, related, renamed, values
+from hangup.experiment.exchanges import Exchange, Said, exchanges, fresh, related, renamed, shared, values
 from hangup.experiment.law import Law
-from hangup.experiment.message_values import Path
+from hangup.experiment.message_values import Path, named
 from hangup.experiment.sequences import Pattern, anything_of, needed, patterns, told_apart
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.experiment.verdict import Minimal
@@ -147,7 +147,10 @@ def _sequence_law(arms: Arms, minimal: Minimal, prelude: int) -> Search[Finding]
     rng = Random(len(base))
     free = yield from _free(asked, base, rng)
     if not free and len({said.kind for said in base}) == 1:
-        return Finding()  # their number, or what they say: that would have to be told apart first
+        partly = yield from _partly_free(asked, base, rng)
+        if partly is None:
+            return Finding()  # their number, or what they say: that would have to be told apart first
+        base, free = partly, True
     others = yield from asked.harmless({said.kind for said in base})
     told = [p for p in patterns(base, others) if free or not p.valued]
     pool = list(exchanges(base, others, free=free, rng=rng))
@@ -167,10 +170,12 @@ def _finding(
     rivals = [*(each for each in told if each is not pattern), *map(anything_of, {said.kind for said in base})]
     claim = _claim(asked, base, others, pattern, rivals, free)
     if free:
-        claim.law.irrelevant.append((
-            "the rest of the messages' "
-            "content"
-        ) if pattern.valued else "the content of the messages")
+        if base[-1].locked:
+            others_free = (named(path) for path in values(base[-1]))
+            claim.law.irrelevant += [name for name in others_free if name not in pattern.words]
+        else:
+            rest = "the rest of the messages' content" if pattern.valued else "the content of the messages"
+            claim.law.irrelevant.append(rest)
     else:
         claim.law.sentence += "; this holds for messages as recorded"
     shared = frozenset(q for said in base[:-1] for _, q in related(said, base[-1]))
@@ -189,6 +194,28 @@ def _free(asked: _Sequences, base: Exchange, rng: Random) -> Search[bool]:
             if like and said != last:  # one that did no harm at its time
                 return (yield from asked.ask((*base[:-1], said))) is True
     return True
+
+
+def _partly_free(asked: _Sequences, base: Exchange, rng: Random) -> Search[Exchange | None]:
+    """The same messages of one kind, with those values locked of which it is not the same with others; None where all
+    would be. What may be another value is asked of each by itself."""
+    able = []
+    for path in shared(base):
+        if (yield from asked.ask(renamed(_locked(base, {path}), rng))) is True:
+            able.append(path)
+    made = _locked(base, able)
+    if not able or (len(able) > 1 and (yield from asked.ask(renamed(made, rng))) is not True):
+        return None
+    # What was asked with other values in the locked places tells of another failure.
+    less = zip(_one_less(base), _one_less(made), strict=True)
+    known = {rest: False for before, rest in less if asked.known.get(before) is False}
+    asked.known = {made: True, **({(): False} if () in asked.known else {}), **known}
+    return made
+
+
+def _locked(base: Exchange, free: Iterable[Path]) -> Exchange:
+    """The same messages, of whose values only these may be others."""
+    return tuple(replace(said, locked=frozenset(values(said)) - frozenset(free)) for said in base)
 
 
 def _opaque(said: Said) -> bool:

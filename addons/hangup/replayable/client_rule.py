@@ -87,7 +87,7 @@ class ClientRule(Struct, frozen=True):
 PING, PONG = "PING", "PONG"
 
 
-class _Heard(Struct):
+class Heard(Struct):
     """A message or control frame of either side, as the client saw it."""
 
     at: float
@@ -105,9 +105,9 @@ class Hearing:
     def __init__(self) -> None:
         self._messages = Messages()
         self._pings: deque[bytes] = deque(maxlen=PINGS)
-        self._waiting: tuple[Frame, _Heard] | None = None
+        self._waiting: tuple[Frame, Heard] | None = None
 
-    def feed(self, event: AnyEvent) -> list[_Heard]:
+    def feed(self, event: AnyEvent) -> list[Heard]:
         """What has passed for certain, now that this event has come."""
         if isinstance(event, FilterEvent):
             return self._filtered(event)
@@ -120,12 +120,12 @@ class Hearing:
         self._messages.feed(event)
         return []
 
-    def rest(self) -> list[_Heard]:
+    def rest(self) -> list[Heard]:
         """What waited for the next event, and has passed if none is to come."""
         waiting, self._waiting = self._waiting, None
         return [] if waiting is None else [waiting[1]]
 
-    def _filtered(self, event: FilterEvent) -> list[_Heard]:
+    def _filtered(self, event: FilterEvent) -> list[Heard]:
         if self._waiting is not None and event.action in INSTEAD:
             frame = self._waiting[0]
             if (frame.side, frame.n) == (event.side, event.n):
@@ -136,12 +136,12 @@ class Hearing:
         client = event.side == "client"
         frames = [item for item in wire.FrameReader(event.side).feed(event.wire) if isinstance(item, wire.Frame)]
         return passed + [
-            _Heard(event.at, client, OPCODE_NAMES[each.opcode], each.payload, len(each.payload))
+            Heard(event.at, client, OPCODE_NAMES[each.opcode], each.payload, len(each.payload))
             for each in frames
             if each.opcode in (wire.TEXT, wire.BINARY, wire.PING, wire.PONG)
         ]
 
-    def _frame(self, event: Frame, message: Message | None) -> _Heard | None:
+    def _frame(self, event: Frame, message: Message | None) -> Heard | None:
         client = event.side == "client"
         problems = event.problems
         if event.opcode == "ping" and client:
@@ -153,11 +153,11 @@ class Hearing:
             else:
                 problems = (*problems, MISMATCH)
         if message is not None:
-            return _Heard(event.at, client, message.opcode, message.data, message.length, problems)
+            return Heard(event.at, client, message.opcode, message.data, message.length, problems)
         control = event.opcode in ("ping", "pong")
         if not control and not problems:
             return None
-        return _Heard(event.at, client, event.opcode, event.payload if control else None, event.size, problems)
+        return Heard(event.at, client, event.opcode, event.payload if control else None, event.size, problems)
 
 
 class RuleWatch:
@@ -180,7 +180,7 @@ class RuleWatch:
         for heard in self._hearing.rest():
             self.take(heard)
 
-    def take(self, heard: _Heard) -> None:
+    def take(self, heard: Heard) -> None:
         """Takes what has passed."""
         rule = self.rule
         if heard.at >= self.due:
@@ -204,14 +204,14 @@ class RuleWatch:
             self.due = heard.at + rule.after
 
 
-def _answer(answers: tuple[str, ...] | None, heard: _Heard) -> bool:
+def _answer(answers: tuple[str, ...] | None, heard: Heard) -> bool:
     """Whether it answers a question that is answered so."""
     if heard.client or answers is None:
         return not heard.client
     return any(is_kind(kind, heard) for kind in answers) or (PONG not in answers and _beat(heard) == "pong")
 
 
-def _beat(heard: _Heard) -> str:
+def _beat(heard: Heard) -> str:
     """Which half of an application's heartbeat it is, if any."""
     if heard.data is None or heard.opcode not in ("text", "binary"):
         return ""
@@ -219,7 +219,7 @@ def _beat(heard: _Heard) -> str:
     return beat.kind if beat is not None else ""
 
 
-def is_kind(kind: str, heard: _Heard) -> bool:
+def is_kind(kind: str, heard: Heard) -> bool:
     """Whether it is of the kind; ``PING`` and ``PONG`` are the control frames, and no kind is any message."""
     if not kind:
         return heard.data is not None and heard.opcode in ("text", "binary")
@@ -237,9 +237,9 @@ class _Told(Struct):
     opened: float
     over: float
     failed: bool
-    heard: deque[_Heard]
+    heard: deque[Heard]
 
-    def last(self, client: bool) -> _Heard | None:
+    def last(self, client: bool) -> Heard | None:
         """The last thing that one of the two sides said."""
         return next((each for each in reversed(self.heard) if each.client is client), None)
 
@@ -378,7 +378,7 @@ def _answers(kind: str, told: Sequence[_Told], kinds: Discriminators) -> list[tu
     return [*((name,) for name, fit in fits.items() if fit), *([()] if beat else [])]
 
 
-def _kinds(heard: Iterable[_Heard], learned: Discriminators) -> list[str]:
+def _kinds(heard: Iterable[Heard], learned: Discriminators) -> list[str]:
     """The kinds of these."""
     found: dict[str, None] = {}
     for each in heard:
