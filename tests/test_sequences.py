@@ -298,7 +298,8 @@ def test_an_id_that_is_used_again_where_other_values_may_be_no_others() -> None:
         say("subscribe", id="Cart", query=query, cart="c_77ab", currency="GBP"),
     )
     assert verdict.law is not None and verdict.proved, verdict.standing
-    assert verdict.law.sentence.startswith("it ends on a `subscribe` whose `id` was used before on this connection")
+    words = "the server drops the connection on a `subscribe` whose `id` was used before on the same connection"
+    assert verdict.law.sentence.startswith(words)
     assert "`currency`" in verdict.law.irrelevant and "`query`" not in verdict.law.irrelevant
 
 
