@@ -58,13 +58,13 @@ class Embedding:
         overview = Overview(since=recorded.index.rev).answer(recorded)  # without the connections
         every = list(recorded.index.lanes)
         chosen = _chosen(every, self._spoken_of, overview["loops"], room.connections)
+        left_out = len(every) - len(chosen)
+        losses.count("connection", left_out)
         told = self._told(chosen, room, losses)
         notes = overview["notes"][: room.notes]
-        left_out = len(every) - len(chosen)
         if len(told) < len(chosen):
             notes.insert(0, f"showing what went over {len(told):,} of these connections; the recording has the rest")
         if left_out:
-            losses.count("connection", left_out)
             others = f"the recording has the other {left_out:,}"
             notes.insert(0, f"showing {len(chosen):,} of {len(every):,} connections; {others}")
         wanted = set(chosen)
