@@ -54,6 +54,20 @@ def test_a_broken_handshake_comes_by_these_ways() -> None:
     assert again == before
 
 
+def test_how_bodies_are_streamed() -> None:
+    """What :mod:`hangup.proxy.refusal` replaces, and what it goes by."""
+    stream = http.HttpStream
+    stock = stream.state_consume_request_body
+    assert "self.client_state = self.state_consume_request_body" in inspect.getsource(
+        stream.state_wait_for_request_headers
+    )
+    assert "chunks = self.flow.response.stream(event.data)" in inspect.getsource(stream.state_stream_response_body)
+    layer.install(object())  # type: ignore[arg-type]
+    assert stream.state_consume_request_body is not stock
+    layer.uninstall()
+    assert stream.state_consume_request_body is stock
+
+
 def test_an_unknown_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(version, "VERSION", "13.0.0")
     with pytest.raises(HangupError, match="13.0.0 is not supported"):

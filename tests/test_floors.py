@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent / "addons" / "hangup"
 FLOORS = (
-    ("errors", "humanize", "markup", "commands", "wire", "messages"),
+    ("errors", "system", "humanize", "markup", "commands", "wire", "messages"),
     ("recording", "replayable"),
     ("filters", "session"),
     ("diagnosis",),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from mitmproxy.io import FlowReader
 
 from hangup.cli import cli
 from hangup.errors import UsageError
@@ -20,7 +21,7 @@ from hangup.recording.events import Stop
 from harness import DEADLINE, frames, namespaces
 from harness.certificates import authority, trusting_anyone
 from harness.frames import BINARY, MASK, PING, TEXT
-from harness.peers import Address, Head, How, Peer, RawServer, dial, open_websocket
+from harness.peers import Address, Head, How, Peer, RawServer, dial, open_websocket, request_head
 from harness.programs import Program
 from harness.proxies import HANGUP, MITMDUMP, HangupProxy, Mitmdump, hangup, home
 from harness.reading import Connection, connections
@@ -333,3 +334,29 @@ def test_other_peoples_addons(addon: str, tmp_path: Path, hooks: bool) -> None:
             told = [line for line in stock.output.splitlines() if line.startswith(("start ", "message ", "end "))]
     messages = ["message True b'hello'"] if hooks else []
     assert told == ["start /hooks", *messages, "end False 4001"]
+
+
+def test_mitmproxys_own_files(addon: str, tmp_path: Path) -> None:
+    """Of handshakes that were refused or broken, too: what is kept of them is nothing that cannot be written."""
+    saved = tmp_path / "flows"
+    with RawServer(answer=None) as server:
+        options = ["-s", addon, "--mode", f"reverse:http://127.0.0.1:{server.port}", "-w", str(saved)]
+        with Mitmdump(*options, "--set", f"hangup_record={tmp_path / 'run.jsonl'}") as stock:
+            refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+            for target, answer in (("/refused", refusal), ("/broken", b"")):
+                client = dial(stock.address)
+                client.send(request_head(target, "localhost"))
+                upstream = server.accept(target)
+                upstream.send(answer)
+                client.expect(len(answer))
+                upstream.close()
+                if not answer:
+                    client.wait_end()
+                client.close()
+            stock.stop()
+            said = stock.output + stock.errors
+            assert "Traceback" not in said and "unserializable" not in said, said
+    with saved.open("rb") as file:
+        flows = list(FlowReader(file).stream())
+    assert [flow.request.path for flow in flows] == ["/refused", "/broken"]
+    assert (flows[0].response.status_code, flows[1].response) == (403, None)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from bounds import many, retained
+from bounds import many, refusals, retained
 from bounds.bombs import MIB, bomb, explode, longest_turn, recordings
 from hangup.recording.reader import read
 from harness.proxies import HANGUP
@@ -43,6 +43,21 @@ def bombs() -> Iterator[Row]:
         yield f"{name}: the longest turn", longest_turn(b"".join(sent), *options[1:]), LATENCY, "ms of CPU"
         yield f"{name}: memory", effect.memory, MEMORY, "MiB more"
         yield f"{name}: others' round trip, p99", effect.p99, LATENCY, "ms"
+
+
+def refused() -> Iterator[Row]:
+    """Refused handshakes, whose bodies inflate to a gigabyte or have no end."""
+    for name, answer in (
+        ("gzip", lambda: refusals.sized(refusals.gzipped(1024), "gzip")),
+        ("deflate", lambda: refusals.sized(refusals.gzipped(1024)[10:-8], "deflate")),
+        ("brotli", lambda: refusals.sized(refusals.brotli(1024), "br")),
+        ("zstd", lambda: refusals.sized(refusals.zstandard(1024), "zstd")),
+    ):
+        yield f"refused with 1 GiB of {name}: memory", refusals.refuse(answer).memory, MEMORY, "MiB more"
+    endless = refusals.refuse(lambda: refusals.chunked(1 << 30), enough=1024 * MIB)
+    yield "refused with a body without an end: memory", endless.memory, MEMORY, "MiB more"
+    asked = refusals.refuse(lambda: refusals.sized(b"", "identity"), body=1024 * MIB)
+    yield "a handshake with a body of 1 GiB: memory", asked.memory, MEMORY, "MiB more"
 
 
 def files() -> Iterator[Row]:
@@ -114,7 +129,7 @@ def run(*arguments: str) -> tuple[float, float]:
 
 def main() -> None:
     """Prints the rows; the exit code says whether each is within its bound."""
-    parts = {"bombs": bombs, "files": files, "over": over, "busy": busy}
+    parts = {"bombs": bombs, "refused": refused, "files": files, "over": over, "busy": busy}
     parser = argparse.ArgumentParser(description="Measures what hangup may cost.")
     parser.add_argument("part", nargs="*", choices=[*parts, []], help="only these")
     chosen = parser.parse_args().part or list(parts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from endings.play import DEADLINE, Seen
+from hangup.proxy.broken_handshake import HEAD_LIMIT
 from harness import frames
 from harness.frames import MASK, TEXT
 from harness.peers import Address, Answer, Head, Peer, RawServer, dial, request_head
@@ -70,6 +71,15 @@ def _resets(ends: Ends) -> None:
     ends.client.wait_seen("rst", DEADLINE)
 
 
+def _passes(data: bytes, then: Callable[[Ends], None]) -> Callable[[Ends], None]:
+    def act(ends: Ends) -> None:
+        ends.server.send(data)
+        ends.client.expect(len(data), DEADLINE)
+        then(ends)
+
+    return act
+
+
 def _client_closes(ends: Ends) -> None:
     ends.client.close()
     ends.server.wait_seen("fin", DEADLINE)
@@ -117,6 +127,7 @@ def _in_two_pieces(ends: Ends) -> None:
 
 
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+LONG_HEAD = b"HTTP/1.1 403 Forbidden\r\nX: " + b"x" * HEAD_LIMIT
 SSH = b"SSH-2.0-OpenSSH_9.6\r\n"
 GARBAGE = b"\x00\xff\xfe garbage \r\n\r\n"
 BAD = b"HTTP/1.1 abc Switching\r\n\r\n"
@@ -145,6 +156,7 @@ CASES = [
     Case("two-pieces", _in_two_pieces),
     Case("early", _sends(REST, _works_after_a_word), early=WORD),
     Case("refused", _sends(REFUSAL, lambda ends: None)),
+    Case("long-head", _passes(LONG_HEAD, _closes), "the server's answer has a head of more than 262144 bytes"),
 ]
 
 

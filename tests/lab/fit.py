@@ -2,21 +2,27 @@
 
 ``cd tests && uv run --group fit python -m lab.fit --from DIR`` writes ``addons/hangup/diagnosis/weights.json``;
 ``--table`` prints, instead, how good ``hangup why`` is on programs, faults and stacks that took no part in the fit. DIR
-is what ``python -m lab.record`` has recorded. Needs SciPy: ``uv run --group fit python -m lab.fit …``.
+is what ``python -m lab.record`` has recorded.
 
 The model is a conditional logit: of the hypotheses about a recording, and the unknown, each has a score, its bias and
 its signs' strengths times their factors, and a share in proportion to the exponential of that. The factors maximise
 the shares of what is right, are never negative (but the unknown's, which is no hypothesis about signs), and are drawn
 to the mean of their sign, so that what was learned of one cause helps another that shares the sign.
+
+How sure one may be is fitted as well (:mod:`lab.calibration`), on programs that were held out of the fit for that, and
+in a table always within what is fitted on: what is judged has no part in either.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,13 +32,14 @@ from faults.confusion import GOLDEN, thinned  # noqa: E402
 from faults.table import FAULTS  # noqa: E402
 from hangup.diagnosis import weights  # noqa: E402
 from hangup.diagnosis.case import Case  # noqa: E402
-from hangup.diagnosis.diagnose import diagnose  # noqa: E402
-from hangup.diagnosis.findings import UNKNOWN  # noqa: E402
+from hangup.diagnosis.findings import UNKNOWN, Hypothesis  # noqa: E402
 from hangup.diagnosis.hypotheses import hypotheses  # noqa: E402
+from hangup.diagnosis.ranking import Ranking  # noqa: E402
 from hangup.errors import HangupError  # noqa: E402
 from hangup.recording.events import Event, Header  # noqa: E402
 from hangup.recording.reader import read  # noqa: E402
 from hangup.recording.traffic_ledger import look_into  # noqa: E402
+from lab.calibration import Answer, calibration  # noqa: E402
 from lab.judged import Judged, table  # noqa: E402
 from lab.laid_out import everything  # noqa: E402
 from layouts import header  # noqa: E402
@@ -55,25 +62,30 @@ TO_NOTHING = 0.3
 EVENLY = 0.2
 """How much of a recording's weight asks that all names that are right of it are likely, and not only one of them."""
 
+INNER = 3
+"""In so many parts the programs are held out to calibrate."""
+
 LAID_OUT = 0.06
 """What a recording counts for that no program made, or that is only a part of one."""
 
 
 class Example(NamedTuple):
-    """A recording's hypotheses, each with its signs, and what is right. ``folder`` is empty for a golden one."""
+    """A recording's hypotheses, each with its signs, and what is right. ``folder`` is empty for one that is not of the
+    lab, ``real`` is whether a program made the whole of it."""
 
     folder: Path | None
     label: dict[str, Any]
-    signs: list[tuple[str, dict[str, float]]]
-    weight: float
+    found: list[Hypothesis]
+    weight: float = 1.0
+    real: bool = True
 
     @property
     def right(self) -> list[bool]:
         """Which of the hypotheses are."""
         names = [self.label["cause"], *self.label.get("alternatives", [])]
-        exact = [verdict in names for verdict, _ in self.signs]
+        exact = [each.verdict in names for each in self.found]
         if self.folder is not None and self.label.get("open_set") or not any(exact):
-            return [verdict == UNKNOWN for verdict, _ in self.signs]
+            return [each.verdict == UNKNOWN for each in self.found]
         return exact
 
 
@@ -82,7 +94,7 @@ def looked_at(header: Header, events: Iterable[Event], label: dict[str, Any], mo
     case = Case(look_into(header, events if most is None else thinned(events, most)))
     if most is not None and not case.victims:
         return None
-    return Example(None, label, [(h.verdict, dict(h.signs)) for h in hypotheses(case)], 1.0)
+    return Example(None, label, hypotheses(case), real=most is None)
 
 
 def examples(folder: Path) -> Iterator[Example]:
@@ -107,7 +119,7 @@ def laid_out_by_hand() -> Iterator[Example]:
         told.lacks = label.get("lacks", [])
         for most in (None, 1, 2, 3):
             if (found := looked_at(told, events, label, most)) is not None:
-                yield found._replace(weight=LAID_OUT * label.get("times", 1) * (2 if most is None else 1))
+                yield found._replace(weight=LAID_OUT * label.get("times", 1) * (2 if most is None else 1), real=False)
 
 
 def golden() -> Iterator[Example]:
@@ -122,6 +134,16 @@ def golden() -> Iterator[Example]:
                     yield found
 
 
+def merged(given: Iterable[Example]) -> list[Example]:
+    """Those that say the same as one: what they count for is added up."""
+    found: dict[object, Example] = {}
+    for each in given:
+        key = tuple((h.verdict, frozenset(h.signs.items())) for h in each.found), tuple(each.right), each.real
+        known = found.get(key)
+        found[key] = each if known is None else known._replace(weight=known.weight + each.weight)
+    return list(found.values())
+
+
 def fit(given: Sequence[Example]) -> weights.Weights:
     """The weights that fit these best."""
     import numpy as np
@@ -132,10 +154,10 @@ def fit(given: Sequence[Example]) -> weights.Weights:
     rows, cols, values, right, of = [], [], [], [], []
     row = 0
     for number, each in enumerate(given):
-        for (verdict, signs), good in zip(each.signs, each.right, strict=True):
-            for sign, strength in [("", 1.0), *signs.items()]:
+        for hypothesis, good in zip(each.found, each.right, strict=True):
+            for sign, strength in [("", 1.0), *hypothesis.signs.items()]:
                 rows.append(row)
-                cols.append(columns.setdefault((verdict, sign), len(columns)))
+                cols.append(columns.setdefault((hypothesis.verdict, sign), len(columns)))
                 values.append(strength)
             right.append(good)
             of.append(number)
@@ -186,7 +208,7 @@ def fit(given: Sequence[Example]) -> weights.Weights:
         else:
             result.bias[verdict] = value
     # How common the unknown is, is for the recordings of real programs to say, not for what was laid out.
-    real = (scale >= 1.0)[of_]
+    real = np.array([each.real for each in given])
     unknowns = np.zeros(row)
     for (verdict, sign), n in columns.items():
         if (verdict, sign) == (UNKNOWN, ""):
@@ -197,7 +219,7 @@ def fit(given: Sequence[Example]) -> weights.Weights:
         odds = np.exp(scores - np.maximum.reduceat(scores, starts)[of_])
         share = odds / np.add.reduceat(odds, starts)[of_]
         good = np.add.reduceat(share * right_, starts)
-        return float(-np.log(np.maximum(good, 1e-12))[real[starts]].sum())
+        return float(-np.log(np.maximum(good, 1e-12))[real].sum())
 
     result.bias[UNKNOWN] += round(float(minimize_scalar(lost, bounds=(-2.0, 2.0), method="bounded").x), 3)
     return result
@@ -208,21 +230,64 @@ def use(found: weights.Weights) -> None:
     weights.fitted = lambda: found  # type: ignore[assignment]
 
 
-def held_out(given: Sequence[Example], by: Callable[[dict[str, Any]], str], folds: int) -> list[Judged]:
-    """What is said of each recording by weights in whose fit no recording of its group took part."""
-    groups = sorted({by(each.label) for each in given if each.folder})
+def said(given: Iterable[Example]) -> Iterator[Answer]:
+    """What is said of each whole recording of a program, by the weights that are in use."""
+    for each in given:
+        if each.folder and each.real:
+            ranking = Ranking(each.found)
+            names = [ranking.names()[0], *(other.verdict for other in ranking.alternatives())]
+            yield Answer(Judged(each.label, names, ranking.sure), ranking.belief)
+
+
+def parted(given: Sequence[Example], by: str, folds: int) -> Iterator[tuple[list[Example], list[Example]]]:
+    """What to fit on, and the recordings that take no part in that: each group, by a key of the labels, once."""
+    groups = sorted({each.label[by] for each in given if each.folder})
     random.Random(1).shuffle(groups)
-    said = []
     for fold in range(min(folds, len(groups))):
         out = set(groups[fold::folds])
-        use(fit([each for each in given if not each.folder or by(each.label) not in out]))
-        for each in given:
-            if each.folder and each.weight == 1.0 and by(each.label) in out:
-                recording = read(each.folder / "recording.jsonl")
-                report = diagnose(recording.header, recording)
-                names = [report.verdict, *(other.verdict for other in report.alternatives)]
-                said.append(Judged(each.label, names, report.confidence))
-    return said
+        yield (
+            [each for each in given if not each.folder or each.label[by] not in out],
+            [each for each in given if each.folder and each.label[by] in out],
+        )
+
+
+def confidence(given: Sequence[Example]) -> tuple[float, float]:
+    """How sure one may be: from what weights say of programs that took no part in their fit. Other weights are in use
+    afterwards."""
+    answers: list[Answer] = []
+    for seen, unseen in parted(given, "program", INNER):
+        use(fit(seen))
+        answers += said(unseen)
+    return calibration(answers)
+
+
+def calibrated(given: Sequence[Example]) -> weights.Weights:
+    """The weights that fit these best, and how sure one may be by them."""
+    found = fit(given)
+    found.calibration = confidence(given)
+    return found
+
+
+def held_out(given: Sequence[Example], by: str, folds: int) -> list[Judged]:
+    """What is said of each recording by weights and a calibration in which no recording of its group took part."""
+    splits = list(parted(given, by, folds))
+    # Forked, a process has what is given in its memory already; where nothing can be forked (Windows) it is sent over.
+    way = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context(way), _given, (splits,)) as pool:
+        return [judged for found in pool.map(_fold, range(len(splits))) for judged in found]
+
+
+_SPLITS: list[tuple[list[Example], list[Example]]] = []
+
+
+def _given(splits: list[tuple[list[Example], list[Example]]]) -> None:
+    _SPLITS[:] = splits
+
+
+def _fold(number: int) -> list[Judged]:
+    seen, unseen = _SPLITS[number]
+    use(calibrated(seen))
+    return [answer.judged for answer in said(unseen)]
 
 
 def main() -> None:
@@ -230,20 +295,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lab.fit", description=__doc__)
     parser.add_argument("--from", dest="folder", type=Path, required=True, help="where lab.record has put them")
     parser.add_argument("--table", action="store_true", help="judge by what was not seen, and write nothing")
+    parser.add_argument("--calibrate", action="store_true", help="keep the weights, fit only how sure one may be")
     given = parser.parse_args()
-    known = [*examples(given.folder), *golden(), *laid_out_by_hand()]
+    known = [*examples(given.folder), *merged([*golden(), *laid_out_by_hand()])]
     if not given.table:
-        WRITTEN.write_text(
-            json.dumps(json.loads(weights.encoded(fit(known))), indent=1, sort_keys=True) + "\n", "utf-8"
-        )
+        found = weights.fitted() if given.calibrate else calibrated(known)
+        if given.calibrate:
+            found.calibration = confidence(known)
+        count = sum(each.real and each.folder is not None for each in known)
+        print(f"calibration {found.calibration}, from {count} recordings")
+        text = json.dumps(json.loads(weights.encoded(found)), indent=1, sort_keys=True)
+        WRITTEN.write_text(text + "\n", "utf-8")
         return
     for title, by, folds in (
-        ("no recording of the program took part in the fit", lambda label: label["program"], 10),
-        ("no recording of the fault, on any stack, took part in the fit", lambda label: label["fault"], 10),
-        ("no recording of the stack took part in the fit", lambda label: label["stack"], 99),
+        ("no recording of the program took part in the fit", "program", 10),
+        ("no recording of the fault, on any stack, took part in the fit", "fault", 10),
+        ("no recording of the stack took part in the fit", "stack", 99),
     ):
         print(f"\n### Held out: {title}\n")
-        print("\n".join(table(held_out(known, by, folds))))
+        print("\n".join(table(held_out(known, by, folds))), flush=True)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,11 @@ class Judged(NamedTuple):
         return any(name.partition("/")[0] in right for name in self.said[:most])
 
     @property
+    def right(self) -> bool:
+        """Whether the verdict that is named is right, and not only its category."""
+        return self.said[0] in self.names
+
+    @property
     def wrongly_sure(self) -> bool:
         """Whether a wrong category was named with more than 0.8."""
         return not self.unknown and self.confidence > SURE and not self.category()
@@ -74,12 +79,13 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.0f} % ({part} of {whole})" if whole else "none"
 
 
-def calibration_error(named: Sequence[Judged]) -> float:
-    """By how much what is said is off from how often it is right, on average over bins of a tenth."""
+def calibration_error(named: Sequence[Judged], right: Callable[[Judged], bool]) -> float:
+    """The expected calibration error: by how much what is said is off from how often it is right, on average over bins
+    of a tenth, each in proportion to its answers. Answers that name no cause claim nothing and are not counted."""
     off = 0.0
     for low in range(10):
         within = [each for each in named if min(int(10 * each.confidence), 9) == low]
-        off += abs(sum(each.category() - each.confidence for each in within))
+        off += abs(sum(right(each) - each.confidence for each in within))
     return off / max(len(named), 1)
 
 
@@ -96,7 +102,7 @@ def table(found: Sequence[Judged]) -> Iterator[str]:
     yield "|---|---|"
     yield f"| category first | {share(sum(e.category() for e in faults), len(faults))} |"
     yield f"| category among the first three | {share(sum(e.category(3) for e in faults), len(faults))} |"
-    yield f"| subcategory first | {share(sum(e.said[0] in e.names for e in faults), len(faults))} |"
+    yield f"| subcategory first | {share(sum(e.right for e in faults), len(faults))} |"
     yield f"| no cause named (`unknown/`) | {share(sum(e.unknown for e in faults), len(faults))} |"
     yield f"| wrong above 0.8 | {share(sum(e.wrongly_sure for e in found), len(found))} |"
     quiet = [e for e in unnamed if e.unknown or e.confidence < 0.5]
@@ -105,14 +111,19 @@ def table(found: Sequence[Judged]) -> Iterator[str]:
     yield f"| healthy ones that are blamed above 0.5 | {share(len(blamed), len(healthy))} |"
     barred = [e for e in found if e.said[0] in e.label.get("never_sure", []) and e.confidence > 0.5]
     yield f"| named above 0.5 what a person who knows would not | {share(len(barred), len(found))} |"
-    yield f"| expected calibration error | {calibration_error(named):.3f} |"
+    yield f"| expected calibration error, of the verdict | {calibration_error(named, lambda e: e.right):.3f} |"
+    yield f"| expected calibration error, of the category | {calibration_error(named, Judged.category):.3f} |"
     yield ""
-    yield "| it says | and is right |"
-    yield "|---|---|"
+    yield "| it says | and the verdict is right | and the category is right |"
+    yield "|---|---|---|"
     for low, high in zip(BINS, BINS[1:], strict=False):
         within = [each for each in named if low <= each.confidence < high]
         if within:
-            yield f"| {low:.1f} to {min(high, 1.0):.1f} | {share(sum(e.category() for e in within), len(within))} |"
+            verdict, category = (sum(e.right for e in within), sum(e.category() for e in within))
+            yield (
+                f"| {low:.1f} to {min(high, 1.0):.1f} | {share(verdict, len(within))} "
+                f"| {share(category, len(within))} |"
+            )
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from hangup.errors import HangupError, NotAllowed
 from hangup.filters.library.script import Script
 from hangup.filters.text import parse
 from hangup.humanize import printable
-from hangup.web.running import folder as state_folder
+from hangup.system import open_private, state_folder
 from hangup.wire.url import is_loopback, parse_listen
 
 HARMLESS = frozenset(("source", "target", "web", "open"))
@@ -138,7 +138,7 @@ def agree(config: Config, base: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = path.with_suffix(f".{os.getpid()}.new")
         new.unlink(missing_ok=True)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb") as file:
+        with open_private(new) as file:
             file.write(msgspec.json.encode(kept))
         new.replace(path)
 

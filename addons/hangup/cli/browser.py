@@ -24,6 +24,7 @@ from pathlib import Path
 
 from hangup.cli.screen import tell
 from hangup.net import peer_user
+from hangup.system import open_private
 from hangup.web.running import folder
 
 LOOK_AGAIN = 1.0
@@ -62,8 +63,8 @@ def _leading(link: str, outlived: bool) -> Path:
             if time.time() - old.stat().st_mtime > READ_WITHIN:
                 old.unlink()
     path = place.resolve() / f"{secrets.token_hex(8)}.html"
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(PAGE.format(link=html.escape(link)))
+    with open_private(path) as file:
+        file.write(PAGE.format(link=html.escape(link)).encode())
     if not outlived:
         atexit.register(path.unlink, missing_ok=True)
     return path

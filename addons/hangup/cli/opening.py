@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from hangup.processes.ending import on_ending
 from hangup.recording import events
 from hangup.recording.folder import newest
 from hangup.recording.reader import Reader
+from hangup.system import open_private, temporary_path
 from hangup.wire.url import parse_listen
 
 EXAMPLES = """\b
@@ -84,16 +84,16 @@ def _own(source: Source) -> Iterator[Path]:
     if isinstance(recording, Reader) and recording.path is not None:
         yield recording.path
         return
-    with tempfile.NamedTemporaryFile(prefix="hangup-", suffix=".jsonl") as copy:
+    with temporary_path(".jsonl") as path:
         try:
-            copy.write(events.encode(recording.header) + b"\n")
-            for event in source.events("reading"):
-                copy.write(events.encode(event) + b"\n")
-            copy.flush()
+            with open_private(path) as copy:
+                copy.write(events.encode(recording.header) + b"\n")
+                for event in source.events("reading"):
+                    copy.write(events.encode(event) + b"\n")
         except OSError as error:
             raise RecordingError(f"cannot save the imported recording: {error.strerror or error}") from None
         source.confess()
-        yield Path(copy.name)
+        yield path
 
 
 async def _serve(sockets: list[socket.socket], path: Path, name: str, *, browse: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from hangup.processes.tshark import open_recording
 from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats import Recording
 from hangup.recording.reader import Reader
+from hangup.system import open_private, temporary_path
 
 WORTH_A_BAR = 32 << 20
 """Files smaller than this (bytes) are done before a bar is drawn."""
@@ -115,14 +115,14 @@ def opened(name: str, format: str | None = None) -> Iterator[Source]:
     with ExitStack() as stack:
         path = Path(name)
         if name == "-" or path.is_fifo():
-            copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="hangup-"))
+            kept = stack.enter_context(temporary_path())
             pipe: Any = sys.stdin.buffer if name == "-" else stack.enter_context(open(path, "rb"))
             try:
-                shutil.copyfileobj(pipe, copy, 1 << 20)
-                copy.flush()
+                with open_private(kept) as copy:
+                    shutil.copyfileobj(pipe, copy, 1 << 20)
             except OSError as error:
                 raise RecordingError(f"cannot save the imported recording: {error.strerror or error}") from None
-            path = Path(copy.name)
+            path = kept
             name = "standard input" if name == "-" else name
         elif not path.is_file():
             open_recording(path, format)  # which says what is wrong

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from hangup.diagnosis import hints, sentences, steps, timeline
 from hangup.diagnosis.case import Case
+from hangup.diagnosis.hypotheses import hypotheses
 from hangup.diagnosis.ranking import Ranking
 from hangup.diagnosis.report import Report
 from hangup.recording import loops
@@ -26,7 +27,7 @@ def report(
     """The report on what is known. ``shown`` may be the same recording redacted, to quote messages from."""
     case = Case(ledger, only)
     quoted = case if shown is None else Case(shown, only)
-    ranking = Ranking(case)
+    ranking = Ranking(hypotheses(case))
     first = ranking.first
     known = ranking.named or bool(first.evidence)
     verdict, also = ranking.names()

@@ -57,7 +57,9 @@ class Hypothesis:
     def __init__(self, verdict: str, *, closer: str = "unknown", trigger: Trigger | None = None) -> None:
         self.verdict = verdict
         self.closer = closer
-        self.trigger = trigger or Trigger()
+        self._ending = trigger or Trigger()
+        self.triggers: dict[str, Trigger] = {}
+        """The event that ended the connection, by each sign that shows one."""
         self.signs: dict[str, float] = {}
         """Each sign with its strength: 1 for one that is simply there, more or less for one that has a measure (a
         logarithm of a likelihood ratio), negative for what speaks against the cause. See :mod:`.weights`."""
@@ -69,6 +71,12 @@ class Hypothesis:
     def category(self) -> str:
         """The part before the slash."""
         return self.verdict.partition("/")[0]
+
+    @property
+    def trigger(self) -> Trigger:
+        """The event that ended the connection: what the sign that weighs most shows, or only which one ended."""
+        best = max(self.triggers, key=self.weighed, default="")
+        return self.triggers[best] if best else self._ending
 
     def says(self, sign: str, strength: float, text: str, cites: Iterable[Cite] = ()) -> Hypothesis:
         """Adds a sign by its name. One that is there already counts as the stronger of the two."""

@@ -61,7 +61,7 @@ def _hypothesis(case: Case, cause: Cause, seen: Mapping[str, Sign], said: dict[s
     if not suggested and max(said.values(), default=0.0) <= 0:
         return None
     closer = "none" if cause.verdict.startswith("none/") else case.closer or "unknown"
-    hypothesis = Hypothesis(cause.verdict, closer=closer)
+    hypothesis = Hypothesis(cause.verdict, closer=closer, trigger=_ending(case))
     for names, way in ((cause.suggests, 1.0), (cause.supports, 1.0), (cause.against, -1.0)):
         for name in _among(seen, names):
             hypothesis.says(_kind(name), way * seen[name].strength, seen[name].text, seen[name].cites)
@@ -69,11 +69,15 @@ def _hypothesis(case: Case, cause: Cause, seen: Mapping[str, Sign], said: dict[s
                 hypothesis.exactly[_kind(name)] = seen[name].exact
     for name, strength in said.items():
         hypothesis.says(_kind(name), strength, seen[name].text, seen[name].cites)
-    shows = [name for name in suggested if seen[name].trigger is not None]
-    best = max(shows, key=lambda name: hypothesis.weighed(_kind(name)), default="")
-    trigger = seen[best].trigger if best else None
-    hypothesis.trigger = trigger or (Trigger("none", case.victims[0].conn) if case.victims else Trigger())
+    for name in suggested:
+        if (trigger := seen[name].trigger) is not None:
+            hypothesis.triggers.setdefault(_kind(name), trigger)
     return hypothesis
+
+
+def _ending(case: Case) -> Trigger:
+    """Which connection ended, where no event is known that ended it."""
+    return Trigger("none", case.victims[0].conn) if case.victims else Trigger()
 
 
 def _among(seen: Mapping[str, Sign], names: Sequence[str]) -> list[str]:
@@ -88,8 +92,7 @@ def _kind(name: str) -> str:
 
 def _unknown(case: Case, seen: Mapping[str, Sign], understood: bool) -> Hypothesis:
     """The unknown. ``understood`` is whether a cause makes something of the words that were said about the end."""
-    trigger = Trigger("none", case.victims[0].conn) if case.victims else Trigger()
-    hypothesis = Hypothesis(UNKNOWN, closer=case.closer or "unknown", trigger=trigger)
+    hypothesis = Hypothesis(UNKNOWN, closer=case.closer or "unknown", trigger=_ending(case))
     for name, each in seen.items():
         if _kind(name) in OF_UNKNOWN:
             hypothesis.says(name, each.strength, each.text if name in TOLD else "", each.cites)

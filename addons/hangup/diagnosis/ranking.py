@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 
 from hangup.diagnosis import causes
-from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import UNKNOWN, Evidence, Hypothesis
-from hangup.diagnosis.hypotheses import hypotheses
 from hangup.diagnosis.report import Alternative, CausePart
+from hangup.diagnosis.weights import calibrated
 from hangup.humanize import clip
 
 LOGGED = "backend-log"
@@ -43,10 +42,12 @@ def parts(hypothesis: Hypothesis) -> tuple[object, ...]:
 
 
 class Ranking:
-    """Hypotheses with their shares of the belief. ``first`` is the one to name, if ``named`` says that one can be."""
+    """Hypotheses with their shares of the belief. ``first`` is the one to name, if ``named`` says that one can be.
 
-    def __init__(self, case: Case) -> None:
-        found = hypotheses(case)
+    ``belief`` is the share of what is named as the model has it, and ``sure`` how often such an answer is right.
+    """
+
+    def __init__(self, found: Sequence[Hypothesis]) -> None:
         shares = _shares(found)
         masses: dict[str, float] = {}
         for hypothesis, share in zip(found, shares, strict=True):
@@ -63,23 +64,29 @@ class Ranking:
         self.shares = [share for _, share in order[:1] + rest]
         self.first = self.ranked[0]
         self.named = self.category != "unknown"
-        self.sure = round(min(self._sure(), MOST), 3) if self.named else 0.0
+        self.alike = self._alike()
+        pairs = list(zip(self.ranked, self.shares, strict=True))
+        self.belief = sum(share for hypothesis, share in pairs if hypothesis in self.alike)
+        self.sure = 0.0
+        if self.named:
+            # What is named has what such answers are right, and the others share what that leaves.
+            self.sure = round(min(calibrated(self.belief), MOST), 3)
+            up, down = self.sure / self.belief, (1 - self.sure) / max(1 - self.belief, 1e-9)
+            self.shares = [share * (up if hypothesis in self.alike else down) for hypothesis, share in pairs]
 
-    def _alike(self) -> list[tuple[Hypothesis, float]]:
+    def _alike(self) -> list[Hypothesis]:
         """The first, and what shares all its :func:`parts` and is nearly as likely: they share the belief."""
         first, share = self.first, self.shares[0]
+        if first.trigger.frame is None:
+            return [first]  # the same request is not the same thing in it
         pairs = zip(self.ranked, self.shares, strict=True)
-        alike = [(h, s) for h, s in pairs if h is first or (parts(h) == parts(first) and s >= NEARLY * share)]
-        return alike if first.trigger.frame is not None else alike[:1]  # the same request is not the same thing in it
-
-    def _sure(self) -> float:
-        return sum(share for _, share in self._alike())
+        return [h for h, s in pairs if h is first or (parts(h) == parts(first) and s >= NEARLY * share)]
 
     def names(self) -> tuple[str, tuple[str, ...]]:
         """The verdict, and other names of the same thing."""
         if not self.named:
             return UNKNOWN, ()
-        return self.first.verdict, tuple(h.verdict for h, _ in self._alike()[1:])
+        return self.first.verdict, tuple(hypothesis.verdict for hypothesis in self.alike[1:])
 
     def akin(self) -> list[str]:
         """What is named, and all that shares its parts: the same advice may help."""

@@ -7,11 +7,14 @@ for each sign the mean of its factors, which stands in where a cause is so rare 
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import msgspec
+
+from hangup.humanize import clip
 
 START = 1.0
 """The factor of a sign that nothing is known about."""
@@ -21,11 +24,13 @@ RARE = -1.0
 
 
 class Weights(msgspec.Struct):
-    """See above. ``causes`` has the signs of each cause, ``signs`` their means."""
+    """See above. ``causes`` has the signs of each cause, ``signs`` their means; ``calibration`` is what
+    :func:`calibrated` goes by: a factor and a summand of the logarithm of the odds."""
 
     bias: dict[str, float] = {}
     causes: dict[str, dict[str, float]] = {}
     signs: dict[str, float] = {}
+    calibration: tuple[float, float] = (1.0, 0.0)
 
 
 @cache
@@ -45,6 +50,15 @@ def weight(verdict: str, sign: str) -> float:
 def bias(verdict: str) -> float:
     """What a cause has before any sign."""
     return fitted().bias.get(verdict, RARE)
+
+
+def calibrated(share: float) -> float:
+    """How often what has this share of the belief (0 to 1) is right, as measured on recordings that took no part in the
+    fit: the logarithm of the odds is stretched and shifted (Platt, "Probabilistic outputs for support vector machines",
+    1999)."""
+    factor, summand = fitted().calibration
+    share = clip(share, 1e-6, 1 - 1e-6)
+    return 1 / (1 + math.exp(-factor * math.log(share / (1 - share)) - summand))
 
 
 def encoded(found: Weights) -> bytes:

@@ -126,6 +126,8 @@ ALONE = 0.1
 GIVEN = "given"
 UNKNOWN = "unknown/"
 """What is none of the explanations: it predicts nothing in particular."""
+SOMETHING_SAID = "unknown/message"
+"""Something about a message that no explanation names. People are told that it is unknown."""
 DONATED = "donated-"
 
 
@@ -219,9 +221,13 @@ class Standing:
 
     def ranked(self) -> Iterator[tuple[str, float]]:
         """All that still stand, the most probable first."""
-        for verdict in sorted(self.weights, key=lambda v: -self.weights[v]):
-            if self.weights[verdict] >= 0.01:
-                yield verdict, self.weights[verdict]
+        told: dict[str, float] = {}
+        for verdict, weight in self.weights.items():
+            name = UNKNOWN if verdict == SOMETHING_SAID else verdict
+            told[name] = told.get(name, 0.0) + weight
+        for name in sorted(told, key=lambda name: -told[name]):
+            if told[name] >= 0.01:
+                yield name, told[name]
 
     def update(self, rung: str, outcome: Outcome) -> None:
         """Takes the outcome of a rung into account."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hangup.diagnosis import causes
 from hangup.experiment.handshakes import PARAMETER
-from hangup.experiment.ladder import UNKNOWN, Explanation, control_frames, is_json, selector
+from hangup.experiment.ladder import SOMETHING_SAID, UNKNOWN, Explanation, control_frames, is_json, selector
 from hangup.experiment.message_values import split
 from hangup.experiment.pacing import slower
 from hangup.experiment.server_side import auth, expired, large
@@ -130,8 +130,20 @@ HANDSHAKE = ("handshake", "identity", "unknown")
 """Categories of what can keep a connection from being opened."""
 
 
-def _able(cause: causes.Cause, prior: Prior) -> Prior:
+def _unnamed(case: Case, frame: ClientFrame) -> float:
+    """How likely it is that something about a message is at fault for which there is no name."""
+    return 0.01
+
+
+WITHOUT_IT = frozenset({"silence", "suspect-dropped", "first-only", "benign-instead", "as-many"})
+PERHAPS = frozenset({"flipped", "as-json", "repaired", "one-frame", "no-large", "no-heartbeats"})
+"""What takes such a message away, and what may change that about it."""
+
+
+def _able(cause: causes.Cause | None, prior: Prior) -> Prior:
     """Of a connection that was never opened, neither time nor messages can be the cause."""
+    if cause is None:
+        return lambda case: 0.0 if case.how == "refused" else prior(case)
     if cause.verdict.partition("/")[0] in HANDSHAKE or _refuses(cause):
         return prior
     return lambda case: 0.0 if case.how == "refused" else prior(case)
@@ -253,5 +265,7 @@ def explanations(by: str) -> tuple[Explanation, ...]:
             found.append(Explanation(verdict, predicts.trigger, sets[0], sets[1], prior, sets[2]))
     if UNKNOWN in priors:
         found.append(Explanation(UNKNOWN, "none", frozenset(), frozenset(), priors[UNKNOWN]))
+    if by != "client":
+        found.append(Explanation(SOMETHING_SAID, "frame", WITHOUT_IT, PERHAPS, _able(None, _suspect(_unnamed))))
     order = list(priors)
     return tuple(sorted(found, key=lambda e: order.index(e.verdict) if e.verdict in order else len(order)))

@@ -291,7 +291,8 @@ class _Search(LawSearch):
             return
         if together < TOGETHER or (lawful and not named):
             return  # what ends it may be proved; what that is called is not
-        verdict.verdict = explanation.verdict
+        if category != "unknown":
+            verdict.verdict = explanation.verdict
         minimal = verdict.minimal
         if minimal is not None and minimal.frames:
             verdict.frame = minimal.frames[-1]

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
+from asyncio.proactor_events import _ProactorBasePipeTransport as ProactorTransport
 from typing import Protocol
 
 from hangup.recording.events import How
-
-RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER on with zero seconds: closing sends a RST."""
+from hangup.system import linger_reset
 
 
 class ByteWriter(Protocol):
@@ -47,10 +45,13 @@ def reset(transport: asyncio.Transport) -> None:
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is not None:
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_reset())
         except OSError:
             pass
     transport.abort()
+    if isinstance(transport, ProactorTransport):
+        # Windows' event loop would shut it down before it closes it, and so send a FIN before the RST.
+        transport._sock.close()  # type: ignore[attr-defined]
 
 
 class Endpoint(asyncio.Protocol):

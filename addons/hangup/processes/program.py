@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import signal
 import sys
 from collections import deque
@@ -13,13 +12,12 @@ from contextlib import suppress
 
 from hangup.errors import BackendError, UsageError
 from hangup.processes.tied import Tie
+from hangup.system import split_command
 
 LINE = 1 << 16
 STOP_WITHIN = 5.0
 LEFT_OVER = 0.5
 """Seconds for reading what is left of the output: a child that lives on may hold the pipe."""
-
-POSIX = sys.platform != "win32"
 
 Heard = Callable[[str], None]
 """Is given what a program prints, line by line."""
@@ -28,7 +26,7 @@ Heard = Callable[[str], None]
 def words_of(command: str, option: str) -> list[str]:
     """A command as a shell would split it; raises :class:`UsageError` where it is none."""
     try:
-        words = shlex.split(command, posix=POSIX)
+        words = split_command(command)
     except ValueError as error:
         raise UsageError(f"{option} {command!r}: {error}".lower()) from None
     if not words:
@@ -60,7 +58,7 @@ class Beside:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 limit=LINE,
-                start_new_session=POSIX,
+                start_new_session=sys.platform != "win32",
                 **tie.options,
             )
         except OSError as error:

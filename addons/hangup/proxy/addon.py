@@ -21,13 +21,15 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from hangup.errors import HangupError
+from hangup.filters.chain import Decision
 from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.net.fast_mask import fast_mask
-from hangup.proxy import layer
-from hangup.proxy.broken_handshake import BrokenHandshake, Unread, asks_for_websocket
+from hangup.proxy import broken_handshake, layer
+from hangup.proxy.broken_handshake import Unread, asks_for_websocket
 from hangup.proxy.driver import ProxyDriver
 from hangup.proxy.filtering import Filtering
 from hangup.proxy.hosts import rewrite_host
+from hangup.proxy.refusal import Refusal
 from hangup.proxy.resets import ResetWatch, reset_watch
 from hangup.proxy.words import connect_error
 from hangup.recorder.recorder import Recorder
@@ -38,9 +40,6 @@ from hangup.wire.deflate import parse as parse_deflate
 from hangup.wire.header_lists import parse_extensions
 
 logger = logging.getLogger(__name__)
-
-BODY_LIMIT = 4096
-"""Characters kept of the body of a refused handshake."""
 
 
 class Hangup:
@@ -56,6 +55,8 @@ class Hangup:
         """Who carries out experiments on its connections, if anybody does (:mod:`hangup.trials.live_runs`)."""
         self.filtering = Filtering(self.drivers)
         self._flows: dict[int, http.HTTPFlow] = {}
+        self._refusals: dict[int, Refusal] = {}
+        """Those whose exchange is not over. Not in a flow's metadata: mitmproxy writes that into its files."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._resets: ResetWatch | None = None
 
@@ -125,6 +126,8 @@ class Hangup:
         """mitmproxy: the program ends."""
         for driver in list(self.drivers):
             driver.close("proxy", "it was stopped")
+        for refusal in list(self._refusals.values()):
+            refusal.over(whole=False)
         if self.recorder is not None and self.on_ready is None:  # else whoever started us has more to say
             self.recorder.close()
         if self._resets is not None:
@@ -157,29 +160,45 @@ class Hangup:
         client = _address(flow.client_conn.peername)
         conn, asked = flow.metadata["hangup_conn"], _request(flow.request) if rewritten else sent
         await self.filtering.request(flow, conn, client, asked)
+        flow.request.stream = flow.response is None  # else a filter has answered it
         if rewritten:
             self.filtering.shaken(conn).original = sent
 
-    def responseheaders(self, flow: http.HTTPFlow) -> None:
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a response's head has arrived."""
-        if "hangup_conn" not in flow.metadata and flow.response is not None:
+        if flow.response is None:
+            return
+        if "hangup_conn" not in flow.metadata:
             flow.response.stream = True
+        elif flow.response.status_code != 101:
+            answered = _response(flow.response)
+            conn = flow.metadata["hangup_conn"]
+            verdict = self.filtering.response(conn, answered, _request(flow.request))
+            refusal = Refusal(flow.response, partial(self._refused, flow, answered, verdict))
+            self._refusals[conn] = refusal
+            flow.response.stream = refusal.pass_on
+            if verdict is not None:
+                await self.filtering.answer(flow, verdict)
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a response is complete."""
         if "hangup_conn" not in flow.metadata or flow.response is None:
             return
-        if flow.response.status_code == 101 and flow.websocket is None:
+        conn = flow.metadata["hangup_conn"]
+        refusal = self._refusals.pop(conn, None)
+        if refusal is not None:
+            refusal.pass_on(flow.response.raw_content or b"")  # of what was not streamed
+            refusal.over(whole=True)
+            self.filtering.forget(conn)
+            return
+        if flow.websocket is None:
             # mitmproxy goes by Sec-WebSocket-Version, which careless clients leave out.
             flow.websocket = WebSocketData()
-        conn = flow.metadata["hangup_conn"]
-        verdict = self.filtering.response(conn, _response(flow.response), _request(flow.request))
-        changed = verdict is not None and verdict.changed
-        self._record_handshake(flow, returned=verdict.item.response if changed and verdict is not None else None)
+        answered = _response(flow.response)
+        verdict = self.filtering.response(conn, answered, _request(flow.request))
+        self._record_handshake(flow, answered, returned=_returned(verdict))
         if verdict is not None:
             await self.filtering.answer(flow, verdict)
-        if flow.websocket is None:
-            self.filtering.forget(conn)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a request failed, or its client went away."""
@@ -187,25 +206,46 @@ class Hangup:
         if "hangup_conn" not in flow.metadata or recorder is None or flow.websocket is not None:
             return
         message = flow.error.msg if flow.error else ""
-        broken: BrokenHandshake | None = flow.metadata.get("hangup_broken")
+        refusal = self._refusals.pop(flow.metadata["hangup_conn"], None)
+        if refusal is not None:
+            refusal.over(whole=False)
+            self.filtering.forget(flow.metadata["hangup_conn"])
+            return
+        broken = broken_handshake.of(flow)
         if broken is not None:
-            self._record_handshake(flow, message)
+            self._record_handshake(flow, None, message)
             if broken.how is not None and broken.how != "fin":  # else its driver will tell of the ends
                 self._end_broken(flow, broken.side, broken.how)
             return
         gone = "client disconnected" in message.lower()
-        self._record_handshake(flow, "the client went away before the answer" if gone else connect_error(message))
+        error = "the client went away before the answer" if gone else connect_error(message)
+        self._record_handshake(flow, None, error)
         self.filtering.forget(flow.metadata["hangup_conn"])
         if gone:
             recorder.emit(events.End(at=recorder.now(), conn=flow.metadata["hangup_conn"], side="client", how="fin"))
 
-    def _record_handshake(self, flow: http.HTTPFlow, error: str = "", returned: events.Response | None = None) -> None:
+    def _refused(
+        self, flow: http.HTTPFlow, answered: events.Response, verdict: Decision | None, refusal: Refusal
+    ) -> None:
+        """It is known what is kept of the body of a refused handshake."""
+        returned = _returned(verdict)
+        for response in (answered, returned):
+            if response is not None:
+                response.text, response.cut = refusal.text, refusal.cut
+        self._record_handshake(flow, answered, returned=returned)
+
+    def _record_handshake(
+        self,
+        flow: http.HTTPFlow,
+        response: events.Response | None,
+        error: str = "",
+        returned: events.Response | None = None,
+    ) -> None:
         recorder = self.recorder
         assert recorder is not None
         now = recorder.now()
         request = _request(flow.request)
         shaken = self.filtering.shaken(flow.metadata["hangup_conn"], request.target)
-        response = _response(flow.response) if flow.response is not None and not error else None
         problems: list[str] = []
         if response is not None:
             checks = handshake.review(
@@ -238,7 +278,7 @@ class Hangup:
         if "hangup_conn" not in flow.metadata:  # its request was made up by another addon
             flow.metadata["hangup_conn"] = recorder.next_conn()
             flow.metadata["hangup_asked"] = recorder.now()
-            self._record_handshake(flow)
+            self._record_handshake(flow, _response(flow.response))
         given = flow.response.headers.get_all("Sec-WebSocket-Extensions")
         shaken = self.filtering.shaken(flow.metadata["hangup_conn"])
         answered = shaken.answered
@@ -350,14 +390,17 @@ def _request(request: http.Request) -> events.Request:
 
 
 def _response(response: http.Response) -> events.Response:
-    text = "" if response.status_code == 101 else (response.get_text(strict=False) or "")[:BODY_LIMIT]
     return events.Response(
         status=response.status_code,
         reason=response.reason,
         version=response.http_version,
         headers=_headers(response.headers),
-        text=text,
     )
+
+
+def _returned(verdict: Decision | None) -> events.Response | None:
+    """What the client is answered, where filters changed that."""
+    return verdict.item.response if verdict is not None and verdict.changed else None
 
 
 def _address(address: Any) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx, http
 from mitmproxy import flow as mitmproxy_flow
@@ -43,6 +44,9 @@ from hangup.session import Out
 Commands = layer.CommandGenerator[None]
 Attach = Callable[[Context, http.HTTPFlow, Side], ProxyDriver | None]
 """Makes the driver of a handshake that a side broke; None if there is no connection to the server."""
+
+HEAD_LIMIT = 1 << 18
+"""Bytes of an answer's head; what has no end by then is passed on unread."""
 
 SHOWN = 60
 """Bytes shown of an answer that is none."""
@@ -110,6 +114,14 @@ class Unread:
         return None
 
 
+_broken_flows: WeakKeyDictionary[http.HTTPFlow, BrokenHandshake] = WeakKeyDictionary()
+
+
+def of(flow: http.HTTPFlow) -> BrokenHandshake | None:
+    """How its handshake was broken, if it was. Not in the flow's metadata, which mitmproxy writes into its files."""
+    return _broken_flows.get(flow)
+
+
 def asks_for_websocket(request: http.Request | None) -> bool:
     """Whether a request is a WebSocket's handshake."""
     return request is not None and "websocket" in request.headers.get("Upgrade", "").lower()
@@ -128,7 +140,8 @@ def _read_headers(self: _http1.Http1Client, event: events.ConnectionEvent) -> Co
         if not self.buf:
             return
         if not _is_answer(self, bytes(self.buf)):
-            yield from _broken(self, "server", None, f"the server's answer is not HTTP: `{_shown(self.buf)}`")
+            what = "is not HTTP" if len(self.buf) <= HEAD_LIMIT else f"has a head of more than {HEAD_LIMIT} bytes"
+            yield from _broken(self, "server", None, f"the server's answer {what}: `{_shown(self.buf)}`")
             return
         yield from _stock_read_headers(self, event)
         return
@@ -149,7 +162,7 @@ def _is_answer(self: _http1.Http1Client, data: bytes) -> bool:
         return False
     end = _HEAD_END.search(data)
     if end is None:
-        return True
+        return len(data) <= HEAD_LIMIT
     try:
         response = http1.read_response_head(re.split(rb"\r?\n", data[: end.start()]))
         assert self.request is not None
@@ -236,7 +249,7 @@ def _handle_protocol_error(self: HttpStream, event: Any) -> Commands:
     if self.flow.response is not None or self.state_errored in (self.client_state, self.server_state):
         return  # it is answered, or has failed; where the answer is a 101, the WebSocket's layer is told
     self.flow.error = mitmproxy_flow.Error(event.message)
-    self.flow.metadata["hangup_broken"] = event
+    _broken_flows[self.flow] = event
     self.client_state = self.server_state = self.state_errored
     yield HttpErrorHook(self.flow)
     self.flow.live = False

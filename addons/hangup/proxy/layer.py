@@ -21,7 +21,7 @@ from mitmproxy.proxy.tunnel import TunnelLayer
 from OpenSSL import SSL
 
 from hangup.errors import HangupError
-from hangup.proxy import broken_handshake
+from hangup.proxy import broken_handshake, refusal
 from hangup.proxy.driver import ProxyDriver, Wiring
 from hangup.recording.events import Side
 
@@ -149,16 +149,22 @@ def _version() -> tuple[int, ...]:
     return tuple(int(part) for part in version.VERSION.split(".")[:3] if part.isdigit())
 
 
-def install(addon: Drivers) -> None:
-    """Puts our layer in place; raises :class:`HangupError` under a mitmproxy that we do not know."""
-    global _addon
+def check_version() -> None:
+    """Raises :class:`HangupError` under a mitmproxy that we do not know."""
     low, high = SUPPORTED
     if not low <= _version() < high:
         raise HangupError(f"mitmproxy {version.VERSION} is not supported: hangup needs 11.0.2 or later, and below 13")
+
+
+def install(addon: Drivers) -> None:
+    """Puts our layer in place; raises :class:`HangupError` under a mitmproxy that we do not know."""
+    global _addon
+    check_version()
     _addon = addon
     stock.WebsocketLayer = WebSocketLayer  # type: ignore[misc,assignment]
     _http1.Http1Connection.make_pipe = _make_pipe  # type: ignore[method-assign]
     broken_handshake.install(_attach_broken)
+    refusal.install()
 
 
 def uninstall() -> None:
@@ -168,6 +174,7 @@ def uninstall() -> None:
     stock.WebsocketLayer = _stock_layer  # type: ignore[misc]
     _http1.Http1Connection.make_pipe = _stock_make_pipe  # type: ignore[method-assign]
     broken_handshake.uninstall()
+    refusal.uninstall()
 
 
 def finish_flow(flow: http.HTTPFlow, code: int | None, reason: str | None, by_client: bool | None) -> None:

@@ -26,11 +26,12 @@ from hangup.humanize import duration, plural, printable, size
 from hangup.recording.cutting import Cutter
 from hangup.recording.events import Event, Frame, Header, Note, Part, Raw, encoder
 from hangup.recording.folder import rotated
+from hangup.system import NEW_AND_PRIVATE
 
 RETRY = 0.25
 """Seconds between two attempts to write while the disk refuses."""
 
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_FLAGS = NEW_AND_PRIVATE | os.O_WRONLY | os.O_APPEND
 _MOST = 1 << 30  # some systems refuse to write more in one call
 
 LARGE = 1 << 14

@@ -67,14 +67,25 @@ class Request(Struct, omit_defaults=True, kw_only=True):
     headers: list[tuple[str, str]] = []
 
 
+BODY_KEPT = 4096
+"""Characters that are kept of the body of a refused handshake."""
+
+
 class Response(Struct, omit_defaults=True, kw_only=True):
-    """A handshake's answer; ``text`` is the beginning of the body when the answer was not 101."""
+    """A handshake's answer; ``text`` is the beginning of the body when the answer was not 101, and ``cut`` says that
+    there was more of it, or that it could not be read to its end."""
 
     status: int
     reason: str = ""
     version: str = "HTTP/1.1"
     headers: list[tuple[str, str]] = []
     text: str = ""
+    cut: bool = False
+
+    def lines(self, most: int) -> list[str]:
+        """So many lines of ``text``, and a remark if that is not all."""
+        lines = self.text.splitlines()
+        return [*lines[:most], "(the rest of the body is not shown)"] if self.cut or len(lines) > most else lines
 
 
 class Handshake(Event, tag="handshake", kw_only=True, gc=True):

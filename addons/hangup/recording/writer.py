@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from hangup.errors import RecordingError
 from hangup.recording.events import Event, Header, encoder
+from hangup.system import open_private
 
 
 def write(path: Path, header: Header, events: Iterable[Event]) -> None:
     """Writes a new file, readable by its owner only. Raises :class:`~hangup.errors.RecordingError` when it cannot."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with open_private(path) as file:
             file.write(encoder.encode(header) + b"\n")
             for event in events:
                 file.write(encoder.encode(event) + b"\n")
@@ -27,7 +27,7 @@ def write_private(path: Path, data: bytes) -> None:
     :class:`~hangup.errors.RecordingError` when it cannot."""
     try:
         path.unlink(missing_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with open_private(path) as file:
             file.write(data)
     except OSError as error:
         raise RecordingError(f"cannot write {path}: {error.strerror or error}") from None

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from hangup.errors import HangupError
 from hangup.processes.held_files import hold, is_held
+from hangup.system import NEW_AND_PRIVATE, open_private, state_folder
 
 
 class Running(Struct, kw_only=True):
@@ -39,14 +40,7 @@ class Running(Struct, kw_only=True):
 
 def folder() -> Path:
     """Where the files are: the user's own folder for the state of programs."""
-    state = os.environ.get("XDG_STATE_HOME")
-    if state:
-        return Path(state) / "hangup"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "hangup"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "hangup"
-    return Path.home() / ".local" / "state" / "hangup"
+    return state_folder()
 
 
 def own_seed() -> bytes:
@@ -55,8 +49,7 @@ def own_seed() -> bytes:
         path = folder() / "page.key"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with open(os.open(path, flags, 0o600), "wb") as file:
+            with open_private(path) as file:
                 file.write(secrets.token_bytes(32))
         found = path.read_bytes()
     except (OSError, RuntimeError):
@@ -85,8 +78,7 @@ class StateFile:
         new = self.path.with_suffix(f".{running.pid}.new")
         with suppress(FileNotFoundError):
             new.unlink()
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        self._held = os.open(new, flags, 0o600)
+        self._held = os.open(new, NEW_AND_PRIVATE | os.O_RDWR, 0o600)
         running.held = hold(self._held)
         os.lseek(self._held, 0, os.SEEK_SET)
         os.write(self._held, msgspec.json.encode(running))

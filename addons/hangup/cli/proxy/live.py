@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from hangup.cli.doctor import advisories
 from hangup.cli.screen import Screen
 from hangup.commands import command_line
 from hangup.humanize import plural, printable
@@ -77,6 +78,9 @@ class Live:
         if web is not None:
             say(f"  page: {escape(web.access.link())}", style="bold")
             say(f"  control on {escape(web.access.address)} (hangup filter on NAME)", style="dim")
+        tls = settings.cert is not None or (settings.target is not None and settings.target.secure)
+        if tls and not self.quiet and (advisory := advisories.about_tls()):
+            say(f"  {escape(advisory)}", style="dim")
         self.console.file.flush()
         if not self.quiet:
             recorder.listeners.append(self.event)

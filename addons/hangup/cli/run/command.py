@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import re
 import shutil
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +25,7 @@ from hangup.cli.run.unseen import PATIENCE, advice
 from hangup.cli.screen import Screen
 from hangup.errors import CommandError, HangupError, UsageError
 from hangup.humanize import printable
+from hangup.net.ports import TAKEN, refused
 from hangup.recording.dev_server import kind_of
 from hangup.recording.events import Event, Handshake
 from hangup.wire.url import Target, parse_listen, parse_target
@@ -343,13 +342,9 @@ def free_port(host: str, backend: Target) -> int:
     for port in range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
         if backend.is_at(host, port):
             continue
-        with socket.socket() as probe:
-            if os.name == "posix":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-                return port
-            except OSError as error:
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    break
+        error = refused(host, port)
+        if error is None:
+            return port
+        if error.errno not in TAKEN:
+            break
     return 0

@@ -151,7 +151,7 @@ class Frames:
         status = f"{response.version} {response.status} {response.reason}"
         self._line((printable(status.rstrip()), COLOURS["server"]))
         self._headers(response.headers)
-        for line in response.text.splitlines()[:10]:
+        for line in response.lines(10):
             self._line((f"  {printable(line)}", "dim"))
 
     def _headers(self, headers: list[tuple[str, str]]) -> None:

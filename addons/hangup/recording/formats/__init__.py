@@ -23,6 +23,7 @@ from hangup.recording.formats import capture, flow, har, netlog
 from hangup.recording.formats.archives import gunzipped, zipped
 from hangup.recording.formats.capture import Dissect
 from hangup.recording.formats.detection import HEAD, detect
+from hangup.system import open_private, temporary_path
 
 __all__ = ["FORMATS", "Format", "Recording", "detect", "format_for", "open_recording"]
 
@@ -147,10 +148,10 @@ def _imported(found: str, file: IO[bytes], name: str, path: Path | None, dissect
     if found == "pcap":
         if dissect is None:
             raise ForeignRecording(f"{name} is a packet capture: `hangup convert` makes a recording of it")
-        with tempfile.NamedTemporaryFile(prefix="hangup-", suffix=".pcap") as copy:
-            shutil.copyfileobj(file, copy, 1 << 20)
-            copy.flush()
-            return capture.read(dissect(Path(copy.name)), name, path)
+        with temporary_path(".pcap") as kept:
+            with open_private(kept) as copy:
+                shutil.copyfileobj(file, copy, 1 << 20)
+            return capture.read(dissect(kept), name, path)
     data = _mapped(file, name)
     match found:
         case "mitmproxy":

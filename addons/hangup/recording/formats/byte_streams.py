@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from hangup.humanize import printable
-from hangup.recording.events import AnyEvent, Handshake, Request, Response, Side
+from hangup.recording.events import BODY_KEPT, AnyEvent, Handshake, Request, Response, Side
 from hangup.recording.formats.imported import Script
 from hangup.recording.frame_events import frame_event, junk_event, last_part_event, part_event
 from hangup.recording.negotiation import compression, extensions
@@ -25,9 +25,6 @@ from hangup.wire.messages import Assembler
 
 HEAD_LIMIT = 1 << 18
 """A head longer than this (bytes) is none."""
-
-BODY_KEPT = 4096
-"""So many characters of an answer's body are told."""
 
 SIDES: tuple[Side, Side] = ("client", "server")
 
@@ -192,9 +189,9 @@ class Conversation:
 
     def _body(self, data: bytes) -> None:
         """The beginning of an answer that is no 101 is told with it."""
-        if self._refusal is not None and self._refusal.response is not None:
-            text = self._refusal.response.text
-            self._refusal.response.text = (text + data[:BODY_KEPT].decode(errors="replace"))[:BODY_KEPT]
+        if self._refusal is not None and (response := self._refusal.response) is not None:
+            text = response.text + data[: BODY_KEPT + 1].decode(errors="replace")
+            response.text, response.cut = text[:BODY_KEPT], response.cut or len(text) > BODY_KEPT
 
     def _failed(self, chunk: Chunk | None) -> Iterator[AnyEvent]:
         """The handshake that was refused, or that was not answered when ``chunk`` ended it, or the capture did."""

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from hangup.humanize import printable
-from hangup.recording.events import AnyEvent, Handshake, Request, Response, Side
+from hangup.recording.events import BODY_KEPT, AnyEvent, Handshake, Request, Response, Side
 from hangup.recording.formats.browser_words import Failure, failure
 from hangup.recording.formats.har_fields import (
     UNREADABLE,
@@ -124,7 +124,8 @@ def handshake(
             headers=as_headers(value_of(response.headers)),
         )
         if status != 101 and response.content is not None:
-            answer.text = as_text(value_of(response.content.text))[:4096]
+            text = as_text(value_of(response.content.text))
+            answer.text, answer.cut = text[:BODY_KEPT], len(text) > BODY_KEPT
     elif failed.status:
         answer = Response(status=failed.status)
     elif talked:

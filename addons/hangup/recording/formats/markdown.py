@@ -218,8 +218,8 @@ def _handshake(event: Handshake) -> list[str]:
     if response is not None:
         text.append(f"{response.version} {response.status} {response.reason}".rstrip())
         text += [f"{name}: {value}" for name, value in response.headers]
-        if response.text:
-            text += ["", *response.text.splitlines()[:20]]
+        if lines := response.lines(20):
+            text += ["", *lines]
     else:
         text.append(f"(no response: {event.error or 'unknown'})")
     took = f", answered after {duration(event.waited)}" if event.waited else ""

@@ -36,9 +36,9 @@ export function HandshakeView({ detail }) {
       ${original && html`<${Half} title="Request, as the server received it" head=${requestLine(request)} headers=${request.headers} more=${request.headers_left_out} other=${original.headers} />`}
       ${response
         ? html`<${Half} title=${returned ? "Response, as the server sent it" : "Response"} head=${statusLine(response)}
-            headers=${response.headers} more=${response.headers_left_out} other=${returned ? returned.headers : null} text=${response.text} />`
+            headers=${response.headers} more=${response.headers_left_out} other=${returned ? returned.headers : null} text=${response.text} cut=${response.cut} />`
         : html`<section class="half"><h3>Response</h3><p class="note">There was none.</p></section>`}
-      ${returned && html`<${Half} title="Response, as the client received it" head=${statusLine(returned)} headers=${returned.headers} more=${returned.headers_left_out} other=${response?.headers ?? null} text=${returned.text} />`}
+      ${returned && html`<${Half} title="Response, as the client received it" head=${statusLine(returned)} headers=${returned.headers} more=${returned.headers_left_out} other=${response?.headers ?? null} text=${returned.text} cut=${returned.cut} />`}
     </div>
   </div>`;
 }
@@ -51,10 +51,10 @@ const statusLine = (response) => `${response.version ?? "HTTP/1.1"} ${response.s
 
 /**
  * One header list; those that are not in `other` are marked, as a filter changed them.
- * @param {{title: string, head: string, headers?: Headers, more?: number, other?: Headers | null, text?: string}} props
+ * @param {{title: string, head: string, headers?: Headers, more?: number, other?: Headers | null, text?: string, cut?: boolean}} props
  *   `more`: how many headers are left out of a report.
  */
-function Half({ title, head, headers = [], more = 0, other = null, text = "" }) {
+function Half({ title, head, headers = [], more = 0, other = null, text = "", cut = false }) {
   const known = other && new Set(other.map(([name, value]) => `${name}: ${value}`));
   return html`<section class="half" aria-label=${title}>
     <h3>${title} <${CopyButton} what="the headers" text=${() => [head, ...headers.map(([name, value]) => `${name}: ${value}`)].join("\n")} /></h3>
@@ -71,5 +71,6 @@ function Half({ title, head, headers = [], more = 0, other = null, text = "" }) 
     </table>
     ${more > 0 && html`<p class="note">${plural(more, "more header")} left out of this report</p>`}
     ${text && html`<pre class="code"><bdi>${visible(text, 4000)}</bdi></pre>`}
+    ${cut && html`<p class="note">The rest of the body is not shown.</p>`}
   </section>`;
 }

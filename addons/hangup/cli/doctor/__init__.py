@@ -1,0 +1,1 @@
+"""``hangup doctor``: the command, what it looks at, the advisories that are known."""
