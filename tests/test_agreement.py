@@ -218,7 +218,7 @@ def test_every_setting_is_harmless_or_is_asked_about(folder: Folder) -> None:
 
 def test_what_wants_nothing_is_not_asked_about(folder: Folder) -> None:
     folder.write("hangup.toml", "record = 'runs/deep'\nlisten = '[::1]:9000'\n[filters]\na = 'drop-ping'")
-    assert agreement.wants(load(), Path()) == [] and "wants nothing" in folder.says("allow")
+    assert agreement.wants(load(), Path()) == [] and "asks for nothing" in folder.says("allow")
     (folder.path / "hangup.toml").unlink()
     assert "there is no hangup.toml here" in hangup("allow", check=False).stderr
 

@@ -233,7 +233,7 @@ WRITTEN: dict[str, tuple[Callable[[str], bytes], Callable[[bytes], bool], str]] 
         lambda p: b"\\u" in p,
         "characters are written as escapes",
     ),
-    "spaces": (lambda text: json.dumps(json.loads(text)).encode(), lambda p: b": " in p, "there are spaces between"),
+    "spaces": (lambda text: json.dumps(json.loads(text)).encode(), lambda p: b": " in p, "it has spaces between"),
 }
 
 
@@ -250,7 +250,8 @@ class TestSpelling:
         write, minds, words = WRITTEN[name]
         verdict = of_bytes(minds, write(order()))
         law = verdict.law
-        assert law is not None and words in law.sentence and "written plainly, it stays open" in law.sentence, law
+        assert law is not None and words in law.sentence, law
+        assert "written plainly, the message does no harm" in law.sentence
         assert law.holds and law.predicted == 8 and verdict.proved, law.missed
 
     @pytest.mark.parametrize("name", WRITTEN)

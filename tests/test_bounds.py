@@ -24,7 +24,7 @@ import recorded
 from bounds import many
 from bounds.bombs import MIB, RSV1, bomb, explode, packed
 from hangup.cli import cli
-from hangup.cli.show.chosen import Choice, choose
+from hangup.cli.show.chosen import choose
 from hangup.cli.sources import undisturbed
 from hangup.errors import RecordingError, UsageError
 from hangup.filters.chain import Chain
@@ -32,6 +32,7 @@ from hangup.filters.filter_set import FilterSet
 from hangup.net.fast_mask import fast_mask
 from hangup.recorder.journal import Journal
 from hangup.recording import loops
+from hangup.recording.choice import Choice
 from hangup.recording.events import Event, FilterEvent, Frame
 from hangup.recording.fates import settle, settle_all
 from hangup.recording.formats import open_recording
@@ -402,7 +403,7 @@ def show(path: Path, *options: str) -> str:
 class TestShow:
     def test_the_last_rows_and_how_many_more(self, busy: Path) -> None:
         shown = show(busy)
-        assert "3000 connections" in shown
+        assert "3,000 connections" in shown
         assert "and 2,900 more before these" in shown
         assert shown.count("/ws/") == 100 + 1  # and the loop's path
         assert show(busy, "--rows", "3").count("\n29") + show(busy, "--rows", "3").count("\n3000") == 3

@@ -182,7 +182,7 @@ async def against(handler: Any, talk: Talk) -> Verdict:
         return await bisected(talk, port, seconds=100, failure="by=server code=4000 within=500ms")
 
 
-IDS = "with different ones they stay open"
+IDS = "with different ones, both stay open"
 OF_A_USER = ("/ws?v=2&user=ann-7", say("hello", name="ann"))
 PLANTED = {
     "query": (OfIds(turns_away=False), of_two("/ws?v=2&client_id=ann", older=True), "same `client_id`", "older"),

@@ -22,7 +22,8 @@ from rich.console import Console
 from websockets.exceptions import ConnectionClosed
 
 from faults.idle_timeout import nginx, proved, record
-from hangup.cli.bisect.progress import Lines, Page, reporting
+from hangup import experiment
+from hangup.cli.bisect.progress import TITLES, Lines, Page, reporting
 from hangup.experiment.costs import Costs, rungs_ahead, turns_ahead
 from hangup.experiment.evidence import Counts, Outcome, fisher
 from hangup.experiment.ladder import Standing
@@ -387,3 +388,13 @@ def test_a_backend_that_is_gone_for_good(monkeypatch: pytest.MonkeyPatch) -> Non
     verdict = asyncio.run(main())
     assert "cannot be reached" in verdict.stopped and not verdict.proved
     assert verdict.reproduced and verdict.cause.failed >= 2 and verdict.ladder
+
+
+def test_every_trial_is_told_in_words() -> None:
+    folder = Path(experiment.__file__).parent
+    sources = [path.read_text("utf-8") for path in folder.glob("*.py")]
+    arms = {arm for source in sources for arm in re.findall(r'Trial\("([a-z-]+)"', source)}
+    on_the_ladder = {arm for source in sources for arm in re.findall(r'arms\.add\(\s*f?"([a-z-]+)', source)}
+    never_tried = {"fix"}  # an outlook reckons with it
+    named = {arm for arm in arms if not any(arm.startswith(each) for each in on_the_ladder)}
+    assert len(arms) > 30 and named - never_tried <= TITLES.keys()

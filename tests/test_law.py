@@ -248,7 +248,8 @@ def test_a_message_together_with_a_parameter_of_the_query() -> None:
     law = verdict.law
     assert law is not None and (law.right, law.predicted) == (8, 8)
     assert law.sentence == (
-        "it ends on any `filter` message, unless the handshake is changed: parameter since with its + escaped"
+        "the server drops the connection on any `filter` message, unless the handshake is changed: "
+        "parameter since with its + escaped"
     )
     assert (verdict.verdict, verdict.proved, verdict.cure) == (
         "handshake/parameter", True, "query since 10:00+02:00",
@@ -261,5 +262,5 @@ def test_a_message_is_not_put_down_to_the_handshake() -> None:
     case.frames = [replace(f, kind=kind) for f, kind in zip(case.frames, ("hello", "filter"), strict=True)]
     case.factors = factors(Request(target="/ws?team=a&since=10:00+02:00", headers=[("User-Agent", "x")]))
     verdict = simulated.run(search(case), case, lambda said, trial: any(b"filter" in p for _, p in said), most=900)
-    assert verdict.law is not None and verdict.law.sentence == "it ends on any `filter` message"
+    assert verdict.law is not None and verdict.law.sentence == "the server drops the connection on any `filter` message"
     assert not verdict.verdict.startswith("handshake/")

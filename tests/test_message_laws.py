@@ -119,14 +119,16 @@ def test_a_text_that_is_not_utf8() -> None:
     bad = frame(9, b'{"type":"say","text":"Ren\xc3"}', 0.95, "text")
     this.frames.append(replace(bad, problems=("invalid-utf8",), kind="text:*"))
     verdict = run(search(this), this, no_utf8, most=900)
-    assert law_of(verdict).sentence == "it ends on a text message that is not valid UTF-8" and verdict.proved
+    assert law_of(verdict).sentence == "the server drops the connection on a text message that is not valid UTF-8"
+    assert verdict.proved
 
 
 def test_an_empty_text() -> None:
     this = said(HELLO, "a", "bc", "")
     verdict = run(search(this), this, lambda m, t: any(not p for _, p in m), most=900)
     law = law_of(verdict)
-    assert law.sentence.startswith("it ends on an empty text message") and law.boundary and verdict.proved
+    assert law.sentence.startswith("the server drops the connection on an empty text message")
+    assert law.boundary and verdict.proved
 
 
 def test_a_word_in_a_text() -> None:
@@ -268,7 +270,8 @@ def test_what_must_lead_up_to_a_message_is_kept() -> None:
     this = said(HELLO, *['{"type":"say","n":1}', '{"type":"say","n":2}', '{"type":"disconnect","n":3}'])
     verdict = run(search(this), this, fails, most=900)
     law = law_of(verdict)
-    assert law.sentence == "it ends on any `disconnect` message, after `hello`" and verdict.proved
+    assert law.sentence == "the server drops the connection on any `disconnect` message, after `hello`"
+    assert verdict.proved
     assert verdict.minimal is not None and verdict.minimal.frames == (1, 7)
 
 
@@ -321,7 +324,8 @@ def test_the_size_at_which_a_client_hangs_up() -> None:
     verdict = run(search(this, live=True), this, lambda m, t: len(heard(t, answer) or b"") > 4096, most=200)
     assert law_of(verdict).boundary == "survives 4,096 B, fails 4,097 B"
     assert verdict.verdict == "message/oversize" and verdict.proved
-    assert law_of(verdict).sentence == "the client hangs up when a message from the server has 4,097 bytes or more"
+    words = "the client closes the connection when a message from the server has 4,097 bytes or more"
+    assert law_of(verdict).sentence == words
 
 
 def test_the_value_at_which_a_client_hangs_up() -> None:
@@ -334,7 +338,7 @@ def test_the_value_at_which_a_client_hangs_up() -> None:
     this = live(answer, '{"type":"level","temp":20}', '{"type":"level","temp":30}')
     verdict = run(search(this, live=True), this, fails, most=200)
     assert law_of(verdict).boundary == "`temp`: survives 71, fails 72" and verdict.proved
-    assert "the client hangs up on a `level` message from the server" in law_of(verdict).sentence
+    assert "the client closes the connection on a `level` message from the server" in law_of(verdict).sentence
 
 
 def test_to_hold_everything_back_is_no_proof_of_a_name_that_is_not_sure() -> None:

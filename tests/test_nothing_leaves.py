@@ -149,7 +149,10 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "proved": True,
         "headline": "proved: message/schema",
         "cure": " + ".join(f"set-header Authorization 'Bearer {quote(secret)}'" for secret in SECRETS),
-        "law": {"sentence": f"it ends on {named[0]!r}", "boundary": f"`password`: survives {SECRETS[1]!r}"},
+        "law": {
+            "sentence": f"the server drops the connection on {named[0]!r}",
+            "boundary": f"`password`: survives {SECRETS[1]!r}",
+        },
         "minimal": {"frames": [1], "payload": named[2], "opcode": "text", "neighbour": f"{named[3]!r} stays open"},
         "log": [{"text": f"Traceback\n  File x\nValueError: password={secret}"} for secret in SECRETS],
         "verification": [f"connected with password={SECRETS[4]!r}"],
@@ -189,7 +192,8 @@ def told(**more: object) -> tuple[Reading, Verdict]:
     reading = read_case(InMemory(talk.stop()))
     payload = json.dumps({"password": SECRET[:-2], "since": "+"}).encode()
     condition = Condition("`since` holds a `+`", "`password`: survives 1, fails 2")
-    law = Law(f"it ends on a `login` message in which `since` holds a `+` and `password` is {SECRET!r}", [condition])
+    told = f"a `login` message in which `since` holds a `+` and `password` is {SECRET!r}"
+    law = Law(f"the server drops the connection on {told}", [condition])
     filters = (f"query ticket {SECRET[::-1]}", "drop text=`x`|y")
     ladder = [Tried("given", f"with {SECRET}", filters, Counts(1, 2), Outcome.SURVIVED)]
     verdict = Verdict(

@@ -85,6 +85,7 @@ def test_pauses_that_grow_are_not_said_to_stay_as_they_are() -> None:
     assert report.loop and not contradictions(report)
 
 
+LAW = "the server drops the connection on any text message that is not JSON"
 PROOF: dict[str, Any] = {
     "verdict": "message/not-json",
     "proved": True,
@@ -92,7 +93,7 @@ PROOF: dict[str, Any] = {
     "claim": "failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)",
     "counts": {"with": [4, 4], "without": [0, 5], "p": 0.0079},
     "ladder": [],
-    "law": {"sentence": "it ends on any text that is not JSON", "predictions": [8, 8], "boundary": None},
+    "law": {"sentence": LAW, "predictions": [8, 8], "boundary": None},
     "cure": "drop side=client kind=ping",
     "started": recorded.STARTED,
 }
@@ -126,7 +127,7 @@ class TestAfterAProof:
         after = said("why", recording)
         assert after.startswith("message/not-json  proved\n")
         assert "it dropped in 4 of 4 trials with the cause and in 0 of 5 without it (p = 0.0079)" in after
-        assert "it ends on any text that is not JSON" in after and "predicted 8 of 8 new exchanges" in after
+        assert LAW in after and "predicted 8 of 8 new exchanges" in after
         assert "stays open with  drop side=client kind=ping" in after and path.name in after
         assert "% sure" not in after and "app-ping-kills" not in after and "hangup bisect" not in after
 
@@ -161,10 +162,10 @@ class TestAfterAProof:
         assert "no explanation stands out" in said("show", recording)
 
     def test_a_law_without_a_name_is_told_as_such(self, recording: Path) -> None:
-        headline = "proved: it ends on any text that is not JSON; the underlying cause is still open"
+        headline = f"proved: {LAW}; the underlying cause is still open"
         proof(recording.parent, verdict="unknown/", headline=headline)
         text = said("why", recording)
-        assert text.startswith("unnamed cause  proved\nIt ends on any text that is not JSON; ")
+        assert text.startswith(f"unnamed cause  proved\nT{LAW[1:]}; ")
         assert said("why", recording, "--markdown").startswith("### unnamed cause, proved\n")
 
     def test_that_of_another_recording_says_nothing(self, recording: Path) -> None:

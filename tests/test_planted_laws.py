@@ -266,7 +266,8 @@ def law_of(verdict: Verdict) -> Law:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("ping", "any ping frame of the client"), ("pong", "any pong frame of the client that answers")]
+    ("name", "words"),
+    [("ping", "any ping frame from the client"), ("pong", "any pong frame from the client that answers")],
 )
 def test_the_clients_own_control_frames(verdicts: dict[str, Verdict], name: str, words: str) -> None:
     verdict = verdicts[name]
@@ -296,8 +297,8 @@ def test_a_message_that_comes_too_early(verdicts: dict[str, Verdict], name: str)
     """Also where two messages are needed for it, whatever they say, it is not their number."""
     verdict = verdicts[name]
     law = law_of(verdict)
-    assert "the client says `join` less than " in law.sentence and " after the client's `hello`" in law.sentence
-    assert law.sentence.endswith("before the server's 1st message; said later, it stays open")
+    assert "the client sends `join` less than " in law.sentence and " after the client's `hello`" in law.sentence
+    assert law.sentence.endswith("before the server's 1st message; if that is sent later, it stays open")
     stays, fails = map(float, re.findall(r"([\d.]+) s after it", law.boundary))
     assert fails < READY + 0.03 and READY - 0.05 < stays < READY + 0.15, law.boundary
     assert verdict.proved and verdict.verdict == "message/order-before-hello" and verdict.cure.startswith("delay ")
@@ -305,7 +306,7 @@ def test_a_message_that_comes_too_early(verdicts: dict[str, Verdict], name: str)
 
 def test_a_message_that_fails_at_any_time_does_not_come_too_early(verdicts: dict[str, Verdict]) -> None:
     law = law_of(verdicts["any-time"])
-    assert law.sentence == "it ends on any `boom` message" and verdicts["any-time"].proved
+    assert law.sentence == "the server drops the connection on any `boom` message" and verdicts["any-time"].proved
     assert "delay" not in verdicts["any-time"].cure
 
 

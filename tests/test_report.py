@@ -25,7 +25,7 @@ from hangup.experiment.verdict import Verdict
 from hangup.recording import events as ev
 from hangup.recording.formats import open_recording
 from hangup.web import page_bundle
-from hangup.web.report_data import embeddable
+from hangup.web.report_room import embeddable
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("[a-z]*.jsonl"))
 LOOP = next(path for path in RECORDINGS if path.stem.startswith("a3-"))
@@ -148,7 +148,11 @@ def proved(path: Path, **changes: Any) -> Path:
         "claim": "failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)",
         "counts": {"with": [4, 4], "without": [0, 5], "p": 0.0079},
         "ladder": [rung, cure],
-        "law": {"sentence": "it ends on any text that is not JSON", "predictions": [8, 8], "boundary": None},
+        "law": {
+            "sentence": "the server drops the connection on any text message that is not JSON",
+            "predictions": [8, 8],
+            "boundary": None,
+        },
         "cure": f"query token {SECRET}",
         "minimal": {"frames": [1], "payload": SECRET, "opcode": "text", "neighbour": "without it"},
         "log": [{"at": 1.0, "source": "app", "text": f"password={SECRET}"}],
@@ -165,7 +169,7 @@ def test_no_secret_is_in_it(tmp_path: Path, suffix: str) -> None:
     path, proof = leaky(tmp_path / "run.jsonl"), proved(tmp_path / "proof.json")
     text = reports.converted(path, tmp_path / f"report.{suffix}", "--bisect", str(proof))
     assert SECRET not in text and "[redacted-1]" in text
-    assert "it ends on any text that is not JSON" in text
+    assert "the server drops the connection on any text message that is not JSON" in text
     kept = reports.converted(path, tmp_path / f"kept.{suffix}", "--bisect", str(proof), "--no-redact")
     assert kept.count(SECRET) > 5
 
@@ -242,14 +246,14 @@ def test_of_a_large_recording_what_matters_is_there(tmp_path: Path) -> None:
     data = reports.data_of(text)
     shown = [each["conn"] for each in data["overview"]["connections"]]
     assert len(shown) == 300 and 1500 in shown and data["why"]["conn"] in shown
-    assert "1200 connections of 1500 are not in this report" in data["overview"]["notes"]
+    assert "showing 300 of 1,500 connections; the recording has the other 1,200" in data["overview"]["notes"]
     (loop,) = data["overview"]["loops"]
     assert loop["count"] == 1500 and set(loop["conns"]) <= set(shown)
     longest = data["connections"]["1500"]
     assert longest["total"] == 3002 and len(longest["entries"]) == 400
     assert longest["figures"]["sides"]["client"]["messages"] == 3000
     assert longest["entries"][-2][0]["preview"] == "ping"
-    assert re.search(r"a report has no place for 1200 connections and \d+ events", made.stderr)
+    assert re.search(r"a report has no place for 1,200 connections and [\d,]+ events", made.stderr)
 
 
 @pytest.mark.parametrize(

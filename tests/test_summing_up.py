@@ -71,7 +71,7 @@ def test_a_proof_says_more_than_the_recording() -> None:
         proved=True,
         headline="proved: message/not-json",
         claim="failed 4 of 4 trials with the cause, 0 of 5 without it (p = 0.0079)",
-        law=Held("it ends on any text that is not JSON", (8, 8)),
+        law=Held("the server drops the connection on any text message that is not JSON", (8, 8)),
         minimal=Smallest([2], "`", "text"),
     )
     found = summed(*LOOP, proof=proof)

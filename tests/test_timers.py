@@ -94,7 +94,7 @@ def test_in_words() -> None:
     assert Timer(Clock.EITHER, 1.5).summary() == {
         "clock": "either",
         "at": 1.5,
-        "says": "it ends 1.5 s after the last frame of either side",
+        "says": "the connection drops 1.5 s after the last frame of either side",
     }
 
 

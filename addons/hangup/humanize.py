@@ -59,16 +59,16 @@ def size(count: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 frame``, ``2 frames``; what says more of the noun follows it: ``2 payloads that were cut``."""
+    """``1 frame``, ``2,000 frames``; what says more of the noun follows it: ``2 payloads that were cut``."""
     if count == 1:
         return f"{count} {noun}"
     found = re.match(r"(.+?)(?: (that|of|in)\b(.*))?$", noun)
     if found is None or found[2] is None:
-        return f"{count} {noun}s"
+        return f"{count:,} {noun}s"
     rest = found[3]
     if found[2] == "that":
         rest = re.sub("^ is ", " are ", re.sub("^ was ", " were ", rest))
-    return f"{count} {found[1]}s {found[2]}{rest}"
+    return f"{count:,} {found[1]}s {found[2]}{rest}"
 
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\"}

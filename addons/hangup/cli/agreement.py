@@ -109,7 +109,7 @@ def _ask(config: Config, base: Path, used: list[Want]) -> None:
     tell(f"{(base / config.source).resolve()} wants what needs your agreement. It")
     for want in used:
         click.echo(f"  {printable(want.does)}", err=True)
-    if not click.confirm("Do you agree to this, as long as nothing of it changes?", err=True):
+    if not click.confirm("Do you agree? You will be asked again if any of it changes", err=True):
         raise NotAllowed(f"{config.source} {what}: not agreed to")
     agree(config, base)
 
@@ -155,7 +155,7 @@ def _keep(config: Config, base: Path, change: Callable[[Path], None]) -> None:
         change(_path(config, base))
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
         reason = getattr(error, "strerror", None) or error
-        raise HangupError(f"what was agreed to cannot be kept: {reason}") from None
+        raise HangupError(f"your agreement cannot be saved: {reason}") from None
 
 
 def _path(config: Config, base: Path) -> Path:

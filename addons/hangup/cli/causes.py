@@ -19,7 +19,7 @@ from hangup.errors import UsageError
 @click.command(epilog="Example:  hangup causes message/oversize")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="As a page of documentation.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, as in the documentation.")
 def causes(name: str | None, as_json: bool, as_markdown: bool) -> None:
     """List the causes that `hangup why` knows, or explain the one called NAME: what proves it, and how to fix it."""
     known = table.known()

@@ -63,7 +63,7 @@ class _CheckCommand(click.Command):
 @click.option("--conn", type=int, metavar="N", help="The connection to study; by default the last one that failed.")
 @path_option
 @click.option("--fails-when", metavar="TEXT", help="The failure to look for, such as 'code=1006 within=2s'.")
-@click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help=(
+@click.option("--wait", type=TIME, default="20s", show_default=True, metavar="TIME", help=(
     "How long to wait for a started "
     "backend."
 ))

@@ -204,7 +204,7 @@ def _said(message: Message | None) -> Text:
 
 
 def _ending(console: Console, found: Comparison) -> None:
-    word, style = {True: ("alike", "green"), False: ("different", "red"), None: ("unknown of one", "yellow")}[
+    word, style = {True: ("the same", "green"), False: ("different", "red"), None: ("unknown of one", "yellow")}[
         found.same_ending
     ]
     console.print(Text.assemble("\n", ("Ending", "bold"), "  ", (word, style)))

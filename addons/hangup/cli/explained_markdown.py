@@ -29,7 +29,7 @@ def lead(explanation: Explanation) -> list[str]:
     lines += _doing("How to reproduce", summary.reproduce)
     lines += _doing("What to try next", summary.next)
     if summary.reproduce or summary.next:
-        lines += ["", "With `uvx hangup` in the place of `hangup` there is nothing to install."]
+        lines += ["", "`uvx hangup …` runs these commands without installing anything."]
     return lines
 
 

@@ -27,8 +27,8 @@ from hangup.messages.heartbeats import FORMS
 def filters(name: str | None, as_json: bool) -> None:
     """List the filters with an example each, or explain the one called NAME.
 
-    A filter is one change to the traffic. It is given to `hangup proxy --filter`, and is switched on and off while the
-    proxy runs with `hangup filter`.
+    A filter makes one change to the traffic. Set it with `hangup proxy --filter`, or switch it on and off with
+    `hangup filter` while the proxy runs.
     """
     chosen = [find(name)] if name else [cls for group in GROUPS.values() for cls in group]
     if as_json:
@@ -53,7 +53,7 @@ def _list(console: Console) -> None:
             table.add_row(cls.word(), f"{escape(summary(cls))}\n[cyan]{escape(cls.example)}[/]")
         console.print(table)
         console.print()
-    console.print("Several filters apply in the order given. `hangup filters NAME` explains one.")
+    console.print("Several filters are applied in the order given. `hangup filters NAME` explains one.")
 
 
 def _explain(console: Console, cls: type[Filter]) -> None:
@@ -102,7 +102,7 @@ def _settings(console: Console, title: str, fields: dict[str, Any]) -> None:
 
 def _forms(console: Console) -> None:
     table = Table(title="[bold]forms of heartbeats[/]", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in ("form", "ping", "pong", "spoken by"):
+    for column in ("form", "ping", "pong", "used by"):
         table.add_column(column)
     for form in FORMS:
         if form.name != "control":

@@ -91,7 +91,7 @@ def _own(source: Source) -> Iterator[Path]:
                 for event in source.events("reading"):
                     copy.write(events.encode(event) + b"\n")
         except OSError as error:
-            raise RecordingError(f"cannot keep what was read: {error.strerror or error}") from None
+            raise RecordingError(f"cannot save the imported recording: {error.strerror or error}") from None
         source.confess()
         yield path
 

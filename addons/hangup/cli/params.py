@@ -49,7 +49,7 @@ class Time(click.ParamType):  # type: ignore[type-arg]
 
 
 open_option = click.option(
-    "--open/--no-open", "browse", default=None, help="Open the page in the browser, or not whatever the file says."
+    "--open/--no-open", "browse", default=None, help="Open the page in the browser, or not; overrides hangup.toml."
 )
 
 SIZE = Size()

@@ -48,7 +48,7 @@ Examples:
 @click.option(
     "--timeout",
     type=TIME,
-    default=10.0,
+    default="10s",
     show_default=True,
     metavar="TIME",
     help="How long to wait for the response.",
@@ -67,7 +67,7 @@ def probe(
     """Do a WebSocket handshake with URL and say what is wrong with it.
 
     Shows what was sent and received, and every check: status, Accept key, subprotocol, extensions, and whether the
-    Origin matters. Does not follow redirects, and closes with 1000. Exit code 0: every check passed; else 1.
+    Origin matters. Does not follow redirects, and closes with 1000. Exit code 0: every check passed; 1: not.
     """
     target = parse_target(url)
     if target.was_http:

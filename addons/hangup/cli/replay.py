@@ -117,7 +117,7 @@ speed_option = click.option(
 @click.option(
     "--timeout",
     type=TIME,
-    default=10.0,
+    default="10s",
     show_default=True,
     metavar="TIME",
     help="How long to wait for the handshake.",

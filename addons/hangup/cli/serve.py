@@ -78,7 +78,7 @@ def serve(
 
     The handshake, the greeting, the answers, the heartbeats and the end are as recorded. Each message from the frontend
     is matched with a recorded one: an equal message, or else one of the same JSON shape, in order; the ids in it are
-    used in the answers. Each new connection is played the next connection of the recording.
+    used in the answers. Each new connection gets the next connection of the recording.
     """
     host, port = parse_listen(listen)
     settings = ServerSettings(speed=speed, stay_open=stay_open, correlate=not no_correlate)

@@ -121,7 +121,7 @@ def opened(name: str, format: str | None = None) -> Iterator[Source]:
                 with open_private(kept) as copy:
                     shutil.copyfileobj(pipe, copy, 1 << 20)
             except OSError as error:
-                raise RecordingError(f"cannot keep what was read: {error.strerror or error}") from None
+                raise RecordingError(f"cannot save the imported recording: {error.strerror or error}") from None
             path = kept
             name = "standard input" if name == "-" else name
         elif not path.is_file():

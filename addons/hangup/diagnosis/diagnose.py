@@ -70,6 +70,7 @@ def report(
 def _counts(case: Case) -> dict[str, int]:
     return {
         "all": len(case.ledger.known()),
+        "analysed": len(case.ledger.known()) - case.ledger.passed_over,
         "dropped": sum(len(group.lives) + len(group.beside) for group in case.groups),
         "alike": case.count,
         "lived": len(case.survivors),

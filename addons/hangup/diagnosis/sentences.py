@@ -60,6 +60,8 @@ def what_is_known(parts: Mapping[str, CausePart]) -> str:
             value = parts[part].value
             if value == "unknown":
                 continue
+            if part == "trigger" and value == "none":
+                say = "not triggered by the other side"
             value = {"trigger": KINDS, "place": PLACES}.get(part, {}).get(value, value)
             sure = "" if part == "closer" else f" ({parts[part].confidence:.0%})"  # who closed it is recorded
             words.append(f"{say.format(value)}{sure}")
@@ -174,9 +176,10 @@ def notes(case: Case) -> list[str]:
         )
     others = sum(bool(group.lives) for group in case.groups) - 1
     if others > 0:
+        ways = "another way" if others == 1 else plural(others, "other way")
         rest = sum(len(g.lives) for g in case.groups if g is not case.group)
         found.append(
-            f"{plural(rest, 'connection')} ended in {plural(others, 'other way')} (see `hangup show`, or use --conn)"
+            f"{plural(rest, 'connection')} ended in {ways} (see `hangup show`, or use --conn)"
         )
     if lacks := untold.sentence(case.header):
         found.append(f"imported: {lacks}; what is missing is no evidence")

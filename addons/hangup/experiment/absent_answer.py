@@ -228,7 +228,7 @@ def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple
     words = f"the client does not answer {asked} with {answered} within {within:.2g} s"
     boundary = f"survives an answer after {low:.3g} s, fails after {high:.3g} s"
     law = Law(
-        f"it ends {within:.2g} s after {asked} when the client does not answer with {answered}",
+        f"{case.ends} {within:.2g} s after {asked} when the client does not answer with {answered}",
         [Condition(words, boundary, filter=each.filter())],
         ["what else the client sends"],
     )

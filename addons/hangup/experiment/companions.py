@@ -77,9 +77,9 @@ def _crowd(arms: Arms) -> Search[Claim | None]:
         return of_id(arms.case, mine, (yield from who_ends(arms)))
     whose = "" if anybody else f" with the same {mine.words}" if mine is not None else " of this client"
     if told.survived:
-        return _at_once(found, rest, brief, whose)
+        return _at_once(arms.case.ends, found, rest, brief, whose)
     span = yield from _window(arms, found, rest, brief)
-    return _within(found, rest, brief, span, whose) if span is not None else None
+    return _within(arms.case.ends, found, rest, brief, span, whose) if span is not None else None
 
 
 def _whose(arms: Arms, ids: Sequence[Identity], number: int, rest: float) -> Search[tuple[bool, Identity | None]]:
@@ -162,7 +162,7 @@ def _window(arms: Arms, number: int, rest: float, brief: float) -> Search[tuple[
     return fails, stays
 
 
-def _within(number: int, rest: float, brief: float, span: tuple[float, float], whose: str) -> Claim:
+def _within(ends: str, number: int, rest: float, brief: float, span: tuple[float, float], whose: str) -> Claim:
     fails, stays = span
     gaps = number - 1
     words = f"it is the {ordinal(number)} connection{whose} within {(fails + stays) / 2:.2g} s"
@@ -170,7 +170,7 @@ def _within(number: int, rest: float, brief: float, span: tuple[float, float], w
         f"connections: survives {number - 1}, fails {number}; {number} within {fails:.3g} s fail, "
         f"within {stays:.3g} s survive"
     )
-    law = Law(f"it ends when {words}, even when the others are already closed", [Condition(words, boundary)])
+    law = Law(f"{ends} when {words}, even when the others are already closed", [Condition(words, boundary)])
 
     def failing(rng: Random) -> Trial:
         more = rng.choice((0, 0, 1))
@@ -190,10 +190,10 @@ def _within(number: int, rest: float, brief: float, span: tuple[float, float], w
     return claim
 
 
-def _at_once(number: int, rest: float, brief: float, whose: str) -> Claim:
+def _at_once(ends: str, number: int, rest: float, brief: float, whose: str) -> Claim:
     words = f"{number} connections{whose} are open at once"
     condition = Condition(words, f"connections: survives {number - 1}, fails {number}")
-    law = Law(f"it ends when {words}", [condition], ["how quickly they follow one another"])
+    law = Law(f"{ends} when {words}", [condition], ["how quickly they follow one another"])
 
     def failing(rng: Random) -> Trial:
         stagger = round(rng.uniform(0.0, brief / number), 3)

@@ -36,9 +36,10 @@ def control_law(arms: Arms, verdict: Verdict) -> Search[Claim | None]:
 
     if (yield from arms.decide(alone(latest / 2, b""), Counts())) is not Outcome.FAILED:
         return None
-    what = f"any {word} frame of the client" + (" that answers no ping" if word == "pong" else "")
+    what = f"any {word} frame from the client" + (" that answers no ping" if word == "pong" else "")
     condition = Condition(what, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
-    law = Law(f"it ends on {what}; with `{verdict.cure}` it stays open", [condition], ["its payload", "the messages"])
+    sentence = f"{arms.case.ends} on {what}; with `{verdict.cure}` it stays open"
+    law = Law(sentence, [condition], ["its payload", "the messages"])
 
     def some(rng: Random) -> tuple[int, ...]:
         return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))

@@ -22,7 +22,7 @@ def count_law(case: Case, verdict: Verdict, trigger: str) -> Claim | None:
     what = "of these messages" if alike else "messages, whatever they contain"
     words = f"the client has sent {count} {what}" if count > 1 else "the client sends anything"
     condition = Condition(words, f"survives {count - 1:,} messages, fails {count:,}")
-    law = Law(f"it ends when {words}", [condition], [] if alike and count > 1 else ["the content of the messages"])
+    law = Law(f"{case.ends} when {words}", [condition], [] if alike and count > 1 else ["the content of the messages"])
     sound = [frame for frame in case.frames if not frame.problems]
     single = [Trial("prediction", frames=(n,), edits=((n, said),)) for n, said in _unlike(case)]
 

@@ -7,6 +7,7 @@ import re
 from msgspec import Struct, field
 
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.law import DROPS
 from hangup.experiment.place import INTERMEDIARY
 from hangup.experiment.search import Minimal, Tried, Verdict
 from hangup.markup import block, cell, code, prose
@@ -78,8 +79,8 @@ class Document(Struct, kw_only=True):
         if rule is None or not self.verdict.reproduced:
             return ""
         return (
-            f"in the recording {rule.sentence}, and so does the replay; this finds what makes the server bring that "
-            "about. Only your own page can show why it hangs up then: hangup bisect --live TARGET"
+            f"in the recording {rule.sentence}, and so does the replay; this finds what makes the server trigger that. "
+            "Only your own page can show why it hangs up then: hangup bisect --live TARGET"
         )
 
     @property
@@ -130,7 +131,7 @@ class Document(Struct, kw_only=True):
         if self.where:
             lines += [f"{self.where[0].upper()}{self.where[1:]}.", ""]
         if verdict.timers:
-            lines += [f"It ends {', or '.join(map(str, verdict.timers))}.", ""]
+            lines += [f"{DROPS.capitalize()} {', or '.join(map(str, verdict.timers))}.", ""]
         if verdict.ladder:
             lines += ["| what was changed | failed | outcome | filter |", "|---|---|---|---|"]
         for arm in verdict.ladder:

@@ -119,11 +119,12 @@ def _claim(early: _Early, since: ClientFrame | None, low: float, high: float) ->
     begun = early.first.at - (since.at if since is not None else 0.0)
     after = "opening" if since is None else f"the client's `{since.kind or since.opcode}`"
     kind, fix = early.kind, early.later(1.5 * high).filters[0]
-    words = f"the client says `{kind}` less than {begun + (low + high) / 2:.2g} s after {after}"
+    words = f"the client sends `{kind}` less than {begun + (low + high) / 2:.2g} s after {after}"
     boundary = f"survives {begun + high:.2f} s after it, fails {begun + low:.2f} s after it"
     awaited = f", that is, before the server's {ordinal(early.awaited)} message" if early.awaited else ""
     condition = Condition(words, boundary, filter=fix)
-    law = Law(f"it ends when {words}{awaited}; said later, it stays open", [condition], ["what follows it"])
+    sentence = f"{early.case.ends} when {words}{awaited}; if that is sent later, it stays open"
+    law = Law(sentence, [condition], ["what follows it"])
 
     def made(rng: Random, seconds: float) -> Trial:
         following = [f.n for f in early.case.frames[early.place :]]

@@ -8,7 +8,7 @@ from hangup.experiment.arms import Arms
 from hangup.experiment.claim import Claim
 from hangup.experiment.frame_law import broken
 from hangup.experiment.ladder import REPAIR
-from hangup.experiment.law import Condition, Law
+from hangup.experiment.law import DROPS, Condition, Law
 from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import Verdict
 
@@ -28,7 +28,7 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     when = f" when {broken(malformed)}" if malformed else f" {verdict.timers[0]}" if verdict.timers else ""
     words = f"without `{verdict.cure}`"
     condition = Condition(words, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
-    law = Law(f"it ends{when}; with `{verdict.cure}` it stays open", [condition], ["what the client sends"])
+    law = Law(f"{DROPS}{when}; with `{verdict.cure}` it stays open", [condition], ["what the client sends"])
     clients = arms.clients
     return Claim(
         law,

@@ -48,7 +48,7 @@ def handshake_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
         some = {parts[f]: f.filter for f in rng.sample(idle, min(len(idle), rng.randint(0, 2)))}
         return Trial("prediction", (*some.values(), _novelty(rng), *changed), clients=arms.clients)
 
-    begins = _refused(arms.case) if arms.case.how == "refused" else "it ends"
+    begins = _refused(arms.case) if arms.case.how == "refused" else arms.case.ends
     condition = Condition(f"the handshake as it was, not {title}", filter=verdict.cure)
     irrelevant = sorted({" ".join(parts[f]).rstrip() for f in idle})
     law = Law(f"{begins}, unless the handshake is changed: {title}", [condition], irrelevant)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms
 from hangup.experiment.claim import Claim
-from hangup.experiment.law import Condition, Law
+from hangup.experiment.law import DROPS, Condition, Law
 from hangup.experiment.margins import least
 from hangup.experiment.timers import Clock, measured
 from hangup.experiment.trial import Trial
@@ -53,7 +53,7 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
     words = f"nothing is sent for {high:.3g} s"
     boundary = f"silence: survives {near:.3g} s, fails {high:.3g} s"
     condition = Condition(words, boundary, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
-    law = Law(f"it ends {timers[0]}; with `{verdict.cure}` it stays open", [condition], ["what the client sends"])
+    law = Law(f"{DROPS} {timers[0]}; with `{verdict.cure}` it stays open", [condition], ["what the client sends"])
     told = steady and not _unasked(arms, timers[0].clock, low)
     failing = _failing(arms, cure, low, high) if told else lambda rng: Trial("prediction", frames=_some(arms, rng))
 

@@ -17,6 +17,9 @@ from hangup.experiment.evidence import Counts
 ENOUGH = 8
 """So many predictions must have come out one way or the other before a law can hold."""
 
+DROPS = "the connection drops"
+"""How a law begins that does not tell who drops it: the server, or something in between."""
+
 Fresh = Callable[[Random], Any]
 """Makes a value that was not tried before."""
 

@@ -88,7 +88,7 @@ class LawSearch(Reversal):
             self.standing.doubt(COUNTED)
             self.shown = self.standing.best()[0].verdict
             self.verdict.timers = []
-            self.verdict.ruled_out[COUNTED] = "it ends after different numbers of messages, or stays open after as many"
+            self.verdict.ruled_out[COUNTED] = "it drops after varying numbers of messages, or stays open after as many"
 
     def _as_many(self, arm: str, frames: tuple[int, ...]) -> Search[None]:
         """Is it really their number? As many messages at the same times, but only the first stays as it was: where that

@@ -46,14 +46,13 @@ class InPlace:
         again: list[tuple[bytes, str]],
         *,
         context: str = "",
-        ends: str = "it ends",
         whose: str = "",
     ) -> None:
         self.arms, self.frame, self.make = arms, frame, make
         self.left_out: Trial | None = None
         """The trial in which nothing is said in its place, where that can be."""
         self.kin, self.others, self.again = kin, others, again
-        self.context, self.ends, self.whose = context, ends, whose
+        self.context, self.ends, self.whose = context, arms.case.ends, whose
 
     @property
     def reader(self) -> str:
@@ -112,9 +111,9 @@ def rewritten(arms: Arms, side: Side, frame: ClientFrame) -> InPlace:
         return Trial(ARM, (str(Rewrite(side=side, kind=kind_name(frame), to=payload)),))
 
     kin = harmless_kin(case, frame) if side == "client" else _earlier(said, frame)
-    words = ("it ends", "") if not case.asks_client else ("the client hangs up", " from the server")
+    whose = " from the server" if case.asks_client else ""
     others = [(payload, opcode) for payload, opcode in _others(said, frame) if opcode == frame.opcode]
-    return InPlace(arms, frame, make, kin, others, _again(said, others), ends=words[0], whose=words[1])
+    return InPlace(arms, frame, make, kin, others, _again(said, others), whose=whose)
 
 
 def harmless_kin(case: Case, frame: ClientFrame) -> list[bytes]:

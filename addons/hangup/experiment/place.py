@@ -54,7 +54,8 @@ def _say(verdict: Verdict, cause: Counts, without: Counts, *, refused: bool) -> 
     verdict.contrast, verdict.cause, verdict.without = WORDS, cause, without
     directly = "directly it opens" if refused else "directly it stays open"
     if verdict.law is None:
-        verdict.law = Law(f"it ends through the target; {directly}", [])
+        ends = "is refused" if refused else "drops"
+        verdict.law = Law(f"through the target the connection {ends}; {directly}", [])
     else:
         verdict.law.sentence += f"; {directly}"
     verdict.law.conditions.append(Condition(WORDS[0], with_it=cause, without=without))

@@ -114,7 +114,7 @@ class Rated:
         whatever = self.any_kind and self.sizes_tried
         irrelevant = ["the content of the messages"] if whatever else []
         said = ", whatever they contain" if whatever else ""
-        law = Law(f"it ends when {words}{said}", [Condition(words, boundary)], irrelevant)
+        law = Law(f"{self.case.ends} when {words}{said}", [Condition(words, boundary)], irrelevant)
         return Claim(law, self._failing, self._surviving)
 
     def _of_bytes(self) -> Claim:
@@ -134,7 +134,7 @@ class Rated:
             return self._again(share / size, pace.count * pace.size / size, payload)
 
         return Claim(
-            Law(f"it ends when {words}", [Condition(words, boundary)], ["how many messages there are"]),
+            Law(f"{self.case.ends} when {words}", [Condition(words, boundary)], ["how many messages there are"]),
             lambda rng: fresh(rng, pace.high * pace.size * rng.uniform(1.15, 1.6)),
             lambda rng: fresh(rng, low * rng.uniform(0.6, 0.87)),
         )

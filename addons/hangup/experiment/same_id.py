@@ -143,13 +143,14 @@ def who_ends(arms: Arms) -> Search[str]:
             ended = [end is not None for _, end in spans]
             older += ended == [True, False]
             newer += ended == [False, True]
-    return ": the older one is ended" if older == 2 else ": the newer one is ended" if newer == 2 else ""
+    return "the older connection" if older == 2 else "the newer connection" if newer == 2 else "a connection"
 
 
 def of_id(case: Case, each: Identity, who: str) -> Claim:
     words = f"two connections with the same {each.words} are open at once"
     condition = Condition(words, filter=each.filter)
-    law = Law(f"it ends when {words}{who}; with different ones they stay open", [condition], ["what the client sends"])
+    sentence = f"the server drops {who} when {words}; with different ones, both stay open"
+    law = Law(sentence, [condition], ["what the client sends"])
 
     def some(rng: Random) -> tuple[int, ...]:
         numbers = [frame.n for frame in case.frames]

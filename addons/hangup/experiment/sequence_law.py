@@ -322,7 +322,7 @@ def _claim(
     asked: _Sequences, base: Exchange, others: Exchange, pattern: Pattern, rivals: list[Pattern], free: bool
 ) -> Claim:
     """The law of a pattern. It is mostly held against exchanges of which another pattern would say something else."""
-    law = Law(f"it ends {pattern.words}", [pattern.condition])
+    law = Law(f"{asked.case.ends} {pattern.words}", [pattern.condition])
 
     doubled = [(*base[: i + 1], *base[i:]) for i in range(min(len(base), 2))]
 

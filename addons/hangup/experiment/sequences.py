@@ -27,9 +27,9 @@ Holds = Callable[[Exchange], bool]
 
 
 class Pattern(Struct, frozen=True):
-    """``words`` complete the sentence *it ends …*; ``holds`` says of an exchange whether it fails; ``boundary`` is the
-    threshold, where there is one. Where ``valued``, it is about values in messages; where ``ordered``, all but the last
-    must come before it."""
+    """``words`` complete the sentence *the server drops the connection …*; ``holds`` says of an exchange whether it
+    fails; ``boundary`` is the threshold, where there is one. Where ``valued``, it is about values in messages; where
+    ``ordered``, all but the last must come before it."""
 
     words: str
     holds: Holds
@@ -73,7 +73,7 @@ def _of_one_kind(base: Exchange, whatever: str) -> Iterator[Pattern]:
     n, kind = len(base), base[0].kind
     boundary = f"{called(kind)}: survives {n - 1:,}, fails {n:,}"
     yield Pattern(
-        f"on the {ordinal(n)} {called(kind)} of a connection{whatever}",
+        f"on its {ordinal(n)} {called(kind)}{whatever}",
         lambda x: sum(said.kind == kind for said in x) >= n,
         boundary,
     )
@@ -88,21 +88,21 @@ def _of_one_kind(base: Exchange, whatever: str) -> Iterator[Pattern]:
         if often == n:
             count = "was used before" if n == 2 else f"was used {n - 1:,} times before"
             yield Pattern(
-                f"on a {called(kind)} whose {named(path)} {count} on this connection",
+                f"on a {called(kind)} whose {named(path)} {count} on the same connection",
                 _equal(kind, path, n),
                 boundary if n > 2 else "",
                 valued=True,
             )
         elif often == 1:
             yield Pattern(
-                f"on the {ordinal(n)} different {named(path)} among the {called(kind)} messages of a connection",
+                f"on the {ordinal(n)} different {named(path)} among its {called(kind)} messages",
                 _different(kind, path, n),
                 f"{named(path)}: survives {n - 1:,} different values, fails {n:,}",
                 valued=True,
             )
     if len(set(base)) == 1:
         yield Pattern(
-            f"when exactly the same {called(kind)} is sent {'twice' if n == 2 else f'{n:,} times'} on a connection",
+            f"when exactly the same {called(kind)} is sent {'twice' if n == 2 else f'{n:,} times'}",
             lambda x: any(said.kind == kind and x.count(said) >= n for said in x),
             boundary if n > 2 else "",
             valued=True,
@@ -134,7 +134,7 @@ def _of_kinds(base: Exchange) -> Iterator[Pattern]:
         yield from (_ordered(kinds, pairs) for pairs in _orders(len(kinds)))
     else:
         yield Pattern(f"when {_listed(kinds)} come in this order", lambda x: _in_order(x, kinds), ordered=True)
-        words = f"when {_listed(kinds)} were sent on one connection, in any order"
+        words = f"when {_listed(kinds)} have been sent, in any order"
         yield Pattern(words, lambda x: _all_there(x, kinds))
     n = len(kinds)
     yield Pattern(
@@ -161,7 +161,7 @@ def _of_two(base: Exchange) -> Iterator[Pattern]:
     )
     for p, q in related(first, last):
         yield Pattern(
-            f"when {called(last.kind)} comes after a {called(first.kind)} of the same {named(q)}",
+            f"when {called(last.kind)} comes after a {called(first.kind)} with the same {named(q)}",
             _with_related(first.kind, p, last.kind, q, there=True),
             valued=True,
         )
@@ -201,16 +201,16 @@ def _ordered(kinds: tuple[str, ...], pairs: Pairs) -> Pattern:
     if not pairs:
         both = f"both {_listed(kinds)}" if n == 2 else _listed(kinds)
         either = "either" if n == 2 else "any"
-        words = f"when {both} were sent on one connection, in {either} order"
+        words = f"when {both} have been sent, in {either} order"
     elif len(pairs) == n * (n - 1) // 2:
         if n == 2:
-            words = f"when {called(kinds[0])} comes before {called(kinds[1])}; the other way round it stays open"
+            words = f"when {called(kinds[0])} comes before {called(kinds[1])}; the other way round, it stays open"
         else:
             words = f"when {_listed(kinds)} come in this order, and in no other"
     else:
         least = [(a, b) for a, b in pairs if not any((a, c) in pairs and (c, b) in pairs for c in range(n))]
         told = " and ".join(f"{called(kinds[a])} before {called(kinds[b])}" for a, b in sorted(least))
-        words = f"when {_listed(kinds)} were sent on one connection, {told}"
+        words = f"when {_listed(kinds)} have been sent, {told}"
     return Pattern(words, holds, ordered=all((i, n - 1) in pairs for i in range(n - 1)))
 
 
@@ -240,7 +240,7 @@ def needed(last: Said, before: Exchange) -> list[Pattern]:
         for p, q in related(said, last):
             found.append(
                 Pattern(
-                    f"on a {called(kind)} without a {called(other)} of the same {named(q)} before it",
+                    f"on a {called(kind)} without a {called(other)} with the same {named(q)} before it",
                     _with_related(other, p, kind, q, there=False),
                     valued=True,
                 )

@@ -170,7 +170,7 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim | N
     minimal.payload = of_size(base, high)
     between = "" if high - low == 1 else f", with {low + 1} to {high - 1} it ends in another way, or inconclusively"
     minimal.neighbour = f"with {low} bytes it stays open{between}"
-    return size_law(frame, base, frames, low, high)
+    return size_law(arms.case.ends, frame, base, frames, low, high)
 
 
 def _least(

@@ -23,12 +23,12 @@ def of_this_size(frame: ClientFrame, payload: bytes, frames: tuple[int, ...], ar
     return Trial(arm, frames=frames, edits=((frame.n, Edit(payload)),))
 
 
-def size_law(frame: ClientFrame, base: bytes, frames: tuple[int, ...], low: int, high: int) -> Claim:
+def size_law(ends: str, frame: ClientFrame, base: bytes, frames: tuple[int, ...], low: int, high: int) -> Claim:
     """A limit of size: ``low`` bytes survive, ``high`` fail; ``frames`` are those that are sent with it. ``base`` is
-    what the message says."""
+    what the message says, and ``ends`` how the law begins."""
     words = f"a message has {high:,} bytes or more"
     condition = Condition(words, f"survives {low:,} B, fails {high:,} B")
-    law = Law(f"it ends when {words}", [condition], ["the content of the message"])
+    law = Law(f"{ends} when {words}", [condition], ["the content of the message"])
     return sizes_near(law, low, high, lambda size: of_this_size(frame, of_size(base, size), frames, "values"))
 
 

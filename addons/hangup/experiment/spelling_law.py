@@ -50,7 +50,7 @@ SPELLINGS = (
     Spelling("a line break follows the JSON", lambda p: p.endswith((b"\n", b"\r")), lambda p: p + b"\n"),
     Spelling("the JSON has line breaks in it", lambda p: b"\n" in p.strip(), _indented),
     Spelling("characters are written as escapes (`\\u…`)", lambda p: b"\\u" in p, _escaped),
-    Spelling("there are spaces between its parts", lambda p: b'": ' in p or b", " in p, _spaced),
+    Spelling("it has spaces between its parts", lambda p: b'": ' in p or b", " in p, _spaced),
 )
 
 
@@ -86,7 +86,7 @@ def _plainly(place: InPlace) -> list[bytes]:
 
 def _claim(place: InPlace, spelling: Spelling, pool: Sequence[bytes]) -> Claim:
     sentence = f"{place.ends} on a JSON message{place.whose} when {spelling.words}{place.context}"
-    law = Law(f"{sentence}; written plainly, it stays open", [Condition(spelling.words)], ["what it says"])
+    law = Law(f"{sentence}; written plainly, the message does no harm", [Condition(spelling.words)], ["what it says"])
 
     def failing(rng: Random) -> Trial:
         return place.trial(spelling.write(_varied(rng, rng.choice(pool))), "", rng)

@@ -166,6 +166,9 @@ def _headline(report: Report, shown: Connection | None, category: str) -> str:
     if category == "none":
         return "Nobody hung up"
     every, alike = report.connections.get("all", 0), report.connections.get("alike", 0)
+    analysed = report.connections.get("analysed", every)
+    of = f"{alike:,} of {analysed:,} connections" if analysed == every else f"{alike:,} of the {analysed:,} analysed"
+    all_in_all = "" if analysed == every else f" ({every:,} connections in all)"
     if not every:
         return "No connection was recorded"
     if not alike:
@@ -176,11 +179,11 @@ def _headline(report: Report, shown: Connection | None, category: str) -> str:
     if shown is not None and refused and shown.status is None:
         text = "The handshake got no response"
     elif not who:
-        alone = "The connection" if every == 1 else f"{alike} of {every} connections"
-        return f"{alone} {what}; the recording does not show who hung up"
+        alone = "The connection" if every == 1 else of
+        return f"{alone} {what}{all_in_all}; the recording does not show who hung up"
     else:
         text = f"{who} refused the connection" if refused else f"{who} hung up"
-    return text if every == 1 else f"{text}: {alike} of {every} connections {what}"
+    return text if every == 1 else f"{text}: {of} {what}{all_in_all}"
 
 
 def _sure(report: Report, proof: Proof | None) -> str:

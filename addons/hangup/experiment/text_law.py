@@ -91,7 +91,7 @@ def _of_one_text(place: InPlace, text: str) -> Search[Claim | None]:
     fails, survives = found.fails, found.survives
     if fails is None or survives is None:
         return None
-    sentence = f"{place.ends} on a text{place.whose}, when {found.words}{place.context}"
+    sentence = f"{place.ends} on a text message{place.whose} that {found.words.removeprefix('it ')}{place.context}"
     return Claim(
         Law(sentence, [found]),
         lambda rng: place.trial(fails(rng).encode(), "", rng),
@@ -109,12 +109,12 @@ def _of_unknown_texts(place: InPlace) -> Claim | None:
     if protocols & {protocol_of(place.frame.payload)}:
         return None  # it is one of those itself: what is wrong with it is something else
     if protocols:
-        words = f"any text{place.whose} that is not a {' or '.join(sorted(protocols))} packet"
+        words = f"any text message{place.whose} that is not a {' or '.join(sorted(protocols))} packet"
     elif objects:
-        known, words = objects, f"any text{place.whose} that is not JSON"
+        known, words = objects, f"any text message{place.whose} that is not JSON"
     else:
         few = ", ".join(repr(printable(payload[:40].decode(errors="replace"), 40)) for payload, _ in known[:3])
-        words = f"a text{place.whose} that the {place.reader} does not know (it knows {few})"
+        words = f"any text message{place.whose} that the {place.reader} does not know (it knows {few})"
     law = Law(f"{place.ends} on {words}{place.context}", [Condition(words)])
 
     def failing(rng: Random) -> Trial:

@@ -14,6 +14,8 @@ from statistics import median
 
 from msgspec import Struct
 
+from hangup.experiment.law import DROPS
+
 PROMPT = 0.1
 """What a count ends is over within so many seconds of the last message."""
 
@@ -64,7 +66,7 @@ class Timer(Struct, frozen=True):
 
     def summary(self) -> dict[str, object]:
         """For JSON."""
-        return {"clock": self.clock.value, "at": round(self.at, 3), "says": f"it ends {self}"}
+        return {"clock": self.clock.value, "at": round(self.at, 3), "says": f"{DROPS} {self}"}
 
 
 class Pulse(Struct, frozen=True):

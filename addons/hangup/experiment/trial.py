@@ -174,6 +174,13 @@ class Case(Struct):
     """Of each kind of the server's messages the first and the last."""
     asked_often: Mapping[str, int] = field(default_factory=dict)
     """How many messages of each kind the server sent."""
+
+    @property
+    def ends(self) -> str:
+        """How a law begins about what makes the end come: who does what."""
+        if self.how == "refused":
+            return "the server refuses the connection"
+        return "the client closes the connection" if self.by == "client" else "the server drops the connection"
     replies: tuple[Reply, ...] = ()
     """How the client answered the server's messages on other connections that did not fail."""
     lived: tuple[tuple[ClientFrame, ...], ...] = ()

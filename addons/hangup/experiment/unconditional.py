@@ -13,7 +13,7 @@ from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshake_laws import refusals
 from hangup.experiment.ladder import BROKEN_PONG, control_frames
-from hangup.experiment.law import Condition, Law
+from hangup.experiment.law import DROPS, Condition, Law
 from hangup.experiment.timers import SHORTEST, Clock
 from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import PROOF, Verdict
@@ -21,7 +21,7 @@ from hangup.experiment.verdict import PROOF, Verdict
 GRAIN, EXACT = 0.12, 0.05
 """By so many seconds, or this share of it where that is more, an age may be missed."""
 
-WHICHEVER = "whichever of its recorded messages the client sends, or if it sends none"
+WHICHEVER = "whichever of its recorded messages the client sends, and also if it sends none"
 
 PROBES = (BROKEN_PONG,)
 """Rungs that are survived by an end of their own."""
@@ -53,7 +53,7 @@ def _age(arms: Arms, verdict: Verdict) -> Claim | None:
     slack = max(GRAIN, EXACT * at)
     words = f"it has been open for {at:.2g} s" if at < 10 else f"it has been open for {at:.0f} s"
     condition = Condition(words, f"survives {at - slack:.2f} s, fails {at + slack:.2f} s")
-    law = Law(f"it ends when {words}, {WHICHEVER}", [condition], ["what the client sends, and how often"])
+    law = Law(f"{DROPS} when {words}, {WHICHEVER}", [condition], ["what the client sends, and how often"])
     verdict.contrast = f"for longer than {at:.2g} s", "before"
     claim = Claim(law, _varied(arms, at), None)
     claim.age = at - slack, at + slack
@@ -67,7 +67,7 @@ def _whenever(arms: Arms) -> Claim | None:
     if len(ends) < ENDS or (arms.case.frames and not any(t.outcome is Outcome.FAILED for t in silent)):
         return None
     ages = f"{min(ends):.2g} to {max(ends):.2g} s"
-    sentence = f"it ends {ages} after opening, {WHICHEVER}"
+    sentence = f"{DROPS} {ages} after opening, {WHICHEVER}"
     law = Law(sentence, [Condition("nothing that the client sends")], ["what the client sends, and how often"])
     return Claim(law, _varied(arms, median(ends)), None)
 

@@ -151,7 +151,7 @@ class FilterSet:
         made = _readied(filter)
         old, *others = self.find(which)
         if others:
-            raise FilterError(f"{which} means several filters here: name one by its id")
+            raise FilterError(f"{which} matches several filters here: give the id of one")
         self._last += 1
         new = FilterEntry(self._last, made, old.enabled, old.name)
         self._entries = {e.id: e for e in (new if e is old else e for e in self)}

@@ -1,9 +1,9 @@
 """Tests on a message's JSON: ``$.type==ping``, ``$.data.items[0].n>3``, ``$..error``.
 
-A path is one of RFC 9535; those of plain steps are compiled to a function of our own, the rest are left to
-python-jsonpath. The value is JSON, or else a string as it stands. A test holds when any of the places that the path
-finds fulfils it, ``!=`` when none of them is equal; without an operator, when there is such a place. A message that is
-no JSON fulfils none.
+A path is one of RFC 9535; those without expressions in brackets are compiled to functions of our own, which are much
+faster, and the rest are left to python-jsonpath. The value is JSON, or else a string as it stands. A test holds when
+any of the places that the path finds fulfils it, ``!=`` when none of them is equal; without an operator, when there is
+such a place. A message that is no JSON fulfils none.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from hangup.errors import FilterError
 from hangup.filters.base import NO_JSON
+from hangup.filters.json_path import Find, compiled, read_steps
 from hangup.filters.patterns import TimedPattern
 from hangup.messages.content import load
 from hangup.recording.fast_path import Screen
 
 Test = Callable[[Any], bool]
-Find = Callable[[Any], Iterable[Any]]
+TextTest = Callable[[str], bool]
 
-_STEP = re.compile(r"""\.([^\W\d][\w-]*)|\[(\d{1,9})\]|\['([^'\\]*)'\]|\["([^"\\]*)"\]""")
 _OPERATOR = re.compile(r"==|!=|>=|<=|>|<|~")
 _SKIP = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _ORDER = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
@@ -40,14 +40,19 @@ def parse_screen(text: str) -> Screen:
     return _parse(text)[1]
 
 
+def parse_text_test(text: str) -> TextTest:
+    """The same of the text of a message."""
+    return _parse(text)[2]
+
+
 @lru_cache(maxsize=512)
-def _parse(text: str) -> tuple[Test, Screen]:
+def _parse(text: str) -> tuple[Test, Screen, TextTest]:
     path, sign, rest = _split(text)
     if not path.startswith("$"):
         raise FilterError(f"json={text}: a JSON path begins with $, for instance $.type==ping")
-    steps = _steps(path)
-    find = _first(steps) if steps is not None else _library(path, text)
-    mark = _required(text)
+    steps = read_steps(path)
+    find = compiled(steps) if steps is not None else _library(path, text)
+    mark = required(text)
     if not sign:
         return _test(find, lambda found: True, mark)
     value = _value(rest)
@@ -66,15 +71,14 @@ def _parse(text: str) -> tuple[Test, Screen]:
     return _test(find, _compares(_ORDER[sign], value), mark)
 
 
-def _required(text: str) -> bytes:
-    """Bytes that any message must have that fulfils the test, but for those with escapes (``\\``); often none."""
+def required(text: str) -> str:
+    """What any message must have in it that fulfils the test, but for those with escapes (``\\``); often nothing."""
     path, sign, rest = _split(text)
     if sign == "!=":
-        return b""
-    needle = next((step for step in reversed(_steps(path) or ()) if isinstance(step, str)), "")
-    if sign == "==" and isinstance(value := _value(rest), str):
-        needle = value
-    return needle.encode("utf-8", "replace")
+        return ""
+    if sign == "==" and isinstance(value := _value(rest), str) and value:
+        return value
+    return next((step.key for step in reversed(read_steps(path) or ()) if isinstance(step.key, str)), "")
 
 
 def _split(text: str) -> tuple[str, str, str]:
@@ -94,38 +98,6 @@ def _split(text: str) -> tuple[str, str, str]:
             return text[:pos].strip(), found[0], text[found.end() :].strip()
         pos += 1
     return text.strip(), "", ""
-
-
-def _steps(path: str) -> tuple[str | int, ...] | None:
-    """The keys and indices of a plain path, or None for any other."""
-    steps: list[str | int] = []
-    pos = 1
-    while pos < len(path):
-        found = _STEP.match(path, pos)
-        if found is None:
-            return None
-        key = next((part for part in (found[1], found[3], found[4]) if part is not None), None)
-        steps.append(int(found[2]) if key is None else key)
-        pos = found.end()
-    return tuple(steps)
-
-
-def _first(steps: tuple[str | int, ...]) -> Find:
-    """What a plain path finds: at most one place."""
-
-    def find(value: Any) -> tuple[Any, ...]:
-        step: Any
-        for step in steps:
-            if type(value) is (dict if type(step) is str else list):
-                try:
-                    value = value[step]
-                except LookupError:
-                    return ()
-            else:
-                return ()
-        return (value,)
-
-    return find
 
 
 def searches(test: str) -> bool:
@@ -168,7 +140,7 @@ def _library(path: str, text: str) -> Find:
     try:
         query = _environment().compile(path)
     except (jsonpath.JSONPathError, RecursionError, ValueError) as error:
-        raise FilterError(f"json={text}: {path} is no JSON path: {str(error).splitlines()[0]}") from None
+        raise FilterError(f"json={text}: {path} is not a JSON path: {str(error).splitlines()[0]}") from None
 
     def find(value: Any) -> list[Any]:
         try:
@@ -201,7 +173,7 @@ def _compares(order: Callable[[Any, Any], bool], value: Any) -> Callable[[Any], 
     return holds
 
 
-def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> tuple[Test, Screen]:
+def _test(find: Find, holds: Callable[[Any], bool], needed: str) -> tuple[Test, Screen, TextTest]:
     def passes(value: Any) -> bool:
         if value is not NO_JSON:
             for found in find(value):
@@ -209,7 +181,8 @@ def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> tuple[Test, 
                     return True
         return False
 
-    # What must stand in the bytes and does not (nor can, escaped) spares the parsing.
+    # What must stand in the message and does not (nor can, escaped) spares the parsing.
+    mark = needed.encode("utf-8", "replace")
 
     def test(item: Any) -> bool:
         return (mark in item.data or b"\\" in item.data) and passes(item.json)
@@ -217,13 +190,16 @@ def _test(find: Find, holds: Callable[[Any], bool], mark: bytes) -> tuple[Test, 
     def screen(opcode: int, data: bytes) -> bool:
         return (mark in data or b"\\" in data) and passes(load(data))
 
-    return test, screen
+    def of_text(text: str) -> bool:
+        return (needed in text or "\\" in text) and passes(load(text))
+
+    return test, screen, of_text
 
 
-def _none_equal(find: Find, value: Any) -> tuple[Test, Screen]:
+def _none_equal(find: Find, value: Any) -> tuple[Test, Screen, TextTest]:
     equal = _equals(value)
 
     def passes(found: Any) -> bool:
         return found is not NO_JSON and not any(map(equal, find(found)))
 
-    return lambda item: passes(item.json), lambda opcode, data: passes(load(data))
+    return lambda item: passes(item.json), lambda opcode, data: passes(load(data)), lambda text: passes(load(text))

@@ -28,32 +28,35 @@ Opcode = Literal["text", "binary", "ping", "pong", "close", "control", "any"]
 class Selecting(Filter, frozen=True, kw_only=True):
     """A filter that acts on the messages that its settings select. Subclasses implement :meth:`act`."""
 
-    side: Annotated[Side | None, Meta(description="who sent it")] = None
+    side: Annotated[Side | None, Meta(description="who sent it; default: either side")] = None
     opcode: Annotated[
-        Opcode | None, Meta(description="text or binary; a control frame only when it is named here (or any)")
+        Opcode | None, Meta(description="text or binary; control frames only if named here (or any)")
     ] = None
-    text: Annotated[bytes | None, Meta(description="the whole payload is this")] = None
+    text: Annotated[bytes | None, Meta(description="the payload equals this")] = None
     contains: Annotated[bytes | None, Meta(description="the payload contains this")] = None
-    regex: Annotated[str | None, Meta(description="this regular expression is found in the payload")] = None
+    regex: Annotated[str | None, Meta(description="the payload matches this regular expression anywhere")] = None
     json: Annotated[
         str | None,
-        Meta(description="a JSON path, and what must be there: $.type==ping, $.n>3, $.items[*].id!=null, $.error"),
+        Meta(
+            description="a JSON path, with a condition or (if the path need only exist) without: $.type==ping, $.n>3,"
+            " $.items[*].id!=null, $.error"
+        ),
     ] = None
     kind: Annotated[
         str | None,
         Meta(
-            description="its kind: what it calls itself (order), where it says so (data.type=order), its protocol too"
-            " (socket.io:order), its fields ({id,price}), or ping and pong for heartbeats",
+            description="its kind: the type that it states (order), with the field that states it (data.type=order) or"
+            " its protocol (socket.io:order), its fields ({id,price}), or ping and pong for heartbeats",
             examples=["ping", "pong"],
         ),
     ] = None
-    size: Annotated[Range | None, Meta(description="payload (inflated) in bytes")] = None
-    index: Annotated[Range | None, Meta(description="which of its side's messages, counted from 1")] = None
-    first: Annotated[int | None, Meta(description="only the first so many messages of its side")] = None
-    last: Annotated[int | None, Meta(description="only the last so many of its side (in a replay)")] = None
-    frame: Annotated[Range | None, Meta(description="which frame of the connection, counted as in a recording")] = None
-    after: Annotated[Seconds | None, Meta(description="only when the connection has been open so long")] = None
-    before: Annotated[Seconds | None, Meta(description="only until the connection has been open so long")] = None
+    size: Annotated[Range | None, Meta(description="payload size in bytes, decompressed")] = None
+    index: Annotated[Range | None, Meta(description="position among its side's messages, counted from 1")] = None
+    first: Annotated[int | None, Meta(description="only the first N messages of its side")] = None
+    last: Annotated[int | None, Meta(description="only the last N messages of its side (in a replay)")] = None
+    frame: Annotated[Range | None, Meta(description="its frame number, as in a recording")] = None
+    after: Annotated[Seconds | None, Meta(description="only once the connection has been open this long")] = None
+    before: Annotated[Seconds | None, Meta(description="only until the connection has been open this long")] = None
 
     kinds: ClassVar[Kind] = Kind.MESSAGE | Kind.CONTROL
 

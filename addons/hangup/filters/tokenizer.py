@@ -62,7 +62,7 @@ def _quoted(text: str, pos: int) -> tuple[str, int]:
         try:
             value = json.loads(text[pos:stop], strict=False) if stop else ""
         except ValueError as error:
-            raise FilterError(f"{text[pos:stop]} is no JSON string: {error}", (pos, stop)) from None
+            raise FilterError(f"{text[pos:stop]} is not a JSON string: {error}", (pos, stop)) from None
     if not stop:
         raise FilterError(f"the quote is not closed: {_short(text[pos:])}", (pos, len(text)))
     if stop < len(text) and not text[stop].isspace():

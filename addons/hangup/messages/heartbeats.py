@@ -61,7 +61,7 @@ FORMS: tuple[Form, ...] = (
     ),
     Form("empty-json", "Centrifugo, SignalR for ASP.NET", b"{}", b"{}", exact=True),
     Form("engine.io", "Engine.IO, which carries Socket.IO", b"2", b"3", exact=True),
-    Form("socket.io", "an event of the application over Socket.IO", b'42["ping"]', b'42["pong"]'),
+    Form("socket.io", "an application's event over Socket.IO", b'42["ping"]', b'42["pong"]'),
     Form(
         "phoenix",
         "Phoenix channels",
@@ -72,7 +72,7 @@ FORMS: tuple[Form, ...] = (
     Form("actioncable", "Rails Action Cable", b'{"type":"ping","message":1700000000}'),
     Form("signalr", "ASP.NET Core SignalR", b'{"type":6}\x1e', exact=True),
     Form("signalr-msgpack", "ASP.NET Core SignalR", b"\x02\x91\x06", None, BINARY, exact=True),
-    Form("stomp", "STOMP, XMPP: white space", b"\n", exact=True),
+    Form("stomp", "STOMP, XMPP: whitespace", b"\n", exact=True),
     Form("sockjs", "SockJS", b"h", exact=True),
     Form("socketcluster", "SocketCluster before 15", b"#1", b"#2", exact=True),
     Form("mqtt", "MQTT", b"\xc0\x00", b"\xd0\x00", BINARY, exact=True),

@@ -71,14 +71,14 @@ class ClientRule(Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """In words."""
-        names = {PING: "ping frame", "": "message of its own"}
-        asked = names.get(self.kind) or f"`{printable(self.kind, 60)}`"
+        names = {PING: "a ping frame", "": "a message of its own"}
+        asked = names.get(self.kind) or f"a `{printable(self.kind, 60)}`"
         wait = duration(self.after)
         return "the client hangs up " + {
-            "problem": f"on a frame of the server that breaks the protocol ({self.problem})",
-            "size": f"on a message of the server of {self.size} bytes or more",
-            "kind": f"on the server's message {asked}",
-            "unanswered": f"when a {asked} is not answered within {wait}"
+            "problem": f"on a frame from the server that violates the protocol ({self.problem})",
+            "size": f"on a message from the server with {self.size:,} bytes or more",
+            "kind": f"on {asked} from the server",
+            "unanswered": f"when {asked} is not answered within {wait}"
             + (" of the last answer" if self.since_answer else ""),
             "silence": f"when the server has sent nothing for {wait}",
         }[self.on]

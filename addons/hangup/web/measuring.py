@@ -72,11 +72,15 @@ class RoundTrips:
         return {
             "sent": self.sent,
             "answered": len(took),
-            "waiting": sorted(self._waiting.values()),
+            "waiting": _some(sorted(self._waiting.values())),
             "median": _part(took, 0.5),
             "slowest": _part(took, 1.0),
             "trips": _spread(self.trips),
         }
+
+
+def _some(waiting: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    return waiting if len(waiting) <= POINTS else [waiting[i * len(waiting) // POINTS] for i in range(POINTS)]
 
 
 def _spread(trips: list[Trip]) -> list[Trip]:

@@ -8,7 +8,9 @@ import msgspec
 from msgspec import field
 
 from hangup.humanize import plural, printable
+from hangup.recording.choice import Choice
 from hangup.recording.events import AnyEvent
+from hangup.recording.loops import Loop
 from hangup.web.index import CLASSES, ConnectionIndex
 from hangup.web.query import Answer, RecordingQuery, describe, numbers
 from hangup.web.recorded import Recorded
@@ -18,7 +20,10 @@ TICKS = 2000
 """A lane with more ticks than this is given in bins."""
 
 MOST = 10_000
-"""So many connections, the last ones, are told of to a page that knows of none."""
+"""So many connections, the last ones, are told of."""
+
+EARLY = 500
+"""So many as long as very many are still being read."""
 
 LANES = 1000
 LABELS = 500
@@ -28,22 +33,26 @@ FILTER_SHOWN = 200
 
 
 class Overview(RecordingQuery):
-    """Everything but what happened within connections; of these only what changed after ``since``."""
+    """Everything but what happened within connections; of these only what changed after ``since``, and those that are
+    chosen: whose path fits a shell pattern, that ``failed``. ``total`` counts all of them, ``fitting`` the chosen;
+    ``earliest`` is the first that is told of. What is ``partial`` has the newest, whenever they changed."""
 
     since: int = 0
+    path: str = ""
+    failed: bool = False
 
     def answer(self, recorded: Recorded) -> Answer:
         index, tail = recorded.index, recorded.tail
         loops = recorded.loops()
-        lanes = list(index.lanes.values())
-        left_out = 0 if self.since else max(len(lanes) - MOST, 0)
-        connections = [
-            describe(recorded, lane) for lane in lanes[left_out:] if lane.rev > self.since or not self.since
-        ]
+        fitting = self._fitting(recorded)
+        partial = recorded.partial
+        left_out = max(len(fitting) - (EARLY if partial else MOST), 0)
+        told = fitting[left_out:]
+        since = 0 if partial else self.since
+        connections = [describe(recorded, lane) for lane in told if lane.rev > since or not since]
         notes = list(index.notes)
-        if left_out:
-            ways = "a search finds them, and `hangup show` chooses by --path, --failed, --since and --loop"
-            notes.append(f"{left_out:,} more connections came before these: {ways}")
+        if left_out and not partial:
+            notes.append(f"{left_out:,} more connections came before these: choose by path, or search")
         if index.skipped:
             notes.append(f"what could not be understood is left out: {plural(index.skipped, 'line')}")
         if tail.torn and not recorded.facts.get("live"):
@@ -64,14 +73,29 @@ class Overview(RecordingQuery):
             "http": index.ledger.http,
             "lost": index.ledger.lost,
             "connections": connections,
-            "loops": [
-                {**loop.summary(), "gap": loop.median_gap, "lifetime": loop.median_lifetime, "first": loop.first}
-                for loop in loops
-            ],
+            "partial": partial,
+            "earliest": told[0].conn if told else 0,
+            "total": len(index.lanes),
+            "fitting": len(fitting),
+            "loops": [_loop(loop) for loop in loops],
             "marks": index.marks,
             "logs": len(index.logs),
             "notes": notes,
         }
+
+    def _fitting(self, recorded: Recorded) -> list[ConnectionIndex]:
+        index = recorded.index
+        choice = Choice(self.path, self.failed)
+        if not choice.words:
+            return list(index.lanes.values())
+        known = [index.connection(conn) for conn in index.lanes]
+        return [index.lanes[each.conn] for each in choice.fitting(known, (), index.ledger.last_at)]
+
+
+def _loop(loop: Loop) -> Answer:
+    """A loop, of whose connections only the last are named; ``begins`` is the first of all."""
+    more = {"gap": loop.median_gap, "lifetime": loop.median_lifetime, "first": loop.first, "begins": loop.conns[0]}
+    return {**loop.summary(), **more, "conns": loop.conns[-MOST:]}
 
 
 class Ticks(RecordingQuery):

@@ -17,6 +17,9 @@ from hangup.recording.loops import Loop
 from hangup.web.index import Index
 from hangup.web.tail import Tail
 
+MANY = 2000
+"""While a recording of more connections is being read, only the newest are told of, and loops are not looked for."""
+
 LEISURE = 5
 """While a recording of thousands of connections grows, loops are looked for only a fifth of the time."""
 
@@ -66,6 +69,11 @@ class Recorded:
         """Whether all was read, and nothing more will come."""
         return not self.more and (self.index.ledger.stopped or not self.facts.get("live"))
 
+    @property
+    def partial(self) -> bool:
+        """Whether so much is still to be read that it is too early to tell of all connections."""
+        return self.more and not self.facts.get("live") and len(self.index.lanes) > MANY
+
     def loops(self) -> list[Loop]:
         """The loops so far; each lane knows the number of its own."""
         index = self.index
@@ -73,7 +81,7 @@ class Recorded:
         # Whether a loop still goes on is a matter of seconds; to look for that with each frame would be too often.
         now = index.turns, index.ledger.stopped, index.ledger.last_at // 1
         begun = time.monotonic()
-        if known != now and (self.complete or begun >= self._pause):
+        if known != now and not self.partial and (self.complete or begun >= self._pause):
             settle(index.ledger)
             found = loops.find(index.ledger.connections.values(), now=index.ledger.last_at)
             self._loops = now, found

@@ -24,12 +24,17 @@ from hangup.recording import events
 from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats.losses import Losses
 from hangup.web import page_bundle
+from hangup.web.query import Answer
 from hangup.web.recorded import Recorded
-from hangup.web.report_data import Room, clipped, embeddable, embedded
+from hangup.web.report_data import Embedding
+from hangup.web.report_room import LIMIT, Room, embeddable, fitted, rooms
 
 STYLES = ("style.css", "timeline.css", "connection.css", "panels.css", "report.css")
 
 ENTRY = "report.js"
+
+ITEMS = 64
+"""So many of anything the diagnosis and the proof list at most, where they are too long."""
 
 SLICE = 1.0
 """Seconds of reading between two looks whether there is more."""
@@ -75,17 +80,27 @@ class HtmlWriter:
         try:
             while recorded.read(SLICE):
                 pass
-            data = embedded(recorded, self._told.report.spoken_of, self._room, self.losses)
+            embedding = Embedding(recorded, self._told.report.spoken_of)
+            for room in rooms(self._room):
+                self.losses = Losses()
+                made = self._made(embedding.answers(room, self.losses))
+                if len(made) <= LIMIT:
+                    break
         finally:
             recorded.tail.close()
-        data |= {
-            "why": clipped(self._told.report.summary(), self._room.text),
-            "summary": clipped(msgspec.to_builtins(self._told.summary), self._room.text),
-            "proof": clipped(msgspec.to_builtins(self._told.proof), self._room.text),
+        self._out.write(made)
+
+    def _made(self, answers: Answer) -> bytes:
+        """The document with these answers."""
+        told = self._room.told
+        data = answers | {
+            "why": fitted(self._told.report.summary(), told, ITEMS),
+            "summary": fitted(msgspec.to_builtins(self._told.summary), told, ITEMS),
+            "proof": fitted(msgspec.to_builtins(self._told.proof), told, ITEMS),
             "hidden": self._hidden() if self._hidden is not None else None,
             "version": __version__,
         }
-        self._out.write(document(self._told.summary, data).encode())
+        return document(self._told.summary, data).encode()
 
     def close(self) -> None:
         """Removes what was kept."""

@@ -7,13 +7,12 @@ as there is room for; what is left out is said where it would stand. Times are s
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import msgspec
-from msgspec import Struct
 
-from hangup.humanize import plural
 from hangup.recording.formats.losses import Losses
 from hangup.web.entries import ConnectionQuery, EntriesQuery, EntryQuery
 from hangup.web.index import ConnectionIndex
@@ -21,67 +20,103 @@ from hangup.web.measuring import Figures
 from hangup.web.overview import Overview, Ticks, actions, ticks
 from hangup.web.query import Answer, describe
 from hangup.web.recorded import Recorded
-
-
-class Room(Struct, frozen=True):
-    """How much there may be of each: characters of JSON for what the connections ``said``, and for what is ``marked``
-    on the timeline; connections; notes, and changes of filters; entries from the beginning and the end of a connection,
-    and around a frame that is spoken of; characters of one message, or of any other text."""
-
-    said: int = 900_000
-    marked: int = 250_000
-    connections: int = 300
-    notes: int = 50
-    changes: int = 300
-    first: int = 60
-    last: int = 340
-    around: int = 15
-    text: int = 4096
-
+from hangup.web.report_room import DEPTHS, Depth, Room, clipped, fitted, weight
 
 FINEST = 2000
 """Ticks of a connection that are kept one by one; of more, how many there were in each of :data:`PARTS` of the time."""
 
-FEW = 20
-"""The same of a connection for whose ticks there is no room left."""
-
 PARTS = 1000
+
+COARSE = (1000, 50, 10)
+"""In how many parts the time is divided, the finest first, where the ticks are too many."""
+
+SHARE = 4
+"""How many times as much as an equal share of the room a connection's marks may take."""
+
+KEPT = 16_000
+"""Bytes that are kept for each connection that the diagnosis speaks of."""
+
+OURS = re.compile(r"upgrade|connection|sec-websocket-.*|origin|host|cookie|authorization|location", re.I)
+"""Headers that a handshake is about."""
 
 Frames = dict[int, set[int]]
 """By connection, the frames that the diagnosis speaks of."""
 
 
-_UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
-"""What within JSON could be markup, or the end of a line of script."""
+class Embedding:
+    """What a report on ``recorded`` holds, whose diagnosis speaks of ``spoken_of``."""
 
+    def __init__(self, recorded: Recorded, spoken_of: Frames) -> None:
+        self._recorded = recorded
+        self._spoken_of = spoken_of
+        self._figures: dict[int, Answer] = {}
+        """What took long to find out, and is the same however much room there is."""
 
-def embeddable(value: Any) -> str:
-    """JSON that ends no script, whatever is in it."""
-    return msgspec.json.encode(value).decode().translate(_UNSAFE)
-
-
-def embedded(recorded: Recorded, spoken_of: Frames, room: Room, losses: Losses) -> Answer:
-    """The answers, by what is asked for; ``losses`` counts what is left out."""
-    overview = Overview().answer(recorded)
-    every = [each["conn"] for each in overview["connections"]]
-    chosen = _chosen(every, spoken_of, overview["loops"], room.connections)
-    left_out = len(every) - len(chosen)
-    if left_out:
+    def answers(self, room: Room, losses: Losses) -> Answer:
+        """The answers, by what is asked for; ``losses`` counts what is left out."""
+        recorded = self._recorded
+        overview = Overview(since=recorded.index.rev).answer(recorded)  # without the connections
+        every = list(recorded.index.lanes)
+        chosen = _chosen(every, self._spoken_of, overview["loops"], room.connections)
+        left_out = len(every) - len(chosen)
         losses.count("connection", left_out)
-        overview["notes"].append(f"{plural(left_out, 'connection')} of {len(every)} are not in this report")
+        told = self._told(chosen, room, losses)
+        notes = overview["notes"][: room.notes]
+        if len(told) < len(chosen):
+            notes.insert(0, f"showing what went over {len(told):,} of these connections; the recording has the rest")
+        if left_out:
+            others = f"the recording has the other {left_out:,}"
+            notes.insert(0, f"showing {len(chosen):,} of {len(every):,} connections; {others}")
         wanted = set(chosen)
-        overview["connections"] = [each for each in overview["connections"] if each["conn"] in wanted]
+        overview["connections"] = [describe(recorded, recorded.index.lanes[conn]) for conn in every if conn in wanted]
         for loop in overview["loops"]:  # which has its own count
             loop["conns"] = [conn for conn in loop["conns"] if conn in wanted]
         overview["loops"] = [loop for loop in overview["loops"] if loop["conns"]]
-    overview["notes"] = overview["notes"][-room.notes :]
-    overview["marks"] = overview["marks"][: room.changes]
-    told = _told(recorded, chosen, spoken_of, room, losses)
-    return {
-        "overview": clipped(overview, room.text),
-        "ticks": clipped(_marks(recorded, chosen, told, room), room.text),
-        "connections": {str(conn): each for conn, each in told.items()},
-    }
+        overview["notes"] = notes
+        overview["marks"] = overview["marks"][: room.changes]
+        return {
+            "overview": fitted(overview, room.list),
+            "ticks": _marks(recorded, chosen, told, room),
+            "connections": {str(conn): each for conn, each in told.items()},
+        }
+
+    def _told(self, chosen: list[int], room: Room, losses: Losses) -> dict[int, Answer]:
+        """Handshake, ending, figures and entries of as many of these connections as there is room for, each as deep as
+        there is; of those that are spoken of in any case."""
+        told: dict[int, Answer] = {}
+        sure = [conn for conn in chosen if conn in self._spoken_of][: room.cited]
+        kept = KEPT * len(sure)
+        left = room.said
+        for conn in [*sure, *(conn for conn in chosen if conn not in sure)]:
+            kept -= KEPT if conn in sure else 0
+            for depth in DEPTHS:
+                made = self._connection(conn, depth)
+                if weight(made) <= max(left - kept, KEPT if conn in sure else 0):
+                    break
+            else:
+                if conn not in sure:
+                    break
+            left -= weight(made)
+            told[conn] = made
+            losses.count("event", made["total"] - len(made["entries"]))
+        for conn in chosen:
+            if conn not in told:
+                losses.count("event", len(self._recorded.index.entries(self._recorded.index.lanes[conn])))
+        return told
+
+    def _connection(self, conn: int, depth: Depth) -> Answer:
+        """What is told of one connection."""
+        recorded, lane = self._recorded, self._recorded.index.lanes[conn]
+        if conn not in self._figures:
+            self._figures[conn] = _figures(recorded, lane)
+        detail = ConnectionQuery(conn=conn).answer(recorded)
+        numbers = _numbers(recorded, lane, self._spoken_of.get(conn, set()), depth)
+        return {
+            "detail": clipped(_with_fewer_headers(_beyond(describe(recorded, lane), detail), depth), depth.text),
+            "figures": clipped(_thinned(self._figures[conn], depth), depth.text),
+            "total": detail["entries"],
+            "entries": list(_entries(recorded, conn, numbers, depth)),
+        }
 
 
 def _chosen(every: list[int], spoken_of: Iterable[int], loops: list[Answer], most: int) -> list[int]:
@@ -92,34 +127,23 @@ def _chosen(every: list[int], spoken_of: Iterable[int], loops: list[Answer], mos
     return [conn for conn in wanted if conn in there][:most]
 
 
-def _told(recorded: Recorded, chosen: list[int], spoken_of: Frames, room: Room, losses: Losses) -> dict[int, Answer]:
-    """Handshake, ending, figures and entries of as many of these connections as there is room for."""
-    told: dict[int, Answer] = {}
-    left = room.said
-    for conn in chosen:
-        lane = recorded.index.lanes[conn]
-        detail = ConnectionQuery(conn=conn).answer(recorded)
-        numbers = _numbers(recorded, lane, spoken_of.get(conn, set()), room)
-        figures = clipped(_figures(recorded, lane), room.text)
-        for text in (room.text, room.text // 8):
-            made = {
-                "detail": clipped(_beyond(describe(recorded, lane), detail), room.text),
-                "figures": figures,
-                "total": detail["entries"],
-                "entries": list(_entries(recorded, conn, numbers, text)),
-            }
-            needed = len(embeddable(made))
-            if needed <= left:
-                break
-        else:
-            break
-        left -= needed
-        told[conn] = made
-        losses.count("event", detail["entries"] - len(numbers))
-    for conn in chosen:
-        if conn not in told:
-            losses.count("event", len(recorded.index.entries(recorded.index.lanes[conn])))
-    return told
+def _with_fewer_headers(whole: Answer, depth: Depth) -> Answer:
+    """The same, with the headers that a handshake is about and the first others; ``headers_left_out`` counts more."""
+    handshake = whole.get("handshake")
+    if handshake is not None:
+        return {**whole, "handshake": _with_fewer_headers(handshake, depth)}
+    found = dict(whole)
+    for name in ("request", "response", "original", "returned"):
+        head = whole.get(name)
+        if not isinstance(head, dict) or len(head.get("headers", ())) <= depth.headers:
+            continue
+        headers = head["headers"]
+        ours = [pair for pair in headers if OURS.fullmatch(pair[0])][: depth.headers]
+        others = [pair for pair in headers if not OURS.fullmatch(pair[0])][: depth.headers - len(ours)]
+        kept = {id(pair) for pair in [*ours, *others]}
+        shown = [pair for pair in headers if id(pair) in kept]
+        found[name] = {**head, "headers": shown, "headers_left_out": len(headers) - len(shown)}
+    return found
 
 
 def _figures(recorded: Recorded, lane: ConnectionIndex) -> Answer:
@@ -130,28 +154,44 @@ def _figures(recorded: Recorded, lane: ConnectionIndex) -> Answer:
     return msgspec.to_builtins(figures.summary())  # type: ignore[no-any-return]
 
 
-def _numbers(recorded: Recorded, lane: ConnectionIndex, frames: set[int], room: Room) -> list[int]:
+def _thinned(figures: Answer, depth: Depth) -> Answer:
+    """The same with fewer of what there may be many."""
+    kinds = figures["kinds"]
+    pings = [
+        {**each, "trips": _some(each["trips"], depth.trips), "waiting": _some(each["waiting"], depth.trips)}
+        for each in figures["pings"]
+    ]
+    others = figures["other_kinds"] + max(0, len(kinds) - depth.kinds)
+    return {**figures, "kinds": kinds[: depth.kinds], "other_kinds": others, "pings": pings}
+
+
+def _some(found: list[Any], most: int) -> list[Any]:
+    """So many of these, spread over all."""
+    return found[:: -(-len(found) // most)] if len(found) > most else found
+
+
+def _numbers(recorded: Recorded, lane: ConnectionIndex, frames: set[int], depth: Depth) -> list[int]:
     """Which of a connection's entries are shown."""
     entries = recorded.index.entries(lane)
     total = len(entries)
-    if total <= room.first + room.last:
+    if total <= depth.first + depth.last:
         return list(range(total))
-    wanted = {*range(room.first), *range(total - room.last, total)}
-    for frame in frames:
+    wanted = {*range(depth.first), *range(total - depth.last, total)}
+    for frame in sorted(frames, reverse=True)[: depth.cited]:
         own = lane.frame(frame)
         if own is not None:
             at = entries.number(own)
-            wanted.update(range(max(0, at - room.around), min(total, at + room.around + 1)))
+            wanted.update(range(max(0, at - depth.around), min(total, at + depth.around + 1)))
     return sorted(wanted)
 
 
-def _entries(recorded: Recorded, conn: int, numbers: list[int], text: int) -> Iterator[tuple[Answer, Answer]]:
+def _entries(recorded: Recorded, conn: int, numbers: list[int], depth: Depth) -> Iterator[tuple[Answer, Answer]]:
     """Each entry as it is listed, and what there is to it beyond that."""
     for start, count in _runs(numbers):
         listed = EntriesQuery(conn=conn, from_=start, count=count).answer(recorded)["entries"]
         for each in listed:
-            whole = EntryQuery(conn=conn, i=each["i"]).answer(recorded)
-            yield clipped(each, text), _beyond(each, _shortened(whole, text))
+            whole = _with_fewer_headers(EntryQuery(conn=conn, i=each["i"]).answer(recorded), depth)
+            yield clipped(each, depth.text), _beyond(each, _shortened(whole, depth.text))
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
@@ -180,28 +220,36 @@ def _shortened(whole: Answer, most: int) -> Answer:
     return cast(Answer, clipped(found, most))
 
 
-def clipped(value: Any, most: int) -> Any:
-    """The same with no text longer than that."""
-    if isinstance(value, str):
-        return value if len(value) <= most else f"{value[: most - 1]}…"
-    if isinstance(value, dict):
-        return {name: clipped(each, most) for name, each in value.items()}
-    return [clipped(each, most) for each in value] if isinstance(value, list | tuple) else value
-
-
 def _marks(recorded: Recorded, chosen: list[int], told: dict[int, Answer], room: Room) -> Answer:
     """What the timeline shows of these connections; in full first of those whose entries are there."""
     end = math.nextafter(recorded.index.ledger.last_at, math.inf)
+    logs = fitted(Ticks().answer(recorded)["logs"], room.marked // 4)
+    while weight(logs) > room.marked // 4:
+        logs = logs[::2]
     lanes: dict[str, Answer] = {}
     acted: dict[str, Any] = {}
-    left = room.marked
-    for conn in sorted(chosen, key=lambda conn: conn not in told):
+    left = room.marked - weight(logs)
+    for number, conn in enumerate(sorted(chosen, key=lambda conn: conn not in told)):
         lane = recorded.index.lanes[conn]
-        found = ticks(recorded, lane, 0.0, end, PARTS, FINEST if left > 0 else FEW)
-        lanes[str(conn)] = found
-        left -= len(embeddable(found))
-        if left > 0 and (did := actions(recorded, lane, 0.0, end)):
+        # None takes so much that too little is left for the others.
+        most = min(left, SHARE * left // (len(chosen) - number))
+        for parts in COARSE:
+            found = _ticks(recorded, lane, end, parts)
+            if weight(found) <= most:
+                lanes[str(conn)] = found
+                left -= weight(found)
+                break
+        did = fitted(actions(recorded, lane, 0.0, end), most)
+        if did and weight(did) <= min(most, left):
             acted[str(conn)] = did
-            left -= len(embeddable(did))
-    logs = Ticks().answer(recorded)["logs"]
+            left -= weight(did)
     return {"from": 0.0, "to": end, "px": PARTS, "lanes": lanes, "actions": acted, "logs": logs}
+
+
+def _ticks(recorded: Recorded, lane: ConnectionIndex, end: float, parts: int) -> Answer:
+    """The ticks of a connection; if they are many, how many in each of so many parts of the time, at their middle."""
+    found = ticks(recorded, lane, 0.0, end, parts, FINEST if parts == PARTS else 0)
+    if "bins" not in found or parts == PARTS:
+        return found
+    width = PARTS // parts
+    return {"bins": {name: [(x * width + width // 2, n) for x, n in bins] for name, bins in found["bins"].items()}}

@@ -17,7 +17,7 @@ from hangup.web import wording
 from hangup.web.index import HEARTBEAT, ConnectionIndex
 from hangup.web.query import Answer
 from hangup.web.recorded import Recorded
-from hangup.web.wanted import SEARCH, Wanted, texts_of
+from hangup.web.wanted import SEARCH, Wanted, lines_of, texts_of
 
 SHOWN = 20
 """Hits of one connection that are told in one answer; the rest are counted."""
@@ -69,17 +69,28 @@ class _Hits:
         for at, block in self._recorded.tail.lines(start, end):
             if at > start and time.monotonic() >= until:
                 return at
-            lines = self._screen.lines(block)
-            if self._heartbeats is not None:
-                lines = [(offset, line) for offset, line in lines if at + offset in self._heartbeats]
-            for (offset, _), event in zip(lines, _events([line for _, line in lines]), strict=True):
+            lines, events = self._may_fit(at, block)
+            for number, event in enumerate(events):
                 if event is None or not fits(event):
                     continue
                 if type(event) is Frame and counts.get(event.conn, 0) >= SHOWN:
                     counts[event.conn] += 1
-                else:
-                    self._take(event, at + offset)
+                    continue
+                if lines is None:
+                    lines = lines_of(block)
+                self._take(event, at + lines[number][0])
         return end
+
+    def _may_fit(self, at: int, block: bytes) -> tuple[list[tuple[int, bytes]] | None, Sequence[AnyEvent | None]]:
+        """The lines that may fit, or None for all of the block, and their events."""
+        lines = self._screen.lines(block)
+        if lines is None:
+            if self._heartbeats is None and (events := _all_events(block)) is not None:
+                return None, events
+            lines = lines_of(block)
+        if self._heartbeats is not None:
+            lines = [(offset, line) for offset, line in lines if at + offset in self._heartbeats]
+        return lines, _events([line for _, line in lines])
 
     def _take(self, event: AnyEvent, place: int) -> None:
         lane = self._lane(event, place)
@@ -131,6 +142,15 @@ def _heartbeats(recorded: Recorded) -> set[int]:
     lanes = recorded.index.lanes.values()
     tracks = [(lane, lane.tracks.get(2 * HEARTBEAT + side)) for lane in lanes for side in (0, 1)]
     return {lane.places[own] for lane, track in tracks if track is not None for own in track.what}
+
+
+def _all_events(block: bytes) -> Sequence[AnyEvent] | None:
+    """The events of a block, one for each of its lines; None where it is not so plain."""
+    try:
+        events = decode_lines(block)
+    except Exception:
+        return None
+    return events if len(events) == block.count(b"\n") + (block[-1:] != b"\n") else None
 
 
 def _events(lines: list[bytes]) -> Sequence[AnyEvent | None]:

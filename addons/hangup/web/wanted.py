@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from hangup.errors import FilterError
-from hangup.filters.json_test import parse_test
+from hangup.filters.json_test import parse_test, parse_text_test, required
 from hangup.filters.patterns import TooLong
 from hangup.messages.content import load
 from hangup.messages.kind import kind_of, selects
@@ -29,7 +29,7 @@ SEARCH = 0.2
 Fits = Callable[[AnyEvent], bool]
 
 _FRAME = b'{"kind":"frame"'
-_AS_IT_IS = re.compile(r"[a-z0-9 _.,:;=!?@#$%*()\[\]{}|~-]+")
+_AS_IT_IS = re.compile(r"[A-Za-z0-9 _.,:;=!?@#$%*()\[\]{}|~-]+")
 """What every program writes into JSON as it is."""
 
 FOLDED = {"k": b"\xe2\x84\xaa", "i": b"\xc4\xb0"}
@@ -58,6 +58,8 @@ class Wanted(RecordingQuery):
         kind = self._kind()
         needle = self.text.lower()
         side, opcode = self.side, self.opcode
+        if not (side or opcode or self.problems or kind or needle) and test is not None:
+            return _of_json(test, parse_text_test(path))
         if not (side or opcode or self.problems or kind or test):
             return partial(has, needle) if needle else lambda event: True
 
@@ -98,24 +100,47 @@ class Wanted(RecordingQuery):
             marks.append(f'"{self.opcode}"'.encode())
         if self.problems:
             marks.append(b'"problems"')
-        needle = max(_AS_IT_IS.findall(self.text.lower()), key=len, default="")
-        return Screen(needle, marks)
+        needle = _plain(self.text.lower())
+        if needle:
+            signs = [sign for letter, sign in FOLDED.items() if letter in needle]
+            return Screen([needle.encode(), b'base64"', b'"close"', *signs], marks)
+        needle = _plain(required(self.path.strip()))
+        # An escape within the payload is written with two backslashes: there anything may be meant.
+        return Screen([needle.encode(), b'base64"', *_ESCAPED] if needle else [], marks)
+
+
+_ESCAPED = (b"\\\\", b"\\u005c")
+"""A backslash, as it is written in JSON."""
+
+
+def _plain(text: str) -> str:
+    """The longest part of a text that stands in any JSON as it is, in lower case."""
+    return max(_AS_IT_IS.findall(text), key=len, default="").lower()
+
+
+def _of_json(test: Callable[[Any], bool], of_text: Callable[[str], bool]) -> Fits:
+    """Whether a frame's message fulfils a test on JSON."""
+
+    def fits(event: AnyEvent) -> bool:
+        if not isinstance(event, Frame):
+            return False
+        text = event.text if event.message is None else event.message
+        return of_text(text) if text is not None and event.message_base64 is None else test(_Item(data_of(event)))
+
+    return fits
 
 
 class Screen:
-    """Tells lines that cannot fit, without decoding them: those of frames without ``needle``, or one of ``marks``.
+    """Tells lines that cannot fit, without decoding them: those of frames that have none of the ``terms``, if there are
+    any, or not all of the ``marks``.
 
-    ``needle`` is in lower case. Only what hangup writes at a line's beginning tells that it is a frame's; any other
+    ``terms`` are in lower case. Only what hangup writes at a line's beginning tells that it is a frame's; any other
     line may fit, and so may a payload that does not stand there as it is.
     """
 
-    def __init__(self, needle: str, marks: Sequence[bytes] = ()) -> None:
-        self._needle = needle.encode()
+    def __init__(self, terms: Sequence[bytes], marks: Sequence[bytes] = ()) -> None:
         self._marks = marks
-        self._terms = [mark.lower() for mark in marks[:1]]
-        if needle:
-            signs = [sign for letter, sign in FOLDED.items() if letter in needle]
-            self._terms = [self._needle, b'base64"', b'"close"', *signs]
+        self._terms = terms or [mark.lower() for mark in marks[:1]]
 
     def may(self, line: bytes) -> bool:
         """Whether this line may fit."""
@@ -124,18 +149,19 @@ class Screen:
         low = line.lower()
         return (not self._terms or any(term in low for term in self._terms)) and all(m in line for m in self._marks)
 
-    def lines(self, block: bytes) -> list[tuple[int, bytes]]:
-        """Of whole lines, those that may fit, with the place of each in the block."""
-        low = block.lower() if self._terms else b""
+    def lines(self, block: bytes) -> list[tuple[int, bytes]] | None:
+        """Of whole lines, those that may fit, with the place of each in the block; None for all of them.
+
+        Where most have what is needed, looking for each takes longer than taking all.
+        """
+        if not self._terms:
+            return None
+        low = block.lower()
         count = block.count(b"\n")
-        # Where most of them have it, looking for each takes longer than taking all.
-        if not self._terms or 2 * max(low.count(term) for term in self._terms) > count:
-            lines = block.split(b"\n")
-            starts = accumulate((len(line) + 1 for line in lines), initial=0)
-            found = [(start, line) for start, line in zip(starts, lines, strict=False) if line]
-        else:
-            ends = [(start, block.find(b"\n", start)) for start in self._starts(block, low, count)]
-            found = [(start, block[start:] if end < 0 else block[start:end]) for start, end in ends]
+        if 2 * max(low.count(term) for term in self._terms) > count:
+            return None
+        ends = [(start, block.find(b"\n", start)) for start in self._starts(block, low, count)]
+        found = [(start, block[start:] if end < 0 else block[start:end]) for start, end in ends]
         if not self._marks:
             return found
         marks = self._marks
@@ -157,6 +183,13 @@ class Screen:
                     found.add(start)
                 start += len(line) + 1
         return sorted(found)
+
+
+def lines_of(block: bytes) -> list[tuple[int, bytes]]:
+    """Whole lines with the place of each in the block."""
+    lines = block.split(b"\n")
+    starts = accumulate((len(line) + 1 for line in lines), initial=0)
+    return [(start, line) for start, line in zip(starts, lines, strict=False) if line]
 
 
 class _Item(Struct):

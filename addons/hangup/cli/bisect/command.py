@@ -102,7 +102,7 @@ class WithCommand(click.Command):
     )
 )
 @click.option("--connections", type=AT_LEAST_ONE, metavar="N", help=(
-    "At most so many connections (default 400; with --live "
+    "The most connections to use (default 400; with --live "
     "60)."
 ))
 @click.option(
@@ -113,7 +113,7 @@ class WithCommand(click.Command):
     metavar="N",
     help="How many trials may run at the same time, if they do not disturb one another; 1 runs them one by one.",
 )
-@click.option("--seconds", type=TIME, default=600.0, show_default=True, metavar="TIME", help="At most so much time.")
+@click.option("--seconds", type=TIME, default="10min", show_default=True, metavar="TIME", help="The most time to take.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Seed for the random order, to repeat a run.")
 @click.option(
     "--start",
@@ -131,7 +131,7 @@ class WithCommand(click.Command):
     metavar="FILE",
     help="Follow the backend's log, so that the verdict can quote it at the moment of the failure. Repeatable.",
 )
-@click.option("--wait", type=TIME, default=20.0, show_default=True, metavar="TIME", help=(
+@click.option("--wait", type=TIME, default="20s", show_default=True, metavar="TIME", help=(
     "How long to wait for a started "
     "backend."
 ))

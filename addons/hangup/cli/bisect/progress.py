@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.experiment.client_side import CLIENT_RUNGS
+from hangup.experiment.contrasts import CONTRASTS
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.outlook import Outlook, certain
 from hangup.experiment.search import PROOF, Tried, Verdict
@@ -23,14 +24,42 @@ from hangup.humanize import duration, plural, printable
 
 COLOURS = {Outcome.FAILED: "red", Outcome.SURVIVED: "green", Outcome.UNRESOLVED: "yellow"}
 
-TITLES = {rung.name: rung.title for rung in (*RUNGS, *CLIENT_RUNGS)} | {
+CONTRASTED = [
+    rung for each in CONTRASTS for rung in (each.cause, each.without, *each.guards) if rung is not None
+]
+TITLES = {rung.name: rung.title for rung in (*CONTRASTED, *RUNGS, *CLIENT_RUNGS)} | {
+    "alone": "one client alone",
+    "answer": "an answer to the server's message",
+    "at-once": "all messages at once",
     "control": "as it was recorded",
+    "control-with-fix": "with the fix",
+    "crowd": "several clients",
+    "fix-applied": "the fix applied",
+    "fix-removed": "the fix removed",
     "frames": "fewer messages",
+    "handshake-value": "another value in the handshake",
+    "id": "two clients with the same id",
+    "later": "the message sent later",
+    "one-after-the-other": "two clients, one after the other",
+    "one-by-one": "several clients, one after the other",
+    "own-id": "an id of its own for each client",
+    "pace": "messages at another pace",
     "payload": "shorter messages",
-    "size": "another size",
-    "values": "other values in the message",
     "prediction": "a new exchange",
+    "rested": "after a pause",
+    "sequence": "other messages, or in another order",
+    "size": "another size",
+    "spread": "several clients, spread over time",
+    "values": "other values in the message",
+    "with-fix": "with the fix",
 }
+
+
+def title(trial: Trial, verdict: Verdict) -> str:
+    """What a trial tries, in words."""
+    return next((tried.title for tried in verdict.ladder if tried.arm == trial.arm), TITLES.get(trial.arm, trial.arm))
+
+
 SHRINKING = ("frames", "payload", "size", "values", "prediction")
 SHRINKS = 40
 """Trials that the minimiser usually takes; the bar must go by something."""
@@ -61,7 +90,7 @@ class Lines:
         """A trial is over."""
         self.number += 1
         line = Text(f"{self.number:4}  ", "dim")
-        line.append(f"{TITLES.get(trial.arm, trial.arm):<44}  ")
+        line.append(f"{title(trial, self.verdict):<44}  ")
         line.append("another failure" if result.another else result.outcome.words, COLOURS[result.outcome])
         if result.lifetime is not None:
             line.append(f"  after {result.lifetime:.2f} s", "dim")
@@ -130,7 +159,7 @@ class Page(Lines):
         self._shrunk += trial.arm in SHRINKING
         stage, done = self._stage(trial)
         self._done = max(self._done, done)  # a bar that goes back helps nobody
-        doing = TITLES.get(trial.arm, trial.arm)
+        doing = title(trial, self.verdict)
         said = f"{plural(self.number, 'trial')}  {doing}: {result.outcome.words}"
         self._progress.update(self._task, description=stage, completed=self._done, trials=said)
 

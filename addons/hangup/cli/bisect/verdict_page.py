@@ -14,7 +14,7 @@ from hangup.cli.screen import safe
 from hangup.commands import command_line
 from hangup.experiment.document import Document, telling_lines
 from hangup.experiment.keeping import TO_SHARE
-from hangup.experiment.law import Law
+from hangup.experiment.law import DROPS, Law
 from hangup.experiment.reading import Reading
 from hangup.experiment.search import Minimal, Verdict
 from hangup.humanize import plural, printable
@@ -74,7 +74,7 @@ def show(console: Console, document: Document) -> None:
     if verdict.place:
         console.print(safe(f"  {document.where}"))
     if verdict.timers:
-        console.print(Text(f"  it ends {', or '.join(map(str, verdict.timers))}"))
+        console.print(Text(f"  {DROPS} {', or '.join(map(str, verdict.timers))}"))
     console.print()
     if verdict.ladder:
         console.print(ladder(verdict.ladder))

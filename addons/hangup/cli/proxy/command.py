@@ -57,15 +57,15 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Certificate with its key (PEM), for clients that connect over TLS.",
 )
-@click.option("--max-size", type=SIZE, default=0, metavar="BYTES", help="Start a new file after so many bytes.")
+@click.option("--max-size", type=SIZE, default=0, metavar="BYTES", help="Start a new file once one has this size.")
 @click.option(
     "--keep",
     type=SIZE,
     default=0,
     metavar="BYTES",
-    help="Keep at most so many bytes of this recording: start new files, and delete the oldest.",
+    help="Keep at most this much of the recording: start new files, and delete the oldest.",
 )
-@click.option("--max-payload", type=SIZE, default=0, metavar="BYTES", help="Record only so many bytes of each payload.")
+@click.option("--max-payload", type=SIZE, default=0, metavar="BYTES", help="Record at most this much of each payload.")
 @click.option(
     "--filter",
     "filters",

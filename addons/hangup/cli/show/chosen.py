@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
 from hangup.cli.sources import undisturbed
 from hangup.recording import loops
+from hangup.recording.choice import Choice
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent, FilterEvent
 from hangup.recording.fates import settle_all
@@ -26,24 +26,6 @@ GROUPS = 12
 
 MEMBERS = 1000
 """So many connections that ended alike are named."""
-
-
-class Choice(Struct, frozen=True):
-    """What was asked for: connections whose path fits a shell pattern, that failed, that were there in the last
-    ``since`` seconds, that are part of a loop."""
-
-    path: str = ""
-    failed: bool = False
-    since: float | None = None
-    loop: bool = False
-
-    @property
-    def words(self) -> str:
-        """As it was given."""
-        path = f"--path {self.path}" if self.path else ""
-        since = f"--since {self.since:g}s" if self.since is not None else ""
-        given = (path, "--failed" if self.failed else "", since, "--loop" if self.loop else "")
-        return " ".join(filter(None, given))
 
 
 class Group(Struct):
@@ -87,7 +69,7 @@ def choose(source: Recording, choice: Choice, rows: int) -> Chosen:
         known = ledger.known()
         settle_all(known, ledger.last_at, ledger.stopped)
         found = loops.find(known, now=ledger.last_at)
-        fitting = _fitting(known, choice, found, ledger.last_at)
+        fitting = choice.fitting(known, found, ledger.last_at)
         groups = _groups(fitting)
         codes = {each.ending.code for each in fitting if each.ending.by != "proxy"} - {None}
         shown = fitting[-rows:] if rows else fitting
@@ -120,25 +102,6 @@ def choose(source: Recording, choice: Choice, rows: int) -> Chosen:
 
 def _changes(batch: list[AnyEvent]) -> list[FilterEvent]:
     return [event for event in batch if type(event) is FilterEvent and not event.conn]
-
-
-def _fitting(
-    known: Sequence[Known], choice: Choice, found: list[Loop], last_at: float
-) -> Sequence[Known]:
-    if not choice.words:
-        return known
-    looping = {conn for loop in found for conn in loop.conns}
-    return [each for each in known if _fits(each, choice, looping, last_at)]
-
-
-def _fits(each: Known, choice: Choice, looping: set[int], last_at: float) -> bool:
-    if choice.failed and not each.failed:
-        return False
-    if choice.loop and each.conn not in looping:
-        return False
-    if choice.since is not None and each.ended is not None and each.ended < last_at - choice.since:
-        return False
-    return not choice.path or fnmatchcase(each.path, choice.path)
 
 
 def _is_odd(each: Known) -> bool:

@@ -17,13 +17,14 @@ from hangup.cli.params import TIME
 from hangup.cli.redacted import show_markdown
 from hangup.cli.screen import console, tell
 from hangup.cli.show import table
-from hangup.cli.show.chosen import ROWS, Choice, choose
+from hangup.cli.show.chosen import ROWS, choose
 from hangup.cli.show.frames import Frames
 from hangup.cli.sources import opened
 from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.humanize import plural, printable
 from hangup.processes.tshark import open_recording
 from hangup.recording import events, loops
+from hangup.recording.choice import Choice
 from hangup.recording.events import AnyEvent
 from hangup.recording.fates import settle
 from hangup.recording.folder import listing, newest

@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.screen import COLOURS, safe
-from hangup.cli.show.chosen import Choice, Chosen
+from hangup.cli.show.chosen import Chosen
 from hangup.commands import command_line
 from hangup.experiment.document_file import Proof
 from hangup.humanize import duration, plural, printable, size
 from hangup.recording import loops, untold
+from hangup.recording.choice import Choice
 from hangup.recording.connections import Connection
 from hangup.recording.dev_server import DEV_SERVER
 from hangup.recording.ending_words import Ending
@@ -241,9 +242,12 @@ def ranges(numbers: list[int], most: int = 6) -> str:
 def folder(console: Console, rows: list[dict[str, Any]]) -> None:
     """Prints the recordings of a folder, oldest first; with their ages where these are known."""
     aged = any("age" in row for row in rows)
+    # A name has the time in it, and is to be copied whole.
+    dated = not aged or console.width >= WIDE
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold dim", pad_edge=False)
     table.add_column("recording", overflow="fold", min_width=16)
-    table.add_column("started (UTC)", no_wrap=True)
+    if dated:
+        table.add_column("started (UTC)", no_wrap=True)
     if aged:
         table.add_column("age", justify="right", no_wrap=True)
     table.add_column("target", overflow="fold", min_width=8)
@@ -253,13 +257,13 @@ def folder(console: Console, rows: list[dict[str, Any]]) -> None:
         age = [_rough(row["age"])] if aged else []
         if row["error"]:
             why = Text(printable(row["error"], 300), "red")
-            table.add_row(safe(Path(row["file"]).name), "", *age, why, "", "", size(row["size"]))
+            table.add_row(safe(Path(row["file"]).name), *[""] * dated, *age, why, "", "", size(row["size"]))
             continue
-        started = _utc(row["started"])
+        started = [_utc(row["started"])] * dated
         loops_text = Text(str(row["loops"]), "bold red" if row["loops"] else "dim")
         table.add_row(
             safe(Path(row["file"]).name),
-            started,
+            *started,
             *age,
             safe(row["target"]),
             str(row["connections"]),

@@ -31,7 +31,7 @@ Examples:
   hangup why run.jsonl --json | jq -r .verdict
   hangup why --example a3           one of the example recordings
 
-Once `hangup bisect` has proved the cause of a recording, that is what is said of it.
+Once `hangup bisect` has proved the cause for a recording, that proof is shown.
 
 Exit code: 0 when a cause is named or proved, or nothing is wrong; 3 when it is unknown.
 """

@@ -8,11 +8,9 @@ from itertools import groupby
 from hangup.diagnosis.causes import ANY, HEARTBEAT, Cause
 
 KINDS = {
-    "message": "a message", "control": "a heartbeat (ping or pong)", "header": "the handshake", "age": "its age",
-    "idle": "silence", "count": (
-        "the number of "
-        "messages"
-    ), "rate": "the rate of messages", "connection": "another connection",
+    "message": "a message", "control": "a heartbeat (ping or pong)", "header": "the handshake",
+    "age": "the connection's age", "idle": "silence", "count": "the number of messages",
+    "rate": "the rate of messages", "connection": "another connection",
     "event": "an event on the other side", "none": "nothing from the other side",
 }  # fmt: skip
 """Each trigger in words."""
@@ -28,8 +26,8 @@ def facts(cause: Cause) -> list[tuple[str, str]]:
     """What is said of a cause, as pairs of a title and a text."""
     found = [
         ("ended by", "the " + " or the ".join(cause.closers)),
-        ("because of", KINDS[cause.trigger] + (f" ({cause.property})" if cause.property else "")),
-        ("to fix in", PLACES[cause.place]),
+        ("trigger", _trigger(cause)),
+        ("where to fix it", PLACES[cause.place]),
         ("how to prove it", cause.proof),
     ]
     if cause.next is not None and not cause.next.filter.startswith("{"):
@@ -38,6 +36,14 @@ def facts(cause: Cause) -> list[tuple[str, str]]:
         where = ", ".join(word for word in on.replace(HEARTBEAT, ", of a heartbeat").split(", ") if word != ANY)
         found.append((f"how to fix it ({where})" if where else "how to fix it", text))
     return found
+
+
+def _trigger(cause: Cause) -> str:
+    kind = KINDS[cause.trigger]
+    if not cause.property:
+        return kind
+    # What is counted says more than that something is.
+    return cause.property if cause.trigger in ("count", "rate") else f"{kind} ({cause.property})"
 
 
 def markdown(causes: Iterable[Cause]) -> Iterator[str]:

@@ -116,10 +116,10 @@ def client_ended_without_a_word(case: Case) -> Sign | None:
 
 
 def pause(case: Case) -> str:
-    """How long it took as a rule until the next one was asked for, in words."""
-    usual, as_a_rule = middle(case.gaps), " as a rule" if len(case.gaps) > 1 else ""
+    """How long it usually took until the next one was asked for, in words."""
+    usual, usually = middle(case.gaps), "usually " if len(case.gaps) > 1 else ""
     when = f"{duration(usual)} later" if usual >= 0 else f"{duration(-usual)} before the end"
-    return f"the next connection was asked for {when}{as_a_rule}" if case.gaps else ""
+    return f"the next connection was {usually}asked for {when}" if case.gaps else ""
 
 
 @of(pause, closed_by_client)

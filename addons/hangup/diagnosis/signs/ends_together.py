@@ -50,7 +50,7 @@ def _together(case: Case, groups: Groups, who: str) -> Sign | None:
     whole = case.once(every)
     chance = within(len(whole) / max(case.last_at, 1.0), 2 * TOGETHER)
     times = {1: "once", 2: "twice"}.get(len(groups), f"{len(groups)} times")
-    text = f"{times} {who} ended together ({numbered(groups[0])}{' first' if len(groups) > 1 else ''})"
+    text = f"{who} ended together {times} ({numbered(groups[0])}{' first' if len(groups) > 1 else ''})"
     strength = min(surprise(sum(map(len, groups)), len(whole), chance), 6.0)
     cites = cite_all(life for group in groups for life in group)
     return Sign(strength, text, cites, Trigger("time", groups[0][0].conn)) if strength > 0 else None

@@ -103,7 +103,7 @@ def good(case: Case) -> Lives:
 def messages_in_both_directions(case: Case, lives: Lives) -> Found:
     """Some that did not drop carried messages of both sides."""
     both = [life for life in lives if life.traffic.client.messages and life.traffic.server.messages]
-    return Sign(1.0, f"messages in both directions ({numbered(both)})", cite_all(both)) if both else None
+    return Sign(1.0, f"messages went in both directions ({numbered(both)})", cite_all(both)) if both else None
 
 
 @of(well)

@@ -17,22 +17,24 @@ from hangup.wire.frames import PING, PONG
 
 
 class AnswerPing(Filter, frozen=True, kw_only=True):
-    """Pings are answered by the proxy; the other side never sees them.
+    """Answers pings at the proxy; the other side never sees them.
 
-    With ``level=control`` the protocol's own pings, with ``level=message`` the application's, recognised by what they
-    say and answered in the same form. A heartbeat that wants no answer in its form passes, unless ``with`` gives one:
-    there ``{{seq}}`` stands for what the ping says in its field ``seq``.
+    ``level=control`` answers the protocol's own ping frames, ``level=message`` the application's heartbeats, which are
+    recognised by their content and answered in the same form. A heartbeat whose form needs no answer passes through,
+    unless ``with`` gives one, in which ``{{seq}}`` is replaced by the value of the ping's field ``seq``.
 
-    If a side stops closing when its pings are answered, their answers did not come, or not in the form that it expects.
+    If a side no longer closes once its pings are answered, it was getting no answers, or not in the form it expects.
     """
 
     example: ClassVar[str] = 'answer-ping side=client level=message with={"type":"pong"}'
     kinds: ClassVar[Kind] = Kind.CONTROL | Kind.MESSAGE
 
-    side: Annotated[Side | None, Meta(description="whose pings")] = None
-    level: Annotated[Literal["control", "message", "any"], Meta(description="ping frames, heartbeat messages")] = "any"
+    side: Annotated[Side | None, Meta(description="whose pings to answer; default: both sides'")] = None
+    level: Annotated[
+        Literal["control", "message", "any"], Meta(description="ping frames, heartbeat messages, or both")
+    ] = "any"
     with_: Annotated[
-        bytes | None, Meta(description="the answer to a heartbeat message, instead of the usual one of its form")
+        bytes | None, Meta(description="the answer to a heartbeat message, instead of the usual one for its form")
     ] = msgspec.field(name="with", default=None)
 
     def wants(self, side: Side) -> Kind:

@@ -12,21 +12,21 @@ from hangup.wire.frames import PING, PONG
 
 
 class DropPing(Filter, frozen=True, kw_only=True):
-    """Ping frames (opcode 9) are not passed on.
+    """Drops ping frames (opcode 9).
 
-    The side that sent them waits for pongs in vain, as behind an intermediary that swallows control frames. If the
-    connection stops dying, the pings were the cause. If it begins to die after a fixed time, that side keeps a
-    deadline, and this tells how long it is.
+    The sender waits for pongs in vain, as it would behind an intermediary that swallows control frames. If the
+    connection no longer drops, the pings were the cause. If it now drops after a fixed time, the sender has a pong
+    timeout, and that time tells you how long it is.
 
-    These are the protocol's own pings, which a page in a browser cannot send; for heartbeats that an application
-    makes up, see drop-heartbeat.
+    These are the protocol's own pings, which a page in a browser cannot send; for heartbeats that an application sends
+    as messages, see drop-heartbeat.
     """
 
     example: ClassVar[str] = "drop-ping side=server"
     kinds: ClassVar[Kind] = Kind.CONTROL
     dropped: ClassVar[int] = PING
 
-    side: Annotated[Side | None, Meta(description="who sent it")] = None
+    side: Annotated[Side | None, Meta(description="who sent the frame; default: either side")] = None
 
     def wants(self, side: Side) -> Kind:
         return self.kinds if self.side in (None, side) else NONE
@@ -36,10 +36,10 @@ class DropPing(Filter, frozen=True, kw_only=True):
 
 
 class DropPong(DropPing, frozen=True, kw_only=True):
-    """Pong frames (opcode 10) are not passed on.
+    """Drops pong frames (opcode 10).
 
-    The side that pings gets no answer, as behind an intermediary that swallows pongs: it closes after its timeout
-    (uvicorn and websockets with 1011 "keepalive ping timeout"), and so tells its interval and timeout.
+    The side that pings gets no answer, as it would behind an intermediary that swallows pongs: it closes once its
+    timeout expires (uvicorn and websockets with 1011 "keepalive ping timeout"), which reveals its interval and timeout.
     """
 
     example: ClassVar[str] = "drop-pong side=client"

@@ -16,10 +16,10 @@ from hangup.wire.frames import CLOSE
 
 
 class Drop(Selecting, frozen=True, kw_only=True):
-    """The selected messages are not passed on.
+    """Drops the selected messages.
 
-    If the connection then survives, one of them was the cause. Under permessage-deflate the messages after a dropped
-    one are compressed anew, so that the receiver notices nothing but its absence.
+    If the connection then stays open, one of them was the cause. With permessage-deflate, the messages that follow a
+    dropped one are compressed again, so the receiver notices nothing but the missing message.
     """
 
     example: ClassVar[str] = "drop side=client json=$.type==subscribe"
@@ -29,10 +29,11 @@ class Drop(Selecting, frozen=True, kw_only=True):
 
 
 class Only(Selecting, frozen=True, kw_only=True):
-    """Of the messages of a side, only the selected ones are passed on.
+    """Lets only the selected messages through and drops the rest.
 
-    ``side`` and ``opcode`` say which messages are meant at all; the other settings, which of them pass. Messages of
-    the other side and of other opcodes pass, and so do control frames, unless ``opcode`` names them.
+    ``side`` and ``opcode`` say which messages the filter applies to; the other settings select which of those pass.
+    Messages from the other side or with another opcode always pass, and so do control frames unless ``opcode`` names
+    them.
     """
 
     example: ClassVar[str] = "only side=client first=3"
@@ -52,16 +53,16 @@ class Only(Selecting, frozen=True, kw_only=True):
 
 
 class Mute(Filter, frozen=True, kw_only=True):
-    """Nothing that a side says is passed on, but for its close frame and its end.
+    """Drops everything from one side except its close frame and the end of its connection.
 
-    For the other side it has fallen silent, as in a network that loses everything one way. The connection stays open:
-    who ends it now, and after how long, tells whose deadline it is.
+    To the other side it has gone silent, as on a network that loses everything in one direction. The connection stays
+    open: who closes it now, and after how long, shows whose timeout it is.
     """
 
     example: ClassVar[str] = "mute side=server"
     kinds: ClassVar[Kind] = TRAFFIC
 
-    side: Annotated[Side, Meta(description="who is not heard any more")]
+    side: Annotated[Side, Meta(description="which side to silence")]
     what: Annotated[
         Literal["all", "messages", "control"], Meta(description="only messages, or only pings and pongs")
     ] = "all"

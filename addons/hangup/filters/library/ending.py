@@ -26,23 +26,24 @@ class _EndingState(Struct):
 
 
 class Close(Selecting, frozen=True, kw_only=True):
-    """The connection is ended, as if a side had done it: with a close frame, or without (``how=fin``, ``how=rst``).
+    """Ends the connection as if one side had done so, with a close frame or without (``how=fin``, ``how=rst``).
 
-    At a time after the opening (``at``), after so many frames of both sides together (``frames``), or after the first
-    message that the other settings select. What the side sends after its pretended close frame is not passed on. To
-    see what the other side makes of it: whether it reconnects, how soon, and what with.
+    It does so a given time after the connection opened (``at``), after a number of frames from both sides together
+    (``frames``), or after the first message that the other settings select. Anything that side sends after its
+    simulated close frame is dropped. Use it to see how the other side reacts: whether it reconnects, how soon, and with
+    what.
     """
 
     example: ClassVar[str] = "close from=server code=1012 reason='service restart' at=5s"
 
-    from_: Annotated[Side, Meta(description="which side seems to have done it")] = msgspec.field(name="from")
-    code: Annotated[int | None, Meta(description="the close code; without it, the frame is empty (1005)")] = None
-    reason: Annotated[str, Meta(description="the reason, up to 123 bytes")] = ""
-    how: Annotated[Literal["close", "fin", "rst"], Meta(description="with a close frame, or by TCP alone (1006)")] = (
+    from_: Annotated[Side, Meta(description="which side appears to close")] = msgspec.field(name="from")
+    code: Annotated[int | None, Meta(description="the close code; without one, the frame is empty (1005)")] = None
+    reason: Annotated[str, Meta(description="the close reason, up to 123 bytes")] = ""
+    how: Annotated[Literal["close", "fin", "rst"], Meta(description="with a close frame, or with TCP alone (1006)")] = (
         "close"
     )
-    at: Annotated[Seconds | None, Meta(description="how long after the opening")] = None
-    frames: Annotated[int | None, Meta(description="after so many frames of both sides")] = None
+    at: Annotated[Seconds | None, Meta(description="how long after the connection opened")] = None
+    frames: Annotated[int | None, Meta(description="after this many frames from both sides together")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,16 +98,16 @@ class Close(Selecting, frozen=True, kw_only=True):
 
 
 class HoldOpen(Filter, frozen=True, kw_only=True):
-    """The end of one side's leg is not passed on: for the other side the connection stays open.
+    """Keeps the connection open to one side when the other side ends its own.
 
-    It outlives the one who ended it, until it has had enough itself. Who closes first, and who only follows, is then
-    plain; and a deadline of the side that stays shows.
+    The remaining side keeps its connection until it closes of its own accord. This shows who closes first and who only
+    follows, and whether the remaining side has a timeout of its own.
     """
 
     example: ClassVar[str] = "hold-open side=server"
     kinds: ClassVar[Kind] = Kind.END
 
-    side: Annotated[Side | None, Meta(description="whose end; without it, either's")] = None
+    side: Annotated[Side | None, Meta(description="whose end to hide; default: either side's")] = None
 
     def wants(self, side: Side) -> Kind:
         return self.kinds if self.side in (None, side) else NONE
@@ -116,9 +117,9 @@ class HoldOpen(Filter, frozen=True, kw_only=True):
 
 
 class Refuse(Filter, frozen=True, kw_only=True):
-    """Handshakes are answered with a status, and the server never sees them.
+    """Answers handshakes with an HTTP status; the server never sees them.
 
-    To see what a client makes of a refusal: whether it tries again, and how soon.
+    Use it to see how a client reacts to a refusal: whether it tries again, and how soon.
     """
 
     example: ClassVar[str] = "refuse 503 first=3"
@@ -126,14 +127,14 @@ class Refuse(Filter, frozen=True, kw_only=True):
     positional: ClassVar[tuple[str, ...]] = ("status",)
 
     status: Annotated[int, Meta(description="the HTTP status, 200 to 599")]
-    reason: Annotated[str, Meta(description="the words beside it")] = ""
-    text: Annotated[str, Meta(description="the body")] = ""
-    first: Annotated[int | None, Meta(description="only the first so many handshakes")] = None
+    reason: Annotated[str, Meta(description="the reason phrase after the status")] = ""
+    text: Annotated[str, Meta(description="the response body")] = ""
+    first: Annotated[int | None, Meta(description="only the first N handshakes")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 200 <= self.status <= 599:
-            raise FilterError(f"refuse: {self.status} is no status of a refusal: 200 to 599")
+            raise FilterError(f"refuse: {self.status} is not a status to refuse with: use 200 to 599")
         if any(ord(char) < 32 for char in self.reason):
             raise FilterError("refuse: the reason must be one line")
 

@@ -19,9 +19,9 @@ def _none(opcode: int, data: bytes) -> bool:
 
 
 class Defragment(Selecting, frozen=True, kw_only=True):
-    """The selected messages that came in fragments go on in one frame.
+    """Joins the fragments of the selected messages into one frame.
 
-    For a receiver that cannot put fragments together. Compression and masking stay as they are.
+    For a receiver that cannot reassemble fragments. Compression and masking stay as they are.
     """
 
     example: ClassVar[str] = "defragment side=client"
@@ -34,20 +34,20 @@ class Defragment(Selecting, frozen=True, kw_only=True):
 
 
 class Fragment(Selecting, frozen=True, kw_only=True):
-    """The selected messages go on in fragments of so many bytes.
+    """Splits the selected messages into fragments of a given size.
 
-    To see whether a receiver can put them together, or counts frames where it should count messages.
+    Use it to see whether a receiver can reassemble fragments, or counts frames where it should count messages.
     """
 
     example: ClassVar[str] = "fragment 1000 side=server"
     positional: ClassVar[tuple[str, ...]] = ("bytes",)
 
-    bytes: Annotated[int, Meta(description="the payload of each fragment")]
+    bytes: Annotated[int, Meta(description="the payload of each fragment, in bytes")]
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.bytes:
-            raise FilterError("fragment: bytes=0 makes no fragments")
+            raise FilterError("fragment: bytes must be at least 1")
 
     def act(self, item: Any) -> Actions:
         if not isinstance(item, Message) or len(item.data) <= self.bytes:
@@ -56,15 +56,15 @@ class Fragment(Selecting, frozen=True, kw_only=True):
 
 
 class UnmaskFix(Filter, frozen=True, kw_only=True):
-    """A client's frames that are not masked go on masked, and a server's that are masked go on without.
+    """Masks a client's unmasked frames, and unmasks a server's masked ones.
 
-    The standard demands it (RFC 6455 5.1), and most servers close with 1002 over it.
+    The standard requires it (RFC 6455 5.1), and most servers close with 1002 when it is violated.
     """
 
     example: ClassVar[str] = "unmask-fix side=client"
     kinds: ClassVar[Kind] = Kind.MESSAGE | Kind.CONTROL
 
-    side: Annotated[Side | None, Meta(description="whose frames")] = None
+    side: Annotated[Side | None, Meta(description="whose frames; default: both sides'")] = None
 
     def wants(self, side: Side) -> Kind:
         return self.kinds if self.side in (None, side) else NONE
@@ -77,10 +77,10 @@ class UnmaskFix(Filter, frozen=True, kw_only=True):
 
 
 class StripExtensions(Filter, frozen=True, kw_only=True):
-    """No extension is negotiated: what the client offers is not shown to the server.
+    """Removes the client's offer of extensions, so that none is negotiated.
 
-    Messages then go uncompressed. If the connection survives, one side offers or accepts permessage-deflate and does
-    not carry it out, or something in between cannot cope with it.
+    Messages are then not compressed. If the connection stays open, one side offers or accepts permessage-deflate
+    without implementing it, or something in between cannot handle it.
     """
 
     example: ClassVar[str] = "strip-extensions"

@@ -40,11 +40,11 @@ def changed(item: Request | Response, headers: Headers) -> Actions:
 
 def _check_value(value: str) -> None:
     if any(ord(char) < 32 and char != "\t" or ord(char) == 127 for char in value) or value != value.strip():
-        raise FilterError(f"{value!r} is no value of a header: it has control characters, or space around it")
+        raise FilterError(f"{value!r} is not a valid header value: it has control characters, or spaces around it")
 
 
 class _Header(Filter, frozen=True, kw_only=True):
-    name: Annotated[str, Meta(description="the header's name, in any case")]
+    name: Annotated[str, Meta(description="the header's name (case does not matter)")]
     in_: Annotated[Literal["request", "response"], Meta(description="in the request or in the response")] = (
         msgspec.field(name="in", default="request")
     )
@@ -54,7 +54,7 @@ class _Header(Filter, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not is_token(self.name):
-            raise FilterError(f"{self.name!r} is no name of a header")
+            raise FilterError(f"{self.name!r} is not a valid header name")
 
     def wants(self, side: Side) -> Kind:
         if side == "client":
@@ -71,9 +71,9 @@ class _Header(Filter, frozen=True, kw_only=True):
 
 
 class StripHeader(_Header, frozen=True, kw_only=True):
-    """A header is taken out of the handshake.
+    """Removes a header from the handshake.
 
-    ``strip-header Cookie`` shows whether the server goes by the cookie; ``strip-header Sec-WebSocket-Extensions``
+    ``strip-header Cookie`` shows whether the server relies on the cookie; ``strip-header Sec-WebSocket-Extensions``
     keeps compression from being negotiated.
     """
 
@@ -85,7 +85,7 @@ class StripHeader(_Header, frozen=True, kw_only=True):
 
 
 class SetHeader(_Header, frozen=True, kw_only=True):
-    """A header is given a value in the handshake, in the place of any that it had."""
+    """Sets a header in the handshake, replacing the value that it had, if any."""
 
     example: ClassVar[str] = "set-header Authorization 'Bearer abc'"
     positional: ClassVar[tuple[str, ...]] = ("name", "value")
@@ -101,10 +101,10 @@ class SetHeader(_Header, frozen=True, kw_only=True):
 
 
 class Origin(Filter, frozen=True, kw_only=True):
-    """The handshake comes from another origin: without a value, from that of the host that it goes to.
+    """Changes the handshake's Origin: to the given one or, without a value, to that of the server itself.
 
-    For servers that refuse pages from elsewhere (403, or open and closed at once): ``localhost`` and ``127.0.0.1`` are
-    two origins, and so are two ports.
+    For servers that reject pages from other origins (with a 403, or by closing at once): ``localhost`` and
+    ``127.0.0.1`` are different origins, and so are two ports.
     """
 
     example: ClassVar[str] = "origin http://localhost:8000"
@@ -132,27 +132,27 @@ class Origin(Filter, frozen=True, kw_only=True):
 
 
 class Subprotocol(Filter, frozen=True, kw_only=True):
-    """Other subprotocols are offered to the server, and the client is answered with one that it asked for.
+    """Offers the server other subprotocols, and answers the client with one that it asked for.
 
-    ``answer`` is what the client is told: ``first`` of those that it asked for, ``none``, or a name; without it, what
-    the server chose, if the client asked for that, else the first. ``subprotocol answer=first`` adds the echo without
-    which browsers drop a connection at once.
+    ``answer`` is what the client is told: ``first`` (the first that it asked for), ``none``, or a name. By default it
+    is what the server chose, if the client asked for that, and otherwise the first. ``subprotocol answer=first`` adds
+    the echo without which browsers drop a connection at once.
     """
 
     example: ClassVar[str] = "subprotocol graphql-transport-ws"
     kinds: ClassVar[Kind] = Kind.REQUEST | Kind.RESPONSE
     positional: ClassVar[tuple[str, ...]] = ("offer",)
 
-    offer: Annotated[tuple[str, ...] | None, Meta(description="what the server is offered, by comma")] = None
-    answer: Annotated[str | None, Meta(description="what the client is told: first, none, or a name")] = None
+    offer: Annotated[tuple[str, ...] | None, Meta(description="what to offer the server, separated by commas")] = None
+    answer: Annotated[str | None, Meta(description="what to tell the client: first, none, or a name")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.offer is None and self.answer is None:
-            raise FilterError(f"subprotocol needs what to offer or what to answer, for instance: {self.example}")
+            raise FilterError(f"subprotocol needs something to offer or to answer, for instance: {self.example}")
         for name in (*(self.offer or ()), self.answer or "first"):
             if not is_token(name):
-                raise FilterError(f"{name!r} is no name of a subprotocol")
+                raise FilterError(f"{name!r} is not a valid subprotocol name")
 
     def wants(self, side: Side) -> Kind:
         if side == "client":

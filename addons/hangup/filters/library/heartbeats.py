@@ -31,7 +31,7 @@ class HeartbeatFilter(Selecting, frozen=True, kw_only=True):
     ] = ""
     periodic: Annotated[
         Literal["yes", "no"],
-        Meta(description="also what no form knows, once a side has said it four times at an even pace"),
+        Meta(description="also messages of no known form that a side has sent four times at a regular interval"),
     ] = "no"
 
     def __post_init__(self) -> None:
@@ -62,10 +62,10 @@ class HeartbeatFilter(Selecting, frozen=True, kw_only=True):
 
 
 class DropHeartbeat(HeartbeatFilter, frozen=True, kw_only=True):
-    """Heartbeats that the application sends as messages are not passed on.
+    """Drops heartbeats that the application sends as messages.
 
-    They are recognised by what they say, in any of the forms listed below. If the connection then survives, the
-    heartbeat was the cause, or what answered it. For the protocol's own ping and pong frames, see drop-ping.
+    They are recognised by their content, in any of the forms listed below. If the connection then stays open, the cause
+    was the heartbeat or the answer to it. For the protocol's own ping and pong frames, see drop-ping.
     """
 
     example: ClassVar[str] = "drop-heartbeat side=client"
@@ -75,10 +75,11 @@ class DropHeartbeat(HeartbeatFilter, frozen=True, kw_only=True):
 
 
 class RewriteHeartbeat(HeartbeatFilter, frozen=True, kw_only=True):
-    """Heartbeats that the application sends as messages say something else.
+    """Replaces the content of heartbeats that the application sends as messages.
 
-    A backend that reads JSON fails on a raw text "ping"; one that knows another form ignores it. If the connection
-    survives with the heartbeat in another form and not without it, it was the form. ``beat=pong`` rewrites answers.
+    A backend that reads JSON fails on a plain "ping"; one that expects another form ignores it. If the connection stays
+    open when the heartbeat has another form, but not when it is dropped, the form was the cause. ``beat=pong`` rewrites
+    the answers.
     """
 
     example: ClassVar[str] = 'rewrite-heartbeat side=client to={"type":"ping"}'
@@ -86,7 +87,7 @@ class RewriteHeartbeat(HeartbeatFilter, frozen=True, kw_only=True):
     beat: Annotated[
         Literal["ping", "pong", "any"], Meta(description="only the asking half, only the answering half, or any")
     ] = "ping"
-    to: Annotated[bytes, Meta(description="what they say instead; hex:… for bytes that are no text")]
+    to: Annotated[bytes, Meta(description="what to send instead; hex:… for bytes that are not text")]
 
     def act(self, item: Any) -> Actions:
         return (Replace(self.to),) if item.data != self.to else None

@@ -27,38 +27,38 @@ class _InjectState(Struct):
 
 
 class Inject(Selecting, frozen=True, kw_only=True):
-    """A message is sent in the name of a side that did not send it.
+    """Sends a message on behalf of one side.
 
-    At a time after the opening (``at``), again and again (``every``), or after each message that the other settings
-    select. For what a side is waiting for and never gets: a first message (``connection_init``), an acknowledgement,
-    the answer to a heartbeat. In what follows a message ``{{seq}}`` stands for what that message says in its field
-    ``seq``; it is sent at once, or so much ``later``.
+    It is sent a given time after the connection opened (``at``), at an interval (``every``), or after each message that
+    the other settings select, at once or some time ``later``. Use it for what a side waits for and never gets: a first
+    message (``connection_init``), an acknowledgement, the answer to a heartbeat. Where it follows a message,
+    ``{{seq}}`` is replaced by the value of that message's field ``seq``.
 
-    With ``rsv`` it breaks the rules, and whoever reads it must end the connection: that shows whether frames of its
-    kind arrive at all.
+    With ``rsv`` the frame violates the protocol, and whoever reads it must end the connection: that shows whether such
+    frames arrive at all.
     """
 
     example: ClassVar[str] = 'inject from=client send={"type":"connection_init"} at=0s'
 
-    from_: Annotated[Side, Meta(description="in whose name")] = msgspec.field(name="from")
-    send: Annotated[bytes, Meta(description="the payload; hex:… for bytes that are no text")]
-    as_: Annotated[Literal["text", "binary", "ping", "pong"], Meta(description="as what kind of frame")] = (
+    from_: Annotated[Side, Meta(description="on whose behalf")] = msgspec.field(name="from")
+    send: Annotated[bytes, Meta(description="the payload; hex:… for bytes that are not text")]
+    as_: Annotated[Literal["text", "binary", "ping", "pong"], Meta(description="the kind of frame")] = (
         msgspec.field(name="as", default="text")
     )
-    rsv: Annotated[int, Meta(ge=0, le=7, description="its reserved bits: 4, 2, 1 or a sum")] = 0
-    at: Annotated[Seconds | None, Meta(description="how long after the opening")] = None
-    every: Annotated[Seconds | None, Meta(description="again and again after so long")] = None
+    rsv: Annotated[int, Meta(ge=0, le=7, description="the reserved bits to set: 4, 2, 1 or a sum of these")] = 0
+    at: Annotated[Seconds | None, Meta(description="how long after the connection opened")] = None
+    every: Annotated[Seconds | None, Meta(description="repeat at this interval")] = None
 
-    later: Annotated[Seconds | None, Meta(description="how long after the message that it follows")] = None
+    later: Annotated[Seconds | None, Meta(description="how long after the message it follows")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.later is not None and self._timed:
-            raise FilterError("inject: later= is for what follows a message, and at= and every= follow none")
+            raise FilterError("inject: later= delays what follows a message; it does not go with at= or every=")
         if self.every == 0:
             raise FilterError("inject: every=0s would never stop")
         if not self._timed and not self.selects and self.side is None:
-            raise FilterError("inject needs a moment: at=2s, every=10s, or what it follows (side=…, text=…, json=…)")
+            raise FilterError("inject needs a time: at=2s, every=10s, or a message to follow (side=…, text=…, json=…)")
 
     @property
     def _timed(self) -> bool:

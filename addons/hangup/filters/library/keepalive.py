@@ -24,18 +24,19 @@ class _KeepaliveState(Struct):
 
 
 class Keepalive(Filter, frozen=True, kw_only=True):
-    """When a side has sent nothing for so long, the proxy sends a ping in its name.
+    """Sends a ping on behalf of a side that has been silent for a given time.
 
-    It is a ping frame, whose pong is kept from the side that never asked for it; or the message ``send``, for a side
-    that counts only messages. If the connection then survives, silence was the cause: an idle timeout of the other
-    side (which a message helps, and a ping perhaps not) or of something in between (which any of them helps).
+    By default it is a ping frame, and the pong is not passed on to the side that never asked for it. With ``send`` it
+    is that message instead, for receivers that count only messages. If the connection then stays open, silence was the
+    cause: an idle timeout of the other side (a message helps, a ping frame may not) or of something in between (either
+    helps).
     """
 
     example: ClassVar[str] = "keepalive side=client every=20s"
     kinds: ClassVar[Kind] = Kind.CONTROL
 
-    side: Annotated[Side | None, Meta(description="whose silence, and in whose name; without it, either's")] = None
-    every: Annotated[Seconds, Meta(description="how long a silence may be")]
+    side: Annotated[Side | None, Meta(description="the silent side, on whose behalf to ping; default: either")] = None
+    every: Annotated[Seconds, Meta(description="how long a silence may last")]
     send: Annotated[bytes | None, Meta(description="a text message to send instead of a ping frame")] = None
 
     def __post_init__(self) -> None:

@@ -53,11 +53,11 @@ _LOST = {
 
 
 class _Malformed(Filter, frozen=True, kw_only=True):
-    side: Annotated[Side | None, Meta(description="who sent it")] = None
+    side: Annotated[Side | None, Meta(description="who sent it; default: either side")] = None
     what: Annotated[
         tuple[str, ...],
         Meta(
-            description=f"which faults: framing, or single ones, of {', '.join((*FRAMING, *CONTENT))}",
+            description=f"which faults: framing (all of framing), or any of {', '.join((*FRAMING, *CONTENT))}",
             examples=["framing", *FRAMING, *CONTENT],
         ),
     ] = _USUAL
@@ -122,12 +122,12 @@ def _nulls(data: bytes) -> bytes:
 
 
 class DropMalformed(_Malformed, frozen=True, kw_only=True):
-    """What is malformed is not passed on.
+    """Drops malformed frames and messages.
 
-    Faults of framing and of UTF-8 are judged by the standards; so are a byte order mark and NaN in what is JSON
-    otherwise. Text that is no JSON at all counts only with ``what=not-json``, as only you know that it should be.
+    The standards say what is malformed: framing, UTF-8, and a byte order mark or NaN in otherwise valid JSON. Text that
+    is not JSON at all counts only with ``what=not-json``, since only you know that it should be JSON.
 
-    If the connection then survives, the malformed message was the cause. repair-malformed tells whether its form was.
+    If the connection then stays open, the malformed message was the cause; repair-malformed shows whether its form was.
     """
 
     example: ClassVar[str] = "drop-malformed side=client what=invalid-utf8,not-json"
@@ -137,11 +137,11 @@ class DropMalformed(_Malformed, frozen=True, kw_only=True):
 
 
 class RepairMalformed(_Malformed, frozen=True, kw_only=True):
-    """What is malformed is passed on well-formed, and dropped where that cannot be done.
+    """Repairs malformed frames and messages, and drops those that cannot be repaired.
 
-    Masking, RSV bits and the form of lengths are set right, control frames cut to what they may hold, close codes that
-    must not be sent left out. Invalid UTF-8 gets replacement characters, a byte order mark is taken off, NaN becomes
-    null, and (with ``what=not-json``) text that is no JSON becomes a JSON string.
+    Masking, RSV bits and length encodings are corrected, control frames are cut to the allowed length, and close codes
+    that must not be sent are removed. Invalid UTF-8 becomes replacement characters, a byte order mark is removed, NaN
+    becomes null, and (with ``what=not-json``) text that is not JSON becomes a JSON string.
     """
 
     example: ClassVar[str] = "repair-malformed side=server what=nan"

@@ -15,20 +15,20 @@ from hangup.wire.frames import BINARY, TEXT
 
 
 class Rewrite(Selecting, frozen=True, kw_only=True):
-    """The selected messages say something else.
+    """Changes the content of the selected messages.
 
-    ``to`` is all that they say then; ``set`` gives fields of a JSON object other values, or more fields; ``replace``
-    and ``with`` change a part of the payload wherever it stands.
+    ``to`` replaces the whole payload; ``set`` changes or adds fields of a JSON object; ``replace`` and ``with`` replace
+    a part of the payload wherever it occurs.
 
-    If the connection then survives, it was what they said that mattered, and not that they were sent.
+    If the connection then stays open, the content of the messages was the cause, not the fact that they were sent.
     """
 
     example: ClassVar[str] = 'rewrite side=client json=$.type==ping to={"type":"ping","ts":0}'
 
-    to: Annotated[bytes | None, Meta(description="what they say instead; hex:… for bytes that are no text")] = None
-    set: Annotated[str | None, Meta(description='fields for a JSON object, for instance {"ts":0}')] = None
-    replace: Annotated[bytes | None, Meta(description="a part to be replaced, wherever it stands")] = None
-    with_: Annotated[bytes, Meta(description="what stands there then; nothing, if not given")] = msgspec.field(
+    to: Annotated[bytes | None, Meta(description="the new payload; hex:… for bytes that are not text")] = None
+    set: Annotated[str | None, Meta(description='fields to set in a JSON object, for instance {"ts":0}')] = None
+    replace: Annotated[bytes | None, Meta(description="the part to replace, wherever it occurs")] = None
+    with_: Annotated[bytes, Meta(description="the replacement; nothing, if not given")] = msgspec.field(
         name="with", default=b""
     )
 
@@ -39,7 +39,7 @@ class Rewrite(Selecting, frozen=True, kw_only=True):
         if self.replace == b"":
             raise FilterError("rewrite: replace= must not be empty")
         if self.with_ and self.replace is None:
-            raise FilterError("rewrite: with= says what to put in the place of replace=, which is not there")
+            raise FilterError("rewrite: with= needs replace=, the part that it replaces")
         if self.set is not None and not isinstance(_loads(self.set), dict):
             raise FilterError(f'rewrite: set={self.set} must be a JSON object, for instance {{"ts":0}}')
 
@@ -67,7 +67,7 @@ def _loads(text: str) -> Any:
 
 
 class FlipOpcode(Selecting, frozen=True, kw_only=True):
-    """The selected text messages become binary, and binary ones text.
+    """Turns the selected text messages into binary ones, and binary ones into text.
 
     For a handler that reads only one kind (``receive_text``, ``receive_bytes``) and fails on the other. Binary data
     that is not UTF-8 becomes an invalid text message.

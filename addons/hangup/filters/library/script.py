@@ -30,10 +30,10 @@ class Script(Filter, frozen=True, kw_only=True):
             def apply(self, item, state):
                 return [Drop()] if item.data == b"ping" else None
 
-    It is given items and answers with actions, as hangup.filters.base describes them. The file runs within the proxy,
-    with all that the proxy may do: run only what you trust. It is run when the filter is put among those of a proxy or
-    a replay, and not before (from hangup.toml: once you have agreed to it, see `hangup allow --help`). Where it fails
-    the item passes, and the recording says so.
+    It is given items and answers with actions, both described in hangup.filters.base. The file runs inside the proxy,
+    with the proxy's permissions: use only files that you trust. It runs when the filter is added to a proxy or a
+    replay, and not before (from hangup.toml: only once you have agreed, see `hangup allow --help`). If it raises an
+    exception, the item passes and the recording says so.
     """
 
     example: ClassVar[str] = "script my_filter.py"
@@ -41,7 +41,7 @@ class Script(Filter, frozen=True, kw_only=True):
     positional: ClassVar[tuple[str, ...]] = ("file",)
 
     file: Annotated[str, Meta(description="the Python file")]
-    name: Annotated[str, Meta(description="the class, when the file has several")] = ""
+    name: Annotated[str, Meta(description="the class to use, if the file has several")] = ""
     args: Annotated[str, Meta(description='its settings as a JSON object, for instance {"limit":3}')] = "{}"
     _code: _Code | None = None
 
@@ -121,9 +121,9 @@ def _make(file: str, source: bytes, name: str, args: str) -> Filter:
     try:
         settings = json.loads(args)
     except ValueError as error:
-        raise FilterError(f"script: args={args} is no JSON object: {error}") from None
+        raise FilterError(f"script: args={args} is not a JSON object: {error}") from None
     if not isinstance(settings, dict):
-        raise FilterError(f"script: args={args} is no JSON object")
+        raise FilterError(f"script: args={args} is not a JSON object")
     module = ModuleType(f"hangup_script_{Path(file).stem}")
     module.__file__ = file
     sys.modules[module.__name__] = module  # where its annotations are looked up

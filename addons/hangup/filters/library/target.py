@@ -43,18 +43,18 @@ class _Target(Filter, frozen=True, kw_only=True):
 
 
 class Path(_Target, frozen=True, kw_only=True):
-    """The handshake asks for another path; its query stays.
+    """Requests another path in the handshake; the query stays as it is.
 
-    ``path /ws`` asks for just that; ``replace`` and ``with`` change a part of the path, for a prefix too many or a
-    slash at the end.
+    ``path /ws`` requests exactly that path; ``replace`` and ``with`` change a part of it, such as a doubled prefix or a
+    trailing slash.
     """
 
     example: ClassVar[str] = "path replace=/ws/ws with=/ws"
     positional: ClassVar[tuple[str, ...]] = ("to",)
 
     to: Annotated[str | None, Meta(description="the whole path, without the query")] = None
-    replace: Annotated[str | None, Meta(description="a part of the path to be replaced, where it first stands")] = None
-    with_: Annotated[str, Meta(description="what stands there then; nothing, if not given")] = msgspec.field(
+    replace: Annotated[str | None, Meta(description="the part of the path to replace, where it first occurs")] = None
+    with_: Annotated[str, Meta(description="the replacement; nothing, if not given")] = msgspec.field(
         name="with", default=""
     )
 
@@ -63,7 +63,7 @@ class Path(_Target, frozen=True, kw_only=True):
         if (self.to is None) == (self.replace is None):
             raise FilterError(f"path needs either the whole path or replace= and with=, for instance: {self.example}")
         if self.to is not None and (not self.to.startswith("/") or "?" in self.to or _SPACE.search(self.to)):
-            raise FilterError(f"path: {self.to!r} is no path: it begins with / and has neither ? nor # nor space")
+            raise FilterError(f"path: {self.to!r} is not a path: it must begin with / and contain no ?, # or space")
         if self.replace == "" or _SPACE.search(self.with_) or "?" in self.with_:
             raise FilterError("path: replace= and with= must be parts of a path")
 
@@ -75,9 +75,9 @@ class Path(_Target, frozen=True, kw_only=True):
 
 
 class Query(_Target, frozen=True, kw_only=True):
-    """The handshake asks with another query: a parameter is set, or without a value taken out.
+    """Sets a query parameter in the handshake or, without a value, removes it.
 
-    ``query access_token from=token`` gives it the value of another parameter, if there is one.
+    ``query access_token from=token`` copies the value of another parameter, if the request has it.
     """
 
     example: ClassVar[str] = "query token abc"
@@ -85,8 +85,8 @@ class Query(_Target, frozen=True, kw_only=True):
     keeps_mark: ClassVar[bool] = False
 
     name: Annotated[str, Meta(description="the parameter's name")]
-    value: Annotated[str | None, Meta(description="its value; without one, the parameter is taken out")] = None
-    from_: Annotated[str | None, Meta(description="the parameter whose value it is given")] = msgspec.field(
+    value: Annotated[str | None, Meta(description="its value; without one, the parameter is removed")] = None
+    from_: Annotated[str | None, Meta(description="the parameter to copy the value from")] = msgspec.field(
         name="from", default=None
     )
 
@@ -129,25 +129,26 @@ class _Own(msgspec.Struct, frozen=True):
 
 
 class UniqueId(_Target, frozen=True, kw_only=True):
-    """Each connection asks with a client id of its own: in the path's last segment, or where a setting says.
+    """Gives each connection a client id of its own, by default in the last segment of the path.
 
-    Servers that let in one connection per id kick the older one when a second tab comes with the same id, and both
-    reconnect for ever. If both survive with ids of their own, that was it. A number stays a number, a UUID a UUID.
+    Servers that allow one connection per id kick the older one when a second tab connects with the same id, and both
+    reconnect forever. If both stay open with ids of their own, that was the cause. A number is replaced by a number, a
+    UUID by a UUID.
 
-    With ``value`` it is replaced wherever the client says it: in path, query and headers, and in its messages.
+    With ``value``, that id is replaced wherever the client sends it: in the path, query, headers and messages.
     """
 
     example: ClassVar[str] = "unique-id query=client_id"
 
-    query: Annotated[str | None, Meta(description="the id is this parameter of the query")] = None
-    segment: Annotated[int | None, Meta(description="the id is this segment of the path, counted from 1")] = None
-    value: Annotated[str | None, Meta(description="the id itself, wherever the client says it")] = None
+    query: Annotated[str | None, Meta(description="the query parameter that holds the id")] = None
+    segment: Annotated[int | None, Meta(description="the path segment that holds the id, counted from 1")] = None
+    value: Annotated[str | None, Meta(description="the id itself, wherever the client sends it")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.segment == 0 or sum(each is not None for each in (self.query, self.segment, self.value)) > 1:
             raise FilterError(
-                "unique-id: one of query=NAME, segment=NUMBER (from 1) and value=ID, and none for the last segment"
+                "unique-id takes one of query=NAME, segment=NUMBER (from 1) and value=ID, or none for the last segment"
             )
         if self.value == "":
             raise FilterError("unique-id: value= must not be empty")

@@ -20,17 +20,17 @@ class _Delayed(Struct):
 
 
 class Delay(Selecting, frozen=True, kw_only=True):
-    """The selected messages go on later; without a selection, control frames too.
+    """Delays the selected messages or, without a selection, everything including control frames.
 
-    A stream has one order: messages behind a delayed one wait for it, pings and pongs do not. To see whether a deadline
-    is missed (a heartbeat's answer, an acknowledgement), delay what should meet it.
+    The order of messages is kept: those behind a delayed one wait for it; pings and pongs do not. To find out whether a
+    side has a timeout (for a heartbeat's answer, an acknowledgement), delay what it waits for.
     """
 
     example: ClassVar[str] = "delay 2s side=server json=$.type==pong"
     positional: ClassVar[tuple[str, ...]] = ("by",)
 
-    by: Annotated[Seconds, Meta(description="how much later")]
-    jitter: Annotated[Seconds, Meta(description="and up to so much more, at random")] = 0.0
+    by: Annotated[Seconds, Meta(description="how long to delay")]
+    jitter: Annotated[Seconds, Meta(description="plus a random time up to this")] = 0.0
 
     def wants(self, side: Side) -> Kind:
         if self.opcode is None and not self.selects:
@@ -56,18 +56,18 @@ class _Throttled(Struct):
 
 
 class Throttle(Selecting, frozen=True, kw_only=True):
-    """The selected messages go on at so many bytes per second at most, as over a slow line, or so many messages.
+    """Limits the selected messages to a number of bytes per second, as on a slow line, or of messages per second.
 
-    Messages behind one that waits wait with it. What waits is bounded by --hold-limit. To see who gives up on a slow
-    peer, what gives a burst its effect, and whether a server minds how fast messages come.
+    Messages behind one that waits also wait. How much may wait is limited by --hold-limit. Use it to see who gives up
+    on a slow peer, whether a burst is what matters, and whether a server minds how fast messages arrive.
     """
 
     example: ClassVar[str] = "throttle 10000 side=server"
     kinds: ClassVar[Kind] = Kind.MESSAGE
     positional: ClassVar[tuple[str, ...]] = ("rate",)
 
-    rate: Annotated[int | None, Meta(description="payload bytes (inflated) per second")] = None
-    messages: Annotated[float | None, Meta(description="messages per second; the first one goes on at once")] = None
+    rate: Annotated[int | None, Meta(description="payload bytes per second, decompressed")] = None
+    messages: Annotated[float | None, Meta(description="messages per second; the first one is sent at once")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,17 +96,17 @@ class Throttle(Selecting, frozen=True, kw_only=True):
 
 
 class SlowReconnect(Filter, frozen=True, kw_only=True):
-    """A client's next handshake waits until so long after its last connection's end.
+    """Holds a client's next handshake until a given time after its last connection ended.
 
-    As a client with a longer reconnect delay would behave. If the loop stops, it was the pace: the server still held
-    the old session, or limits the rate. Clients are told apart by their address without the port, and by the path.
+    This simulates a client with a longer reconnect delay. If the loop stops, reconnecting too soon was the cause: the
+    server still held the old session, or limits the rate. Clients are told apart by address (without port) and path.
     """
 
     example: ClassVar[str] = "slow-reconnect 5s"
     kinds: ClassVar[Kind] = Kind.REQUEST | Kind.RESPONSE | Kind.END
     positional: ClassVar[tuple[str, ...]] = ("after",)
 
-    after: Annotated[Seconds, Meta(description="how long after the end")]
+    after: Annotated[Seconds, Meta(description="how long to wait after the end")]
 
     def wants(self, side: Side) -> Kind:
         return Kind.END | (Kind.REQUEST if side == "client" else Kind.RESPONSE)

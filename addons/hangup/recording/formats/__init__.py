@@ -196,7 +196,7 @@ def _spooled(file: IO[bytes]) -> IO[bytes]:
         copy.flush()
         return copy
     except OSError as error:
-        raise RecordingError(f"cannot keep what was read: {error.strerror or error}") from None
+        raise RecordingError(f"cannot save the imported recording: {error.strerror or error}") from None
 
 
 def _mapped(file: IO[bytes], name: str) -> mmap.mmap:

@@ -72,7 +72,7 @@ async function ask(url, options) {
   try {
     answer = await response.json();
   } catch {
-    throw new ApiError(`an answer that is no JSON (HTTP ${response.status})`, response.status);
+    throw new ApiError(`the response is not JSON (HTTP ${response.status})`, response.status);
   }
   if (!response.ok) throw new ApiError(answer?.error ?? `HTTP ${response.status}`, response.status);
   return answer;

@@ -4,7 +4,7 @@ import { ApiError, apiUrl, getJson, postJson } from "./api.js";
 import { FilterField } from "./completion.js";
 import { copied, CopyButton } from "./copy.js";
 import { changeFilters } from "./filters.js";
-import { duration, listed, plural, visible } from "./format.js";
+import { duration, listed, plural, visible, visibleLines } from "./format.js";
 import { Conn, Ladder, told } from "./ladder.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
@@ -214,7 +214,7 @@ function Verdict({ store, state }) {
     ${state.busy && html`<p class="note" role="status">${visible(state.busy, 200)}…</p>`}
     ${(state.problems ?? []).map((problem) => html`<p class="error" key=${problem}>${visible(problem, 300)}</p>`)}
     ${found.stopped && html`<p class="note">${visible(found.stopped === "stopped" ? "stopped by you" : `stopped: ${found.stopped}`, 220)}</p>`}
-    ${found.log?.length > 0 && html`<h3>The backend's log at that moment</h3>${found.log.map((/** @type {any} */ line, /** @type {number} */ index) => html`<pre key=${index} tabindex="0">${visible(line.text.split("\n").slice(-12).join("\n"), 2000)}</pre>`)}`}
+    ${found.log?.length > 0 && html`<h3>The backend's log at that moment</h3>${found.log.map((/** @type {any} */ line, /** @type {number} */ index) => html`<pre key=${index} tabindex="0"><bdi>${visibleLines(line.text.split("\n").slice(-12).join("\n").slice(-2000))}</bdi></pre>`)}`}
     <${Take} state=${state} />
   </div>`;
 }

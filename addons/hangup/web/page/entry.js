@@ -124,7 +124,7 @@ function Body({ store, entry, connection }) {
       entry.rsv & 4 ? " inflated" : ""}: this is what the frame has on the wire.</p>`}
     ${entry.left_compressed && html`<p class="note">The message is left compressed: it, or a message that it refers to, inflates to far
       more than was on the wire. This is what the frame has on the wire.</p>`}
-    ${entry.truncated && html`<p class="note">Only the beginning is shown; the recording has it all.</p>`}
+    ${entry.truncated && html`<p class="note">Only the beginning${entry.size ? ` of ${size(entry.size)}` : ""} is shown; the recording has it all.</p>`}
     ${entry.message_kind && html`<${Kind} store=${store} kind=${entry.message_kind} />`}
     ${SAYS.has(entry.kind) && html`<${Payload} text=${entry.text ?? null} base64=${entry.base64 ?? null} />`}
   </div>`;

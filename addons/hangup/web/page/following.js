@@ -27,13 +27,18 @@ export function follow(store) {
   /** @type {any} */
   let timer = 0;
 
+  /** Which connections those in the store are, and whether there are more to come. */
+  let told = store.state.choice;
+  let partial = false;
+
   const overview = new Latest(async () => {
-    const { rev, loaded } = store.state;
+    const { rev, loaded, choice } = store.state;
+    const anew = choice !== told || partial;
     try {
-      let answer = await getJson("overview", { since: loaded ? rev : 0 });
-      if (answer.rev < rev) {
+      let answer = await getJson("overview", { since: loaded && !anew ? rev : 0, ...asked(choice) });
+      if (answer.rev < rev && !anew) {
         // Another process reads the file now, and counts anew.
-        answer = await getJson("overview", { since: 0 });
+        answer = await getJson("overview", { since: 0, ...asked(choice) });
       }
       if (loaded && isAnother(answer)) {
         // Nothing of what is shown, or kept by any part, is of this one; nor is what the address names.
@@ -41,13 +46,16 @@ export function follow(store) {
         location.replace(location.pathname);
         return;
       }
-      store.merge(answer);
+      told = choice;
+      partial = answer.partial;
+      store.merge(answer, anew || partial);
       if (store.state.problem) store.set({ problem: null });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       store.set({ problem: error.status === 401 ? REPLACED : error.message });
     }
     chosen = choose(store, chosen);
+    await lookUp(store);
     if (store.state.live && !socket) connect();
     if (!ended && !store.state.connected && unfinished()) {
       clearTimeout(timer);
@@ -104,9 +112,22 @@ export function follow(store) {
   };
   const shown = () => document.hidden || overview.ask();
 
+  // What is selected is there, even if it is not among those that were chosen.
+  let looked = 0;
+  const changed = () => {
+    const { choice, selected, connections, loaded } = store.state;
+    if (choice !== told) overview.ask();
+    else if (loaded && selected && selected.conn !== looked && !connections.has(selected.conn)) {
+      looked = selected.conn;
+      overview.ask();
+    }
+  };
+
   document.addEventListener("visibilitychange", shown);
+  const unsubscribe = store.subscribe(changed);
   overview.ask();
   return () => {
+    unsubscribe();
     ended = true;
     document.removeEventListener("visibilitychange", shown);
     overview.close();
@@ -114,6 +135,20 @@ export function follow(store) {
     clearTimeout(notice);
     socket?.close();
   };
+}
+
+/** @param {import("./store.js").Choice} choice */
+const asked = ({ path, failed }) => ({ ...(path && { path }), ...(failed && { failed: 1 }) });
+
+/** Asks for the selected connection, where the recording has more than were told of. @param {import("./store.js").Store} store */
+async function lookUp(store) {
+  const { selected, connections, total } = store.state;
+  if (!selected || connections.has(selected.conn) || connections.size >= total) return;
+  try {
+    store.add(await getJson("connection", { conn: selected.conn }));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error; // there is none of that number, yet
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 // A handshake: what was checked, and both header lists side by side.
 
 import { CopyButton } from "./copy.js";
-import { duration, visible } from "./format.js";
+import { duration, plural, visible } from "./format.js";
 import { html } from "./vendor/preact-htm.js";
 
 /** @typedef {[string, string][]} Headers */
@@ -32,13 +32,13 @@ export function HandshakeView({ detail }) {
     </ul>
     <div class="sides">
       <${Half} title=${original ? "Request, as the client sent it" : "Request"} head=${requestLine(original ?? request)}
-        headers=${(original ?? request).headers} other=${original ? request.headers : null} />
-      ${original && html`<${Half} title="Request, as the server received it" head=${requestLine(request)} headers=${request.headers} other=${original.headers} />`}
+        headers=${(original ?? request).headers} more=${(original ?? request).headers_left_out} other=${original ? request.headers : null} />
+      ${original && html`<${Half} title="Request, as the server received it" head=${requestLine(request)} headers=${request.headers} more=${request.headers_left_out} other=${original.headers} />`}
       ${response
         ? html`<${Half} title=${returned ? "Response, as the server sent it" : "Response"} head=${statusLine(response)}
-            headers=${response.headers} other=${returned ? returned.headers : null} text=${response.text} cut=${response.cut} />`
+            headers=${response.headers} more=${response.headers_left_out} other=${returned ? returned.headers : null} text=${response.text} cut=${response.cut} />`
         : html`<section class="half"><h3>Response</h3><p class="note">There was none.</p></section>`}
-      ${returned && html`<${Half} title="Response, as the client received it" head=${statusLine(returned)} headers=${returned.headers} other=${response?.headers ?? null} text=${returned.text} cut=${returned.cut} />`}
+      ${returned && html`<${Half} title="Response, as the client received it" head=${statusLine(returned)} headers=${returned.headers} more=${returned.headers_left_out} other=${response?.headers ?? null} text=${returned.text} cut=${returned.cut} />`}
     </div>
   </div>`;
 }
@@ -51,9 +51,10 @@ const statusLine = (response) => `${response.version ?? "HTTP/1.1"} ${response.s
 
 /**
  * One header list; those that are not in `other` are marked, as a filter changed them.
- * @param {{title: string, head: string, headers?: Headers, other?: Headers | null, text?: string, cut?: boolean}} props
+ * @param {{title: string, head: string, headers?: Headers, more?: number, other?: Headers | null, text?: string, cut?: boolean}} props
+ *   `more`: how many headers are left out of a report.
  */
-function Half({ title, head, headers = [], other = null, text = "", cut = false }) {
+function Half({ title, head, headers = [], more = 0, other = null, text = "", cut = false }) {
   const known = other && new Set(other.map(([name, value]) => `${name}: ${value}`));
   return html`<section class="half" aria-label=${title}>
     <h3>${title} <${CopyButton} what="the headers" text=${() => [head, ...headers.map(([name, value]) => `${name}: ${value}`)].join("\n")} /></h3>
@@ -68,6 +69,7 @@ function Half({ title, head, headers = [], other = null, text = "", cut = false 
         )}
       </tbody>
     </table>
+    ${more > 0 && html`<p class="note">${plural(more, "more header")} left out of this report</p>`}
     ${text && html`<pre class="code"><bdi>${visible(text, 4000)}</bdi></pre>`}
     ${cut && html`<p class="note">The rest of the body is not shown.</p>`}
   </section>`;

@@ -116,11 +116,14 @@ function Lane({ store, row, connection, index, now, total, selected, brackets })
     <span class="lane-path" title=${visible(connection.path, 500)}><bdi>${visible(path, 200) || "—"}</bdi>
       ${query !== undefined && html`<span class="dim">?${visible(query, 80)}</span>`}</span>
     ${connection.kind !== "app" && html`<span class="chip">${connection.kind === "hmr" ? "HMR" : "test"}</span>`}
-    ${conns && html`<span class="chip many" title=${`${number(conns.length)} connections`}>⟲ ${number(conns.length)}</span>`}
+    ${conns && html`<span class="chip many" title=${`${number(loop?.count ?? conns.length)} connections`}>⟲ ${rounded(loop?.count ?? conns.length)}</span>`}
     <span class="lane-life">${life}</span>
     <span class="lane-end">${ending(connection)}</span>
   </div>`;
 }
+
+/** A count in a few characters: 28,557 is 29k. @param {number} count */
+const rounded = (count) => (count < 10_000 ? number(count) : `${number(Math.round(count / 1000))}k`);
 
 /**
  * A lane in words, for who does not see the picture; its name is what stands there.

@@ -248,7 +248,8 @@ export class Plot {
   /** Shows the whole of these connections and their lanes, the newest one's if not all. @param {number[]} conns in order */
   showAll(conns) {
     const { connections, rows } = this.store.state;
-    const [first, last] = [connections.get(conns[0]), connections.get(conns[conns.length - 1])];
+    const there = conns.filter((conn) => connections.has(conn));
+    const [first, last] = [connections.get(there[0]), connections.get(there[there.length - 1])];
     if (!first || !last) return;
     this.show(first.at, until(last, this.now));
     for (const { conn } of [first, last]) this.reveal(rows.at.get(conn) ?? 0);

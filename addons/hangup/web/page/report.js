@@ -138,7 +138,7 @@ function Next({ summary }) {
   return html`<section class="columns">
     ${next.length > 0 && html`<div><h2>What to try next</h2><${Doing} things=${next} /></div>`}
     ${reproduce.length > 0 && html`<div><h2>How to reproduce it</h2><${Doing} things=${reproduce} /></div>`}
-    <p class="note">With <code>uvx hangup</code> in the place of <code>hangup</code> there is nothing to install.</p>
+    <p class="note"><code>uvx hangup …</code> runs these commands without installing anything.</p>
   </section>`;
 }
 

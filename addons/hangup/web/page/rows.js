@@ -18,7 +18,7 @@ export const LONG = 12;
 export const NO_ROWS = { list: [], at: new Map() };
 
 /** What a loop is known by while it grows. @param {Loop} loop */
-export const keyOf = (loop) => loop.conns[0];
+export const keyOf = (loop) => loop.begins ?? loop.conns[0];
 
 /** @param {Loop} loop @param {Map<number, boolean>} folds what somebody has chosen, by key */
 export const isFolded = (loop, folds) => folds.get(keyOf(loop)) ?? loop.conns.length > LONG;

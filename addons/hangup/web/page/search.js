@@ -106,6 +106,7 @@ export function SearchPanel({ store }) {
 /** @param {SearchOfAll} search */
 function told({ hits, searching, upto, of, error }) {
   if (error) return "";
+  if (!of) return "Searching…";
   const progress = searching && of ? `, searching… ${Math.floor((100 * upto) / of)} %` : "";
   return hits.count ? `${number(hits.count)} in ${plural(hits.found.size, "connection")}${progress}` : searching ? `Searching…${progress.slice(12)}` : "Nothing matches.";
 }

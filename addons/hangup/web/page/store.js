@@ -36,7 +36,8 @@ import { EVERYTHING } from "./wanted.js";
  * @property {number | null} loop
  *
  * @typedef {object} Loop
- * @property {number[]} conns
+ * @property {number[]} conns  of very many, the last
+ * @property {number} [begins]  the first of all
  * @property {string} sentence
  * @property {number} gap  median, seconds
  * @property {number} lifetime  median, seconds
@@ -49,6 +50,7 @@ import { EVERYTHING } from "./wanted.js";
  * @property {boolean} [going_on]
  * @property {number | null} [settled]  the connection that ended it by staying open
  *
+ * @typedef {{path: string, failed: boolean}} Choice  A pattern for the path, and whether only those that failed.
  * @typedef {{at: number, action: string, filter: string}} Mark
  * @typedef {{id: number, name: string, filter: string, on: boolean, hits: number}} FilterState
  * @typedef {{conn: number, i: number | null, n: number | null, quietly: boolean}} Selection  `i` is an entry; `n` its
@@ -69,6 +71,9 @@ import { EVERYTHING } from "./wanted.js";
  * @property {number} now
  * @property {Map<number, Connection>} connections
  * @property {number[]} order  their numbers, newest first
+ * @property {Choice} choice  which of the recording's connections these are
+ * @property {number} total  how many the recording has
+ * @property {number} fitting  how many of these fit the choice
  * @property {Loop[]} loops
  * @property {Map<number, boolean>} folds  which loops somebody has folded or opened, by key
  * @property {import("./rows.js").Rows} rows  the lanes; they follow from `order`, `loops` and `folds`
@@ -108,6 +113,9 @@ function nothing() {
     now: 0,
     connections: new Map(),
     order: [],
+    choice: { path: "", failed: false },
+    total: 0,
+    fitting: 0,
     loops: [],
     folds: new Map(),
     rows: NO_ROWS,
@@ -160,18 +168,24 @@ export class Store {
   }
 
   /**
-   * Takes an answer of `api/overview`.
+   * Takes an answer of `api/overview`; `anew` where its connections are all that there are to be.
    * @param {any} overview
+   * @param {boolean} [anew]
    */
-  merge(overview) {
+  merge(overview, anew = false) {
     const state = this.state;
     // The map's identity changes with its content, so that it can be compared by ===.
     let { connections, order } = state;
-    if (overview.connections.length || !state.loaded) {
-      const before = connections.size;
-      connections = state.loaded ? copied(connections, overview.connections) : new Map();
+    if (overview.connections.length || !state.loaded || anew) {
+      connections = state.loaded && !anew ? copied(connections, overview.connections) : new Map();
+      const before = anew ? -1 : connections.size;
       for (const each of overview.connections) connections.set(each.conn, each);
-      if (connections.size !== before) order = [...connections.keys()].sort((a, b) => b - a);
+      const more = connections.size !== before;
+      for (const conn of connections.keys()) {
+        if (conn >= (overview.earliest ?? 0)) break;
+        if (conn !== state.selected?.conn) connections.delete(conn);
+      }
+      if (more) order = [...connections.keys()].sort((a, b) => b - a);
     }
     this.set({
       loaded: true,
@@ -186,11 +200,19 @@ export class Store {
       now: Math.max(state.now, overview.now),
       connections,
       order,
+      total: overview.total ?? connections.size,
+      fitting: overview.fitting ?? connections.size,
       loops: same(state.loops, overview.loops),
       marks: same(state.marks, overview.marks),
       logs: overview.logs,
       notes: same(state.notes, overview.notes ?? []),
     });
+  }
+
+  /** Adds a connection that is not among those that were told of. @param {Connection} connection */
+  add(connection) {
+    const connections = new Map(this.state.connections).set(connection.conn, connection);
+    this.set({ connections, order: [...connections.keys()].sort((a, b) => b - a) });
   }
 
   /**

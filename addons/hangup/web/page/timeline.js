@@ -6,6 +6,7 @@ import { Lanes } from "./lanes.js";
 import { LANE } from "./paint.js";
 import { Minimap } from "./minimap.js";
 import { Plot } from "./plot.js";
+import { keyOf } from "./rows.js";
 import { outlives } from "./settling.js";
 import { useStore } from "./store.js";
 import { timesOf } from "./times.js";
@@ -23,6 +24,12 @@ const LEGEND = [
   ["log", "backend log"],
 ];
 
+/** Of more connections than this one may choose some. */
+const MANY = 20;
+
+/** Milliseconds after the last letter. */
+const PAUSE = 200;
+
 /** Loops that are told in words. */
 const TOLD = 2;
 const TOLD_ALL = 100;
@@ -35,6 +42,9 @@ export function Timeline({ store, enter }) {
   const [range, setRange] = useState([0, 0]);
   const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
   const count = useStore(store, (state) => state.order.length);
+  const total = useStore(store, (state) => state.total);
+  const fitting = useStore(store, (state) => state.fitting);
+  const alone = useStore(store, (state) => state.alone);
   const lanes = useStore(store, (state) => state.rows.list.length);
   const live = useStore(store, (state) => state.live);
   const selected = useStore(store, (state) => state.selected?.conn ?? 0);
@@ -98,7 +108,8 @@ export function Timeline({ store, enter }) {
     </div>
     <div class="timeline-plot">
       <div class="timeline-head">
-        <div class="lane-head"><b>${plural(count, "connection")}</b>${open ? html`, ${open} open` : ""}</div>
+        <div class="lane-head"><span><b>${counted(count, fitting, total)}</b>${open ? html`, ${open} open` : ""}</span>
+          ${!alone && total > MANY && html`<${Choosing} store=${store} />`}</div>
         <canvas class="axis" ref=${axis} aria-hidden="true"></canvas>
       </div>
       <div class="lanes-scroller" ref=${scroller}>
@@ -113,9 +124,34 @@ export function Timeline({ store, enter }) {
         <div class="cross" ref=${cross} hidden></div>
         <div class="tip" ref=${tip} hidden></div>
       </div>
-      ${count === 0 && html`<${Nothing} store=${store} />`}
+      ${count === 0 && (total ? html`<p class="empty">No connection fits.</p>` : html`<${Nothing} store=${store} />`)}
     </div>
   </section>`;
+}
+
+/**
+ * How many are listed, of how many. What is selected is listed whether it fits or not.
+ * @param {number} count @param {number} fitting @param {number} total
+ */
+const counted = (count, fitting, total) =>
+  fitting < total ? `${number(Math.min(count, fitting))} of ${number(fitting)} that fit` : `${count < total ? `${number(count)} of ` : ""}${plural(total, "connection")}`;
+
+/** Which connections are listed. @param {{store: import("./store.js").Store}} props */
+function Choosing({ store }) {
+  const choice = useStore(store, (state) => state.choice);
+  const typed = useRef(/** @type {any} */ (0));
+  /** @param {any} event */
+  const write = (event) => {
+    const path = event.target.value.trim();
+    clearTimeout(typed.current);
+    typed.current = setTimeout(() => store.set({ choice: { ...store.state.choice, path } }), PAUSE);
+  };
+  return html`<span class="choosing" role="group" aria-label="Which connections">
+    <input type="search" class="mono" aria-label="Path" placeholder="path, as /ws/*" title="Only connections whose path fits this pattern: * and ? as in a shell"
+      defaultValue=${choice.path} onInput=${write} />
+    <label title="Only connections that failed"><input type="checkbox" checked=${choice.failed}
+      onChange=${(/** @type {any} */ event) => store.set({ choice: { ...choice, failed: event.target.checked } })} /> failed</label>
+  </span>`;
 }
 
 /** @param {Map<number, import("./store.js").Connection>} connections */
@@ -135,7 +171,7 @@ function Loops({ store, show }) {
   return html`<div class="loops">
     ${latest.slice(0, all ? TOLD_ALL : TOLD).map((loop) => {
       const { conns, sentence } = loop;
-      return html`<button key=${conns[0]} class="loop" title=${visible(sentence, 600)}
+      return html`<button key=${keyOf(loop)} class="loop" title=${visible(sentence, 600)}
         onClick=${() => show(conns)}>
         <${LoopIcon} /><b>Loop of ${number(loop.count ?? conns.length)}</b>
         <span class="loop-words"><bdi>${said(loop, store.state)}</bdi></span>
