@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,15 @@ from hangup.replay.event_sink import MemorySink
 from hangup.trials.replay_runner import Budget, ReplayRunner
 from hangup.wire.url import parse_target
 from test_transcript import InMemory
+
+AT_ONCE = 6
+"""Bisects at the same time. They mostly wait, but what is done in one loop makes one another late."""
+
+BUDGET = 300.0
+"""Seconds of one bisect: more than it takes, also on a busy machine."""
+
+SURVIVE = 0.2
+"""Seconds by which a trial outlives the failure: a busy machine's lateness is no survival."""
 
 
 @asynccontextmanager
@@ -40,8 +49,8 @@ async def bisected(
     talk: Talk,
     port: int,
     *,
-    seconds: float = 60,
-    survive: float | None = 0.01,
+    seconds: float = BUDGET,
+    survive: float | None = SURVIVE,
     failure: str = "",
     direct: int | None = None,
 ) -> Verdict:
@@ -55,3 +64,14 @@ async def bisected(
         reading.transcript, target, reading.failure, reading.case, MemorySink(), budget=budget, survive=survive, **more
     )
     return await runner.run(complete(reading.case, search(reading.case, direct=direct is not None)))
+
+
+async def side_by_side(*bisects: Awaitable[Verdict]) -> list[Verdict]:
+    """What comes of them, some at a time."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(bisect: Awaitable[Verdict]) -> Verdict:
+        async with turn:
+            return await bisect
+
+    return await asyncio.gather(*map(one, bisects))

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
-import pytest
-from hypothesis import HealthCheck, settings
+if sys.dont_write_bytecode:
+    # Every worker, and each of the hundreds of programs that the tests start, would compile all that it imports anew.
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-import suggested
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+import suggested  # noqa: E402
 
 # How long one example takes depends on what else the machine is doing.
 settings.register_profile("hangup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,12 +33,14 @@ os.environ["NO_COLOR"] = "1"
 # Under `nohup`, or in the background of a script, programs would be born deaf to these.
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if hasattr(signal, "SIGQUIT"):
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 suggested.watch()
 
-LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "test_faults_direct")
+LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "test_sequences_real", "test_seeded")
 """The files that take longest, in the order in which they are begun: else one of them would run on alone at the end."""
 
 

@@ -185,7 +185,7 @@ def verdicts() -> Ways:
         async with on_uvicorn(app) as mine, serve(of_websockets, "127.0.0.1", 0) as other:
             ports = {"fastapi": mine, "websockets": next(iter(other.sockets)).getsockname()[1]}
             found = await asyncio.gather(
-                *(bisected(recorded(name, answered=a), ports[at], seconds=100, failure=FAILS) for name, at, a in ALL)
+                *(bisected(recorded(name, answered=a), ports[at], failure=FAILS) for name, at, a in ALL)
             )
         return dict(zip(ALL, found, strict=True))
 
@@ -260,7 +260,7 @@ def test_what_is_answered_by_its_id_is_an_answer_whatever_its_kind() -> None:
     async def main() -> Verdict:
         async with serve(acknowledged, "127.0.0.1", 0) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            return await bisected(pushed(), port, seconds=100, failure="by=server code=4408 within=2s")
+            return await bisected(pushed(), port, failure="by=server code=4408 within=2s")
 
     verdict = asyncio.run(main())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.standing)

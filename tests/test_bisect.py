@@ -23,6 +23,7 @@ from hangup.demo.frontend import frontend
 from hangup.recording import events, reader
 from hangup.recording.folder import BISECTS
 from hangup.trials.replay_runner import PARALLEL
+from harness import DEADLINE
 from harness.proxies import HANGUP, HangupProxy, hangup, home
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
@@ -217,7 +218,7 @@ async def check_interrupted(process: asyncio.subprocess.Process, folder: Path, a
     assert process.stdout is not None and process.stderr is not None
     seen, said = 0, ""
     if isinstance(after, float):
-        await asyncio.sleep(after)
+        await asyncio.sleep(after)  # any moment, also one at which nothing happens
     while isinstance(after, int) and seen < after:
         said += (line := (await process.stdout.readline()).decode())
         assert line, said
@@ -227,7 +228,9 @@ async def check_interrupted(process: asyncio.subprocess.Process, folder: Path, a
     output, errors = await process.communicate()
     said += output.decode()
     context = f"{number} after {after}: {process.returncode}\n{said}\n{errors.decode()}"
-    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE], context
+    # Where it was ended before it listened to signals, the watcher ends the backend.
+    _, left = await asyncio.to_thread(psutil.wait_procs, family, DEADLINE)
+    assert not [each for each in left if each.status() != psutil.STATUS_ZOMBIE], context
     began = "looking for" in said
     if began:
         proved = "\nproved" in said  # what was proved before the signal stays proved

@@ -224,7 +224,7 @@ def verdicts() -> dict[str, Verdict]:
                 "answers": spoken(*UNANSWERED),
             }
             found = await asyncio.gather(
-                *(bisected(recorded(name, talk), port, seconds=100) for name, talk in talks.items())
+                *(bisected(recorded(name, talk), port) for name, talk in talks.items())
             )
         return dict(zip(talks, found, strict=True))
 

@@ -171,7 +171,10 @@ def large(path: Path, size: int) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".jsonl", ".har", ".flow", ".pcapng", ".md", ".html"])
+@pytest.mark.parametrize(
+    "suffix",
+    [".jsonl", ".har", *(pytest.param(each, marks=pytest.mark.long) for each in (".flow", ".pcapng", ".md", ".html"))],
+)
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path, suffix: str) -> None:
     def peak(size: int) -> int:
         path = large(tmp_path / "large.jsonl", size)

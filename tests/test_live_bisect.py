@@ -24,19 +24,27 @@ from harness.proxies import HANGUP, home
 
 REAL = [
     ("a3-text-ping-to-json-reader", "ws"),
+    ("f4-client-throws-on-text", "ws"),
+    ("d3-token-as-subprotocol", "chromium"),
+]
+MORE = [
     ("a3-text-ping-to-json-reader", "websockets"),
     ("b3-app-pong-never-sent", "ws"),
     ("b4-server-never-pongs", "ws"),
-    ("f4-client-throws-on-text", "ws"),
     ("d4-deflate-not-implemented", "ws"),
-    ("d3-token-as-subprotocol", "chromium"),
     ("f2-effect-churn", "chromium"),
 ]
 
 
+def of(name: str, client: str, *marks: pytest.MarkDecorator) -> Any:
+    return pytest.param(name, client, id=f"{name.split('-')[0]}-{client}", marks=marks)
+
+
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "client"), REAL, ids=[f"{n.split('-')[0]}-{c}" for n, c in REAL])
+@pytest.mark.parametrize(
+    ("name", "client"), [*(of(*each) for each in REAL), *(of(*each, pytest.mark.long) for each in MORE)]
+)
 def test_the_cause_is_proved_within_twelve_reconnects(name: str, client: str) -> None:
     found = asyncio.run(bisect_live(FAULTS[name], client=client, seconds=90))
     if found.why.startswith("skipped"):

@@ -105,7 +105,7 @@ def recorded() -> Talk:
 def test_a_server_whose_decoder_minds_a_key_that_is_a_number() -> None:
     async def main() -> Verdict:
         async with serve(inventory, "127.0.0.1", 0) as server:
-            return await bisected(recorded(), next(iter(server.sockets)).getsockname()[1], seconds=100)
+            return await bisected(recorded(), next(iter(server.sockets)).getsockname()[1])
 
     verdict = asyncio.run(main())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.standing)

@@ -191,15 +191,16 @@ def test_the_page_says_1006_and_the_wire_says_who(stage: Stage) -> None:
     expect(panel.get_by_label("Path")).to_have_value("/ws/client-1")
     expect(panel).to_contain_text(re.compile(r"Heartbeat and first messages are taken from connection \d+"))
     expect(panel.get_by_label("Heartbeat")).to_have_value("text")
-    expect(panel.get_by_label("every")).to_have_value(re.compile(r"^0\.1\d?$"))
+    # 0.15 s is what the client waits. A busy machine makes it longer; 1 is what stands there where nothing is known.
+    expect(panel.get_by_label("every")).to_have_value(re.compile(r"^0\.[1-9]\d*$"))
     expect(panel.get_by_label("Messages")).to_have_value(re.compile(r'^\{"type":'))
     panel.get_by_label("Heartbeat").select_option("text")
-    panel.get_by_label("every").fill("0.1")
+    panel.get_by_label("every").fill("0.5")  # so that a second one does not come before the end that the first brings
     panel.get_by_label("Attempts", exact=True).fill("2")
     panel.get_by_label("Messages").fill(f'{{"type":"{MARKUP}"}}')
     panel.get_by_role("button", name="Test Connection").click()
     first = panel.get_by_role("list", name="Attempts").get_by_role("listitem").filter(has_text="#1")
-    expect(first.locator(".page-says")).to_have_text(re.compile(r"^1006, not clean, after \d+ ms$"))
+    expect(first.locator(".page-says")).to_have_text(re.compile(r"^1006, not clean, after [\d.]+ m?s$"))
     expect(first.locator(".wire-says")).to_have_text(
         re.compile(
             r"^the server ended it, with a bare FIN and no close frame \(a browser shows 1006\), .* after client frame"

@@ -18,13 +18,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
-from bisecting import bisected
+from bisecting import bisected, side_by_side
 from conversing import Talk
 from hangup.experiment.law import Law
 from hangup.experiment.search import Verdict
 from test_sequences import say
 from test_sequences_real import ended
 from test_varying import UPGRADED, recorded
+
+pytestmark = pytest.mark.timeout(400)  # the first of them waits for all bisects
 
 PING, PONG = 9, 10
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -51,7 +53,7 @@ class Planted(Struct):
 
         async with serve(safely, "127.0.0.1", 0, process_request=asked, ping_interval=None) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            return await bisected(self.talk, port, seconds=100, failure=self.failure)
+            return await bisected(self.talk, port, failure=self.failure)
 
 
 async def listens(connection: ServerConnection) -> None:
@@ -248,10 +250,10 @@ PLANTED: dict[str, Planted] = {
 
 @pytest.fixture(scope="module")
 def verdicts() -> dict[str, Verdict]:
-    """All at once: they mostly wait."""
+    """Side by side: they mostly wait."""
 
     async def main() -> list[Verdict]:
-        return await asyncio.gather(*(planted.verdict() for planted in PLANTED.values()))
+        return await side_by_side(*(planted.verdict() for planted in PLANTED.values()))
 
     return dict(zip(PLANTED, asyncio.run(main()), strict=True))
 

@@ -246,7 +246,7 @@ async def of_websockets(talk: Talk, make: Make) -> Verdict:
                 return
 
     async with serve(handler, "127.0.0.1", 0) as server:
-        return await bisected(talk, next(iter(server.sockets)).getsockname()[1], survive=0.05)
+        return await bisected(talk, next(iter(server.sockets)).getsockname()[1])
 
 
 async def of_fastapi(talk: Talk, make: Make) -> Verdict:
@@ -266,7 +266,7 @@ async def of_fastapi(talk: Talk, make: Make) -> Verdict:
     handler.__annotations__ = {"websocket": WebSocket}
     app.websocket("/ws")(handler)
     async with on_uvicorn(app) as port:
-        return await bisected(talk, port, survive=0.05)
+        return await bisected(talk, port)
 
 
 @pytest.mark.real

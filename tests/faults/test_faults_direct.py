@@ -39,7 +39,7 @@ def runs() -> dict[str, Run | Exception]:
     return done
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.parametrize("name", FAULTS)
 def test_ends_as_the_table_says(name: str, runs: dict[str, Run | Exception]) -> None:

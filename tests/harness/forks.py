@@ -5,15 +5,19 @@ It is a process like any other, with its own pipes, signals and exit code; only 
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from multiprocessing.connection import Connection
 
-PRELOAD = ["__main__", "hangup.cli.proxy.command", "hangup.proxy.run", "harness.forks"]
+from hangup.cli import COMMANDS
+
+_COMMANDS = sorted({f"hangup.cli.{where.partition(':')[0]}" for where, _ in COMMANDS.values()})
+PRELOAD = ["__main__", *_COMMANDS, "hangup.proxy.run", "harness.forks"]
 
 
 def possible() -> bool:
@@ -21,25 +25,38 @@ def possible() -> bool:
     return "forkserver" in multiprocessing.get_all_start_methods()
 
 
-def _run(arguments: list[str], output: Connection, errors: Connection, environment: dict[str, str]) -> None:
+def _run(
+    arguments: list[str], output: Connection, errors: Connection, environment: dict[str, str], cwd: str
+) -> None:
+    os.environ.clear()
     os.environ.update(environment)
+    os.chdir(cwd)
     os.dup2(output.fileno(), 1)
     os.dup2(errors.fileno(), 2)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from hangup.cli import main
 
-    main(arguments)
+    try:
+        main(arguments)
+    finally:
+        atexit._run_exitfuncs()  # a process of multiprocessing's leaves these out
 
 
 class Forked:
-    """What :class:`subprocess.Popen` is for ``hangup ARGUMENTS``, as far as the tests need it."""
+    """What :class:`subprocess.Popen` is for ``hangup ARGUMENTS``, as far as the tests need it. ``environment`` is all
+    of it, ``cwd`` this process's own if it is not given."""
 
-    def __init__(self, arguments: Sequence[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str], cwd: str | os.PathLike[str] | None = None
+    ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOAD)
         pipes = [context.Pipe(duplex=False) for _ in range(2)]
         writers = [writer for _, writer in pipes]
-        self._process = context.Process(target=_run, args=(list(arguments), *writers, environment), daemon=True)
+        where = os.path.abspath(cwd or os.getcwd())
+        self._process = context.Process(
+            target=_run, args=(list(arguments), *writers, dict(environment), where), daemon=True
+        )
         self._process.start()
         for writer in writers:
             writer.close()

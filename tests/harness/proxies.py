@@ -61,18 +61,52 @@ def surroundings() -> dict[str, str]:
     return {"HOME": str(home()), "XDG_STATE_HOME": str(home() / "state")}
 
 
+class _Hangup(Program):
+    """``hangup ARGUMENTS``: forked (:mod:`harness.forks`), or where that is not possible a fresh interpreter."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: dict[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        command: Sequence[str] = (),
+    ) -> None:
+        self._arguments = list(arguments)
+        self._fork = not command and forks.possible()
+        own = {**surroundings(), **(environment or {})}
+        super().__init__([*(command or HANGUP), *arguments], environment=own, cwd=cwd)
+
+    def _start(
+        self, environment: dict[str, str], cwd: str | os.PathLike[str] | None
+    ) -> subprocess.Popen[str] | forks.Forked:
+        if self._fork:
+            return forks.Forked(self._arguments, {**os.environ, **environment}, cwd)
+        return super()._start(environment, cwd)
+
+
 def hangup(
-    *arguments: str | os.PathLike[str], check: bool = True, environment: dict[str, str] | None = None, **options: Any
+    *arguments: str | os.PathLike[str],
+    check: bool = True,
+    environment: dict[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    input: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``hangup ARGUMENTS`` to its end."""
-    done = subprocess.run(
-        [*HANGUP, *(os.fspath(word) for word in arguments)],
-        env={**os.environ, **surroundings(), **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE * 2,
-        **options,
-    )
+    """Run ``hangup ARGUMENTS`` to its end; what is to come by its standard input needs a fresh interpreter."""
+    words = [os.fspath(word) for word in arguments]
+    if input is None:
+        with _Hangup(words, environment, cwd) as program:
+            code = program.wait(2 * DEADLINE)
+        done = subprocess.CompletedProcess(program.command, code, program.output, program.errors)
+    else:
+        done = subprocess.run(
+            [*HANGUP, *words],
+            env={**os.environ, **surroundings(), **(environment or {})},
+            cwd=cwd,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=2 * DEADLINE,
+        )
     suggested.printed(done.stdout)
     suggested.printed(done.stderr)
     assert not check or done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
@@ -80,10 +114,9 @@ def hangup(
 
 
 class _Proxy(Program):
-    def __init__(self, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
-        super().__init__(command, environment={**surroundings(), **(environment or {})})
-        self.host, self.port = "127.0.0.1", 0
-        """Where it listens."""
+    host = "127.0.0.1"
+    port = 0
+    """Where it listens."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -108,7 +141,7 @@ class _Proxy(Program):
         self.host, self.port = found["host"].strip("[]"), int(found["port"])
 
 
-class HangupProxy(_Proxy):
+class HangupProxy(_Hangup, _Proxy):
     """``hangup proxy TARGET --listen 127.0.0.1:0 --record FILE ARGUMENTS``, once it says where it listens.
 
     It is forked (:mod:`harness.forks`), or with ``command`` (``HANGUP`` is the usual one) a fresh interpreter.
@@ -131,17 +164,8 @@ class HangupProxy(_Proxy):
         words = ["proxy", *([target] if target else []), "--listen", listen, "--record", str(self.recording)]
         if "--web" not in arguments and "--no-web" not in arguments:
             words += ["--web", "127.0.0.1:0"]
-        self._arguments = [*words, *arguments]
-        self._fork = not command and forks.possible()
-        super().__init__([*(command or HANGUP), *self._arguments], environment)
+        super().__init__([*words, *arguments], environment, command=command)
         self._await_address(r"listening on (?P<host>\S+):(?P<port>\d+)")
-
-    def _start(
-        self, environment: dict[str, str], cwd: str | os.PathLike[str] | None
-    ) -> subprocess.Popen[str] | forks.Forked:
-        if self._fork:
-            return forks.Forked(self._arguments, environment)
-        return super()._start(environment, cwd)
 
     def __enter__(self) -> HangupProxy:
         return self
@@ -169,7 +193,7 @@ class Mitmdump(_Proxy):
         self, *arguments: str, command: Sequence[str] = MITMDUMP, environment: dict[str, str] | None = None
     ) -> None:
         words = ["--listen-host", "127.0.0.1", "--listen-port", "0", "--set", "ssl_insecure=true"]
-        super().__init__([*command, *words, *arguments], environment)
+        super().__init__([*command, *words, *arguments], environment={**surroundings(), **(environment or {})})
         self._await_address(r"listening at \*?(?:\w+://)?(?P<host>[\d.]+|\[[\w:]+\]):(?P<port>\d+)")
 
     def __enter__(self) -> Mitmdump:

@@ -25,6 +25,7 @@ from hangup.net.connect import tls_context
 from hangup.processes.backend import Backends
 from hangup.processes.ending import on_ending
 from hangup.processes.program import words_of
+from hangup.proxy import layer
 from hangup.proxy.addon import Hangup
 from hangup.recorder.recorder import Recorder
 from hangup.unreachable import of_numbers
@@ -167,6 +168,7 @@ class RunningProxy:
         finally:
             root.removeHandler(log)
             root.setLevel(level)
+            layer.uninstall()  # where it could not start, mitmproxy does not tell the addon that it is done
 
     def _exhausted(self, why: int) -> None:
         text = "new connections are accepted again"

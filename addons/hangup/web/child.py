@@ -37,7 +37,7 @@ async def start(*arguments: str, **options: Any) -> asyncio.subprocess.Process:
         raise ControlError(f"a process of hangup's own cannot be started: {error}") from None
     if hasattr(os, "setpriority"):
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+            os.setpriority(os.PRIO_PROCESS, process.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE))
     return process
 
 
