@@ -122,7 +122,7 @@ REPAIR, DEFRAGMENT = "repair-malformed side=client", "defragment side=client"
 NO_EXTENSIONS = ("strip-extensions", "strip-header Sec-WebSocket-Extensions in=response")
 """None is offered; and none is agreed to on behalf of a server that does not know of it."""
 ALONE = 0.1
-"""How likely something that takes two clients ends the only one that is played."""
+"""How likely something that takes two clients of one id ends the only one that is played."""
 GIVEN = "given"
 UNKNOWN = "unknown/"
 """What is none of the explanations: it predicts nothing in particular."""
@@ -244,11 +244,10 @@ class Standing:
         self.weights = _normal({v: w * (1 - SURE) if v == verdict else w for v, w in self.weights.items()})
 
     def failed_alone(self) -> None:
-        """It failed where no other client was played: what takes two of them is less likely then. It is not ruled out,
-        as a page may be connected."""
-        self.weights = _normal(
-            {v: w * (ALONE if self.explanations[v].trigger == "peer" else 1.0) for v, w in self.weights.items()}
-        )
+        """It failed where no other client was played: what takes two of one id is less likely then. It is not ruled
+        out, as a page may be connected."""
+        takes_two = {v for v, explanation in self.explanations.items() if OWN_ID in explanation.survives}
+        self.weights = _normal({v: w * (ALONE if v in takes_two else 1.0) for v, w in self.weights.items()})
 
     def confirm(self, verdict: str) -> None:
         """What only this verdict predicts was seen."""

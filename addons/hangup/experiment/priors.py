@@ -223,7 +223,7 @@ PRIORS: dict[str, Prior] = {
     "handshake/subprotocol": lambda c: 0.5 if "subprotocol" in c.features else 0.0,
     "handshake/path": lambda c: (1.0 if c.status in (403, 404) else 0.2) if c.how == "refused" else 0.0,
     "identity/id-collision": lambda c: 4.0 if c.overlaps else 0.0,
-    UNKNOWN: lambda c: 0.3 if c.how == "refused" else 0.1,
+    UNKNOWN: lambda c: 0.3 if c.how == "refused" else 0.02,
 }
 """Where the client is played against the server. A cause that is not here depends on what the recording alone says."""
 

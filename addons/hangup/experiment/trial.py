@@ -174,13 +174,6 @@ class Case(Struct):
     """Of each kind of the server's messages the first and the last."""
     asked_often: Mapping[str, int] = field(default_factory=dict)
     """How many messages of each kind the server sent."""
-
-    @property
-    def ends(self) -> str:
-        """How a law begins about what makes the end come: who does what."""
-        if self.how == "refused":
-            return "the server refuses the connection"
-        return "the client closes the connection" if self.by == "client" else "the server drops the connection"
     replies: tuple[Reply, ...] = ()
     """How the client answered the server's messages on other connections that did not fail."""
     lived: tuple[tuple[ClientFrame, ...], ...] = ()
@@ -190,6 +183,13 @@ class Case(Struct):
     server that is asked, for what makes the client do so."""
     culprit: int | None = None
     """The number of the message that was found to be enough, though it was not the last."""
+
+    @property
+    def ends(self) -> str:
+        """How a law begins about what makes the end come: who does what."""
+        if self.how == "refused":
+            return "the server refuses the connection"
+        return "the client closes the connection" if self.by == "client" else "the server drops the connection"
 
     @property
     def asks_client(self) -> bool:
