@@ -20,10 +20,8 @@ import websockets
 
 from hangup.demo.backend import BACKEND
 from hangup.demo.frontend import frontend
-from hangup.experiment.reading import read_case
 from hangup.recording import events, reader
 from hangup.recording.folder import BISECTS
-from hangup.recording.formats import open_recording
 from hangup.trials.replay_runner import PARALLEL
 from harness import DEADLINE
 from harness.proxies import HANGUP, HangupProxy, hangup, home
@@ -197,19 +195,6 @@ def test_what_the_client_ended_is_asked_of_its_server(tmp_path: Path) -> None:
     code, said = asyncio.run(bisect(F4, "ws://127.0.0.1:1", "--record", tmp_path))
     assert code == 4 and not said["proved"] and said["closer"] == "client"
     assert said["client_rule"].startswith("the client hangs up on ") and "127.0.0.1:1" in said["untried"]
-
-
-def test_what_the_client_ended_without_any_rule_is_not_told_by_replay(tmp_path: Path) -> None:
-    """Of a single end nothing is known that all of them have in common."""
-    lines = [(json.loads(line), line) for line in F4.read_text("utf-8").splitlines()]
-    studied = read_case(open_recording(str(F4))).transcript.conn
-    once = [line for event, line in lines if event.get("conn", 0) in (0, studied)]
-    path = tmp_path / "once.jsonl"
-    path.write_text("\n".join(once) + "\n", "utf-8")
-    code, said = asyncio.run(bisect(path, "ws://127.0.0.1:1", "--record", tmp_path))
-    assert code == 4 and not said["proved"] and said["connections"] == 0
-    assert said["verdict"] == "client-lifecycle/throws-on-frame" and said["closer"] == "client"
-    assert "--live" in said["stopped"]
 
 
 def test_the_budget_ends_it(found: dict[str, Said]) -> None:

@@ -95,7 +95,8 @@ def test_no_rule_where_the_ends_have_nothing_before_them_alone() -> None:
     """It closes on a message that did no harm before, and after nothing that was long in coming."""
     ticks = (50, "server", TICK), (100, "server", TICK), (70, "server", TICK)
     talk = spoken((10, "client", HELLO), *ticks, (1, "server", ""))
-    assert rule_of(talk) is None
+    case = read_case(InMemory(talk.stop())).case
+    assert case.client_rule is None and case.asks_client, "then only the page itself can tell"
     once = spoken((10, "client", HELLO), (20, "server", LARGE), (3, "server", ""), many=1)
     assert rule_of(once) is None, "one end tells no rule"
 
