@@ -109,7 +109,7 @@ def check(
 def _read(recording: str | None, conn: int | None, fails_when: str | None) -> Reading:
     wanted = failures.parse(fails_when) if fails_when else None
     reading = read_case(open_recording(recording or str(newest("recordings"))), conn, wanted)
-    if reading.failure.by == "client":
+    if reading.case.asks_client:
         raise UsageError(
             "the client closed these connections, and a replay plays the client, so it could not tell"
         )

@@ -16,22 +16,22 @@ from hangup.errors import RecordingError
 from hangup.experiment.answers import Answers, Reply, replies
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import factors
-from hangup.experiment.failure import Failure, derive, judge, latency
+from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.message_trials import name_within
+from hangup.experiment.studied_connection import any_end, choose, client_rule_of, survivors
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators
 from hangup.messages.openings import opening
 from hangup.recording import loops
 from hangup.recording.connections import Connection
-from hangup.recording.events import AnyEvent, Request
+from hangup.recording.events import AnyEvent
 from hangup.recording.fates import settle
 from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.reader import batches
 from hangup.recording.traffic_ledger import TrafficLedger
-from hangup.replayable.client_rule import ClientRule, find_rule
 from hangup.replayable.client_script import ScriptReader, Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
 
@@ -44,9 +44,6 @@ HARMLESS_KEPT = 60
 
 LATELY = 10.0
 """Seconds."""
-
-AT_ONCE = 0.1
-"""What ends within so many seconds ended together."""
 
 KINDS_KEPT = 40
 LIVED_KEPT = 6
@@ -68,8 +65,11 @@ class Reading(Struct):
     """Those of the same client, page and path as the one that is studied."""
 
 
-def read_case(recording: Recording, conn: int | None = None, failure: Failure | None = None) -> Reading:
-    """Reads a recording, once. ``conn`` is the connection to study, by default the last that failed.
+def read_case(
+    recording: Recording, conn: int | None = None, failure: Failure | None = None, *, page: bool = False
+) -> Reading:
+    """Reads a recording, once. ``conn`` is the connection to study, by default the last that failed. With ``page`` the
+    page itself is at hand, and is asked why it hangs up; else it is read by which rule it does.
 
     Raises :class:`RecordingError` when there is none.
     """
@@ -81,7 +81,7 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
         scripts.feed(events, ledger)
         answers.feed(events)
     settle(ledger)
-    chosen = _chosen(ledger, conn)
+    chosen = choose(ledger, conn)
     connections = list(ledger.connections.values())
     alike = [
         c
@@ -90,7 +90,7 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     ]
     found = failure or derive([chosen] if conn is not None else alike) or derive([chosen])
     if found is None and chosen.untold and chosen.opened is not None:
-        found = _any_end(alike)
+        found = any_end(alike)
     if found is None:
         raise RecordingError(f"connection {chosen.conn} did not fail: {chosen.ending.sentence}")
     stopped_at = ledger.last_at if ledger.stopped else None
@@ -98,17 +98,17 @@ def read_case(recording: Recording, conn: int | None = None, failure: Failure | 
     transcript = Transcript(recording, chosen.conn, read=read, connection=chosen, stopped_at=stopped_at)
     report = report_on(ledger)
     case = _case(transcript, chosen, alike, report)
-    survivors = _survivors(connections, chosen, found)
+    lived = survivors(connections, chosen, found)
     failed = {c.conn for c in connections if c.failed and judge(c, found) is not Outcome.SURVIVED}
     case.harmless = scripts.harmless(chosen.conn, connections, failed, {f.kind for f in case.frames})
     others = [c for c in alike if judge(c, found) is not Outcome.FAILED and c.conn != chosen.conn]
     case.lived = scripts.lived(others, case.frames)
     case.replies = scripts.replies([*others, chosen], case.asked)  # it may have answered all but the last
-    case.donated = donated(transcript.survey.request, survivors, chosen.refused)
-    case.factors = factors(transcript.survey.request, survivors)
+    case.donated = donated(transcript.survey.request, lived, chosen.refused)
+    case.factors = factors(transcript.survey.request, lived)
     case.answers = answers.found
-    if found.by == "client" and chosen.opened is not None:
-        case.client_rule = rule = _client_rule(recording, found, connections, chosen)
+    if found.by == "client" and chosen.opened is not None and not page:
+        case.client_rule = rule = client_rule_of(recording, found, connections, chosen)
         if rule is not None and rule.on in ("unanswered", "silence") and case.frames:
             case.reaction = 0.0  # what the client waited for was missing from then on
     return Reading(case, found, transcript, report, alike)
@@ -199,80 +199,6 @@ class _Scripts:
             if (kind in kinds or name_within(kind) in names) and len(found.setdefault(kind, {})) < HARMLESS_KEPT:
                 found[kind][step.message or b""] = None
         return {kind: tuple(payloads) for kind, payloads in found.items()}
-
-
-def _survivors(connections: Sequence[Connection], chosen: Connection, failure: Failure) -> list[tuple[int, Request]]:
-    """The handshakes of connections to the same server that lived, and longer than those that failed."""
-    lived = []
-    for c in connections:
-        if c.opened is None or c.kind != chosen.kind or judge(c, failure) is not Outcome.SURVIVED:
-            continue
-        lasted = c.lifetime if c.lifetime is not None else c.last_seen - c.opened
-        if lasted > max(failure.within or 0.0, 2 * (chosen.lifetime or 0.0), 0.3) and c.traffic.sent is not None:
-            lived.append((c.conn, c.traffic.sent))
-    return lived
-
-
-def _chosen(ledger: Ledger, conn: int | None) -> Connection:
-    connections = ledger.connections
-    if conn is not None:
-        if conn not in connections:
-            raise RecordingError(f"there is no connection {conn} (there are {len(connections)})")
-        return connections[conn]
-    failed = [c for c in connections.values() if c.failed and c.manner is not None and c.kind == "app"]
-    failed = [c for c in failed if not (c.refused and c.status is None)] or failed
-    # A person who closes the page ends the last connection too: what the others share is the failure.
-    usual = derive(failed)
-    for connection in reversed(failed):
-        if usual is not None and connection.manner == usual.how and connection.ending.by in (usual.by, "unknown", ""):
-            return _who_spoke(connection, failed)
-    if failed:
-        return failed[-1]
-    # An import may not tell of ends; but what was opened anew had one.
-    untold = [c for c in connections.values() if c.untold and c.opened is not None and c.kind == "app"]
-    again = [c for c in untold if any(other.path == c.path and other.first_seen > c.last_seen for other in untold)]
-    if untold:
-        return (again or untold)[-1]
-    raise RecordingError("no connection in this recording failed: there is nothing to look for")
-
-
-def _who_spoke(chosen: Connection, failed: Sequence[Connection]) -> Connection:
-    """Of those that ended at the same moment and in the same manner as the chosen one, that whose other side had spoken
-    last: what it said may have ended them all (a process that crashed), and the others only happened to be there."""
-    ended = chosen.ended
-    if ended is None:
-        return chosen
-    together = [
-        c
-        for c in failed
-        if c.ended is not None and abs(c.ended - ended) <= AT_ONCE
-        if (c.manner, c.ending.by, c.route) == (chosen.manner, chosen.ending.by, chosen.route)
-    ]
-    waits = {c.conn: wait for c in together if (wait := latency(c)) is not None and wait <= AT_ONCE}
-    return min(together, key=lambda c: (waits.get(c.conn, inf), c is not chosen))
-
-
-def _client_rule(
-    recording: Recording, failure: Failure, connections: Sequence[Connection], chosen: Connection
-) -> ClientRule | None:
-    """By which rule this client hangs up. It is read only where it is needed, so the recording is gone over again."""
-    failed, others = [], []
-    for c in connections:
-        if c.opened is None or c.kind != chosen.kind or c.path != chosen.path:
-            continue
-        over = c.ended if c.ended is not None else c.last_seen
-        outcome = judge(c, failure)
-        if outcome is Outcome.FAILED:
-            failed.append((c.conn, c.opened, over))
-        elif outcome is Outcome.SURVIVED:
-            others.append((c.conn, c.opened, over))
-    return find_rule(recording, failed, others, chosen.ending.code)
-
-
-def _any_end(connections: Sequence[Connection]) -> Failure:
-    """Of connections whose ends were not told: any end, about when they were last heard of."""
-    seen = [c.last_seen - c.opened for c in connections if c.opened is not None]
-    return Failure(within=round(1.5 * max(seen) + 0.5, 3))
 
 
 def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection], report: Report) -> Case:

@@ -285,7 +285,7 @@ class LiveRunner:
                 await asyncio.sleep(0.02)  # the journal's thread writes
                 try:
                     recording = open_recording(str(recorder.path))
-                    self.reading = await asyncio.to_thread(read_case, recording, conn, failure)
+                    self.reading = await asyncio.to_thread(read_case, recording, conn, failure, page=True)
                     break
                 except HangupError:
                     if attempt == 49:

@@ -190,7 +190,7 @@ def bisect_served(recording: str, conn: int | None, listen: tuple[str, int], lea
 
 async def _served(recording: str, conn: int | None, listen: tuple[str, int], leave: bool, options: Options) -> int:
     source = open_recording(recording)
-    reading = read_case(source, conn, options.failure)
+    reading = read_case(source, conn, options.failure, page=True)
     playlist = Playlist(source, reading.transcript.conn)
     recorder = Recorder(options.record, target="recorded", mode="serve", source=f"serve of {recording}", on_loss=tell)
     try:
