@@ -184,7 +184,7 @@ def recording(data: bytes) -> None:
         _understood(opened.header, one_by_one)
 
 
-def _understood(header: Header, events: list[AnyEvent]) -> None:
+def _summed_up(events: list[AnyEvent]) -> None:
     ledger = Ledger()
     for event in events:
         ev.encode(event)
@@ -192,6 +192,10 @@ def _understood(header: Header, events: list[AnyEvent]) -> None:
     for connection in ledger.connections.values():
         assert "\n" not in connection.ending.sentence
         msgspec.json.encode(connection.summary())
+
+
+def _understood(header: Header, events: list[AnyEvent]) -> None:
+    _summed_up(events)
     report = diagnose(header, events)
     msgspec.json.encode(report.summary())
 
@@ -207,12 +211,7 @@ def imported(suffix: str) -> Callable[[bytes], None]:
             except HangupError as error:
                 _one_line(error)
                 return
-            ledger = Ledger()
-            for event in events:
-                ev.encode(event)
-                ledger.feed(event)
-            for connection in ledger.connections.values():
-                assert "\n" not in connection.ending.sentence
+            _summed_up(events)
 
     return run
 

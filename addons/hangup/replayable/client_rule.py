@@ -240,7 +240,7 @@ class _Told(Struct):
     heard: deque[Heard]
 
     def last(self, client: bool) -> Heard | None:
-        """The last thing that one of the two sides said."""
+        """The last thing that a side said."""
         return next((each for each in reversed(self.heard) if each.client is client), None)
 
 
