@@ -162,7 +162,7 @@ def test_in_ci_one_agrees_for_one_run(folder: Folder, options: list[str], enviro
 def test_at_a_terminal_it_is_asked(folder: Folder, answer: str, runs: bool) -> None:
     terminal = Terminal([*HANGUP, "proxy"], folder.path)
     try:
-        terminal.wait_for(r"runs mine\.py \(filter check\)\s+Do you agree to this.*\[y/N\]")
+        terminal.wait_for(r"runs mine\.py \(filter check\)\s+Do you agree\? .*\[y/N\]")
         assert not folder.ran
         terminal.type(answer + "\n")
         if runs:

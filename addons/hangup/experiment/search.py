@@ -150,8 +150,7 @@ class _Search(LawSearch):
             yield from self._as_many("as-many", tuple(frame.n for frame in self.case.frames))
             explanation, _ = self.standing.best()
         messages = explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)
-        # A pace for which no boundary was found is none.
-        if self.minimise and (messages or (explanation.verdict == rate.RATE and claim is None)):
+        if self.minimise and (messages or (explanation.verdict == rate.RATE and self._as_slowly())):
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
             self._hear_size(claim)
             claim = (yield from self._earlier()) or claim
@@ -186,6 +185,11 @@ class _Search(LawSearch):
         likely."""
         opened = self.case.how != "refused" and not self.verdict.cure and not self.arms.known.survived
         return opened and all(tried.outcome is not Outcome.SURVIVED for tried in self.arms.named.values())
+
+    def _as_slowly(self) -> bool:
+        """Whether it failed however slowly the same was said: then it is no pace, even where nothing else is likely."""
+        slower = self.arms.named.get("slower")
+        return slower is not None and slower.outcome is Outcome.FAILED
 
     def _speak_now_and_then(self) -> Search[bool]:
         """What kept it open while the client said nothing else may be its fix. Where the client speaks often, and the
