@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 
 import pytest
 from click.testing import CliRunner
@@ -50,8 +51,9 @@ def kept(events: Sequence[AnyEvent]) -> int | None:
 
 
 def toggled(events: Sequence[AnyEvent], *actions: str) -> float:
-    """When the filter was last changed like that."""
-    return [e.at for e in events if isinstance(e, FilterEvent) and not e.conn and e.action in actions][-1]
+    """When the filter was last changed like that; infinity while that is not in the recording yet."""
+    changes = [e.at for e in events if isinstance(e, FilterEvent) and not e.conn and e.action in actions]
+    return max(changes, default=inf)
 
 
 @pytest.mark.real
