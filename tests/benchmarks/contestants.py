@@ -48,7 +48,7 @@ class Process:
             if self.popen.poll() is not None or time.monotonic() > deadline:
                 self.problem = "did not start: " + (text.strip().splitlines() or ["no word from it"])[-1]
                 return
-            time.sleep(0.02)
+            time.sleep(0.02)  # each contestant says in its log that it listens, and in no other way
         self.port = int(told[1])
 
     def _tree(self) -> list[psutil.Process]:
@@ -68,7 +68,7 @@ class Process:
         start = time.monotonic()
         last, quiet = self.cpu(), start
         while quiet - start < limit:
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks at its processor time, of which nobody is told
             now = self.cpu()
             if now - last < 0.015:
                 break

@@ -130,10 +130,8 @@ HANDSHAKE = ("handshake", "identity", "unknown")
 """Categories of what can keep a connection from being opened."""
 
 
-def _unnamed(case: Case, frame: ClientFrame) -> float:
-    """How likely it is that something about a message is at fault for which there is no name."""
-    return 0.01
-
+UNNAMED = 0.01
+"""How likely it is that something about a message is at fault for which there is no name."""
 
 WITHOUT_IT = frozenset({"silence", "suspect-dropped", "first-only", "benign-instead", "as-many"})
 PERHAPS = frozenset({"flipped", "as-json", "repaired", "one-frame", "no-large", "no-heartbeats"})
@@ -266,6 +264,6 @@ def explanations(by: str) -> tuple[Explanation, ...]:
     if UNKNOWN in priors:
         found.append(Explanation(UNKNOWN, "none", frozenset(), frozenset(), priors[UNKNOWN]))
     if by != "client":
-        found.append(Explanation(SOMETHING_SAID, "frame", WITHOUT_IT, PERHAPS, _able(None, _suspect(_unnamed))))
+        found.append(Explanation(SOMETHING_SAID, "frame", WITHOUT_IT, PERHAPS, _able(None, _suspect(lambda c, f: UNNAMED))))
     order = list(priors)
     return tuple(sorted(found, key=lambda e: order.index(e.verdict) if e.verdict in order else len(order)))

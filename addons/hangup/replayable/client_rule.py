@@ -166,9 +166,26 @@ class RuleWatch:
 
     def __init__(self, rule: ClientRule, opened: float) -> None:
         self.rule = rule
-        self.due = opened + rule.after if rule.on == "silence" else inf
-        self._answered = opened
+        self.answered = opened
+        """When the last answer came, the server's last message where it is its silence that counts, or the opening."""
+        self.asked: float | None = None
+        """When it asked what is not answered yet."""
+        self._minded: float | None = None
         self._hearing = Hearing()
+
+    @property
+    def due(self) -> float:
+        """When it hangs up."""
+        after = self.rule.after
+        if self.rule.on == "silence":
+            return self.answered + after
+        if self.rule.on != "unanswered":
+            return inf if self._minded is None else self._minded + after
+        if self.asked is None:
+            return inf
+        # A timer that was up before there was a question goes by the question.
+        by_answers = self.rule.since_answer and self.answered + after > self.asked
+        return (self.answered if by_answers else self.asked) + after
 
     def feed(self, event: AnyEvent) -> None:
         """Takes an event of the connection."""
@@ -186,22 +203,20 @@ class RuleWatch:
         if heard.at >= self.due:
             return
         if rule.on == "unanswered":
-            if heard.client and self.due == inf and is_kind(rule.kind, heard):
-                since = self._answered if rule.since_answer else heard.at
-                # A timer that was up before there was a question goes by the question.
-                self.due = (since if since + rule.after > heard.at else heard.at) + rule.after
+            if heard.client and self.asked is None and is_kind(rule.kind, heard):
+                self.asked = heard.at
             elif _answer(rule.answers, heard):
-                self.due, self._answered = inf, heard.at
+                self.asked, self.answered = None, heard.at
         elif heard.client:
             return
         elif rule.on == "silence":
-            self.due = heard.at + rule.after
-        elif self.due == inf and (
+            self.answered = heard.at
+        elif self._minded is None and (
             (rule.on == "problem" and rule.problem in heard.problems)
             or (rule.on == "size" and heard.size >= rule.size)
             or (rule.on == "kind" and is_kind(rule.kind, heard))
         ):
-            self.due = heard.at + rule.after
+            self._minded = heard.at
 
 
 def _answer(answers: tuple[str, ...] | None, heard: Heard) -> bool:
@@ -294,21 +309,20 @@ def _candidates(
     """What may be the rule, the likeliest first: what breaks the protocol before what is silent, and that before what
     is only said."""
     found: list[ClientRule] = []
-    last = [one.last(client=False) for one in ends]
-    prompt = [(one, heard) for one, heard in zip(ends, last, strict=True) if heard and one.over - heard.at <= PROMPT]
-    if len(prompt) == len(ends):
-        after = median(one.over - heard.at for one, heard in prompt)
-        shared = set.intersection(*(set(heard.problems) for _, heard in prompt))
+    last = [(one, one.last(client=False)) for one in ends]
+    waits = [one.over - (heard.at if heard is not None else one.opened) for one, heard in last]
+    after = median(waits)
+    minded = [heard for _, heard in last if heard is not None] if max(waits) <= PROMPT else []
+    if len(minded) == len(ends):
+        shared = set.intersection(*(set(heard.problems) for heard in minded))
         found += [ClientRule("problem", after, problem=problem) for problem in sorted(shared)]
         if code == 1009:
-            found.append(ClientRule("size", after, size=min(heard.size for _, heard in prompt)))
+            found.append(ClientRule("size", after, size=min(heard.size for heard in minded)))
     found += _unanswered(ends, told, kinds)
-    waits = [one.over - (heard.at if heard is not None else one.opened) for one, heard in zip(ends, last, strict=True)]
     if min(waits) >= SHORTEST:
-        found.append(ClientRule("silence", median(waits)))
-    if len(prompt) == len(ends):
-        after = median(one.over - heard.at for one, heard in prompt)
-        found += [ClientRule("kind", after, kind=kind) for kind in _kinds((h for _, h in prompt), kinds[False])]
+        found.append(ClientRule("silence", after))
+    if len(minded) == len(ends):
+        found += [ClientRule("kind", after, kind=kind) for kind in _kinds(minded, kinds[False])]
     return found
 
 
@@ -321,15 +335,12 @@ def _unanswered(ends: Sequence[_Told], told: Sequence[_Told], kinds: dict[bool, 
         for answers in _answers(kind, told, kinds[False]):
             questions, clocks = [], []
             for one in ends:
-                since, answered = None, one.opened
+                watch = RuleWatch(ClientRule("unanswered", inf, kind=kind, answers=answers), one.opened)
                 for heard in one.heard:
-                    if heard.client and since is None and is_kind(kind, heard):
-                        since = heard.at
-                    elif _answer(answers, heard):
-                        since, answered = None, heard.at
-                if since is not None:
-                    questions.append(one.over - since)
-                    clocks.append(one.over - answered)
+                    watch.take(heard)
+                if watch.asked is not None:
+                    questions.append(one.over - watch.asked)
+                    clocks.append(one.over - watch.answered)
             if len(questions) == len(ends) and min(questions) > 0:
                 for since_answer, waits in ((False, questions), (True, clocks)):
                     if min(waits) >= SHORTEST:

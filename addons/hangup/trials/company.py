@@ -47,8 +47,7 @@ class Company:
         self._alone: Result | None = None
         self._tested = most <= 1
         self.harmless = False
-        self._restarts = 0
-        self._counted = 0
+        self._restarted = False
         self._kept: dict[Trial, deque[Result]] = defaultdict(deque)
 
     @property
@@ -84,14 +83,14 @@ class Company:
 
     def restarted(self) -> None:
         """The backend was there, and then it was not, for a while: what runs beside what ends it ends as well."""
-        self._restarts += 1
+        self._restarted = True
         self.harmless, self._tested = False, True
         self._kept.clear()
 
     def learn(self, trials: Sequence[Trial], results: Sequence[Result]) -> bool:
         """Takes what came of trials; the first of them was asked for, the others are kept. False where they say
         nothing, as they were together and failed in another way than the recorded one alone."""
-        restarted, self._counted = self._restarts > self._counted, self._restarts
+        restarted, self._restarted = self._restarted, False
         if restarted and len(trials) > 1:
             return False
         if len(trials) > 1 and self._recorded is not None and self._alone is None and not self._tested:

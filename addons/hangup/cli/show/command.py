@@ -119,7 +119,7 @@ def show(
 
 def _wait() -> bool:
     sys.stdout.flush()
-    time.sleep(0.1)
+    time.sleep(0.1)  # a file that grows tells nobody, on every platform
     return True
 
 
