@@ -264,6 +264,7 @@ def explanations(by: str) -> tuple[Explanation, ...]:
     if UNKNOWN in priors:
         found.append(Explanation(UNKNOWN, "none", frozenset(), frozenset(), priors[UNKNOWN]))
     if by != "client":
-        found.append(Explanation(SOMETHING_SAID, "frame", WITHOUT_IT, PERHAPS, _able(None, _suspect(lambda c, f: UNNAMED))))
+        unnamed = _able(None, _suspect(lambda c, f: UNNAMED))
+        found.append(Explanation(SOMETHING_SAID, "frame", WITHOUT_IT, PERHAPS, unnamed))
     order = list(priors)
     return tuple(sorted(found, key=lambda e: order.index(e.verdict) if e.verdict in order else len(order)))
