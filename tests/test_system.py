@@ -80,6 +80,14 @@ class TestFolders:
     ) -> None:
         assert system.state_folder(platform, environment, self.HOME) == Path(expected)
 
+    @pytest.mark.skipif(os.name != "posix", reason="who may read what is said otherwise there")
+    def test_those_above_a_private_one_are_private_as_well(self, tmp_path: Path) -> None:
+        """A link's folder may be the first thing that is made in the state's."""
+        system.make_private_folder(tmp_path / "state" / "hangup" / "links")
+        for made in ("state", "state/hangup", "state/hangup/links"):
+            assert stat.S_IMODE((tmp_path / made).stat().st_mode) == 0o700
+        system.make_private_folder(tmp_path / "state" / "hangup")  # it is there
+
 
 class TestFiles:
     def test_a_private_one_is_new_and_its_owners(self, tmp_path: Path) -> None:

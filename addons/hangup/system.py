@@ -53,6 +53,16 @@ def state_folder(
     return home / ".local" / "state" / "hangup"
 
 
+def make_private_folder(folder: Path) -> None:
+    """Makes a folder and all that is missing above it, each for its owner only. Raises :class:`OSError`.
+
+    ``mkdir(mode, parents=True)`` gives its mode to the last of them alone.
+    """
+    if not folder.is_dir():
+        make_private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def split_command(command: str, platform: str = sys.platform) -> list[str]:
     """The words of a command line as the platform's shell would split it. Raises :class:`ValueError` for an open quote.
 

@@ -179,6 +179,8 @@ def judged(seconds: float, proxy: HangupProxy, flag: Path, backend: Backend, fol
     while descriptors(process) > before and time.monotonic() < deadline:
         time.sleep(0.1)  # until the last ones are closed, of which nobody is told
     leaked = descriptors(process) - before
+    if leaked > 0:
+        print("still open:", *process.net_connections(), *process.open_files(), sep="\n  ")
     total = samples.taken[-1][0]
     early = [each for each in load.echoes]
     proxy.process.terminate()

@@ -25,7 +25,7 @@ from hangup.errors import HangupError, NotAllowed
 from hangup.filters.library.script import Script
 from hangup.filters.text import parse
 from hangup.humanize import printable
-from hangup.system import open_private, state_folder
+from hangup.system import make_private_folder, open_private, state_folder
 from hangup.wire.url import is_loopback, parse_listen
 
 HARMLESS = frozenset(("source", "target", "web", "open"))
@@ -135,7 +135,7 @@ def agree(config: Config, base: Path) -> None:
     kept = Agreement(str((base / config.source).resolve()), _digest(config, base))
 
     def write(path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         new = path.with_suffix(f".{os.getpid()}.new")
         new.unlink(missing_ok=True)
         with open_private(new) as file:

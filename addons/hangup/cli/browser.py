@@ -24,7 +24,7 @@ from pathlib import Path
 
 from hangup.cli.screen import tell
 from hangup.net import peer_user
-from hangup.system import open_private
+from hangup.system import make_private_folder, open_private
 from hangup.web.running import folder
 
 LOOK_AGAIN = 1.0
@@ -57,7 +57,7 @@ def open_in_browser(link: str, *, outlived: bool = False) -> None:
 def _leading(link: str, outlived: bool) -> Path:
     """A file, its owner's only, that leads to the link."""
     place = folder() / "links"
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(place)
     for old in place.glob("*.html"):
         with suppress(OSError):
             if time.time() - old.stat().st_mtime > READ_WITHIN:

@@ -52,6 +52,8 @@ class Climb:
         """What came of the control, in order."""
         self.shown = ""
         """The verdict that the counts are about."""
+        self.borne_out = ""
+        """The cause that a law which held says by itself, where it says one."""
         self.surprises: list[str] = []
         """Rungs that were survived though they should have failed, and that are no accident."""
         self.crowded = False

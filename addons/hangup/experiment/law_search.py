@@ -179,6 +179,7 @@ class LawSearch(Reversal):
         self.verdict.law = claim.law
         yield from predict(self.arms, claim)
         if claim.law.holds and claim.name in self.standing.weights:
+            self.borne_out = claim.name
             for _ in range(HELD):
                 self.standing.confirm(claim.name)  # what it says is what that cause is
             self.shown = self.standing.best()[0].verdict

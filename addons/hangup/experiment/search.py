@@ -306,12 +306,14 @@ class _Search(LawSearch):
 
     def _name_as_read(self, lawful: bool) -> None:
         """It is the server that was asked, and so its part of it that is proved. What the client makes of it was read
-        from the recording, and with it the name."""
-        verdict, priors = self.verdict, self.case.priors
-        verdict.verdict = max(priors, key=lambda each: priors[each], default="unknown/")
-        verdict.probability = priors.get(verdict.verdict, 0.0)
-        verdict.standing = sorted(priors.items(), key=lambda each: -each[1])
+        from the recording, and with it the name; unless the law says by itself what it is."""
+        verdict, names = self.verdict, self.case.priors
         verdict.proved = lawful and not self._only_asked()
+        if verdict.proved and self.borne_out:
+            names = dict(self.standing.ranked())
+        verdict.verdict = max(names, key=lambda each: names[each], default="unknown/")
+        verdict.probability = names.get(verdict.verdict, 0.0)
+        verdict.standing = sorted(names.items(), key=lambda each: -each[1])
 
     def _only_asked(self) -> bool:
         """Whether all that the law says is that the client asks: that it waits for an answer then is its own rule."""

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from hangup.errors import HangupError
 from hangup.processes.held_files import hold, is_held
-from hangup.system import NEW_AND_PRIVATE, open_private, state_folder
+from hangup.system import NEW_AND_PRIVATE, make_private_folder, open_private, state_folder
 
 
 class Running(Struct, kw_only=True):
@@ -47,7 +47,7 @@ def own_seed() -> bytes:
     """A secret of the user's own, the same each time; empty where it cannot be kept."""
     try:
         path = folder() / "page.key"
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         with suppress(FileExistsError):
             with open_private(path) as file:
                 file.write(secrets.token_bytes(32))
@@ -66,7 +66,7 @@ class StateFile:
         try:
             self.path = folder() / f"proxy-{address}.json"
             self._token = running.token
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self.path.parent)
             for _ in all_running():  # those of proxies that were killed go
                 pass
             self._write(running)
