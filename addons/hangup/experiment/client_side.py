@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hangup.experiment.ladder import NO_EXTENSIONS, Rung, filters_of, is_strict_json, kind_name, selector
+from hangup.experiment.ladder import (
+    ACCEPT_CORRECTED,
+    NO_EXTENSIONS,
+    Rung,
+    filters_of,
+    is_strict_json,
+    kind_name,
+    selector,
+)
 from hangup.experiment.size_law import LARGE, bare, least_size, of_size
 from hangup.experiment.trial import Case, ClientFrame, Trial
 from hangup.filters.library.rewrite import Rewrite
@@ -93,6 +101,7 @@ CLIENT_RUNGS: tuple[Rung, ...] = (
             when=lambda c: "subprotocol" in c.features and not c.echoed,
         ),
     ),
+    ACCEPT_CORRECTED,
     Rung(
         "no-extensions",
         "compression off",

@@ -78,10 +78,12 @@ class Document(Struct, kw_only=True):
         rule = self.verdict.client_rule
         if rule is None or not self.verdict.reproduced:
             return ""
-        return (
-            f"in the recording {rule.sentence}, and so does the replay; this finds what makes the server trigger that. "
-            "Only your own page can show why it hangs up then: hangup bisect --live TARGET"
+        found = (
+            f"in the recording {rule.sentence}, and so does the replay; this finds what makes the server trigger that"
         )
+        if rule.on in ("no-answer", "bad-answer"):
+            return found  # every client would, or has no more to say
+        return f"{found}. Only your own page can show why it hangs up then: hangup bisect --live TARGET"
 
     @property
     def exit_code(self) -> int:

@@ -184,8 +184,10 @@ def _judge(connection: Connection, failure: Failure) -> Outcome:
         ours = connection.ending.by == "proxy"
         return Outcome.SURVIVED if opened and (ours or connection.ended is None) else Outcome.UNRESOLVED
     if how == "refused":
-        if connection.status is None:  # the backend is down: that says nothing about the failure
-            return Outcome.UNRESOLVED
+        if connection.status is None:
+            given_up = failure.how == "refused" and failure.by == "client" == connection.ending.by
+            # Else the backend is down: that says nothing about the failure.
+            return Outcome.FAILED if given_up else Outcome.UNRESOLVED
         same_status = failure.status is None or connection.status == failure.status
         return Outcome.FAILED if failure.how in ("", "refused") and same_status else Outcome.UNRESOLVED
     if failure.within is not None and connection.lifetime is not None and connection.lifetime > failure.within:

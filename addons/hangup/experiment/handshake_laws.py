@@ -13,7 +13,7 @@ from hangup.experiment.law import Condition, Law
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import PROOF, Verdict
 from hangup.filters.library.headers import SetHeader
-from hangup.humanize import printable
+from hangup.humanize import duration, printable
 
 _SAID = {
     "query": "query",
@@ -48,7 +48,7 @@ def handshake_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
         some = {parts[f]: f.filter for f in rng.sample(idle, min(len(idle), rng.randint(0, 2)))}
         return Trial("prediction", (*some.values(), _novelty(rng), *changed), clients=arms.clients)
 
-    begins = _refused(arms.case) if arms.case.how == "refused" else arms.case.ends
+    begins = _refused(arms.case) if arms.case.how == "refused" or arms.case.badly_answered else arms.case.ends
     condition = Condition(f"the handshake as it was, not {title}", filter=verdict.cure)
     irrelevant = sorted({" ".join(parts[f]).rstrip() for f in idle})
     law = Law(f"{begins}, unless the handshake is changed: {title}", [condition], irrelevant)
@@ -80,9 +80,7 @@ def refusals(arms: Arms, verdict: Verdict) -> Claim:
         if tried.outcome is Outcome.FAILED and tried.filters:
             part = tried.arm.removeprefix(VARY).rpartition("-")[0] if tried.arm.startswith(VARY) else tried.arm
             varied |= dict.fromkeys([_SAID[part]] if part in _SAID else [])
-    path = printable(case.request.target.partition("?")[0] or "/", 120)
-    answered = f"is answered {case.status}" if case.status is not None else "is refused"
-    sentence = f"every handshake to `{path}` {answered}, whatever its {_listed([*varied])}"
+    sentence = f"{_refused(case)}, whatever its {_listed([*varied])}"
     able = [f for f in case.factors if f.part not in ("path", "credential", "size", "contents")]
 
     def fresh(rng: Random) -> Trial:
@@ -90,12 +88,24 @@ def refusals(arms: Arms, verdict: Verdict) -> Claim:
         new = SetHeader(name=f"X-Trial-{rng.randint(1, 9)}", value=str(rng.randint(1, 1 << 30)))
         return Trial("prediction", (*some.values(), str(new)))
 
-    return Claim(Law(sentence, [Condition(f"the path is `{path}`")], [*varied]), fresh, None)
+    return Claim(Law(sentence, [Condition(f"the path is `{_path(case)}`")], [*varied]), fresh, None)
 
 
 def _refused(case: Case) -> str:
-    path = printable(case.request.target.partition("?")[0] or "/", 120)
-    return f"every handshake to `{path}` " + (f"is answered {case.status}" if case.status is not None else "is refused")
+    return f"every handshake to `{_path(case)}` {_answered(case)}"
+
+
+def _path(case: Case) -> str:
+    return printable(case.request.target.partition("?")[0] or "/", 120)
+
+
+def _answered(case: Case) -> str:
+    rule = case.client_rule
+    if rule is not None and rule.on == "no-answer":
+        return f"is left unanswered for {duration(rule.after)}"
+    if case.badly_answered:
+        return f"gets an answer {case.badly_answered}"
+    return f"is answered {case.status}" if case.status is not None else "is refused"
 
 
 def _novelty(rng: Random) -> str:

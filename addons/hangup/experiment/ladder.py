@@ -88,6 +88,14 @@ def filters_of(name: str, *filters: str, when: Callable[[Case], bool] = lambda c
     return lambda case: Trial(name, filters) if when(case) else None
 
 
+ACCEPT_CORRECTED = Rung(
+    "accept-corrected",
+    "Sec-WebSocket-Accept corrected",
+    filters_of("accept-corrected", "accept-key", when=lambda case: "accept-key" in case.failed_checks),
+)
+"""Of both ladders: it is the client that checks it."""
+
+
 def control_frames(case: Case) -> tuple[str, ...]:
     """Filters that hold back the pings and pongs that the client sends by itself. Where the server pings, no filter
     tells those of its pongs that nobody asked for."""

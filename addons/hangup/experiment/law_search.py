@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from hangup.experiment import rate
 from hangup.experiment.absent_answer import absent_answer
+from hangup.experiment.answer_time_law import answer_time_law
 from hangup.experiment.arms import Search, says_the_same
 from hangup.experiment.claim import Claim
 from hangup.experiment.companions import LIMIT, crowd
@@ -144,6 +145,8 @@ class LawSearch(Reversal):
             claim = answered or claim
             if answered is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
                 self.shown = ""  # no other name says that an answer is missing
+        if claim is None:
+            claim = yield from answer_time_law(arms)
         if claim is None and trigger == "control":
             claim = yield from control_law(arms, self.verdict)
         if claim is None and not arms.untold:

@@ -180,6 +180,10 @@ def _headers(case: Case) -> float:
     return 3.0 if case.status in (413, 431, 494) else 0.5
 
 
+def _wrong_accept(case: Case) -> float:
+    return 4.0 if "accept-key" in case.failed_checks else 0.0
+
+
 PRIORS: dict[str, Prior] = {
     "server-handler/returns-immediately": _quick,
     "server-handler/returns-after-message": _suspect(
@@ -220,6 +224,7 @@ PRIORS: dict[str, Prior] = {
     "handshake/extension": lambda c: 0.5 if "extensions" in c.features else 0.0,
     "handshake/subprotocol": lambda c: 0.5 if "subprotocol" in c.features else 0.0,
     "handshake/path": lambda c: (1.0 if c.status in (403, 404) else 0.2) if c.how == "refused" else 0.0,
+    "handshake/accept-key": _wrong_accept,
     "identity/id-collision": lambda c: 4.0 if c.overlaps else 0.0,
     UNKNOWN: lambda c: 0.3 if c.how == "refused" else 0.02,
 }
@@ -241,6 +246,7 @@ CLIENT_PRIORS: dict[str, Prior] = {
     "client-lifecycle/connect-deadline": lambda c: 1.0 if not c.server_frames and c.lifetime > 0.3 else 0.0,
     "handshake/subprotocol": lambda c: 2.0 if "subprotocol" in c.features and not c.echoed else 0.0,
     "handshake/extension": lambda c: 0.1 if "extensions" in c.features else 0.0,
+    "handshake/accept-key": _wrong_accept,
     "client-lifecycle/stale-close-handler": lambda c: 0.15 if c.overlaps else 0.02,
     UNKNOWN: lambda c: 0.02 if c.overlaps else 0.15,
 }

@@ -107,7 +107,7 @@ def read_case(
     case.donated = donated(transcript.survey.request, lived, chosen.refused)
     case.factors = factors(transcript.survey.request, lived)
     case.answers = answers.found
-    if found.by == "client" and chosen.opened is not None and not page:
+    if found.by == "client" and not page:
         case.client_rule = rule = client_rule_of(recording, found, connections, chosen)
         if rule is not None and rule.on in ("unanswered", "silence") and case.frames:
             case.reaction = 0.0  # what the client waited for was missing from then on
@@ -268,6 +268,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         answer_kinds=len({each.kind for each in answers}),
         answer_reaction=max(0.0, survey.over - answer.at - survey.opened) if answer is not None else None,
         subprotocols=tuple(w.strip() for w in headers.get("sec-websocket-protocol", "").split(",") if w.strip()),
+        failed_checks=chosen.checks,
         echoed=chosen.subprotocol or "",
         opening=opening(chosen.subprotocol or "", (f.kind for f in frames), answers[0].kind if answers else ""),
         pause=max(chosen.traffic.pause, survey.over - chosen.traffic.at) if chosen.looked_into is not None else None,

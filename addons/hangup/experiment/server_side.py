@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hangup.experiment.ladder import (
+    ACCEPT_CORRECTED,
     BROKEN_PONG,
     CLIENT_KEEPALIVE,
     DEFRAGMENT,
@@ -260,6 +261,7 @@ RUNGS: tuple[Rung, ...] = (
         "compression off",
         filters_of("no-extensions", *NO_EXTENSIONS, when=lambda c: "extensions" in c.features),
     ),
+    ACCEPT_CORRECTED,
     Rung("other-subprotocol", "the other GraphQL subprotocol", other_subprotocol),
     Rung(
         "no-subprotocol",

@@ -14,6 +14,7 @@ from hangup.recording.events import Request
 from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.replayable.client_rule import ClientRule, find_rule
+from hangup.replayable.handshake_rule import find_handshake_rule
 
 AT_ONCE = 0.1
 """What ends within so many seconds ended together."""
@@ -74,17 +75,20 @@ def client_rule_of(
     recording: Recording, failure: Failure, connections: Sequence[Connection], chosen: Connection
 ) -> ClientRule | None:
     """By which rule this client hangs up. It is read only where it is needed, so the recording is gone over again."""
-    failed, others = [], []
+    judged: dict[Outcome, list[Connection]] = {outcome: [] for outcome in Outcome}
     for c in connections:
-        if c.opened is None or c.kind != chosen.kind or c.path != chosen.path:
-            continue
-        over = c.ended if c.ended is not None else c.last_seen
-        outcome = judge(c, failure)
-        if outcome is Outcome.FAILED:
-            failed.append((c.conn, c.opened, over))
-        elif outcome is Outcome.SURVIVED:
-            others.append((c.conn, c.opened, over))
-    return find_rule(recording, failed, others, chosen.ending.code)
+        if c.kind == chosen.kind and c.path == chosen.path:
+            judged[judge(c, failure)].append(c)
+    failed, others = judged[Outcome.FAILED], judged[Outcome.SURVIVED]
+    early = find_handshake_rule(failed, others)
+    return early or find_rule(recording, _spans(failed), _spans(others), chosen.ending.code)
+
+
+def _spans(connections: Sequence[Connection]) -> list[tuple[int, float, float]]:
+    """Of those that were open: number, and when they opened and ended."""
+    return [
+        (c.conn, c.opened, c.ended if c.ended is not None else c.last_seen) for c in connections if c.opened is not None
+    ]
 
 
 def any_end(connections: Sequence[Connection]) -> Failure:

@@ -11,10 +11,11 @@ from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import Factor
 from hangup.experiment.handshakes import Credential, Donated
 from hangup.experiment.timers import Pulse
+from hangup.humanize import duration
 from hangup.messages.answers import Answered
 from hangup.messages.heartbeats import Beat
 from hangup.recording.events import Request
-from hangup.replayable.client_rule import ClientRule
+from hangup.replayable.client_rule import BAD_ANSWERS, ClientRule
 
 
 class Edit(Struct, frozen=True):
@@ -40,7 +41,8 @@ class Trial(Struct, frozen=True):
     ``otherwise`` it is only asked whether it ends as it was recorded: any other end will do to have survived, and one
     sooner than so many seconds after opening.
     With ``direct`` the backend itself is asked, past what stands between. ``alone`` is one that no other trial may run
-    beside.
+    beside. ``gives_up`` is for how long (seconds) its client waits for the answer to its handshake, where the recorded
+    one did not wait for it.
     ``beside`` are trials that are likely to be asked for next: who can may carry them out at the same time.
     """
 
@@ -59,6 +61,7 @@ class Trial(Struct, frozen=True):
     within: float | None = None
     direct: bool = False
     alone: bool = False
+    gives_up: float | None = None
 
 
 class Result(Struct, frozen=True):
@@ -84,6 +87,8 @@ class Result(Struct, frozen=True):
     """Whether other trials ran beside it."""
     another: str = ""
     """How it ended, where that was by itself and in another way than the failure: in words."""
+    answered_after: float | None = None
+    """Seconds from its handshake to the answer, where one came."""
 
 
 class ClientFrame(Struct, frozen=True):
@@ -145,6 +150,8 @@ class Case(Struct):
     """Seconds from the server's last message to the end."""
     subprotocols: tuple[str, ...] = ()
     """What the client offered."""
+    failed_checks: tuple[str, ...] = ()
+    """Those of its handshake."""
     echoed: str = ""
     """The subprotocol that the server chose."""
     opening: bytes | None = None
@@ -187,9 +194,17 @@ class Case(Struct):
     @property
     def ends(self) -> str:
         """How a law begins about what makes the end come: who does what."""
+        if self.client_rule is not None and self.client_rule.on == "no-answer":
+            return f"the client gives up, its handshake unanswered for {duration(self.client_rule.after)}"
         if self.how == "refused":
             return "the server refuses the connection"
         return "the client closes the connection" if self.by == "client" else "the server drops the connection"
+
+    @property
+    def badly_answered(self) -> str:
+        """What is wrong with the answer to the handshake, in words, where the client hangs up on that."""
+        rule = self.client_rule
+        return BAD_ANSWERS[rule.problem] if rule is not None and rule.on == "bad-answer" else ""
 
     @property
     def asks_client(self) -> bool:

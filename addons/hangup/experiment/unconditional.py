@@ -36,7 +36,7 @@ def unconditional(arms: Arms, verdict: Verdict) -> Claim | None:
         return None
     if any(tried.outcome is Outcome.SURVIVED and tried.arm not in PROBES for tried in verdict.ladder):
         return None
-    if arms.case.how == "refused":
+    if arms.case.how == "refused" or arms.case.badly_answered:
         return refusals(arms, verdict)
     return _age(arms, verdict) if verdict.timers else _whenever(arms)
 

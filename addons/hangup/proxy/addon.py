@@ -223,7 +223,7 @@ class Hangup:
                 self._end_broken(flow, broken.side, broken.how)
             return
         gone = "client disconnected" in message.lower()
-        error = "the client went away before the answer" if gone else connect_error(message)
+        error = events.WENT_AWAY if gone else connect_error(message)
         self._record_handshake(flow, None, error)
         self.filtering.forget(flow.metadata["hangup_conn"])
         if gone:

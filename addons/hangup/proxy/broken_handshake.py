@@ -38,7 +38,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 from hangup.humanize import printable
 from hangup.net.endpoint import how_lost, reset
 from hangup.proxy.driver import ProxyDriver
-from hangup.recording.events import How, Side
+from hangup.recording.events import WENT_AWAY, How, Side
 from hangup.session import Out
 
 Commands = layer.CommandGenerator[None]
@@ -186,7 +186,7 @@ def _wait(self: _http1.Http1Server, event: events.Event) -> Commands:
     how = _how(self)
     self._finished = True  # type: ignore[attr-defined]
     what = "RST" if how == "rst" else "FIN"
-    yield from _broken(self, "client", how, f"the client went away before the answer ({what})")
+    yield from _broken(self, "client", how, f"{WENT_AWAY} ({what})")
 
 
 def _how(self: _http1.Http1Connection) -> How:

@@ -247,6 +247,10 @@ class FilterEvent(Event, tag="filter", kw_only=True):
     note: str = ""
 
 
+WENT_AWAY = "the client went away before the answer"
+"""The error of a handshake whose client did not wait for the answer."""
+
+
 class End(Event, tag="end", kw_only=True):
     """One TCP leg ended, or was half-closed, by ``side``: ``fin`` or ``rst`` as it was seen on the wire.
 

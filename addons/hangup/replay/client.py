@@ -34,7 +34,7 @@ from hangup.messages.skeleton import skeleton
 from hangup.net.connect import tls_context
 from hangup.net.fast_mask import fast_mask
 from hangup.recording.connections import Connection
-from hangup.recording.events import Note, Request
+from hangup.recording.events import WENT_AWAY, End, Note, Request
 from hangup.recording.negotiation import compression, extensions
 from hangup.replay import engineio_client
 from hangup.replay.client_handshake import ClientHandshake, open_websocket, request_for
@@ -52,7 +52,7 @@ from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.handshake_values import response_values, with_values
 from hangup.replayable.substitutions import Names, Pairing
 from hangup.session import Session
-from hangup.wire import deflate
+from hangup.wire import deflate, handshake
 from hangup.wire.header_lists import parse_extensions
 from hangup.wire.url import Target, host_header
 
@@ -188,9 +188,19 @@ class ReplayClient:
             context=context,
             timeout=settings.timeout,
             chain=self._chain,
+            gives_up=self._gives_up(),
         )
         self.sink.emit(opened.event)
+        if opened.event.error == WENT_AWAY:
+            self.sink.emit(End(at=self.sink.now(), conn=self.conn, side="client", how="fin"))
         return opened
+
+    def _gives_up(self) -> float | None:
+        """After how many seconds the client waits no longer for the answer to its handshake."""
+        rule = self.settings.rule
+        if rule is None or rule.on != "no-answer":
+            return None
+        return rule.after if self.settings.gives_up is None else self.settings.gives_up
 
     async def _renew(self, asked: Request, context: ssl.SSLContext | None) -> Request:
         """A Socket.IO session begins with HTTP, which is not in the recording; the new server has to be asked, too."""
@@ -245,7 +255,8 @@ class ReplayClient:
         receiver = Receiver("server", own, self._loop.time, self._pongs.ping, self._on_close, self._on_message)
         driver = self._driver = ReplayDriver("client", endpoint, session, self.sink, receiver)
         if self._rule is not None:
-            self._rule.begin(self._hang_up)
+            told_checks = handshake.review(asked.headers, given.status, given.headers, asked.method)
+            self._rule.begin(self._hang_up, handshake.problems(told_checks))
         driver.start(opened.buffer.data)
         return driver
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from hangup.filters.chain import Chain
 from hangup.humanize import duration, printable_bytes
 from hangup.net.connect import reason
-from hangup.recording.events import Handshake, Request, Response
+from hangup.recording.events import WENT_AWAY, Handshake, Request, Response
 from hangup.replay.endpoint import ReplayEndpoint, dial
 from hangup.replay.receive_buffer import ReceiveBuffer
 from hangup.wire import handshake
@@ -93,9 +93,11 @@ async def open_websocket(
     context: ssl.SSLContext | None,
     timeout: float,
     chain: Chain,
+    gives_up: float | None = None,
 ) -> ClientHandshake:
     """Asks, and gives what was answered. Only a failure to connect raises, :class:`BackendError`; the answer's
-    absence is in ``event.error``. When cancelled nothing is left open."""
+    absence is in ``event.error``. ``gives_up`` is after how many seconds the played client itself waits no longer.
+    When cancelled nothing is left open."""
     asked_at = now()
     asked = request
     event = Handshake(at=asked_at, conn=conn, server=target.authority, request=request)
@@ -113,7 +115,7 @@ async def open_websocket(
     event.client, event.server = endpoint.sockname, endpoint.peername
     opened = ClientHandshake(event=event, endpoint=endpoint)
     try:
-        response = await _exchange(endpoint, opened, timeout)
+        response = await _exchange(endpoint, opened, timeout, gives_up)
         event.at = now()
         event.waited = round(event.at - asked_at, 6)
         if response is not None:
@@ -136,12 +138,14 @@ async def open_websocket(
     return opened
 
 
-async def _exchange(endpoint: ReplayEndpoint, opened: ClientHandshake, timeout: float) -> Response | None:
+async def _exchange(
+    endpoint: ReplayEndpoint, opened: ClientHandshake, timeout: float, gives_up: float | None
+) -> Response | None:
     buffer = ReceiveBuffer(endpoint)
     request = opened.event.request
     endpoint.send(request_head(request.method, request.target, request.headers))
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(timeout if gives_up is None else gives_up):
             while True:
                 if (parts := split_head(buffer.data)) is not None:
                     head = parse_response(parts[0])
@@ -167,7 +171,7 @@ async def _exchange(endpoint: ReplayEndpoint, opened: ClientHandshake, timeout: 
                     return None
                 await buffer.wait()
     except TimeoutError:
-        opened.event.error = f"no answer within {duration(timeout)}"
+        opened.event.error = WENT_AWAY if gives_up is not None else f"no answer within {duration(timeout)}"
         return None
     except OSError as error:
         opened.event.error = reason(error)

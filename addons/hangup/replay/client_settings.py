@@ -22,7 +22,8 @@ class ReplaySettings(Struct, kw_only=True):
     long after opening it must still live to have survived, in seconds (None: as long as recorded, plus a margin).
     ``timeout`` is for the connection and for the handshake, each. ``sets`` gives correlated values by their name.
     ``seed`` makes keys and filters' randomness repeatable. With a ``rule`` the client hangs up by it, and not when the
-    recorded one did.
+    recorded one did; ``gives_up`` is after how many seconds it does so without an answer to its handshake, None for
+    what the rule says.
     """
 
     headers: Sequence[tuple[str, str]] = ()
@@ -37,3 +38,4 @@ class ReplaySettings(Struct, kw_only=True):
     sets: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     rule: ClientRule | None = None
+    gives_up: float | None = None

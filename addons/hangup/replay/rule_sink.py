@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 
 from hangup.recording.events import Event, FilterEvent, Frame, Handshake, Part
@@ -29,10 +29,11 @@ class RuleSink:
         self._due: asyncio.Handle | None = None
         self._hang_up: Callable[[], None] = lambda: None
 
-    def begin(self, hang_up: Callable[[], None]) -> None:
-        """The connection is open; ``hang_up()`` is called when the rule says so."""
+    def begin(self, hang_up: Callable[[], None], failed_checks: Sequence[str]) -> None:
+        """The connection is open, by a handshake that failed these checks; ``hang_up()`` is called when the rule says
+        so."""
         self._hang_up = hang_up
-        self._watch = RuleWatch(self._rule, self.now())
+        self._watch = RuleWatch(self._rule, self.now(), failed_checks)
         self._look()
 
     def stop(self) -> None:

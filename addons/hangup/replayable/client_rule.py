@@ -20,10 +20,9 @@ from msgspec import Struct
 from hangup.humanize import duration, printable
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators, selects
-from hangup.recording.assembling import Message, Messages
-from hangup.recording.events import INSTEAD, AnyEvent, FilterEvent, Frame, Handshake
-from hangup.wire import frames as wire
-from hangup.wire.frames import OPCODE_NAMES, OPCODE_NUMBERS
+from hangup.recording.events import AnyEvent, Handshake
+from hangup.replayable.hearing import Heard, Hearing
+from hangup.wire.frames import OPCODE_NUMBERS
 
 PROMPT = 0.25
 """Seconds: what comes sooner after a message is a reaction to it, if it always is."""
@@ -43,10 +42,20 @@ STUDIED = 12
 FRAMES = 4000
 """So many of the last events of each are looked at."""
 
-MISMATCH = "pong-mismatch"
-"""A pong whose payload is no outstanding ping's: no frame is wrong in itself, but the answer is."""
+PING, PONG = "PING", "PONG"
 
-PINGS = 32
+BAD_ANSWERS = {
+    "accept-key": "whose Sec-WebSocket-Accept does not match its key",
+    "upgrade": "that does not say `Upgrade: websocket`",
+    "connection": "that does not say `Connection: Upgrade`",
+    "subprotocol-not-offered": "that chooses a subprotocol which was not offered",
+    "subprotocol-not-echoed": "that confirms none of the subprotocols which were offered",
+    "subprotocol-several": "that chooses several subprotocols",
+    "subprotocol-invalid": "that chooses a subprotocol with an invalid name",
+    "extension-not-offered": "that uses an extension which was not offered",
+    "extension-params": "that uses an extension with invalid parameters",
+}
+"""Failed checks of an answer to a handshake for which a client must fail the connection, in words."""
 
 
 class ClientRule(Struct, frozen=True):
@@ -55,12 +64,13 @@ class ClientRule(Struct, frozen=True):
     or the server's ``silence``, whether or not it was asked anything. It does so ``after`` so many seconds: from that
     frame, from its question (from the last answer or the opening where it is ``since_answer``), from the server's last
     message. ``answers`` are the kinds of messages that answer the question, None where any message does; what is known
-    as the answer to a heartbeat always answers one.
+    as the answer to a heartbeat always answers one. Before it is open, it may be that there is ``no-answer`` to its
+    handshake, or a ``bad-answer``, one that fails the check ``problem``.
 
     Among kinds, the control frames are called ``PING`` and ``PONG``.
     """
 
-    on: Literal["problem", "size", "kind", "unanswered", "silence"]
+    on: Literal["problem", "size", "kind", "unanswered", "silence", "no-answer", "bad-answer"]
     after: float = 0.0
     since_answer: bool = False
     problem: str = ""
@@ -81,96 +91,23 @@ class ClientRule(Struct, frozen=True):
             "unanswered": f"when {asked} is not answered within {wait}"
             + (" of the last answer" if self.since_answer else ""),
             "silence": f"when the server has sent nothing for {wait}",
+            "no-answer": f"when its handshake is not answered within {wait}",
+            "bad-answer": f"on an answer to its handshake {BAD_ANSWERS.get(self.problem, self.problem)}",
         }[self.on]
-
-
-PING, PONG = "PING", "PONG"
-
-
-class Heard(Struct):
-    """A message or control frame of either side, as the client saw it."""
-
-    at: float
-    client: bool
-    opcode: str
-    data: bytes | None = None
-    size: int = 0
-    problems: tuple[str, ...] = ()
-
-
-class Hearing:
-    """What passes between a client and what it is connected to, from the events of its connection: what a filter keeps
-    back was not said, and what it says for a side was."""
-
-    def __init__(self) -> None:
-        self._messages = Messages()
-        self._pings: deque[bytes] = deque(maxlen=PINGS)
-        self._waiting: tuple[Frame, Heard] | None = None
-
-    def feed(self, event: AnyEvent) -> list[Heard]:
-        """What has passed for certain, now that this event has come."""
-        if isinstance(event, FilterEvent):
-            return self._filtered(event)
-        if isinstance(event, Frame):
-            found = self.rest()
-            message = self._messages.feed(event)
-            if heard := self._frame(event, message):
-                self._waiting = event, heard  # a filter that keeps it back says so next
-            return found
-        self._messages.feed(event)
-        return []
-
-    def rest(self) -> list[Heard]:
-        """What waited for the next event, and has passed if none is to come."""
-        waiting, self._waiting = self._waiting, None
-        return [] if waiting is None else [waiting[1]]
-
-    def _filtered(self, event: FilterEvent) -> list[Heard]:
-        if self._waiting is not None and event.action in INSTEAD:
-            frame = self._waiting[0]
-            if (frame.side, frame.n) == (event.side, event.n):
-                self._waiting = None
-        passed = self.rest()
-        if event.side is None or not event.wire:
-            return passed
-        client = event.side == "client"
-        frames = [item for item in wire.FrameReader(event.side).feed(event.wire) if isinstance(item, wire.Frame)]
-        return passed + [
-            Heard(event.at, client, OPCODE_NAMES[each.opcode], each.payload, len(each.payload))
-            for each in frames
-            if each.opcode in (wire.TEXT, wire.BINARY, wire.PING, wire.PONG)
-        ]
-
-    def _frame(self, event: Frame, message: Message | None) -> Heard | None:
-        client = event.side == "client"
-        problems = event.problems
-        if event.opcode == "ping" and client:
-            self._pings.append(event.payload)
-        elif event.opcode == "pong" and not client and self._pings:
-            if event.payload in self._pings:
-                while self._pings.popleft() != event.payload:
-                    pass
-            else:
-                problems = (*problems, MISMATCH)
-        if message is not None:
-            return Heard(event.at, client, message.opcode, message.data, message.length, problems)
-        control = event.opcode in ("ping", "pong")
-        if not control and not problems:
-            return None
-        return Heard(event.at, client, event.opcode, event.payload if control else None, event.size, problems)
 
 
 class RuleWatch:
     """Tells when a client with this rule hangs up: ``due`` is the time (seconds, as the events have it) at which it
     will, unless something comes before; infinity where it has no reason to. ``opened`` is when it was opened."""
 
-    def __init__(self, rule: ClientRule, opened: float) -> None:
+    def __init__(self, rule: ClientRule, opened: float, failed_checks: Sequence[str] = ()) -> None:
+        """``failed_checks`` are those of the handshake that opened it."""
         self.rule = rule
         self.answered = opened
         """When the last answer came, the server's last message where it is its silence that counts, or the opening."""
         self.asked: float | None = None
         """When it asked what is not answered yet."""
-        self._minded: float | None = None
+        self._minded = opened if rule.on == "bad-answer" and rule.problem in failed_checks else None
         self._hearing = Hearing()
 
     @property

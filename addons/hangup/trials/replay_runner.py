@@ -206,6 +206,7 @@ class ReplayRunner:
             ca=self.ca,
             patience=1.0 / min(1.0, trial.speed),
             rule=self.case.client_rule,
+            gives_up=trial.gives_up,
         )
         frames = None if trial.frames is None else frozenset(trial.frames)
         filters = FilterSet(trial.filters)

@@ -16,4 +16,8 @@ def result_of(trial: Trial, connection: Connection, recorded: Connection, failur
         outcome = Outcome.UNRESOLVED
     other = another(connection, failure) if outcome is Outcome.UNRESOLVED and not why else ""
     said = connection.ending.sentence
-    return Result(outcome, connection.lifetime, connection.conn, said, untried=why, another=other)
+    asked, opened = connection.asked, connection.opened
+    waited = None if asked is None or opened is None else opened - asked
+    return Result(
+        outcome, connection.lifetime, connection.conn, said, untried=why, another=other, answered_after=waited
+    )

@@ -8,7 +8,7 @@ from hangup.filters.library.control_pings import DropPing, DropPong
 from hangup.filters.library.drop import Drop, Mute, Only
 from hangup.filters.library.ending import Close, HoldOpen, Refuse
 from hangup.filters.library.framing import Defragment, Fragment, StripExtensions, UnmaskFix
-from hangup.filters.library.headers import Origin, SetHeader, StripHeader, Subprotocol
+from hangup.filters.library.headers import AcceptKey, Origin, SetHeader, StripHeader, Subprotocol
 from hangup.filters.library.heartbeats import DropHeartbeat, RewriteHeartbeat
 from hangup.filters.library.inject import Inject
 from hangup.filters.library.keepalive import Keepalive
@@ -23,7 +23,7 @@ GROUPS: dict[str, tuple[type[Filter], ...]] = {
     "malformed messages": (DropMalformed, RepairMalformed),
     "messages": (Drop, Only, Rewrite, FlipOpcode, Inject, Mute),
     "framing": (Defragment, Fragment, UnmaskFix, StripExtensions),
-    "handshake": (SetHeader, StripHeader, Origin, Subprotocol, Path, Query, UniqueId, Refuse, SlowReconnect),
+    "handshake": (SetHeader, StripHeader, Origin, Subprotocol, AcceptKey, Path, Query, UniqueId, Refuse, SlowReconnect),
     "timing and endings": (Delay, Throttle, Close, HoldOpen),
     "your own": (Script,),
 }

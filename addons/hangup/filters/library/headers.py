@@ -1,4 +1,4 @@
-"""``set-header``, ``strip-header``, ``origin`` and ``subprotocol``: a handshake with other headers."""
+"""``set-header``, ``strip-header``, ``origin``, ``subprotocol`` and ``accept-key``: a handshake with other headers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Meta
 from hangup.errors import FilterError
 from hangup.filters.base import NONE, Actions, Change, Filter, Kind, Request, Response
 from hangup.recording.events import Side
-from hangup.wire.handshake import get_all
+from hangup.wire.handshake import accept_key, get_all
 from hangup.wire.header_lists import is_token, parse_tokens
 
 Headers = list[tuple[str, str]]
@@ -175,3 +175,23 @@ class Subprotocol(Filter, frozen=True, kw_only=True):
         if answer in ("none", ""):
             return changed(item, without(headers, PROTOCOL))
         return changed(item, put(headers, PROTOCOL, answer))
+
+
+class AcceptKey(Filter, frozen=True, kw_only=True):
+    """Answers the client with the Sec-WebSocket-Accept that its own key asks for, whatever the server computed.
+
+    A server or proxy that copies or caches the answer to another request gets it wrong, and every browser drops the
+    connection at once.
+    """
+
+    example: ClassVar[str] = "accept-key"
+    kinds: ClassVar[Kind] = Kind.RESPONSE
+
+    def wants(self, side: Side) -> Kind:
+        return NONE if side == "client" else Kind.RESPONSE
+
+    def apply(self, item: Request | Response, state: Any) -> Actions:
+        if isinstance(item, Request) or item.response.status != 101:
+            return None
+        key = "".join(get_all(item.asked.headers, "Sec-WebSocket-Key")[:1])
+        return changed(item, put(item.response.headers, "Sec-WebSocket-Accept", accept_key(key)))
