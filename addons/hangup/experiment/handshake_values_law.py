@@ -16,6 +16,7 @@ from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor, cookies, parameters
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_values import MISSING
+from hangup.experiment.request_size_law import request_size_law
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Verdict
 from hangup.filters.library.headers import SetHeader
@@ -49,7 +50,10 @@ def handshake_value_law(arms: Arms, verdict: Verdict, claim: Claim) -> Search[Cl
     general = found.holds is not None and found.holds(WHATEVER)
     if found.fails is None or found.survives is None or general:
         return claim  # any value that was tried fails, and one that nobody knows may not
-    return _claim(arms.case, factor, found, claim)
+    begins = claim.law.sentence.partition(", unless ")[0]
+    low, high = (len(each) if isinstance(each, str) else 0 for each in found.edge or (0, 0))
+    whole = yield from request_size_law(arms, factor, low, high, begins)
+    return whole or _claim(arms.case, factor, found, claim, begins)
 
 
 def _said(request: Request, factor: Factor) -> str | None:
@@ -86,10 +90,9 @@ def _with(request: Request, factor: Factor, value: Any) -> Trial | None:
         return None
 
 
-def _claim(case: Case, factor: Factor, found: Condition, before: Claim) -> Claim:
+def _claim(case: Case, factor: Factor, found: Condition, before: Claim, begins: str) -> Claim:
     what = "parameter" if factor.part == "query" else factor.part
     words = f"the {what} {found.words}"
-    begins = before.law.sentence.partition(", unless ")[0]
     condition = Condition(words, found.boundary, filter=factor.filter)
     law = Law(f"{begins} when {words}", [condition], before.law.irrelevant)
     fails, survives = found.fails, found.survives

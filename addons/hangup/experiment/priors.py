@@ -126,6 +126,8 @@ def _churns(case: Case, answer: ClientFrame) -> float:
     return weight * (0.3 if answer.text and not is_json(answer) else 1.0)
 
 
+CONNECT_DEADLINE = "client-lifecycle/connect-deadline"
+
 HANDSHAKE = ("handshake", "identity", "unknown")
 """Categories of what can keep a connection from being opened."""
 
@@ -142,7 +144,7 @@ def _able(cause: causes.Cause | None, prior: Prior) -> Prior:
     """Of a connection that was never opened, neither time nor messages can be the cause."""
     if cause is None:
         return lambda case: 0.0 if case.how == "refused" else prior(case)
-    if cause.verdict.partition("/")[0] in HANDSHAKE or _refuses(cause):
+    if cause.verdict.partition("/")[0] in HANDSHAKE or _refuses(cause) or cause.verdict == CONNECT_DEADLINE:
         return prior
     return lambda case: 0.0 if case.how == "refused" else prior(case)
 
@@ -243,7 +245,7 @@ CLIENT_PRIORS: dict[str, Prior] = {
         (0.4 if c.beats and c.answer is not None else 0.0) * (1.0 if c.replied else 0.3)
     ),
     "heartbeat/control-pong-missing": lambda c: 1.0 if c.client_pings else 0.0,
-    "client-lifecycle/connect-deadline": lambda c: 1.0 if not c.server_frames and c.lifetime > 0.3 else 0.0,
+    CONNECT_DEADLINE: lambda c: 1.0 if not c.server_frames and (c.lifetime > 0.3 or c.how == "refused") else 0.0,
     "handshake/subprotocol": lambda c: 2.0 if "subprotocol" in c.features and not c.echoed else 0.0,
     "handshake/extension": lambda c: 0.1 if "extensions" in c.features else 0.0,
     "handshake/accept-key": _wrong_accept,

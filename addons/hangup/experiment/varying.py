@@ -36,7 +36,7 @@ def vary(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[Claim | None]:
     case = arms.case
     left = [rung for rung in rungs if _of_handshake(rung.name, case) and rung.name not in arms.named]
     left = [rung for rung in left if rung.make(case) is not None]
-    if not left or not (yield from _concerned(arms, rungs, step)):
+    if left and not (yield from _concerned(arms, rungs, step)):
         return None
     helped = _helped(arms)
     for rung in left:
@@ -45,7 +45,7 @@ def vary(arms: Arms, rungs: Sequence[Rung], step: Step) -> Search[Claim | None]:
             helped = _helped(arms)
     if helped:
         _order(arms.named, case)
-    if "size" in {part for part, _ in helped}:
+    if "size" in {part for part, _ in helped} and arms.verdict.minimal is None:
         return (yield from _limit(arms))
     return None
 

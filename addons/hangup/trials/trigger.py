@@ -14,8 +14,8 @@ ALIKE = 2
 """So many connections must fail alike before a failure has shown."""
 
 LEAVES = 4
-"""So many where they end as a page ends a connection that it needs no more: that is mostly no failure, and what fails
-beside it shows first."""
+"""So many where they end as a page ends a connection that it needs no more, or has not waited for: that is mostly no
+failure, and what fails beside it shows first."""
 
 SEEN = 20
 
@@ -44,7 +44,8 @@ class FailureTrigger:
             return False
         self._seen = [c for c in self._seen if c.conn != connection.conn and same_page(c, connection)][1 - SEEN :]
         self._seen.append(connection)
-        if connection.refused and connection.status is None:
+        given_up = connection.refused and connection.status is None
+        if given_up and ending.by != "client":
             return False  # the backend is down
         if ending.by == "client" and ending.code == GOING_AWAY:
             return False
@@ -52,7 +53,7 @@ class FailureTrigger:
             return False
         # Others may lie between them: a page that is left in order now and then fails all the same.
         self.alike = [c for c in self._seen if _alike(c, connection) and self._sought(c)]
-        ordinary = self.failure is None and ordinary_leave(connection)
+        ordinary = self.failure is None and (given_up or ordinary_leave(connection))
         return len(self.alike) >= (LEAVES if ordinary else ALIKE)
 
     def _sought(self, connection: Connection) -> bool:
