@@ -151,7 +151,7 @@ PLANTED: dict[str, tuple[Rule, list[str], tuple[tuple[str, ...], ...], str, str]
         lambda heard: "open" in kinds(heard)[1:],
         [HELLO, TICK, MOVE, OPEN],
         (),
-        "the server drops the connection on a `open` that is not the first message",
+        "the server drops the connection on an `open` that is not the first message",
         "",
     ),
     "count-of-one-kind": (

@@ -74,6 +74,13 @@ def plural(count: int, noun: str) -> str:
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\"}
 
 
+def with_article(quoted: str) -> str:
+    """A noun that begins with a quotation mark, or a backtick, after its article: an `order`, a `user`."""
+    word = quoted[1:].lower()
+    vowel = word.startswith(tuple("aeio")) or word.startswith(("un", "up"))
+    return f"an {quoted}" if vowel and not word.startswith(("uni", "one", "eu")) else f"a {quoted}"
+
+
 def printable(text: str, limit: int = 0) -> str:
     """``text`` on one line, with nothing that a terminal would obey, cut to ``limit`` characters (0: whole).
 

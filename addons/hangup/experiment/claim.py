@@ -30,6 +30,9 @@ class Claim:
         """By how many seconds the exchanges nearest to a boundary in time keep away from it."""
         self.name = ""
         """The cause that it bears out by itself, where it does."""
+        self.gentle = False
+        """Whether a protocol has more rules than this law, so that what should stay open ends otherwise: exchanges are
+        then nearer to what was recorded."""
         self.stayed: list[bytes] = []
         """Messages that it said would end the connection, and that did not."""
         self.harmless: list[Edit] = []

@@ -28,7 +28,8 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     when = f" when {broken(malformed)}" if malformed else f" {verdict.timers[0]}" if verdict.timers else ""
     words = f"without `{verdict.cure}`"
     condition = Condition(words, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
-    law = Law(f"{DROPS}{when}; with `{verdict.cure}` it stays open", [condition], ["what the client sends"])
+    begins = case.ends if malformed else DROPS
+    law = Law(f"{begins}{when}; with `{verdict.cure}` it stays open", [condition], ["what the client sends"])
     clients = arms.clients
     return Claim(
         law,

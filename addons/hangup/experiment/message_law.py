@@ -20,13 +20,14 @@ from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import InPlace, said_by_us
 from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, says_kind, split
 from hangup.experiment.message_values import join as joined
+from hangup.experiment.need_law import need_law
 from hangup.experiment.nesting_law import nesting_law
-from hangup.experiment.sequence_law import need_law, sequence_law
+from hangup.experiment.sequence_law import sequence_law
 from hangup.experiment.spelling_law import spelling_law
 from hangup.experiment.text_law import text_law
 from hangup.experiment.trial import ClientFrame, Trial
 from hangup.experiment.verdict import Minimal
-from hangup.humanize import printable
+from hangup.humanize import printable, with_article
 
 ARRAYS = (b'[{"hangup":1}]', b"[1,2]", b'["hangup"]', b"[[]]")
 """Arrays that are as different as can be."""
@@ -156,7 +157,7 @@ def _of_values(place: InPlace, found: Difference) -> Claim:
     frame, trial = place.frame, place.trial
     conditions = found.conditions
     words = " and ".join(condition.words for condition in conditions)
-    kind = f"a `{frame.kind}` message" if frame.kind else "a message"
+    kind = with_article(f"`{frame.kind}`") + " message" if frame.kind else "a message"
     sentence = f"{place.ends} on {kind}{place.whose} in which {words}{place.context}"
     law = Law(sentence, conditions, found.irrelevant)
 

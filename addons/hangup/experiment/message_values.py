@@ -120,8 +120,8 @@ def differences(one: Any, other: Any, path: Path = ()) -> Iterator[Path]:
 def says_kind(kind: str, path: Path, value: Any) -> bool:
     """Whether it is this value at this path by which a message is of its ``kind`` (:mod:`hangup.messages.reading`)."""
     name = str(value)
-    scope, _, last = kind.rpartition(":")
-    return kind in (name, f"{path_text(path)}={name}") or bool(scope and name and last == name)
+    within = kind.split(":")[1:]  # of a protocol
+    return kind in (name, f"{path_text(path)}={name}") or bool(name and name in within)
 
 
 def named(path: Path) -> str:

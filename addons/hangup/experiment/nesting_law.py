@@ -14,6 +14,7 @@ from hangup.experiment.message_trials import InPlace
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import minimise_size
 from hangup.experiment.size_law import sizes_near
+from hangup.humanize import with_article
 
 DEEP = 16
 """Levels from which on a message may be nested too deep."""
@@ -44,7 +45,7 @@ def nesting_law(place: InPlace) -> Search[Claim | None]:
         place.arms, begin, lambda kept: place.ask(of(kept)), lambda kept: place.trial(of(kept))
     )
     levels = [len(_deepest(json.loads(_shortened(chain, kept)))) for kept in (low, high)]
-    kind = f"a `{place.frame.kind}` message" if place.frame.kind else "a message"
+    kind = with_article(f"`{place.frame.kind}`") + " message" if place.frame.kind else "a message"
     words = f"{kind}{place.whose} is nested {levels[1]:,} levels deep or more"
     boundary = f"survives {levels[0]:,} levels of objects and lists, fails {levels[1]:,}"
     law = Law(f"{place.ends} when {words}{place.context}", [Condition(words, boundary)])

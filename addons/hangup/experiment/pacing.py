@@ -63,7 +63,8 @@ def kept_back(trial: Trial, case: Case) -> float:
                 seconds += filter.by + filter.jitter
             elif isinstance(filter, Throttle) and filter.side != "server":
                 kept = [f for f in case.frames if trial.frames is None or f.n in trial.frames]
-                moments = [f.at / trial.speed for f in kept]
+                kept += [f for n, _ in trial.before for f in kept if f.n == n]
+                moments = sorted(f.at / trial.speed for f in kept)
                 if filter.messages is not None:
                     seconds += later(moments, [1 / filter.messages] * len(kept))
                 elif filter.rate is not None:

@@ -81,6 +81,12 @@ def _test(arms: Arms, claim: Claim, seed: int) -> Search[None]:
             law.missed.append(f"{_described(arms.case, trial)}: expected to {said}, but inconclusive: {other}")
             make = claim.failing if fails else claim.surviving
             if spare and make is not None:
+                if arms.last.another and not claim.gentle:
+                    claim.gentle = True
+                    edges = {trial for trial, _ in claim.edges}
+                    for later in range(number + 1, len(order)):
+                        if order[later][1] is fails and order[later][0] not in edges:
+                            order[later] = make(rng), fails
                 order.append((make(rng), fails))
                 spare -= 1
             continue

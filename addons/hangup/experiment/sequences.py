@@ -17,7 +17,7 @@ from msgspec import Struct
 from hangup.experiment.exchanges import PERMUTED, Exchange, Said, related, shared, values
 from hangup.experiment.law import Condition
 from hangup.experiment.message_values import MISSING, Path, named
-from hangup.humanize import printable
+from hangup.humanize import printable, with_article
 
 MOST = 16
 """So many exchanges are tried to tell patterns apart."""
@@ -88,7 +88,7 @@ def _of_one_kind(base: Exchange, whatever: str) -> Iterator[Pattern]:
         if often == n:
             count = "was used before" if n == 2 else f"was used {n - 1:,} times before"
             yield Pattern(
-                f"on a {called(kind)} whose {named(path)} {count} on the same connection",
+                f"on {with_article(called(kind))} whose {named(path)} {count} on the same connection",
                 _equal(kind, path, n),
                 boundary if n > 2 else "",
                 valued=True,
@@ -156,12 +156,12 @@ def _of_two(base: Exchange) -> Iterator[Pattern]:
         f"on any message after {called(first.kind)}", lambda x: any(said.kind == first.kind for said in x[:-1])
     )
     yield Pattern(
-        f"on a {called(last.kind)} that is not the first message",
+        f"on {with_article(called(last.kind))} that is not the first message",
         lambda x: any(said.kind == last.kind for said in x[1:]),
     )
     for p, q in related(first, last):
         yield Pattern(
-            f"when {called(last.kind)} comes after a {called(first.kind)} with the same {named(q)}",
+            f"when {called(last.kind)} comes after {with_article(called(first.kind))} with the same {named(q)}",
             _with_related(first.kind, p, last.kind, q, there=True),
             valued=True,
         )
@@ -238,9 +238,10 @@ def needed(last: Said, before: Exchange) -> list[Pattern]:
     for other, said in by_kind.items():
         found.append(_without((other,), kind))
         for p, q in related(said, last):
+            one = f"{with_article(called(other))} with the same {named(q)}"
             found.append(
                 Pattern(
-                    f"on a {called(kind)} without a {called(other)} with the same {named(q)} before it",
+                    f"on {with_article(called(kind))} without {one} before it",
                     _with_related(other, p, kind, q, there=False),
                     valued=True,
                 )
@@ -265,7 +266,7 @@ def _begins(kind: str, *, otherwise: bool = False) -> Holds:
 
 
 def _without(others: tuple[str, ...], kind: str) -> Pattern:
-    told = " and ".join(f"a {called(other)}" for other in others)
+    told = " and ".join(f"{with_article(called(other))}" for other in others)
 
     def holds(exchange: Exchange) -> bool:
         missing = set(others)
@@ -275,7 +276,7 @@ def _without(others: tuple[str, ...], kind: str) -> Pattern:
             missing.discard(said.kind)
         return False
 
-    return Pattern(f"on a {called(kind)} without {told} before it", holds)
+    return Pattern(f"on {with_article(called(kind))} without {told} before it", holds)
 
 
 # Telling them apart.

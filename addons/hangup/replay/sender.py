@@ -78,7 +78,7 @@ class Sender:
         if step.begins:
             self._silent = self._frames is not None and step.n not in self._frames
             self._pieces = None
-        return self._silent and step.data
+        return self._silent and step.data and "orphan-continuation" not in step.problems  # that is none of its frames
 
     def say(self, step: Send, anew: bytes | None = None) -> bytes:
         """The bytes of a step; ``anew`` is what its message says instead."""

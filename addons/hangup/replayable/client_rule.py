@@ -17,7 +17,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hangup.humanize import duration, printable
+from hangup.humanize import duration, printable, with_article
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators, selects
 from hangup.recording.events import AnyEvent, Handshake
@@ -82,7 +82,7 @@ class ClientRule(Struct, frozen=True):
     def sentence(self) -> str:
         """In words."""
         names = {PING: "a ping frame", "": "a message of its own"}
-        asked = names.get(self.kind) or f"a `{printable(self.kind, 60)}`"
+        asked = names.get(self.kind) or with_article(f"`{printable(self.kind, 60)}`")
         wait = duration(self.after)
         return "the client hangs up " + {
             "problem": f"on a frame from the server that violates the protocol ({self.problem})",

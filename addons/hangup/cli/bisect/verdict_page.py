@@ -131,7 +131,7 @@ def _law(console: Console, law: Law) -> None:
 
 
 def _minimal(console: Console, minimal: Minimal) -> None:
-    frames = ", ".join(map(str, minimal.frames)) or "none: opening is enough"
+    frames = ", ".join(map(str, minimal.frames)) or "none: no message is needed"
     what = "client frame" if len(minimal.frames) == 1 else "client frames"
     console.print(Text("smallest failing exchange  ", "bold") + Text(f"{what} {frames}"))
     if minimal.payload is not None:
