@@ -94,7 +94,7 @@ class Arms:
         clients = 1 if self.live else max(trial.clients, self.clients)  # a page's other connections are there anyhow
         if trial.clients != clients:
             trial = replace(trial, clients=clients)
-        self.verdict.connections += trial.clients
+        self.verdict.connections += trial.clients + len(trial.neighbours)
         if not self.live and self.costs.long:
             beside = (*beside, *self.ahead)
         self.ahead = ()
@@ -124,7 +124,8 @@ class Arms:
             if self._unreachable >= GONE:
                 after = f" since the trial {self._before}" if self._before else ""
                 raise BudgetSpent(f"the backend cannot be reached{after}")
-        if result.pulse is not None and clients == 1 and trial.otherwise is None and not (
+        alone = clients == 1 and not trial.neighbours
+        if result.pulse is not None and alone and trial.otherwise is None and not (
             _says_otherwise(trial) or _keeps_back(trial)
         ):
             self.pulses.append(result.pulse)

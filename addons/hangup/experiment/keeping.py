@@ -67,7 +67,8 @@ def keep(
         _write_exchange(document, reading, list(zip(runs, recordings, strict=True)))
         kept = [_open(Path(path)) for path in (document.recording, document.neighbour) if path]
         document.vault = vault_of(reading, filter(None, kept), document.log)
-        if reading.failure.by != "client" and target is not None:
+        alone = verdict.neighbour is None  # the program plays one client
+        if reading.failure.by != "client" and alone and target is not None:
             document.files |= _reproducers(reading, verdict, target, runs[0].path, document.vault)
         document_file.write(document, runs[0].path)
     except RecordingError as error:

@@ -24,6 +24,7 @@ from hangup.experiment.ladder import OWN_ID, Explanation, is_json, selector
 from hangup.experiment.law import Law
 from hangup.experiment.message_law import refined, with_factor
 from hangup.experiment.message_trials import harmless_kin
+from hangup.experiment.neighbour_law import neighbour_law
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import LATE
 from hangup.experiment.reversal import BLUNT, Reversal
@@ -278,6 +279,18 @@ class LawSearch(Reversal):
             control = self.arms.control
             failed, survived = control.failed + tried.with_it.failed, control.survived + tried.with_it.survived
             self.verdict.cause, self.verdict.without = Counts(failed, survived), tried.without
+
+    def _neighboured(self) -> Search[None]:
+        """Whether it is what another connection does: that a law about it holds."""
+        claim = yield from neighbour_law(self.arms)
+        if claim is None:
+            return
+        self.verdict.reproduced = True
+        yield from self._predict(claim, "peer")
+        self.crowded, self.shown = claim.law.holds, ""
+        if not claim.law.holds:
+            self.verdict.instead = f"alone it stays open; {claim.law.conditions[0].words} in what was recorded"
+            self.verdict.law, self.verdict.reproduced = None, False
 
     def _crowded(self) -> Search[bool]:
         """Whether it is that there are too many connections: that a law about it holds."""

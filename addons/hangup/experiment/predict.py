@@ -151,6 +151,10 @@ def _outcome(arms: Arms, trial: Trial, expected: Outcome, later: Iterable[Trial]
 
 
 def _described(case: Case, trial: Trial) -> str:
+    if trial.neighbours:
+        each = trial.neighbours[0]
+        frames = ", ".join(map(str, each.frames or ())) or "none"
+        return f"beside connection {each.conn} with its frames {frames}{', which leaves' if each.leaves else ''}"
     if trial.before or len(trial.edits) > 1:
         said = [payload for _, payload in messages(case, trial)][-4:]
         return f"with {' '.join(printable(each[:60].decode(errors='backslashreplace'), 40) for each in said)}"

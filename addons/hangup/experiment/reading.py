@@ -20,7 +20,7 @@ from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.message_trials import name_within
 from hangup.experiment.studied_connection import any_end, choose, client_rule_of, survivors
-from hangup.experiment.trial import Case, ClientFrame
+from hangup.experiment.trial import Case, ClientFrame, OtherConnection
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators
 from hangup.messages.openings import opening
@@ -46,6 +46,9 @@ LATELY = 10.0
 """Seconds."""
 
 KINDS_KEPT = 40
+OTHERS_KEPT = 4
+"""Connections that were there beside the one that is studied."""
+
 LIVED_KEPT = 6
 LIVED_MESSAGES = 64
 """So many connections that did not fail are kept, and of each so many first messages."""
@@ -63,6 +66,11 @@ class Reading(Struct):
     report: Report
     connections: list[Connection]
     """Those of the same client, page and path as the one that is studied."""
+    recording: Recording
+
+    def transcript_of(self, conn: int) -> Transcript:
+        """That of another connection of the recording."""
+        return Transcript(self.recording, conn)
 
 
 def read_case(
@@ -111,7 +119,8 @@ def read_case(
         case.client_rule = rule = client_rule_of(recording, found, connections, chosen)
         if rule is not None and rule.on in ("unanswered", "silence") and case.frames:
             case.reaction = 0.0  # what the client waited for was missing from then on
-    return Reading(case, found, transcript, report, alike)
+    case.others = scripts.others(chosen, connections)
+    return Reading(case, found, transcript, report, alike, recording)
 
 
 class _Scripts:
@@ -148,6 +157,25 @@ class _Scripts:
             self._ended[way] = conn
         while len(self.readers) > SCRIPTS_KEPT:
             self.readers.pop(next(iter(self.readers)))
+
+    def others(self, chosen: Connection, connections: Sequence[Connection]) -> tuple[OtherConnection, ...]:
+        """Those that were there shortly before the end of the chosen one, and what their clients had said by then."""
+        over = chosen.ended if chosen.ended is not None else chosen.last_seen
+        found: list[tuple[float, OtherConnection]] = []
+        for c in connections:
+            gone = inf if c.ended is None else c.ended
+            if c.conn == chosen.conn or c.kind != "app" or c.opened is None or c.opened >= over:
+                continue
+            reader = self.readers.get(c.conn)
+            if reader is None or gone < over - LATELY:
+                continue
+            said = [s for s in reader.last_steps() if isinstance(s, Send) and s.begins and s.at <= over]
+            frames = [ClientFrame(s.n or 0, s.opcode, s.message or b"", s.at - c.opened) for s in said]
+            left = gone <= over and c.ending.by == "client"
+            did = max([c.opened, *(s.at for s in said), *([gone] if gone <= over else [])])
+            found.append((over - did, OtherConnection(c.conn, c.path, tuple(_with_kinds(frames)), left)))
+        found.sort(key=lambda each: each[0])
+        return tuple(other for _, other in found[:OTHERS_KEPT])
 
     def replies(self, connections: Sequence[Connection], asked: Sequence[ClientFrame]) -> tuple[Reply, ...]:
         """How the server's messages were answered on these connections."""

@@ -116,6 +116,8 @@ class _Search(LawSearch):
             if (yield from self._crowded()):
                 return
         if not self.verdict.reproduced:
+            if self.minimise:
+                yield from self._neighboured()
             return
         claim: Claim | None = None
         for _ in range(3):
@@ -278,6 +280,8 @@ class _Search(LawSearch):
             return
         if self.crowded:
             verdict.trigger, verdict.probability = "peer", self.standing.weights.get(self.shown, 0.0)
+            if not self.shown:
+                verdict.standing = []  # none of them says that it is what another connection does
             verdict.verdict = self.shown if verdict.probability >= TOGETHER else "unknown/"
             verdict.proved = verdict.p < PROOF and verdict.law is not None and verdict.law.predicted > 0
             return

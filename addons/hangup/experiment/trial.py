@@ -29,6 +29,16 @@ class Edit(Struct, frozen=True):
     recorded: bool = False
 
 
+class Neighbour(Struct, frozen=True):
+    """Another recorded connection ``conn`` that is played beside the one that is studied, at its own times. ``frames``
+    are the numbers of the client's data frames that are sent, None for all; with ``leaves`` its client ends it when it
+    did."""
+
+    conn: int
+    frames: tuple[int, ...] | None = None
+    leaves: bool = True
+
+
 class Trial(Struct, frozen=True):
     """One connection, or ``clients`` of them at once, or with ``stagger`` so many seconds one after the other.
 
@@ -42,7 +52,7 @@ class Trial(Struct, frozen=True):
     sooner than so many seconds after opening.
     With ``direct`` the backend itself is asked, past what stands between. ``alone`` is one that no other trial may run
     beside. ``gives_up`` is for how long (seconds) its client waits for the answer to its handshake, where the recorded
-    one did not wait for it.
+    one did not wait for it. ``neighbours`` are other recorded connections that are played with it.
     ``beside`` are trials that are likely to be asked for next: who can may carry them out at the same time.
     """
 
@@ -62,6 +72,7 @@ class Trial(Struct, frozen=True):
     direct: bool = False
     alone: bool = False
     gives_up: float | None = None
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 class Result(Struct, frozen=True):
@@ -87,6 +98,8 @@ class Result(Struct, frozen=True):
     """Whether other trials ran beside it."""
     another: str = ""
     """How it ended, where that was by itself and in another way than the failure: in words."""
+    left_at: float | None = None
+    """When the replay itself ended it (as ``spans``), as it had survived."""
     answered_after: float | None = None
     """Seconds from its handshake to the answer, where one came."""
 
@@ -109,6 +122,16 @@ class ClientFrame(Struct, frozen=True):
     def text(self) -> bool:
         """Whether it is a text message."""
         return self.opcode == "text"
+
+
+class OtherConnection(Struct):
+    """Another connection of the recording that was there shortly before the end of the one that is studied: its
+    number, its path, what its client said until then, and whether it had ended it by then."""
+
+    conn: int
+    path: str
+    frames: tuple[ClientFrame, ...]
+    left: bool
 
 
 class Case(Struct):
@@ -185,6 +208,8 @@ class Case(Struct):
     """How the client answered the server's messages on other connections that did not fail."""
     lived: tuple[tuple[ClientFrame, ...], ...] = ()
     """What the client said on other connections that did not fail, in order, as far as it was kept."""
+    others: tuple[OtherConnection, ...] = ()
+    """Those that were there beside it, the ones that did something last before its end first."""
     client_rule: ClientRule | None = None
     """By which rule the client hangs up, where it is the client that does, and its rule was found: then it is the
     server that is asked, for what makes the client do so."""

@@ -105,6 +105,8 @@ class Verdict(Struct):
     """Where nothing cures it: in words, the two things that the counts set against one another."""
     law: Law | None = None
     """What makes the difference, and how well it predicted what was new."""
+    neighbour: int | None = None
+    """The number of the other recorded connection that must be played beside it, where one must."""
     client_rule: ClientRule | None = None
     """By which rule the client hung up, as its recording tells, where that was played and the server was asked."""
     timers: list[Timer] = field(default_factory=list)
@@ -154,6 +156,7 @@ class Verdict(Struct):
             "verdict_confidence": None if self.verdict == "unknown/" else round(self.probability, 4),
             "parts": self.parts(),
             "client_rule": self.client_rule.sentence if self.client_rule is not None else None,
+            "neighbour": self.neighbour,
             "timers": [timer.summary() for timer in self.timers],
             "ladder": [tried.summary() for tried in self.ladder],
             "standing": [{"verdict": v, "probability": round(w, 4)} for v, w in self.standing],

@@ -296,8 +296,8 @@ class ReplayClient:
             if driver.over:
                 self._stopped_at = step.n
                 break
-            if self._rule is not None and step.opcode == "close":
-                break  # it closes by the rule
+            if step.opcode == "close" and (self._rule is not None or self.settings.leaves is False):
+                break  # it closes by the rule, or not at all
             self._say(driver, step)
             breath += 1
             if breath >= BREATH:
@@ -349,7 +349,8 @@ class ReplayClient:
 
     async def _finish(self, driver: ReplayDriver) -> None:
         leave = self.survey.leave
-        if leave.first and self._frames is None and self._rule is None and not driver.over:
+        leaves = self._frames is None if self.settings.leaves is None else self.settings.leaves
+        if leave.first and leaves and self._rule is None and not driver.over:
             await self._leave_first(driver)
             return
         if not await driver.until(lambda: driver.over, self._deadline(driver)):

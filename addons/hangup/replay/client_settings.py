@@ -23,7 +23,8 @@ class ReplaySettings(Struct, kw_only=True):
     ``timeout`` is for the connection and for the handshake, each. ``sets`` gives correlated values by their name.
     ``seed`` makes keys and filters' randomness repeatable. With a ``rule`` the client hangs up by it, and not when the
     recorded one did; ``gives_up`` is after how many seconds it does so without an answer to its handshake, None for
-    what the rule says.
+    what the rule says. With ``leaves`` the client ends the connection when the recorded one did, also where not all of
+    its frames are sent; None for only where all are.
     """
 
     headers: Sequence[tuple[str, str]] = ()
@@ -39,3 +40,4 @@ class ReplaySettings(Struct, kw_only=True):
     seed: int = 0
     rule: ClientRule | None = None
     gives_up: float | None = None
+    leaves: bool | None = None

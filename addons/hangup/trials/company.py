@@ -117,7 +117,8 @@ class Company:
 
     @staticmethod
     def _suitable(trial: Trial) -> bool:
-        return trial.clients == 1 and not trial.stagger and not trial.rest and not trial.alone
+        alone = trial.clients == 1 and not trial.neighbours
+        return alone and not trial.stagger and not trial.rest and not trial.alone
 
 
 def _plain(trial: Trial) -> Trial:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ from hangup.replayable.client_script import Transcript
 from hangup.trials.company import Company
 from hangup.trials.lateness import Lateness
 from hangup.trials.message_times import MessageTimesSink
+from hangup.trials.neighbours import Others
 from hangup.trials.trial_result import result_of
 from hangup.wire.url import Target
 
@@ -56,7 +58,8 @@ class Budget(Struct):
 class ReplayRunner:
     """Carries out a search by replay. ``sink`` records every trial; ``progress`` is told of each.
 
-    ``direct`` is the backend itself, where ``target`` is what stands before it.
+    ``direct`` is the backend itself, where ``target`` is what stands before it. ``other`` gives the transcript of
+    another connection of the recording, by its number.
     ``survive`` is by how many seconds a trial must outlive the failure to have survived, None to learn it. Up to
     ``parallel`` trials are carried out at once, where they do not disturb one another.
     """
@@ -76,11 +79,13 @@ class ReplayRunner:
         ca: Path | None = None,
         parallel: int = PARALLEL,
         direct: Target | None = None,
+        other: Callable[[int], Transcript] | None = None,
         progress: Progress = lambda trial, result: None,
     ) -> None:
         self.transcript = transcript
         self.target = target
         self.direct = direct
+        self._others = Others(other, target, insecure=insecure, ca=ca)
         self.failure = failure
         self.case = case
         self.sink = sink
@@ -161,6 +166,8 @@ class ReplayRunner:
         await asyncio.sleep(after)
         began = asyncio.get_running_loop().time()
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
+        left = min((each.left_at for each in results if each.left_at is not None), default=inf)
+        results = [_before(each, left) for each in results]
         order = [Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED]
         result = min(results, key=lambda each: order.index(each.outcome))
         if len(results) > 1:
@@ -194,8 +201,12 @@ class ReplayRunner:
         return False
 
     async def _play_once(self, trial: Trial) -> Result:
-        self.connections += 1
+        self.connections += 1 + len(trial.neighbours)
         conn = self.connections
+        async with self._others.beside(self.transcript, trial.neighbours, conn, self.sink, self.seed):
+            return await self._play_main(trial, conn)
+
+    async def _play_main(self, trial: Trial, conn: int) -> Result:
         sink = MessageTimesSink(self.sink)
         settings = ReplaySettings(
             pace="clock" if trial.speed > 1 and not self.transcript.survey.correlations else "causal",
@@ -231,6 +242,10 @@ class ReplayRunner:
         result = result_of(trial, live, self.transcript.survey.connection, failure)
         spans = () if live.opened is None else ((live.opened, live.ended if live.manner is not None else None),)
         acted = sum(entry.hits for entry in filters)
+        if outcome.survived:
+            result = replace(result, left_at=live.ending.at)
+        if trial.neighbours:
+            result = replace(result, conns=tuple(range(conn - len(trial.neighbours), conn + 1)))
         return replace(result, spans=spans, pulse=sink.pulse(live, self.failure), acted=acted)
 
     def _patience(self, trial: Trial) -> float | None:
@@ -238,6 +253,14 @@ class ReplayRunner:
         if self.failure.how == "refused" and trial.patience is None:  # it need only open, and stay open
             return OPEN + (self.survive or 0.0)
         return patience(trial, self.case, self.margins.of(trial))
+
+
+def _before(result: Result, left: float) -> Result:
+    """What came of one of several clients until the first of them was ended by the replay: that may end others."""
+    ends = [over for _, over in result.spans if over is not None]
+    if result.outcome is Outcome.FAILED and ends and min(ends) >= left:
+        return replace(result, outcome=Outcome.SURVIVED)
+    return result
 
 
 def _stay() -> None:

@@ -302,6 +302,7 @@ async def _bisect(recording: str, reading: Reading, target: Target | None, optio
                     ca=options.ca,
                     parallel=options.parallel,
                     direct=options.direct,
+                    other=reading.transcript_of,
                 )
                 runs.append(Series("trials", recorder.path, runner.trials))
                 verdict = await _search(runner, reading, out, options)

@@ -40,6 +40,7 @@ TITLES = {rung.name: rung.title for rung in (*CONTRASTED, *RUNGS, *CLIENT_RUNGS)
     "handshake-value": "another value in the handshake",
     "id": "two clients with the same id",
     "later": "the message sent later",
+    "neighbour": "less of the other connection",
     "one-after-the-other": "two clients, one after the other",
     "one-by-one": "several clients, one after the other",
     "own-id": "an id of its own for each client",
