@@ -22,6 +22,8 @@ import suggested  # noqa: E402
 
 # How long one example takes depends on what else the machine is doing.
 settings.register_profile("hangup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples each time, and fewer: what is covered must not hang on luck.
+settings.register_profile("coverage", settings.get_profile("hangup"), derandomize=True, max_examples=20)
 settings.load_profile("hangup")
 
 # The workers of pytest-xdist say that their terminal has 80 columns; they have none, nor have the programs they start.

@@ -202,6 +202,7 @@ class TestFiles:
             open_recording(path)
 
 
+@pytest.mark.measured
 def test_the_proxy_stays_small() -> None:
     """Through the proxy, with a filter: the memory and the disk that it takes."""
     effect = explode([bomb(MIB)] * 300 + [bomb(64 * MIB)], "--filter", "drop text=never-there")
@@ -313,6 +314,7 @@ def _day(count: int) -> list[list[Event]]:
     ]
 
 
+@pytest.mark.measured
 def test_what_is_over_costs_some_hundred_bytes() -> None:
     ledger = OutlineLedger(100)
     day = _day(3000)
@@ -373,6 +375,7 @@ def _decode(path: Path) -> None:
             json.loads(line)
 
 
+@pytest.mark.measured
 def test_reading_many_takes_little_more_than_decoding_them(busy: Path) -> None:
     with undisturbed():
         decoding = _took(lambda: _decode(busy))

@@ -232,6 +232,7 @@ def verdicts() -> dict[str, Verdict]:
     return asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_what_makes_the_server_leave_it_unanswered(verdicts: dict[str, Verdict]) -> None:
     verdict = verdicts["forgets"]
     assert verdict.proved and verdict.closer == "client" and verdict.law is not None, verdict.standing
@@ -239,12 +240,14 @@ def test_what_makes_the_server_leave_it_unanswered(verdicts: dict[str, Verdict])
     assert verdict.client_rule is not None and verdict.client_rule.kind == "ping"
 
 
+@pytest.mark.slow
 def test_what_makes_the_server_say_too_much(verdicts: dict[str, Verdict]) -> None:
     verdict = verdicts["lists"]
     assert verdict.proved and verdict.law is not None and "`list` message" in verdict.law.sentence, verdict.law
     assert verdict.verdict == "message/oversize"
 
 
+@pytest.mark.slow
 def test_a_server_that_does_nothing_of_the_kind_is_not_blamed(verdicts: dict[str, Verdict]) -> None:
     verdict = verdicts["answers"]
     assert not verdict.reproduced and not verdict.proved and verdict.law is None
@@ -259,6 +262,7 @@ async def deaf(connection: ServerConnection) -> None:
 HANDLERS["deaf"] = deaf
 
 
+@pytest.mark.slow
 def test_that_the_client_asks_is_no_law_of_the_server() -> None:
     """It waits for an answer whenever it asks: that is the client's own rule, and nothing is found out by it."""
 

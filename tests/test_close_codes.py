@@ -56,6 +56,7 @@ def test_a_code_names_the_stacks_that_use_it() -> None:
 def test_an_unknown_code_that_looks_like_http_says_so() -> None:
     assert "Not Found" in explain(4404)
     assert "habit" not in explain(4777)
+    assert "habit" not in explain(4499), "HTTP has no status 499"
     assert "habit" not in explain(4401), "a known use is better than a guess"
 
 

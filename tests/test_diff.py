@@ -17,7 +17,7 @@ from conversing import HEADER, Said, Talk, conversations
 from hangup.cli import cli
 from hangup.recording import events as ev
 from hangup.recording.assembling import Message
-from hangup.recording.diff import align, collect, compare_conversations, compare_messages, pair
+from hangup.recording.diff import align, collect, compare_conversations, compare_messages, message_differences, pair
 from hangup.recording.diff_handshake import compare_handshakes
 from hangup.recording.diff_values import compare, nature, normal
 from hangup.recording.events import AnyEvent, Handshake, Header, Request, Response
@@ -287,6 +287,35 @@ def test_connections_are_paired_by_path() -> None:
 
     assert pairs(of("/a", "/hmr", "/a"), of("/hmr", "/a?x")) == [(1, 2), (2, 1), (3, None)]
     assert pairs(of("/a"), of("/b", "/c")) == [(1, 1), (None, 2)]
+
+
+def test_of_what_was_cut_the_lengths_are_compared() -> None:
+    def said(length: int | None, data: bytes | None = None, opcode: str = "text") -> Message:
+        return Message(1, "client", 1.0, 1, opcode, data, len(data or b"") if length is None else length)
+
+    def found(a: Message, b: Message) -> list[str]:
+        return [each.text for each in message_differences(a, b)]
+
+    assert found(said(90), said(90)) == []
+    assert found(said(90), said(80)) == ["(length): 90 → 80"]
+    assert found(said(90), said(None, b"hi")) == ["(length): 90 → 2"]
+    assert found(said(None, b"hi"), said(None, b"hi", "binary")) == ["(opcode): text → binary"]
+    assert [(a and a.length, b and b.length) for a, b in align([said(90)], [said(70), said(90)])] in (
+        [(None, 70), (90, 90)], [(90, 70), (None, 90)],
+    )  # fmt: skip
+
+
+def test_messages_in_the_summary() -> None:
+    a, b = talk(), talk()
+    a.events = [event for event in a.events if getattr(event, "text", None) != '{"type":"hello","v":1}']
+    b.say(1, "client", "binary", b"\xff\x00")
+    found = [each.summary() for each in compared(a, b).messages]
+    assert [(each["kind"], each["a"]) for each in found] == [("only-b", None)] * 2
+    assert [{key: each["b"][key] for key in ("opcode", "length")} for each in found] == [
+        {"opcode": "text", "length": 22},
+        {"opcode": "binary", "length": 2},
+    ]
+    assert found[0]["b"]["text"] == '{"type":"hello","v":1}' and found[1]["b"]["base64"] == "/wA="
 
 
 # The command.

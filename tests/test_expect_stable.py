@@ -133,6 +133,7 @@ async def beside_page(record: Path, kill: bool, wait: str) -> tuple[int, str]:
         await server.wait_closed()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [False, True])
 def test_the_exit_code_says_it(tmp_path: Path, kill: bool) -> None:
     code, said = asyncio.run(beside_page(tmp_path / "run.jsonl", kill, "3s"))
@@ -140,6 +141,7 @@ def test_the_exit_code_says_it(tmp_path: Path, kill: bool) -> None:
     assert ("not stable: it reconnected" in said) if kill else ("stable: the connection stayed open" in said)
 
 
+@pytest.mark.slow
 def test_the_fixture(tmp_path: Path) -> None:
     """In a test suite of somebody else's: a page that holds, and one that does not."""
     (tmp_path / "test_theirs.py").write_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -173,6 +174,30 @@ def test_an_error_says_where_it_is(marked: str) -> None:
     with pytest.raises(FilterError) as caught:
         parse(marked.replace("«", "").replace("»", ""))
     assert caught.value.span == (start, stop), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("inject from=server send=x", "needs a time"),
+        ("inject from=server send=x every=0s", "would never stop"),
+        ("inject from=server send=x at=1s later=1s", "does not go with at= or every="),
+        ("rewrite side=client", "needs one of to=, set= and replace="),
+        ("rewrite to=a set={}", "needs one of to=, set= and replace="),
+        ("rewrite replace=''", "must not be empty"),
+        ("rewrite to=a with=b", "with= needs replace="),
+        ("rewrite set=[1]", "must be a JSON object"),
+        ("close from=server at=1s code=65536", "does not fit into a close frame"),
+        ("close from=server at=1s code=1000 reason=" + "x" * 124, "longer than the 123 bytes"),
+        ("close from=server at=1s reason=bye", "a reason needs a code"),
+        ("close from=server at=1s how=rst code=1000", "without a close frame"),
+        ("drop json=$.a~(", "is not a regular expression"),
+        ("drop json=$.a>true", "there must be a number or a string"),
+    ],
+)
+def test_settings_that_do_not_go_together(text: str, words: str) -> None:
+    with pytest.raises(FilterError, match=re.escape(words)):
+        parse(text)
 
 
 def test_what_is_missing_is_nowhere() -> None:

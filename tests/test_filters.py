@@ -360,6 +360,31 @@ def test_an_injected_frame_may_break_the_rules() -> None:
     assert run.problems["server"] == ["rsv"]
 
 
+def test_an_injection_some_time_after_the_message_it_follows() -> None:
+    run = Filtered("inject from=server send=done later=2s side=client contains=go")
+    for run.at, text in ((1.0, "go"), (1.5, "stay"), (2.0, "go on")):
+        assert run.client(text) == [(TEXT, text.encode())]
+    assert run.session.deadline() == 3.0
+    run.wait(2.9)
+    assert run.got["client"] == []
+    run.wait(3.5)
+    assert run.got["client"] == [(TEXT, b"done")] and run.session.deadline() == 4.0
+    run.wait(9)
+    assert run.got["client"] == [(TEXT, b"done")] * 2 and run.session.deadline() is None
+    run.check()
+
+
+@pytest.mark.parametrize("later", ["", " later=1s"])
+def test_an_injection_that_repeats_what_the_message_says(later: str) -> None:
+    run = Filtered('inject from=server send={"id":{{id}},"result":{}} side=client contains=method' + later)
+    run.client('{"id":"a7","method":"list"}')
+    run.client('{"method":"notify"}')  # has no id, so no answer is meant for it
+    run.client('{"id":8,"result":{}}')
+    run.wait(5)
+    assert run.got["client"] == [(TEXT, b'{"id":"a7","result":{}}')]
+    run.check()
+
+
 def test_keepalive_pings_a_side_that_is_silent_and_keeps_the_pong_back() -> None:
     run = Filtered("keepalive side=client every=10s")
     run.wait(8)
@@ -439,6 +464,27 @@ def test_fragments_of_a_compressed_message_are_joined_without_touching_what_it_s
     assert [(f.payload, f.rsv) for f in run.frames["server"]][0] == (packed, 4)
     assert run.got["server"] == [(TEXT, b"hello hello hello"), (TEXT, b"hello")]
     assert "reencode" not in [action for action, _ in run.actions()]
+    run.check()
+
+
+def test_of_what_comes_together_nothing_overtakes_what_is_held() -> None:
+    """Simple frames in one chunk, of which one has to wait."""
+    run = Filtered("delay 1s side=client contains=slow")
+    chunk = b"".join(serialize(Frame(True, 0, 1, KEY, text)) for text in (b"fast", b"slow", b"behind", b"slow too"))
+    assert run.raw("client", chunk) == [(TEXT, b"fast")]
+    run.wait(2)
+    assert [data for _, data in run.got["server"]] == [b"fast", b"slow", b"behind", b"slow too"]
+    run.check()
+
+
+def test_a_filter_that_is_gone_lets_go_of_half_a_message() -> None:
+    run = Filtered("drop side=client text=x")
+    assert run.client("one", fin=False) == []
+    run.filters.clear()
+    run.refresh()
+    assert run.came["server"] == run.sent["client"]
+    run.client(" two", 0)
+    assert run.got["server"] == [(TEXT, b"one two")]
     run.check()
 
 
@@ -665,6 +711,7 @@ def test_a_script_that_fails_passes_the_message_and_the_recording_says_so(tmp_pa
         ("x = 1", "must have one class"),
         (OWN + "\nclass Other(Mine, frozen=True, kw_only=True): pass", "must have one class"),
         ("from hangup.filters.base import Filter\nclass A(Filter, frozen=True): n: int", "does not take"),
+        ("from hangup.filters.base import Filter\nclass A(Filter, frozen=True): pass", "does not say what it acts on"),
     ],
 )
 def test_a_script_that_is_no_filter_is_refused_in_one_line(tmp_path: Path, source: str, words: str) -> None:
@@ -673,3 +720,84 @@ def test_a_script_that_is_no_filter_is_refused_in_one_line(tmp_path: Path, sourc
     with pytest.raises(FilterError, match=words) as raised:
         FilterSet([f"script '{file}'"])
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ("{", "is not a JSON object"),
+        ("[1]", "is not a JSON object"),
+        ('{"wrod":"x"}', "does not take"),
+    ],
+)
+def test_settings_of_a_script_that_are_none(tmp_path: Path, args: str, words: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN)
+    with pytest.raises(FilterError, match=words):
+        FilterSet([Script(file=str(file), args=args)])
+
+
+def test_one_of_several_filters_of_a_script_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN + "\nclass Other(Mine, frozen=True, kw_only=True):\n    word: str = 'bye'\n")
+    run = Filtered(f"script '{file}' name=Other")
+    assert run.client("bye") == [] and run.client("ping") == [(TEXT, b"ping")]
+    with pytest.raises(FilterError, match="has no filter 'Third'; it has: Mine, Other"):
+        FilterSet([f"script '{file}' name=Third"])
+
+
+TIMED = """
+from hangup.filters.base import *
+
+class Timed(Filter, frozen=True, kw_only=True):
+    kinds = Kind(0)
+
+    def begin(self, context):
+        return [context.opened + 1.0]
+
+    def deadline(self, state):
+        return state[0] if state else None
+
+    def wake(self, at, state):
+        state.clear()
+        return [Inject("server", 1, b"time is up")]
+"""
+
+
+def test_a_script_that_acts_at_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(TIMED)
+    run = Filtered(f"script '{file}'")
+    run.wait(0.9)
+    assert run.got["client"] == []
+    run.wait(5)
+    assert run.got["client"] == [(TEXT, b"time is up")] and run.session.deadline() is None
+    run.check()
+
+
+def test_a_script_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    with pytest.raises(FilterError, match="cannot be read"):
+        parse(f"script '{file}'")
+    file.write_text(OWN)
+    found = parse(f"script '{file}'")
+    assert isinstance(found, Script) and found.source() == OWN.encode()
+    file.write_text("x = (")
+    assert found.source() == OWN.encode(), "what was agreed to is what runs"
+
+
+def test_a_filter_is_edited_in_its_place() -> None:
+    told = []
+    filters = FilterSet(["drop text=a", "drop text=b", "mute side=server"])
+    filters.off(1)
+    filters.listeners.append(lambda change: told.append((change.action, change.entry.text)))
+    new = filters.edit(1, "rewrite text=a to=b")
+    assert [(e.id, e.text, e.enabled) for e in filters][0] == (new.id, "rewrite text=a to=b", False)
+    assert [e.text for e in filters.active] == ["drop text=b", "mute side=server"]
+    assert told == [("remove", "drop text=a"), ("add", "rewrite text=a to=b")]
+    filters.add("drop text=c")
+    with pytest.raises(FilterError, match="drop matches several filters here: give the id of one"):
+        filters.edit("drop", "mute side=client")
+    with pytest.raises(FilterError):
+        filters.edit(2, "no-such-filter")
+    assert [e.text for e in filters.active] == ["drop text=b", "mute side=server", "drop text=c"]

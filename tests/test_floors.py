@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +116,9 @@ def test_there_are_no_cycles() -> None:
 
     for name in sorted(graph):
         visit(name, ())
+
+
+def test_coverage_is_of_the_lower_floors() -> None:
+    settings = tomllib.loads((ROOT.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    counted = settings["tool"]["coverage"]["run"]["source_pkgs"]
+    assert sorted(counted) == sorted(f"hangup.{room}" for rooms in FLOORS[:3] for room in rooms)

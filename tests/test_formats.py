@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import os
+import sys
+import threading
 import tracemalloc
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +331,67 @@ def test_a_folder_and_nothing(tmp_path: Path) -> None:
         open_recording(tmp_path, "markdown")
 
 
+class Piped:
+    """A program's standard input that is a pipe, in which these bytes come."""
+
+    def __init__(self, data: bytes) -> None:
+        reads, writes = os.pipe()
+        self.buffer = open(reads, "rb")
+        self._writer = threading.Thread(target=self._write, args=(writes, data))
+        self._writer.start()
+
+    @staticmethod
+    def _write(writes: int, data: bytes) -> None:
+        with open(writes, "wb") as out, suppress(BrokenPipeError):
+            out.write(data)
+
+    def close(self) -> None:
+        self.buffer.close()
+        self._writer.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of older Pythons say there that one can seek in them")
+@pytest.mark.parametrize("name", ["hangup", "har", "mitmproxy"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_what_comes_by_a_pipe_is_read_as_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, packed: bool
+) -> None:
+    talk = Talk()
+    talk.open(1)
+    talk.say(1, "client", "text", b"hello")
+    talk.close(1, "server", 1000)
+    data, _ = written(name, talk.stop())
+    piped = Piped(gzip.compress(data) if packed else data)
+    monkeypatch.setattr(sys, "stdin", piped)
+    try:
+        if name == "hangup" and packed:
+            with pytest.raises(ForeignRecording, match="standard input is compressed with gzip: unpack it"):
+                open_recording("-")
+            return
+        recording = open_recording("-")
+        assert recording.name == "standard input"
+        found = list(recording)
+    finally:
+        piped.close()
+    _, expected = read(tmp_path / "file", data)
+    assert messages(found) == messages(expected) and messages(found)[1][0].data == b"hello"
+
+
+def test_without_standard_input_there_is_nothing_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(RecordingError, match="standard input is closed"):
+        open_recording("-")
+
+
+def test_whoever_knows_the_format_better_may_say_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(written("har", [])[0])
+    with pytest.raises(ForeignRecording, match="is a packet capture: `hangup convert`"):
+        open_recording(path, "pcapng")
+    with pytest.raises(RecordingError, match="not a whole mitmproxy flow file"):
+        open_recording(path, "mitmproxy")
+
+
 def test_a_har_over_the_limit_is_refused_without_being_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "big.har"
     with open(path, "wb") as file:
@@ -536,6 +602,7 @@ def test_elements_of_an_array(values: list[Any]) -> None:
     assert list(elements(json.dumps({"a": values}).encode())) == []
 
 
+@pytest.mark.measured
 def test_an_array_of_millions_costs_no_memory() -> None:
     array = b"[" + b"0," * 400_000 + b"0]"
     tracemalloc.start()

@@ -25,14 +25,16 @@ from hangup.errors import ForeignRecording, HangupError
 from hangup.recording import events as ev
 from hangup.recording import untold
 from hangup.recording.connections import Connection
-from hangup.recording.events import AnyEvent, Fact, Frame, Handshake, Header, Note
+from hangup.recording.events import AnyEvent, Fact, Frame, Handshake, Header, Note, Part, Raw
 from hangup.recording.formats import open_recording
 from hangup.recording.formats.browser_words import failure
 from hangup.recording.formats.byte_streams import SIDES, Chunk, Conversation
 from hangup.recording.formats.imported import Script, epoch
 from hangup.recording.formats.writing import writer
 from hangup.recording.ledger import Ledger
+from hangup.recording.rebuild import sent_by
 from hangup.recording.traffic_ledger import look_into
+from hangup.wire.frames import header
 from netlogs import ANSWER, OFFSET, SOCKET, Netlog
 
 IMPORTS = Path(__file__).resolve().parent / "imports"
@@ -530,6 +532,32 @@ def test_a_conversation_in_any_pieces() -> None:
         ]  # fmt: skip
 
     check()
+
+
+def test_a_frame_that_is_too_large_to_be_held_comes_in_parts() -> None:
+    payload = bytes(range(256)) * (12 << 10)
+    wire = header(True, 0, 2, None, len(payload)) + payload
+    pieces = [chunk(2.0 + at, "server", wire[start : start + 50_000])
+              for at, start in enumerate(range(0, len(wire), 50_000))]  # fmt: skip
+    after = chunk(99.0, "server", b"\x81\x02hi")
+    found = told(chunk(1.0, "client", REQUEST), chunk(1.1, "server", ANSWER.encode()), *pieces, after)
+    parts = [event for event in found if isinstance(event, Part)]
+    large, small = (event for event in found if isinstance(event, Frame))
+    assert large.parts == len(parts) > 1 and large.length == len(payload)
+    assert {part.n for part in parts} == {large.n} and (small.n, small.text) == (large.n + 1, "hi")
+    assert b"".join(sent_by(found, 1, "server")) == wire + b"\x81\x02hi"
+
+
+def test_bytes_that_are_no_frame_and_half_a_frame_at_the_end() -> None:
+    found = told(
+        chunk(1.0, "client", REQUEST), chunk(1.1, "server", ANSWER.encode()),
+        chunk(2.0, "client", b"GET / HTTP/1.1\r\n\r\n"), chunk(3.0, "server", b"\x81\x05he"),
+        chunk(4.0, "server", "fin"),
+    )  # fmt: skip
+    raw = [event for event in found if isinstance(event, Raw)]
+    assert [(event.side, event.payload) for event in raw] == [
+        ("client", b"GET / HTTP/1.1\r\n\r\n"), ("server", b"\x81\x05he"),
+    ]  # fmt: skip
 
 
 def test_http_before_the_handshake_is_passed_over() -> None:

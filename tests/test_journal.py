@@ -27,7 +27,7 @@ from hangup.errors import ForeignRecording, RecordingError, VersionError
 from hangup.recorder import journal, journal_files
 from hangup.recorder.journal import Journal
 from hangup.recording import events as ev
-from hangup.recording import folder, reader
+from hangup.recording import folder, reader, writer
 from hangup.recording.cutting import Cutter
 from hangup.recording.folder import listing, new_path, newest
 from hangup.recording.reader import follow, read
@@ -528,6 +528,26 @@ def test_any_target_makes_a_name(tmp_path_factory: pytest.TempPathFactory, targe
     assert path.name.isascii() and len(path.name) < 100
 
 
+def test_what_an_experiment_makes_is_kept_apart(tmp_path: Path) -> None:
+    recording = recorded.write(tmp_path / "run.jsonl", [])
+    made = folder.by_product(recording, "minimal.jsonl")
+    assert made == tmp_path / "bisects" / "run-minimal.jsonl" and made.parent.is_dir()
+    assert folder.by_product(made, "x.json") == tmp_path / "bisects" / "run-minimal-x.json", "no deeper"
+    assert folder.for_bisect(tmp_path) == tmp_path / "bisects"
+    assert folder.for_bisect(tmp_path / "new") == tmp_path / "new" / "bisects"
+    assert folder.for_bisect(recording) == recording
+    with pytest.raises(RecordingError, match="cannot make the folder"):
+        folder.by_product(recording / "below a file.jsonl", "x")
+
+
+def test_a_new_folder_for_recordings_is_left_alone_by_git(tmp_path: Path) -> None:
+    folder.make_folder(tmp_path / "recordings" / "bisects")
+    assert (tmp_path / "recordings" / ".gitignore").read_text() == "*\n"
+    (tmp_path / "mine").mkdir()
+    folder.make_folder(tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == [], "what was there is its owner's"
+
+
 def test_the_newest_is_the_users_own(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="no recording in"):
         newest(tmp_path)
@@ -864,3 +884,23 @@ def test_what_cannot_be_deleted_is_told_and_tried_again(tmp_path: Path, monkeypa
     out.close()
     assert sum("run.jsonl cannot be deleted: Permission denied" in text for text, _ in rotations) == 1
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 4000
+
+
+def test_a_recording_that_is_written_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "for it" / "run.jsonl"
+    writer.write(path, HEADER, [note(1), note(2)])
+    assert list(read(path)) == [note(1), note(2)]
+    with pytest.raises(RecordingError, match="cannot write"):
+        writer.write(path, HEADER, [])
+    assert list(read(path)) == [note(1), note(2)], "what is there is left alone"
+
+
+def test_a_private_file_that_is_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "cookie"
+    path.write_bytes(b"for all to read")
+    path.chmod(0o644)
+    writer.write_private(path, b"mine")
+    assert path.read_bytes() == b"mine"
+    assert sys.platform == "win32" or stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(RecordingError, match="cannot write"):
+        writer.write_private(tmp_path / "nowhere" / "cookie", b"mine")

@@ -114,3 +114,25 @@ def test_kinds_and_skeletons() -> None:
     assert kind("text", b'42["news",1]') == kind("text", b'427["news",2,3]') != kind("text", b'42["other",1]')
     assert kind("text", b"ping") != kind("text", b"hello there")
     assert kind("text", b'[null,"1","room:1","phx_join",{}]') == "phoenix:phx_join:room"
+
+
+@pytest.mark.parametrize(
+    ("same", "another"),
+    [
+        ('[{"a":1},{"a":2}]', '[{"a":1},{"a":"x"}]'),
+        ('[{"a":1},{"b":true}]', '[{"a":1}]'),
+        ('[null,true,1.5,[]]', '[null,true,1.5,[1]]'),
+        ('{"a":[]}', '{"a":[0]}'),
+        ('{"a":null}', '{"a":false}'),
+    ],
+)
+def test_a_skeleton_is_the_form_of_all_values(same: str, another: str) -> None:
+    def numbered(text: str) -> bytes:
+        return text.replace("1", "17").encode()
+
+    assert skeleton("text", same.encode()) == skeleton("text", numbered(same))
+    assert skeleton("text", same.encode()) != skeleton("text", another.encode())
+
+
+def test_what_is_nested_very_deeply_has_a_skeleton_too() -> None:
+    assert skeleton("text", b"[" * 60 + b"]" * 60) and skeleton("text", b'{"a":' * 60 + b"1" + b"}" * 60)

@@ -224,6 +224,9 @@ ONE: list[tuple[Any, str, str]] = [
     ([2, "19", "Authorize", {"idTag": "x"}], "ocpp:Authorize", ""),
     ({"specversion": "1.0", "type": "com.x.order", "source": "/x", "id": "1"}, "cloudevents:com.x.order", ""),
     ("#1", "socketcluster:ping", ""),
+    (["1", "2", "room:lobby", "phx_join", {}], "phoenix:phx_join:room", ""),
+    (["1", "2", "room:lobby", "new_msg", {}], "phoenix:new_msg", ""),
+    (["1", 2, "room:lobby", "new_msg", {}], "room:lobby", "[2]"),
     ("LOGIN 17", "text:LOGIN #", ""),
     ("LOGIN bob 17", "text:LOGIN *", ""),
     ("order|17|23", "text:order|#", ""),
@@ -601,6 +604,7 @@ def mixed() -> Iterator[Said]:
             yield from messages
 
 
+@pytest.mark.measured
 def test_reading_a_kind_costs_little_more_than_reading_json(capsys: pytest.CaptureFixture[str]) -> None:
     messages = [said for said in mixed() if said[0] == TEXT and said[1][-1:] in (b"}", b"]") and b"\n" not in said[1]]
     messages = [said for said in messages if said[1][:1] in (b"{", b"[")]

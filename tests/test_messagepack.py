@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
@@ -102,6 +103,7 @@ def recorded() -> Talk:
     return talk
 
 
+@pytest.mark.slow
 def test_a_server_whose_decoder_minds_a_key_that_is_a_number() -> None:
     async def main() -> Verdict:
         async with serve(inventory, "127.0.0.1", 0) as server:

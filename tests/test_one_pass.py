@@ -116,6 +116,7 @@ def test_the_events_are_the_same_in_batches(tmp_path: Path) -> None:
     assert single.torn and batched.skips == single.skips
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_why_takes_little_longer_than_reading(tmp_path: Path) -> None:
     path = large(tmp_path / "run.jsonl", 1_000_000)
@@ -142,6 +143,7 @@ def test_why_takes_little_longer_than_reading(tmp_path: Path) -> None:
     assert judged_in <= WHY * read_in, f"{judged_in / read_in:.2f} times"
 
 
+@pytest.mark.measured
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize("count", [100_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_many_frames_take_little_memory(tmp_path: Path, count: int) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import struct
 import zlib
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 import regex
 from hypothesis import given
@@ -29,6 +31,7 @@ from hangup.recording.redaction import finder, published
 from hangup.recording.redaction.finder import Finder
 from hangup.recording.redaction.placeholders import LEFT_OUT, Vault
 from hangup.recording.redaction.redactor import HOLD_LIMIT, NOTE, Redactor
+from hangup.recording.redaction.replacing import replaced
 from hangup.wire.frames import Frame as WireFrame
 from hangup.wire.frames import FrameReader, serialize
 from hangup.wire.masking import mask
@@ -211,6 +214,99 @@ def test_what_cannot_be_looked_into_is_left_out(data: bytes, left_out: bool) -> 
     vault = Vault()
     assert (vault.payload(data) == [(0, len(data), LEFT_OUT)]) is left_out
     assert vault.left_out == left_out
+
+
+SECRET = "hunter2-hunter3"
+
+
+def cbor_text(text: str) -> bytes:
+    """A short text in CBOR (RFC 8949 3.1), with its length in the first byte, or in one of its own."""
+    data = text.encode()
+    return bytes([0x60 | len(data)]) + data if len(data) < 24 else bytes([0x78, len(data)]) + data
+
+
+def bson(name: str, value: str) -> bytes:
+    """A document of one string (bsonspec.org)."""
+    data = value.encode() + b"\0"
+    element = b"\x02" + name.encode() + b"\0" + struct.pack("<i", len(data)) + data
+    return struct.pack("<i", len(element) + 5) + element + b"\0"
+
+
+@pytest.mark.parametrize("secret", ["abc", SECRET, "s3cr3t-" * 6, "s3cr3t-" * 60], ids=len)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda name, secret: msgspec.msgpack.encode({"type": "login", name: secret, "n": 1}),
+        lambda name, secret: msgspec.msgpack.encode({"type": "login", name: secret.encode(), "n": 1}),
+        lambda name, secret: b"\xa1" + cbor_text(name) + cbor_text(secret) if len(secret) < 256 else None,
+        lambda name, secret: bson(name, secret),
+    ],
+    ids=["messagepack", "messagepack bytes", "cbor", "bson"],
+)
+@pytest.mark.parametrize("name", ["password", "the_name_is_longer_than_31_api_key"])
+def test_fields_of_binary_formats(write: Callable[[str, str], bytes | None], name: str, secret: str) -> None:
+    """What takes a value's place is as long, as its length stands before it."""
+    data = write(name, secret)
+    if data is None:
+        return
+    made = replaced(data, 0, Vault().payload(data))
+    assert secret.encode() not in made and len(made) == len(data)
+    assert made.partition(name.encode())[0] == data.partition(name.encode())[0]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_payload_keeps_its_encoding(codec: str) -> None:
+    data = f'{{"password":"{SECRET}","x":"ü"}}'.encode(codec)
+    made = replaced(data, 0, Vault().payload(data)).decode(codec)
+    assert made == '{"password":"[redacted-1]","x":"ü"}'
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [
+        lambda data: b64(data),
+        lambda data: base64.urlsafe_b64encode(data).decode().rstrip("="),
+        lambda data: b64(gzip.compress(data)),
+        lambda data: b64(json.dumps({"inner": b64(data)}).encode()),
+    ],
+    ids=["base64", "base64url", "gzip in base64", "base64 in base64"],
+)
+def test_what_is_packed_into_a_text_is_looked_into(pack: Callable[[bytes], str]) -> None:
+    packed = pack(f'{{"type":"login","password":"{SECRET}"}}'.encode())
+    assert Vault().text(f'{{"data":"{packed}","n":1}}') == '{"data":"[redacted-2]","n":1}'
+    harmless = pack(b'{"type":"hello","name":"somebody"}')
+    assert Vault().text(f'{{"data":"{harmless}"}}') == f'{{"data":"{harmless}"}}'
+
+
+@pytest.mark.parametrize(
+    "data", [bytes(range(120, 250)), b"\x1f\x8b\x08 and then no gzip at all", "ein Satz über nichts".encode("latin-1")]
+)
+def test_what_is_packed_and_no_text_stays(data: bytes) -> None:
+    text = f'{{"image":"{b64(data)}"}}'
+    assert Vault().text(text) == text
+
+
+def test_an_excerpt_hides_pieces_of_secrets_that_were_met() -> None:
+    """An experiment may have cut a message down to half of one."""
+    vault = Vault()
+    vault.text(f'{{"password":"{MADE}"}}')
+    assert vault.excerpt(f"it ends where x is {MADE[3:15]}, and stays open where it is y") == (
+        "it ends where x is [redacted-2], and stays open where it is y"
+    )
+    assert vault.excerpt("nothing of the kind") == "nothing of the kind"
+    assert vault.shown(f'{{"n":1,"said":"{MADE}"}}'.encode()) == '{"n":1,"said":"[redacted-1]"}'
+    assert vault.shown(b"caf\xe9") == "caf\\xe9"
+
+
+@given(st.binary(max_size=80) | st.text(max_size=60).map(str.encode))
+def test_any_payload_can_be_shown(data: bytes) -> None:
+    vault = Vault()
+    vault.text(f'{{"password":"{MADE}"}}')
+    assert MADE not in vault.shown(data + MADE.encode())
 
 
 def test_gzip_stays_gzip() -> None:

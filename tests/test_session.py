@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hangup.recording import events
 from hangup.recording.rebuild import sent_by, sent_to
-from hangup.session import Session
+from hangup.session import Out, Session
 from hangup.wire.deflate import Deflater, Params
 from hangup.wire.frames import PIECE_LIMIT
 from streams import KEY, chunks, cut, frame, streams
@@ -148,3 +148,28 @@ def test_the_recording_is_the_same_whichever_way_the_bytes_went(data: bytes, cut
         for directions in ((r.session.client, r.session.server) for r in (plain, express, filtered))
     ]
     assert counted[0] == counted[1] == counted[2]
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_when_receiving_fails_what_was_decided_goes_out_or_else_what_came(
+    side: events.Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = Recorded(False)
+    session = recorded.session
+    session.chain.filters.add("drop text=secret")
+    key = KEY if side == "client" else None
+    secret, hello = frame(1, b"secret", key), frame(1, b"hello", key)
+
+    def failing(at: float) -> Out:
+        raise RuntimeError("which must not happen")
+
+    def salvaged(data: bytes) -> tuple[bytes, bytes]:
+        """What went on to the other side, and back to the one that sent."""
+        with monkeypatch.context() as broken, pytest.raises(RuntimeError):
+            broken.setattr(session, "_out", failing)
+            session.receive(side, data, 1.0)
+        out = session.salvage(side, data)
+        return (out.to_server, out.to_client) if side == "client" else (out.to_client, out.to_server)
+
+    assert salvaged(secret + hello) == (hello, b"")
+    assert salvaged(secret) == (secret, b""), "nothing had been decided, as far as anybody can tell"

@@ -47,6 +47,16 @@ class TestShapes:
             ('[null,"1","phoenix","heartbeat",{}]', '["heartbeat", …] (ping)', True, set()),
             ('{"type":6}\x1e', "SignalR message 6", True, set()),
             ('"quoted"', "a quoted string", True, set()),
+            ("true", "a bare JSON constant", True, set()),
+            ("-42", "a bare number", True, set()),
+            ('  {"type":"x"}', '{type: "x"}', True, set()),
+            ("[1,2,3]", "a JSON array", True, set()),
+            (r'{"v":"\ud83d"}', "{v} with surrogate", True, {"surrogate"}),
+            (r'["say","\ud83d"]', '["say", …]', True, set()),
+            (r'{"v":"\ud83d', r'broken JSON "{"v":"\ud#d"', False, {"truncated"}),
+            ('{"v":NaN', 'broken JSON "{"v":NaN"', False, {"truncated"}),
+            ('{"protocol":"json","version":1}\x1e', "SignalR handshake", True, set()),
+            ('{"type":\x1e', 'broken JSON "{"type":\\x1e"', False, {"truncated"}),
         ],
     )
     def test_forms(self, text: str, name: str, is_json: bool, faults: set[str]) -> None:
@@ -59,6 +69,38 @@ class TestShapes:
         assert shapes.of_text('{"type":"say","data":{"id":22,"text":"bye"}}') is first
         assert shapes.of_text('{"type":"say","data":{"id":22}}') is not first
         assert shapes.of_text('{"type":"ask","data":{"id":1,"text":"hello"}}') is not first
+
+    @pytest.mark.parametrize(
+        ("data", "name"),
+        [
+            (b'{"type":"say","n":1}', 'binary {type: "say", n}'),
+            (b"", "empty binary message"),
+            (b"\x01\xff", "binary 0x01ff"),
+            (b"{broken", "binary 0x7b62726f6b656e"),
+            (bytes(range(200)), "binary message"),
+        ],
+    )
+    def test_binary_forms(self, data: bytes, name: str) -> None:
+        assert Shapes().of_bytes(data).text == name
+
+    @pytest.mark.parametrize(
+        ("text", "protocol"),
+        [
+            ('{"type":"connection_init"}', "graphql"),
+            ('{"topic":"room:1","event":"say","ref":"1","payload":{}}', "phoenix"),
+            ('{"jsonrpc":"2.0","id":1,"method":"list"}', "json-rpc"),
+            ('{"identifier":"{}","command":"subscribe"}', "actioncable"),
+            ('{"type":"say","n":1}', ""),
+        ],
+    )
+    def test_protocols(self, text: str, protocol: str) -> None:
+        assert Shapes().of_text(text).protocol == protocol
+
+    def test_names_that_are_cut_alike_stay_apart(self) -> None:
+        shapes = Shapes()
+        long = "x" * 100
+        one, other = (shapes.of_text(json.dumps({long + end: 1})) for end in "ab")
+        assert one is not other and other.text == f"{one.text} (2)"
 
     def test_heartbeats_are_recognised_in_any_opcode(self) -> None:
         shapes = Shapes()
@@ -325,6 +367,7 @@ def test_stacks_by_their_headers(headers: list[tuple[str, str]], server: str, pr
     assert (found.server, found.proxy) == (server, proxy)
 
 
+@pytest.mark.measured
 def test_judging_costs_little_more_than_showing() -> None:
     """The bar is five times what `hangup show` takes; both in processor time, the best of several turns, and each as it
     reads a recording: event by event, and many at a time."""

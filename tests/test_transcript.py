@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversing import Talk, conversations
+from conversing import SIDES, Talk, conversations
 from hangup.errors import RecordingError
 from hangup.recording import events as ev
 from hangup.recording.events import AnyEvent, Event, Header, Side
 from hangup.recording.fates import choose
 from hangup.recording.ledger import Ledger
 from hangup.recording.rebuild import sent_by
+from hangup.replayable import client_script
 from hangup.replayable.client_script import Hear, Send, Transcript
 from recorded import HEADER
 
@@ -226,6 +227,27 @@ def test_large_frames_are_played_in_their_parts() -> None:
     transcript = script(talk)
     parts = wires(transcript)
     assert len(parts) > 2 and b"".join(parts) == b"".join(sent_by(talk.events, 1, "client"))
+
+
+def test_a_long_script_is_gone_over_again_for_each_play(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps are those of a script that is short enough to be kept."""
+    talk = demo()
+    talk.frame(1, "server", 9, b"p")
+    talk.frame(1, "client", 10, b"p")
+    talk.say(1, "client", "text", b"in three parts", cuts=[3, 6])
+    talk.open(2)
+    talk.say(2, "client", "text", b"of another connection")
+    talk.close(1, "client", 1000, "bye")
+    talk.say(1, "server", "text", b"too late")
+    talk.end(1, "server", "fin")
+    kept = {side: list(script(talk, side).steps()) for side in SIDES}
+    for name, most in (("KEPT_FRAMES", 2), ("KEPT_BYTES", 20)):
+        with monkeypatch.context() as patched:
+            patched.setattr(client_script, name, most)
+            for side in SIDES:
+                transcript = script(talk, side)
+                assert list(transcript.steps()) == kept[side], "a stream"
+                assert list(transcript.steps()) == kept[side], "and once more"
 
 
 # Everything else.

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangup.errors import HangupError, TargetError, UsageError
-from hangup.wire.url import parse_listen, parse_target
+from hangup.errors import BackendError, HangupError, TargetError, UsageError
+from hangup.wire.url import host_header, is_loopback, parse_listen, parse_target
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,48 @@ def test_no_text_gets_past_them(text: str) -> None:
             parse(text)
         except HangupError as error:
             assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("ws://localhost:8000", "localhost:8000"),
+        ("ws://example.org", "example.org"),
+        ("wss://example.org:443/ws", "example.org"),
+        ("wss://example.org:80", "example.org:80"),
+        ("ws://[::1]:9", "[::1]:9"),
+        ("ws://[fe80::1%25eth0]:9", "[fe80::1]:9"),
+        ("ws://bücher.example", "xn--bcher-kva.example"),
+    ],
+)
+def test_the_host_header(url: str, host: str) -> None:
+    assert host_header(parse_target(url)) == host
+
+
+def test_a_name_that_no_host_can_have() -> None:
+    with pytest.raises(BackendError, match="no such host"):
+        host_header(parse_target(f"ws://{'ü' * 70}.example"))
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True),
+     ("0.0.0.0", False), ("192.168.0.1", False), ("localhost.example", False), ("", False)],
+)  # fmt: skip
+def test_what_is_reached_from_here_only(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "same"),
+    [
+        ("ws://localhost:9", "0.0.0.0", 9, True),
+        ("ws://127.0.0.1:9", "127.0.0.1", 9, True),
+        ("ws://localhost:9", "::1", 9, True),
+        ("ws://127.0.0.1:9", "::1", 9, False),
+        ("ws://localhost:8", "0.0.0.0", 9, False),
+        ("ws://example.org:9", "0.0.0.0", 9, False),
+    ],
+)
+def test_a_target_that_is_the_proxy_itself(url: str, host: str, port: int, same: bool) -> None:
+    assert parse_target(url).is_at(host, port) is same

@@ -81,6 +81,7 @@ AT = "2026-11-22T21:08:00"
 UPGRADED = [("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "headers", "served", "check", "status", "verdict", "cure"),
     [
@@ -165,6 +166,7 @@ def test_where_nothing_that_is_known_helps_all_was_tried() -> None:
     assert all(arm.outcome is Outcome.FAILED for arm in found.ladder)
 
 
+@pytest.mark.slow
 def test_how_long_a_header_may_be() -> None:
     headers = [*UPGRADED, ("Cookie", f"prefs={'x' * (LARGE + 2000)}")]
     talk = recorded("/ws", headers, None, 431)
@@ -176,6 +178,7 @@ def test_how_long_a_header_may_be() -> None:
     assert found.law.boundary == "survives 5,001 B, fails 5,002 B"
 
 
+@pytest.mark.slow
 def test_a_long_header_whose_contents_matter_is_not_too_long() -> None:
     headers = [*UPGRADED, ("Cookie", f"prefs={'x' * (LARGE + 2000)}")]
     talk = recorded("/ws", headers, None, 400)

@@ -144,6 +144,9 @@ def _make(file: str, source: bytes, name: str, args: str) -> Filter:
         )
     cls = found[name] if name else next(iter(found.values()))
     try:
-        return cls(**settings)
+        made = cls(**settings)
     except (TypeError, ValueError) as error:
         raise FilterError(f"script: {cls.__name__} does not take {args}: {error}") from None
+    if not hasattr(cls, "kinds") and cls.wants is Filter.wants:
+        raise FilterError(f"script: {cls.__name__} does not say what it acts on, for instance: kinds = Kind.MESSAGE")
+    return made
