@@ -92,10 +92,10 @@ async def found(rule: Rule, leaves: bool) -> Verdict:
 @pytest.mark.parametrize(
     ("rule", "leaves", "words"),
     [
-        (lambda said: said[-1] == "logout", False, "when another connection (to `/desk`) sends a `logout`"),
-        (lambda said: said[-1] == "closes", True, "when another connection (to `/desk`) closes"),
+        (lambda said: said[-1:] == ["logout"], False, "when another connection (to `/desk`) sends a `logout`"),
+        (lambda said: said[-1:] == ["closes"], True, "when another connection (to `/desk`) closes"),
         (
-            lambda said: said[-1] == "closes" and "logout" in said,
+            lambda said: said[-1:] == ["closes"] and "logout" in said,
             True,
             "when another connection (to `/desk`) sends a `logout`, then closes",
         ),

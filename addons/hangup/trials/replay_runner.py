@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from math import inf
 from pathlib import Path
 
 from msgspec import Struct
@@ -24,7 +23,7 @@ from hangup.replay.client import play
 from hangup.replay.client_settings import ReplaySettings
 from hangup.replay.event_sink import EventSink
 from hangup.replayable.client_script import Transcript
-from hangup.trials.company import Company
+from hangup.trials.company import AT_ONCE, Company
 from hangup.trials.lateness import Lateness
 from hangup.trials.message_times import MessageTimesSink
 from hangup.trials.neighbours import Others
@@ -166,8 +165,8 @@ class ReplayRunner:
         await asyncio.sleep(after)
         began = asyncio.get_running_loop().time()
         results = await asyncio.gather(*(self._play(trial, k) for k in range(trial.clients)))
-        left = min((each.left_at for each in results if each.left_at is not None), default=inf)
-        results = [_before(each, left) for each in results]
+        left = [each.left_at for each in results if each.left_at is not None]
+        results = [_by_itself(each, left) for each in results]
         order = [Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED]
         result = min(results, key=lambda each: order.index(each.outcome))
         if len(results) > 1:
@@ -255,10 +254,11 @@ class ReplayRunner:
         return patience(trial, self.case, self.margins.of(trial))
 
 
-def _before(result: Result, left: float) -> Result:
-    """What came of one of several clients until the first of them was ended by the replay: that may end others."""
+def _by_itself(result: Result, left: Sequence[float]) -> Result:
+    """What came of one of several clients; where it ended just as the replay ended another (at these times), it did
+    so for that."""
     ends = [over for _, over in result.spans if over is not None]
-    if result.outcome is Outcome.FAILED and ends and min(ends) >= left:
+    if result.outcome is Outcome.FAILED and any(0 <= over - at <= AT_ONCE for over in ends for at in left):
         return replace(result, outcome=Outcome.SURVIVED)
     return result
 
