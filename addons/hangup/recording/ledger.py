@@ -7,7 +7,7 @@ over the connections is looked into by :class:`~hangup.recording.traffic_ledger.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hangup.humanize import printable, size, span
 from hangup.recording.connections import Connection
@@ -29,6 +29,9 @@ from hangup.recording.events import (
 )
 from hangup.recording.known import Known
 from hangup.wire.frames import BINARY, TEXT
+
+if TYPE_CHECKING:
+    from hangup.recording.loops import Loop
 
 STEPS_KEPT = 24
 """How many steps of an ending are kept; what matters is among the first."""
@@ -53,6 +56,10 @@ class Ledger:
         self.lost = 0
         self.http = 0
         self.stopped = False
+        self.settled: object = None
+        """As of when the fates of the connections were last worked out (:func:`hangup.recording.fates.settle`)."""
+        self.looped: tuple[object, list[Loop]] = (None, [])
+        """The loops that were last looked for, and as of when (:func:`hangup.recording.fates.loops_in`)."""
         self._feed: dict[type[Event], Callable[[Any], None]] = {
             Handshake: self._handshake,
             Frame: self._frame,

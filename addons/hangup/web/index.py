@@ -158,6 +158,8 @@ class Index:
         self.origins = origins
         self.ledger = Ledger()
         self.lanes: dict[int, ConnectionIndex] = {}
+        self.common = array("Q")
+        """The places of what concerns no connection, or all of them."""
         self.logs = Track("Q")
         """The log lines, by place; their times never go back."""
         self.ends: list[tuple[float, int]] = []
@@ -265,6 +267,7 @@ class Index:
         return OTHER, 0
 
     def _for_all(self, event: AnyEvent, place: int) -> None:
+        self.common.append(place)
         if isinstance(event, Log):
             at = self.logs.at
             self.logs.add(max(event.at, at[-1]) if at else event.at, place)
@@ -286,6 +289,11 @@ class Index:
     def connection(self, conn: int) -> Connection:
         """Its account."""
         return self.ledger.connections[conn]
+
+    def next_of(self, conns: Collection[int], place: int) -> int | None:
+        """Where the next event of one of these connections, or of all, stands in the file, from ``place`` on."""
+        found = [self.common, *(self.lanes[conn].places for conn in conns if conn in self.lanes)]
+        return min((places[at] for places in found if (at := bisect_left(places, place)) < len(places)), default=None)
 
     def entries(self, lane: ConnectionIndex) -> Entries:
         """What belongs to a connection, log lines of its time included."""
