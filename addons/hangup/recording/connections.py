@@ -48,8 +48,7 @@ def route_of(target: str) -> str:
     return "/".join(parts)
 
 
-def _sides() -> dict[Side, int]:
-    return {"client": 0, "server": 0}
+_NONE: dict[Side, int] = {"client": 0, "server": 0}
 
 
 class Connection(Struct, kw_only=True, eq=False):
@@ -85,10 +84,10 @@ class Connection(Struct, kw_only=True, eq=False):
     checks: tuple[str, ...] = ()
     first_seen: float = 0.0
     last_seen: float = 0.0
-    frames: dict[Side, int] = field(default_factory=_sides)
-    bytes: dict[Side, int] = field(default_factory=_sides)
-    pings: dict[Side, int] = field(default_factory=_sides)
-    pongs: dict[Side, int] = field(default_factory=_sides)
+    frames: dict[Side, int] = field(default_factory=_NONE.copy)
+    bytes: dict[Side, int] = field(default_factory=_NONE.copy)
+    pings: dict[Side, int] = field(default_factory=_NONE.copy)
+    pongs: dict[Side, int] = field(default_factory=_NONE.copy)
     last: dict[Side, Last | Frame] = {}
     problems: dict[str, int] = {}
     half: dict[Side, str] = {}
@@ -198,7 +197,8 @@ class Connection(Struct, kw_only=True, eq=False):
             mild = close and code in (None, 1000) and not reason
             return "finished" if mild and self.lasted >= SETTLED else "dropped"
         odd = close and code not in (None, 1000, 1001)
-        balked = self.lasted < SETTLED and any("subprotocol" in c or "extension" in c for c in self.checks)
+        checks = self.checks
+        balked = checks and self.lasted < SETTLED and any("subprotocol" in c or "extension" in c for c in checks)
         return "dropped" if odd or balked else "left"
 
     def _refusal(self) -> Fate:
