@@ -285,20 +285,22 @@ class Connection(Struct, kw_only=True, eq=False):
         """For how long neither side had sent a frame when it began to end; None where nothing was sent, or while it is
         open."""
         end = self.end
+        if end is None:
+            return None
         spoken = [last.at for last in self.last.values() if last.opcode != "close"]
-        return None if end is None or not spoken else clip(end - max(spoken), 0.0, FOREVER)
+        return clip(end - max(spoken), 0.0, FOREVER) if spoken else None
 
     @property
     def given_up(self) -> bool:
         """Whether its client took it back as soon as it had asked for it, or before it had said anything."""
-        return self.gives_up(self.ending)
+        return self.gives_up(self.ending.by)
 
-    def gives_up(self, ending: Ending) -> bool:
-        """The same of one whose ending is known."""
-        ended = self.ended
-        if ended is None or ending.by != "client" or ended - self.began > GIVEN_UP + self.waited:
+    def gives_up(self, by: str) -> bool:
+        """The same of one of which is known ``by`` whom it was ended."""
+        read = self.course
+        ended, first = read.over, read.first
+        if ended is None or by != "client" or ended - self.began > GIVEN_UP + self.waited:
             return False
-        first = self.course.first
         closing = first is not None and first.what == "close"
         said = self.frames["client"] - self.pings["client"] - self.pongs["client"] - closing
         return said <= 0 or (self.lifetime or 0.0) <= AT_ONCE
