@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import recorded as rec
+from hangup.diagnosis.diagnose import report
 from hangup.recording import events as ev
+from hangup.recording.reader import read
+from hangup.recording.traffic_ledger import look_into_again
+from hangup.web.index import Index
 from hangup.web.overview import EARLY, MOST
 from hangup.web.recorded import MANY, Recorded
 from harness import DEADLINE
@@ -63,6 +68,27 @@ def test_while_they_are_read_only_the_newest_are_told_of(many: Path) -> None:
     while recorded.read(1.0):
         pass
     assert not query(recorded, "overview")["partial"]
+
+
+def test_why_reads_only_what_went_over_those_that_are_looked_into(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = whole(many)
+    decoded: list[int] = []
+    original = Index.decode
+
+    def decode(lines: bytes) -> list[ev.AnyEvent]:
+        decoded.append(len(lines))
+        return original(lines)
+
+    monkeypatch.setattr(Index, "decode", staticmethod(decode))
+    source = read(many)
+    for conn in (None, 1, COUNT, COUNT // 2):
+        decoded.clear()
+        given = {} if conn is None else {"conn": conn}
+        ledger = look_into_again(source.header, source.batches, conn)
+        said = report(ledger, conn, str(many)).summary()
+        assert query(recorded, "why", **given) == msgspec.json.decode(msgspec.json.encode(said))
+        assert sum(decoded) < many.stat().st_size / 2
+        assert bool(decoded) == (conn in (None, COUNT // 2)), "what was looked into is not read again"
 
 
 @pytest.fixture(scope="module")

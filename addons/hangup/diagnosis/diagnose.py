@@ -9,8 +9,9 @@ from hangup.diagnosis.case import Case
 from hangup.diagnosis.hypotheses import hypotheses
 from hangup.diagnosis.ranking import Ranking
 from hangup.diagnosis.report import Report
-from hangup.recording import loops
 from hangup.recording.events import AnyEvent, Header
+from hangup.recording.fates import loops_in
+from hangup.recording.loops import Loop
 from hangup.recording.traffic_ledger import TrafficLedger, look_into
 
 CLOSERS = ("client", "server", "proxy")
@@ -77,9 +78,9 @@ def _counts(case: Case) -> dict[str, int]:
     }
 
 
-def _loop(case: Case) -> loops.Loop | None:
+def _loop(case: Case) -> Loop | None:
     """The loop that is spoken of, if there is one."""
-    found = loops.find(case.ledger.known(), now=case.last_at)
+    found = loops_in(case.ledger, case.last_at)
     mine = {life.conn for life in case.victims}
     best = max(found, key=lambda loop: len(mine.intersection(loop.conns)), default=None)
     return best if best is not None and mine.intersection(best.conns) else None

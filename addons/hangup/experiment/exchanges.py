@@ -84,6 +84,14 @@ def shared(base: Exchange) -> list[Path]:
     return [path for path in first if all(path in values(said) for said in base)][:PATHS]
 
 
+def said_again(base: Exchange) -> list[Path]:
+    """Where messages of an exchange have the same value at the same place."""
+    found: dict[Path, None] = {}
+    for one, other in itertools.combinations(base, 2):
+        found |= dict.fromkeys(p for p, q in related(one, other) if p == q)
+    return list(found)[:PATHS]
+
+
 def related(one: Said, other: Said) -> list[tuple[Path, Path]]:
     """Where two messages say the same."""
     mine, theirs = values(one), values(other)

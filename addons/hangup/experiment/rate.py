@@ -48,7 +48,8 @@ TOGETHER = "all messages at once stay open"
 UNLIKE = "as many messages of one kind, just as fast, stay open"
 EARLY = "as many messages, just as fast, stay open some time after opening"
 SLOWLY = "messages sent as slowly as possible end it too"
-NO_PACE = (TOGETHER, UNLIKE, EARLY, SLOWLY)
+ALONE = "the last message alone ends it too"
+NO_PACE = (TOGETHER, UNLIKE, EARLY, SLOWLY, ALONE)
 """Why it is no pace, though slower messages stay open."""
 
 ALIKE = 1.15
@@ -88,6 +89,10 @@ def _find(arms: Arms) -> Search[Claim | None]:
     while not arms.known.survived and arms.control.n < CONTROLS:  # does it flicker?
         yield from arms.attempt(Trial("control"), arms.control)
     if sum(not frame.problems for frame in arms.case.frames) < FEWEST:
+        return None
+    alone = arms.named.get("suspect-only")
+    if alone is not None and alone.outcome is Outcome.FAILED:
+        verdict.ruled_out[RATE] = ALONE
         return None
     finding = _Finding(arms)
     if not (yield from finding.at_once()):

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.claim import Claim
-from hangup.experiment.exchanges import Exchange, Said, exchanges, fresh, related, renamed, shared, values
+from hangup.experiment.exchanges import Exchange, Said, exchanges, fresh, related, renamed, said_again, shared, values
 from hangup.experiment.law import Law
 from hangup.experiment.message_values import Path, named
 from hangup.experiment.sequence_trials import Sequences, said_by
@@ -67,13 +67,14 @@ def _sequence_law(arms: Arms, minimal: Minimal, prelude: int) -> Search[Finding]
                 return Finding()
     rng = Random(len(base))
     free = yield from free_of(asked, base, rng)
-    if not free and len({said.kind for said in base}) == 1:
+    if not free:
         partly = yield from _partly_free(asked, base, rng)
-        if partly is None:
+        if partly is not None:
+            base, free = partly, True
+        elif len({said.kind for said in base}) == 1:
             return Finding()  # their number, or what they say: that would have to be told apart first
-        base, free = partly, True
     others = yield from asked.harmless({said.kind for said in base})
-    told = [p for p in patterns(base, others) if free or not p.valued]
+    told = [p for p in patterns(base, others) if free or not (p.valued or p.whatever)]
     pool = list(exchanges(base, others, free=free, rng=rng))
     pattern = yield from asked.told_apart(told, pool)
     if pattern is None:
@@ -120,10 +121,10 @@ def free_of(asked: Sequences, base: Exchange, rng: Random) -> Search[bool]:
 
 
 def _partly_free(asked: Sequences, base: Exchange, rng: Random) -> Search[Exchange | None]:
-    """The same messages of one kind, with those values locked of which it is not the same with others; None where all
-    would be. What may be another value is asked of each by itself."""
+    """The same messages, with those values locked of which it is not the same with others; None where all would be.
+    What may be another value is asked of each by itself; of different kinds, where several have the same."""
     able = []
-    for path in shared(base):
+    for path in shared(base) if len({said.kind for said in base}) == 1 else said_again(base):
         if (yield from asked.ask(renamed(_locked(base, {path}), rng))) is True:
             able.append(path)
     made = _locked(base, able)

@@ -29,13 +29,14 @@ Holds = Callable[[Exchange], bool]
 class Pattern(Struct, frozen=True):
     """``words`` complete the sentence *the server drops the connection …*; ``holds`` says of an exchange whether it
     fails; ``boundary`` is the threshold, where there is one. Where ``valued``, it is about values in messages; where
-    ``ordered``, all but the last must come before it."""
+    ``ordered``, all but the last must come before it; where it says ``whatever``, it does not matter what they say."""
 
     words: str
     holds: Holds
     boundary: str = ""
     valued: bool = False
     ordered: bool = False
+    whatever: bool = False
 
     @property
     def condition(self) -> Condition:
@@ -66,7 +67,8 @@ def patterns(base: Exchange, others: Exchange = ()) -> list[Pattern]:
     found = list(_of_one_kind(base, whatever) if len(set(kinds)) == 1 else _of_kinds(base))
     n = len(base)
     words = f"when the client has sent {n:,} messages, whatever they contain"
-    return [*found, Pattern(words, lambda x: len(x) >= n, f"survives {n - 1:,} messages, fails {n:,}")]
+    boundary = f"survives {n - 1:,} messages, fails {n:,}"
+    return [*found, Pattern(words, lambda x: len(x) >= n, boundary, whatever=True)]
 
 
 def _of_one_kind(base: Exchange, whatever: str) -> Iterator[Pattern]:
@@ -109,17 +111,17 @@ def _of_one_kind(base: Exchange, whatever: str) -> Iterator[Pattern]:
         )
 
 
-def _those(exchange: Exchange, kind: str, path: Path) -> dict[Any, int]:
-    """The values at a path of the messages of a kind, and how often each is there."""
+def _those(exchange: Exchange, kind: str | None, path: Path) -> dict[Any, int]:
+    """The values at a path of the messages of a kind (None: of any), and how often each is there."""
     counts: dict[Any, int] = {}
     for said in exchange:
-        if said.kind == kind and path in values(said):
+        if kind in (None, said.kind) and path in values(said):
             value = values(said)[path]
             counts[value] = counts.get(value, 0) + 1
     return counts
 
 
-def _equal(kind: str, path: Path, n: int) -> Holds:
+def _equal(kind: str | None, path: Path, n: int) -> Holds:
     return lambda x: max(_those(x, kind, path).values(), default=0) >= n
 
 
@@ -148,6 +150,14 @@ def _of_kinds(base: Exchange) -> Iterator[Pattern]:
     )
     if n == 2:
         yield from _of_two(base)
+    for path in shared(base):
+        if len({values(said)[path] for said in base}) == 1:
+            count = "was used before" if n == 2 else f"was used {n - 1:,} times before"
+            yield Pattern(
+                f"on any message whose {named(path)} {count} on the same connection",
+                _equal(None, path, n),
+                valued=True,
+            )
 
 
 def _of_two(base: Exchange) -> Iterator[Pattern]:

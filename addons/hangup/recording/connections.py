@@ -48,8 +48,7 @@ def route_of(target: str) -> str:
     return "/".join(parts)
 
 
-def _sides() -> dict[Side, int]:
-    return {"client": 0, "server": 0}
+_NONE: dict[Side, int] = {"client": 0, "server": 0}
 
 
 class Connection(Struct, kw_only=True, eq=False):
@@ -85,10 +84,10 @@ class Connection(Struct, kw_only=True, eq=False):
     checks: tuple[str, ...] = ()
     first_seen: float = 0.0
     last_seen: float = 0.0
-    frames: dict[Side, int] = field(default_factory=_sides)
-    bytes: dict[Side, int] = field(default_factory=_sides)
-    pings: dict[Side, int] = field(default_factory=_sides)
-    pongs: dict[Side, int] = field(default_factory=_sides)
+    frames: dict[Side, int] = field(default_factory=_NONE.copy)
+    bytes: dict[Side, int] = field(default_factory=_NONE.copy)
+    pings: dict[Side, int] = field(default_factory=_NONE.copy)
+    pongs: dict[Side, int] = field(default_factory=_NONE.copy)
     last: dict[Side, Last | Frame] = {}
     problems: dict[str, int] = {}
     half: dict[Side, str] = {}
@@ -198,7 +197,8 @@ class Connection(Struct, kw_only=True, eq=False):
             mild = close and code in (None, 1000) and not reason
             return "finished" if mild and self.lasted >= SETTLED else "dropped"
         odd = close and code not in (None, 1000, 1001)
-        balked = self.lasted < SETTLED and any("subprotocol" in c or "extension" in c for c in self.checks)
+        checks = self.checks
+        balked = checks and self.lasted < SETTLED and any("subprotocol" in c or "extension" in c for c in checks)
         return "dropped" if odd or balked else "left"
 
     def _refusal(self) -> Fate:
@@ -285,20 +285,22 @@ class Connection(Struct, kw_only=True, eq=False):
         """For how long neither side had sent a frame when it began to end; None where nothing was sent, or while it is
         open."""
         end = self.end
+        if end is None:
+            return None
         spoken = [last.at for last in self.last.values() if last.opcode != "close"]
-        return None if end is None or not spoken else clip(end - max(spoken), 0.0, FOREVER)
+        return clip(end - max(spoken), 0.0, FOREVER) if spoken else None
 
     @property
     def given_up(self) -> bool:
         """Whether its client took it back as soon as it had asked for it, or before it had said anything."""
-        return self.gives_up(self.ending)
+        return self.gives_up(self.ending.by)
 
-    def gives_up(self, ending: Ending) -> bool:
-        """The same of one whose ending is known."""
-        ended = self.ended
-        if ended is None or ending.by != "client" or ended - self.began > GIVEN_UP + self.waited:
+    def gives_up(self, by: str) -> bool:
+        """The same of one of which is known ``by`` whom it was ended."""
+        read = self.course
+        ended, first = read.over, read.first
+        if ended is None or by != "client" or ended - self.began > GIVEN_UP + self.waited:
             return False
-        first = self.course.first
         closing = first is not None and first.what == "close"
         said = self.frames["client"] - self.pings["client"] - self.pongs["client"] - closing
         return said <= 0 or (self.lifetime or 0.0) <= AT_ONCE

@@ -34,7 +34,6 @@ Everything that asks whether a connection is over, since when, by whom, how, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -232,20 +231,33 @@ def course(connection: Known) -> Course:
     """Reads a connection's steps so far."""
     if connection.answered is not None and connection.opened is None:
         return Course("refused", over=connection.answered)
-    steps = connection.steps
-    at = next((i for i, step in enumerate(steps) if step.what in ENDS), None)
-    if at is None:
+    # Of each kind the first, in one go, as this is asked of every connection.
+    first: Step | None = None
+    answer = end = own = None
+    closes = 0
+    for step in connection.steps:
+        what = step.what
+        if what not in ENDS:
+            continue
+        if first is None:
+            first = step
+        elif step.side == first.side:
+            if own is None and what in _GONE:
+                own = step
+        else:
+            end = end or step
+            if what == "close":
+                answer = answer or step
+                closes += not step.by
+    if first is None:
         return Course("open") if connection.told is None else Course("over", over=connection.told.at)
-    first, later = steps[at], steps[at + 1 :]
-    ends = [step for step in later if step.what in ENDS]
-    answer = next((step for step in ends if step.what == "close" and step.side != first.side), None)
-    end = next((step for step in ends if step.side != first.side), None)
-    more = _went_on(connection, first, later)
+    other: Side = "server" if first.side == "client" else "client"
+    # How many frames but closes the other side sent after the first step.
+    more = max(connection.frames[other] - first.before - closes, 0)
     state: State = "over"
     over: float | None = first.at
     broke = None
     if first.what == "fin" and more:
-        own = next((step for step in ends if step.side == first.side and step.what in _GONE), None)
         if own is not None and (end is None or own.at <= end.at or end.by):
             if more <= UNHEARD or own.at - first.at <= REFUSAL:
                 broke = own
@@ -269,13 +281,6 @@ def leg(connection: Known, side: Side) -> Leg:
     if step.what != "fin":
         return step.what  # type: ignore[return-value]
     return "half-closed" if step is read.first and read.half_closed else "fin"
-
-
-def _went_on(connection: Known, step: Step, later: Sequence[Step]) -> int:
-    """How many frames but closes the other side sent after ``step``."""
-    other: Side = "server" if step.side == "client" else "client"
-    closes = sum(s.what == "close" and s.side == other and not s.by for s in later)
-    return max(connection.frames[other] - step.before - closes, 0)
 
 
 def closer(event: AnyEvent) -> Literal["client", "server", "proxy"] | None:

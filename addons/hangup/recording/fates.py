@@ -14,6 +14,7 @@ from hangup.recording.connections import Connection
 from hangup.recording.endings import SETTLED
 from hangup.recording.known import Known
 from hangup.recording.ledger import Ledger
+from hangup.recording.loops import Loop
 
 LAST_MOMENT = 0.3
 """Seconds before the recording's own end in which endings are part of the end."""
@@ -23,9 +24,26 @@ OVERLAP = 0.1
 
 
 def settle(ledger: Ledger) -> None:
-    """Finds which connection its client opened next, and what that and the others make of each. May be called again
-    when more has been read."""
-    settle_all(ledger.known(), ledger.last_at, ledger.stopped)
+    """Finds which connection its client opened next, and what that and the others make of each. May be called again,
+    and has something to do when more has been read."""
+    state = _as_of(ledger)
+    if ledger.settled != state:
+        settle_all(ledger.known(), ledger.last_at, ledger.stopped)
+        ledger.settled = state
+
+
+def loops_in(ledger: Ledger, now: float) -> list[Loop]:
+    """The loops of a recording, as they stand at ``now`` seconds; looked for once, until more has been read."""
+    state = _as_of(ledger), now
+    known, found = ledger.looped
+    if known != state:
+        found = loops.find(ledger.known(), now=now)
+        ledger.looped = state, found
+    return found
+
+
+def _as_of(ledger: Ledger) -> object:
+    return ledger.events, ledger.last_at, ledger.stopped
 
 
 def settle_all(found: Iterable[Known], last_at: float, stopped: bool) -> None:

@@ -7,9 +7,10 @@ over the connections is looked into by :class:`~hangup.recording.traffic_ledger.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hangup.humanize import printable, size, span
+from hangup.humanize import printable, span
+from hangup.humanize import size as in_words
 from hangup.recording.connections import Connection
 from hangup.recording.dev_server import WEBPACK_PATH, is_webpack, kind_of
 from hangup.recording.endings import Last, Step, Told
@@ -29,6 +30,9 @@ from hangup.recording.events import (
 )
 from hangup.recording.known import Known
 from hangup.wire.frames import BINARY, TEXT
+
+if TYPE_CHECKING:
+    from hangup.recording.loops import Loop
 
 STEPS_KEPT = 24
 """How many steps of an ending are kept; what matters is among the first."""
@@ -53,6 +57,10 @@ class Ledger:
         self.lost = 0
         self.http = 0
         self.stopped = False
+        self.settled: object = None
+        """As of when the fates of the connections were last worked out (:func:`hangup.recording.fates.settle`)."""
+        self.looped: tuple[object, list[Loop]] = (None, [])
+        """The loops that were last looked for, and as of when (:func:`hangup.recording.fates.loops_in`)."""
         self._feed: dict[type[Event], Callable[[Any], None]] = {
             Handshake: self._handshake,
             Frame: self._frame,
@@ -171,8 +179,9 @@ class Ledger:
         if connection is None or side not in connection.frames:
             return
         opcode = event.opcode
+        size = event.size
         connection.frames[side] += 1
-        connection.bytes[side] += event.size
+        connection.bytes[side] += size
         connection.last[side] = Last(event.n, event.at, opcode)
         if event.problems:
             self._problems(connection, event.problems)
@@ -194,7 +203,7 @@ class Ledger:
                 reason = payload[2:].decode(errors="replace")
             step = self._step(connection, event, side, "close")
             step.code, step.reason, step.n = code, (reason or "")[:TEXT_KEPT], event.n
-            step.unread = code is None and event.size >= 2 and not payload
+            step.unread = code is None and size >= 2 and not payload
 
     def _seen(self, event: Event) -> None:
         self._connection(event)
@@ -209,7 +218,7 @@ class Ledger:
             return
         self._problems(connection, event.problems)
         if "half-frame" in event.problems:
-            announced = f" of {size(event.length)}" if event.length is not None else ""
+            announced = f" of {in_words(event.length)}" if event.length is not None else ""
             kind = f"{event.opcode} " if event.opcode else ""
             connection.half[side] = f"a {printable(kind, 20)}frame{announced}"
             self._step(connection, event, side, "half-frame")

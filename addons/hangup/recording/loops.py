@@ -150,8 +150,8 @@ def find(
     once: dict[tuple[str, str, str | None], list[Known]] = {}
     loops = []
     for (client, path, origin), members in groups.items():
-        twice = mounted_twice(members)
-        members = [connection for connection in members if connection.conn not in twice]
+        if len(members) > 1 and (twice := mounted_twice(members)):
+            members = [connection for connection in members if connection.conn not in twice]
         if len(members) == 1 and (route := members[0].route) != path:
             once.setdefault((client, route, origin), []).append(members[0])
         if len(members) < minimum:
@@ -159,6 +159,8 @@ def find(
         for chain in chains(members, reopen):
             loops += _runs(chain, client, path, now, short, minimum)
     for (client, route, _), members in once.items():
+        if len(members) < minimum:
+            continue
         for chain in chains(members, min(reopen, SOON), sole=True):
             loops += _runs(chain, client, route, now, short, minimum)
     return sorted(loops, key=lambda loop: (loop.first, loop.conns[0]))
@@ -207,6 +209,8 @@ def chains(
 
 
 def _runs(chain: list[Known], client: str, path: str, now: float, short: float, minimum: int) -> list[Loop]:
+    if len(chain) < minimum:
+        return []
     loops = []
     for run, after in _alike(chain, short, minimum):
         if len(run) < minimum:

@@ -17,7 +17,7 @@ from hangup.humanize import clip, span
 from hangup.recording.connections import FOREVER, Connection, route_of
 from hangup.recording.dev_server import Kind
 from hangup.recording.ending_words import Ending, ending_of
-from hangup.recording.endings import Fate, fate_among, is_failure
+from hangup.recording.endings import Course, Fate, fate_among, is_failure
 from hangup.recording.events import AnyEvent, End, Event, Handshake
 from hangup.recording.known import Closer, Known
 from hangup.recording.ledger import Ledger
@@ -136,7 +136,7 @@ class OutlineLedger(Ledger):
         self._odd: set[int] = set()
         self._over: deque[int] = deque()
         self._half: set[int] = set()
-        self._endings: dict[Alike, OutlinedEnding] = {}
+        self._endings: dict[object, OutlinedEnding] = {}
         self._routes: dict[str, str] = {}
 
     def known(self) -> Sequence[Connection | Outline]:
@@ -177,7 +177,11 @@ class OutlineLedger(Ledger):
             conn = self._over.popleft()
             self._half.discard(conn)
             connection = self.connections.get(conn)
-            if connection is not None and conn > 0 and connection.ended is not None:
+            if connection is None or conn <= 0:
+                return
+            read = connection.course
+            if read.over is not None:
+                connection.over = read  # from here on it is asked for often, and is not to be read anew
                 self.outlines[conn] = self.outline(connection)
                 del self.connections[conn]
 
@@ -186,18 +190,9 @@ class OutlineLedger(Ledger):
         read = connection.course
         if read.over is not None:
             connection.over = read
-        ending = ending_of(connection, read)
-        key = alike(connection, ending)
-        shared = self._endings.get(key)
-        first: Any = read.first
-        if shared is None or (shared.first is None) != (first is None):
-            shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, first, key)
-            if len(self._endings) >= ROUTES:
-                self._endings.clear()
-            self._endings[key] = shared
-        elif first is not None and shared.first is not None and first.side != shared.first.side:
-            shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, first, key)
-        self._keep(connection, key)
+        shared = self._ending(connection, read)
+        odd = bool(connection.problems or connection.checks or connection.left_compressed)
+        self._keep(connection, shared.alike, odd)
         path = intern(connection.path)
         route = self._routes.get(connection.path)
         if route is None:
@@ -221,13 +216,33 @@ class OutlineLedger(Ledger):
             connection.manner,
             connection.alone,
             connection.silence,
-            connection.gives_up(ending),
+            connection.gives_up(shared.by),
             shared,
-            bool(connection.problems or connection.checks or connection.left_compressed),
+            odd,
         )
 
+    def _ending(self, connection: Connection, read: Course) -> OutlinedEnding:
+        """How it ended, worked out once for all that ended in the same way."""
+        first, told = read.first, connection.told
+        way: tuple[object, ...] = ()
+        if first is not None:
+            way = first.side, first.what, first.by, first.code, first.reason
+        elif told is not None:
+            way = told.by, told.code, told.reason
+        refused = connection.answered_by, connection.status, connection.error, connection.untold
+        way = read.state, refused, way
+        shared = self._endings.get(way)
+        if shared is None:
+            ending = ending_of(connection, read)
+            known: Any = first
+            key = alike(connection, ending)
+            shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, known, key)
+            if len(self._endings) >= ROUTES:
+                self._endings.clear()
+            self._endings[way] = shared
+        return shared
 
-    def _keep(self, connection: Connection, key: Alike) -> None:
+    def _keep(self, connection: Connection, key: Alike, odd: bool) -> None:
         """Keeps a connection as an example of how it ended, in the place of an earlier one."""
         before = self._lasts.pop(key, None)
         self._lasts[key] = connection.conn
@@ -236,7 +251,7 @@ class OutlineLedger(Ledger):
         if before is not None and before not in self._odd:
             self.examples.pop(before, None)
         self.examples[connection.conn] = connection
-        if len(self._odd) < ODD and (connection.problems or connection.checks or connection.left_compressed):
+        if odd and len(self._odd) < ODD:
             self._odd.add(connection.conn)
 
 

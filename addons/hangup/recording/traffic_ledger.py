@@ -72,6 +72,20 @@ class TrafficLedger(Ledger):
         found = self.connections
         return [found[conn] for conn in sorted(found) if conn > 0 and found[conn].looked_into is not None]
 
+    def among(self, every: Ledger) -> TrafficLedger:
+        """The same with all that ``every`` knows, a ledger of the same recording of which only the connections that are
+        :func:`worth_a_look` were fed to this one. The connections are those of ``every`` itself."""
+        found = TrafficLedger(self.header)
+        found.shapes, found.logs, found.filters = self.shapes, self.logs, self.filters
+        found.connections = every.connections
+        found.events, found.last_at, found.stopped = every.events, every.last_at, every.stopped
+        found.lost, found.http, found.settled, found.looped = every.lost, every.http, every.settled, every.looped
+        for conn, connection in every.connections.items():
+            mine = self.connections.get(conn)
+            connection.looked_into = None if mine is None else mine.looked_into
+            found.passed_over += conn > 0 and connection.looked_into is None
+        return found
+
     def feed_all(self, events: Iterable[AnyEvent]) -> None:
         """Takes many events: the same as one by one, and much faster, as the plain messages of each connection are
         taken together."""
@@ -372,6 +386,13 @@ def look_into(header: Header, events: Iterable[AnyEvent]) -> TrafficLedger:
     return ledger
 
 
+def worth_a_look(order: Sequence[int], conn: int | None = None) -> set[int]:
+    """Which connections are looked into, of these numbers in the order in which they were first seen: the first and the
+    last, and ``conn`` in any case, in the place of another."""
+    wanted = {*order[:FIRST_KEPT], *order[-LAST_KEPT:]}
+    return wanted if conn is None or conn in wanted else wanted - {order[-LAST_KEPT]} | {conn}
+
+
 def look_into_again(
     header: Header, read: Callable[[], Iterable[list[AnyEvent]]], conn: int | None = None
 ) -> TrafficLedger:
@@ -388,9 +409,7 @@ def look_into_again(
     for batch in read():
         outlined.feed_all(batch)
     order = [number for number in outlined.order if number > 0]
-    wanted = {*order[:FIRST_KEPT], *order[-LAST_KEPT:]}
-    if conn in outlined.outlines and conn not in wanted:
-        wanted = wanted - {order[-LAST_KEPT]} | {conn}
+    wanted = worth_a_look(order, conn if conn in outlined.outlines else None)
     # Of what is only outlined, events of its own are passed over; what concerns all is not.
     ledger = TrafficLedger(header)
     for batch in read():

@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from itertools import accumulate, islice
 from operator import itemgetter
 from typing import Any
@@ -50,6 +51,9 @@ OWN = 0.25
 
 NOTES_KEPT = 200
 MARKS_KEPT = 5000
+
+REMEMBERED = 2000
+"""So many short messages are remembered with whether they are heartbeats: those that are come again and again."""
 
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
@@ -155,9 +159,10 @@ class Index:
     """
 
     def __init__(self, origins: Collection[str] = ()) -> None:
-        self.origins = origins
-        self.ledger = Ledger()
+        self.ledger: Ledger = _PageLedger(origins)
         self.lanes: dict[int, ConnectionIndex] = {}
+        self.common = array("Q")
+        """The places of what concerns no connection, or all of them."""
         self.logs = Track("Q")
         """The log lines, by place; their times never go back."""
         self.ends: list[tuple[float, int]] = []
@@ -182,10 +187,11 @@ class Index:
         if not split[-1]:
             split.pop()
         places: Iterable[int] = accumulate((len(line) + 1 for line in split), initial=place)
-        if len(events) == len(split):
-            self._take(zip(events, places, strict=False))
-        else:
-            self._take(self._one_by_one(split, places))
+        if len(events) != len(split):
+            read = list(self._one_by_one(split, places))
+            events, places = [event for event, _ in read], [at for _, at in read]
+        self.ledger.feed_all(events)
+        self._take(zip(events, places, strict=False))
 
     @staticmethod
     def decode(lines: bytes) -> list[AnyEvent]:
@@ -207,9 +213,8 @@ class Index:
                 self.skipped += bool(line.strip())
 
     def _take(self, found: Iterable[tuple[AnyEvent, int]]) -> None:
-        lanes, ledger, rev = self.lanes, self.ledger.feed, self.rev
+        lanes, rev = self.lanes, self.rev
         for event, place in found:
-            ledger(event)
             conn = event.conn
             kind = type(event)
             if not conn or kind is Log:
@@ -261,10 +266,10 @@ class Index:
             self.ends.append((max(event.at, self.ends[-1][0]) if self.ends else event.at, event.conn))
         elif isinstance(event, Handshake):
             lane.handshake = len(lane.places)
-            mark_test(self.ledger, event.conn, self.origins)
         return OTHER, 0
 
     def _for_all(self, event: AnyEvent, place: int) -> None:
+        self.common.append(place)
         if isinstance(event, Log):
             at = self.logs.at
             self.logs.add(max(event.at, at[-1]) if at else event.at, place)
@@ -286,6 +291,11 @@ class Index:
     def connection(self, conn: int) -> Connection:
         """Its account."""
         return self.ledger.connections[conn]
+
+    def next_of(self, conns: Collection[int], place: int) -> int | None:
+        """Where the next event of one of these connections, or of all, stands in the file, from ``place`` on."""
+        found = [self.common, *(self.lanes[conn].places for conn in conns if conn in self.lanes)]
+        return min((places[at] for places in found if (at := bisect_left(places, place)) < len(places)), default=None)
 
     def entries(self, lane: ConnectionIndex) -> Entries:
         """What belongs to a connection, log lines of its time included."""
@@ -315,8 +325,25 @@ def beats(event: Frame) -> bool:
     elif event.opcode == "continuation":
         opcode = BINARY if text is None else TEXT
     if text is not None:
-        return len(text) <= LONGEST and recognise(opcode, text.encode()) is not None
+        return len(text) <= LONGEST and _says(opcode, text)
     return recognise(opcode, data or b"") is not None
+
+
+@lru_cache(REMEMBERED)
+def _says(opcode: int, text: str) -> bool:
+    return recognise(opcode, text.encode()) is not None
+
+
+class _PageLedger(Ledger):
+    """A ledger that knows which connections the page opened itself."""
+
+    def __init__(self, origins: Collection[str]) -> None:
+        super().__init__()
+        self._origins = origins
+
+    def _handshake(self, event: Handshake) -> None:
+        super()._handshake(event)
+        mark_test(self, event.conn, self._origins)
 
 
 def mark_test(ledger: Ledger, conn: int, origins: Collection[str]) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hangup.errors import HangupError
-from hangup.recording import loops
 from hangup.recording.connections import Connection
 from hangup.recording.events import AnyEvent
-from hangup.recording.fates import settle
+from hangup.recording.fates import loops_in, settle
 from hangup.recording.folder import oldest
 from hangup.recording.loops import Loop
 from hangup.web.index import Index
@@ -83,7 +82,7 @@ class Recorded:
         begun = time.monotonic()
         if known != now and not self.partial and (self.complete or begun >= self._pause):
             settle(index.ledger)
-            found = loops.find(index.ledger.connections.values(), now=index.ledger.last_at)
+            found = loops_in(index.ledger, index.ledger.last_at)
             self._loops = now, found
             took = time.monotonic() - begun
             self._pause = begun + (LEISURE * took if took > 0.02 else 0.0)
