@@ -89,3 +89,37 @@ def test_a_frame_that_continues_nothing_is_none_of_the_message_before_it() -> No
     assert verdict.proved and verdict.verdict == "message/framing", (verdict.law, verdict.ladder)
     assert verdict.law is not None and "it continues a message that never started" in verdict.law.sentence
     assert verdict.cure == "repair-malformed side=client"
+
+
+async def journalled_twice() -> Verdict:
+    """No two entries have the same number; and an article that nobody knows is an error of another kind."""
+
+    async def handler(connection: ServerConnection) -> None:
+        seen: set[str] = set()
+        async for message in connection:
+            said = json.loads(message)
+            if said["number"] in seen:
+                await connection.close(4500)
+            seen.add(said["number"])
+            if said["sku"] not in ("A-100", "B-220"):
+                await connection.close(1011)
+
+    talk = Talk()
+    for conn in range(1, 4):
+        talk.open(conn, headers=UPGRADED)
+        for number, kind in enumerate(("scan", "hold", "hold", "print")):
+            talk.wait(60_000 + conn * 3_000)
+            said = {"type": kind, "number": f"t-{conn}{min(number, 2)}", "sku": "B-220" if number else "A-100"}
+            talk.say(conn, "client", "text", json.dumps(said).encode())
+        talk.wait(1_000)
+        ended(talk, conn, "server", 4500)
+        talk.wait(200_000)
+    async with serve(handler, "127.0.0.1", 0) as server:
+        return await bisected(talk, next(iter(server.sockets)).getsockname()[1])
+
+
+def test_a_value_that_may_be_another_where_the_rest_may_not() -> None:
+    verdict = asyncio.run(journalled_twice())
+    assert verdict.proved and verdict.law is not None, (verdict.law, verdict.ladder)
+    words = "on any message whose `number` was used before on the same connection"
+    assert verdict.law.sentence.endswith(words), verdict.law

@@ -204,6 +204,13 @@ PLANTED: dict[str, tuple[Rule, list[str], tuple[tuple[str, ...], ...], str, str]
         "the server drops the connection when `save` comes after a `shut` with the same `doc`",
         "",
     ),
+    "same-value-in-any-kind": (
+        lambda heard: any("doc" in e and e["doc"] == f.get("doc") for n, e in enumerate(heard) for f in heard[:n]),
+        [HELLO, TICK, SHUT, MOVE, SAVE],
+        (),
+        "the server drops the connection on any message whose `doc` was used before on the same connection",
+        "",
+    ),
     "needs-another-first": (
         lacks("publish", "join"),
         [HELLO, TICK, PUBLISH],

@@ -30,6 +30,8 @@ class Claim:
         """By how many seconds the exchanges nearest to a boundary in time keep away from it."""
         self.name = ""
         """The cause that it bears out by itself, where it does."""
+        self.refutes: tuple[str, ...] = ()
+        """Causes that it cannot be, where it holds."""
         self.gentle = False
         """Whether a protocol has more rules than this law, so that what should stay open ends otherwise: exchanges are
         then nearer to what was recorded."""

@@ -10,6 +10,7 @@ from hangup.experiment.message_law import kind_path
 from hangup.experiment.message_values import MISSING, at, join, leaves, neutral, put, split
 from hangup.experiment.trial import Case, Edit, Trial
 from hangup.experiment.verdict import Verdict
+from hangup.humanize import plural
 
 
 def count_law(case: Case, verdict: Verdict, trigger: str) -> Claim | None:
@@ -21,7 +22,7 @@ def count_law(case: Case, verdict: Verdict, trigger: str) -> Claim | None:
     alike = len({(frame.payload, frame.opcode) for frame in case.frames}) == 1
     what = "of these messages" if alike else "messages, whatever they contain"
     words = f"the client has sent {count} {what}" if count > 1 else "the client sends anything"
-    condition = Condition(words, f"survives {count - 1:,} messages, fails {count:,}")
+    condition = Condition(words, f"survives {plural(count - 1, 'message')}, fails {count:,}")
     law = Law(f"{case.ends} when {words}", [condition], [] if alike and count > 1 else ["the content of the messages"])
     sound = [frame for frame in case.frames if not frame.problems]
     single = [Trial("prediction", frames=(n,), edits=((n, said),)) for n, said in _unlike(case)]

@@ -16,6 +16,9 @@ from hangup.recording.redaction.placeholders import Vault
 
 NOT_REPRODUCED, UNRESOLVED = 3, 4
 
+NAMED = 0.5
+"""Probability from which on a proof is called by the name of its cause; below it, by its law."""
+
 SHOWN = 1000
 """Characters of a message that are shown."""
 
@@ -178,6 +181,8 @@ def headline(verdict: Verdict) -> str:
         return "budget exhausted before one explanation stood out" if verdict.stopped else "no explanation stands out"
     if verdict.proved and verdict.client_rule is not None and verdict.law is not None:
         return f"proved of the server: {verdict.law.sentence}"
+    if verdict.proved and verdict.law is not None and verdict.probability < NAMED:
+        return f"proved: {verdict.law.sentence}; most probably {verdict.verdict} ({verdict.probability:.0%})"
     if verdict.proved:
         return f"proved: {verdict.verdict}"
     return f"most probably {verdict.verdict} ({verdict.probability:.0%}), not proved"

@@ -8,6 +8,8 @@ from random import Random
 from typing import Any
 from urllib.parse import unquote_plus
 
+from msgspec.structs import replace
+
 from hangup.errors import FilterError
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.boundary import condition
@@ -19,11 +21,12 @@ from hangup.experiment.message_values import MISSING
 from hangup.experiment.request_size_law import request_size_law
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Verdict
-from hangup.filters.library.headers import SetHeader
+from hangup.filters.library.headers import SetHeader, StripHeader
 from hangup.filters.library.target import Query
+from hangup.filters.text import parse
 from hangup.recording.events import Request
 
-PARTS = ("query", "cookie", "header")
+PARTS = ("query", "cookie", "header", "credential")
 
 WHATEVER = "hangup-whatever"
 """A value that was not tried."""
@@ -32,11 +35,15 @@ WHATEVER = "hangup-whatever"
 def handshake_value_law(arms: Arms, verdict: Verdict, claim: Claim) -> Search[Claim]:
     """The law of a value, where ``claim`` is that the connection stays open without it; else that claim."""
     factor = next((f for f in arms.case.factors if f.filter == verdict.cure and f.part in PARTS), None)
+    factor = _placed(factor) if factor is not None else None
     said = _said(arms.case.request, factor) if factor is not None else None
-    if factor is None or said is None or not factor.title.startswith("without"):
+    if factor is None or said is None:
         return claim
-    bad: Any = int(said) if said.isascii() and said.isdigit() and len(said) < 16 else said
-    asking = condition((factor.name,), bad, MISSING, ())
+    good = _instead(factor)
+    bad: Any = said
+    if all(each.isascii() and each.isdigit() and len(each) < 16 for each in (said, good or "0")):
+        bad, good = int(said), good and int(good)
+    asking = condition((factor.name,), bad, MISSING if good is None else good, ())
     try:
         value = next(asking)
         while True:
@@ -53,7 +60,32 @@ def handshake_value_law(arms: Arms, verdict: Verdict, claim: Claim) -> Search[Cl
     begins = claim.law.sentence.partition(", unless ")[0]
     low, high = (len(each) if isinstance(each, str) else 0 for each in found.edge or (0, 0))
     whole = yield from request_size_law(arms, factor, low, high, begins)
+    if whole is None and good is not None and found.edge is None:
+        return claim  # how it was changed says more than one value that failed
     return whole or _claim(arms.case, factor, found, claim, begins)
+
+
+def _placed(factor: Factor) -> Factor | None:
+    """The factor, of the part where it stands: a credential is in the query, a cookie or a header. None where it is
+    none of these."""
+    made = parse(factor.filter)
+    if isinstance(made, Query):
+        return replace(factor, part="query")
+    if isinstance(made, SetHeader | StripHeader):
+        # A header that is left out may have held the only cookie.
+        cookie = made.name.lower() == "cookie"
+        return replace(factor, part="cookie" if cookie else "header")
+    return None
+
+
+def _instead(factor: Factor) -> Any:
+    """What the part says with the factor's filter; None where it is left out."""
+    made = parse(factor.filter)
+    if isinstance(made, Query):
+        return made.value
+    if not isinstance(made, SetHeader):
+        return None
+    return dict(cookies(made.value)).get(factor.name) if factor.part == "cookie" else made.value
 
 
 def _said(request: Request, factor: Factor) -> str | None:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from hangup.errors import FilterError
+from hangup.experiment.factors import is_credential
 from hangup.filters.library.headers import Origin, SetHeader, StripHeader
 from hangup.filters.library.target import Path, Query
 from hangup.recording.events import Request
@@ -99,7 +100,15 @@ def _differences(one: Request, other: Request, refused: bool) -> Iterator[tuple[
         elif key == "sec-websocket-protocol":
             yield "subprotocols", str(SetHeader(name=key, value=value)), ("handshake/subprotocol",)
         else:
-            yield f"{key} header", str(SetHeader(name=key, value=value)), CREDENTIALS
+            secret = key != "cookie" or _other_credential(before.get(key, ""), value)
+            yield f"{key} header", str(SetHeader(name=key, value=value)), CREDENTIALS if secret else (PARAMETER,)
+
+
+def _other_credential(mine: str, theirs: str) -> bool:
+    """Whether a cookie in which two jars differ looks like a credential."""
+    one, other = (dict(pair.strip().partition("=")[::2] for pair in jar.split(";")) for jar in (mine, theirs))
+    differing = {name for name in {*one, *other} if one.get(name) != other.get(name)}
+    return any(is_credential(name, one.get(name) or other.get(name, "")) for name in differing)
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -194,7 +194,8 @@ class Explanation(Struct, frozen=True):
         if rung.startswith(DONATED):
             return self._shown_by(rung, case)
         if rung.startswith(VARY):
-            return rung.rpartition("-")[0] in self.survives
+            kind = rung.rpartition("-")[0]
+            return kind in self.survives or (kind in self.unsure and self.trigger == "header")
         if rung in self.unsure and (self.trigger == "header" or rung in self.cures):
             return True
         return rung in self.survives or rung.startswith(GIVEN)

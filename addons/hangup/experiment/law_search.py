@@ -27,6 +27,7 @@ from hangup.experiment.message_trials import harmless_kin
 from hangup.experiment.neighbour_law import neighbour_law
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import LATE
+from hangup.experiment.rate import COUNTED
 from hangup.experiment.reversal import BLUNT, Reversal
 from hangup.experiment.same_id import same_id
 from hangup.experiment.shrinking import shrink
@@ -38,7 +39,6 @@ from hangup.experiment.varying import HANDSHAKE, vary_with_message
 from hangup.experiment.verdict import PROOF
 
 UNANSWERED_PING = "heartbeat/app-pong-missing-from-client"
-COUNTED = "process/message-count-limit"
 WRONG_OPCODE, NOT_JSON = "message/wrong-opcode", "message/not-json"
 READS_ONE = "server-handler/returns-after-message"
 
@@ -187,6 +187,10 @@ class LawSearch(Reversal):
             for _ in range(HELD):
                 self.standing.confirm(claim.name)  # what it says is what that cause is
             self.shown = self.standing.best()[0].verdict
+        if claim.law.holds:
+            for name in claim.refutes * HELD:
+                self.standing.doubt(name)
+            self.shown = self.standing.best()[0].verdict if self.shown in claim.refutes else self.shown
         self._hear_harmless(claim)
         if claim.counts and claim.law.conditions:
             verdict, condition = self.verdict, claim.law.conditions[0]

@@ -177,8 +177,10 @@ def _parameter(case: Case) -> float:
 
 def _headers(case: Case) -> float:
     """How likely it is that the headers are too large."""
-    if case.how != "refused" or not _factor("size")(case):
+    if case.how != "refused":
         return 0.0
+    if not _factor("size")(case):
+        return 0.05 if case.status in (400, 413, 414, 431, 494) else 0.0
     return 3.0 if case.status in (413, 431, 494) else 0.5
 
 

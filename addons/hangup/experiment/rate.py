@@ -24,7 +24,7 @@ from hangup.experiment.trial import Edit, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.filters.text import parse
 
-RATE = "process/message-rate-limit"
+COUNTED, RATE = "process/message-count-limit", "process/message-rate-limit"
 
 NEAR = 1.08
 """By which factor the pace that fails may differ from the one that stays open, for the boundary to be found."""

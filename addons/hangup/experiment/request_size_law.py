@@ -15,6 +15,7 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor, cookies, head_size, parameters
+from hangup.experiment.handshakes import CREDENTIALS, PARAMETER
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.text_boundary import of_letters
 from hangup.experiment.trial import Trial
@@ -127,5 +128,6 @@ def _claim(request: Request, factor: Factor, whole: _Whole, low: int, high: int,
     )
     claim.edges = [(of(survives, Random(1)), False), (of(fails, Random(2)), True)]
     claim.name = "handshake/header-size"
+    claim.refutes = *CREDENTIALS, PARAMETER  # letters that mean nothing do as well
     claim.edges += [(of(survives, Random(3), shared=False), False), (of(fails, Random(4), shared=False), True)]
     return claim

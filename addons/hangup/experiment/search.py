@@ -23,6 +23,7 @@ from hangup.experiment.evidence import Outcome
 from hangup.experiment.ladder import (
     KEEPALIVE,
     NO_CONTROL_FRAMES,
+    UNKNOWN,
     Explanation,
     Rung,
     control_frames,
@@ -30,9 +31,10 @@ from hangup.experiment.ladder import (
     given_rungs,
     kind_name,
 )
-from hangup.experiment.law_search import COUNTED, LawSearch
+from hangup.experiment.law_search import LawSearch
 from hangup.experiment.live_law import live_law
 from hangup.experiment.place import locate
+from hangup.experiment.rate import COUNTED
 from hangup.experiment.reversal import BLUNT
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import shrink
@@ -274,6 +276,12 @@ class _Search(LawSearch):
         return RIVALS if answered else UNANSWERED
 
     def _conclude(self) -> None:
+        self._name()
+        verdict = self.verdict
+        stands = {verdict.verdict, UNKNOWN, *(name for name, weight in verdict.standing if weight > DOUBTFUL)}
+        verdict.ruled_out = {name: why for name, why in verdict.ruled_out.items() if name not in stands}
+
+    def _name(self) -> None:
         verdict = self.verdict
         verdict.standing = list(self.standing.ranked())
         if not verdict.reproduced:

@@ -15,6 +15,7 @@ from hangup.experiment.claim import Claim
 from hangup.experiment.exchanges import Exchange, Said, exchanges, fresh, related, renamed, said_again, shared, values
 from hangup.experiment.law import Law
 from hangup.experiment.message_values import Path, named
+from hangup.experiment.rate import COUNTED, RATE
 from hangup.experiment.sequence_trials import Sequences, said_by
 from hangup.experiment.sequences import Pattern, anything_of, patterns
 from hangup.experiment.trial import Trial
@@ -176,6 +177,8 @@ def _claim(
 
     failing: Callable[[Random], Trial] = lambda rng: made(rng, True)  # noqa: E731
     claim = Claim(law, failing, lambda rng: made(rng, False))
+    if pattern.valued:  # as many that say otherwise stay open
+        claim.refutes = COUNTED, RATE
     return claim
 
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from hangup.experiment.exchanges import PERMUTED, Exchange, Said, related, shared, values
 from hangup.experiment.law import Condition
 from hangup.experiment.message_values import MISSING, Path, named
-from hangup.humanize import printable, with_article
+from hangup.humanize import plural, printable, with_article
 
 MOST = 16
 """So many exchanges are tried to tell patterns apart."""
@@ -67,7 +67,7 @@ def patterns(base: Exchange, others: Exchange = ()) -> list[Pattern]:
     found = list(_of_one_kind(base, whatever) if len(set(kinds)) == 1 else _of_kinds(base))
     n = len(base)
     words = f"when the client has sent {n:,} messages, whatever they contain"
-    boundary = f"survives {n - 1:,} messages, fails {n:,}"
+    boundary = f"survives {plural(n - 1, 'message')}, fails {n:,}"
     return [*found, Pattern(words, lambda x: len(x) >= n, boundary, whatever=True)]
 
 
