@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from hangup.errors import UsageError
 from hangup.experiment.evidence import Outcome
+from hangup.experiment.last_words import Words, alike, words
 from hangup.humanize import printable
 from hangup.recording.connections import Connection, Manner
 
@@ -28,7 +29,8 @@ class Failure(Struct, frozen=True):
 
     ``within`` is in seconds from opening: what ends the same way later than that did not fail. ``reaction`` are the
     seconds from the other side's last message to the end, at least and at most. ``ages`` are the shortest and the
-    longest life of those that failed, where they are known.
+    longest life of those that failed, where they are known. ``reason`` are the words of the close reason that they
+    share, ``words`` those of the server's last message right before the end; none where they differ.
     """
 
     by: str = ""
@@ -38,6 +40,8 @@ class Failure(Struct, frozen=True):
     within: float | None = None
     reaction: tuple[float | None, float | None] = (None, None)
     ages: tuple[float, float] | None = None
+    reason: Words = frozenset()
+    words: Words = frozenset()
 
     def __str__(self) -> str:
         words = []
@@ -76,7 +80,13 @@ def derive(connections: Sequence[Connection]) -> Failure | None:
     within = None if kind == "refused" or not lifetimes else round(1.5 * max(lifetimes) + 0.5, 3)
     ages = (min(lifetimes), max(lifetimes)) if lifetimes and within is not None else None
     reaction = reaction_of(same) if within is not None else (None, None)
-    return Failure(by if by in ("client", "server") else "", kind, code, status, within, reaction, ages)
+    whose = by if by in ("client", "server") else ""
+    return Failure(whose, kind, code, status, within, reaction, ages, _reason(same) if kind == "close" else frozenset())
+
+
+def _reason(connections: Sequence[Connection]) -> Words:
+    said = [words(c.ending.reason or "") for c in connections]
+    return said[0] if len(said) > 1 and all(said) and all(alike(said[0], each) for each in said) else frozenset()
 
 
 NO_CODE = 1005
@@ -213,6 +223,8 @@ def _same(connection: Connection, how: Manner, failure: Failure) -> bool:
     if failure.how and how != failure.how:
         return False
     if failure.code is not None and _code(connection) != failure.code:
+        return False
+    if not alike(failure.reason, words(ending.reason or "")):
         return False
     return _reacts(connection, failure)
 

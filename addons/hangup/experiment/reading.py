@@ -18,6 +18,7 @@ from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import factors
 from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
+from hangup.experiment.last_words import PROMPT, Words, shared_words, words_of
 from hangup.experiment.message_trials import name_within
 from hangup.experiment.studied_connection import any_end, choose, client_rule_of, survivors
 from hangup.experiment.trial import Case, ClientFrame, OtherConnection
@@ -32,7 +33,7 @@ from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.reader import batches
 from hangup.recording.traffic_ledger import TrafficLedger
-from hangup.replayable.client_script import ScriptReader, Send, Transcript
+from hangup.replayable.client_script import Hear, ScriptReader, Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
 
 FRAMES_KEPT = 20_000
@@ -46,6 +47,9 @@ LATELY = 10.0
 """Seconds."""
 
 KINDS_KEPT = 40
+SAID_KEPT, ENDED_KEPT = 24, 12
+"""So many of a server's last messages are kept, of so many connections that ended."""
+
 OTHERS_KEPT = 4
 """Connections that were there beside the one that is studied."""
 
@@ -120,6 +124,9 @@ def read_case(
         if rule is not None and rule.on in ("unanswered", "silence") and case.frames:
             case.reaction = 0.0  # what the client waited for was missing from then on
     case.others = scripts.others(chosen, connections)
+    if failure is None and found.by == "server" and found.words == frozenset():
+        ends = [c for c in alike if judge(c, found) is Outcome.FAILED]
+        found = replace(found, words=shared_words(scripts.ended_with(ends)))
     return Reading(case, found, transcript, report, alike, recording)
 
 
@@ -132,6 +139,8 @@ class _Scripts:
         self.readers: dict[int, ScriptReader] = {}
         self._ended: dict[tuple[object, ...], int] = {}
         self._over: set[int] = set()
+        self._said: dict[int, list[Hear]] = {}
+        """The last messages of the server's on connections that ended lately."""
 
     def feed(self, events: Iterable[AnyEvent], ledger: Ledger) -> None:
         """Takes events, of which the ledger knows already."""
@@ -150,6 +159,10 @@ class _Scripts:
             if connection.ended is None:
                 continue
             self._over.add(conn)
+            heard = [s for s in self.readers[conn].last_steps() if isinstance(s, Hear) and s.data is not None]
+            self._said[conn] = [s for s in heard if s.opcode in ("text", "binary")][-SAID_KEPT:]
+            while len(self._said) > ENDED_KEPT:
+                self._said.pop(next(iter(self._said)))
             ending = connection.ending
             way = connection.route, ending.by, connection.manner, ending.code, connection.status
             if (earlier := self._ended.get(way)) is not None:
@@ -176,6 +189,15 @@ class _Scripts:
             found.append((over - did, OtherConnection(c.conn, c.path, tuple(_with_kinds(frames)), left)))
         found.sort(key=lambda each: each[0])
         return tuple(other for _, other in found[:OTHERS_KEPT])
+
+    def ended_with(self, connections: Sequence[Connection]) -> Iterable[list[Words]]:
+        """The words of the server's messages on each of these, of which the last came right before its end; none of
+        one on which none did."""
+        for c in connections:
+            if c.conn in self._said and c.end is not None:
+                said = [s for s in self._said[c.conn] if s.at <= c.end]
+                late = said and c.end - said[-1].at <= PROMPT
+                yield [words_of(s.data or b"") for s in said] if late else []
 
     def replies(self, connections: Sequence[Connection], asked: Sequence[ClientFrame]) -> tuple[Reply, ...]:
         """How the server's messages were answered on these connections."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from hangup.experiment.failure import Failure
+from hangup.experiment.last_words import PROMPT, Words, words_of
 from hangup.experiment.timers import Pulse
+from hangup.recording.assembling import Message, Messages
 from hangup.recording.connections import Connection
-from hangup.recording.events import INSTEAD, Event, FilterEvent, Frame, Side
+from hangup.recording.events import INSTEAD, Event, FilterEvent, Frame, Handshake, Part, Side
 from hangup.replay.event_sink import EventSink
 from hangup.session import Session
 from hangup.wire.frames import OPCODE_NUMBERS
@@ -25,10 +27,15 @@ class MessageTimesSink:
         self._sink = sink
         self._said: dict[Side, dict[int, tuple[float, int]]] = {"client": {}, "server": {}}
         self._extra = 0
+        self._messages = Messages()
+        self._last: Message | None = None
 
     def emit(self, event: Event) -> None:
         """Takes an event."""
         self._sink.emit(event)
+        message = self._messages.feed(event) if isinstance(event, Frame | Part | Handshake) else None
+        if message is not None and message.side == "server":
+            self._last = message
         if isinstance(event, Frame):
             self._said[event.side][event.n] = (event.at, OPCODE_NUMBERS.get(event.opcode, 0))
         elif isinstance(event, FilterEvent) and event.side is not None:
@@ -41,6 +48,13 @@ class MessageTimesSink:
     def emit_lines(self, lines: bytes) -> None:
         """Never called, as ``takes_lines`` says."""
         raise NotImplementedError
+
+    def last_words(self, connection: Connection) -> Words:
+        """The words of the server's last message, where that came right before the end."""
+        over, last = connection.end, self._last
+        if over is None or last is None or last.data is None or over - last.at > PROMPT:
+            return frozenset()
+        return words_of(last.data)
 
     def pulse(self, connection: Connection, failure: Failure) -> Pulse | None:
         """That of a trial which is over; None where it did not open, or ended in another manner than the failure."""

@@ -238,7 +238,8 @@ class ReplayRunner:
             return Result(Outcome.UNRESOLVED, None, conn, str(error), unreachable=True, untried=str(error))
         live = outcome.live
         failure = failure_in(trial, self.case, self.margins.failure)
-        result = result_of(trial, live, self.transcript.survey.connection, failure)
+        recorded = self.transcript.survey.connection
+        result = result_of(trial, live, recorded, failure, sink.last_words(live) if failure.words else None)
         spans = () if live.opened is None else ((live.opened, live.ended if live.manner is not None else None),)
         acted = sum(entry.hits for entry in filters)
         if outcome.survived:
