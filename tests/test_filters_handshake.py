@@ -88,12 +88,13 @@ def test_a_query_that_loses_its_only_parameter() -> None:
         ("/ws/42", r"/ws/[1-9]\d{8}"),
         ("/ws/6ba7b810-9dad-11d1-80b4-00c04fd430c8", r"/ws/[0-9a-f-]{36}"),
         ("/", r"/"),
+        ("/mqtt", r"/mqtt"),
     ],
 )
 def test_a_client_id_of_its_own(old: str, shape: str) -> None:
     new = asked("unique-id", request=Request(target=old)).target
     assert re.fullmatch(shape, new)
-    assert (new == old) is (old == "/")
+    assert (new == old) is (old in ("/", "/mqtt"))
 
 
 def test_a_client_id_in_the_query_or_in_a_segment() -> None:

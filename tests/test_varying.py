@@ -18,6 +18,7 @@ from bisecting import bisected as bisected_at
 from conversing import Talk
 from hangup.errors import UsageError
 from hangup.experiment.answers import Answers
+from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import LARGE, factors, is_credential
 from hangup.experiment.failure import Failure, another, derive, judge, parse
@@ -366,6 +367,26 @@ def test_answers_are_learned_from_any_connection() -> None:
     learning = Answers()
     learning.feed(talk.stop())
     assert [each.template for each in learning.found] == [b'{"op":"hb_ack","seq":{{seq}}}']
+
+
+def test_a_page_s_heartbeats_are_answered_as_its_server_did() -> None:
+    """An echo would be no answer to a client that waits for another message."""
+    talk = Talk()
+    for conn, answers in ((1, 2), (2, 1), (3, 1)):
+        talk.open(conn)
+        for seq in range(answers + (conn > 1)):
+            talk.wait(300_000)
+            talk.say(conn, "client", "text", b'{"action":"heartbeat","n":%d}' % seq)
+            talk.wait(10_000)
+            if seq < answers:
+                talk.say(conn, "server", "text", b'{"action":"heartbeat_ack","n":%d}' % seq)
+        talk.wait(600_000)
+        if conn > 1:
+            talk.close(conn, "client", 4000)
+    case = read_case(InMemory(talk.stop()), page=True).case
+    rung = next(rung for rung in CLIENT_RUNGS if rung.name == "heartbeats-answered")
+    trial = rung.make(case)
+    assert trial is not None and "heartbeat_ack" in trial.filters[0] and "{{n}}" in trial.filters[0]
 
 
 # Engine.IO's heartbeat.

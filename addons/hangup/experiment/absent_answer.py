@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from math import inf
 from random import Random
 
 from msgspec import Struct
@@ -101,8 +102,6 @@ def absent_answer(arms: Arms) -> Search[Claim | None]:
         if not (yield from _nothing_else(arms, each, others)):
             return None  # whatever is said keeps it open, or that cannot be told: it is not this answer
         span = yield from _time(arms, each)
-        if span is None:
-            return None
         verdict = arms.verdict
         if not verdict.cure or verdict.p >= PROOF:
             verdict.cure, verdict.contrast = each.filter(), None
@@ -218,20 +217,23 @@ def _time(arms: Arms, each: _Try) -> Search[tuple[float, float] | None]:
     return (low, high) if low and high else None
 
 
-def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple[bytes, str]]) -> Claim:
-    low, high = span
+def _claim(case: Case, each: _Try, span: tuple[float, float] | None, others: list[tuple[bytes, str]]) -> Claim:
+    """``span`` is None where there is no one time by which it must have come: then it is answered at once, or not."""
+    low, high = span or (0.0, 0.0)
     within = each.after if low < each.after < high else (low + high) / 2
     asked, answered = f"the server's {called(each.question)}", called(each.reply.kind)
     if not each.question:
         fields = " and ".join(f"`{name}`" for name in places(each.reply.template))
         asked, answered = f"a message of the server that has {fields}", f"the same {fields}"
-    words = f"the client does not answer {asked} with {answered} within {within:.2g} s"
-    boundary = f"survives an answer after {low:.3g} s, fails after {high:.3g} s"
-    law = Law(
-        f"{case.ends} {within:.2g} s after {asked} when the client does not answer with {answered}",
-        [Condition(words, boundary, filter=each.filter())],
-        ["what else the client sends"],
-    )
+    words = f"the client does not answer {asked} with {answered}"
+    sentence = f"{case.ends} when {words}"
+    boundary = ""
+    if span is not None:
+        words += f" within {within:.2g} s"
+        sentence = f"{case.ends} {within:.2g} s after {asked} when the client does not answer with {answered}"
+        boundary = f"survives an answer after {low:.3g} s, fails after {high:.3g} s"
+    condition = Condition(words, boundary, filter=each.filter())
+    law = Law(sentence, [condition], ["what else the client sends"])
     # What came before the question may have led to it, and its like may be an answer to another.
     asked_at = min((f.at for f in case.asked if f.kind == each.question), default=0.0)
     spare = {f.n for f in case.frames if f.at > asked_at and f.kind != each.reply.kind and f.beat is None}
@@ -246,12 +248,12 @@ def _claim(case: Case, each: _Try, span: tuple[float, float], others: list[tuple
             payload, opcode = rng.choice(others)
             filters = [each.filter(round(rng.uniform(0, low), 2), payload, opcode)]
         else:
-            filters = [each.filter(round(high * rng.uniform(1.0, 1.3), 2))] if way else []
+            filters = [each.filter(round(high * rng.uniform(1.0, 1.3), 2))] if way and high else []
         return _trial(case, *filters, frames=some(rng))
 
     def surviving(rng: Random) -> Trial:
         return _trial(case, each.filter(round(low * rng.choice((rng.random(), 1.0)), 2)), frames=some(rng))
 
     claim = Claim(law, failing, surviving)
-    claim.counts, claim.margin = True, (high - low) / 2
+    claim.counts, claim.margin = True, (high - low) / 2 if span is not None else inf
     return claim

@@ -1,4 +1,5 @@
-"""How the clients of a recording answer their server's heartbeats: learned from those that they did answer."""
+"""How the clients of a recording answer their server's messages, and either side the other's heartbeats: learned from
+those that they did answer."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 from hangup.messages.answers import Answered, repeats, template
 from hangup.messages.heartbeats import Beat, recognise
 from hangup.messages.kind import Discriminators
-from hangup.recording.events import AnyEvent, Frame
+from hangup.recording.events import AnyEvent, Frame, Side
 from hangup.replayable.client_script import Hear, Send, Step
 from hangup.wire.frames import OPCODE_NUMBERS
 
@@ -77,9 +78,10 @@ def replies(scripts: Iterable[Iterable[Step]], asked: Iterable[tuple[str, bytes]
 
 
 class Answers:
-    """Learns from events how clients answer their server's heartbeats."""
+    """Learns from events how one side answers the heartbeats of the other, the ``asker``."""
 
-    def __init__(self) -> None:
+    def __init__(self, asker: Side = "server") -> None:
+        self._asker = asker
         self._waiting: dict[int, tuple[float, Beat, bytes]] = {}
         self._pairs: dict[str, list[tuple[bytes, bytes]]] = {}
 
@@ -96,7 +98,7 @@ class Answers:
         beat = recognise(OPCODE_NUMBERS.get(event.opcode, 1), data)
         if beat is None:
             return
-        if event.side == "server":
+        if event.side == self._asker:
             if beat.kind == "ping":
                 self._waiting[event.conn] = event.at, beat, data
             return

@@ -19,6 +19,7 @@ from hangup.experiment.ladder import (
 )
 from hangup.experiment.size_law import LARGE, bare, least_size, of_size
 from hangup.experiment.trial import Case, ClientFrame, Trial
+from hangup.filters.library.answer_ping import AnswerPing
 from hangup.filters.library.rewrite import Rewrite
 
 NOTHING_SPECIAL = '{"type":"noop"}'
@@ -55,6 +56,13 @@ def _early_word(case: Case) -> Trial | None:
     return Trial("early-word", (f"inject from=server send={NOTHING_SPECIAL} at=0s",))
 
 
+def _heartbeats_answered(case: Case) -> Trial | None:
+    """As the server has answered any, where it has: an answer in another form may be none."""
+    own = next((each.template for each in case.server_answers), None)
+    form = AnswerPing(side="client", level="message", with_=own)
+    return Trial("heartbeats-answered", (str(form),)) if case.beats else None
+
+
 CLIENT_RUNGS: tuple[Rung, ...] = (
     Rung(
         "server-silence",
@@ -84,7 +92,7 @@ CLIENT_RUNGS: tuple[Rung, ...] = (
     Rung(
         "heartbeats-answered",
         "client heartbeats answered for the server",
-        filters_of("heartbeats-answered", "answer-ping side=client level=message", when=lambda c: bool(c.beats)),
+        _heartbeats_answered,
     ),
     Rung(
         "control-answered",

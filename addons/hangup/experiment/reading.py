@@ -87,11 +87,12 @@ def read_case(
     """
     ledger = TrafficLedger(recording.header)
     scripts = _Scripts(conn)
-    answers = Answers()
+    answers, servers = Answers(), Answers("client")
     for events in batches(recording):
         ledger.feed_all(events)
         scripts.feed(events, ledger)
         answers.feed(events)
+        servers.feed(events)
     settle(ledger)
     chosen = choose(ledger, conn)
     connections = list(ledger.connections.values())
@@ -118,7 +119,7 @@ def read_case(
     case.replies = scripts.replies([*others, chosen], case.asked)  # it may have answered all but the last
     case.donated = donated(transcript.survey.request, lived, chosen.refused)
     case.factors = factors(transcript.survey.request, lived)
-    case.answers = answers.found
+    case.answers, case.server_answers = answers.found, servers.found
     if found.by == "client" and not page:
         case.client_rule = rule = client_rule_of(recording, found, connections, chosen)
         if rule is not None and rule.on in ("unanswered", "silence") and case.frames:

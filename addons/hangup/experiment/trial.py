@@ -197,6 +197,8 @@ class Case(Struct):
     """The parts of its handshake that can be changed, and how."""
     answers: tuple[Answered, ...] = ()
     """How clients of the recording answer the server's heartbeats."""
+    server_answers: tuple[Answered, ...] = ()
+    """How the server answers its clients'."""
     priors: Mapping[str, float] = field(default_factory=dict)
     harmless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Messages of the client that did no harm on other connections, by kind, as far as they were kept."""

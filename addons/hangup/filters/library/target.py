@@ -129,7 +129,8 @@ class _Own(msgspec.Struct, frozen=True):
 
 
 class UniqueId(_Target, frozen=True, kw_only=True):
-    """Gives each connection a client id of its own, by default in the last segment of the path.
+    """Gives each connection a client id of its own, by default in the last segment of the path; one that is alone in it
+    and has no digit, such as ``/mqtt``, is no id.
 
     Servers that allow one connection per id kick the older one when a second tab connects with the same id, and both
     reconnect forever. If both stay open with ids of their own, that was the cause. A number is replaced by a number, a
@@ -189,6 +190,8 @@ class UniqueId(_Target, frozen=True, kw_only=True):
         segments = path.split("/")
         place = self.segment if self.segment is not None else len(segments) - 1
         if place >= len(segments) or not segments[place]:
+            return path, query
+        if self.segment is None and place == 1 and not any(map(str.isdigit, segments[place])):
             return path, query
         segments[place] = _fresh(segments[place], context)
         return "/".join(segments), query
