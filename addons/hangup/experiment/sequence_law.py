@@ -18,7 +18,7 @@ from hangup.experiment.message_values import Path, named
 from hangup.experiment.rate import COUNTED, RATE
 from hangup.experiment.sequence_trials import Sequences, said_by
 from hangup.experiment.sequences import Pattern, anything_of, patterns
-from hangup.experiment.trial import Trial
+from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Minimal
 
 RECKONED = 64
@@ -26,6 +26,9 @@ RECKONED = 64
 
 AGAIN = 8
 """Of no more it is asked again, where the failure flickers."""
+
+LATER = 0.6
+"""Seconds after which what a message does has mostly shown."""
 
 MADE = 80
 """So many exchanges are made at most to find one that a law says something of."""
@@ -74,6 +77,9 @@ def _sequence_law(arms: Arms, minimal: Minimal, prelude: int) -> Search[Finding]
             base, free = partly, True
         elif len({said.kind for said in base}) == 1:
             return Finding()  # their number, or what they say: that would have to be told apart first
+    earlier = _said_before(arms.case, minimal, prelude)
+    if earlier and not arms.known.survived:
+        asked.known[earlier] = False
     others = yield from asked.harmless({said.kind for said in base})
     told = [p for p in patterns(base, others) if free or not (p.valued or p.whatever)]
     pool = list(exchanges(base, others, free=free, rng=rng))
@@ -81,6 +87,13 @@ def _sequence_law(arms: Arms, minimal: Minimal, prelude: int) -> Search[Finding]
     if pattern is None:
         return Finding()
     return finding_of(asked, base, others, pattern, told, free)
+
+
+def _said_before(case: Case, minimal: Minimal, prelude: int) -> Exchange:
+    """What the recorded client had said some time before the last of the messages that are needed, and stayed open."""
+    last = next(frame for frame in case.frames if frame.n == minimal.frames[-1])
+    early = [frame for frame in case.frames if frame.n < last.n and frame.at <= last.at - LATER]
+    return tuple(said_by(frame) for frame in early if frame.n not in minimal.frames[:prelude])
 
 
 def _one_less(exchange: Exchange) -> Iterable[Exchange]:
