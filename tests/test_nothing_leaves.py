@@ -180,7 +180,7 @@ SECRET = "Zq7" + "".join(chr(ord("a") + i) for i in (3, 9, 1, 20, 11, 6)) + "41"
 OTHER = "".join(reversed(SECRET)) + "w5"
 
 
-def told(**more: object) -> tuple[Reading, Verdict]:
+def told(sure: float = 0.9) -> tuple[Reading, Verdict]:
     """A recording whose client sends a password, and what a bisect of it may say."""
     talk = Talk()
     talk.open(1, target=f"/ws?ticket={SECRET[::-1]}", headers=[("Cookie", f"sid={SECRET}cookie")])
@@ -199,6 +199,7 @@ def told(**more: object) -> tuple[Reading, Verdict]:
     verdict = Verdict(
         verdict="message/schema",
         proved=True,
+        probability=sure,
         law=law,
         ladder=ladder,
         cure=f"set-header Cookie sid={SECRET}cookie",
@@ -209,8 +210,9 @@ def told(**more: object) -> tuple[Reading, Verdict]:
     return reading, verdict
 
 
-def test_a_bisects_document_keeps_its_law_and_no_secret(tmp_path: Path) -> None:
-    reading, verdict = told()
+@pytest.mark.parametrize("sure", [0.9, 0.3])
+def test_a_bisects_document_keeps_its_law_and_no_secret(tmp_path: Path, sure: float) -> None:
+    reading, verdict = told(sure)
     path = tmp_path / "run.jsonl"
     path.write_bytes(ev.dump([HEADER]))
     document = keep(reading, verdict, [Series("trials", path, [])], parse_target("ws://127.0.0.1:8000"))

@@ -41,6 +41,7 @@ TITLES = {rung.name: rung.title for rung in (*CONTRASTED, *RUNGS, *CLIENT_RUNGS)
     "id": "two clients with the same id",
     "later": "the message sent later",
     "neighbour": "less of the other connection",
+    "neighbours": "with the other recorded connections",
     "one-after-the-other": "two clients, one after the other",
     "one-by-one": "several clients, one after the other",
     "own-id": "an id of its own for each client",
@@ -51,6 +52,7 @@ TITLES = {rung.name: rung.title for rung in (*CONTRASTED, *RUNGS, *CLIENT_RUNGS)
     "sequence": "other messages, or in another order",
     "size": "another size",
     "spread": "several clients, spread over time",
+    "waits-longer": "a client that waits longer for the answer",
     "values": "other values in the message",
     "with-fix": "with the fix",
 }
