@@ -294,7 +294,7 @@ class LawSearch(Reversal):
         self.crowded, self.shown = claim.law.holds, ""
         if not claim.law.holds:
             self.verdict.instead = f"alone it stays open; {claim.law.conditions[0].words} in what was recorded"
-            self.verdict.law, self.verdict.reproduced = None, False
+            self.verdict.law, self.verdict.neighbour, self.verdict.reproduced = None, None, False
 
     def _crowded(self) -> Search[bool]:
         """Whether it is that there are too many connections: that a law about it holds."""
