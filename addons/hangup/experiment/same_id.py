@@ -87,7 +87,7 @@ def _in_request(case: Case) -> Iterator[_Place]:
         whole = UniqueId(value=text) if len(text) >= LONG and text.isascii() else None
         if part == "path":
             segment = int(place[1]) + 1
-            at = UniqueId() if segment == last else UniqueId(segment=segment)
+            at = UniqueId() if segment == last > 1 else UniqueId(segment=segment)
             # The first parts of a path are mostly names of what is asked for, and the last one of who asks.
             yield _Place(text, f"`{text}` in the path", whole or at, 2.0 if segment == last > 1 else 0.0)
         elif part == "query":
