@@ -47,9 +47,9 @@ LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Four for the whole suite, most of which waits for other programs; none for a part of it, or for what failed."""
+    """Three for the whole suite, most of which waits for other programs; none for a part of it, or for what failed."""
     whole = config.args == config.getini("testpaths") and not config.getoption("lf")
-    return 4 if whole else 0
+    return 3 if whole else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
