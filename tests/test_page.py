@@ -205,6 +205,24 @@ def test_a_citation_leads_to_its_frame(page: Any) -> None:
     assert "ping" in page.locator(f"{ROW}[aria-selected=true]").inner_text()
 
 
+def test_what_is_chosen_at_once_after_another_choice_counts(page: Any) -> None:
+    """It used to be taken back where the page had not drawn the first one yet."""
+    page.wait_for_selector(f"{ROW}:not(.waiting)")
+    page.evaluate(
+        """() => {
+        const choose = (label, value) => {
+            const select = document.querySelector(`.filter-bar select[aria-label="${label}"]`);
+            select.value = value;
+            select.dispatchEvent(new Event("change", { bubbles: true }));
+        };
+        choose("Side", "client");
+        setTimeout(() => choose("Opcode", "heartbeat"), 0);
+    }"""
+    )
+    expect_text(page, ".entries-count", "^1 of 9$")
+    assert page.get_by_label("Opcode").input_value() == "heartbeat"
+
+
 def test_the_entries_are_filtered(page: Any) -> None:
     page.wait_for_selector(f"{ROW}:not(.waiting)")
     assert page.locator(ROW).count() == 9

@@ -20,14 +20,22 @@ export function FilterBar({ label, value, set }) {
   const [wanted, change] = useState(value);
   const timer = useRef(/** @type {any} */ (0));
   useEffect(() => () => clearTimeout(timer.current), []);
-  // Another part of the page may have set it.
-  useEffect(() => (clearTimeout(timer.current), change(value)), [value]);
+  const sent = useRef(new WeakSet());
+  // Another part of the page may have set it. What was set here is no news: by then the person may have gone on.
+  useEffect(() => {
+    if (!sent.current.has(value)) {
+      clearTimeout(timer.current);
+      change(value);
+    }
+  }, [value]);
   /** @param {Partial<Wanted>} part @param {number} [rest] */
   const update = (part, rest = 0) => {
     const next = { ...wanted, ...part };
     change(next);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => set(narrows(next) ? next : EVERYTHING), rest);
+    const found = { ...(narrows(next) ? next : EVERYTHING) };
+    sent.current.add(found);
+    timer.current = setTimeout(() => set(found), rest);
   };
   /** @param {any} event */
   const said = (event) => event.currentTarget.value;
