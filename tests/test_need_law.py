@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -15,6 +16,18 @@ from test_varying import UPGRADED
 
 ANSWERS_AFTER = 0.06
 """Seconds that the server takes to acknowledge."""
+
+
+def ended_by_the_server(code: int, said: Callable[[Talk, int], None]) -> Talk:
+    """Three connections, on each of which the client says this, and which the server then ends."""
+    talk = Talk()
+    for conn in range(1, 4):
+        talk.open(conn, headers=UPGRADED)
+        said(talk, conn)
+        talk.wait(1_000)
+        ended(talk, conn, "server", code)
+        talk.wait(200_000)
+    return talk
 
 
 async def subscribed_too_early() -> Verdict:
@@ -43,18 +56,14 @@ async def subscribed_too_early() -> Verdict:
         for task in answering:
             task.cancel()
 
-    talk = Talk()
-    for conn in range(1, 4):
-        talk.open(conn, headers=UPGRADED)
+    def said(talk: Talk, conn: int) -> None:
         talk.wait(5_000)
         talk.say(conn, "client", "text", b'{"type":"subscribe","id":"%d","topic":"prices"}' % (conn * 17))
         talk.say(conn, "client", "text", b'{"type":"init"}')
-        talk.wait(1_000)
-        ended(talk, conn, "server", 4401)
-        talk.wait(200_000)
+
     async with serve(handler, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        return await bisected(talk, port, failure="by=server code=4401 within=0.5s")
+        return await bisected(ended_by_the_server(4401, said), port, failure="by=server code=4401 within=0.5s")
 
 
 def test_what_must_be_answered_first() -> None:
@@ -69,19 +78,15 @@ async def continued_nothing() -> Verdict:
         async for _ in connection:
             pass
 
-    talk = Talk()
-    for conn in range(1, 4):
-        talk.open(conn, headers=UPGRADED)
+    def said(talk: Talk, conn: int) -> None:
         for number in range(3):
             talk.wait(20_000)
             talk.say(conn, "client", "text", b'{"type":"tick","n":%d}' % number)
         talk.wait(20_000)
         talk.frame(conn, "client", 0, b"and the rest")
-        talk.wait(1_000)
-        ended(talk, conn, "server", 1002)
-        talk.wait(200_000)
+
     async with serve(handler, "127.0.0.1", 0) as server:
-        return await bisected(talk, next(iter(server.sockets)).getsockname()[1])
+        return await bisected(ended_by_the_server(1002, said), next(iter(server.sockets)).getsockname()[1])
 
 
 def test_a_frame_that_continues_nothing_is_none_of_the_message_before_it() -> None:
@@ -104,18 +109,14 @@ async def journalled_twice() -> Verdict:
             if said["sku"] not in ("A-100", "B-220"):
                 await connection.close(1011)
 
-    talk = Talk()
-    for conn in range(1, 4):
-        talk.open(conn, headers=UPGRADED)
+    def entries(talk: Talk, conn: int) -> None:
         for number, kind in enumerate(("scan", "hold", "hold", "print")):
             talk.wait(60_000 + conn * 3_000)
             said = {"type": kind, "number": f"t-{conn}{min(number, 2)}", "sku": "B-220" if number else "A-100"}
             talk.say(conn, "client", "text", json.dumps(said).encode())
-        talk.wait(1_000)
-        ended(talk, conn, "server", 4500)
-        talk.wait(200_000)
+
     async with serve(handler, "127.0.0.1", 0) as server:
-        return await bisected(talk, next(iter(server.sockets)).getsockname()[1])
+        return await bisected(ended_by_the_server(4500, entries), next(iter(server.sockets)).getsockname()[1])
 
 
 def test_a_value_that_may_be_another_where_the_rest_may_not() -> None:

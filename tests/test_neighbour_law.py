@@ -6,11 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from conversing import Talk
+from hangup.experiment.evidence import Outcome
 from hangup.experiment.reading import read_case
 from hangup.experiment.search import Verdict, search
 from hangup.replay.event_sink import MemorySink
@@ -25,7 +28,7 @@ Rule = Callable[[list[str]], bool]
 
 
 @asynccontextmanager
-async def server(rule: Rule) -> AsyncIterator[int]:
+async def server(rule: Rule, refused: str = "") -> AsyncIterator[int]:
     connected: set[ServerConnection] = set()
 
     async def others_end(mine: ServerConnection) -> None:
@@ -45,7 +48,10 @@ async def server(rule: Rule) -> AsyncIterator[int]:
             if rule([*said, "closes"]) and not rule(said):
                 await others_end(connection)
 
-    async with serve(handler, "127.0.0.1", 0) as running:
+    def process_request(connection: ServerConnection, request: Request) -> Response | None:
+        return connection.respond(HTTPStatus.FORBIDDEN, "") if request.path == refused else None
+
+    async with serve(handler, "127.0.0.1", 0, process_request=process_request) as running:
         yield next(iter(running.sockets)).getsockname()[1]
 
 
@@ -73,8 +79,8 @@ def recorded(*, leaves: bool) -> Talk:
     return talk
 
 
-async def found(rule: Rule, leaves: bool) -> Verdict:
-    async with server(rule) as port:
+async def found(rule: Rule, leaves: bool, refused: str = "") -> Verdict:
+    async with server(rule, refused) as port:
         reading = read_case(InMemory(recorded(leaves=leaves).stop()))
         runner = ReplayRunner(
             reading.transcript,
@@ -108,6 +114,14 @@ def test_the_law_says_what_the_other_one_does(rule: Rule, leaves: bool, words: s
     assert verdict.law.sentence == f"the server drops the connection {words}"
     assert verdict.law.right == verdict.law.predicted == 8 and verdict.trigger == "peer"
     assert verdict.verdict == "unknown/" and not verdict.standing  # nothing that was tried tells what it is called
+
+
+def test_one_that_is_refused_now_was_not_beside_it() -> None:
+    """That it stays open then says nothing of what the other one does."""
+    verdict = asyncio.run(found(lambda said: said[-1:] == ["logout"], False, refused="/desk"))
+    tried = next(tried for tried in verdict.ladder if tried.arm == "neighbours")
+    assert not verdict.reproduced and verdict.law is None
+    assert (tried.outcome, tried.counts.survived, tried.counts.unresolved) == (Outcome.UNRESOLVED, 0, 2)
 
 
 def test_what_none_of_them_does_is_no_law() -> None:

@@ -366,7 +366,7 @@ def test_answers_are_learned_from_any_connection() -> None:
             talk.say(conn, "client", "text", b'{"op":"move"}')
     learning = Answers()
     learning.feed(talk.stop())
-    assert [each.template for each in learning.found] == [b'{"op":"hb_ack","seq":{{seq}}}']
+    assert [each.template for each in learning.found("server")] == [b'{"op":"hb_ack","seq":{{seq}}}']
 
 
 def test_a_page_s_heartbeats_are_answered_as_its_server_did() -> None:

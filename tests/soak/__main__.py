@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import socket
 import statistics
 import sys
@@ -180,7 +181,9 @@ def judged(seconds: float, proxy: HangupProxy, flag: Path, backend: Backend, fol
         time.sleep(0.1)  # until the last ones are closed, of which nobody is told
     leaked = descriptors(process) - before
     if leaked > 0:
-        print("still open:", *process.net_connections(), *process.open_files(), sep="\n  ")
+        folder = Path(f"/proc/{process.pid}/fd")  # pipes, events and timers are in no list of psutil's
+        listed = sorted(os.readlink(each) for each in folder.iterdir()) if folder.is_dir() else process.open_files()
+        print("still open:", *process.net_connections(), *listed, sep="\n  ")
     total = samples.taken[-1][0]
     early = [each for each in load.echoes]
     proxy.process.terminate()

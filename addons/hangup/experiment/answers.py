@@ -78,12 +78,11 @@ def replies(scripts: Iterable[Iterable[Step]], asked: Iterable[tuple[str, bytes]
 
 
 class Answers:
-    """Learns from events how one side answers the heartbeats of the other, the ``asker``."""
+    """Learns from events how each side answers the heartbeats of the other, the asker."""
 
-    def __init__(self, asker: Side = "server") -> None:
-        self._asker = asker
-        self._waiting: dict[int, tuple[float, Beat, bytes]] = {}
-        self._pairs: dict[str, list[tuple[bytes, bytes]]] = {}
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[int, Side], tuple[float, Beat, bytes]] = {}
+        self._pairs: dict[tuple[Side, str], list[tuple[bytes, bytes]]] = {}
 
     def feed(self, events: Iterable[AnyEvent]) -> None:
         """Takes events, in order."""
@@ -98,21 +97,19 @@ class Answers:
         beat = recognise(OPCODE_NUMBERS.get(event.opcode, 1), data)
         if beat is None:
             return
-        if event.side == self._asker:
-            if beat.kind == "ping":
-                self._waiting[event.conn] = event.at, beat, data
-            return
-        asked = self._waiting.pop(event.conn, None)
-        if asked is None or event.at - asked[0] > SOON:
-            return
-        pairs = self._pairs.setdefault(asked[1].form, [])
-        if (beat.kind == "pong" or beat == asked[1]) and len(pairs) < ENOUGH:
-            pairs.append((asked[2], data))
+        asker: Side = "server" if event.side == "client" else "client"
+        asked = self._waiting.get((event.conn, asker))
+        if asked is not None and event.at - asked[0] <= SOON and (beat.kind == "pong" or beat == asked[1]):
+            del self._waiting[event.conn, asker]
+            pairs = self._pairs.setdefault((asker, asked[1].form), [])
+            if len(pairs) < ENOUGH:
+                pairs.append((asked[2], data))
+        elif beat.kind == "ping":
+            self._waiting[event.conn, event.side] = event.at, beat, data
 
-    @property
-    def found(self) -> tuple[Answered, ...]:
-        """What was learned, for each form of ping."""
-        made = ((form, template(pairs)) for form, pairs in self._pairs.items())
+    def found(self, asker: Side) -> tuple[Answered, ...]:
+        """What was learned of the answers to that side, for each form of its pings."""
+        made = ((form, template(pairs)) for (side, form), pairs in self._pairs.items() if side == asker)
         return tuple(Answered(form, answer) for form, answer in made if answer is not None)
 
 

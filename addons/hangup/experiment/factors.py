@@ -134,14 +134,35 @@ def cookies(value: str) -> list[tuple[str, str]]:
     return [(name, given) for name, _, given in pairs]
 
 
-def _header(request: Request, name: str) -> str:
+def written(request: Request, factor: Factor) -> str | None:
+    """The value of a factor's part as it was written; None where it is not there."""
+    if factor.part == "query":
+        return dict(parameters(request)).get(factor.name)
+    if factor.part == "cookie":
+        return dict(cookies(header(request, "cookie"))).get(factor.name)
+    return next((value for name, value in request.headers if name == factor.name), None)
+
+
+def valued(request: Request, factor: Factor, text: str, more: Sequence[tuple[str, str]] = ()) -> Filter:
+    """The filter that gives a factor's part another value, and a jar of cookies ``more`` of them. Raises
+    :class:`FilterError` where none can write it."""
+    if factor.part == "query":
+        return Query(name=factor.name, value=text)
+    if factor.part != "cookie":
+        return SetHeader(name=factor.name, value=text)
+    jar = [(name, text if name == factor.name else old) for name, old in cookies(header(request, "cookie"))]
+    return SetHeader(name="Cookie", value="; ".join(f"{name}={value}" for name, value in (*jar, *more)))
+
+
+def header(request: Request, name: str) -> str:
+    """The first header of this name (in small letters), or nothing."""
     return next((value for key, value in request.headers if key.lower() == name), "")
 
 
 def _cookies(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator[Made]:
     key = next((key for key, _ in request.headers if key.lower() == "cookie"), "")
-    jar = cookies(_header(request, "cookie"))
-    others = [(conn, dict(cookies(_header(other, "cookie")))) for conn, other in lived]
+    jar = cookies(header(request, "cookie"))
+    others = [(conn, dict(cookies(header(other, "cookie")))) for conn, other in lived]
     for i, (name, value) in enumerate(jar):
         part = "credential" if is_credential(name, value) else "cookie"
 
@@ -171,9 +192,9 @@ def _headers(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
         yield "size", name, f"a {name} header of {len(value) // 4:,} B", half
         alike: Make = SetHeader, {"name": name, "value": "a" * len(value)}
         yield "contents", name, f"an equally long {name} header without meaning", alike
-    origin = _header(request, "origin")
+    origin = header(request, "origin")
     if origin:
-        for conn, value in _given(origin, ((c, v) for c, o in lived if (v := _header(o, "origin")))):
+        for conn, value in _given(origin, ((c, v) for c, o in lived if (v := header(o, "origin")))):
             yield "origin", "", f"Origin as in connection {conn}, which stayed open", (Origin, {"value": value})
         yield "origin", "", "the server's own origin", (Origin, {})
         for other in _aliases(origin):
@@ -183,7 +204,7 @@ def _headers(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator
         if low in _PLUMBING or low.startswith(("sec-websocket-", ":")):
             continue
         part = "credential" if is_credential(name, value) else "header"
-        for conn, other in _given(value, ((c, v) for c, o in lived if (v := _header(o, low)))):
+        for conn, other in _given(value, ((c, v) for c, o in lived if (v := header(o, low)))):
             title = f"the {name} header as in connection {conn}, which stayed open"
             yield part, name, title, (SetHeader, {"name": name, "value": other})
         yield part, name, f"without the {name} header", (StripHeader, {"name": name})
@@ -241,7 +262,7 @@ def _path(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator[Ma
 
 
 def _subprotocols(request: Request) -> Iterator[Made]:
-    offered = [word.strip() for word in _header(request, "sec-websocket-protocol").split(",") if word.strip()]
+    offered = [word.strip() for word in header(request, "sec-websocket-protocol").split(",") if word.strip()]
     for name in offered if len(offered) > 1 else []:
         part = "credential" if is_credential(name, "") else "subprotocol"
         yield part, name, f"only the subprotocol {name}", (Subprotocol, {"offer": (name,)})

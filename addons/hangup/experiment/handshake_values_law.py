@@ -15,7 +15,7 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.boundary import condition
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
-from hangup.experiment.factors import Factor, cookies, parameters
+from hangup.experiment.factors import Factor, cookies, valued, written
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_values import MISSING
 from hangup.experiment.request_size_law import request_size_law
@@ -89,35 +89,21 @@ def _instead(factor: Factor) -> Any:
 
 
 def _said(request: Request, factor: Factor) -> str | None:
-    if factor.part == "query":
-        found = dict(parameters(request)).get(factor.name)
-        return None if found is None else unquote_plus(found)
-    if factor.part == "cookie":
-        return dict(cookies(_cookie(request))).get(factor.name)
-    return next((value for name, value in request.headers if name == factor.name), None)
-
-
-def _cookie(request: Request) -> str:
-    return next((value for name, value in request.headers if name.lower() == "cookie"), "")
+    found = written(request, factor)
+    return unquote_plus(found) if found is not None and factor.part == "query" else found
 
 
 def _with(request: Request, factor: Factor, value: Any) -> Trial | None:
     """The trial in which the part says this, or is left out; None where no filter can write it."""
+    if value is MISSING:
+        return Trial("handshake-value", (factor.filter,))
     text = str(value)
+    if factor.part != "query" and not text.isascii():
+        return None
+    if factor.part == "cookie" and any(c in ";, \t" for c in text):
+        return None
     try:
-        if value is MISSING:
-            return Trial("handshake-value", (factor.filter,))
-        if factor.part == "query":
-            return Trial("handshake-value", (str(Query(name=factor.name, value=text)),))
-        if factor.part == "cookie":
-            if any(c in ";, \t" or not c.isascii() for c in text):
-                return None
-            jar = [(name, text if name == factor.name else old) for name, old in cookies(_cookie(request))]
-            text = "; ".join(f"{name}={old}" for name, old in jar)
-        elif not text.isascii():
-            return None
-        header = "Cookie" if factor.part == "cookie" else factor.name
-        return Trial("handshake-value", (str(SetHeader(name=header, value=text)),))
+        return Trial("handshake-value", (str(valued(request, factor, text)),))
     except FilterError:
         return None
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from hangup.errors import FilterError
-from hangup.experiment.factors import is_credential
+from hangup.experiment.factors import cookies, is_credential
 from hangup.filters.library.headers import Origin, SetHeader, StripHeader
 from hangup.filters.library.target import Path, Query
 from hangup.recording.events import Request
@@ -106,7 +106,7 @@ def _differences(one: Request, other: Request, refused: bool) -> Iterator[tuple[
 
 def _other_credential(mine: str, theirs: str) -> bool:
     """Whether a cookie in which two jars differ looks like a credential."""
-    one, other = (dict(pair.strip().partition("=")[::2] for pair in jar.split(";")) for jar in (mine, theirs))
+    one, other = dict(cookies(mine)), dict(cookies(theirs))
     differing = {name for name in {*one, *other} if one.get(name) != other.get(name)}
     return any(is_credential(name, one.get(name) or other.get(name, "")) for name in differing)
 

@@ -43,9 +43,10 @@ def _law(arms: Arms) -> Search[Claim | None]:
     tried = arms.add(everybody.arm, "with the other recorded connections beside it", everybody, Counts())
     for _ in range(2):
         yield from arms.attempt(everybody, tried.counts)
-    tried.outcome = Outcome.FAILED if tried.counts.failed == 2 else Outcome.SURVIVED
-    if tried.outcome is not Outcome.FAILED:
+    if tried.counts.failed < 2:
+        tried.outcome = Outcome.SURVIVED if tried.counts.survived == 2 else Outcome.UNRESOLVED
         return None
+    tried.outcome = Outcome.FAILED
     arms.control = tried.counts  # which is what fails, from here on
     other = yield from _which(arms)
     if other is None:
@@ -76,7 +77,7 @@ def _law(arms: Arms) -> Search[Claim | None]:
         return None
     arms.control = arms.verdict.cause = whole
     arms.verdict.neighbour = other.conn
-    arms.verdict.contrast = f"with connection {other.conn} beside it", "alone"
+    arms.verdict.contrast = f"where connection {other.conn} did so", "where it did not"
     return _claim(arms, other, kept, leaves)
 
 

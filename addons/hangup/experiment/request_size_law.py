@@ -14,7 +14,7 @@ from msgspec import Struct
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
-from hangup.experiment.factors import Factor, cookies, head_size, parameters
+from hangup.experiment.factors import Factor, head_size, header, valued, written
 from hangup.experiment.handshakes import CREDENTIALS, PARAMETER
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.text_boundary import of_letters
@@ -59,7 +59,7 @@ def request_size_law(arms: Arms, factor: Factor, low: int, high: int, begins: st
 
 def _wholes(request: Request, factor: Factor) -> list[_Whole]:
     """The widest first: what its parts are limited to fails as well."""
-    said = len(_said(request, factor))
+    said = len(written(request, factor) or "")
     line = len(f"{request.method} {request.target} HTTP/1.1\r\n")
     head = "the request's first line and headers together have", "bytes", "header"
     found = [_Whole(*head, line + head_size(request) - said, len(f"{FILLER}: \r\n"))]
@@ -68,41 +68,19 @@ def _wholes(request: Request, factor: Factor) -> list[_Whole]:
         found.append(_Whole(*target, len(request.target) - said, len(f"&{FILLER}=")))
     if factor.part == "cookie":
         cookie = "the Cookie header has", "bytes", "cookie"
-        found.append(_Whole(*cookie, len(_jar(request)) - said, len(f"; {FILLER}=")))
+        found.append(_Whole(*cookie, len(header(request, "cookie")) - said, len(f"; {FILLER}=")))
     return found
-
-
-def _jar(request: Request) -> str:
-    return next((value for name, value in request.headers if name.lower() == "cookie"), "")
-
-
-def _said(request: Request, factor: Factor) -> str:
-    """The value as it was written."""
-    if factor.part == "query":
-        return dict(parameters(request)).get(factor.name, "")
-    if factor.part == "cookie":
-        return dict(cookies(_jar(request))).get(factor.name, "")
-    return next((value for name, value in request.headers if name == factor.name), "")
 
 
 def _trial(request: Request, factor: Factor, whole: _Whole, value: int, filler: int | None, rng: Random) -> Trial:
     """The value with so many characters, and beside it a filler with so many."""
     text = of_letters(rng, value)
-    more = None if filler is None else of_letters(rng, filler)
-    filters: list[SetHeader | Query] = []
-    if factor.part == "cookie":
-        jar = [(name, text if name == factor.name else old) for name, old in cookies(_jar(request))]
-        if more is not None and whole.filler == "cookie":
-            jar.append((FILLER, more))
-        filters.append(SetHeader(name="Cookie", value="; ".join(f"{name}={said}" for name, said in jar)))
-    elif factor.part == "query":
-        filters.append(Query(name=factor.name, value=text))
-    else:
-        filters.append(SetHeader(name=factor.name, value=text))
-    if more is not None and whole.filler == "query":
-        filters.append(Query(name=FILLER, value=more))
-    if more is not None and whole.filler == "header":
-        filters.append(SetHeader(name=FILLER, value=more))
+    more = [(FILLER, of_letters(rng, filler))] if filler is not None else []
+    filters = [valued(request, factor, text, more if whole.filler == "cookie" else ())]
+    if whole.filler == "query":
+        filters += [Query(name=name, value=said) for name, said in more]
+    if whole.filler == "header":
+        filters += [SetHeader(name=name, value=said) for name, said in more]
     return Trial("handshake-value", tuple(map(str, filters)))
 
 

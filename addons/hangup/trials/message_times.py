@@ -16,26 +16,27 @@ CONTROL = 8
 
 
 class MessageTimesSink:
-    """One connection's sink. What a filter keeps back was not said, and what it says for a side was."""
+    """One connection's sink. What a filter keeps back was not said, and what it says for a side was. With
+    ``last_words`` the server's last message is kept."""
 
     takes_lines = False
 
-    def __init__(self, sink: EventSink) -> None:
+    def __init__(self, sink: EventSink, last_words: bool = False) -> None:
         self.ledger = sink.ledger
         self.sessions: dict[int, Session] = sink.sessions
         self.now = sink.now
         self._sink = sink
         self._said: dict[Side, dict[int, tuple[float, int]]] = {"client": {}, "server": {}}
         self._extra = 0
-        self._messages = Messages()
+        self._messages = Messages() if last_words else None
         self._last: Message | None = None
 
     def emit(self, event: Event) -> None:
         """Takes an event."""
         self._sink.emit(event)
-        message = self._messages.feed(event) if isinstance(event, Frame | Part | Handshake) else None
-        if message is not None and message.side == "server":
-            self._last = message
+        if self._messages is not None and isinstance(event, Frame | Part | Handshake):
+            message = self._messages.feed(event)
+            self._last = message if message is not None and message.side == "server" else self._last
         if isinstance(event, Frame):
             self._said[event.side][event.n] = (event.at, OPCODE_NUMBERS.get(event.opcode, 0))
         elif isinstance(event, FilterEvent) and event.side is not None:
@@ -50,7 +51,7 @@ class MessageTimesSink:
         raise NotImplementedError
 
     def last_words(self, connection: Connection) -> Words:
-        """The words of the server's last message, where that came right before the end."""
+        """The words of the server's last message, where that was kept and came right before the end."""
         over, last = connection.end, self._last
         if over is None or last is None or last.data is None or over - last.at > PROMPT:
             return frozenset()

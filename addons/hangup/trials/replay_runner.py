@@ -203,10 +203,16 @@ class ReplayRunner:
         self.connections += 1 + len(trial.neighbours)
         conn = self.connections
         async with self._others.beside(self.transcript, trial.neighbours, conn, self.sink, self.seed):
-            return await self._play_main(trial, conn)
+            result = await self._play_main(trial, conn)
+        conns = tuple(range(conn - len(trial.neighbours), conn + 1))
+        beside = [self.sink.ledger.connections.get(number) for number in conns[:-1]]
+        if any(each is None or each.opened is None for each in beside):
+            why = "another connection that was to be there did not open"
+            return replace(result, outcome=Outcome.UNRESOLVED, untried=why, conns=conns)
+        return replace(result, conns=conns) if beside else result
 
     async def _play_main(self, trial: Trial, conn: int) -> Result:
-        sink = MessageTimesSink(self.sink)
+        sink = MessageTimesSink(self.sink, last_words=bool(self.failure.words))
         settings = ReplaySettings(
             pace="clock" if trial.speed > 1 and not self.transcript.survey.correlations else "causal",
             speed=trial.speed,
@@ -244,8 +250,6 @@ class ReplayRunner:
         acted = sum(entry.hits for entry in filters)
         if outcome.survived:
             result = replace(result, left_at=live.ending.at)
-        if trial.neighbours:
-            result = replace(result, conns=tuple(range(conn - len(trial.neighbours), conn + 1)))
         return replace(result, spans=spans, pulse=sink.pulse(live, self.failure), acted=acted)
 
     def _patience(self, trial: Trial) -> float | None:
