@@ -45,6 +45,14 @@ class TestAdvice:
     def test_that_of_a_heartbeat_is_for_heartbeats(self, names: list[str], heartbeat: bool, advice: str) -> None:
         assert self.CAUSE.advice(names, heartbeat=heartbeat) == advice
 
+    def test_that_of_what_the_client_ended_is_for_that(self) -> None:
+        cause = Cause(
+            sentence="It ends", trigger="message", place="application", proof="Try.",
+            fix={"uvicorn": "u.", "any, ended by the client": "ac.", "any": "a."},
+        )  # fmt: skip
+        assert cause.advice(["uvicorn"], by_client=True) == "ac." and cause.advice(["uvicorn"]) == "u."
+        assert "how to fix it (ended by the client)" in dict(facts(cause))
+
     def test_it_may_be_missing(self) -> None:
         assert Cause(sentence="", trigger="none", place="none", proof="").advice(["uvicorn"], heartbeat=True) == ""
 
@@ -66,7 +74,7 @@ class TestAdvice:
 
     def test_every_condition_is_one_that_there_is(self) -> None:
         for cause in causes.known().values():
-            assert all(key.partition(", ")[2] in ("", "heartbeat") for key in cause.fix)
+            assert all(key.partition(", ")[2] in ("", "heartbeat", "ended by the client") for key in cause.fix)
 
 
 def one_side_silent(side: Any) -> Case:

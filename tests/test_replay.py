@@ -385,6 +385,32 @@ def test_pings_are_answered_as_the_recorded_client_did(answers: bool) -> None:
         assert [f.payload for f in said[1:]] == [b"a", b"b"] and all(f.masked for f in said)
 
 
+@pytest.mark.parametrize("filters", [[], ["answer-ping side=server level=control"]])
+def test_a_wrong_pong_is_an_answer_and_is_given_where_the_ping_comes(filters: list[str]) -> None:
+    """It is not sent at its recorded time, and not where a filter has answered for the client."""
+    talk = Talk()
+    talk.open(1)
+    talk.frame(1, "server", 9, b"x")
+    talk.wait(1000)
+    talk.frame(1, "client", 10, b"")
+    talk.wait(1_000_000)
+    talk.say(1, "client", "text", b"still here")
+    talk.wait(1000)
+    talk.end(1, "server", "fin")
+    got: Queue[list[frames.Parsed]] = Queue()
+
+    def ask(peer: Peer) -> None:
+        peer.expect_frames(1)  # the message: nothing was asked yet
+        for payload in (b"a", b"b"):
+            peer.send(frames.frame(frames.PING, payload))
+        got.put(peer.expect_frames(3)[1:])
+
+    with serving(ask) as server:
+        run(talk, server, filters=filters)
+    said = got.get(timeout=DEADLINE)
+    assert [(f.opcode, f.payload) for f in said] == [(10, each) for each in ([b"a", b"b"] if filters else [b"", b""])]
+
+
 def test_a_pong_never_goes_into_the_middle_of_a_frame() -> None:
     talk = Talk()
     talk.open(1)

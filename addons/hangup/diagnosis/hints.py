@@ -18,7 +18,8 @@ def hint(case: Case, verdict: str, stack: Stack) -> str:
     if cause is None:
         return ""
     server = "uvicorn" if stack.server in ("uvicorn", "hypercorn", "granian") else stack.server
-    text = cause.advice((server, stack.protocol, stack.proxy), heartbeat=case.once(last_is_a_heartbeat))
+    names = (server, stack.protocol, stack.proxy)
+    text = cause.advice(names, heartbeat=case.once(last_is_a_heartbeat), by_client=case.closer == "client")
     if SILENCE in text:
         text = text.replace(SILENCE, duration(case.once(evident_silence)))
     return text

@@ -116,7 +116,10 @@ def can_be(case: Case, cause: Cause) -> bool:
         return False  # a refused handshake hangs on no message and no timer of the connection
     if cause.needs == "client-message":
         return case.closer == "client" or any(life.traffic.client.messages for life in case.victims)
-    if cause.needs == "traffic":
+    if cause.needs == "other-pong" and case.closer == "server":
+        beats = (life.traffic.beats.get(("server", "control")) for life in case.victims)
+        return any(each is not None and each.mismatched for each in beats)
+    if cause.needs in ("traffic", "other-pong"):
         quiet = not any(half.messages for life in case.victims for half in life.traffic.halves.values())
         return not quiet or any(life.traffic.junk or life.problems or life.traffic.seen for life in case.victims)
     return True

@@ -17,6 +17,7 @@ from hangup.diagnosis.signs.idle_times import evident_silence, silence
 from hangup.errors import TargetError
 from hangup.messages.openings import opening
 from hangup.recording.connections import Connection
+from hangup.recording.events import Side
 from hangup.recording.traffic import MessageSummary
 from hangup.wire.url import parse_target
 
@@ -154,6 +155,14 @@ def _opening(case: Case, life: Connection, message: MessageSummary | None) -> Ne
     return NextStep("", filter=f"inject from=client send={said} at=0s")
 
 
+def _answered(case: Case, life: Connection, message: MessageSummary | None) -> NextStep:
+    """Answer the pings of who ended it: its ping frames, where those had pongs of another payload."""
+    side: Side = "server" if case.closer == "server" else "client"
+    frames = life.traffic.beats.get((side, "control"))
+    level = "control" if frames is not None and frames.mismatched else "message"
+    return NextStep("", filter=f"answer-ping side={side} level={level}")
+
+
 def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> NextStep:
     """Fewer of what there may be too many of: messages, or connections."""
     if of_messages(case):
@@ -174,5 +183,6 @@ MADE: dict[str, Make] = {
     "{keepalive-within-the-age}": lambda case, life, message: _kept_alive(case, idle=False),
     "{other-path}": _other_path,
     "{opening}": _opening,
+    "{answered-pings}": _answered,
 }
 """Filters that are made from the recording, by what stands in a cause's file for them."""

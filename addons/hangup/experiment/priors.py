@@ -188,6 +188,13 @@ def _wrong_accept(case: Case) -> float:
     return 4.0 if "accept-key" in case.failed_checks else 0.0
 
 
+def _pong_awaited(case: Case) -> float:
+    """Whether the server may have ended it for want of a pong, or of the right one, which the recording tells apart."""
+    if "ping timeout" in case.reason:
+        return 4.0
+    return _timed(0.7)(case) if case.server_pings else 0.02
+
+
 PRIORS: dict[str, Prior] = {
     "server-handler/returns-immediately": _quick,
     "server-handler/returns-after-message": _suspect(
@@ -209,9 +216,8 @@ PRIORS: dict[str, Prior] = {
     "message/framing": lambda c: 4.0 if c.code == 1002 or _odd_frames(c) else 0.0,
     "message/encoding": _suspect(lambda c, f: 4.0 if f.payload.startswith(b"\xef\xbb\xbf") else 0.0),
     "heartbeat/app-pong-missing-from-client": lambda c: _timed(1.5 if c.server_beats else 0.3)(c),
-    "heartbeat/control-pong-missing": lambda c: (
-        4.0 if "ping timeout" in c.reason else (_timed(0.7)(c) if c.server_pings else 0.02)
-    ),
+    "heartbeat/control-pong-missing": _pong_awaited,
+    "heartbeat/pong-mismatch": lambda c: _pong_awaited(c) if c.server_pings else 0.0,
     "heartbeat/control-ping-kills": lambda c: 1.0 if control_frames(c) else 0.0,
     "intermediary/idle-timeout": lambda c: (
         (0.3 if c.server_pings else 1.0) * (_timed(1.0)(c) if c.how == "abrupt" else 0.1)

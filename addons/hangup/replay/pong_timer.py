@@ -1,4 +1,4 @@
-"""When a played side answers pings: as the recorded one did, at once or after a while, all or some of them."""
+"""When a played side answers pings, and with what: as the recorded one did, at once or after a while, all or some."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class PongTimer:
         self._pings += 1
         if not self._pongs.answers(self._pings):
             return
+        payload = self._pongs.answer(self._pings, payload)
         if self._pongs.wait < AT_ONCE:
             self._answer(payload)
             return

@@ -46,7 +46,11 @@ class Leave(Struct):
 
 
 class Pongs:
-    """Which of the other side's pings ``side`` answered. Feed it all frames in order."""
+    """Which of the other side's pings ``side`` answered, and with what. Feed it all frames in order.
+
+    A pong right after a ping is its answer although it says something else than the ping did: a wrong one, which
+    whoever plays this side gives as well, where the ping comes.
+    """
 
     def __init__(self, side: Side = "client") -> None:
         self._side = side
@@ -54,6 +58,8 @@ class Pongs:
         self._flags = bytearray()
         self._times: list[float] = []
         self._waits: list[float] = []
+        self._wrong: dict[int, bytes] = {}
+        """What a ping was answered with, by its place, where that was not what it had said."""
 
     def feed(self, event: Frame) -> bool:
         """Whether this frame is the answer to a ping."""
@@ -69,11 +75,15 @@ class Pongs:
         if event.opcode != "pong" or event.side != self._side:
             return False
         at = next((i for i, (_, payload, _) in enumerate(self._pending) if payload == event.payload), None)
-        if at is None:
+        wrong = at is None and bool(self._pending) and event.at - self._pending[-1][2] < UNANSWERED
+        if at is None and not wrong:
             return False
-        index, _, asked = self._pending[at]
-        del self._pending[: at + 1]  # RFC 6455 5.5.3: a pong may answer only the latest of several pings
+        index, _, asked = self._pending[-1 if at is None else at]
+        # RFC 6455 5.5.3: a pong may answer only the latest of several pings.
+        del self._pending[: len(self._pending) if at is None else at + 1]
         self._flags[index] = 1
+        if wrong:
+            self._wrong[index] = event.payload
         if len(self._waits) < PINGS_KEPT:
             self._waits.append(event.at - asked)
         return True
@@ -89,6 +99,11 @@ class Pongs:
         if not self._flags:
             return True
         return bool(self._flags[min(k, len(self._flags)) - 1])
+
+    def answer(self, k: int, payload: bytes) -> bytes:
+        """What ping number ``k``, which says ``payload``, is to be answered with: the same, unless the recorded one was
+        not."""
+        return self._wrong.get(min(k, len(self._flags)) - 1, payload)
 
     @property
     def wait(self) -> float:

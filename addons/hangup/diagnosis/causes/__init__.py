@@ -25,6 +25,8 @@ FOLDERS = "HANGUP_CAUSES"
 ANY = "any"
 HEARTBEAT = ", heartbeat"
 """What stands after a name in ``[fix]`` where the advice is for a heartbeat alone."""
+BY_CLIENT = ", ended by the client"
+"""The same where it is for what the client ended."""
 
 
 class Next(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,9 +64,10 @@ class Cause(Struct, frozen=True, forbid_unknown_fields=True):
     """Who can end the connection."""
     property: str = ""
     """What it is about the trigger: ``not JSON``, ``a missing field``, ``its size``; empty for none."""
-    needs: Literal["", "open", "traffic", "client-message", "never-served"] = ""
-    """What must have been there: an open connection, something sent over it, a message of the client; ``never-served``:
-    no request for the same route was accepted, but through a filter."""
+    needs: Literal["", "open", "traffic", "client-message", "other-pong", "never-served"] = ""
+    """What must have been there: an open connection, something sent over it, a message of the client; ``other-pong``: a
+    pong with another payload than its ping's, where the server ended it, else anything sent; ``never-served``: no
+    request for the same route was accepted, but through a filter."""
     suggests: list[str] = []
     """Signs of which one at least must be there for the cause to be considered; they speak for it."""
     supports: list[str] = []
@@ -77,7 +80,8 @@ class Cause(Struct, frozen=True, forbid_unknown_fields=True):
     next: Next | None = None
     fix: dict[str, str] = {}
     """What to change: by the server, protocol or proxy; ``any`` for all others. That of ``any, heartbeat`` (or
-    ``uvicorn, heartbeat``) is for where the client's last message was a heartbeat, and comes first there."""
+    ``uvicorn, heartbeat``) is for where the client's last message was a heartbeat, that of ``any, ended by the client``
+    for where the client ended it; they come first there."""
     replay: Prediction | None = None
     """What it predicts when ``hangup bisect`` plays the client against the server."""
     page: Prediction | None = None
@@ -88,11 +92,13 @@ class Cause(Struct, frozen=True, forbid_unknown_fields=True):
     """Such as look like it and are not."""
     verdict: str = ""
 
-    def advice(self, names: Iterable[str], *, heartbeat: bool = False) -> str:
+    def advice(self, names: Iterable[str], *, heartbeat: bool = False, by_client: bool = False) -> str:
         """What to change where these servers, protocols and proxies were recognised, the most telling first; empty
-        where the cause does not say. ``heartbeat`` is whether a heartbeat was the last message."""
+        where the cause does not say. ``heartbeat`` is whether a heartbeat was the last message, ``by_client`` whether
+        the client ended it."""
         keys = [*names, ANY]
-        for key in [*(key + HEARTBEAT for key in keys if heartbeat), *keys]:
+        special = [*[BY_CLIENT] * by_client, *[HEARTBEAT] * heartbeat]
+        for key in [*(key + where for where in special for key in keys), *keys]:
             if key in self.fix:
                 return self.fix[key]
         return ""
