@@ -68,7 +68,7 @@ class _Try(Struct, frozen=True):
     question: str
     """The kind of what is answered; empty for all that has the fields which the answer repeats."""
     after: float
-    """Seconds from when it was asked last to the recorded end."""
+    """Seconds from when it was asked first and not answered to the recorded end."""
     reply: Reply
 
     def filter(self, later: float = 0.0, payload: bytes | None = None, opcode: str = "") -> str:
@@ -122,16 +122,25 @@ def _tries(case: Case) -> Iterator[_Try]:
     for frame in case.asked:
         first.setdefault(frame.kind, frame)
         last[frame.kind] = frame
-    kinds = [kind for kind in last if kind and case.lifetime - last[kind].at >= SHORTEST]
-    kinds.sort(key=lambda kind: -last[kind].at)
+    often = case.asked_often
+
+    def waited(kind: str, answered: int = 0) -> float:
+        """Seconds for which the first of them that was not answered had waited, if they were asked regularly."""
+        start, end, count = first[kind].at, last[kind].at, often.get(kind, 1)
+        return case.lifetime - (start + (end - start) * min(answered, count - 1) / max(count - 1, 1))
+
+    kinds = sorted((kind for kind in last if kind), key=lambda kind: -last[kind].at)
     known = [(kind, reply) for kind in kinds for reply in case.replies if reply.question == kind]
-    guessed = [(kind, reply) for kind in kinds[:QUESTIONS] for reply in _suggested(last[kind])]
+    known.sort(key=lambda each: -each[1].direct)  # what it answers more likely than not, then what was asked last
+    unanswered = [kind for kind in kinds if case.lifetime - last[kind].at >= SHORTEST]
+    guessed = [(kind, reply) for kind in unanswered[:QUESTIONS] for reply in _suggested(last[kind])]
 
     def absent(found: Iterable[tuple[str, Reply]]) -> Iterator[_Try]:
         for kind, reply in found:
             said = sum(f.kind == reply.kind and f.at >= first[kind].at for f in case.frames)
-            if said < case.asked_often.get(kind, 1):  # else it is no answer that is absent
-                yield _Try(kind, case.lifetime - last[kind].at, reply)
+            # As often as it was asked, it is no answer that is absent.
+            if said < often.get(kind, 1) and waited(kind, said) >= SHORTEST:
+                yield _Try(kind, waited(kind, said), reply)
 
     yield from dict.fromkeys([*absent(known), *_acknowledged(case), *absent(guessed)])
 

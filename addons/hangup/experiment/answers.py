@@ -3,7 +3,7 @@ those that they did answer."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -41,6 +41,8 @@ class Reply(Struct, frozen=True):
     kind: str
     template: bytes
     opcode: str = "text"
+    direct: float = 0.0
+    """The share of these messages before which such a question was the last that was heard."""
 
 
 def replies(scripts: Iterable[Iterable[Step]], asked: Iterable[tuple[str, bytes]]) -> tuple[Reply, ...]:
@@ -49,7 +51,7 @@ def replies(scripts: Iterable[Iterable[Step]], asked: Iterable[tuple[str, bytes]
     theirs, ours = Discriminators(), Discriminators()
     for opcode, data in asked:
         theirs.feed(OPCODE_NUMBERS.get(opcode, 1), data)
-    pairs: list[tuple[Hear, Send]] = []
+    pairs: list[tuple[Hear, Send, bool]] = []
     for steps in scripts:
         heard: list[Hear] = []
         recent: deque[Hear] = deque(maxlen=RECENT)
@@ -62,18 +64,24 @@ def replies(scripts: Iterable[Iterable[Step]], asked: Iterable[tuple[str, bytes]
                 ours.feed(OPCODE_NUMBERS.get(step.opcode, 1), step.message)
                 # It answers the one whose id it repeats; else it may be any of what came since the client spoke last.
                 named = [each for each in recent if repeats(each.data or b"", step.message)]
-                pairs += [(each, step) for each in named or heard[-4:] if step.at - each.at <= PATIENT]
+                soon = [each for each in named or heard[-4:] if step.at - each.at <= PATIENT]
+                pairs += [(each, step, each is soon[-1]) for each in soon]
                 heard = []
     found: dict[tuple[str, str, str], list[tuple[bytes, bytes]]] = {}
-    for question, step in pairs[-PAIRS:]:
+    directly: Counter[tuple[str, str, str]] = Counter()
+    said: Counter[str] = Counter()
+    for question, step, last in pairs[-PAIRS:]:
         data, message = question.data or b"", step.message or b""
         kind = theirs.kind(OPCODE_NUMBERS[question.opcode], data).text
         key = kind, ours.kind(OPCODE_NUMBERS.get(step.opcode, 1), message).text, step.opcode
         found.setdefault(key, []).append((data, message))
+        directly[key] += last
+        said[key[1]] += last
     made = []
     for (question_kind, kind, opcode), known in sorted(found.items(), key=lambda each: -len(each[1])):
         form = template(known) or known[-1][1]
-        made.append(Reply(question_kind, kind, form, opcode))
+        share = directly[question_kind, kind, opcode] / max(said[kind], 1)
+        made.append(Reply(question_kind, kind, form, opcode, round(share, 3)))
     return tuple(made)
 
 

@@ -29,6 +29,11 @@ from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.filters.library.answer_ping import AnswerPing
 from hangup.filters.library.inject import Inject
 from hangup.filters.library.target import Query
+from hangup.messages.heartbeats import recognise
+from hangup.wire.frames import OPCODE_NUMBERS, TEXT
+
+MOSTLY = 0.5
+"""The share of a client's messages of a kind from which on they answer what came right before."""
 
 
 def benign(case: Case, suspect: ClientFrame) -> ClientFrame | None:
@@ -123,7 +128,11 @@ def _answered(case: Case) -> Trial | None:
     """In the client's own form, where it has answered any: what the server waits for cannot be guessed."""
     if not case.server_beats:
         return None
-    own = next((each.template for each in case.answers), None)
+    asked = {f.kind for f in case.asked if recognise(OPCODE_NUMBERS.get(f.opcode, TEXT), f.payload) is not None}
+    learned = [reply for reply in case.replies if reply.question in asked and reply.direct > MOSTLY]
+    templates = [each.template for each in case.answers]
+    templates += [reply.template for reply in sorted(learned, key=lambda reply: -reply.direct)]
+    own = next(iter(templates), None)
     form = AnswerPing(side="server", level="message", with_=own)
     return Trial("answer-server-heartbeats", (str(form),))
 

@@ -36,6 +36,10 @@ all of them (a process that restarts) does so at once."""
 
 AT_ONCE = APART / 3
 
+WIDELY = 2.0
+"""At most so many seconds are they apart where it is known how long one lasts: the further, the less do two that end
+at times of their own end together by chance."""
+
 
 class Company:
     """``most`` is how many trials may run at once; until that is known to be harmless, one. ``recorded`` is how long
@@ -79,7 +83,10 @@ class Company:
 
     def apart(self, trials: Sequence[Trial]) -> float:
         """How many seconds after one another they are to begin."""
-        return APART if len(trials) > 1 and not self._tested and not self.harmless else 0.0
+        if len(trials) < 2 or self._tested or self.harmless:
+            return 0.0
+        lasts = (self._alone.lifetime or 0.0) if self._alone is not None else 0.0
+        return max(APART, min(lasts / TOGETHER, WIDELY))
 
     def restarted(self) -> None:
         """The backend was there, and then it was not, for a while: what runs beside what ends it ends as well."""
