@@ -9,7 +9,7 @@ from hangup.experiment.arms import Arms, Search, says_the_same
 from hangup.experiment.claim import Claim
 from hangup.experiment.costs import rungs_ahead
 from hangup.experiment.evidence import Counts, Outcome
-from hangup.experiment.ladder import GIVEN, Rung, Standing
+from hangup.experiment.ladder import BROKEN_PING, BROKEN_PONG, GIVEN, Rung, Standing
 from hangup.experiment.priors import explanations
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Tried, Verdict
@@ -137,7 +137,10 @@ class Climb:
         if says_the_same(self.case, trial):
             return
         tried.outcome = yield from self.arms.decide(trial, tried.counts)
-        self.standing.update(rung.name, tried.outcome)
+        if rung == BROKEN_PONG and tried.outcome is Outcome.FAILED and (guard := BROKEN_PING.make(self.case)):
+            beside = self.arms.add(BROKEN_PING.name, BROKEN_PING.title, guard, Counts())
+            beside.outcome = yield from self.arms.decide(guard, beside.counts)
+        self.standing.update(rung.name, self._tells(tried))
         after = dict(self.standing.ranked())
         self.watch(list(after.items()))
         for verdict in before:
@@ -159,11 +162,20 @@ class Climb:
         if self.arms.clients == 1 and self.verdict.reproduced:
             self.standing.failed_alone()
         for tried in self._climbed():
-            self.standing.update(tried.arm, tried.outcome)
+            self.standing.update(tried.arm, self._tells(tried))
         for arm in self.surprises:
             self.standing.update(arm, Outcome.SURVIVED)
         if self.verdict.ruled_out.get(rate.RATE) in rate.NO_PACE:
             self.standing.doubt(rate.RATE)
+
+    def _tells(self, tried: Tried) -> Outcome:
+        """What a rung says of the explanations: an invalid pong without effect says nothing of pongs where an invalid
+        ping has none either."""
+        if tried.arm != BROKEN_PONG.name or tried.outcome is not Outcome.FAILED:
+            return tried.outcome
+        guard = self.arms.named.get(BROKEN_PING.name)
+        minds = guard is not None and guard.outcome is Outcome.SURVIVED
+        return tried.outcome if minds else Outcome.UNRESOLVED
 
     def _climbed(self) -> list[Tried]:
         rungs = {rung.name for rung in self.rungs}

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome, fisher
 from hangup.experiment.handshakes import CREDENTIALS
-from hangup.experiment.ladder import BROKEN_PONG, Rung, broken, quiet
+from hangup.experiment.ladder import BROKEN_PING, BROKEN_PONG, Rung, quiet
 from hangup.experiment.server_side import other_subprotocol
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.experiment.turns import compare
-from hangup.experiment.verdict import PROOF
+from hangup.experiment.verdict import PROOF, Tried
 
 NOWHERE = "/hangup-nothing-here"
 """A path at which no server is expected to have anything."""
@@ -77,8 +77,8 @@ CONTRASTS = (
     Contrast(
         ("heartbeat/control-pong-missing",),
         ("with an invalid pong frame", "with an invalid ping frame"),
-        Rung(BROKEN_PONG, "an invalid pong frame from the client", broken("pong")),
-        Rung("broken-ping", "an invalid ping frame from the client", broken("ping")),
+        BROKEN_PONG,
+        BROKEN_PING,
     ),
     # With the other library's name for it the handshake is past, and what fails next is another thing.
     Contrast(
@@ -110,18 +110,19 @@ def show(arms: Arms, verdict: str) -> Search[None]:
             yield from _compare(arms, contrast)
 
 
+def _known(arms: Arms, rung: Rung, trial: Trial) -> Tried:
+    """The arm of that, which may have been tried on the ladder."""
+    return arms.named.get(rung.name) or arms.add(rung.name, rung.title, trial, Counts())
+
+
 def _compare(arms: Arms, contrast: Contrast) -> Search[None]:
     case, verdict = arms.case, arms.verdict
     cause = contrast.cause.make(case) if contrast.cause is not None else Trial("control")
     without = contrast.without.make(case)
     if cause is None or without is None:
         return
-    tried = arms.add(contrast.without.name, contrast.without.title, without, Counts())
-    if contrast.cause is None:
-        counts = arms.control
-    else:
-        known = arms.named.get(contrast.cause.name)
-        counts = (known or arms.add(contrast.cause.name, contrast.cause.title, cause, Counts())).counts
+    tried = _known(arms, contrast.without, without)
+    counts = arms.control if contrast.cause is None else _known(arms, contrast.cause, cause).counts
     yield from arms.attempt(without, tried.counts)
     if not tried.counts.survived or not (yield from _guarded(arms, contrast)):
         tried.outcome = Outcome.FAILED if tried.counts.failed else Outcome.UNRESOLVED

@@ -121,8 +121,10 @@ def broken(opcode: str, when: Callable[[Case], bool] = lambda case: True) -> Mak
 
 
 NO_CONTROL_FRAMES, OWN_ID = "no-control-frames", "unique-id"
-BROKEN_PONG = "broken-pong"
-"""A rung that nobody outlives: with it the connection ends as it was recorded only where pongs do not arrive."""
+BROKEN_PONG = Rung("broken-pong", "an invalid pong frame from the client", broken("pong", lambda c: c.server_pings > 0))
+"""With it the connection ends as it was recorded only where pongs do not arrive, or where nobody minds."""
+BROKEN_PING = Rung("broken-ping", "an invalid ping frame from the client", broken("ping"))
+"""Tells the two apart: pings arrive."""
 
 KEEPALIVE, CLIENT_KEEPALIVE = "control-keepalive", "client-keepalive"
 REPAIR, DEFRAGMENT = "repair-malformed side=client", "defragment side=client"
@@ -182,7 +184,7 @@ class Explanation(Struct, frozen=True):
             return self._fails_varied(rung, case)
         if rung in self.unsure:
             return 0.5
-        if rung == BROKEN_PONG:
+        if rung == BROKEN_PONG.name:
             return 1 - SURE
         if rung == "no-heartbeats" and rung not in self.survives and self.trigger == "frame":
             suspect = case.suspect

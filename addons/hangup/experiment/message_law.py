@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from hangup.experiment.any_message_law import any_message_law
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
 from hangup.experiment.binary_law import binary_law
@@ -99,6 +100,8 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
 
 def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
     """The same of a message, however others are put in its place."""
+    if (anything := (yield from any_message_law(place))) is not None:
+        return anything
     if (spelled := (yield from spelling_law(place))) is not None:
         return spelled
     arms, frame = place.arms, place.frame

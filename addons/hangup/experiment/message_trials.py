@@ -143,11 +143,19 @@ def _others(said: Sequence[ClientFrame], frame: ClientFrame) -> list[tuple[bytes
     return list(dict.fromkeys(mine))
 
 
-def again(case: Case, frame: ClientFrame) -> list[tuple[bytes, str]]:
-    """Harmless messages that the client said before this one and may say again: of its own kind, and of others that
-    came more than once."""
-    kin = [(payload, frame.opcode) for payload in _earlier(case.frames, frame)]
-    return [*kin, *_again(case.frames, _others(case.frames, frame))]
+def stand_ins(case: Case, frame: ClientFrame) -> list[tuple[bytes, str]]:
+    """Harmless messages that the client may say in the place of this one, one of each kind: of its own kind, of its
+    protocol's layer (``socket.io:chat`` for ``socket.io:typing``), then others that came more than once."""
+    kin = [(payload, frame.opcode) for payload in _earlier(case.frames, frame)[:1]]
+    layer = frame.kind.partition(":")[0] if ":" in frame.kind else ""
+    others = _others(case.frames, frame)
+    kinds = {(f.payload, f.opcode): f.kind for f in case.frames}
+    alike = [each for each in others if layer and kinds[each].startswith(f"{layer}:")]
+    first = case.frames[0].payload if case.frames else b""
+    beside = [each for each in alike if each[0] != first]  # what a connection begins with may not be said again
+    one_of_each = {kinds[each]: each for each in (*_again(case.frames, others), *beside)}
+    found = sorted(one_of_each.values(), key=lambda each: each not in beside)
+    return [*kin, *found]
 
 
 def _again(said: Sequence[ClientFrame], others: list[tuple[bytes, str]]) -> list[tuple[bytes, str]]:

@@ -27,12 +27,24 @@ def _suspect(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], flo
     return lambda case: test(case, case.suspect) if case.suspect is not None else 0.0
 
 
+def _before(case: Case, frame: ClientFrame) -> list[ClientFrame]:
+    """The messages that had done no harm when this one came."""
+    before = frame.at - 3 * max(case.reaction or 0.0, 0.05)
+    return [other for other in case.frames if other.at < before]
+
+
+def _json_expected(case: Case, frame: ClientFrame) -> float:
+    """How likely it is that the server reads JSON and nothing else: hardly, where it got over other text before, or
+    sends other text itself."""
+    others = [f for f in (*_before(case, frame), *case.asked) if f.opcode == "text" and f.payload != frame.payload]
+    return 0.03 if any(not is_json(other) for other in others) else 1.0
+
+
 def _form(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
     """The form of a message is at fault: hardly, if one of the same form had done no harm before."""
 
     def prior(case: Case, frame: ClientFrame) -> float:
-        before = frame.at - 3 * max(case.reaction or 0.0, 0.05)
-        harmless = any(other.at < before and same_form(other, frame) for other in case.frames)
+        harmless = any(same_form(other, frame) for other in _before(case, frame))
         return test(case, frame) * (0.05 if harmless else 1.0) * (0.3 if _late(case) else 1.0)
 
     return _suspect(prior)
@@ -203,8 +215,12 @@ PRIORS: dict[str, Prior] = {
     "process/message-count-limit": _suspect(lambda c, f: 0.3 * _own_words(c) if len(c.frames) > 2 else 0.0),
     "process/message-rate-limit": _too_fast,
     "handshake/limit": _suspect(lambda c, f: 0.25 if len(c.frames) > 2 and _limits(c) else 0.0),
-    "heartbeat/app-ping-kills": _form(lambda c, f: (3.0 if not is_json(f) else 0.25) if f.beat is not None else 0.01),
-    "message/not-json": _form(lambda c, f: 0.0 if is_json(f) or not f.text else (1.0 if f.beat is None else 0.8)),
+    "heartbeat/app-ping-kills": _form(
+        lambda c, f: (0.25 + 2.75 * _json_expected(c, f) if not is_json(f) else 0.25) if f.beat is not None else 0.01
+    ),
+    "message/not-json": _form(
+        lambda c, f: 0.0 if is_json(f) or not f.text else _json_expected(c, f) * (1.0 if f.beat is None else 0.8)
+    ),
     "message/schema": _form(_well_formed),
     "message/unknown-type": _form(lambda c, f: 0.4 if is_json(f) else 0.05),
     "message/order-before-hello": _suspect(lambda c, f: 0.03 if f.at < SOON else 0.0),

@@ -16,7 +16,6 @@ from hangup.experiment.ladder import (
     REPAIR,
     Make,
     Rung,
-    broken,
     control_frames,
     filters_of,
     has_envelope,
@@ -257,7 +256,7 @@ RUNGS: tuple[Rung, ...] = (
         "server ping frames answered by the proxy",
         filters_of("answer-control-pings", "answer-ping side=server level=control", when=lambda c: c.server_pings > 0),
     ),
-    Rung(BROKEN_PONG, "an invalid pong frame from the client", broken("pong", lambda c: c.server_pings > 0)),
+    BROKEN_PONG,
     Rung(
         KEEPALIVE,
         "a ping frame whenever it is quiet",

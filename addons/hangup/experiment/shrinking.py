@@ -11,7 +11,7 @@ from hangup.experiment.asking import Begin, carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.message_law import law_of
-from hangup.experiment.message_trials import again, harmless_kin
+from hangup.experiment.message_trials import harmless_kin, stand_ins
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
 from hangup.experiment.size_law import LARGE, bare, least_size, of_size, of_this_size, size_law
@@ -22,6 +22,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PAYLOAD_TRIES = 40
+
+STAND_INS = 2
+"""So many harmless messages are tried in the place of the one that ends it."""
 
 
 def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
@@ -71,19 +74,17 @@ def _missed(arms: Arms, frames: tuple[int, ...]) -> Search[tuple[int, ...]]:
     before = [f for f in case.frames if frame is not None and f.n < frame.n]
     if frame is None or not before:
         return ()
-    harmless = next(iter(again(case, frame)), None)
-    if harmless is None:
-        return ()
+    for harmless in stand_ins(case, frame)[:STAND_INS]:
 
-    def instead(prelude: tuple[int, ...]) -> Trial:
-        return Trial("frames", frames=(*prelude, frame.n), edits=((frame.n, Edit(*harmless)),))
+        def instead(prelude: tuple[int, ...], said: tuple[bytes, str] = harmless) -> Trial:
+            return Trial("frames", frames=(*prelude, frame.n), edits=((frame.n, Edit(*said)),))
 
-    if (yield from arms.decide(instead(()), Counts())) is not Outcome.FAILED:
-        return ()
-    for prelude in dict.fromkeys(((before[0].n,), tuple(f.n for f in before))):
-        if (yield from arms.decide(instead(prelude), Counts())) is Outcome.SURVIVED:
-            fails = yield from arms.decide(_only((*prelude, frame.n)), Counts())
-            return prelude if fails is Outcome.FAILED else ()
+        if (yield from arms.decide(instead(()), Counts())) is not Outcome.FAILED:
+            continue
+        for prelude in dict.fromkeys(((before[0].n,), tuple(f.n for f in before))):
+            if (yield from arms.decide(instead(prelude), Counts())) is Outcome.SURVIVED:
+                fails = yield from arms.decide(_only((*prelude, frame.n)), Counts())
+                return prelude if fails is Outcome.FAILED else ()
     return ()
 
 

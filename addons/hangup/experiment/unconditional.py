@@ -12,7 +12,7 @@ from hangup.experiment.arms import Arms
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshake_laws import refusals
-from hangup.experiment.ladder import BROKEN_PONG, control_frames
+from hangup.experiment.ladder import BROKEN_PING, BROKEN_PONG, control_frames
 from hangup.experiment.law import DROPS, Condition, Law
 from hangup.experiment.timers import SHORTEST, Clock
 from hangup.experiment.trial import Trial
@@ -23,8 +23,12 @@ GRAIN, EXACT = 0.12, 0.05
 
 WHICHEVER = "whichever of its recorded messages the client sends, and also if it sends none"
 
-PROBES = (BROKEN_PONG,)
+PROBES = (BROKEN_PING.name, BROKEN_PONG.name)
 """Rungs that are survived by an end of their own."""
+
+ANSWERED = "answer-control-pings"
+PONG_AWAITED = ("heartbeat/control-pong-missing", "heartbeat/pong-mismatch")
+"""What hardly ends a connection whose pings are answered all the same."""
 
 ENDS = 5
 """So many ends must have been seen, before it is said that they keep to no clock."""
@@ -57,7 +61,15 @@ def _age(arms: Arms, verdict: Verdict) -> Claim | None:
     verdict.contrast = f"for longer than {at:.2g} s", "before"
     claim = Claim(law, _varied(arms, at), None)
     claim.age = at - slack, at + slack
+    if (answered := arms.named.get(ANSWERED)) is not None and answered.outcome is Outcome.FAILED:
+        claim.refutes = () if _pongs_are_lost(arms) else PONG_AWAITED
     return claim
+
+
+def _pongs_are_lost(arms: Arms) -> bool:
+    """Whether the server takes no notice of a pong that nobody could accept, though it does of such a ping."""
+    pong, ping = arms.named.get(BROKEN_PONG.name), arms.named.get(BROKEN_PING.name)
+    return pong is not None and pong.outcome is Outcome.FAILED and ping is not None and ping.outcome is Outcome.SURVIVED
 
 
 def _whenever(arms: Arms) -> Claim | None:
