@@ -6,8 +6,7 @@ from random import Random
 
 from hangup.experiment.claim import Claim
 from hangup.experiment.law import Condition, Law
-from hangup.experiment.message_law import kind_path
-from hangup.experiment.message_values import MISSING, at, join, leaves, neutral, put, split
+from hangup.experiment.message_values import MISSING, at, join, kind_path, leaves, neutral, put, split
 from hangup.experiment.trial import Case, Edit, Trial
 from hangup.experiment.verdict import Verdict
 from hangup.humanize import plural
@@ -43,7 +42,7 @@ def count_law(case: Case, verdict: Verdict, trigger: str) -> Claim | None:
 def _unlike(case: Case) -> list[tuple[int, Edit]]:
     """Messages as unlike the last one as can be made: as others are, with plain values, of a strange kind, no JSON."""
     frame = case.frames[-1]
-    (head, value), kind = split(frame.payload), kind_path(frame)
+    (head, value), kind = split(frame.payload), kind_path(frame.kind, frame.payload)
     others = [f for f in case.frames if f.kind != frame.kind and not f.problems]
     made = [Edit(other.payload, other.opcode) for other in others[-1:]]
     if value is not MISSING:

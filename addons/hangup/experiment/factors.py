@@ -32,6 +32,9 @@ MOST = 40
 PER_PART = 4
 """Different values of connections that stayed open which one part is given."""
 
+USUAL = ("graphql-transport-ws", "graphql-ws", "mqtt", "v12.stomp", "wamp.2.json", "ocpp1.6", "ocpp2.0.1")
+"""Subprotocols of the IANA's registry, and GraphQL's, that many servers demand: for a client that offers none."""
+
 LARGE = 4096
 """Bytes of header lines from which on their size may matter: the smallest limits in use are of this size."""
 
@@ -101,7 +104,17 @@ def _query(request: Request, lived: Sequence[tuple[int, Request]]) -> Iterator[M
         for conn, value in _given(raw, ((conn, each[name]) for conn, each in others if name in each)):
             title = f"parameter {name} as in connection {conn}, which stayed open"
             yield part, name, title, (Query, {"name": name, "value": unquote_plus(value)})
+        for value in _versions(raw):
+            yield part, name, f"{value} for {raw} in the parameter {name}", (Query, {"name": name, "value": value})
         yield part, name, f"without the parameter {name}", (Query, {"name": name})
+
+
+def _versions(raw: str) -> Iterator[str]:
+    """The ones after and before a small number, which may be a version: ``4`` for ``3``, ``v2`` for ``v1``."""
+    found = re.fullmatch(r"(v?)(\d{1,2})", raw)
+    if found is not None:
+        number = int(found[2])
+        yield from (f"{found[1]}{each}" for each in (number + 1, number - 1) if each >= 0)
 
 
 def _spellings(raw: str) -> Iterator[tuple[str, str]]:
@@ -266,3 +279,5 @@ def _subprotocols(request: Request) -> Iterator[Made]:
     for name in offered if len(offered) > 1 else []:
         part = "credential" if is_credential(name, "") else "subprotocol"
         yield part, name, f"only the subprotocol {name}", (Subprotocol, {"offer": (name,)})
+    for name in () if offered else USUAL:
+        yield "subprotocol", name, f"offering the subprotocol {name}", (Subprotocol, {"offer": (name,)})

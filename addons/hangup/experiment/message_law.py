@@ -19,14 +19,14 @@ from hangup.experiment.frame_law import frame_law
 from hangup.experiment.isolate import Difference, isolate
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import InPlace, said_by_us
-from hangup.experiment.message_values import MISSING, Path, at, leaves, named, neutral, put, says_kind, split
+from hangup.experiment.message_values import MISSING, at, kind_path, leaves, named, neutral, put, split
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.need_law import need_law
 from hangup.experiment.nesting_law import nesting_law
 from hangup.experiment.sequence_law import sequence_law
 from hangup.experiment.spelling_law import spelling_law
 from hangup.experiment.text_law import text_law
-from hangup.experiment.trial import ClientFrame, Trial
+from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import Minimal
 from hangup.humanize import printable, with_article
 
@@ -108,10 +108,11 @@ def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
     if (deep := (yield from nesting_law(place))) is not None:
         return deep
     # Of a binary one that has no harmless like it may be that it is binary at all.
+    path = kind_path(frame.kind, frame.payload)
     if split(frame.payload)[1] is not MISSING and (frame.text or place.kin):
         arms.unsure = False
         found: Difference | None = yield from carry_out(
-            arms, lambda: isolate(frame.payload, place.kin, kind_path(frame)), place.ask, place.trial
+            arms, lambda: isolate(frame.payload, place.kin, path), place.ask, place.trial
         )
         if found is not None:
             minimal.payload = found.payload
@@ -127,16 +128,6 @@ def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
     return (yield from binary_law(place))
 
 
-def kind_path(frame: ClientFrame) -> Path:
-    """Where in a message its kind is said."""
-    value = split(frame.payload)[1]
-    for path in leaves(value):
-        said = at(value, path)
-        if len(path) <= 2 and isinstance(said, str | int) and says_kind(frame.kind, path, said):
-            return path
-    return ()
-
-
 def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:
     """A law that said too much, narrowed: what else sets the message apart from one that did no harm after all."""
     found = claim.difference
@@ -144,8 +135,9 @@ def refined(arms: Arms, minimal: Minimal, claim: Claim) -> Search[Claim | None]:
     if found is None or frame is None or not claim.stayed:
         return None
     place = said_by_us(arms, minimal, frame)
+    path = kind_path(frame.kind, frame.payload)
     more = yield from carry_out(
-        arms, lambda: isolate(found.payload, claim.stayed[:1], kind_path(frame)), place.ask, place.trial
+        arms, lambda: isolate(found.payload, claim.stayed[:1], path), place.ask, place.trial
     )
     known = {condition.path for condition in found.conditions}
     new = [condition for condition in more.conditions if condition.path not in known] if more is not None else []
@@ -189,7 +181,7 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
     frame, trial = place.frame, place.trial
     if not place.others and place.left_out is None:
         return None
-    path = kind_path(frame)
+    path = kind_path(frame.kind, frame.payload)
     head, value = split(frame.payload)
     said = f"any `{frame.kind}` message" if frame.kind else "any such message"
     pool = [frame.payload, *place.kin]

@@ -124,6 +124,16 @@ def says_kind(kind: str, path: Path, value: Any) -> bool:
     return kind in (name, f"{path_text(path)}={name}") or bool(name and name in within)
 
 
+def kind_path(kind: str, payload: bytes) -> Path:
+    """Where in a message its kind is said; empty where that is nowhere."""
+    value = split(payload)[1]
+    for path in leaves(value):
+        said = at(value, path)
+        if len(path) <= 2 and isinstance(said, str | int) and says_kind(kind, path, said):
+            return path
+    return ()
+
+
 def named(path: Path) -> str:
     """A path as people write it: ``fix.accuracy``, ``items[0].qty``."""
     text = ""

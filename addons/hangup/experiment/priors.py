@@ -200,6 +200,19 @@ def _wrong_accept(case: Case) -> float:
     return 4.0 if "accept-key" in case.failed_checks else 0.0
 
 
+def _subprotocol(case: Case) -> float:
+    """One that is not offered is missed where the server says so, or wanted nothing to do with the client at all."""
+    if "subprotocol" in case.features:
+        return 0.5
+    if case.code == 4406 or "subprotocol" in case.reason.lower():
+        return 2.0
+    return 0.1 if case.how == "refused" or _at_once(case) else 0.0
+
+
+def _at_once(case: Case) -> bool:
+    return not case.frames and case.lifetime <= 0.3
+
+
 def _pong_awaited(case: Case) -> float:
     """Whether the server may have ended it for want of a pong, or of the right one, which the recording tells apart."""
     if "ping timeout" in case.reason:
@@ -248,7 +261,7 @@ PRIORS: dict[str, Prior] = {
     "handshake/header-size": _headers,
     "handshake/origin": lambda c: 0.5 if "origin" in c.features else 0.0,
     "handshake/extension": lambda c: 0.5 if "extensions" in c.features else 0.0,
-    "handshake/subprotocol": lambda c: 0.5 if "subprotocol" in c.features else 0.0,
+    "handshake/subprotocol": _subprotocol,
     "handshake/path": lambda c: (1.0 if c.status in (403, 404) else 0.2) if c.how == "refused" else 0.0,
     "handshake/accept-key": _wrong_accept,
     "identity/id-collision": lambda c: 4.0 if c.overlaps else 0.0,

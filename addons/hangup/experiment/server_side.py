@@ -23,6 +23,7 @@ from hangup.experiment.ladder import (
     quiet,
     selector,
 )
+from hangup.experiment.message_values import join, kind_path, split
 from hangup.experiment.pacing import slower
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
 from hangup.filters.library.answer_ping import AnswerPing
@@ -113,14 +114,30 @@ def _keepalive(name: str, form: str) -> Make:
 
 
 def _client_keepalive(case: Case) -> Trial | None:
-    """The client's own heartbeat, or else something that did no harm, more often than it says it itself."""
+    """The client's own heartbeat, or else something that did no harm, more often than it says it itself; of a client
+    that says nothing, a heartbeat in the form of what the server says."""
     suspect = case.suspect
+    if case.lifetime <= 0.3:
+        return None
+    every = max(0.1, round(case.lifetime / 4, 2))
     for frame in [*reversed(case.beats), *reversed(case.frames)]:
         harmless = suspect is None or selector(frame) != selector(suspect)
-        if harmless and frame.text and not frame.problems and len(frame.payload) < 4096 and case.lifetime > 0.3:
-            every = max(0.1, round(case.lifetime / 4, 2))
+        if harmless and frame.text and not frame.problems and len(frame.payload) < 4096:
             return Trial(CLIENT_KEEPALIVE, (str(Inject(from_="client", send=frame.payload, every=every)),))
-    return None
+    if case.frames:
+        return None
+    return Trial(CLIENT_KEEPALIVE, (str(Inject(from_="client", send=_heartbeat_like(case), every=every)),))
+
+
+def _heartbeat_like(case: Case) -> bytes:
+    """A heartbeat as the server's own messages are written: of the kind ``ping``, with nothing else in it."""
+    for frame in case.asked:
+        head, value = split(frame.payload)
+        path = kind_path(frame.kind, frame.payload)
+        if frame.text and isinstance(value, dict) and len(path) == 1:
+            empty = {key: type(each)() for key, each in value.items() if isinstance(each, dict | list)}
+            return join(head, {**empty, path[0]: "ping"})
+    return b'{"type":"ping"}'
 
 
 def _answered(case: Case) -> Trial | None:
