@@ -27,6 +27,8 @@ TEXT = 1
 ASKED = 0.1
 WAIT = 0.6
 """Seconds from opening to the question, and from that to the end."""
+PERIOD = 0.25
+"""Seconds from one question to the next, where it is asked by a timer."""
 
 
 def test_what_follows_a_message_may_repeat_it_and_come_later() -> None:
@@ -266,3 +268,71 @@ def test_what_is_answered_by_its_id_is_an_answer_whatever_its_kind() -> None:
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.standing)
     assert "a message of the server that has `envelope_id`" in verdict.law.sentence, verdict.law
     assert verdict.cure == 'inject side=server from=client send={"envelope_id":{{envelope_id}}}'
+
+
+async def beaten(connection: ServerConnection) -> None:
+    """Asks by a timer, answers what it is told, and ends where no answer came for a while."""
+    loop = asyncio.get_running_loop()
+    alive = loop.time()
+
+    async def ask() -> None:
+        while True:
+            await asyncio.sleep(PERIOD)
+            await connection.send(say("keepalive"))
+
+    async def listen() -> None:
+        nonlocal alive
+        async for message in connection:
+            if json.loads(message) == {"type": "alive"}:
+                alive = loop.time()
+            else:
+                await connection.send(say("booked", n=1))
+
+    async def watch() -> None:
+        while (left := alive + WAIT - loop.time()) > 0:
+            await asyncio.sleep(left)
+
+    tasks = [asyncio.create_task(work()) for work in (ask, listen, watch)]
+    with suppress(ConnectionClosed):
+        await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
+        await connection.close(4000)
+    for task in tasks:
+        task.cancel()
+
+
+def answered_at_first() -> Talk:
+    """Clients that answer three times and then no more, and book something now and then all the while. The last
+    question came just before the end."""
+    talk = Talk()
+    for conn in (1, 2, 3):
+        talk.open(conn, headers=UPGRADED)
+        for n in range(5):
+            talk.wait(int(1e6 * PERIOD) - 60_000)
+            talk.say(conn, "server", "text", say("keepalive").encode())
+            if n < 3:
+                talk.wait(1_000)
+                talk.say(conn, "client", "text", say("alive").encode())
+            talk.wait(30_000)
+            talk.say(conn, "client", "text", say("book", n=n).encode())
+            talk.wait(2_000)
+            talk.say(conn, "server", "text", say("booked", n=1).encode())
+            talk.wait(28_000)
+        talk.wait(50_000)
+        ended(talk, conn, "server", 4000)
+        talk.wait(100_000)
+    return talk
+
+
+def test_an_answer_that_came_at_first_and_then_no_more() -> None:
+    """It is given in the form in which it came, to the question that it followed; what else was said was none."""
+
+    async def main() -> Verdict:
+        async with serve(beaten, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            return await bisected(answered_at_first(), port, failure="by=server code=4000 within=3s")
+
+    verdict = asyncio.run(main())
+    assert verdict.proved and verdict.law is not None, (verdict.law, verdict.standing)
+    assert verdict.verdict == "heartbeat/app-pong-missing-from-client"
+    assert "after the server's `keepalive` when the client does not answer with `alive`" in verdict.law.sentence
+    assert verdict.cure == 'answer-ping side=server level=message with={"type":"alive"}'

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshakes import credentials
@@ -96,6 +97,14 @@ def test_a_server_that_any_frame_keeps_alive_is_not_taken_for_idleness() -> None
     found = run(swallowed, lambda t, r: LIVES if has(t, "keepalive") else pongs_lost(t, r))
     assert not (found.proved and found.verdict == "intermediary/idle-timeout")
     assert found.verdict == "heartbeat/control-pong-missing" and found.proved
+
+
+def test_an_invalid_frame_that_nobody_minds_says_nothing_of_pongs() -> None:
+    """The server reads neither bits: that it takes no notice of such a pong does not show that it never came."""
+    found = run(replace(PINGED, code=None, reason="", how="abrupt"), lambda t, r: ENDS)
+    assert {"broken-pong", "broken-ping"} <= {tried.arm for tried in found.ladder}
+    assert not (found.proved and found.verdict == "heartbeat/control-pong-missing")
+    assert dict(found.standing).get("heartbeat/control-pong-missing", 0.0) < 0.8
 
 
 # Credentials.

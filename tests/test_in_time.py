@@ -36,7 +36,7 @@ from hangup.experiment.verdict import PROOF, Tried, Verdict
 from hangup.recording.formats import open_recording
 from hangup.replay.event_sink import MemorySink
 from hangup.trials import replay_runner
-from hangup.trials.company import TOGETHER, Company
+from hangup.trials.company import TOGETHER, WIDELY, Company
 from hangup.trials.replay_runner import ReplayRunner
 from hangup.wire.url import parse_target
 from harness.proxies import HANGUP, home
@@ -245,6 +245,16 @@ def test_what_ends_all_of_them_at_once_ends_not_each_of_them(ends: tuple[float, 
     spans = [(began, over) for began, over in zip(begun, ends, strict=True)]
     company.learn(plan, [Result(Outcome.FAILED, over - began, spans=((began, over),)) for began, over in spans])
     assert company.harmless is harmless and company.apart(plan) == 0.0
+
+
+def test_those_whose_ends_vary_begin_so_far_apart_that_no_two_end_together_by_chance() -> None:
+    company = Company(8, recorded=0.5)
+    assert played(company, CONTROL, 2.8) == (1, True)
+    apart = company.apart(company.plan(CONTROL))
+    assert apart == pytest.approx(2.8 / TOGETHER)
+    company = Company(8, recorded=60.0)
+    assert played(company, CONTROL, 0.1) == (TOGETHER, False) and played(company, CONTROL, 60.0) == (1, True)
+    assert company.apart(company.plan(CONTROL)) == WIDELY
 
 
 # The whole command.

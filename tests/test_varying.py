@@ -132,8 +132,19 @@ UPGRADED = [("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "dGhlIHNhbXBs
             "origin http://b",
         ),
         ("/app/ws/", [], None, lambda r: r.path == "/app/ws", 404, "handshake/path", "path /app/ws"),
+        ("/ws?EIO=3", [], None, lambda r: "EIO=4" in r.path, 400, "handshake/parameter", "query EIO 4"),
+        ("/ws?api=v2", [], None, lambda r: "api=v1" in r.path, 400, "handshake/parameter", "query api v1"),
+        (
+            "/ws",
+            [],
+            None,
+            lambda r: "mqtt" in r.headers.get("Sec-WebSocket-Protocol", ""),
+            400,
+            "handshake/subprotocol",
+            "subprotocol mqtt",
+        ),
     ],
-    ids=["plus", "value", "cookie", "header", "origin", "slash"],
+    ids=["plus", "value", "cookie", "header", "origin", "slash", "newer", "older", "subprotocol"],
 )
 def test_the_part_on_which_the_handshake_hangs(
     target: str,
@@ -151,7 +162,10 @@ def test_the_part_on_which_the_handshake_hangs(
     assert (found.verdict, found.proved, found.cure) == (verdict, True, cure), (found.standing, found.ladder)
     assert not {v for v, _ in found.standing if v.partition("/")[0] in ("intermediary", "process", "heartbeat")}
     assert found.law is not None and (found.law.right, found.law.predicted) == (8, 8), found.law
-    assert found.law.sentence.startswith(f"every handshake to `{urlsplit(target).path}` is answered {status}, unless")
+    _, answered, said = found.law.sentence.partition(f"every handshake to `{urlsplit(target).path}` is answered {status}")
+    # Of a number it is said which of them are; else what must be changed.
+    assert answered and said.startswith(" when the parameter `EIO` is 3" if "EIO" in target else ", unless "), found.law
+    assert not found.law.missed
 
 
 def test_where_nothing_that_is_known_helps_all_was_tried() -> None:

@@ -43,11 +43,15 @@ REFUTED = ("message/wrong-opcode", "message/not-json", "message/schema", "messag
 """What it is not where both text and binary messages fail, or JSON and other text."""
 
 
-def any_message_law(place: InPlace) -> Search[Claim | None]:
+def any_message_law(place: InPlace, *, whichever: bool = False) -> Search[Claim | None]:
     """The law, where messages that were never said before end it just as well, and silence does not. None where
-    something harmless is known, which tells more, or where it is what the message says."""
-    if place.kin or place.others or place.left_out is None:
+    something harmless is known, which tells more, or where it is what the message says. With ``whichever``, what was
+    said before this one may not have been harmless: it may have been enough."""
+    if place.left_out is None or ((place.kin or place.others) and not whichever):
         return None
+    for payload, opcode in place.others[-1:]:
+        if (yield from place.ask(payload, opcode)) is not True:
+            return None
     rng, own = Random(len(place.frame.payload)), _sort_of(place)
     failing: set[str] = set()
     for name in sorted(SORTS, key=lambda name: name != own):

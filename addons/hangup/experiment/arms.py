@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from hangup.experiment.costs import CONNECTING, RECONNECTING, Costs
 from hangup.experiment.evidence import ERROR, Counts, Outcome, decide, most_trials
 from hangup.experiment.failure import Failure
+from hangup.experiment.ladder import BROKEN_PING
 from hangup.experiment.margins import Margins
 from hangup.experiment.timers import Pulse
 from hangup.experiment.trial import Case, Result, Trial
@@ -188,3 +189,9 @@ class Arms:
         if self.live and not self.control.survived:
             return HASTY
         return 0.002 if self.known.survived else ERROR
+
+
+def pings_arrive(arms: Arms) -> bool:
+    """Whether an invalid ping frame was seen to end the connection there and then."""
+    tried = arms.named.get(BROKEN_PING.name)
+    return tried is not None and tried.counts.survived > tried.counts.failed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hangup.experiment import rate
-from hangup.experiment.arms import Arms, Search, says_the_same
+from hangup.experiment.arms import Arms, Search, pings_arrive, says_the_same
 from hangup.experiment.claim import Claim
 from hangup.experiment.costs import rungs_ahead
 from hangup.experiment.evidence import Counts, Outcome
@@ -139,7 +139,7 @@ class Climb:
         tried.outcome = yield from self.arms.decide(trial, tried.counts)
         if rung == BROKEN_PONG and tried.outcome is Outcome.FAILED and (guard := BROKEN_PING.make(self.case)):
             beside = self.arms.add(BROKEN_PING.name, BROKEN_PING.title, guard, Counts())
-            beside.outcome = yield from self.arms.decide(guard, beside.counts)
+            yield from self.arms.decide(guard, beside.counts)  # its outcome is an end of its own, and no fix
         self.standing.update(rung.name, self._tells(tried))
         after = dict(self.standing.ranked())
         self.watch(list(after.items()))
@@ -173,9 +173,7 @@ class Climb:
         ping has none either."""
         if tried.arm != BROKEN_PONG.name or tried.outcome is not Outcome.FAILED:
             return tried.outcome
-        guard = self.arms.named.get(BROKEN_PING.name)
-        minds = guard is not None and guard.outcome is Outcome.SURVIVED
-        return tried.outcome if minds else Outcome.UNRESOLVED
+        return tried.outcome if pings_arrive(self.arms) else Outcome.UNRESOLVED
 
     def _climbed(self) -> list[Tried]:
         rungs = {rung.name for rung in self.rungs}

@@ -71,8 +71,14 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False, prelude: int = 
         arms.untold = needs.pattern is None
         return needs.claim
     if count:
-        return None
+        return (yield from _first_message(arms, minimal))
     return (yield from message_law(arms, minimal))
+
+
+def _first_message(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
+    """That one message is enough, whichever it is."""
+    frame = next(f for f in arms.case.frames if f.n == minimal.frames[-1])
+    return (yield from any_message_law(said_by_us(arms, minimal, frame), whichever=True))
 
 
 def _prelude(arms: Arms, frames: tuple[int, ...]) -> Search[int]:

@@ -206,7 +206,7 @@ def _subprotocol(case: Case) -> float:
         return 0.5
     if case.code == 4406 or "subprotocol" in case.reason.lower():
         return 2.0
-    return 0.1 if case.how == "refused" or _at_once(case) else 0.0
+    return 0.3 if case.how == "refused" or _at_once(case) else 0.0
 
 
 def _at_once(case: Case) -> bool:
@@ -246,7 +246,7 @@ PRIORS: dict[str, Prior] = {
     "message/encoding": _suspect(lambda c, f: 4.0 if f.payload.startswith(b"\xef\xbb\xbf") else 0.0),
     "heartbeat/app-pong-missing-from-client": lambda c: _timed(1.5 if c.server_beats else 0.3)(c),
     "heartbeat/control-pong-missing": _pong_awaited,
-    "heartbeat/pong-mismatch": lambda c: _pong_awaited(c) if c.server_pings else 0.0,
+    "heartbeat/pong-mismatch": lambda c: _pong_awaited(c) if c.wrong_pongs else 0.0,
     "heartbeat/control-ping-kills": lambda c: 1.0 if control_frames(c) else 0.0,
     "intermediary/idle-timeout": lambda c: (
         (0.3 if c.server_pings else 1.0) * (_timed(1.0)(c) if c.how == "abrupt" else 0.1)

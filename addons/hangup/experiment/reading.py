@@ -164,6 +164,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         server_pings=chosen.pings["server"],
         client_pings=chosen.pings["client"],
         client_pongs=pongs,
+        wrong_pongs=survey.pongs.wrong,
         server_frames=server_frames,
         overlaps=_overlap(alike),
         lately=_lately(chosen, alike),

@@ -140,8 +140,9 @@ class Case(Struct):
     ``lifetime`` is that of the recorded connection and ``reaction`` the time from the client's last message to the
     end, both in seconds. ``features`` are what the handshake had: ``extensions``, ``subprotocol``, ``cookie``,
     ``query``, ``origin``. ``server_beats`` and ``server_pings`` count the server's heartbeats of either level,
-    ``client_pings`` the client's control pings, ``client_pongs`` its pongs that answer nothing. ``priors`` are what
-    reading the recording alone makes of it: verdict -> weight.
+    ``client_pings`` the client's control pings, ``client_pongs`` its pongs that answer nothing; ``wrong_pongs`` is
+    whether others of them say something else than their pings. ``priors`` are what reading the recording alone makes of
+    it: verdict -> weight.
     """
 
     frames: list[ClientFrame]
@@ -157,6 +158,7 @@ class Case(Struct):
     server_pings: int = 0
     client_pings: int = 0
     client_pongs: int = 0
+    wrong_pongs: bool = False
     server_frames: int = 0
     overlaps: bool = False
     lately: int = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 from statistics import median
 
-from hangup.experiment.arms import Arms
+from hangup.experiment.arms import Arms, pings_arrive
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.handshake_laws import refusals
@@ -68,8 +68,8 @@ def _age(arms: Arms, verdict: Verdict) -> Claim | None:
 
 def _pongs_are_lost(arms: Arms) -> bool:
     """Whether the server takes no notice of a pong that nobody could accept, though it does of such a ping."""
-    pong, ping = arms.named.get(BROKEN_PONG.name), arms.named.get(BROKEN_PING.name)
-    return pong is not None and pong.outcome is Outcome.FAILED and ping is not None and ping.outcome is Outcome.SURVIVED
+    pong = arms.named.get(BROKEN_PONG.name)
+    return pong is not None and pong.outcome is Outcome.FAILED and pings_arrive(arms)
 
 
 def _whenever(arms: Arms) -> Claim | None:

@@ -106,6 +106,11 @@ class Pongs:
         return self._wrong.get(min(k, len(self._flags)) - 1, payload)
 
     @property
+    def wrong(self) -> bool:
+        """Whether an answer was not what the ping had said."""
+        return bool(self._wrong)
+
+    @property
     def wait(self) -> float:
         """Seconds that it took to answer, typically."""
         return max(0.0, median(self._waits)) if self._waits else 0.0
