@@ -162,7 +162,8 @@ def test_the_part_on_which_the_handshake_hangs(
     assert (found.verdict, found.proved, found.cure) == (verdict, True, cure), (found.standing, found.ladder)
     assert not {v for v, _ in found.standing if v.partition("/")[0] in ("intermediary", "process", "heartbeat")}
     assert found.law is not None and (found.law.right, found.law.predicted) == (8, 8), found.law
-    _, answered, said = found.law.sentence.partition(f"every handshake to `{urlsplit(target).path}` is answered {status}")
+    path = urlsplit(target).path
+    _, answered, said = found.law.sentence.partition(f"every handshake to `{path}` is answered {status}")
     # Of a number it is said which of them are; else what must be changed.
     assert answered and said.startswith(" when the parameter `EIO` is 3" if "EIO" in target else ", unless "), found.law
     assert not found.law.missed

@@ -280,4 +280,4 @@ def _subprotocols(request: Request) -> Iterator[Made]:
         part = "credential" if is_credential(name, "") else "subprotocol"
         yield part, name, f"only the subprotocol {name}", (Subprotocol, {"offer": (name,)})
     for name in () if offered else USUAL:
-        yield "subprotocol", name, f"offering the subprotocol {name}", (Subprotocol, {"offer": (name,)})
+        yield "subprotocol", "", f"offering the subprotocol {name}", (Subprotocol, {"offer": (name,)})
