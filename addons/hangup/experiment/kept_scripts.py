@@ -31,6 +31,9 @@ SAID_KEPT, ENDED_KEPT = 24, 12
 OTHERS_KEPT = 4
 """Connections that were there beside the one that is studied."""
 
+ALIKE_KEPT = 3
+"""So many connections that ended in the same way are kept: what they said before their last messages did no harm."""
+
 LIVED_KEPT = 6
 LIVED_MESSAGES = 64
 """So many connections that did not fail are kept, and of each so many first messages."""
@@ -40,13 +43,13 @@ SCRIPTS_KEPT = 64
 
 
 class KeptScripts:
-    """The scripts of those connections that may be the one to study: of the open ones, and the last of each way to
-    end. ``only`` is that one, where somebody has said which."""
+    """The scripts of those connections that may be the one to study (the open ones, and the last of each way to end),
+    and of some that ended as it did. ``only`` is that one, where somebody has said which."""
 
     def __init__(self, only: int | None) -> None:
         self.only = only
         self.readers: dict[int, ScriptReader] = {}
-        self._ended: dict[tuple[object, ...], int] = {}
+        self._ended: dict[tuple[object, ...], list[int]] = {}
         self._over: set[int] = set()
         self._said: dict[int, list[Hear]] = {}
         """The last messages of the server's on connections that ended lately."""
@@ -74,9 +77,10 @@ class KeptScripts:
                 self._said.pop(next(iter(self._said)))
             ending = connection.ending
             way = connection.route, ending.by, connection.manner, ending.code, connection.status
-            if (earlier := self._ended.get(way)) is not None:
-                self.readers.pop(earlier, None)
-            self._ended[way] = conn
+            alike = self._ended.setdefault(way, [])
+            alike.append(conn)
+            if len(alike) > ALIKE_KEPT:
+                self.readers.pop(alike.pop(0), None)
         while len(self.readers) > SCRIPTS_KEPT:
             self.readers.pop(next(iter(self.readers)))
 
@@ -84,12 +88,13 @@ class KeptScripts:
         """Those that were there shortly before the end of the chosen one, and what their clients had said by then."""
         over = chosen.ended if chosen.ended is not None else chosen.last_seen
         found: list[tuple[float, OtherConnection]] = []
+        earlier = {conn for alike in self._ended.values() for conn in alike[:-1]}
         for c in connections:
             gone = inf if c.ended is None else c.ended
             if c.conn == chosen.conn or c.kind != "app" or c.opened is None or c.opened >= over:
                 continue
             reader = self.readers.get(c.conn)
-            if reader is None or gone < over - LATELY:
+            if reader is None or c.conn in earlier or gone < over - LATELY:
                 continue
             said = [s for s in reader.last_steps() if isinstance(s, Send) and s.begins and s.at <= over]
             frames = [ClientFrame(s.n or 0, s.opcode, s.message or b"", s.at - c.opened) for s in said]
@@ -137,10 +142,10 @@ class KeptScripts:
         )
 
     def harmless(
-        self, chosen: int, connections: Sequence[Connection], failed: set[int], kinds: set[str]
+        self, chosen: int, connections: Sequence[Connection], failed: set[int], frames: Sequence[ClientFrame]
     ) -> dict[str, tuple[bytes, ...]]:
         """Messages of other connections after which they stayed open, by kind, the latest first. ``failed`` are the
-        numbers of those that may have ended as the one that is studied."""
+        numbers of those that may have ended as the one that is studied, which said ``frames``."""
         found: dict[str, dict[bytes, None]] = {}
         learned = Discriminators()
         said = []
@@ -152,10 +157,16 @@ class KeptScripts:
             said += sent[:-1] if connection.conn in failed else sent  # the last one may be what ended it
         for step in said:
             learned.feed(OPCODE_NUMBERS.get(step.opcode, 1), step.message or b"")
-        names = {name for kind in kinds if (name := name_within(kind))}
+        for frame in frames:
+            learned.feed(OPCODE_NUMBERS.get(frame.opcode, 1), frame.payload)
+        # What tells kinds apart may be another thing among more messages: those of the frames are called as they are.
+        kinds = {learned.kind(OPCODE_NUMBERS.get(f.opcode, 1), f.payload).text: f.kind for f in frames}
+        names = {name for kind in kinds.values() if (name := name_within(kind))}
         for step in reversed(said):
             kind = learned.kind(OPCODE_NUMBERS.get(step.opcode, 1), step.message or b"").text
-            if (kind in kinds or name_within(kind) in names) and len(found.setdefault(kind, {})) < HARMLESS_KEPT:
+            kind = kinds.get(kind, kind)
+            known = kind in kinds.values() or name_within(kind) in names
+            if known and len(found.setdefault(kind, {})) < HARMLESS_KEPT:
                 found[kind][step.message or b""] = None
         return {kind: tuple(payloads) for kind, payloads in found.items()}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hangup.diagnosis import causes
 from hangup.experiment.handshakes import PARAMETER
 from hangup.experiment.ladder import SOMETHING_SAID, UNKNOWN, Explanation, control_frames, is_json, selector
-from hangup.experiment.message_values import split
+from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.pacing import slower
 from hangup.experiment.server_side import auth, expired, large
 from hangup.experiment.size_law import LARGE
@@ -36,8 +36,10 @@ def _before(case: Case, frame: ClientFrame) -> list[ClientFrame]:
 def _json_expected(case: Case, frame: ClientFrame) -> float:
     """How likely it is that the server reads JSON and nothing else: hardly, where it got over other text before, or
     sends other text itself."""
-    others = [f for f in (*_before(case, frame), *case.asked) if f.opcode == "text" and f.payload != frame.payload]
-    return 0.03 if any(not is_json(other) for other in others) else 1.0
+    theirs = (f.payload for f in (*_before(case, frame), *case.asked) if f.opcode == "text")
+    elsewhere = (payload for payloads in case.harmless.values() for payload in payloads)
+    others = [payload for payload in (*theirs, *elsewhere) if payload != frame.payload]
+    return 0.03 if any(split(other)[1] is MISSING for other in others) else 1.0
 
 
 def _form(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:

@@ -90,7 +90,7 @@ def read_case(
     case = _case(transcript, chosen, alike, report)
     lived = survivors(connections, chosen, found)
     failed = {c.conn for c in connections if c.failed and judge(c, found) is not Outcome.SURVIVED}
-    case.harmless = scripts.harmless(chosen.conn, connections, failed, {f.kind for f in case.frames})
+    case.harmless = scripts.harmless(chosen.conn, connections, failed, case.frames)
     others = [c for c in alike if judge(c, found) is not Outcome.FAILED and c.conn != chosen.conn]
     case.lived = scripts.lived(others, case.frames)
     case.replies = scripts.replies([*others, chosen], case.asked)  # it may have answered all but the last
