@@ -76,7 +76,7 @@ def _proof(proof: Proof) -> list[str]:
             lines.append(f"| {' | '.join(map(cell, cells))} |")
         lines.append("")
     if proof.minimal is not None and proof.minimal.payload is not None:
-        said = code(proof.minimal.payload, PAYLOAD) or "an empty one"
+        said = code(proof.minimal.payload, PAYLOAD) or "(empty)"
         lines.append(f"- smallest message that fails: {said} ({plain(proof.minimal.opcode or 'text', SENTENCE)})")
         if proof.minimal.neighbour:
             lines.append(f"- closest message that does not: {prose(proof.minimal.neighbour, SENTENCE)}")

@@ -152,7 +152,7 @@ class Document(Struct, kw_only=True):
 
     def _minimal(self, minimal: Minimal, payload: bytes) -> list[str]:
         # First hidden and then cut: half a secret is not known for one.
-        message = code(self.vault.shown(payload), SHOWN) or "an empty one"
+        message = code(self.vault.shown(payload), SHOWN) or "(empty)"
         lines = [f"Smallest failing message (client frame {minimal.frames[-1]}, {minimal.opcode}): {message}"]
         if minimal.neighbour:
             lines.append(f"Closest message that does not fail: {prose(self.vault.excerpt(minimal.neighbour))}")

@@ -225,7 +225,7 @@ class Gate:
         self._held_bytes += len(held.wire)
         self._problems += problems
         if self._held_bytes > self.limit and not (self._packed and self.encoder.dirty):
-            self._give_up(f"more than {self.limit} bytes would have to be held", at)
+            self._give_up(f"it would have to hold more than {self.limit} bytes", at)
 
     def _give_up(self, why: str, at: float) -> None:
         """The message cannot be held until it is whole: it passes as it is."""
@@ -239,7 +239,7 @@ class Gate:
             return
         self._state = _PASSING
         if self._packed and self.encoder.dirty:
-            why = "unfinished, where messages must be whole to be compressed anew"
+            why = "unfinished, and only whole messages can be compressed again"
             self.outlet.say(at, "drop", self.encoder.dirty, _numbers(held), note=why)
         else:
             self._deliver(None, Unit(_wire(held), _numbers(held), open=True), self._mark, at)
