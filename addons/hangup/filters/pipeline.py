@@ -6,6 +6,7 @@ or message of which a byte has passed already, when a filter is switched on, pas
 
 from __future__ import annotations
 
+from hangup.filters import HOLD_LIMIT
 from hangup.filters.base import NONE, TRAFFIC, Close, Control, Inject, Kind, Message, Stray
 from hangup.filters.chain import Bound, Decision
 from hangup.filters.encoder import RSV1, Held, close_payload
@@ -16,9 +17,6 @@ from hangup.recording.frame_events import junk_event
 from hangup.wire.deflate import EFFORT
 from hangup.wire.frames import BINARY, CLOSE, CONTINUATION, OPCODES, TEXT, Frame, Junk, Piece
 from hangup.wire.messages import KEEP_LIMIT, Noted, WireMessage
-
-HOLD_LIMIT = 64 << 20
-"""Bytes of a message, and of messages that wait, that are held at most."""
 
 _DONE, _PASSING, _HOLDING = range(3)
 _BEGINS = (TEXT, BINARY)

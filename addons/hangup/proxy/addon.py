@@ -21,8 +21,8 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from hangup.errors import HangupError
+from hangup.filters import HOLD_LIMIT
 from hangup.filters.chain import Decision
-from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.net.fast_mask import fast_mask
 from hangup.proxy import broken_handshake, layer
 from hangup.proxy.broken_handshake import Unread, asks_for_websocket

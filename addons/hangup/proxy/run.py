@@ -18,8 +18,8 @@ from mitmproxy.proxy import mode_specs
 from msgspec import Struct, field
 
 from hangup.errors import HangupError, ListenError, MissingExtra, UsageError
+from hangup.filters import HOLD_LIMIT
 from hangup.filters.filter_set import FilterSet
-from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.net.accepting import Exhaustion
 from hangup.net.connect import tls_context
 from hangup.processes.backend import Backends
