@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 
@@ -127,10 +128,20 @@ def test_markdown_for_an_issue_is_redacted(run: CliRunner, tmp_path: Path) -> No
     assert token in Path(path).read_text()
     result = why(run, path, "--markdown")
     assert result.exit_code == 0
-    assert result.output.startswith("### identity/token-expired-retry")
+    assert "| cause | `identity/token-expired-retry` |" in result.output
     assert "had expired" in result.output
     assert token not in result.output and token.split(".")[1] not in result.output
     assert "```" in result.output
+
+
+def test_markdown_stands_alone(run: CliRunner, tmp_path: Path) -> None:
+    output = why(run, write(tmp_path / "run.jsonl", "a3-text-ping"), "--markdown").output
+    assert output.startswith("### The server hung up: ")
+    for name in ("backend", "path", "when", "cause", "how sure"):
+        assert re.search(rf"^\| {name} \| .+ \|$", output, re.M), name
+    for title in ("Evidence", "Fix", "How to reproduce", "What to try next"):
+        assert f"\n**{title}**\n\n" in output, title
+    assert "hangup check " in output
 
 
 def test_markdown_hides_a_secret_in_a_message(run: CliRunner, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""What an export in Markdown says first: everything that somebody needs who was not there."""
+"""A diagnosis and its proof in Markdown, for `hangup why` and the head of an export: all that is needed by somebody who
+was not there."""
 
 from __future__ import annotations
 
@@ -28,6 +29,8 @@ def lead(explanation: Explanation) -> list[str]:
         lines += ["", "**Fix**", "", prose(summary.fix)]
     lines += _doing("How to reproduce", summary.reproduce)
     lines += _doing("What to try next", summary.next)
+    if remarks := why_page.notes(report):
+        lines += ["", "**Notes**", "", *(f"- {prose(each)}" for each in remarks)]
     if summary.reproduce or summary.next:
         lines += ["", "`uvx hangup …` runs these commands without installing anything."]
     return lines

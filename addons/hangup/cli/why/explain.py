@@ -7,7 +7,9 @@ import sys
 
 import click
 import msgspec
+from msgspec.structs import replace
 
+from hangup.cli import explained_markdown
 from hangup.cli.explaining import proof_of
 from hangup.cli.redacted import learned
 from hangup.cli.screen import console
@@ -18,7 +20,7 @@ from hangup.diagnosis.for_others import for_others
 from hangup.diagnosis.report import Report
 from hangup.errors import UsageError
 from hangup.experiment.document_file import Proof
-from hangup.experiment.summing_up import what_is_proved
+from hangup.experiment.summing_up import Explanation, sum_up, what_is_proved
 from hangup.recording.folder import newest
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.traffic_ledger import TrafficLedger, look_into_again
@@ -68,12 +70,17 @@ def _said(proof: Proof | None) -> str:
 def _redacted(source: Source, conn: int | None, ledger: TrafficLedger, proof: Proof | None, seen: Report) -> str:
     """The page as Markdown without the recording's secrets: it is meant for others."""
     redactor = Redactor()
-    learned(source, redactor)
+    header = learned(source, redactor)
     if proof is not None:
         proof.teach(redactor.vault)
-    found, _ = for_others(ledger, redactor, source.header, source.events("redacting"), conn, seen.recording)
-    if seen.next == examples.NEXT:
-        found.next = seen.next
+    found, shown = for_others(ledger, redactor, source.header, source.events("redacting"), conn, seen.recording)
     if proof is not None:
         proof = proof.redacted(redactor.vault)
-    return page.markdown(found, what_is_proved(found, proof), _said(proof))
+        proof.leave_out_libraries()
+    an_example = seen.next == examples.NEXT
+    if an_example:
+        found.next = seen.next
+    summary = sum_up(found, header, shown.connections, shown.last_at, proof)
+    if an_example:  # its backend is nowhere to be tried on
+        summary = replace(summary, reproduce=[])
+    return "\n".join(explained_markdown.lead(Explanation(found, summary, proof)))

@@ -15,7 +15,7 @@ from hangup.diagnosis.report import Alternative, Mark, NextStep, Report
 from hangup.diagnosis.sentences import what_is_known
 from hangup.experiment.summing_up import Proved
 from hangup.humanize import duration, printable
-from hangup.markup import block, code, prose
+from hangup.markup import block, prose
 
 SHOWN = 3
 """Pieces of evidence on the page; ``--json`` has them all."""
@@ -175,30 +175,6 @@ def _next(screen: Console, steps: Sequence[NextStep]) -> None:
         screen.print(Text(f"  {what}", "bold"), soft_wrap=True)
         screen.print(Padding(Text(step.text, "dim"), (0, 0, 0, 4), expand=False))
     screen.print()
-
-
-def markdown(report: Report, proved: Proved | None = None, said: str = "") -> str:
-    """The same for an issue."""
-    if proved is not None:
-        sure = ", proved"
-    else:
-        sure = f", {report.confidence:.0%} sure" if report.category != "unknown" else ""
-    verdict, sentence = (report.verdict, report.sentence) if proved is None else (proved.title, proved.sentence)
-    lines = [f"### {prose(verdict)}{sure}", "", prose(sentence), ""]
-    if proved is not None:
-        lines += [f"- {prose(line)}" for line in proved.lines]
-        lines += [f"- stays open with {code(proved.cure)}"] if proved.cure else []
-        lines.append("")
-    lines += [*evidence_lines(report), *timeline_lines(report)]
-    if proved is None and (others := others_line(report)):
-        lines += ["", others]
-    if fix := report.hint if proved is None else proved.fix:
-        lines += ["", prose(fix)]
-    for step in report.next if proved is None else ():
-        lines.append(f"- next: {code(step.command)}: {prose(step.text)}")
-    lines += [f"- note: {prose(note)}" for note in notes(report)]
-    lines += [f"- a bisect of this recording: {prose(said)}"] if said else []
-    return "\n".join(lines)
 
 
 def evidence_lines(report: Report) -> list[str]:
