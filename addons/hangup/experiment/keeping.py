@@ -17,6 +17,7 @@ from hangup.experiment.reading import Reading
 from hangup.experiment.script import reproducer
 from hangup.experiment.search import Verdict
 from hangup.experiment.sharing import vault_of
+from hangup.experiment.summing_up import advice
 from hangup.experiment.trial import Result
 from hangup.recording.events import Log
 from hangup.recording.excerpt import write_excerpt
@@ -56,6 +57,8 @@ def keep(
     if reading is None:
         return document
     document.about["started"] = reading.transcript.recording.header.started
+    document.asked = reading.transcript.survey.request.target
+    document.fix = advice(reading.report, verdict.verdict)
     recordings = [_open(run.path) for run in runs]
     document.log = _logged([*recordings, reading.transcript.recording], reading)
     document.vault = vault_of(reading, log=document.log)
