@@ -56,9 +56,7 @@ def keep(
         document.files |= tried.files
     if reading is None:
         return document
-    document.about["started"] = reading.transcript.recording.header.started
-    document.asked = reading.transcript.survey.request.target
-    document.fix = advice(reading.report, verdict.verdict)
+    introduce(document, reading)
     recordings = [_open(run.path) for run in runs]
     document.log = _logged([*recordings, reading.transcript.recording], reading)
     document.vault = vault_of(reading, log=document.log)
@@ -77,6 +75,13 @@ def keep(
     except RecordingError as error:
         document.problems.append(str(error))
     return document
+
+
+def introduce(document: Document, reading: Reading) -> None:
+    """Says what the verdict is about: the recorded request, when that was, and how what was found is fixed."""
+    document.about["started"] = reading.transcript.recording.header.started
+    document.asked = reading.transcript.survey.request.target
+    document.fix = advice(reading.report, document.verdict.verdict)
 
 
 def _write_exchange(document: Document, reading: Reading, runs: Sequence[tuple[Series, Recording | None]]) -> None:
