@@ -82,7 +82,7 @@ def _proof(proof: Proof) -> list[str]:
         said = code(proof.minimal.payload, PAYLOAD) or "(empty)"
         lines.append(f"- smallest message that fails: {said} ({plain(proof.minimal.opcode or 'text', SENTENCE)})")
         if proof.minimal.neighbour:
-            lines.append(f"- closest message that does not: {prose(proof.minimal.neighbour, SENTENCE)}")
+            lines.append(f"- for comparison: {prose(proof.minimal.neighbour, SENTENCE)}")
     for said in (line for each in proof.log for line in each.text.strip().splitlines()[-1:]):
         lines.append(f"- the backend's log: {code(said, PAYLOAD)}")
     lines += [f"- {prose(line, SENTENCE)}" for line in proof.verification]

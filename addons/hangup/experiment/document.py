@@ -187,7 +187,7 @@ class Document(Struct, kw_only=True):
         message = code(self.vault.shown(payload), SHOWN) or "(empty)"
         lines = [f"Smallest failing message (client frame {minimal.frames[-1]}, {minimal.opcode}): {message}"]
         if minimal.neighbour:
-            lines.append(f"Closest message that does not fail: {prose(self.vault.excerpt(minimal.neighbour))}")
+            lines.append(f"For comparison: {prose(self.vault.excerpt(minimal.neighbour))}")
         return lines
 
 
