@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hangup.filters import HOLD_LIMIT
 from hangup.filters.chain import Chain
 from hangup.filters.filter_set import FilterSet
-from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.recording import events
 from hangup.recording.events import FilterEvent, Side
 from hangup.recording.rebuild import sent_by, sent_to

@@ -152,7 +152,7 @@ class TestInflation:
         path = thousand(tmp_path, left=True)
         run = CliRunner(env={"COLUMNS": "140"})
         assert "60 messages left compressed" in run.invoke(cli, ["show", str(path)]).output
-        assert "left compressed, as that, or what" in run.invoke(cli, ["show", str(path), "--conn", "1"]).output
+        assert "left compressed, because it" in run.invoke(cli, ["show", str(path), "--conn", "1"]).output
         assert "left compressed" in run.invoke(cli, ["show", str(path), "--markdown", "--conn", "1"]).output
         converted = run.invoke(cli, ["convert", str(path), str(tmp_path / "out.har"), "--no-redact"])
         assert "left-compressed messages" in converted.output
@@ -191,14 +191,14 @@ class TestFiles:
             made.write(Frame(at=n, conn=1, n=n, side="server", opcode="binary", length=64 << 20, sha256="00" * 32))
         made.finish()
         assert len(out.getvalue()) < 2 * SPARE
-        assert "overlong cut payloads" in made.losses.words
+        assert "cut payloads that are too long to pad" in made.losses.words
 
     def test_a_packed_file_is_not_unpacked_to_anything(self, tmp_path: Path) -> None:
         path = tmp_path / "bomb.har.gz"
         with gzip.open(path, "wb") as out:
             out.write(b'{"log":{"version":"1.2","entries":[' + b" " * (64 << 20) + b"]}}")
         assert bound(path.stat().st_size) < 64 << 20
-        with pytest.raises(RecordingError, match="is not unpacked: unpack it if you trust it"):
+        with pytest.raises(RecordingError, match="is not unpacked: unpack it yourself if you trust it"):
             open_recording(path)
 
 

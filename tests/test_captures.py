@@ -191,7 +191,7 @@ def test_bytes_that_were_not_captured(tmp_path: Path) -> None:
     packets.packet(CLIENT, FIN | ACK)
     events = list(packets.read(tmp_path))
     assert texts(events) == [("server", "hi")] and not any(isinstance(event, ev.Raw) for event in events)
-    assert any(isinstance(event, ev.Note) and "lacks bytes of the server" in event.text for event in events)
+    assert any(isinstance(event, ev.Note) and "lacks bytes from the server" in event.text for event in events)
 
 
 def test_a_capture_that_breaks_off(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_real_conversation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ke
             server.shutdown()
             thread.join()
     if keys is False:
-        with pytest.raises(ForeignRecording, match=r"1 connection over TLS could not be looked into .*SSLKEYLOGFILE"):
+        with pytest.raises(ForeignRecording, match=r"1 connection over TLS could not be decrypted .*SSLKEYLOGFILE"):
             open_recording(capture)
         return
     monkeypatch.setenv("SSLKEYLOGFILE", os.fspath(log))

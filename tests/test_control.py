@@ -515,7 +515,7 @@ def test_the_newest_living_proxy_is_found(tmp_path: Path) -> None:
         done = hangup("filter", *words, check=False, environment=own)
         return done.stdout + done.stderr
 
-    assert "no proxy runs" in run("list")
+    assert "no proxy is running" in run("list")
     with RawServer() as server, HangupProxy(server.url, environment=own) as first:
         first.wait_for("control on")
         with HangupProxy(server.url, environment=own) as second:
@@ -528,14 +528,14 @@ def test_the_newest_living_proxy_is_found(tmp_path: Path) -> None:
         assert len(list((tmp_path / "hangup").glob("proxy-*"))) == 1
         assert f"there is one on 127.0.0.1:{first.port}" in run("list", "--proxy", "1")
         first.stop()
-    assert "no proxy runs" in run("list")
+    assert "no proxy is running" in run("list")
 
 
 def test_without_a_web_server_there_is_none() -> None:
     with RawServer() as server, HangupProxy(server.url, "--no-web") as proxy:
         proxy.wait_for("recording to")
         done = hangup("filter", "list", "--proxy", str(proxy.port), check=False)
-        assert done.returncode == 1 and "no proxy runs on" in done.stderr
+        assert done.returncode == 1 and "no proxy is running on" in done.stderr
         assert "control on" not in proxy.stop()
 
 

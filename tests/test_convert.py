@@ -113,8 +113,8 @@ def refused(error: type[HangupError], words: str, *args: str | Path, stdin: byte
 
 
 def test_usage(recording: Path, tmp_path: Path) -> None:
-    refused(UsageError, "says no format: use --to", recording, tmp_path / "a.txt")
-    refused(UsageError, "says no format: use --to", recording, "-")
+    refused(UsageError, "cannot tell the format from .*: use --to", recording, tmp_path / "a.txt")
+    refused(UsageError, "cannot tell the format from .*: use --to", recording, "-")
     refused(UsageError, "are the same file", recording, tmp_path / "." / recording.name)
     refused(UsageError, (
         "use either --redact or "

@@ -50,7 +50,7 @@ def test_the_script(script: Path) -> None:
     run.at = 1.0
     assert run.client("subscribe") == [(TEXT, b"subscribe")]
     assert run.client("other") == [(TEXT, b"other")] and run.client("subscribe") == [(TEXT, b"subscribe")]
-    assert [each.note for each in run.lines if isinstance(each, FilterEvent)] == ["said 0.250 s before"]
+    assert [each.note for each in run.lines if isinstance(each, FilterEvent)] == ["sent 0.250 s earlier"]
     run.check()
 
 
@@ -66,14 +66,14 @@ def test_the_script_in_a_proxy(script: Path) -> None:
         backend.close()
         proxy.stop()
         (dropped,) = [each for each in proxy.events() if isinstance(each, FilterEvent) and each.action == "drop"]
-        assert dropped.filter.startswith("script ") and dropped.note.startswith("said 0.")
+        assert dropped.filter.startswith("script ") and dropped.note.startswith("sent 0.")
 
 
 def test_the_built_in_one(built_in: type[Filter]) -> None:
     assert str(parse(built_in.example)) == built_in.example
     said = describe(built_in)
     assert said["name"] == "drop-repeats"
-    assert said["summary"] == "A message that its side has sent just before is not passed on."
+    assert said["summary"] == "Drops a message that its side has just sent."
     assert said["positional"] == ["within"] and "kind" in [each["name"] for each in said["settings"]]
     run = Filtered("drop-repeats 200ms side=client contains=sub")
     assert run.client("sub") == [(TEXT, b"sub")] and run.client("ping") == [(TEXT, b"ping")]

@@ -118,7 +118,7 @@ class TestAdvisories:
         with HangupProxy(target) as proxy:
             proxy.wait_for("control on")
             proxy.stop()
-            told = "published flaws" in proxy.output
+            told = "published vulnerabilities" in proxy.output
         assert told == (target.startswith("wss") and bool(advisories.about_tls()))
 
 
@@ -158,11 +158,11 @@ class TestPorts:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             (found,) = checks.ports(Config(source="hangup.toml", listen=address, web=False), [])
-            assert (found.level, found.text) == ("problem", f"{address} cannot be listened on: Address already in use")
+            assert (found.level, found.text) == ("problem", f"cannot listen on {address}: Address already in use")
             ours = Running(listen=address, web="127.0.0.1:1", token="x")
             said = [*checks.ports(Config(source="hangup.toml", listen=address, web=False), [ours])]
             assert [each.level for each in said] == ["fine", "note"]
-            assert said[1].text == f"{address} cannot be listened on: a running hangup has it"
+            assert said[1].text == f"cannot listen on {address}: a running hangup has it"
         (found,) = checks.ports(Config(source="hangup.toml", listen=address, web=False), [])
         assert (found.level, found.text) == ("fine", f"{address} is free")
 
@@ -206,7 +206,7 @@ class TestClock:
 
     def test_one_that_is_being_set(self) -> None:
         (found,) = self.looked(set_by=-0.1)
-        assert found.level == "note" and found.text.startswith("the time of day went -100 ms")
+        assert found.level == "note" and found.text.startswith("the system time shifted by -100 ms")
 
     def test_a_coarse_one(self) -> None:
         (found,) = self.looked(tick=0.0156)

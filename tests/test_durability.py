@@ -168,7 +168,7 @@ def test_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
             meanwhile = talk(proxy, server, "/meanwhile", 100_000)
             proxy.wait_for(f"{NOT_RECORDED}: cannot write .*: No space left on device")
             filler.unlink()
-            proxy.wait_for("recorded again")
+            proxy.wait_for("recording again")
             after = talk(proxy, server, "/after", 1000)
             proxy.stop()  # with 0: all was kept until there was room
             events = proxy.events()
@@ -188,7 +188,7 @@ def test_folder_that_is_removed(tmp_path: Path) -> None:
         until(lambda: recorded_end(proxy, "/before"))
         shutil.rmtree(record.parent)
         proxy.wait_for(rf"{NOT_RECORDED}: {record} was removed while it was being written, \d+ events are lost")
-        proxy.wait_for(f"recording goes on in {record.with_name('run.2.jsonl')}")
+        proxy.wait_for(f"recording continues in {record.with_name('run.2.jsonl')}")
         sent = talk(proxy, server, "/after", 1000)
         output = proxy.stop(code=EXIT_CODE)
     assert "the recording is incomplete: " in proxy.errors

@@ -255,6 +255,9 @@ def test_from_the_link_to_the_proof_in_markdown(stage: Stage) -> None:
     text = stage.page.evaluate("navigator.clipboard.readText()")
     assert text.startswith(f"**{headline.inner_text()}**")
     assert re.search(r"failed \d+ of \d+ trials with the cause, 0 of \d+ without it", text)
+    for name in ("backend", "path", "recorded", "tried"):
+        assert re.search(rf"^\| {name} \| `.+` \|$", text, re.M), f"it stands alone, so it names the {name}"
+    assert "How to fix it: " in text and "How to reproduce it: `hangup check " in text
     _judged(stage, "bisect")
     assert not stage.problems
 
@@ -310,7 +313,8 @@ def test_by_terminal_with_the_commands_that_hangup_says_to_type(stage: Stage, tm
     proved = _named(found[1])
     passed_on = {words[0]: words for words in map(suggested.words_of, suggested.commands_in(bisect.stdout))}
     markdown = _typed(tmp_path, passed_on["why"])
-    assert markdown.stdout.startswith(f"### {proved}, proved\n") and "stays open with `" in markdown.stdout
+    assert proved == UNNAMED or f"| cause | `{proved}` |" in markdown.stdout
+    assert "Proved by experiment: " in markdown.stdout and "Stays open with `" in markdown.stdout
     _typed(tmp_path, passed_on["convert"])
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Proved by experiment" in report and (proved in report or proved == UNNAMED)

@@ -50,7 +50,7 @@ def test_a_connection_that_holds() -> None:
 @pytest.mark.parametrize(
     ("connections", "said"),
     [
-        ([], "no connection came"),
+        ([], "no client has connected"),
         (ledger((0.1, 0.9)), "no connection is open"),
         (ledger((4.0, None)), "longer than 2 s"),
         (ledger((0.1, 0.9), (1.0, None)), "reconnected 1 time"),
@@ -212,4 +212,4 @@ def test_what_was_open_when_the_cure_came_is_watched_too() -> None:
     assert [c.conn for c in cured(lives, 2.0)] == [3] and failed_signs(cured(lives, 2.0), 6.0) == []
     lives = ledger((0.9, 2.1), (2.6, None))
     assert [c.conn for c in cured(lives, 2.0)] == [2], "the ping was under way already"
-    assert failed_signs(cured(ledger((0.9, 1.3)), 2.0), 6.0) == ["no connection came"]
+    assert failed_signs(cured(ledger((0.9, 1.3)), 2.0), 6.0) == ["no client has connected"]

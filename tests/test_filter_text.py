@@ -262,7 +262,7 @@ def test_ways_to_say_the_same(text: str, filter: str) -> None:
         ("drop text=hex:c", "an even number of hexadecimal digits"),
         ("drop regex='('", "not a regular expression"),
         ("drop json=type==ping", "begins with $"),
-        ("drop json=$.[", "there is no ']'"),
+        ("drop json=$.[", "']' is missing in $.["),
         ("drop json='$.['", "is not a JSON path"),
         ("drop json=$.n>[]", "a number or a string"),
         ("drop text='open", "the quote is not closed"),

@@ -136,7 +136,7 @@ def test_endings_come_back(name: str, tmp_path: Path, talk: Talk) -> None:
     for left, right in zip(ours, theirs, strict=True):
         assert (left.by, left.code) == (right.by, right.code)
         if name == "mitmproxy" and left.how in ("fin", "rst"):
-            assert right.how == "rst" and "does not tell a FIN from a RST" in right.sentence
+            assert right.how == "rst" and "does not distinguish a FIN from a RST" in right.sentence
         else:
             assert (left.how, left.reason or "") == (right.how, right.reason or "")
 
@@ -327,7 +327,7 @@ def test_a_folder_and_nothing(tmp_path: Path) -> None:
         open_recording(tmp_path)
     with pytest.raises(RecordingError, match="there is no recording"):
         open_recording(tmp_path / "none")
-    with pytest.raises(UsageError, match="no format that can be read"):
+    with pytest.raises(UsageError, match="cannot read the format"):
         open_recording(tmp_path, "markdown")
 
 
@@ -516,14 +516,14 @@ def test_a_close_by_nobody_known_is_not_made_up(tmp_path: Path) -> None:
     close = {"code": 1000, "reason": "bye", "timestamp": ZERO + 3}
     _, events = read(tmp_path / "file", har([], _webSocketClose=close))
     (note,) = [event for event in events if isinstance(event, Note)]
-    assert note.text == "closed with code 1000 and the reason 'bye'; by which side, the HAR does not say"
+    assert note.text == "closed with code 1000 and the reason 'bye'; the HAR does not say by which side"
     assert (note.conn, note.at, note.ended, note.code) == (1, 3.0, True, 1000)
     ending = endings(events)[1]
     assert (ending.by, ending.how, ending.code, ending.at) == ("unknown", "close", 1000, 3.0)
     assert ending.sentence == f"{note.text}, 3.00 s after opening and before any frame"
     _, events = read(tmp_path / "file", har([], _webSocketClose="aborted"))
     assert [event.text for event in events if isinstance(event, Note)] == [
-        "ended without a close frame; by which side, the HAR does not say"
+        "ended without a close frame; the HAR does not say by which side"
     ]
 
 

@@ -99,7 +99,7 @@ def test_pcapng_cut_payloads_are_filled_up_so_that_the_rest_stays_in_place() -> 
     talk.events.append(Frame(at=0.1, conn=1, n=1, side="server", text="abc", length=1000, sha256="00"))
     talk.say(1, "server", "text", b"after")
     data, lost = written("pcapng", talk.stop())
-    assert lost == "1 payload that was cut in the recording (filled up with zeros)"
+    assert lost == "1 payload that was cut in the recording (padded with zeros)"
     assert streams(data)[50001, "server"].data.endswith(b"abc" + bytes(997) + b"\x81\x05after")
 
 

@@ -63,12 +63,25 @@ def spent(*words: str, **environment: str) -> float:
 COMPLETING = {"COMP_WORDS": "hangup re", "COMP_CWORD": "1", "_HANGUP_COMPLETE": "bash_complete"}
 
 
+def completing(words: str) -> dict[str, str]:
+    return {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_HANGUP_COMPLETE": "bash_complete"}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no getrusage")
 @pytest.mark.parametrize(("words", "environment"), [(["--help"], {}), (["--version"], {}), ([], COMPLETING)])
 def test_help_and_completion_are_quick(words: list[str], environment: dict[str, str]) -> None:
     """In times of Python's own start, which is about 15 ms; 0.3 s are twenty of them."""
     nothing = max(spent(sys.executable, "-c", "pass"), 0.005)
     assert spent(*HANGUP, *words, **environment) < 20 * nothing
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no getrusage")
+@pytest.mark.parametrize("name", LISTED)
+def test_the_options_of_a_command_are_completed_quickly(name: str) -> None:
+    """What a command does is imported when it does it. Without bytecode Python would compile everything each time."""
+    nothing = max(spent(sys.executable, "-c", "pass"), 0.005)
+    kept = {"PYTHONDONTWRITEBYTECODE": ""}
+    assert spent(*HANGUP, **completing(f"hangup {name} --"), **kept) < 20 * nothing
 
 
 def test_the_list_of_commands_needs_none_of_them() -> None:

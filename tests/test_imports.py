@@ -157,7 +157,7 @@ def test_show_says_what_is_not_told() -> None:
 def test_what_nothing_is_told_of_is_neither_refused_nor_open(tmp_path: Path) -> None:
     _, _, (connection,) = opened(tmp_path, har(entry(response={"status": 0}, _webSocketMessages=[])))
     assert not connection.refused and connection.opened is None and connection.ended is None
-    assert connection.ending.sentence == "the HAR does not say what became of the handshake"
+    assert connection.ending.sentence == "the HAR does not say how the handshake ended"
     recording = open_recording(tmp_path / "file")
     assert diagnose(recording.header, recording).verdict == "unknown/"
 
@@ -417,7 +417,7 @@ def test_a_netlogs_failed_handshakes(tmp_path: Path, raw: bool) -> None:
     waiting.ask()
     (connection,) = opened(tmp_path, waiting.dump())[2]
     assert not connection.refused
-    assert ("answered" if raw else "what became of the handshake") in connection.untold
+    assert ("answered" if raw else "how the handshake ended") in connection.untold
 
 
 def test_a_netlog_that_breaks_off(tmp_path: Path) -> None:
@@ -596,7 +596,7 @@ def test_what_a_capture_lacks_is_not_read_over() -> None:
     )  # fmt: skip
     assert [event.text for event in found if isinstance(event, Frame)] == ["hi", "yo"]
     assert not any(isinstance(event, ev.Raw) for event in found)
-    assert any(isinstance(event, Note) and "lacks bytes of the client" in event.text for event in found)
+    assert any(isinstance(event, Note) and "lacks bytes from the client" in event.text for event in found)
 
 
 @given(

@@ -803,7 +803,7 @@ def test_a_removed_file_is_told_and_gone_on_from(tmp_path: Path, monkeypatch: py
     assert isinstance(told, ev.Note) and told.lost == 3 and told.at == note(2).at and after == note(3)
     assert read(following).header.note == "continues run.jsonl"
     assert losses == [(f"NOT RECORDED: {path} was removed while it was being written, 3 events are lost", 3)]
-    assert rotations == [(f"recording goes on in {following}", 0)]
+    assert rotations == [(f"recording continues in {following}", 0)]
     assert out.lost == 3 and out.reasons == [f"{path} was removed while it was being written"]
 
 
@@ -864,7 +864,7 @@ def test_the_oldest_files_are_deleted_to_keep_within_a_total(tmp_path: Path) -> 
     assert kept == [note(number, 60) for number in range(300 - len(kept), 300)]
     deleted = [event.text for event in events if not event.conn]
     assert all(re.fullmatch(r"deleted run[.\d]*jsonl, to keep at most 7.8 KiB", text) for text in deleted)
-    assert any("recording goes on in" in text and "; deleted run.jsonl, to keep" in text for text, _ in rotations)
+    assert any("recording continues in" in text and "; deleted run.jsonl, to keep" in text for text, _ in rotations)
     assert out.lost == 0
 
 

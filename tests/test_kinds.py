@@ -112,7 +112,7 @@ def test_its_reconnects_are_no_sign_of_trouble() -> None:
     talk = [recorded.text(5.1, "client", 1, conn=9), recorded.text(5.2, "server", 1, conn=9)]
     events = [*hmr(3), handshake(5.0, 9), *talk]
     assert failed_signs(ledger(events).connections.values(), 10.0) == []
-    assert failed_signs(ledger(hmr(3)).connections.values(), 10.0) == ["no connection came"]
+    assert failed_signs(ledger(hmr(3)).connections.values(), 10.0) == ["no client has connected"]
 
 
 def verdict(events: list[ev.Event]) -> Any:

@@ -119,7 +119,7 @@ def test_where_no_file_can_be_handed_over_that_is_said(
     monkeypatch.setattr(peer_user, "told", lambda: told)
     browsers.open_in_browser("http://127.0.0.1:1/x")
     assert opened == ["http://127.0.0.1:1/x"]
-    assert ("other users of this machine can read it" in capsys.readouterr().err) != told
+    assert ("other users of this machine can read the link" in capsys.readouterr().err) != told
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="snaps")
@@ -160,7 +160,7 @@ def test_another_user_who_has_read_the_link_does_not_get_in_and_does_not_use_it_
     parts = urlsplit(link)
     words = [sys.executable, "-I", "-c", GET, parts.netloc, f"{parts.path}?{parts.query}"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("403 None") and "you are another" in done.stdout, done.stdout
+    assert done.stdout.startswith("403 None") and "only for the user who runs hangup" in done.stdout, done.stdout
     assert Browser(link).json("overview")["live"]
 
 

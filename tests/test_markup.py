@@ -103,8 +103,9 @@ def _finished(version: str) -> str:
         ("frame", "2 frames"),
         ("frame's fault", "2 frame's faults"),
         ("payload that was cut in the recording", "2 payloads that were cut in the recording"),
-        ("message that is not whole in the recording", "2 messages that are not whole in the recording"),
-        ("frame of unknown kind", "2 frames of unknown kind"),
+        ("message that is not complete in the recording", "2 messages that are not complete in the recording"),
+        ("frame of an unknown kind", "2 frames of an unknown kind"),
+        ("frame with a reserved opcode", "2 frames with a reserved opcode"),
     ],
 )
 def test_more_than_one(noun: str, said: str) -> None:

@@ -61,7 +61,7 @@ def test_what_is_no_size_and_no_time_is_a_usage_error(text: str) -> None:
         ("replay a b --pace slow", "'slow' is not one of 'causal', 'clock'", 2),
         ("diff", "Missing argument 'A'", 2),
         ("filter on x --path", "'--path' requires an argument", 2),
-        ("proxy ws://h --no-web --listen 192.0.2.1:9000", "192.0.2.1:9000 is no address of this machine", 1),
+        ("proxy ws://h --no-web --listen 192.0.2.1:9000", "192.0.2.1:9000 is not an address of this machine", 1),
         ("proxy ws://h --no-web --listen no-host.invalid:9000", "cannot listen on no-host.invalid:9000: ", 1),
         # For `git bisect run` 2 would be a bad commit.
         ("check --nope", "No such option '--nope'", 125),
@@ -105,7 +105,7 @@ def test_no_more_is_kept_of_a_recording_than_was_asked_for() -> None:
         files = list(proxy.recording.parent.glob("*.jsonl"))
         assert 60_000 < sum(file.stat().st_size for file in files) <= 102_400
         assert not proxy.recording.exists()
-        assert re.search(r"recording goes on in \S+run.5.jsonl; deleted run.jsonl, to keep at most 100 KiB", output)
+        assert re.search(r"recording continues in \S+run.5.jsonl; deleted run.jsonl, to keep at most 100 KiB", output)
         oldest = min(files, key=lambda file: int(file.suffixes[0][1:]))
         assert re.search(rf"^recording: {oldest} and \d more files up to run.\d+.jsonl$", output, re.MULTILINE)
         assert f"next: hangup show {oldest}\n" in output

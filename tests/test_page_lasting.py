@@ -186,7 +186,7 @@ def test_a_recording_that_breaks_off_has_been_read_all_the_same(seen: Browser, t
     with opened(torn) as link:
         page = seen.open(link)
         page.locator("summary", has_text="1 note").click()
-        expect(page.get_by_text("the file breaks off within its last line")).to_be_visible()
+        expect(page.get_by_text("the file ends in the middle of a line")).to_be_visible()
         expect(page.locator(".top")).not_to_contain_text("reading")
         page.locator(".lane").first.click()
         expect(page.locator(".verdict h2")).not_to_contain_text("not read to its end yet")

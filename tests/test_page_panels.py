@@ -253,7 +253,7 @@ def test_the_bisect_panel_proves_the_cause(stage: Stage) -> None:
     expect(panel.get_by_text("copied")).to_be_visible()
     copied = stage.page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("**proved: heartbeat/app-ping-kills**") and "drop-heartbeat side=client" in copied
-    expect(panel.get_by_text("an empty one (text)")).to_be_visible(timeout=WAIT)
+    expect(panel.get_by_text("(empty, text)")).to_be_visible(timeout=WAIT)
     with stage.page.expect_download() as download:
         panel.get_by_role("link", name="Reproducer").click()
     assert download.value.suggested_filename == "reproduce.py"

@@ -73,7 +73,7 @@ def test_the_exit_code_and_the_words_for_people(tmp_path: Path) -> None:
     with serving(mended) as server:
         done = hangup("replay", path, server.url, *arguments, check=False)
         assert done.returncode == 1
-        assert "another ending: it survived" in done.stdout and "recorded: the server ended it" in done.stdout
+        assert "another ending: it stayed open" in done.stdout and "recorded: the server ended it" in done.stdout
         assert "different from the recording from frame 4 on" in done.stdout
 
 

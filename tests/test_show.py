@@ -564,7 +564,7 @@ def test_follow_in_this_process(typical: Path, monkeypatch: pytest.MonkeyPatch) 
 
     recorded.write(typical, TYPICAL[:-1])
     wait: Callable[[float], None] = sleep
-    monkeypatch.setattr("hangup.cli.show.command.time.sleep", wait)
+    monkeypatch.setattr("hangup.cli.show.printing.time.sleep", wait)
     assert "#10   the server ended it" in shown(typical, "--follow") and slept.is_set()
 
 

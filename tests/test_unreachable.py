@@ -24,8 +24,8 @@ NUMBERS = {
     "EHOSTDOWN": "the host is down",
     "ENETUNREACH": "the network is unreachable",
     "ENETDOWN": "the network is down",
-    "EADDRNOTAVAIL": "no local port is free, or the address is none to connect to",
-    "EMFILE": "too many open files in hangup: allow it more (ulimit -n 4096)",
+    "EADDRNOTAVAIL": "no local port is free, or nothing can connect to this address",
+    "EMFILE": "too many open files in hangup: raise the limit (ulimit -n 4096)",
     "ENFILE": "too many open files on this machine",
 }
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -21,6 +23,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     return CliRunner()
+
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 
 def write(path: Path, name: str, seed: int = 0) -> str:
@@ -127,10 +132,20 @@ def test_markdown_for_an_issue_is_redacted(run: CliRunner, tmp_path: Path) -> No
     assert token in Path(path).read_text()
     result = why(run, path, "--markdown")
     assert result.exit_code == 0
-    assert result.output.startswith("### identity/token-expired-retry")
+    assert "| cause | `identity/token-expired-retry` |" in result.output
     assert "had expired" in result.output
     assert token not in result.output and token.split(".")[1] not in result.output
     assert "```" in result.output
+
+
+def test_markdown_stands_alone(run: CliRunner, tmp_path: Path) -> None:
+    output = why(run, write(tmp_path / "run.jsonl", "a3-text-ping"), "--markdown").output
+    assert output.startswith("### The server hung up: ")
+    for name in ("backend", "path", "when", "cause", "how sure"):
+        assert re.search(rf"^\| {name} \| .+ \|$", output, re.M), name
+    for title in ("Evidence", "Fix", "How to reproduce", "What to try next"):
+        assert f"\n**{title}**\n\n" in output, title
+    assert "hangup check " in output
 
 
 def test_markdown_hides_a_secret_in_a_message(run: CliRunner, tmp_path: Path) -> None:
@@ -154,6 +169,25 @@ def test_standard_input(run: CliRunner, tmp_path: Path) -> None:
     data = Path(write(tmp_path / "run.jsonl", "a1-returns")).read_bytes()
     result = why(run, "-", input=data)
     assert result.exit_code == 0 and "server-handler/returns-immediately" in result.output
+
+
+LONGEST = ["a9-broadcast-not-serialisable", "a4-ping-without-field", "a5-binary-ping-to-text-reader", "a3-text-ping"]
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_it_is_one_screen(name: str, run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal what is least needed is left out; what goes to a file has it all."""
+    monkeypatch.setenv("COLUMNS", "80")
+    asked = [str(next(RECORDINGS.glob(f"{name}*.jsonl")))]
+    whole = why(run, *asked).output
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("LINES", "40")
+    shown = click.unstyle(why(run, *asked).output)
+    assert len(shown.splitlines()) <= 39, shown
+    assert len(whole.splitlines()) >= len(shown.splitlines())
+    for needed in ("because", "ended", "how to fix it", "next", "hangup bisect", "FIN"):
+        assert needed in shown and needed in whole, needed
+    assert shown.splitlines()[0].strip() == whole.splitlines()[0].strip()
 
 
 @pytest.mark.parametrize("columns", ["40", "60", "80", "200"])

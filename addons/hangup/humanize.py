@@ -62,7 +62,7 @@ def plural(count: int, noun: str) -> str:
     """``1 frame``, ``2,000 frames``; what says more of the noun follows it: ``2 payloads that were cut``."""
     if count == 1:
         return f"{count} {noun}"
-    found = re.match(r"(.+?)(?: (that|of|in)\b(.*))?$", noun)
+    found = re.match(r"(.+?)(?: (that|of|in|with)\b(.*))?$", noun)
     if found is None or found[2] is None:
         return f"{count:,} {noun}s"
     rest = found[3]

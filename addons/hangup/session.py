@@ -15,12 +15,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from hangup.filters import HOLD_LIMIT
 from hangup.filters.base import SIDES, Close, Cut, Ended, Inject, Kind
 from hangup.filters.chain import Bound, Chain
 from hangup.filters.encoder import Encoder
 from hangup.filters.filter_set import FilterSet
 from hangup.filters.output_queue import Outlet
-from hangup.filters.pipeline import HOLD_LIMIT, Gate, perform
+from hangup.filters.pipeline import Gate, perform
 from hangup.filters.surroundings import Scanned
 from hangup.recording import events
 from hangup.recording.events import Event, How, Side

@@ -28,9 +28,9 @@ _SENTENCES: tuple[tuple[str, tuple[int, ...], str], ...] = (
     ("EHOSTUNREACH", (1232, 10065), NO_ROUTE),
     ("ENETUNREACH", (1231, 10051), NO_NETWORK),
     ("ENETDOWN", (1222, 10050), "the network is down"),
-    ("EAFNOSUPPORT EPROTONOSUPPORT", (10043, 10047), "this machine has no such network protocol (IPv6?)"),
-    ("EADDRNOTAVAIL", (1214, 10049), "no local port is free, or the address is none to connect to"),
-    ("EMFILE", (4, 10024), "too many open files in hangup: allow it more (ulimit -n 4096)"),
+    ("EAFNOSUPPORT EPROTONOSUPPORT", (10043, 10047), "no such network protocol on this machine (IPv6?)"),
+    ("EADDRNOTAVAIL", (1214, 10049), "no local port is free, or nothing can connect to this address"),
+    ("EMFILE", (4, 10024), "too many open files in hangup: raise the limit (ulimit -n 4096)"),
     ("ENFILE", (), "too many open files on this machine"),
     ("ENOBUFS ENOMEM", (8, 10055), "out of memory for sockets on this machine"),
 )

@@ -13,10 +13,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from multiprocessing.connection import Connection
+from pkgutil import walk_packages
 
-from hangup.cli import COMMANDS
+import hangup.cli
 
-_COMMANDS = sorted({f"hangup.cli.{where.partition(':')[0]}" for where, _ in COMMANDS.values()})
+_COMMANDS = sorted(each.name for each in walk_packages(hangup.cli.__path__, "hangup.cli."))
 PRELOAD = ["__main__", *_COMMANDS, "hangup.proxy.run", "harness.forks"]
 
 

@@ -22,8 +22,6 @@ from msgspec import Struct
 from hangup.cli.config import Config
 from hangup.cli.screen import tell
 from hangup.errors import HangupError, NotAllowed
-from hangup.filters.library.script import Script
-from hangup.filters.text import parse
 from hangup.humanize import printable
 from hangup.system import make_private_folder, open_private, state_folder
 from hangup.wire.url import is_loopback, parse_listen
@@ -57,6 +55,9 @@ allow_option = click.option(
 
 def wants(config: Config, base: Path) -> list[Want]:
     """What of it needs an agreement, in a folder ``base``. Reads the code that would run, and runs none."""
+    from hangup.filters.library.script import Script  # long to import, and needed only by who runs something
+    from hangup.filters.text import parse
+
     found = []
     for name, (text, _) in config.filters.items():
         filter = parse(text)
@@ -106,7 +107,7 @@ def _ask(config: Config, base: Path, used: list[Want]) -> None:
     what = "; ".join(want.does for want in used)
     if not _asks():
         raise NotAllowed(f"{config.source} {what}: look at it, then agree with `hangup allow` (in CI: --allow-config)")
-    tell(f"{(base / config.source).resolve()} wants what needs your agreement. It")
+    tell(f"{(base / config.source).resolve()} needs your agreement. It")
     for want in used:
         click.echo(f"  {printable(want.does)}", err=True)
     if not click.confirm("Do you agree? You will be asked again if any of it changes", err=True):

@@ -49,7 +49,7 @@ def open_in_browser(link: str, *, outlived: bool = False) -> None:
             given = _leading(link, outlived).as_uri()
         except (OSError, RuntimeError):
             if not peer_user.told():
-                tell("the browser is given the link where other users of this machine can read it, and come first")
+                tell("other users of this machine can read the link before the browser opens it, and use it first")
     if not webbrowser.open(given):
         tell("no browser could be started: open the link yourself")
 

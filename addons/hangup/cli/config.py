@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from hangup.errors import HangupError, UsageError
-from hangup.filters.text import parse as parse_filter
 from hangup.wire.url import parse_listen, parse_target
 
 if TYPE_CHECKING:
@@ -117,6 +116,8 @@ def _filter(name: str, value: Any, where: str) -> tuple[str, bool]:
         value = value["filter"]
     if not isinstance(value, str):
         raise UsageError(f"{where}: it must be the text form of a filter, not {value!r}")
+    from hangup.filters.text import parse as parse_filter  # long to import, and needed only where there are filters
+
     _check(where, parse_filter, value)
     return value, on
 
@@ -144,6 +145,7 @@ def presets(config: Config, chosen: Iterable[str]) -> tuple[list[Preset], list[s
 
     What is chosen by its name is on, whatever the file says.
     """
+    from hangup.filters.text import parse as parse_filter
     from hangup.proxy.run import Preset
 
     texts = list(chosen)

@@ -9,17 +9,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from hangup.cli import explained_markdown
-from hangup.cli.explaining import Explaining
 from hangup.cli.redacted import learned, only
 from hangup.cli.screen import tell
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
-from hangup.experiment.summing_up import Explanation
 from hangup.humanize import plural
 from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats import FORMATS, Format, format_for
@@ -27,6 +24,9 @@ from hangup.recording.formats.markdown import MarkdownWriter
 from hangup.recording.formats.message_writer import Writer
 from hangup.recording.formats.writing import writer
 from hangup.recording.redaction.redactor import Redactor
+
+if TYPE_CHECKING:
+    from hangup.experiment.summing_up import Explanation
 
 EXAMPLES = """\b
 Examples:
@@ -93,6 +93,8 @@ def convert(
         raise UsageError("use either --redact or --no-redact, not both")
     if document is not None and not form.explains:
         raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
+    from hangup.cli.explaining import Explaining  # it takes long to import, and completion waits for what stands above
+
     redactor = None if no_redact else Redactor(patterns)
     with opened(source, given) as recording:
         _check_apart(source, target)
@@ -145,6 +147,8 @@ def _writer(
 
         hidden = None if redactor is None else lambda: redactor.hidden
         return HtmlWriter(out, header, told, name=Path(name).name, hidden=hidden)
+    from hangup.cli import explained_markdown
+
     return MarkdownWriter(out, header, explained_markdown.lead(told), told.report.spoken_of)
 
 

@@ -27,10 +27,10 @@ and once it has dropped:
 """
 
 
-@click.command(epilog="Example:  hangup demo   (about half a minute)")
+@click.command(epilog="Example:  hangup demo   (about 40 seconds)")
 @click.option("--short", is_flag=True, help="Show only the loop, and who closed each connection.")
 @click.option(
-    "--seconds", show_default=f"{LOOP:g}", type=TIME, metavar="TIME", help="With --short: how long the loop runs."
+    "--seconds", show_default=f"{LOOP:g} s", type=TIME, metavar="TIME", help="With --short: how long the loop runs."
 )
 @click.option(
     "--record",

@@ -1,20 +1,10 @@
-"""``hangup diff``: two connections, or two recordings, side by side."""
+"""``hangup diff``: its command line."""
 
 from __future__ import annotations
 
-import json
-import sys
+from typing import Any
 
 import click
-
-from hangup.cli import diff_markdown, diff_view
-from hangup.cli.redacted import learned
-from hangup.cli.screen import console
-from hangup.cli.sources import opened
-from hangup.errors import UsageError
-from hangup.recording.diff import ComparedConnection, collect, compare_conversations, pair
-from hangup.recording.events import Header
-from hangup.recording.redaction.redactor import Redactor
 
 EXAMPLES = """\b
 Examples:
@@ -25,8 +15,6 @@ Examples:
   hangup diff chrome.har run.jsonl --json | jq '.pairs[].handshake'
 """
 
-Pair = tuple[ComparedConnection | None, ComparedConnection | None]
-
 
 @click.command(epilog=EXAMPLES)
 @click.argument("a", metavar="A")
@@ -36,65 +24,13 @@ Pair = tuple[ComparedConnection | None, ComparedConnection | None]
 @click.option("--strict", is_flag=True, help="Also report values that change in every run: times, ids, tokens.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown without secrets, to paste into an issue.")
-def diff(
-    a: str, b: str | None, conn: int | None, conn_b: int | None, strict: bool, as_json: bool, as_markdown: bool
-) -> None:
+def diff(**options: Any) -> None:
     """Compare two connections: their handshakes, messages and endings.
 
     A and B are recordings in any format that hangup reads; without B, two connections of A are compared. Values that
     change in every run (times, ids, random tokens) do not count as differences, nor does timing. Exit code 0: no
     differences; 1: differences.
     """
-    if b is None and (conn is None or conn_b is None):
-        raise UsageError("give a second recording B, or two connections of A with --conn and --conn-b")
-    if a == b == "-":
-        raise UsageError("only one of A and B can be standard input")
-    if as_json and as_markdown:
-        raise UsageError("use either --json or --markdown, not both")
-    # One for both, so that equal secrets stay equal.
-    redactor = Redactor() if as_markdown else None
-    if redactor is not None:
-        for name in dict.fromkeys((a, b or a)):
-            if name == "-":
-                raise UsageError("--markdown has to read a recording twice: name a file instead of -")
-            with opened(name) as source:
-                learned(source, redactor)
-    of_a, header_a = _read(a, conn, redactor)
-    of_b, header_b = _read(b or a, conn_b if conn_b is not None else conn, redactor)
-    pairs: list[Pair] = pair(of_a, of_b)
-    if len(of_a) == len(of_b) == 1:  # whatever their paths
-        pairs = list(zip(of_a.values(), of_b.values(), strict=True))
-    ordered = not _unordered(header_a) and not _unordered(header_b)
-    compared = [
-        compare_conversations(left, right, strict=strict, ordered=ordered)
-        for left, right in pairs
-        if left is not None and right is not None
-    ]
-    only_a = [left.connection.conn for left, right in pairs if left is not None and right is None]
-    only_b = [right.connection.conn for left, right in pairs if right is not None and left is None]
-    same = not only_a and not only_b and all(each.same for each in compared)
-    if as_json:
-        document = {"same": same, "a": a, "b": b or a, "pairs": [each.summary() for each in compared]}
-        click.echo(json.dumps({**document, "only_a": only_a, "only_b": only_b}, indent=2))
-    elif as_markdown:
-        click.echo(diff_markdown.markdown((a, b or a), compared, only_a, only_b), nl=False)
-    else:
-        diff_view.show(console(), (a, b or a), compared, only_a, only_b)
-    sys.exit(0 if same else 1)
+    from hangup.cli.diffing import carry_out  # long to import, and completion waits for what stands above
 
-
-def _read(
-    name: str, conn: int | None, redactor: Redactor | None
-) -> tuple[dict[int, ComparedConnection], Header]:
-    with opened(name) as source:
-        events = source.events("reading")
-        found = collect(redactor.events(events) if redactor else events, conn, header=source.header)
-        source.confess()
-        if conn is not None and conn not in found:
-            raise UsageError(f"{source.name} has no connection {conn}")
-        return found, source.header
-
-
-def _unordered(header: Header) -> bool:
-    """Whether the recording has lost the headers' order and case, as browsers' HARs have."""
-    return not header.tells("headers")
+    carry_out(**options)

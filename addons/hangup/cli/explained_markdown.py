@@ -1,4 +1,5 @@
-"""What an export in Markdown says first: everything that somebody needs who was not there."""
+"""A diagnosis and its proof in Markdown, for `hangup why` and the head of an export: all that is needed by somebody who
+was not there."""
 
 from __future__ import annotations
 
@@ -28,6 +29,8 @@ def lead(explanation: Explanation) -> list[str]:
         lines += ["", "**Fix**", "", prose(summary.fix)]
     lines += _doing("How to reproduce", summary.reproduce)
     lines += _doing("What to try next", summary.next)
+    if remarks := why_page.notes(report):
+        lines += ["", "**Notes**", "", *(f"- {prose(each)}" for each in remarks)]
     if summary.reproduce or summary.next:
         lines += ["", "`uvx hangup …` runs these commands without installing anything."]
     return lines
@@ -76,10 +79,10 @@ def _proof(proof: Proof) -> list[str]:
             lines.append(f"| {' | '.join(map(cell, cells))} |")
         lines.append("")
     if proof.minimal is not None and proof.minimal.payload is not None:
-        said = code(proof.minimal.payload, PAYLOAD) or "an empty one"
+        said = code(proof.minimal.payload, PAYLOAD) or "(empty)"
         lines.append(f"- smallest message that fails: {said} ({plain(proof.minimal.opcode or 'text', SENTENCE)})")
         if proof.minimal.neighbour:
-            lines.append(f"- closest message that does not: {prose(proof.minimal.neighbour, SENTENCE)}")
+            lines.append(f"- for comparison: {prose(proof.minimal.neighbour, SENTENCE)}")
     for said in (line for each in proof.log for line in each.text.strip().splitlines()[-1:]):
         lines.append(f"- the backend's log: {code(said, PAYLOAD)}")
     lines += [f"- {prose(line, SENTENCE)}" for line in proof.verification]

@@ -12,9 +12,6 @@ import click
 from hangup.cli.agreement import allow_option, use
 from hangup.cli.config import Config, load
 from hangup.cli.params import SIZE
-from hangup.cli.screen import console
-from hangup.cli.show import table
-from hangup.cli.show.command import row
 from hangup.errors import RecordingError
 from hangup.humanize import plural, size
 from hangup.recording.folder import BISECTS, listing
@@ -56,6 +53,10 @@ def recordings(folder: str | None, prune: float | None, keep: int | None, as_jso
     if prune is not None or keep is not None:
         _delete(_outdated(where, prune, keep), as_json)
         return
+    from hangup.cli.screen import console  # long to import, and completion waits for what stands above
+    from hangup.cli.show import table
+    from hangup.cli.show.printing import row
+
     rows = [row(path) | {"age": _age(path)} for path in listing(where)]
     if as_json:
         click.echo(json.dumps({"folder": str(where), "recordings": rows}, indent=2))

@@ -126,7 +126,7 @@ def correlations(console: Console, transcripts: Sequence[Transcript], *, as_json
         console.print("no correlations: the client sent back nothing that the server had generated")
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim")
-    for heading in ("#", "name", "the server says it in", "the client says it back in", "", "recorded as"):
+    for heading in ("#", "name", "sent by the server in", "sent back by the client in", "", "recorded as"):
         table.add_column(heading, overflow="fold")
     for conn, each in found:
         source = f"frame {each.n}: {each.source}" if each.n is not None else str(each.source)

@@ -41,7 +41,7 @@ class Reaction:
         delays = [life.since(message.at) for life, message in self.hits]
         low, high = duration(min(delays)), duration(max(delays))
         when = low if low == high else f"{low} to {high}"
-        at_random = f" (coincidence alone would explain {self.chance:.0%})" if self.chance < 0.95 else ""
+        at_random = f" ({self.chance:.0%} expected by chance)" if self.chance < 0.95 else ""
         count = f"{len(self.hits)} of {self.tries}" if self.tries > 1 else "the one"
         return f"{count} ended {when} after a message from the {self.side}{at_random}"
 

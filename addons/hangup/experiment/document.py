@@ -6,10 +6,13 @@ import re
 
 from msgspec import Struct, field
 
+from hangup.commands import command_line
+from hangup.diagnosis import causes
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.law import DROPS
 from hangup.experiment.place import INTERMEDIARY
 from hangup.experiment.search import Minimal, Tried, Verdict
+from hangup.humanize import duration, plural
 from hangup.markup import block, cell, code, prose
 from hangup.recording.events import Log
 from hangup.recording.redaction.placeholders import Vault
@@ -51,6 +54,10 @@ class Document(Struct, kw_only=True):
     """Whether the person's own client stayed connected with the fix and was dropped without it; None if unknown."""
     verification: list[str] = field(default_factory=list)
     """What was seen of it, in sentences; empty where it was not asked for."""
+    asked: str = ""
+    """The target of the request that was recorded."""
+    fix: str = ""
+    """How to fix what was found; empty where that is not known."""
     vault: Vault = field(default_factory=Vault)
     """Knows the secrets of the exchange, and hides them in what is made for others."""
 
@@ -121,6 +128,9 @@ class Document(Struct, kw_only=True):
         """The page for an issue, without the secrets of the exchange."""
         verdict, hide = self.verdict, self.vault.excerpt
         lines = [f"**{prose(hide(self.headline))}**", ""]
+        if known := causes.known().get(verdict.verdict):
+            lines += [f"{prose(known.sentence)}.", ""]
+        lines += self._facts()
         if verdict.reproduced:
             lines += [prose(hide(verdict.claim)), ""]
         if verdict.cure:
@@ -148,14 +158,36 @@ class Document(Struct, kw_only=True):
         if self.log:
             told = [line for entry in self.log for line in telling_lines(hide(entry.text))]
             lines += ["", "The backend's log at that moment:", "", *block(told)]
+        if verdict.reproduced and self.fix:
+            lines += ["", f"How to fix it: {prose(self.fix)}"]
+        if verdict.reproduced and self.of:
+            lines += ["", f"How to reproduce it: {code(hide(self._again()))}"]
         return "\n".join(lines) + "\n"
+
+    def _facts(self) -> list[str]:
+        """Of what it is: the backend, the path, and when."""
+        facts = [
+            ("backend", self.about.get("target")),
+            ("path", self.asked),
+            ("recorded", self.about.get("started")),
+            ("tried", f"{plural(self.verdict.connections, 'connection')} in {duration(self.seconds)}"),
+        ]
+        shown = [f"| {name} | {cell(code(self.vault.excerpt(str(value))))} |" for name, value in facts if value]
+        return ["| | |", "|---|---|", *shown, ""]
+
+    def _again(self) -> str:
+        """The command that shows the failure again."""
+        target = str(self.about.get("target") or "TARGET")
+        if self.verdict.closer == "client":
+            return command_line("serve", self.of)
+        return command_line("check", self.of, target)
 
     def _minimal(self, minimal: Minimal, payload: bytes) -> list[str]:
         # First hidden and then cut: half a secret is not known for one.
-        message = code(self.vault.shown(payload), SHOWN) or "an empty one"
+        message = code(self.vault.shown(payload), SHOWN) or "(empty)"
         lines = [f"Smallest failing message (client frame {minimal.frames[-1]}, {minimal.opcode}): {message}"]
         if minimal.neighbour:
-            lines.append(f"Closest message that does not fail: {prose(self.vault.excerpt(minimal.neighbour))}")
+            lines.append(f"For comparison: {prose(self.vault.excerpt(minimal.neighbour))}")
         return lines
 
 

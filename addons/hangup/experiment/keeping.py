@@ -17,6 +17,7 @@ from hangup.experiment.reading import Reading
 from hangup.experiment.script import reproducer
 from hangup.experiment.search import Verdict
 from hangup.experiment.sharing import vault_of
+from hangup.experiment.summing_up import advice
 from hangup.experiment.trial import Result
 from hangup.recording.events import Log
 from hangup.recording.excerpt import write_excerpt
@@ -55,7 +56,7 @@ def keep(
         document.files |= tried.files
     if reading is None:
         return document
-    document.about["started"] = reading.transcript.recording.header.started
+    introduce(document, reading)
     recordings = [_open(run.path) for run in runs]
     document.log = _logged([*recordings, reading.transcript.recording], reading)
     document.vault = vault_of(reading, log=document.log)
@@ -74,6 +75,13 @@ def keep(
     except RecordingError as error:
         document.problems.append(str(error))
     return document
+
+
+def introduce(document: Document, reading: Reading) -> None:
+    """Says what the verdict is about: the recorded request, when that was, and how what was found is fixed."""
+    document.about["started"] = reading.transcript.recording.header.started
+    document.asked = reading.transcript.survey.request.target
+    document.fix = advice(reading.report, document.verdict.verdict)
 
 
 def _write_exchange(document: Document, reading: Reading, runs: Sequence[tuple[Series, Recording | None]]) -> None:

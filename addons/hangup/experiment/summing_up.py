@@ -142,24 +142,31 @@ def what_is_proved(report: Report, proof: Proof | None) -> Proved | None:
     """
     if proof is None or not proof.proved:
         return None
-    sentence, fix = report.sentence, report.hint
+    sentence = report.sentence
     if proof.verdict != report.verdict:
         known = causes.known().get(proof.verdict)
         said = proof.headline.removeprefix("proved: ")
         sentence = f"{known.sentence}." if known else f"{said[:1].upper()}{said[1:]}."
-        fix = known.advice((report.stack.server, report.stack.protocol, report.stack.proxy)) if known else ""
     law = proof.law
     return Proved(
         verdict=proof.verdict,
         title=UNNAMED if proof.verdict == UNKNOWN else proof.verdict,
         sentence=sentence,
-        fix=fix,
+        fix=advice(report, proof.verdict),
         counts=_counted(proof),
         law=law.sentence if law is not None else "",
         boundary=(law.boundary or "") if law is not None else "",
         predicted=law.predictions if law is not None else (0, 0),
         cure=proof.cure or "",
     )
+
+
+def advice(report: Report, verdict: str) -> str:
+    """How to fix what has this verdict, for the server that the report is about; empty where that is not known."""
+    if verdict == report.verdict:
+        return report.hint
+    known = causes.known().get(verdict)
+    return known.advice((report.stack.server, report.stack.protocol, report.stack.proxy)) if known else ""
 
 
 def _headline(report: Report, shown: Connection | None, category: str) -> str:

@@ -306,7 +306,7 @@ class Chain:
             try:
                 taken = [a for a in bound.filter.wake(at, bound.state) or () if isinstance(a, Inject | Close | Cut)]
                 if (again := bound.filter.deadline(bound.state)) is not None and again <= at:
-                    raise RuntimeError(f"woken at {at:g} s, it wants to be woken at {again:g} s again")
+                    raise RuntimeError(f"woken at {at:g} s, it asks to be woken at {again:g} s, which is not later")
             except Exception as error:
                 self._stop_waking(bound, error, at)
                 continue

@@ -44,4 +44,4 @@ class TimedPattern:
         try:
             return find(text, timeout=PATIENCE) is not None
         except TimeoutError:
-            raise TooLong(f"its regular expression was still at it after {PATIENCE:g} s") from None
+            raise TooLong(f"its regular expression took more than {PATIENCE:g} s") from None

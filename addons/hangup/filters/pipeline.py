@@ -6,6 +6,7 @@ or message of which a byte has passed already, when a filter is switched on, pas
 
 from __future__ import annotations
 
+from hangup.filters import HOLD_LIMIT
 from hangup.filters.base import NONE, TRAFFIC, Close, Control, Inject, Kind, Message, Stray
 from hangup.filters.chain import Bound, Decision
 from hangup.filters.encoder import RSV1, Held, close_payload
@@ -16,9 +17,6 @@ from hangup.recording.frame_events import junk_event
 from hangup.wire.deflate import EFFORT
 from hangup.wire.frames import BINARY, CLOSE, CONTINUATION, OPCODES, TEXT, Frame, Junk, Piece
 from hangup.wire.messages import KEEP_LIMIT, Noted, WireMessage
-
-HOLD_LIMIT = 64 << 20
-"""Bytes of a message, and of messages that wait, that are held at most."""
 
 _DONE, _PASSING, _HOLDING = range(3)
 _BEGINS = (TEXT, BINARY)
@@ -225,7 +223,7 @@ class Gate:
         self._held_bytes += len(held.wire)
         self._problems += problems
         if self._held_bytes > self.limit and not (self._packed and self.encoder.dirty):
-            self._give_up(f"more than {self.limit} bytes would have to be held", at)
+            self._give_up(f"it would have to hold more than {self.limit} bytes", at)
 
     def _give_up(self, why: str, at: float) -> None:
         """The message cannot be held until it is whole: it passes as it is."""
@@ -239,7 +237,7 @@ class Gate:
             return
         self._state = _PASSING
         if self._packed and self.encoder.dirty:
-            why = "unfinished, where messages must be whole to be compressed anew"
+            why = "unfinished, and only whole messages can be compressed again"
             self.outlet.say(at, "drop", self.encoder.dirty, _numbers(held), note=why)
         else:
             self._deliver(None, Unit(_wire(held), _numbers(held), open=True), self._mark, at)

@@ -90,12 +90,12 @@ def _bare(text: str, pos: int) -> int:
             break
         pos += 1
     if closing:
-        what = f"there is no {closing[-1]!r} for what was opened in {_short(text[start:])}{_HINT}"
+        what = f"{closing[-1]!r} is missing in {_short(text[start:])}{_HINT}"
         raise FilterError(what, (start, end))
     return pos
 
 
-_HINT = " (if it is meant so, put the whole value in single quotes)"
+_HINT = " (if this is intended, put the whole value in single quotes)"
 
 
 def quote(value: str, *, keys: frozenset[str] | None = None, never_bare: bool = False) -> str:

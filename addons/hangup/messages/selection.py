@@ -43,7 +43,7 @@ def selects(text: str) -> Select:
     if colon and prefix in PREFIXES:
         if not rest:
             example = _EXAMPLES.get(prefix, "order")
-            raise ValueError(f"what stands after {prefix}: is missing, for instance {prefix}:{example}")
+            raise ValueError(f"something must follow {prefix}:, for instance {prefix}:{example}")
         if prefix == "text":
             return _by_template(rest)
         if prefix == "binary":
@@ -55,10 +55,10 @@ def selects(text: str) -> Select:
         field, _, value = text.partition("=")
         path = read_path(field)
         if path is None:
-            raise ValueError(f"{field} is no field, such as type, data.type or [0]")
+            raise ValueError(f"{field} is not a field; write for instance type, data.type or [0]")
         return _by_field(path, value)
     if "=" in text:
-        raise ValueError(f"what stands before = is no field, such as type, data.type or [0]: {text}")
+        raise ValueError(f"{text}: a field must come before =, for instance type, data.type or [0]")
     if "+" in text and not text.startswith("+"):
         return _same(text)
     return _by_name(text)
@@ -146,7 +146,7 @@ def _by_field(path: Path, wanted: str) -> Select:
 
 def _by_keys(text: str) -> Select:
     if text[-1] != "}":
-        raise ValueError(f"there is no }} at the end of {text}")
+        raise ValueError(f"the }} at the end of {text} is missing")
     wanted = "{" + ",".join(sorted(key.strip() for key in text[1:-1].split(","))) + "}"
 
     return _any_value(lambda value: type(value) is dict and keys_of(value) == wanted)

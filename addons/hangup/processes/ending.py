@@ -6,13 +6,15 @@ that the recording is whole. SIGKILL cannot be heard; what sees to the rest then
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 ALWAYS = ("SIGINT", "SIGTERM")
 UNLESS_IGNORED = ("SIGHUP", "SIGQUIT", "SIGBREAK")
@@ -47,6 +49,8 @@ def on_ending(call: Callable[[], object], *, but: tuple[str, ...] = ()) -> Calla
 
     Windows has no signals of an event loop's, and a thread other than the main one none at all.
     """
+    import asyncio  # long to import, and whoever has a loop has it already
+
     loop = asyncio.get_running_loop()
     numbers = [each for each in ending_signals() if each.name not in but]
 

@@ -101,7 +101,7 @@ def dissect(path: Path) -> Capture:
     told = ""
     if sealed:
         count = plural(sealed, "connection")
-        told = f"{count} over TLS could not be looked into (SSLKEYLOGFILE must name the file with their keys)"
+        told = f"{count} over TLS could not be decrypted (SSLKEYLOGFILE must name the file with the keys)"
     return Capture(found, secure=bool(wanted) and all(each.secure for each in wanted), unread=told, torn=torn)
 
 

@@ -21,8 +21,8 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from hangup.errors import HangupError
+from hangup.filters import HOLD_LIMIT
 from hangup.filters.chain import Decision
-from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.net.fast_mask import fast_mask
 from hangup.proxy import broken_handshake, layer
 from hangup.proxy.broken_handshake import Unread, asks_for_websocket
@@ -67,9 +67,9 @@ class Hangup:
     def load(self, loader: Loader) -> None:
         """mitmproxy: declare options and take the WebSocket layer's place."""
         loader.add_option("hangup_record", str, "recordings", "Folder or file to record into.")
-        loader.add_option("hangup_max_size", int, 0, "Begin a new file after so many bytes (0: never).")
-        loader.add_option("hangup_keep", int, 0, "Delete the oldest of its files beyond so many bytes (0: never).")
-        loader.add_option("hangup_max_payload", int, 0, "Keep so many bytes of each payload (0: all).")
+        loader.add_option("hangup_max_size", int, 0, "Start a new file once one has this many bytes (0: never).")
+        loader.add_option("hangup_keep", int, 0, "Delete the recording's oldest files beyond this size (0: never).")
+        loader.add_option("hangup_max_payload", int, 0, "Record at most this many bytes of each payload (0: all).")
         loader.add_option(
             "hangup_hooks",
             bool,
@@ -82,9 +82,9 @@ class Hangup:
             False,
             "Where the client's Host is the proxy's own address, send the target's (needs keep_host_header).",
         )
-        loader.add_option("hangup_target", str, "", "What the recording's header names as the target.")
+        loader.add_option("hangup_target", str, "", "The target to name in the recording's header.")
         loader.add_option("hangup_filters", Sequence[str], [], "Filters in their text form (see `hangup filters`).")
-        loader.add_option("hangup_hold_limit", int, HOLD_LIMIT, "Bytes that a filter may hold of each side.")
+        loader.add_option("hangup_hold_limit", int, HOLD_LIMIT, "How many bytes filters may hold per side.")
         layer.install(self)
 
     def configure(self, updated: set[str]) -> None:

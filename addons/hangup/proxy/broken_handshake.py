@@ -258,7 +258,7 @@ def _handle_protocol_error(self: HttpStream, event: Any) -> Commands:
         yield commands.CloseConnection(self.context.client)
         return
     self._handle_event = partial(_pass, self, driver)
-    yield commands.Log(f"not a handshake any more: {event.message}")
+    yield commands.Log(f"no longer a valid handshake: {event.message}")
     yield SendHttp(TakeOver(self.stream_id), self.context.server)
     yield SendHttp(TakeOver(self.stream_id), self.context.client)
     if event.how is not None:

@@ -18,8 +18,8 @@ from mitmproxy.proxy import mode_specs
 from msgspec import Struct, field
 
 from hangup.errors import HangupError, ListenError, MissingExtra, UsageError
+from hangup.filters import HOLD_LIMIT
 from hangup.filters.filter_set import FilterSet
-from hangup.filters.pipeline import HOLD_LIMIT
 from hangup.net.accepting import Exhaustion
 from hangup.net.connect import tls_context
 from hangup.processes.backend import Backends
@@ -299,9 +299,9 @@ def _listen_problem(problems: list[str], settings: ProxySettings) -> str:
     if "in use" in text or "10048" in text:
         return f"{where} is taken by another program (choose another with --listen HOST:PORT; port 0 picks a free one)"
     if "ermission denied" in text or "10013" in text:
-        return f"{where} may not be listened on: permission denied"
+        return f"cannot listen on {where}: permission denied"
     if re.search(r"annot assign requested address|could not bind on any address|10049|Errno 49\b", text):
-        return f"{where} is no address of this machine (127.0.0.1 is, and 0.0.0.0 means all of them)"
+        return f"{where} is not an address of this machine (127.0.0.1 is, and 0.0.0.0 means all of its addresses)"
     said = text.rpartition("] ")[2].removeprefix(f"{where} with ")  # the last of the reasons, nested as they are
     return f"cannot listen on {where}: {said or 'mitmproxy did not say why'}"
 

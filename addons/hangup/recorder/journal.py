@@ -272,7 +272,7 @@ class Journal:
             count = self.lost - self._lost_before
             self._lost_before = self.lost
         where = self._files.paths[-1]
-        self._tell(f"recorded again, into {where}: {lost(count) if count else 'nothing is lost'}", count)
+        self._tell(f"recording again, into {where}: {lost(count) if count else 'nothing is lost'}", count)
 
     def _miss(self, gone: Gone, block: bytes) -> None:
         """The file is not where it was; what is to be written goes into another, in whole lines."""

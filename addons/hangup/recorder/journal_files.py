@@ -146,7 +146,7 @@ class JournalFiles:
         self._notes = b""
         if number > 1:
             with suppress(Exception):
-                self._on_rotation(f"recording goes on in {path}{deleted}")
+                self._on_rotation(f"recording continues in {path}{deleted}")
 
     def _make_room(self, at: float) -> str:
         """Deletes the oldest files until there is room for the new one; what it did, to be added to a sentence."""

@@ -26,7 +26,7 @@ def failed_signs(connections: Iterable[Known], now: float) -> list[str]:
     """
     all_of_them = [connection for connection in connections if connection.kind == "app"]
     if not all_of_them:
-        return ["no connection came"]
+        return ["no client has connected"]
     signs: list[str] = []
     # What is open is known in full.
     open_ = [c for c in all_of_them if c.ended is None and isinstance(c, Connection)]

@@ -355,7 +355,7 @@ class ReplayClient:
             return
         if not await driver.until(lambda: driver.over, self._deadline(driver)):
             self._survived = True
-            driver.close_politely(self._sender.close((1000).to_bytes(2, "big")), "it survived the replay")
+            driver.close_politely(self._sender.close((1000).to_bytes(2, "big")), "it stayed open in the replay")
             await self._closed(driver)
             driver.leave("fin", by="proxy")
         elif self._hangs_up:
@@ -416,7 +416,7 @@ class ReplayClient:
         if self._driver is not None:
             outcome.extra = len(self._driver.receiver.queue) + self._driver.receiver.beyond
             if self._sender.unknown:
-                notes.append(f"{plural(self._sender.unknown, 'compressed message')} could not be compressed anew")
+                notes.append(f"{plural(self._sender.unknown, 'compressed message')} could not be compressed again")
         for name in sorted(self._names.missing - self._names.used.keys()):
-            notes.append(f"{name}: the server did not say it in this run, so the recorded value was sent")
+            notes.append(f"{name}: the server did not send it in this run, so the recorded value was used")
         return outcome

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from hangup.replay.pacing import PATIENCE
+from hangup.replay import PATIENCE
 from hangup.replayable.client_rule import ClientRule
 
 

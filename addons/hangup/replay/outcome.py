@@ -98,15 +98,15 @@ class ReplayOutcome(Struct, kw_only=True):
         if not self.same_frame and live.opened is not None and recorded.opened is not None:
             when = "earlier" if self.sent < self.expected else "later"
             frames = plural(self.sent, "frame")
-            found.append(f"it ended {when}: after {frames} of the client, and not {self.expected} as in the recording")
+            found.append(f"it ended {when}: after {frames} from the client, not {self.expected} as in the recording")
         if self.missing and self.first_missing is not None:
-            verb = "message of the server was" if self.missing == 1 else "messages of the server were"
+            what = "message from the server" if self.missing == 1 else "messages from the server"
             found.append(
-                f"{self.missing} {verb} not there when the client went on, the first in the place of frame "
+                f"{self.missing} {what} had not arrived when the client went on; the first was expected as frame "
                 f"{self.first_missing}"
             )
         if self.unlike is not None:
-            found.append(f"the server's frame {self.unlike} was of another shape")
+            found.append(f"frame {self.unlike} from the server had a different structure")
         if self.extra:
             found.append(f"the server sent {plural(self.extra, 'message')} more")
         if recorded.subprotocol != live.subprotocol:
@@ -120,7 +120,7 @@ class ReplayOutcome(Struct, kw_only=True):
         """What happened in the run, in one sentence."""
         if self.survived:
             lived = span(self.live.opened or 0.0, self.live.ending.at or self.live.last_seen)
-            return f"it survived: still open after {duration(lived)}, when hangup closed it"
+            return f"it stayed open: hangup closed it after {duration(lived)}"
         if why := untried(self.live, self.recorded):
             return f"could not be tried: {why}"
         return self.live.ending.sentence

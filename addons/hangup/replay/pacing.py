@@ -9,8 +9,6 @@ from hangup.replay.receiver import Received
 from hangup.replayable.client_script import Hear
 from hangup.replayable.survey import Survey
 
-PATIENCE = 2.0
-"""Seconds that server messages may be late by, together, before they are given up."""
 SOON = 0.0005
 """What is due within so many seconds is due: timers are no finer."""
 MARGIN = (1.0, 10.0)

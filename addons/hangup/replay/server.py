@@ -160,7 +160,7 @@ class ReplayServer:
         if given is None or given.status != 101 or event.response is None:
             self.on_end(recorder.ledger.connections[conn])
             return
-        text = f"the server is played as connection {recorded_conn} of {self.playlist.recording.name}"
+        text = f"playing the server of connection {recorded_conn} of {self.playlist.recording.name}"
         recorder.emit(Note(at=event.at, conn=conn, text=text))
         chain.open(event.at)
         await self._play(endpoint, buffer, event, given, chain, repertoire)
@@ -176,7 +176,7 @@ class ReplayServer:
         if verdict is not None and verdict.refused is not None:
             event.response, event.by = verdict.refused, verdict.done[-1].by
         elif recorded is None or (recorded.response is None and recorded.returned is None):
-            event.error = "the recorded server gave no answer"
+            event.error = "the recorded server did not answer"
             return None
         else:
             event.response = response_for(recorded, event.request)
@@ -230,7 +230,7 @@ class ReplayServer:
 
         def unknown(opcode: str, data: bytes | None) -> None:
             said = printable((data or b"")[:120].decode(errors="replace"), 100)
-            recorder.note(f"nothing in the recording resembles this message of the client: {said}", conn)
+            recorder.note(f"nothing in the recording resembles this message from the client: {said}", conn)
             self._warn(f"nothing in the recording answers the client's {opcode} message {said}")
 
         connection = ServerConnection(repertoire, names, sender, self.settings, unknown)

@@ -237,7 +237,7 @@ class LiveRunner:
             return
         patience = self._patience(running.trial)
         assert self._recorder is not None
-        self._recorder.note(f"bisect: it survived {running.trial.arm} for {patience:g} s", running.conn)
+        self._recorder.note(f"bisect: it stayed open for {patience:g} s, {running.trial.arm}", running.conn)
         acted = running.acted
         self._relieve(running)
         self._tell(running, Result(Outcome.SURVIVED, patience, running.conn, (

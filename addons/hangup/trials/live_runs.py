@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hangup.errors import ControlError
 from hangup.experiment.document import Document
 from hangup.experiment.failure import Failure
+from hangup.experiment.keeping import introduce
 from hangup.experiment.reading import Reading
 from hangup.experiment.search import Verdict
 from hangup.experiment.sharing import vault_of
@@ -64,9 +65,14 @@ class LiveRun(Watcher):
 
     def document(self) -> Document:
         """The verdict as a document, before anything is written down."""
-        return self.kept or Document(
-            verdict=self.verdict, seconds=self.bisect.seconds, vault=self.vault or Vault()
-        )
+        if self.kept is not None:
+            return self.kept
+        document = Document(verdict=self.verdict, seconds=self.bisect.seconds, vault=self.vault or Vault())
+        if (reading := self.bisect.reading) is not None:
+            recording = reading.transcript.recording
+            document.about = {"target": recording.header.target or None, "recording": str(recording.path or "")}
+            introduce(document, reading)
+        return document
 
     async def learn(self) -> None:
         """Meets the secrets of the exchange, of which there may be so many that it is done beside the event loop."""

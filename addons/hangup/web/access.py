@@ -72,14 +72,14 @@ class Access:
         """Why this request must not pass; None when it may. ``headers`` are found in any case of their names."""
         host = headers.get("Host", "").lower()
         if host not in self.hosts:
-            return Refusal(403, "the Host is not this one: it is reached as " + self.address)
+            return Refusal(403, "wrong Host header: this is " + self.address)
         origin = headers.get("Origin")
         if origin is not None and origin.lower() != f"http://{host}":
-            return Refusal(403, "the Origin is not this one: another page may not drive the proxy")
+            return Refusal(403, "wrong Origin: other pages may not control the proxy")
         site = headers.get("Sec-Fetch-Site", "none")
         navigates = method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate"
         if site not in ("none", "same-origin") and not (navigates and headers.get("Sec-Fetch-Dest") == "document"):
-            return Refusal(403, "another page may not drive the proxy")
+            return Refusal(403, "other pages may not control the proxy")
         if path in self.public:
             return None
         authorization = headers.get("Authorization")
@@ -91,7 +91,7 @@ class Access:
         if not (path.startswith(self.home) and self.knows(headers.get("Cookie", ""))):
             return Refusal(401, "a token is needed (Authorization: Bearer …), or the link that the proxy gave")
         if method not in SAFE_METHODS and origin is None:
-            return Refusal(403, "a browser names the Origin with a change")
+            return Refusal(403, "a change needs an Origin header, which browsers send")
         return None
 
     def link(self) -> str:

@@ -211,12 +211,12 @@ class Bisects:
         count = 0
 
         def begins() -> None:
-            run.tell("the smallest exchange that fails is looked for, by replay")
+            run.tell("looking for the smallest exchange that fails, by replay")
 
         def progress(trial: Trial, result: Result) -> None:
             nonlocal count
             count += 1
-            run.tell(f"the smallest exchange that fails is looked for, by replay: {count} trials")
+            run.tell(f"looking for the smallest exchange that fails, by replay: {count} trials")
 
         replayed, problems = None, []
         await run.learn()
@@ -227,7 +227,7 @@ class Bisects:
         except Exception as error:  # a fault of ours
             logger.exception("the replay failed")
             problems.append(f"the replay failed: {error!r} (please report it)")
-        run.tell("writing it down")
+        run.tell("saving the result")
         document = run.document()
         try:
             assert self._proxy.recorder is not None
@@ -289,7 +289,7 @@ class _Download(_Handler):
         except (OSError, HangupError):
             data = None
         if data is None:
-            self.fail(404, "there is none: no verdict yet, or nothing that it could be made of")
+            self.fail(404, "there is no such file: there is no verdict yet, or it has nothing to put there")
         else:
             self.attach(download.name, download.type, data)
 

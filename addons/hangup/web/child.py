@@ -34,7 +34,7 @@ async def start(*arguments: str, **options: Any) -> asyncio.subprocess.Process:
         command = (sys.executable, "-P", "-m", *arguments)
         process = await asyncio.create_subprocess_exec(*command, env=environment, **options)
     except OSError as error:
-        raise ControlError(f"a process of hangup's own cannot be started: {error}") from None
+        raise ControlError(f"hangup cannot start a process of its own: {error}") from None
     if hasattr(os, "setpriority"):
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, process.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE))

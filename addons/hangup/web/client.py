@@ -73,9 +73,9 @@ def find(proxy: str | None = None) -> Remote:
         else:
             living.append(running.listen or running.web)
     if proxy is None:
-        raise ControlError("no proxy runs (`hangup proxy TARGET` starts one; one with --no-web cannot be controlled)")
+        raise ControlError("no proxy is running (start one with `hangup proxy TARGET`, without --no-web)")
     others = f"; there is one on {' and '.join(living)}" if living else ""
-    raise ControlError(f"no proxy runs on {proxy}{others}")
+    raise ControlError(f"no proxy is running on {proxy}{others}")
 
 
 def _lives(remote: Remote, path: Path) -> bool:

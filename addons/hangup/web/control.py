@@ -31,7 +31,7 @@ class ProxyControl:
     """A running proxy. ``facts`` are what does not change of its status.
 
     Raises :class:`~hangup.errors.FilterError` for a filter that is wrong or not there, and
-    :class:`~hangup.errors.ControlError` when the proxy is about to end.
+    :class:`~hangup.errors.ControlError` when the proxy is about to stop.
     """
 
     def __init__(self, recorder: Recorder, filters: FilterSet, **facts: Any) -> None:
@@ -77,7 +77,7 @@ class ProxyControl:
         Only who is ``trusted`` may bring code along (:func:`refuse_code`).
         """
         if self.recorder.closed:
-            raise ControlError("the proxy is about to end")
+            raise ControlError("the proxy is about to stop")
         if not trusted and (action == "add" or not self._present(change.filter)):
             refuse_code(change.filter)
         if action != "clear" and not change.filter.strip():
@@ -100,7 +100,7 @@ class ProxyControl:
     def edit(self, which: str, to: str, *, trusted: bool = False) -> list[dict[str, Any]]:
         """Puts the filter ``to`` in the place of ``which``; it applies to the next frame of open connections."""
         if self.recorder.closed:
-            raise ControlError("the proxy is about to end")
+            raise ControlError("the proxy is about to stop")
         if not trusted:
             refuse_code(to)
             if not self._present(which):

@@ -39,7 +39,7 @@ class Exporter:
         :class:`UsageError` when there is no such connection."""
         async with self._turn:
             if self._closed:
-                raise ControlError("the server is about to end")
+                raise ControlError("hangup is about to stop")
             status, body = await self.worker.ask("files", {})
             answer = msgspec.json.decode(body)
             if status != 200:
@@ -57,7 +57,7 @@ class Exporter:
             try:
                 _, said = await self._process.communicate()
                 if self._process.returncode:
-                    lines = said.decode(errors="replace").splitlines() or ["it was ended"]
+                    lines = said.decode(errors="replace").splitlines() or ["it was stopped"]
                     kind = UsageError if self._process.returncode == UsageError.exit_code else ControlError
                     raise kind(lines[-1].removeprefix("hangup: "))
             finally:

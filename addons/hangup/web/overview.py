@@ -54,9 +54,9 @@ class Overview(RecordingQuery):
         if left_out and not partial:
             notes.append(f"{left_out:,} more connections came before these: choose by path, or search")
         if index.skipped:
-            notes.append(f"what could not be understood is left out: {plural(index.skipped, 'line')}")
+            notes.append(f"left out: {plural(index.skipped, 'line')} that could not be understood")
         if tail.torn and not recorded.facts.get("live"):
-            notes.append("the file breaks off within its last line (the recorder was killed)")
+            notes.append("the file ends in the middle of a line (the recorder was killed)")
         if recorded.problem:
             notes.append(recorded.problem)
         return {

@@ -246,7 +246,7 @@ class JsonHandler(Secured):
         try:
             return msgspec.json.decode(self.request.body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise web.HTTPError(400, f"the body is not as it must be: {error}") from None
+            raise web.HTTPError(400, f"the body is not valid: {error}") from None
 
     def number(self, name: str, default: int) -> int:
         """A number of the query."""
@@ -311,14 +311,14 @@ class _Link(JsonHandler):
 _HEAD = '<!doctype html><title>hangup</title><link rel="icon" href="data:,">'
 """Without an icon the browser would ask for one where nobody gets in."""
 
-_SHUT = "This page opens by the link that hangup has printed, which lets one browser in, once."
+_SHUT = "Open this page with the link that hangup printed. The link works once, for one browser."
 _USED = (
-    "A link lets in once, and this one has been used. "
+    "A link works only once, and this one has been used. "
     'The browser that used it finds the page <a href=".">here</a>; <code>hangup open --live</code> '
-    "lets another one in, <code>hangup open RECORDING</code> shows what is recorded."
+    "makes one for another browser, <code>hangup open RECORDING</code> shows what is recorded."
 )
 
-_FOREIGN = "This link is for the user who runs hangup; you are another."
+_FOREIGN = "This link works only for the user who runs hangup."
 
 
 class _Open(Secured):

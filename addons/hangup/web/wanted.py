@@ -82,7 +82,7 @@ class Wanted(RecordingQuery):
     def problem(self, error: Exception) -> str:
         """What is wrong with what was asked for, in a line for people."""
         if isinstance(error, TooLong):
-            return f"{self.path}: this takes far too long to look for"
+            return f"{self.path}: searching for this takes far too long"
         return str(error).removeprefix("json=")
 
     def _kind(self) -> Callable[[int, bytes], bool] | None:

@@ -44,7 +44,7 @@ class Worker:
         """The answer to a query of :mod:`hangup.web.queries`. Raises :class:`ControlError` when there is none."""
         async with self._starting:
             if self._closed:
-                raise ControlError("the server is about to end")
+                raise ControlError("hangup is about to stop")
             if self._process is None:
                 await self._start()
         return await self._send({"query": query, "given": given})

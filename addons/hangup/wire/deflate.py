@@ -109,11 +109,11 @@ def _unmet(offer: Extension, chosen: dict[str, int | bool]) -> list[str]:
     unmet = []
     key = "server_no_context_takeover"
     if key in wanted and key not in chosen:  # 7.1.1.1
-        unmet.append(f"{key} was asked for and not granted")
+        unmet.append(f"{key} was requested, but not granted")
     key = "server_max_window_bits"
     limit = _bits(wanted.get(key))
     if limit is not None and (key not in chosen or chosen[key] > limit):  # 7.1.2.1
-        unmet.append(f"{key} was asked to be {limit} at most, not {chosen.get(key, 'absent')}")
+        unmet.append(f"{key} was requested to be at most {limit}, not {chosen.get(key, 'absent')}")
     key = "client_max_window_bits"
     if key in chosen:  # 7.1.2.2
         limit = _bits(wanted.get(key)) or 15
@@ -336,7 +336,7 @@ class Inflater:
         """What lenient receivers make of a payload that breaks the rules in one of the common ways."""
         for tail, fault in (
             (_TAIL, "refers back beyond the negotiated window"),
-            (b"", "its end was not cut as it must be"),
+            (b"", "the end of the compressed data was not removed, as it must be"),
         ):
             stream = self._begin(None, 15, limit)
             try:

@@ -232,7 +232,7 @@ def _subprotocol(request: Headers, response: Headers) -> Check:
         return Check("subprotocol-not-echoed", False, text)
     if odd := [name for name in offered if not is_token(name)] or _repeated(offered):
         text = (
-            f"no browser could offer {odd[0]!r}: new WebSocket() refuses names with separators, and twice one"
+            f"no browser could offer {odd[0]!r}: new WebSocket() refuses separators in names, and duplicates"
         )
         return Check("subprotocol-invalid", False, text)
     if not offered:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-LEFT_COMPRESSED = "left compressed, as that, or what it refers to, inflates to far more than was on the wire"
+LEFT_COMPRESSED = "left compressed, because it (or data that it refers to) inflates to far more than was on the wire"
 """A message that there was no budget for, in words."""
 
 RATIO = 24

@@ -31,8 +31,8 @@ _TEXTS: dict[int, str] = {
     "header, or the server speaks another version",
     429: "too many connections or requests: slow down",
     431: "the request's headers are too large: too many cookies, or a long token",
-    500: "the handler failed before it accepted, or returned without accepting; Channels answers so "
-    "when no route fits the path. The backend's log has the traceback",
+    500: "the handler failed before it accepted, or returned without accepting; Channels does this "
+    "when no route matches the path. The backend's log has the traceback",
     501: "the server does not do this",
     502: "a proxy on the way could not reach the backend, or the backend dropped the connection "
     "without an answer",

@@ -29,9 +29,8 @@ def unasked(reading: Reading) -> Verdict:
     """What reading alone makes of a recording whose connections the client ended: no replay can tell."""
     report = reading.report
     stopped = (
-        "the client closed these connections, and nothing that the server did or left undone comes before each of "
-        "their ends alone. Replay plays the client, so it cannot tell why. Use the page itself: hangup bisect --live "
-        "TARGET"
+        "the client closed these connections, and nothing that the server did, or failed to do, explains every close. "
+        "A replay stands in for the client, so it cannot tell why. Use the page itself: hangup bisect --live TARGET"
     )
     return Verdict(
         verdict=report.verdict,

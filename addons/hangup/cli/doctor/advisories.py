@@ -74,7 +74,7 @@ def about_tls() -> str:
     if not met:
         return ""
     named = ", ".join(f"{each.advisory.package} {each.installed} ({each.advisory.id})" for each in met)
-    return f"TLS goes through what has published flaws: {named}; `hangup doctor` tells more"
+    return f"TLS uses libraries with published vulnerabilities: {named}; `hangup doctor` tells more"
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -102,7 +102,7 @@ def versions() -> Iterator[Check]:
 
         check_version()
     except (HangupError, ImportError) as error:
-        yield Check(about="libraries", level="problem", text=str(error), do="install hangup anew")
+        yield Check(about="libraries", level="problem", text=str(error), do="reinstall hangup")
     extras = [f"{name} {'yes' if _version(package) else 'no'}" for name, package in EXTRAS.items()]
     extras.append(f"tshark (reads packet captures) {'yes' if shutil.which('tshark') else 'no'}")
     yield Check(about="extras", text=", ".join(extras))
@@ -132,11 +132,12 @@ def advised(version: Callable[[str], str] = metadata.version) -> Iterator[Check]
         for each in reached
     ]
     if others := len(found) - len(reached):
-        text = f"not reached by hangup's use: {others} in {', '.join(by_version)} (--json has the reasons)"
+        text = f"{others} without effect on hangup, in {', '.join(by_version)} (--json has the reasons)"
         checks.append(Check(about="advisories", level="note" if newer else "fine", text=text))
     yield from checks
     if not found:
-        yield Check(about="advisories", text=f"none that were known on {advisories.checked()} is in what is installed")
+        text = f"no installed package has an advisory that was known on {advisories.checked()}"
+        yield Check(about="advisories", text=text)
     elif newer:
         yield Check(about="Python", level="note", text=f"{platform.python_version()} gets old libraries", do=newer)
 
@@ -195,7 +196,7 @@ def private_state() -> Iterator[Check]:
         yield Check(
             about="state",
             level="note",
-            text=f"{where} may be looked into by others (its files may not be read)",
+            text=f"other users can list the files in {where}, but not read them",
             do=f"chmod 700 {where}",
         )
 
@@ -221,17 +222,17 @@ def ports(config: Config, running: Sequence[Running]) -> Iterator[Check]:
         yield Check(
             about="ports",
             level="problem" if given and not ours else "note",
-            text=f"{address} cannot be listened on: {why}",
+            text=f"cannot listen on {address}: {why}",
             do=_other_port(name, given),
         )
 
 
 def _other_port(name: str, given: bool) -> str:
     if name == "web":
-        return "choose another with --web HOST:PORT" if given else "the page takes the next free one by itself"
+        return "choose another with --web HOST:PORT" if given else "the page takes the next free port"
     if given:
         return "choose another with --listen HOST:PORT"
-    return "`hangup run` takes the next free one by itself; `hangup proxy` needs --listen HOST:PORT"
+    return "`hangup run` takes the next free port; `hangup proxy` needs --listen HOST:PORT"
 
 
 def proxies(
@@ -248,8 +249,8 @@ def proxies(
         yield Check(
             about="proxies",
             level="note",
-            text=f"{shown}; also for {' and '.join(around)}: clients that heed it do not reach hangup directly",
-            do="add localhost,127.0.0.1 to NO_PROXY; hangup itself connects to backends directly, whatever it says",
+            text=f"{shown}; also for {' and '.join(around)}: clients that use it do not connect to hangup directly",
+            do="add localhost,127.0.0.1 to NO_PROXY; hangup itself always connects to backends directly",
         )
     else:
         yield Check(about="proxies", text=f"{shown}; not for localhost. hangup connects to backends directly")
@@ -278,14 +279,14 @@ def clock(
     wait(WATCHED)  # nothing tells of a clock that is being set
     apart = wall() - steady() - before
     if tick > COARSE:
-        text = f"it ticks every {tick * 1000:.0f} ms only, and so exact are the times of frames"
-        yield Check(about="clock", level="note", text=text, do="take shorter times for equal")
+        text = f"it ticks only every {tick * 1000:.0f} ms, and frame times are no more exact than that"
+        yield Check(about="clock", level="note", text=text, do="treat times that are closer together as equal")
     if abs(apart) > DRIFT:
         yield Check(
             about="clock",
             level="note",
-            text=f"the time of day went {apart * 1000:+.0f} ms in {WATCHED * 1000:.0f} ms: it is being set",
-            do="times within a recording are not affected, its date and the backend's log may be",
+            text=f"the system time shifted by {apart * 1000:+.0f} ms within {WATCHED * 1000:.0f} ms: it is being set",
+            do="times within a recording are not affected; its date and the times in the backend's log may be",
         )
     newest = _newest(record)
     if newest > wall() + FUTURE:
@@ -293,7 +294,7 @@ def clock(
             about="clock",
             level="problem",
             text="a recording is dated in the future: the clock has been set back",
-            do="set the clock; `hangup show` takes the newest recording for the last one",
+            do="set the clock; `hangup show` opens the recording with the latest date",
         )
     elif tick <= COARSE and abs(apart) <= DRIFT:
         yield Check(about="clock", text="steady")

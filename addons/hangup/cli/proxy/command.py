@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from hangup.cli.agreement import allow_option, use
-from hangup.cli.browser import Keys, open_in_browser
 from hangup.cli.config import Config, load, presets
 from hangup.cli.params import SIZE, TIME, open_option
-from hangup.cli.proxy.live import Live
 from hangup.errors import UsageError
-from hangup.filters.pipeline import HOLD_LIMIT
+from hangup.filters import HOLD_LIMIT
 from hangup.wire.url import parse_listen, parse_target
 
 if TYPE_CHECKING:
+    from hangup.cli.proxy.live import Live
     from hangup.cli.proxy.outcomes import Goal
     from hangup.proxy.run import ProxySettings, RunningProxy
 
@@ -167,6 +166,7 @@ def proxy(
 
     Exit code 0: all is recorded; 74: the recording is incomplete (the disk was full, say, or its file was removed).
     """
+    from hangup.cli.proxy.live import Live  # all of these take long to import, and completion waits for what is above
     from hangup.cli.proxy.outcomes import chosen
     from hangup.proxy.run import ProxySettings
 
@@ -230,6 +230,7 @@ def operate(
 ) -> None:
     """Runs a proxy to its end, with its page beside it, which ``browse`` opens (None: as configured). With ``keys``, o
     and Enter does that too. ``started`` is called once both listen."""
+    from hangup.cli.browser import Keys
     from hangup.proxy.run import RunningProxy
     from hangup.web.server import bind
     from hangup.web.start import start
@@ -259,6 +260,8 @@ def operate(
 
 
 def _browse(link: str) -> None:
+    from hangup.cli.browser import open_in_browser
+
     asyncio.get_running_loop().run_in_executor(None, open_in_browser, link)
 
 

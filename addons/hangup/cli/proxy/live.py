@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from hangup.recorder.recorder import Recorder
     from hangup.web.server import Server
 
+INDENT = 16
+"""Columns before the text of an event: when it was, and on which connection."""
+
+NARROWEST = 20
+"""Columns in which it is worth wrapping text."""
+
 COLOURS = {"client": "cyan", "server": "magenta", "proxy": "yellow", "unknown": "white"}
 
 _DONE = {"add": "added", "remove": "removed"}
@@ -118,8 +124,20 @@ class Live:
             return
         line = self._line(event, recorder)
         if line is not None:
-            self.console.print(line)
+            self._say(line)
             self.console.file.flush()
+
+    def _say(self, line: Text) -> None:
+        """On a terminal a line that is too long is wrapped at words, below its text; in a file it is one line."""
+        room = self.console.width - INDENT
+        if not self.console.is_terminal or line.cell_len <= self.console.width or room < NARROWEST:
+            self.console.print(line)
+            return
+        head, said = line.divide([INDENT])
+        for part in said.wrap(self.console, room):
+            part.rstrip()
+            self.console.print(head + part)
+            head = Text(" " * INDENT)
 
     def _line(self, event: Event, recorder: Recorder) -> Text | None:
         stamp = Text(f"{event.at:9.3f}  ", style="dim")
@@ -188,7 +206,8 @@ class Live:
         say(f"\n[bold]{count} connection{'' if count == 1 else 's'}[/]{aside}{http}")
         found = loops.find(connections)
         for loop in found:
-            say(f"[red]a loop:[/] {escape(loop.sentence)}")
+            # A sentence, not to be copied as a command is: it may be wrapped, where there is a terminal.
+            say(f"[red]a loop:[/] {escape(loop.sentence)}", soft_wrap=not self.console.is_terminal)
         if connections and not found:
             say("no reconnect loop")
         code = exit_code(recorder, code, self.warn)

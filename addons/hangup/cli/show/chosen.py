@@ -18,9 +18,6 @@ from hangup.recording.ledger import Ledger
 from hangup.recording.loops import Loop
 from hangup.recording.outlines import Alike, Outline, OutlineLedger, way_of, whole
 
-ROWS = 100
-"""So many connections are shown where nobody says how many."""
-
 GROUPS = 12
 """So many ways of ending are told, and so many connections with problems."""
 

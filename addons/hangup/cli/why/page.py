@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -15,7 +16,7 @@ from hangup.diagnosis.report import Alternative, Mark, NextStep, Report
 from hangup.diagnosis.sentences import what_is_known
 from hangup.experiment.summing_up import Proved
 from hangup.humanize import duration, printable
-from hangup.markup import block, code, prose
+from hangup.markup import block, prose
 
 SHOWN = 3
 """Pieces of evidence on the page; ``--json`` has them all."""
@@ -24,29 +25,81 @@ CITED = 2
 RUNNERS_UP = 3
 
 
+class Extent(NamedTuple):
+    """How much is shown: of the timeline the marks around the end, the other causes, and what speaks for them."""
+
+    marks: int | None = None
+    others: bool = True
+    reasons: bool = True
+
+
+EXTENTS = [
+    Extent(),
+    Extent(reasons=False),
+    Extent(marks=8, reasons=False),
+    Extent(marks=5, reasons=False),
+    Extent(marks=5, others=False),
+]
+"""From all down to what is shown on any terminal."""
+
+
 def show(screen: Console, report: Report, proved: Proved | None = None, where: str = "", said: str = "") -> None:
     """Prints the page. What was ``proved``, by the bisect that is written down in ``where``, comes first, and then
-    nothing else is guessed; ``said`` is what a bisect said that proved nothing."""
-    screen.print(_head(report) if proved is None else safe(proved.title, "bold red").append("  proved", "bold green"))
+    nothing else is guessed; ``said`` is what a bisect said that proved nothing. A terminal gets one screen of it, as
+    far as that is possible."""
+    steps = report.next if proved is None else []
+    remarks = [*notes(report), *([f"a bisect of this recording: {said}"] if said else [])]
+    after = [Text("note: ", "dim") + safe(note, "dim") for note in remarks]
+    room = screen.height - 1 - _height(screen, after) - _height_of_next(screen, steps) if screen.is_terminal else None
+    for extent in EXTENTS:
+        parts = _parts(report, proved, where, screen.width, extent)
+        if room is None or _height(screen, parts) <= room:
+            break
+    for part in parts:
+        screen.print(part)
+    if steps:
+        _next(screen, steps)
+    for part in after:
+        screen.print(part)
+
+
+def _parts(
+    report: Report, proved: Proved | None, where: str, width: int, extent: Extent
+) -> list[RenderableType]:
+    """The page down to what to do next."""
+    parts: list[RenderableType] = [
+        _head(report) if proved is None else safe(proved.title, "bold red").append("  proved", "bold green")
+    ]
     if proved is None and (known := what_is_known(report.parts)):
-        screen.print(safe(known, "dim"))
+        parts.append(safe(known, "dim"))
     sentence = report.sentence if proved is None else proved.sentence
-    screen.print(Padding(safe(sentence), (0, 0, 1, 0), expand=False))
+    parts.append(Padding(safe(sentence), (0, 0, 1, 0), expand=False))
     if proved is not None:
-        screen.print(_proof(proved, where))
-    evidence = _evidence(report)
-    if evidence is not None:
-        screen.print(evidence)
+        parts.append(_proof(proved, where))
+    if (evidence := _evidence(report)) is not None:
+        parts.append(evidence)
     if report.timeline and report.category != "none":
-        screen.print(_timeline(report, screen.width))
-    if proved is None and runners_up(report):
-        screen.print(_alternatives(report))
+        parts.append(_timeline(report, width, extent.marks))
+    if proved is None and runners_up(report) and extent.others:
+        parts.append(_alternatives(report, extent.reasons))
     if fix := report.hint if proved is None else proved.fix:
-        screen.print(_titled("how to fix it", [safe(fix)]))
-    if proved is None and report.next:
-        _next(screen, report.next)
-    for note in [*notes(report), *([f"a bisect of this recording: {said}"] if said else [])]:
-        screen.print(Text("note: ", "dim") + safe(note, "dim"))
+        parts.append(_titled("how to fix it", [safe(fix)]))
+    return parts
+
+
+def _height(screen: Console, parts: Sequence[RenderableType]) -> int:
+    return sum(len(screen.render_lines(part)) for part in parts)
+
+
+def _height_of_next(screen: Console, steps: Sequence[NextStep]) -> int:
+    if not steps:
+        return 0
+    lines = 2  # the title, and the empty line below
+    for step in steps:
+        command, width = 2 + len(printable(step.command)), screen.width
+        together = command + 2 + len(step.text) <= width
+        lines += 1 if together else -(-command // width) + _height(screen, [Padding(Text(step.text), (0, 0, 0, 4))])
+    return lines
 
 
 def _proof(proved: Proved, where: str) -> RenderableType:
@@ -115,7 +168,16 @@ def cited(sign: Evidence) -> str:
     return ", ".join(words) + (", …" if len(sign.cites) > CITED else "")
 
 
-def _timeline(report: Report, width: int) -> RenderableType:
+def _around_the_end(marks: Sequence[Mark], most: int | None) -> Sequence[Mark]:
+    """So many of the marks: one of what follows the end, and for the rest what leads up to it."""
+    if most is None or len(marks) <= most:
+        return marks
+    end = next((at for at, mark in enumerate(marks) if mark.at >= 0), len(marks) - 1)
+    stop = min(len(marks), max(end + 2, most))
+    return marks[stop - most : stop]
+
+
+def _timeline(report: Report, width: int, most: int | None) -> RenderableType:
     lane = max(16, min(44, (width - 34) // 2))
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", style="dim", no_wrap=True)
@@ -124,7 +186,7 @@ def _timeline(report: Report, width: int) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, width=lane)
     table.add_row("", "", Text("client", COLOURS["client"]), "", Text("server", COLOURS["server"]))
-    for mark in report.timeline:
+    for mark in _around_the_end(report.timeline, most):
         left, right, arrow = _lanes(mark, lane)
         table.add_row(_when(mark.at), f"{mark.n}" if mark.n is not None else "", left, arrow, right)
     title = f"how connection {report.conn} ended"
@@ -150,7 +212,7 @@ def _lanes(mark: Mark, lane: int) -> tuple[Text, Text, Text]:
     return empty, text, Text(arrow, style or "magenta")
 
 
-def _alternatives(report: Report) -> RenderableType:
+def _alternatives(report: Report, reasons: bool) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", no_wrap=True, min_width=4)
     table.add_column(no_wrap=True)
@@ -158,7 +220,7 @@ def _alternatives(report: Report) -> RenderableType:
     for other in runners_up(report):
         mine = {sign.text for sign in report.evidence}
         own = [sign.text for sign in other.evidence if sign.weight > 0 and sign.text not in mine]
-        table.add_row(f"{other.confidence:.0%}", safe(other.verdict), safe(own[0] if own else ""))
+        table.add_row(f"{other.confidence:.0%}", safe(other.verdict), safe(own[0] if own and reasons else ""))
     title = "it could be" if report.category == "unknown" else "or else"
     return Group(Text(title, "bold"), Padding(table, (0, 0, 1, 2), expand=False))
 
@@ -175,30 +237,6 @@ def _next(screen: Console, steps: Sequence[NextStep]) -> None:
         screen.print(Text(f"  {what}", "bold"), soft_wrap=True)
         screen.print(Padding(Text(step.text, "dim"), (0, 0, 0, 4), expand=False))
     screen.print()
-
-
-def markdown(report: Report, proved: Proved | None = None, said: str = "") -> str:
-    """The same for an issue."""
-    if proved is not None:
-        sure = ", proved"
-    else:
-        sure = f", {report.confidence:.0%} sure" if report.category != "unknown" else ""
-    verdict, sentence = (report.verdict, report.sentence) if proved is None else (proved.title, proved.sentence)
-    lines = [f"### {prose(verdict)}{sure}", "", prose(sentence), ""]
-    if proved is not None:
-        lines += [f"- {prose(line)}" for line in proved.lines]
-        lines += [f"- stays open with {code(proved.cure)}"] if proved.cure else []
-        lines.append("")
-    lines += [*evidence_lines(report), *timeline_lines(report)]
-    if proved is None and (others := others_line(report)):
-        lines += ["", others]
-    if fix := report.hint if proved is None else proved.fix:
-        lines += ["", prose(fix)]
-    for step in report.next if proved is None else ():
-        lines.append(f"- next: {code(step.command)}: {prose(step.text)}")
-    lines += [f"- note: {prose(note)}" for note in notes(report)]
-    lines += [f"- a bisect of this recording: {prose(said)}"] if said else []
-    return "\n".join(lines)
 
 
 def evidence_lines(report: Report) -> list[str]:

@@ -83,10 +83,10 @@ def format_for(path: str, given: str | None = None) -> Format:
         found = next((each for each in FORMATS.values() if suffix in each.suffixes), None)
         if found is None:
             what = f"the suffix {suffix!r}" if suffix else f"{path!r}"
-            raise UsageError(f"{what} says no format: use --to with one of {', '.join(written)}")
+            raise UsageError(f"cannot tell the format from {what}: use --to with one of {', '.join(written)}")
         return found
     if given not in written:
-        raise UsageError(f"there is no format {given!r} to write: it is one of {', '.join(written)}")
+        raise UsageError(f"cannot write the format {given!r}; use one of {', '.join(written)}")
     return FORMATS[given]
 
 
@@ -107,7 +107,7 @@ def open_recording(
     """
     if format is not None and (format not in FORMATS or not FORMATS[format].reads):
         names = ", ".join(name for name, each in FORMATS.items() if each.reads)
-        raise UsageError(f"{format!r} is no format that can be read: it is one of {names}")
+        raise UsageError(f"cannot read the format {format!r}; use one of {names}")
     piped = os.fspath(source) == "-"
     name = name or ("standard input" if piped else os.fspath(source))
     path = None if piped else Path(source)

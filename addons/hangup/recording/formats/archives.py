@@ -64,7 +64,7 @@ def zipped(data: mmap.mmap | bytes, name: str, path: Path | None) -> Imported:
     hars = [each for each in names if each.lower().endswith(".har")]
     networks = [each for each in names if each.endswith(".network")]
     if len(hars) > 1:
-        raise ForeignRecording(f"{name} is a zip archive with {len(hars)} HAR files: unpack the one that you mean")
+        raise ForeignRecording(f"{name} is a zip archive with {len(hars)} HAR files: unpack the one that you want")
     if hars:
         with _member(archive, hars[0], name) as file:
             return har.read(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), name, path, attached)
@@ -137,8 +137,8 @@ def _unpacked(packed: Any, name: str, what: str, packed_size: Callable[[], int])
             if done > bound(packed_size()):
                 copy.close()
                 raise RecordingError(
-                    f"{name} was packed with {what} to less than a {RATIO}th of what is in it, and is not unpacked: "
-                    "unpack it if you trust it"
+                    f"{name} was compressed with {what} to less than 1/{RATIO} of its size, so it is not unpacked: "
+                    "unpack it yourself if you trust it"
                 )
             copy.write(piece)
         copy.seek(0)

@@ -59,7 +59,7 @@ def failure(words: str) -> Failure:
             return Failure(error=f"the client did not accept the answer: {said}", sentence=said, by="client")
         return Failure(error=said, sentence=f"the client failed the connection: {said}", by="client")
     name = code[0].removeprefix("net::ERR_")
-    sentence = f"the connection failed, by which side it does not say: {said}"
+    sentence = f"the connection failed; the browser does not say on which side: {said}"
     if name.startswith(_BROWSERS_OWN):
         return Failure(error=f"the client did not connect: {said}", sentence=said, by="client")
     if name in _CUT:

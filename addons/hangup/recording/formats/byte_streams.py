@@ -204,7 +204,7 @@ class Conversation:
         self._told = True
         shake = self._handshake(self._asked if chunk is None else chunk.at)
         if chunk is not None:
-            sent = "answered with what is not HTTP and ended" if self._unread["server"] else "ended"
+            sent = "answered with something other than HTTP and ended" if self._unread["server"] else "ended"
             who = f"the server {sent}" if chunk.side == "server" else "the client ended"
             shake.error = f"{who} the connection before the handshake was answered"
         yield shake
@@ -234,7 +234,8 @@ class Conversation:
             case "gap":
                 if not half.over:
                     half.over = True
-                    yield script.note(f"the capture lacks bytes of the {side}: what it sent after them is left out", at)
+                    text = f"the capture lacks bytes from the {side}: what it sent after them is left out"
+                    yield script.note(text, at)
             case "fin" | "rst":
                 yield from half.finish(at)
                 yield script.end(at, side, chunk.what)

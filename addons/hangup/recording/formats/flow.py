@@ -118,7 +118,7 @@ def read(data: Buffer, name: str, path: Path | None) -> Imported:
                 flow = _Flow(data, whole)
                 version = flow.version
                 if not isinstance(version, int) or version < OLDEST:
-                    raise ForeignRecording(f"{name} was written by mitmproxy 6 or older: save it anew with a later one")
+                    raise ForeignRecording(f"{name} was written by mitmproxy 6 or older: save it with a newer one")
                 if not flow.is_web_socket:
                     http += 1
                 elif len(places) == CONNECTIONS:
@@ -190,7 +190,7 @@ def _events(conn: int, data: Buffer, place: Item, zero: float, _: InflationBudge
     at = None if ended is None else ended - zero
     code = get("websocket", "close_code")
     if code == 1006 or not isinstance(code, int):
-        yield script.end(at, side, "error", "mitmproxy does not tell a FIN from a RST")
+        yield script.end(at, side, "error", "mitmproxy does not distinguish a FIN from a RST")
     else:
         yield script.frame(at, side, 8, close_payload(code, _text(get("websocket", "close_reason"))))
 

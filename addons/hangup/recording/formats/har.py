@@ -221,7 +221,7 @@ class _Scan:
         if not zero:
             return zero, "the file does not say when this was"
         count = plural(len(self._undated), "connection")
-        return zero, f"the file does not say on which day and at what time {count} began: placed after what precedes"
+        return zero, f"the file does not say on which day and at what time {count} began: placed after the one before"
 
     def _origin(self, url: str) -> None:
         try:

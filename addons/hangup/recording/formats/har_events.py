@@ -80,7 +80,7 @@ def events(conn: int, found: Found, reading: Reading, _: InflationBudget) -> Ite
     shake = handshake(entry, entry.request, script.time(opened + waited), conn, waited, words, first is not None)
     yield shake
     if shake.response is None and not shake.error:
-        yield script.note("the HAR does not say what became of the handshake", ending=True)
+        yield script.note("the HAR does not say how the handshake ended", ending=True)
         return
     if first is not None and not _status(entry):
         yield script.note("the HAR has no response; there are messages, so it was 101")
@@ -207,19 +207,20 @@ def closing(
             yield script.ended(failed.sentence, when, by=failed.by)
     elif close:
         said = f" and the reason {printable(reason, 123)!r}" if reason else ""
-        told = f"closed with code {code or 1005}{said}; by which side, the HAR does not say"
+        told = f"closed with code {code or 1005}{said}; the HAR does not say by which side"
         if at is None:
             yield script.note(told, ending=True)
         else:
             yield script.ended(told, at, code=code or 1005, reason=reason)
     elif given is not None and given is not False:
-        told = "ended without a close frame; by which side, the HAR does not say"
+        told = "ended without a close frame; the HAR does not say by which side"
         yield script.note(told, ending=True) if at is None else script.ended(told, at)
     elif how == "none" or over is False:
         return  # it is still open
+    elif at is not None and (by == "client" or by == "server"):
+        yield script.ended(f"ended by the {by}; the HAR does not say how", at, by=by)
     elif at is not None:
-        who = f"by the {by}; " if by in ("client", "server") else "by which side and "
-        yield script.ended(f"ended, {who}how the HAR does not say", at, by=by if by in ("client", "server") else None)
+        yield script.ended("ended; the HAR does not say by which side or how", at)
     else:
         yield script.note("the HAR does not say whether and how it ended", ending=True)
 

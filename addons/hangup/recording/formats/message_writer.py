@@ -95,13 +95,13 @@ class MessageWriter:
                     losses.count("second close frame")
                 self._closed.add(event.conn)
             elif event.opcode not in ("text", "binary", "continuation"):
-                losses.count("frame of unknown kind")
+                losses.count("frame with a reserved opcode")
             if event.mask is not None and event.mask != UNKNOWN_KEY.hex():
                 losses.fact("masking keys")
             if event.problems:
                 losses.count("frame's fault")
         elif isinstance(event, Raw):
-            losses.fact("bytes that are no whole frame")
+            losses.fact("bytes that are not a complete frame")
         elif isinstance(event, FilterEvent):
             losses.count("filter event")
         elif isinstance(event, Log):
@@ -119,7 +119,7 @@ class MessageWriter:
         if message.left:
             self.losses.count("left-compressed message")
         elif message.data is None:
-            self.losses.count("message that is not whole in the recording")
+            self.losses.count("message that is not complete in the recording")
         if message.fragments > 1:
             self.losses.fact("fragment boundaries")
         if message.compressed:

@@ -316,7 +316,7 @@ def _heads(
                 if how[1] == "rst":
                     yield script.end(now, how[0], "rst")
                 else:
-                    yield script.ended(f"the {how[0]} closed the connection; how is unknown", now, by=how[0])
+                    yield script.ended(f"the {how[0]} closed the connection; it is not known how", now, by=how[0])
         elif name == "HTTP_TRANSACTION_READ_RESPONSE_HEADERS":
             shake.response = _response(params.get("headers"))
         elif name in ("WEBSOCKET_UPGRADE_FAILURE", "URL_REQUEST_START_JOB") and (phase != BEGIN):
@@ -326,7 +326,7 @@ def _heads(
     if not (told or open_):
         shake.at = script.time(asked - zero)
         yield shake
-        yield script.note("the netlog does not say what became of the handshake", ending=True)
+        yield script.note("the netlog does not say how the handshake ended", ending=True)
 
 
 def _settle(shake: Handshake, params: dict[str, Any], errors: dict[int, str]) -> tuple[bool, bool]:

@@ -119,7 +119,7 @@ class PcapngWriter:
         if event.response is not None:
             self._send(stream, "server", event.at, _response(event.response))
             if event.by:
-                self.losses.fact("who stood in for the server")
+                self.losses.fact("that a filter or hangup answered instead of the server")
 
     def _open(self, event: Handshake) -> _Stream:
         client = _address(event.client, _CLIENT, 49152 + event.conn % 16384)
@@ -163,7 +163,7 @@ class PcapngWriter:
             if missing <= 0:
                 return event
             event = replace(event, length=None)
-        self.losses.count("payload that was cut in the recording (filled up with zeros)")
+        self.losses.count("payload that was cut in the recording (padded with zeros)")
         # What a file says of its own cuts is believed only in proportion to what it has.
         self._zeros.earn(len(payload) + LINE)
         missing = max(missing, 0)
@@ -171,7 +171,7 @@ class PcapngWriter:
         self._zeros.spend(filled)
         if filled < missing:
             self._gap = missing - filled
-            self.losses.count("overlong cut payload")
+            self.losses.count("cut payload that is too long to pad")
         return replace(event, text=None, base64=payload + bytes(filled))
 
     def _end(self, event: End) -> None:

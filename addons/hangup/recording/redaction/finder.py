@@ -164,7 +164,7 @@ def _own(pattern: Any, text: str) -> Iterator[Span]:
         for found in pattern.finditer(text, timeout=PATIENCE):
             yield Span(*found.span(1 if pattern.groups and found[1] is not None else 0))
     except TimeoutError:
-        raise UsageError(f"{pattern.pattern!r} takes far too long to be looked for") from None
+        raise UsageError(f"searching for {pattern.pattern!r} takes far too long") from None
 
 
 def _may_be(said: Meaning, value: str) -> bool:

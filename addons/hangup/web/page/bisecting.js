@@ -208,8 +208,8 @@ function Verdict({ store, state }) {
     html`<dl class="pairs">
       <dt>ended by</dt><dd>${visible(found.closer, 40)}</dd>
       <dt>trigger</dt><dd>${visible(found.trigger.kind, 40)}${found.trigger.frame !== null && state.conn && html`, <button class="link" onClick=${() => store.select(state.conn, { n: found.trigger.frame })}>frame ${found.trigger.frame} of connection ${state.conn}</button>`}</dd>
-      ${typeof minimal?.payload === "string" && html`<dt>smallest message that fails</dt><dd>${minimal.payload ? html`<code><bdi>${visible(minimal.payload, 300)}</bdi></code>` : `an empty one (${minimal.opcode})`}</dd>`}
-      ${minimal?.neighbour && html`<dt>closest message that does not</dt><dd><bdi>${visible(minimal.neighbour, 300)}</bdi></dd>`}
+      ${typeof minimal?.payload === "string" && html`<dt>smallest message that fails</dt><dd>${minimal.payload ? html`<code><bdi>${visible(minimal.payload, 300)}</bdi></code>` : `(empty, ${minimal.opcode})`}</dd>`}
+      ${minimal?.neighbour && html`<dt>for comparison</dt><dd><bdi>${visible(minimal.neighbour, 300)}</bdi></dd>`}
     </dl>`}
     ${state.busy && html`<p class="note" role="status">${visible(state.busy, 200)}…</p>`}
     ${(state.problems ?? []).map((problem) => html`<p class="error" key=${problem}>${visible(problem, 300)}</p>`)}

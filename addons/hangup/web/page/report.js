@@ -121,8 +121,8 @@ function Proof({ store, proof }) {
     <dl class="pairs">
       ${proof.cure && html`<dt>stays open with</dt><dd><code><bdi>${visible(proof.cure, 400)}</bdi></code></dd>`}
       ${typeof minimal?.payload === "string" && html`<dt>smallest message that fails</dt>
-        <dd>${minimal.payload ? html`<code><bdi>${visible(minimal.payload, 1000)}</bdi></code>` : "an empty one"} (${visible(minimal.opcode ?? "text", 40)})</dd>`}
-      ${minimal?.neighbour && html`<dt>closest message that does not</dt><dd><bdi>${visible(minimal.neighbour, 400)}</bdi></dd>`}
+        <dd>${minimal.payload ? html`<code><bdi>${visible(minimal.payload, 1000)}</bdi></code>` : "(empty)"} (${visible(minimal.opcode ?? "text", 40)})</dd>`}
+      ${minimal?.neighbour && html`<dt>for comparison</dt><dd><bdi>${visible(minimal.neighbour, 400)}</bdi></dd>`}
       ${proof.target && html`<dt>tried against</dt><dd><code><bdi>${visible(proof.target, 200)}</bdi></code>, ${plural(proof.connections, "connection")} in ${duration(proof.seconds)}</dd>`}
     </dl>
     ${proof.verification.map((/** @type {string} */ line) => html`<p key=${line}>${visible(line, 400)}</p>`)}
