@@ -97,6 +97,7 @@ def test_the_connection_handler() -> None:
     ]
     assert {"reader", "writer", "handler"} <= set(server.ConnectionIO.__dataclass_fields__)
     assert hasattr(server.TimeoutWatchdog, "disarm")
+    assert "self.last_activity + self.timeout < time.time()" in inspect.getsource(server.TimeoutWatchdog.watch)
     assert issubclass(tls_layers.TLSLayer, TunnelLayer) and "tls" in tls_layers.TLSLayer.__annotations__
 
 

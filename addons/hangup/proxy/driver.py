@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mitmproxy.connection import Connection
@@ -39,8 +42,7 @@ class ProxyDriver(Driver):
         """Whether what arrives is inflated to be recorded."""
         self.client: ProxyEndpoint
         self.server: ProxyEndpoint
-        # mitmproxy closes what was silent for ten minutes; how long a socket may be silent is not ours to say.
-        self._awake = handler.timeout_watchdog.disarm()
+        self._awake = _awake(handler.timeout_watchdog)
         self._awake.__enter__()
 
     def attach(self, client: Wiring, server: Wiring) -> None:
@@ -162,6 +164,21 @@ class ProxyDriver(Driver):
     def note(self, text: str) -> None:
         """Records a remark about this connection."""
         self.recorder.note(text, self.session.conn)
+
+
+@contextmanager
+def _awake(watchdog: Any) -> Iterator[None]:
+    """mitmproxy closes what was silent for ten minutes; how long a socket may be silent is not ours to say.
+
+    To be disarmed does not keep it from acting on what it sleeps for already, if it wakes so late that what came since
+    it fell asleep, the handshake, is as long ago. Nothing is as long ago as this.
+    """
+    timeout, watchdog.timeout = watchdog.timeout, math.inf
+    try:
+        with watchdog.disarm():
+            yield
+    finally:
+        watchdog.timeout = timeout
 
 
 def _words(error: Exception | None) -> str:
