@@ -185,16 +185,20 @@ def test_a_text_is_in_an_event_in_any_case() -> None:
 def test_a_search_costs_less_than_reading_did(
     twenty_thousand: Path, asked: dict[str, Any], count: int, most: float
 ) -> None:
-    """In processor time, the best of three. By the library a path with ``..`` costs four times as much as reading."""
-    shares = []
-    for _ in range(3):
+    """In processor time. By the library a path with ``..`` costs four times as much as reading. What else the machine
+    does costs both of them time: the best of each counts, after a few turns or a few more."""
+    reading, searching = [], []
+    for turn in range(20):
         begun = time.process_time()
         recorded = opened(twenty_thousand)
         read = time.process_time()
         found = search(recorded, **asked)
-        shares.append((time.process_time() - read) / (read - begun))
+        reading.append(read - begun)
+        searching.append(time.process_time() - read)
         assert sum(each["count"] for each in found.values()) == count
-    assert min(shares) < most, shares
+        if turn >= 2 and min(searching) < most * min(reading):
+            break
+    assert min(searching) < most * min(reading), (reading, searching)
 
 
 @pytest.fixture(scope="module")
