@@ -107,3 +107,17 @@ def test_filters_are_switched_between() -> None:
         said = [each for each in proxy.events() if isinstance(each, Frame) and each.side == "client"]
         assert len(said) == COUNT + 2
         assert b"never again" not in upstream.received
+
+
+def test_a_filter_cuts_it_in_the_middle() -> None:
+    """What it is cut behind is the last that is recorded, but for what was looked into together with it."""
+    sent = bomb(MIB) * COUNT
+    with granting() as server, HangupProxy(server.url, "--filter", "close from=client how=rst frames=3") as proxy:
+        client, upstream = connected(proxy, server)
+        client.send(sent)
+        assert client.wait_end().how == upstream.wait_end().how == "rst"
+        proxy.stop()
+        events = [each for each in proxy.events() if isinstance(each, Frame | End)]
+    first = next(place for place, each in enumerate(events) if isinstance(each, End))
+    assert 3 <= first <= 5
+    assert all(isinstance(each, End) for each in events[first:])

@@ -136,6 +136,8 @@ class ProxyDriver(Driver):
             grain = data[start : start + GRAIN]
             if plain:
                 self.observe(side, grain)
+            elif self.leg(side).gone:
+                return  # a filter has cut it: as if the rest had come later
             else:
                 self.filter(side, grain)
 
