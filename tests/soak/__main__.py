@@ -20,6 +20,7 @@ from hangup.cli.incomplete import EXIT_CODE
 from hangup.recording.events import Frame, Handshake, Note
 from hangup.recording.reader import read
 from hangup.web.client import Remote
+from harness import until
 from harness.programs import Program
 from harness.proxies import HangupProxy
 from harness.remotes import remote_of
@@ -183,6 +184,7 @@ def judged(seconds: float, proxy: HangupProxy, flag: Path, backend: Backend, fol
     process = psutil.Process(proxy.pid)
     remote_of(proxy).get("status")
     asyncio.run(once(proxy))
+    until(lambda: not any(each.raddr for each in process.net_connections()))
     before = descriptors(process)
     load, samples = asyncio.run(traffic(seconds, proxy, flag, backend))
     deadline = time.monotonic() + 30
