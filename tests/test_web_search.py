@@ -177,7 +177,7 @@ def test_a_text_is_in_an_event_in_any_case() -> None:
         ({"text": "needle"}, 0, 0.3),
         ({"path": "$.none"}, 0, 0.4),
         ({"path": "$.price>20"}, 0, 0.8),
-        ({"path": "$.price>10", "side": "client"}, 10_000, 0.8),
+        ({"path": "$.price>10", "side": "client"}, 10_000, 1.0),  # half of all are found, and told of
         ({"path": "$..price>20"}, 0, 1.2),
         ({"kind": "tick"}, 20_000, 0.9),
     ],
@@ -186,7 +186,8 @@ def test_a_search_costs_less_than_reading_did(
     twenty_thousand: Path, asked: dict[str, Any], count: int, most: float
 ) -> None:
     """In processor time. By the library a path with ``..`` costs four times as much as reading. What else the machine
-    does costs both of them time: the best of each counts, after a few turns or a few more."""
+    does costs both of them time: the best of each counts, after a few turns or a few more. (The luckiest pair of the two
+    does not: where only the reading was disturbed, any search is cheap.)"""
     reading, searching = [], []
     for turn in range(20):
         begun = time.process_time()
