@@ -174,20 +174,20 @@ def test_a_text_is_in_an_event_in_any_case() -> None:
 @pytest.mark.parametrize(
     ("asked", "count", "most"),
     [
-        ({"text": "needle"}, 0, 0.3),
-        ({"path": "$.none"}, 0, 0.4),
-        ({"path": "$.price>20"}, 0, 0.8),
-        ({"path": "$.price>10", "side": "client"}, 10_000, 1.0),  # half of all are found, and told of
-        ({"path": "$..price>20"}, 0, 1.2),
-        ({"kind": "tick"}, 20_000, 0.9),
+        ({"text": "needle"}, 0, 0.35),
+        ({"path": "$.none"}, 0, 0.5),
+        ({"path": "$.price>20"}, 0, 0.95),
+        ({"path": "$.price>10", "side": "client"}, 10_000, 1.1),  # half of all are found, and told of
+        ({"path": "$..price>20"}, 0, 1.25),
+        ({"kind": "tick"}, 20_000, 1.0),
     ],
 )
 def test_a_search_costs_less_than_reading_did(
     twenty_thousand: Path, asked: dict[str, Any], count: int, most: float
 ) -> None:
     """In processor time. By the library a path with ``..`` costs four times as much as reading. What else the machine
-    does costs both of them time: the best of each counts, after a few turns or a few more. (The luckiest pair of the two
-    does not: where only the reading was disturbed, any search is cheap.)"""
+    does costs both of them time: the best of each counts, after a few turns or a few more. (Not the luckiest pair of
+    the two: where only the reading was disturbed, any search is cheap.) The bounds are a fifth above what it takes."""
     reading, searching = [], []
     for turn in range(20):
         begun = time.process_time()
