@@ -45,17 +45,17 @@ class Browser:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Chromium, or the test is skipped."""
+    """Chromium, as patient as the tests are, or the test is skipped."""
     with chromium() as page:
+        page.set_default_timeout(DEADLINE * 1000)
         yield Browser(page)
 
 
 @contextmanager
 def wide_browser(*permissions: str) -> Iterator[Browser]:
-    """The same as wide as a developer's screen, as patient as the tests are, with these permissions."""
+    """The same as wide as a developer's screen, with these permissions."""
     with browser() as made:
         made.page.set_viewport_size({"width": 1440, "height": 900})
-        made.page.set_default_timeout(DEADLINE * 1000)
         made.page.context.grant_permissions(list(permissions))
         yield made
 

@@ -19,6 +19,7 @@ from filtered import Filtered
 from hangup.errors import FilterError
 from hangup.experiment.search import Verdict
 from hangup.filters.text import parse
+from harness import unhurried
 from test_sequences import say
 from test_sequences_real import ended
 from test_varying import UPGRADED
@@ -191,7 +192,7 @@ def verdicts() -> Ways:
             )
         return dict(zip(ALL, found, strict=True))
 
-    return asyncio.run(main())
+    return unhurried.run(main())
 
 
 @pytest.mark.parametrize(("name", "server", "answered"), ALL)
@@ -264,7 +265,7 @@ def test_what_is_answered_by_its_id_is_an_answer_whatever_its_kind() -> None:
             port = next(iter(server.sockets)).getsockname()[1]
             return await bisected(pushed(), port, failure="by=server code=4408 within=2s")
 
-    verdict = asyncio.run(main())
+    verdict = unhurried.run(main())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.standing)
     assert "a message of the server that has `envelope_id`" in verdict.law.sentence, verdict.law
     assert verdict.cure == 'inject side=server from=client send={"envelope_id":{{envelope_id}}}'

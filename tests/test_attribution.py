@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +15,7 @@ from harness.comparison import CASES, markdown, measure, path, play_all
 from harness.endings import SIDES, Ending, Played
 from harness.frames import MASK, TEXT
 from harness.peers import Answer, RawServer, Side, dial, open_websocket, request_head
-from harness.proxies import IMPATIENT_HANGUP, HangupProxy
+from harness.proxies import IMPATIENCE, IMPATIENT_HANGUP, HangupProxy
 from harness.reading import connections
 
 IDS = [path(*case).strip("/").replace("/", "-by-") for case in CASES]
@@ -105,12 +107,21 @@ def test_comparison_with_stock() -> None:
 
 # Silence ---------------------------------------------------------------------------------------------------
 
+STOPPABLE = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be stopped here")
 
-def test_silence_ends_nothing() -> None:
-    """A plain HTTP connection, silent since later, is closed by mitmproxy's watchdog; the WebSocket is not."""
+
+@pytest.mark.parametrize("late", [False, pytest.param(True, marks=STOPPABLE)])
+def test_silence_ends_nothing(late: bool) -> None:
+    """A plain HTTP connection, silent since later, is closed by mitmproxy's watchdog; the WebSocket is not. Also where
+    the proxy had no processor when the watchdog was due: it sleeps since before the handshake, and then looks how long
+    nothing has come since that."""
     with RawServer() as server, HangupProxy(server.url, command=IMPATIENT_HANGUP) as proxy:
         client = open_websocket(proxy.address, "/silent")
         upstream = server.accept("/silent")
+        if late:
+            proxy.process.send_signal(signal.SIGSTOP)
+            time.sleep(IMPATIENCE + 0.5)  # what is waited for is that time passes
+            proxy.process.send_signal(signal.SIGCONT)
         control = dial(proxy.address)
         control.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         control.take(b"plain HTTP")
@@ -126,7 +137,7 @@ def test_silence_ends_nothing() -> None:
         proxy.stop()
         (silent,) = proxy.show()["connections"]
     assert (silent["ending"]["by"], silent["ending"]["how"]) == ("server", "fin")
-    assert silent["lifetime"] > 2
+    assert silent["lifetime"] > IMPATIENCE
 
 
 # Endings before there was a connection ----------------------------------------------------------------------

@@ -21,6 +21,7 @@ from hangup.experiment.reading import read_case
 from hangup.experiment.search import Verdict
 from hangup.recording.events import FilterEvent, Handshake
 from hangup.replayable.client_rule import ClientRule, RuleWatch
+from harness import unhurried
 from test_sequences import say
 from test_transcript import InMemory
 from test_varying import UPGRADED
@@ -229,7 +230,7 @@ def verdicts() -> dict[str, Verdict]:
             )
         return dict(zip(talks, found, strict=True))
 
-    return asyncio.run(main())
+    return unhurried.run(main())
 
 
 @pytest.mark.slow
@@ -271,5 +272,5 @@ def test_that_the_client_asks_is_no_law_of_the_server() -> None:
             talk = spoken((10, "client", HELLO), (60, "client", PING), (int(1000 * WAIT), "server", ""))
             return await bisected(recorded("deaf", talk), port, seconds=60)
 
-    verdict = asyncio.run(main())
+    verdict = unhurried.run(main())
     assert verdict.client_rule is not None and verdict.reproduced and not verdict.proved, verdict.law

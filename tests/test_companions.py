@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +23,7 @@ from hangup.experiment.evidence import Outcome
 from hangup.experiment.reading import read_case
 from hangup.experiment.same_id import identities
 from hangup.experiment.search import Verdict
+from harness import unhurried
 from test_sequences import say
 from test_sequences_real import ended
 from test_transcript import InMemory
@@ -68,7 +68,7 @@ class Window:
         self.seen: deque[float] = deque()
 
     async def __call__(self, connection: ServerConnection) -> None:
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         while self.seen and now - self.seen[0] > WINDOW:
             self.seen.popleft()
         if len(self.seen) >= self.most:
@@ -215,7 +215,7 @@ def verdicts() -> dict[str, Verdict]:
     async def main() -> list[Verdict]:
         return await side_by_side(*(against(handler, talk) for handler, talk, _, _ in PLANTED.values()))
 
-    return dict(zip(PLANTED, asyncio.run(main()), strict=True))
+    return dict(zip(PLANTED, unhurried.run(main()), strict=True))
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -54,6 +54,20 @@ def test_a_broken_handshake_comes_by_these_ways() -> None:
     assert again == before
 
 
+def test_how_a_connection_is_opened() -> None:
+    """What :mod:`hangup.proxy.connecting` replaces, and why."""
+    handler = server.ConnectionHandler
+    stock = handler.open_connection
+    source = inspect.getsource(stock)
+    assert "assert command.connection.peername" in source and "except (OSError, asyncio.CancelledError)" in source
+    assert "self.open_connection(command)" in inspect.getsource(handler.server_event)
+    assert "waiting_for_establishment" in http.HttpLayer.__annotations__
+    layer.install(object())  # type: ignore[arg-type]
+    assert handler.open_connection is not stock
+    layer.uninstall()
+    assert handler.open_connection is stock
+
+
 def test_how_bodies_are_streamed() -> None:
     """What :mod:`hangup.proxy.refusal` replaces, and what it goes by."""
     stream = http.HttpStream
@@ -83,6 +97,7 @@ def test_the_connection_handler() -> None:
     ]
     assert {"reader", "writer", "handler"} <= set(server.ConnectionIO.__dataclass_fields__)
     assert hasattr(server.TimeoutWatchdog, "disarm")
+    assert "self.last_activity + self.timeout < time.time()" in inspect.getsource(server.TimeoutWatchdog.watch)
     assert issubclass(tls_layers.TLSLayer, TunnelLayer) and "tls" in tls_layers.TLSLayer.__annotations__
 
 

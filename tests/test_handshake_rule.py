@@ -17,6 +17,7 @@ from hangup.experiment.reading import read_case
 from hangup.experiment.search import Verdict
 from hangup.recording import events as ev
 from hangup.replayable.client_rule import ClientRule
+from harness import unhurried
 from test_transcript import InMemory
 from test_varying import UPGRADED
 
@@ -127,28 +128,28 @@ async def found(talk: Talk, late: float = 0.0, **server_does: str) -> Verdict:
 
 
 def test_how_late_the_answer_comes() -> None:
-    verdict = asyncio.run(found(given_up(WAIT, WAIT, WAIT), LATE))
+    verdict = unhurried.run(found(given_up(WAIT, WAIT, WAIT), LATE))
     assert verdict.proved and verdict.law is not None and verdict.law.holds, verdict.ladder
     assert "the server answers only after 1.1" in verdict.law.sentence, verdict.law
     assert verdict.law.boundary.startswith("fails ") and verdict.verdict == "client-lifecycle/connect-deadline"
 
 
 def test_what_makes_it_late() -> None:
-    verdict = asyncio.run(found(given_up(WAIT, WAIT, WAIT), 30.0, only_with="Sec-WebSocket-Extensions"))
+    verdict = unhurried.run(found(given_up(WAIT, WAIT, WAIT), 30.0, only_with="Sec-WebSocket-Extensions"))
     assert verdict.proved and verdict.law is not None, verdict.ladder
     assert verdict.law.sentence.startswith("every handshake to `/ws` is left unanswered for 600 ms, unless")
     assert "strip-extensions" in verdict.cure
 
 
 def test_one_that_is_never_answered_is_not_proved_to_be_late() -> None:
-    verdict = asyncio.run(found(given_up(WAIT, WAIT, WAIT), 60.0))
+    verdict = unhurried.run(found(given_up(WAIT, WAIT, WAIT), 60.0))
     assert verdict.reproduced and not verdict.proved, verdict.law
     assert verdict.law is not None and verdict.law.sentence.startswith("every handshake to `/ws` is left unanswered")
 
 
 def test_the_right_answer_instead_of_the_server_s() -> None:
     """One that is copied from another request's."""
-    verdict = asyncio.run(found(badly_answered(), accept="s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
+    verdict = unhurried.run(found(badly_answered(), accept="s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
     assert verdict.proved and verdict.law is not None and verdict.cure == "accept-key", verdict.ladder
     assert "whose Sec-WebSocket-Accept does not match its key, unless" in verdict.law.sentence
     assert verdict.verdict == "handshake/accept-key"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 from hypothesis import given
@@ -14,6 +13,7 @@ from conversing import Talk
 from hangup.experiment.last_words import alike, shared_words, words, words_of
 from hangup.experiment.reading import read_case
 from hangup.experiment.search import Verdict
+from harness import unhurried
 from test_sequences_real import ended
 from test_transcript import InMemory
 from test_varying import UPGRADED
@@ -94,6 +94,6 @@ def test_the_failure_is_known_by_its_last_words() -> None:
 
 
 def test_a_smaller_exchange_that_fails_with_other_words_is_another_failure() -> None:
-    verdict = asyncio.run(found())
+    verdict = unhurried.run(found())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.ladder)
     assert "`text` contains a character that is not ASCII" in verdict.law.sentence, verdict.law

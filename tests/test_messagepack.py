@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from datetime import UTC
 from typing import Any
@@ -24,6 +23,7 @@ from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators, kind_of, selects
 from hangup.messages.skeleton import skeleton
 from hangup.wire.frames import BINARY
+from harness import unhurried
 from test_varying import UPGRADED
 
 keys = st.text(max_size=6) | st.integers(-200, 1 << 40) | st.binary(max_size=4) | st.booleans() | st.none()
@@ -109,6 +109,6 @@ def test_a_server_whose_decoder_minds_a_key_that_is_a_number() -> None:
         async with serve(inventory, "127.0.0.1", 0) as server:
             return await bisected(recorded(), next(iter(server.sockets)).getsockname()[1])
 
-    verdict = asyncio.run(main())
+    verdict = unhurried.run(main())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.standing)
     assert "`slots" in verdict.law.sentence and verdict.law.right == 8, verdict.law

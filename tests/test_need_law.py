@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from bisecting import bisected
 from conversing import Talk
 from hangup.experiment.search import Verdict
+from harness import unhurried
 from test_sequences_real import ended
 from test_varying import UPGRADED
 
@@ -67,7 +68,7 @@ async def subscribed_too_early() -> Verdict:
 
 
 def test_what_must_be_answered_first() -> None:
-    verdict = asyncio.run(subscribed_too_early())
+    verdict = unhurried.run(subscribed_too_early())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.ladder)
     assert "on a `subscribe` without an `init` before it" in verdict.law.sentence
     assert "what is sent sooner than 0.25 s after that comes too early" in verdict.law.sentence
@@ -90,7 +91,7 @@ async def continued_nothing() -> Verdict:
 
 
 def test_a_frame_that_continues_nothing_is_none_of_the_message_before_it() -> None:
-    verdict = asyncio.run(continued_nothing())
+    verdict = unhurried.run(continued_nothing())
     assert verdict.proved and verdict.verdict == "message/framing", (verdict.law, verdict.ladder)
     assert verdict.law is not None and "it continues a message that never started" in verdict.law.sentence
     assert verdict.cure == "repair-malformed side=client"
@@ -120,7 +121,7 @@ async def journalled_twice() -> Verdict:
 
 
 def test_a_value_that_may_be_another_where_the_rest_may_not() -> None:
-    verdict = asyncio.run(journalled_twice())
+    verdict = unhurried.run(journalled_twice())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.ladder)
     words = "on any message whose `number` was used before on the same connection"
     assert verdict.law.sentence.endswith(words), verdict.law

@@ -136,7 +136,7 @@ def test_why_takes_little_longer_than_reading(tmp_path: Path) -> None:
     diagnose(recorded.HEADER, [])  # what is imported when it is first needed
     # What else the machine does costs both of them time: the best of each counts, after a few turns or a few more.
     read_in, judged_in = reading(), judging()
-    for _ in range(7):
+    for _ in range(20):
         read_in, judged_in = min(read_in, reading()), min(judged_in, judging())
         if judged_in <= WHY * read_in:
             break

@@ -158,7 +158,7 @@ def test_five_hundred_connections(seen: Browser, tmp_path: Path) -> None:
 def test_a_million_frames(seen: Browser, tmp_path: Path) -> None:
     page = seen.page
     session = page.context.new_cdp_session(page)
-    session.send("Performance.enable")
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # not what others have the processor for
     with opened(million(tmp_path / "million.jsonl")) as link:
         seen.open(link)
         page.wait_for_function(
@@ -168,7 +168,7 @@ def test_a_million_frames(seen: Browser, tmp_path: Path) -> None:
         )
         page.wait_for_selector(".list .row[aria-setsize='1000002']:not(.waiting)")  # all of them, and what ended it
         spent = scripting(session)
-        assert spent < SCRIPTING
+        assert 0 < spent < SCRIPTING
         rows = page.locator(".list")
         rows.focus()
         rows.press("End")

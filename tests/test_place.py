@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from bisecting import bisected as bisected_at
 from conversing import Talk
 from hangup.experiment.search import Verdict
+from harness import unhurried
 
 UPGRADED = [("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]
 
@@ -71,7 +72,7 @@ async def bisected(relayed: float | None, own: float | None) -> Verdict:
 def test_who_does_it_is_told_by_asking_the_backend_itself(
     relayed: float | None, own: float | None, place: str
 ) -> None:
-    found = asyncio.run(bisected(relayed, own))
+    found = unhurried.run(bisected(relayed, own))
     assert found.reproduced and found.place == place, found.ladder
     assert found.parts()["place"]["proved"] == place
     named = {name for name, weight in found.standing if weight > 0.2} - {"unknown/"}  # which is nowhere

@@ -22,6 +22,7 @@ from bisecting import bisected, side_by_side
 from conversing import Talk
 from hangup.experiment.law import Law
 from hangup.experiment.search import Verdict
+from harness import unhurried
 from test_sequences import say
 from test_sequences_real import ended
 from test_varying import UPGRADED, recorded
@@ -255,7 +256,7 @@ def verdicts() -> dict[str, Verdict]:
     async def main() -> list[Verdict]:
         return await side_by_side(*(planted.verdict() for planted in PLANTED.values()))
 
-    return dict(zip(PLANTED, asyncio.run(main()), strict=True))
+    return dict(zip(PLANTED, unhurried.run(main()), strict=True))
 
 
 def law_of(verdict: Verdict) -> Law:

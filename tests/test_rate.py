@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections.abc import Callable
 from random import Random
 
@@ -21,6 +20,7 @@ from hangup.experiment.pacing import failure_in, fastest, kept_back, slow, slowe
 from hangup.experiment.rate import RATE
 from hangup.experiment.search import COUNTED, Verdict, search
 from hangup.experiment.trial import Case, Trial
+from harness import unhurried
 from limits import Bucket, Fixed, Limit, Number, Of, Sliding
 
 Make = Callable[[], Limit]
@@ -239,9 +239,9 @@ async def of_websockets(talk: Talk, make: Make) -> Verdict:
     """The verdict against a server of `websockets`."""
 
     async def handler(connection: ServerConnection) -> None:
-        limit = make()
+        limit, now = make(), asyncio.get_running_loop().time
         async for message in connection:
-            if limit.exceeded(time.monotonic(), message.encode() if isinstance(message, str) else message):
+            if limit.exceeded(now(), message.encode() if isinstance(message, str) else message):
                 await connection.close(1008)
                 return
 
@@ -257,9 +257,9 @@ async def of_fastapi(talk: Talk, make: Make) -> Verdict:
 
     async def handler(websocket: WebSocket) -> None:
         await websocket.accept()
-        limit = make()
+        limit, now = make(), asyncio.get_running_loop().time
         while (message := await websocket.receive())["type"] == "websocket.receive":
-            if limit.exceeded(time.monotonic(), message.get("bytes") or message["text"].encode()):
+            if limit.exceeded(now(), message.get("bytes") or message["text"].encode()):
                 await websocket.close(1008)
                 return
 
@@ -285,7 +285,7 @@ def test_real_servers() -> None:
             of_websockets(short, lambda: Number(3)),
         )
 
-    window, bucket, clock, kind, number = asyncio.run(main())
+    window, bucket, clock, kind, number = unhurried.run(main())
     for verdict, pace in ((window, 16.0), (bucket, 12.0), (clock, 15.0), (kind, 10.0)):
         assert (verdict.verdict, verdict.proved) == (RATE, True), (verdict.standing, verdict.law, verdict.stopped)
         assert verdict.law is not None and verdict.law.predicted == 8 and verdict.law.holds, verdict.law

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from bisecting import bisected
 from conversing import Talk
 from hangup.experiment.search import Verdict
 from hangup.wire.handshake import get_all
+from harness import unhurried
 from test_varying import UPGRADED
 
 TARGET = f"/ws?v=4&state={'x' * 700}&lang=en"
@@ -64,7 +64,7 @@ def state(request: Request) -> int:
     ],
 )
 def test_what_is_too_long(long: Callable[[Request], int], most: int, law: str) -> None:
-    verdict = asyncio.run(found(long, most))
+    verdict = unhurried.run(found(long, most))
     assert verdict.proved and verdict.law is not None, verdict.law
     assert verdict.law.sentence == f"every handshake to `/ws` is answered 414 when {law}"
 
@@ -75,6 +75,6 @@ def test_the_whole_head() -> None:
     def head(request: Request) -> int:
         return len(request.path) + sum(len(name) + len(value) + 4 for name, value in request.headers.raw_items())
 
-    verdict = asyncio.run(found(head, 1400))
+    verdict = unhurried.run(found(head, 1400))
     assert verdict.proved and verdict.law is not None, verdict.law
     assert "the request's first line and headers together have 1,4" in verdict.law.sentence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from bisecting import bisected, on_uvicorn, side_by_side
 from conversing import SIDES, Talk
 from hangup.experiment.search import Verdict
 from hangup.recording.events import Side
+from harness import unhurried
 from test_sequences import PLANTED, Rule
 from test_varying import UPGRADED
 
@@ -113,7 +113,7 @@ def verdicts() -> dict[str, dict[str, Verdict]]:
     async def main() -> list[dict[str, Verdict]]:
         return [await all_of(of_websockets), await all_of(of_fastapi)]
 
-    return dict(zip(("websockets", "fastapi"), asyncio.run(main()), strict=True))
+    return dict(zip(("websockets", "fastapi"), unhurried.run(main()), strict=True))
 
 
 @pytest.mark.parametrize("server", ["websockets", "fastapi"])

@@ -33,6 +33,7 @@ from hangup.recording.ledger import Ledger
 from hangup.replay.event_sink import MemorySink
 from hangup.trials.replay_runner import ReplayRunner
 from hangup.wire.url import parse_target
+from harness import unhurried
 from test_transcript import InMemory
 
 Check = Callable[[Asked], bool]
@@ -158,7 +159,7 @@ def test_the_part_on_which_the_handshake_hangs(
     if served is not None:
         served = served[0], [*UPGRADED, *served[1]]
     talk = recorded(target, [*UPGRADED, *headers], served, status)
-    found = asyncio.run(bisected(talk, check, status))
+    found = unhurried.run(bisected(talk, check, status))
     assert (found.verdict, found.proved, found.cure) == (verdict, True, cure), (found.standing, found.ladder)
     assert not {v for v, _ in found.standing if v.partition("/")[0] in ("intermediary", "process", "heartbeat")}
     assert found.law is not None and (found.law.right, found.law.predicted) == (8, 8), found.law
@@ -172,7 +173,7 @@ def test_the_part_on_which_the_handshake_hangs(
 def test_where_nothing_that_is_known_helps_all_was_tried() -> None:
     headers = [*UPGRADED, ("Origin", "http://a"), ("Cookie", "a=1; session=x"), ("X-Mode", "fast")]
     talk = recorded("/app/ws?room=1&token=abc", headers, None, 500)
-    found = asyncio.run(bisected(talk, lambda request: False, 500))
+    found = unhurried.run(bisected(talk, lambda request: False, 500))
     assert found.verdict == "handshake/never-accepted" and not found.proved
     assert found.law is not None and (found.law.right, found.law.predicted) == (8, 8)
     assert found.law.sentence.startswith("every handshake to `/app/ws` is answered 500, whatever its headers")
@@ -186,7 +187,7 @@ def test_where_nothing_that_is_known_helps_all_was_tried() -> None:
 def test_how_long_a_header_may_be() -> None:
     headers = [*UPGRADED, ("Cookie", f"prefs={'x' * (LARGE + 2000)}")]
     talk = recorded("/ws", headers, None, 431)
-    found = asyncio.run(bisected(talk, lambda r: len(r.headers.get("Cookie", "")) <= 5001, 431))
+    found = unhurried.run(bisected(talk, lambda r: len(r.headers.get("Cookie", "")) <= 5001, 431))
     assert (found.verdict, found.proved) == ("handshake/header-size", True), (found.standing, found.ladder)
     assert found.minimal is not None and found.minimal.size_limit == 5001
     assert "survives 5,001 B of Cookie, fails 5,002 B" in found.minimal.neighbour
@@ -198,7 +199,7 @@ def test_how_long_a_header_may_be() -> None:
 def test_a_long_header_whose_contents_matter_is_not_too_long() -> None:
     headers = [*UPGRADED, ("Cookie", f"prefs={'x' * (LARGE + 2000)}")]
     talk = recorded("/ws", headers, None, 400)
-    found = asyncio.run(bisected(talk, lambda r: "x" not in r.headers.get("Cookie", ""), 400))
+    found = unhurried.run(bisected(talk, lambda r: "x" not in r.headers.get("Cookie", ""), 400))
     assert found.minimal is None or found.minimal.size_limit is None
     assert found.verdict != "handshake/header-size" or not found.proved, found.standing
 
@@ -443,5 +444,5 @@ def test_a_client_of_engine_io_answers_pings_in_any_trial(answers: bool, filters
             frames = None if filters else ()
             await runner.carry_out(Trial("a", filters, frames=frames, patience=0.5))
 
-    asyncio.run(main())
+    unhurried.run(main())
     assert said == (["3"] * 5 if answers else [])

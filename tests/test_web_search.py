@@ -174,27 +174,32 @@ def test_a_text_is_in_an_event_in_any_case() -> None:
 @pytest.mark.parametrize(
     ("asked", "count", "most"),
     [
-        ({"text": "needle"}, 0, 0.3),
-        ({"path": "$.none"}, 0, 0.4),
-        ({"path": "$.price>20"}, 0, 0.8),
-        ({"path": "$.price>10", "side": "client"}, 10_000, 0.8),
-        ({"path": "$..price>20"}, 0, 1.2),
-        ({"kind": "tick"}, 20_000, 0.9),
+        ({"text": "needle"}, 0, 0.35),
+        ({"path": "$.none"}, 0, 0.5),
+        ({"path": "$.price>20"}, 0, 0.95),
+        ({"path": "$.price>10", "side": "client"}, 10_000, 1.1),  # half of all are found, and told of
+        ({"path": "$..price>20"}, 0, 1.25),
+        ({"kind": "tick"}, 20_000, 1.0),
     ],
 )
 def test_a_search_costs_less_than_reading_did(
     twenty_thousand: Path, asked: dict[str, Any], count: int, most: float
 ) -> None:
-    """In processor time, the best of three. By the library a path with ``..`` costs four times as much as reading."""
-    shares = []
-    for _ in range(3):
+    """In processor time. By the library a path with ``..`` costs four times as much as reading. What else the machine
+    does costs both of them time: the best of each counts, after a few turns or a few more. (Not the luckiest pair of
+    the two: where only the reading was disturbed, any search is cheap.) The bounds are a fifth above what it takes."""
+    reading, searching = [], []
+    for turn in range(20):
         begun = time.process_time()
         recorded = opened(twenty_thousand)
         read = time.process_time()
         found = search(recorded, **asked)
-        shares.append((time.process_time() - read) / (read - begun))
+        reading.append(read - begun)
+        searching.append(time.process_time() - read)
         assert sum(each["count"] for each in found.values()) == count
-    assert min(shares) < most, shares
+        if turn >= 2 and min(searching) < most * min(reading):
+            break
+    assert min(searching) < most * min(reading), (reading, searching)
 
 
 @pytest.fixture(scope="module")

@@ -26,18 +26,20 @@ HANGUP = [sys.executable, "-c", "from hangup.cli import main; main()"]
 
 MITMDUMP = [sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()"]
 
-_IMPATIENCE = """
+IMPATIENCE = 2
+"""Seconds."""
+_IMPATIENT = f"""
 from mitmproxy.proxy import server
 
 class Impatient(server.TimeoutWatchdog):
     def __init__(self, timeout, callback):
-        super().__init__(2, callback)
+        super().__init__({IMPATIENCE}, callback)
 
 server.TimeoutWatchdog = Impatient
 """
-IMPATIENT_HANGUP = [*HANGUP[:-1], _IMPATIENCE + HANGUP[-1]]
-IMPATIENT_MITMDUMP = [*MITMDUMP[:-1], _IMPATIENCE + MITMDUMP[-1]]
-"""The same on a mitmproxy that closes what is silent for two seconds, instead of ten minutes."""
+IMPATIENT_HANGUP = [*HANGUP[:-1], _IMPATIENT + HANGUP[-1]]
+IMPATIENT_MITMDUMP = [*MITMDUMP[:-1], _IMPATIENT + MITMDUMP[-1]]
+"""The same on a mitmproxy that closes what is silent for so long, instead of ten minutes."""
 
 
 SMALL_FILES = """

@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+from websockets.asyncio.client import connect
 
 from hangup.cli.incomplete import EXIT_CODE
 from hangup.recording.events import Frame, Handshake, Note
 from hangup.recording.reader import read
 from hangup.web.client import Remote
+from harness import until
 from harness.programs import Program
 from harness.proxies import HangupProxy
 from harness.remotes import remote_of
@@ -114,6 +116,13 @@ class Backend:
         self._program.kill()
 
 
+async def once(proxy: HangupProxy) -> None:
+    """One connection, with which the proxy opens what it opens once and for all."""
+    async with connect(f"{proxy.url}/ws/first") as made:
+        await made.send("hello")
+        await made.recv()
+
+
 async def traffic(seconds: float, proxy: HangupProxy, flag: Path, backend: Backend) -> tuple[Load, Samples]:
     """The load, until it is over."""
     samples = Samples(proxy.pid)
@@ -174,6 +183,8 @@ def judged(seconds: float, proxy: HangupProxy, flag: Path, backend: Backend, fol
     """Runs the load and prints the table."""
     process = psutil.Process(proxy.pid)
     remote_of(proxy).get("status")
+    asyncio.run(once(proxy))
+    until(lambda: not any(each.raddr for each in process.net_connections()))
     before = descriptors(process)
     load, samples = asyncio.run(traffic(seconds, proxy, flag, backend))
     deadline = time.monotonic() + 30
@@ -181,8 +192,8 @@ def judged(seconds: float, proxy: HangupProxy, flag: Path, backend: Backend, fol
         time.sleep(0.1)  # until the last ones are closed, of which nobody is told
     leaked = descriptors(process) - before
     if leaked > 0:
-        folder = Path(f"/proc/{process.pid}/fd")  # pipes, events and timers are in no list of psutil's
-        listed = sorted(os.readlink(each) for each in folder.iterdir()) if folder.is_dir() else process.open_files()
+        all_ = Path(f"/proc/{process.pid}/fd")  # pipes, events and timers are in no list of psutil's
+        listed = sorted(os.readlink(each) for each in all_.iterdir()) if all_.is_dir() else process.open_files()
         print("still open:", *process.net_connections(), *listed, sep="\n  ")
     total = samples.taken[-1][0]
     early = [each for each in load.echoes]

@@ -216,11 +216,8 @@ class Hangup:
             refusal.over(whole=False)
             self.filtering.forget(flow.metadata["hangup_conn"])
             return
-        broken = broken_handshake.of(flow)
-        if broken is not None:
+        if broken_handshake.of(flow) is not None:  # whose ends are told of next
             self._record_handshake(flow, None, message)
-            if broken.how is not None and broken.how != "fin":  # else its driver will tell of the ends
-                self._end_broken(flow, broken.side, broken.how)
             return
         gone = "client disconnected" in message.lower()
         error = events.WENT_AWAY if gone else connect_error(message)
@@ -325,6 +322,12 @@ class Hangup:
         )
         self.drivers.add(driver)
         return driver
+
+    def end_broken(self, flow: http.HTTPFlow, side: events.Side, how: events.How | None) -> None:
+        """A handshake was broken (:mod:`hangup.proxy.broken_handshake`), and there is nothing to drive."""
+        if how is not None:
+            self._end_broken(flow, side, how)
+        self.filtering.forget(flow.metadata["hangup_conn"])
 
     def _end_broken(
         self, flow: http.HTTPFlow, side: events.Side, how: events.How, by: str = "", note: str = ""

@@ -3,7 +3,8 @@
 A server may answer an upgrade with a FIN, a RST, half an answer or something else than HTTP, and a client may end its
 side while it waits. mitmproxy's HTTP/1 connections call each of these a protocol error. We tell the stream so first
 (:class:`BrokenHandshake`), which has it recorded, and then hand both legs over to a driver that passes on bytes and
-endings unread. A ``100 Continue`` (or another 1xx) before the answer is passed on as well.
+endings unread. For a client that is gone no server is connected to any longer. A ``100 Continue`` (or another 1xx)
+before the answer is passed on as well.
 
 What is replaced in mitmproxy: two states of its HTTP/1 connections, their ``send``, and the stream's
 ``handle_protocol_error``; all of them for a WebSocket's handshake only. A contract test checks them.
@@ -37,13 +38,18 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from hangup.humanize import printable
 from hangup.net.endpoint import how_lost, reset
+from hangup.proxy import connecting
 from hangup.proxy.driver import ProxyDriver
 from hangup.recording.events import WENT_AWAY, How, Side
 from hangup.session import Out
 
 Commands = layer.CommandGenerator[None]
-Attach = Callable[[Context, http.HTTPFlow, Side], ProxyDriver | None]
-"""Makes the driver of a handshake that a side broke; None if there is no connection to the server."""
+Attach = Callable[[Context, http.HTTPFlow, Side, "How | None"], ProxyDriver | None]
+"""Makes the driver of a handshake that a side broke; None if there is nothing left to drive."""
+
+PATIENCE = 5.0
+"""Seconds that it may still take to reach the server for a client that has ended its side: it may have gone, or go on
+reading. How long it waits for one that is reached is the server's affair."""
 
 HEAD_LIMIT = 1 << 18
 """Bytes of an answer's head; what has no end by then is passed on unread."""
@@ -59,7 +65,7 @@ _stock_wait = _http1.Http1Server.wait
 _stock_server_send = _http1.Http1Server.send
 _stock_client_send = _http1.Http1Client.send
 _stock_handle_protocol_error = HttpStream.handle_protocol_error
-_attach: Attach = lambda context, flow, side: None  # noqa: E731
+_attach: Attach = lambda context, flow, side, how: None  # noqa: E731
 
 
 class BrokenHandshake(ResponseProtocolError):
@@ -67,11 +73,14 @@ class BrokenHandshake(ResponseProtocolError):
 
     side: Side
     how: How | None
+    gave_up: bool
+    """On its account no server is connected to any more."""
 
     def __init__(self, stream_id: int, message: str, side: Side, how: How | None) -> None:
         super().__init__(stream_id, message, ResponseProtocolError.code)  # 502; mitmproxy 12 has no default
         self.side = side
         self.how = how
+        self.gave_up = False
 
 
 @dataclass
@@ -186,7 +195,18 @@ def _wait(self: _http1.Http1Server, event: events.Event) -> Commands:
     how = _how(self)
     self._finished = True  # type: ignore[attr-defined]
     what = "RST" if how == "rst" else "FIN"
-    yield from _broken(self, "client", how, f"{WENT_AWAY} ({what})")
+    broken = _break(self, "client", how, f"{WENT_AWAY} ({what})")
+    if connecting.under_way(self.context.layers):
+        asyncio.get_running_loop().call_later(PATIENCE if how == "fin" else 0, _lose_patience, self, broken)
+    yield ReceiveHttp(broken)
+
+
+def _lose_patience(self: _http1.Http1Server, broken: BrokenHandshake) -> None:
+    """The client has ended its side, and waits for a connection to the server, if it still does."""
+    handler = _handler(self)
+    if handler is not None and connecting.under_way(self.context.layers):
+        broken.gave_up = True
+        connecting.give_up(handler, self.conn)
 
 
 def _how(self: _http1.Http1Connection) -> How:
@@ -196,19 +216,28 @@ def _how(self: _http1.Http1Connection) -> How:
     return how_lost(reader.exception() if isinstance(reader, asyncio.StreamReader) else None)
 
 
+def _handler(self: _http1.Http1Connection) -> Any:
+    """mitmproxy's, of the client's connection and all that belongs to it; None once it is over."""
+    return ctx.master.addons.get("proxyserver").connections.get(self.context.client.id)
+
+
 def _transports(self: _http1.Http1Connection) -> dict[Any, Any]:
-    handler = ctx.master.addons.get("proxyserver").connections.get(self.context.client.id)
+    handler = _handler(self)
     return {} if handler is None else handler.transports
 
 
 def _broken(self: _http1.Http1Connection, side: Side, how: How | None, message: str) -> Commands:
+    yield ReceiveHttp(_break(self, side, how, message))
+
+
+def _break(self: _http1.Http1Connection, side: Side, how: How | None, message: str) -> BrokenHandshake:
     assert self.stream_id is not None
     self.state = _nothing
     if how not in (None, "fin"):  # at once: mitmproxy closes all that belongs to a connection that is gone
         for conn, io in _transports(self).items():
             if conn is not self.conn and isinstance(io.writer, asyncio.StreamWriter):
                 reset(cast(asyncio.Transport, io.writer.transport))
-    yield ReceiveHttp(BrokenHandshake(self.stream_id, message, side, how))
+    return BrokenHandshake(self.stream_id, message, side, how)
 
 
 def _nothing(event: events.Event) -> Commands:
@@ -244,8 +273,12 @@ def _take_over(self: _http1.Http1Connection) -> Commands:
 
 def _handle_protocol_error(self: HttpStream, event: Any) -> Commands:
     if not isinstance(event, BrokenHandshake):
-        yield from _stock_handle_protocol_error(self, event)
-        return
+        # What came while the stream waited for its connection is still to be told to it.
+        waiting = (each for each in self._paused_event_queue if isinstance(each, BrokenHandshake) and each.gave_up)
+        if (broken := next(waiting, None)) is None:
+            yield from _stock_handle_protocol_error(self, event)
+            return
+        event = broken
     if self.flow.response is not None or self.state_errored in (self.client_state, self.server_state):
         return  # it is answered, or has failed; where the answer is a 101, the WebSocket's layer is told
     self.flow.error = mitmproxy_flow.Error(event.message)
@@ -253,7 +286,7 @@ def _handle_protocol_error(self: HttpStream, event: Any) -> Commands:
     self.client_state = self.server_state = self.state_errored
     yield HttpErrorHook(self.flow)
     self.flow.live = False
-    driver = _attach(self.context, self.flow, event.side) if event.how in (None, "fin") else None
+    driver = _attach(self.context, self.flow, event.side, event.how)
     if driver is None:
         yield commands.CloseConnection(self.context.client)
         return

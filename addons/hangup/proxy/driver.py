@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mitmproxy.connection import Connection
 from OpenSSL import SSL
 
-from hangup.net.driver import Driver
+from hangup.net.driver import OTHER, Driver
 from hangup.proxy.endpoint import ProxyEndpoint
 from hangup.proxy.resets import ResetWatch
 from hangup.recorder.recorder import Recorder
@@ -16,6 +19,11 @@ from hangup.recording.events import How, Side
 from hangup.session import Session
 
 logger = logging.getLogger(__name__)
+
+TURN = 0.003
+"""Seconds that one connection may look into what came before all others have a turn."""
+GRAIN = 1 << 10
+"""Bytes that are looked into at once where they are inflated: they may be a megabyte then."""
 
 Wiring = tuple[Connection, Any, Any, list[SSL.Connection]]
 """mitmproxy's connection, its reader and writer, and the TLS around it, outermost first."""
@@ -37,10 +45,12 @@ class ProxyDriver(Driver):
         self.on_done = on_done
         self.inflates = False
         """Whether what arrives is inflated to be recorded."""
+        self.busy = False
+        """There is something that has arrived and is not looked into yet; until it is, nothing more is read."""
+        self._rest: Iterator[None] | None = None
         self.client: ProxyEndpoint
         self.server: ProxyEndpoint
-        # mitmproxy closes what was silent for ten minutes; how long a socket may be silent is not ours to say.
-        self._awake = handler.timeout_watchdog.disarm()
+        self._awake = _awake(handler.timeout_watchdog)
         self._awake.__enter__()
 
     def attach(self, client: Wiring, server: Wiring) -> None:
@@ -103,10 +113,69 @@ class ProxyDriver(Driver):
 
     def deliver(self, leg: ProxyEndpoint, data: bytes) -> None:
         """Bytes from a leg's peer."""
-        self.forward(leg.side, data)
+        self._look_into_rest()
+        if self.inflates and len(data) > GRAIN:
+            self._rest = self._in_grains(leg.side, data)
+            self._go_on()
+        else:
+            self.forward(leg.side, data)
         if self.recorder.congested and not leg.slowed:
             leg.slow(True)
             self.recorder.when_clear(lambda: leg.slow(False))
+
+    # What takes long to be looked into: in turns with everybody else. Whatever comes meanwhile waits, or is after it.
+
+    def _in_grains(self, side: Side, data: bytes) -> Iterator[None]:
+        """Takes bytes of a side as :meth:`forward` does, some at a time."""
+        plain = self.session.plain(side)
+        if plain:
+            self.send(OTHER[side], data)
+        for start in range(0, len(data), GRAIN):
+            if start:
+                yield
+            grain = data[start : start + GRAIN]
+            if plain:
+                self.observe(side, grain)
+            elif self.leg(side).gone:
+                return  # a filter has cut it: as if the rest had come later
+            else:
+                self.filter(side, grain)
+
+    def _go_on(self) -> None:
+        until = self.loop.time() + TURN
+        rest, self._rest = self._rest, None  # while it is looked into, nobody else may
+        while rest is not None and self.loop.time() < until:
+            if next(rest, self) is self:
+                rest = None
+        self._rest = rest
+        if self.busy is not (rest is not None):
+            self.busy = not self.busy
+            self.client.pace()
+            self.server.pace()
+        if rest is not None:
+            self.loop.call_soon(self._go_on)
+
+    def _look_into_rest(self) -> None:
+        """All of it now, before what comes after it."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            for _ in rest:
+                pass
+
+    def end(self, side: Side, how: How, *, by: str = "", note: str = "") -> None:
+        """A side has ended."""
+        self._look_into_rest()
+        super().end(side, how, by=by, note=note)
+
+    def refresh(self) -> None:
+        """The filters have changed."""
+        self._look_into_rest()
+        super().refresh()
+
+    def tick(self) -> None:
+        """What the session waited for is due."""
+        self._look_into_rest()
+        super().tick()
 
     def _follow(self, leg: ProxyEndpoint) -> None:
         """The other leg ends as far as this one has; when the TCP connections have in both directions, both close."""
@@ -141,6 +210,7 @@ class ProxyDriver(Driver):
         """Both legs are over: mitmproxy takes note, and the connection is done."""
         if self.done:
             return
+        self._look_into_rest()
         self.done = True
         self.stop()
         self._awake.__exit__(None, None, None)
@@ -162,6 +232,21 @@ class ProxyDriver(Driver):
     def note(self, text: str) -> None:
         """Records a remark about this connection."""
         self.recorder.note(text, self.session.conn)
+
+
+@contextmanager
+def _awake(watchdog: Any) -> Iterator[None]:
+    """mitmproxy closes what was silent for ten minutes; how long a socket may be silent is not ours to say.
+
+    To be disarmed does not keep it from acting on what it sleeps for already, if it wakes so late that what came since
+    it fell asleep, the handshake, is as long ago. Nothing is as long ago as this.
+    """
+    timeout, watchdog.timeout = watchdog.timeout, math.inf
+    try:
+        with watchdog.disarm():
+            yield
+    finally:
+        watchdog.timeout = timeout
 
 
 def _words(error: Exception | None) -> str:

@@ -32,6 +32,8 @@ class Owner(Protocol):
     resets: ResetWatch
     inflates: bool
     """Whether what arrives is inflated to be recorded."""
+    busy: bool
+    """Whether nothing more is to be read for now."""
 
     def deliver(self, leg: ProxyEndpoint, data: bytes) -> None:
         """Bytes have come from its peer."""
@@ -305,7 +307,7 @@ class ProxyEndpoint(Endpoint):
         transport = self.transport
         if transport is None or self.inner is None or transport.is_closing():
             return
-        if self.peer.paused or self.slowed:
+        if self.peer.paused or self.slowed or self.driver.busy:
             transport.pause_reading()
         else:
             transport.resume_reading()

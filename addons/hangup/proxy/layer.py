@@ -21,9 +21,9 @@ from mitmproxy.proxy.tunnel import TunnelLayer
 from OpenSSL import SSL
 
 from hangup.errors import HangupError
-from hangup.proxy import broken_handshake, refusal
+from hangup.proxy import broken_handshake, connecting, refusal
 from hangup.proxy.driver import ProxyDriver, Wiring
-from hangup.recording.events import Side
+from hangup.recording.events import How, Side
 
 SUPPORTED = ((11, 0, 2), (13,))
 """Versions of mitmproxy from the first up to, and without, the second."""
@@ -40,6 +40,9 @@ class Drivers(Protocol):
 
     def begin_broken(self, flow: http.HTTPFlow, handler: Any) -> ProxyDriver:
         """The driver of a handshake that was broken."""
+
+    def end_broken(self, flow: http.HTTPFlow, side: Side, how: How | None) -> None:
+        """A handshake was broken, and there is nothing to drive."""
 
 
 _addon: Drivers | None = None
@@ -79,10 +82,13 @@ class WebSocketLayer(layer.Layer):
         self.driver.attach(client, server)
 
 
-def _attach_broken(context: Context, flow: http.HTTPFlow, side: Side) -> ProxyDriver | None:
+def _attach_broken(context: Context, flow: http.HTTPFlow, side: Side, how: How | None) -> ProxyDriver | None:
     """The driver of a handshake that was broken, if its server was reached and it is one of ours."""
+    if _addon is None or "hangup_conn" not in flow.metadata:
+        return None
     client, server = _wiring(context, context.client), _wiring(context, context.server)
-    if _addon is None or client is None or server is None or "hangup_conn" not in flow.metadata:
+    if client is None or server is None or how not in (None, "fin"):
+        _addon.end_broken(flow, side, how)
         return None
     driver = _addon.begin_broken(flow, _handler(context))
     driver.attach(client, server)
@@ -163,6 +169,7 @@ def install(addon: Drivers) -> None:
     _addon = addon
     stock.WebsocketLayer = WebSocketLayer  # type: ignore[misc,assignment]
     _http1.Http1Connection.make_pipe = _make_pipe  # type: ignore[method-assign]
+    connecting.install()
     broken_handshake.install(_attach_broken)
     refusal.install()
 
@@ -173,6 +180,7 @@ def uninstall() -> None:
     _addon = None
     stock.WebsocketLayer = _stock_layer  # type: ignore[misc]
     _http1.Http1Connection.make_pipe = _stock_make_pipe  # type: ignore[method-assign]
+    connecting.uninstall()
     broken_handshake.uninstall()
     refusal.uninstall()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -48,7 +48,29 @@ def route_of(target: str) -> str:
     return "/".join(parts)
 
 
+def manner_of(read: Course, told: Told | None) -> Manner | None:
+    """How it ended, by its course and by what an import tells."""
+    first = read.first
+    if read.state == "refused":
+        return "refused"
+    if first is None and told is not None:
+        return None if told.code is None else "close"
+    if first is None or first.by or read.over is None:
+        return None
+    return "close" if first.what == "close" else "abrupt"
+
+
 _NONE: dict[Side, int] = {"client": 0, "server": 0}
+_NOTHING: Mapping[Any, Any] = {}
+
+
+def _never() -> Mapping[Side, int]:
+    """The same one for all connections with which there is nothing the like: a recording may have very many."""
+    return _NONE
+
+
+def _nothing() -> Mapping[Any, Any]:
+    return _NOTHING
 
 
 class Connection(Struct, kw_only=True, eq=False):
@@ -86,18 +108,18 @@ class Connection(Struct, kw_only=True, eq=False):
     last_seen: float = 0.0
     frames: dict[Side, int] = field(default_factory=_NONE.copy)
     bytes: dict[Side, int] = field(default_factory=_NONE.copy)
-    pings: dict[Side, int] = field(default_factory=_NONE.copy)
-    pongs: dict[Side, int] = field(default_factory=_NONE.copy)
+    pings: Mapping[Side, int] = field(default_factory=_never)
+    pongs: Mapping[Side, int] = field(default_factory=_never)
     last: dict[Side, Last | Frame] = {}
-    problems: dict[str, int] = {}
-    half: dict[Side, str] = {}
+    problems: Mapping[str, int] = field(default_factory=_nothing)
+    half: Mapping[Side, str] = field(default_factory=_nothing)
     """Of a side that ended within a frame: the frame in words."""
-    junk: dict[Side, str] = {}
+    junk: Mapping[Side, str] = field(default_factory=_nothing)
     """Of a side that sent bytes which are no frame: the first of them."""
     left_compressed: int = 0
     """Messages that were left compressed, as they inflate to far more than was on the wire."""
     actions: int = 0
-    passed_on: dict[Side, float] = {}
+    passed_on: Mapping[Side, float] = field(default_factory=_nothing)
     """When a filter last sent a message in a side's name, or one of its own later than it came."""
     lost: int = 0
     stopped: bool = False
@@ -162,9 +184,7 @@ class Connection(Struct, kw_only=True, eq=False):
     @property
     def end(self) -> float | None:
         """When it began to end (seconds): the first step, which may be a half-close. None while there is none."""
-        read = self.course
-        at = read.over if read.first is None else read.first.at
-        return at if at is not None and math.isfinite(at) else None
+        return self.course.began
 
     @property
     def lifetime(self) -> float | None:
@@ -218,14 +238,7 @@ class Connection(Struct, kw_only=True, eq=False):
     @property
     def manner(self) -> Manner | None:
         """How it ended; None while it is open, and when hangup ended it."""
-        if self.refused:
-            return "refused"
-        read = self.course
-        if read.first is None and self.told is not None:
-            return None if self.told.code is None else "close"
-        if read.first is None or read.first.by or read.over is None:
-            return None
-        return "close" if read.first.what == "close" else "abrupt"
+        return manner_of(self.course, self.told)
 
     @property
     def code(self) -> int | None:
@@ -284,11 +297,16 @@ class Connection(Struct, kw_only=True, eq=False):
     def silence(self) -> float | None:
         """For how long neither side had sent a frame when it began to end; None where nothing was sent, or while it is
         open."""
-        end = self.end
-        if end is None:
-            return None
-        spoken = [last.at for last in self.last.values() if last.opcode != "close"]
-        return clip(end - max(spoken), 0.0, FOREVER) if spoken else None
+        return self.silent_before(self.end)
+
+    def silent_before(self, end: float | None) -> float | None:
+        """The same of one of which is known when it began to end."""
+        spoke: float | None = None
+        if end is not None:
+            for last in self.last.values():
+                if last.opcode != "close" and (spoke is None or last.at > spoke):
+                    spoke = last.at
+        return None if end is None or spoke is None else clip(end - spoke, 0.0, FOREVER)
 
     @property
     def given_up(self) -> bool:
@@ -297,12 +315,18 @@ class Connection(Struct, kw_only=True, eq=False):
 
     def gives_up(self, by: str) -> bool:
         """The same of one of which is known ``by`` whom it was ended."""
+        if by != "client":
+            return False
         read = self.course
         ended, first = read.over, read.first
-        if ended is None or by != "client" or ended - self.began > GIVEN_UP + self.waited:
+        if ended is None:
             return False
         closing = first is not None and first.what == "close"
         said = self.frames["client"] - self.pings["client"] - self.pongs["client"] - closing
+        if said > 0 and self.opened is not None and ended - self.opened > 2 * AT_ONCE:
+            return False  # as of nearly all, without a closer look
+        if ended - self.began > GIVEN_UP + self.waited:
+            return False
         return said <= 0 or (self.lifetime or 0.0) <= AT_ONCE
 
     # What its request and its messages said.

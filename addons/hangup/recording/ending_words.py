@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -17,9 +17,9 @@ class Account(Known, Protocol):
     """What the words need to know of a connection."""
 
     @property
-    def half(self) -> dict[Side, str]: ...
+    def half(self) -> Mapping[Side, str]: ...
     @property
-    def junk(self) -> dict[Side, str]: ...
+    def junk(self) -> Mapping[Side, str]: ...
     @property
     def checks(self) -> tuple[str, ...]: ...
     @property

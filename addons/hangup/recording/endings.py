@@ -34,6 +34,7 @@ Everything that asks whether a connection is over, since when, by whom, how, and
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -204,6 +205,12 @@ class Course(Struct, frozen=True, gc=False):
     answer: Step | None = None
     end: Step | None = None
     broke: Step | None = None
+
+    @property
+    def began(self) -> float | None:
+        """When it began to end (seconds): the first step, which may be a half-close. None while there is none."""
+        at = self.over if self.first is None else self.first.at
+        return at if at is not None and isfinite(at) else None
 
     @property
     def half_closed(self) -> bool:

@@ -88,8 +88,12 @@ class Ledger:
 
     def feed_all(self, events: Iterable[AnyEvent]) -> None:
         """Takes many events: the same as one by one, and faster, as most are plain messages."""
-        connections = self.connections
+        connections, feeds = self.connections, self._feed
         for event in events:
+            at = event.at
+            self.events += 1
+            if at > self.last_at:
+                self.last_at = at
             if (
                 type(event) is Frame
                 and event.opcode == "text"
@@ -98,19 +102,15 @@ class Ledger:
                 and not event.problems
                 and not event.left_compressed
                 and (connection := connections.get(event.conn)) is not None
-                and (side := event.side) in connection.frames
+                and (side := event.side) in (frames := connection.frames)
                 and (event.n != 1 or not connection.path.endswith(WEBPACK_PATH))  # the first may tell what it is for
             ):
-                at = event.at
-                self.events += 1
-                if at > self.last_at:
-                    self.last_at = at
                 connection.last_seen = at
-                connection.frames[side] += 1
+                frames[side] += 1
                 connection.bytes[side] += len(text) if text.isascii() else len(text.encode())
                 connection.last[side] = Last(event.n, at, "text")
-            else:
-                self.feed(event)
+            elif (feed := feeds.get(type(event))) is not None:
+                feed(event)
 
     def tally(
         self,
@@ -157,13 +157,15 @@ class Ledger:
         connection.server = event.server[:TEXT_KEPT]
         connection.target = target
         connection.path = target.partition("?")[0]
-        connection.kind = kind_of(event.original or event.request)
-        connection.origin = _header((event.original or event.request).headers, "origin")
+        asked = event.original or event.request
+        connection.kind = kind_of(asked)
+        connection.origin = _header(asked.headers, "origin")
         connection.asked = span(event.waited, event.at)
         connection.answered = event.at
         connection.answered_by = event.by[:TEXT_KEPT]
         connection.error = event.error[:TEXT_KEPT]
-        connection.checks = tuple(problem[:TEXT_KEPT] for problem in event.problems[:PROBLEMS_KEPT])
+        if event.problems:
+            connection.checks = tuple(problem[:TEXT_KEPT] for problem in event.problems[:PROBLEMS_KEPT])
         if response is not None:
             connection.status = response.status
             connection.phrase = response.reason[:TEXT_KEPT]
@@ -191,9 +193,9 @@ class Ledger:
                 connection.kind = "hmr"
             return
         if opcode == "ping":
-            connection.pings[side] += 1
+            connection.pings = {**connection.pings, side: connection.pings[side] + 1}
         elif opcode == "pong":
-            connection.pongs[side] += 1
+            connection.pongs = {**connection.pongs, side: connection.pongs[side] + 1}
         elif opcode == "close":
             code = event.code
             payload = event.payload
@@ -220,10 +222,11 @@ class Ledger:
         if "half-frame" in event.problems:
             announced = f" of {in_words(event.length)}" if event.length is not None else ""
             kind = f"{event.opcode} " if event.opcode else ""
-            connection.half[side] = f"a {printable(kind, 20)}frame{announced}"
+            connection.half = {**connection.half, side: f"a {printable(kind, 20)}frame{announced}"}
             self._step(connection, event, side, "half-frame")
         elif side not in connection.junk:
-            connection.junk[side] = printable(event.payload[:60].decode(errors="replace"), 60)
+            begins = printable(event.payload[:60].decode(errors="replace"), 60)
+            connection.junk = {**connection.junk, side: begins}
             self._step(connection, event, side, "not-a-frame")
 
     def _filter(self, event: FilterEvent) -> None:
@@ -234,7 +237,7 @@ class Ledger:
         connection.actions += 1
         passed = event.action in ("inject", "forward") and event.wire and event.wire[0] & 0x0F in (TEXT, BINARY)
         if passed and side is not None:
-            connection.passed_on[side] = event.at
+            connection.passed_on = {**connection.passed_on, side: event.at}
         name = event.filter[:TEXT_KEPT]
         if event.n is not None and event.action in ("drop", "replace"):
             for step in connection.steps:
@@ -285,16 +288,17 @@ class Ledger:
         other: Side = "server" if side == "client" else "client"
         last = connection.last.get(other)
         after = last if last is None or type(last) is Last else Last(last.n, last.at, last.opcode)
-        step = Step(at=event.at, side=side, what=what, after=after, before=connection.frames[other])
+        step = Step(event.at, side, what, after=after, before=connection.frames[other])
         if len(connection.steps) < STEPS_KEPT:
             connection.steps.append(step)
         return step
 
     def _problems(self, connection: Connection, problems: tuple[str, ...]) -> None:
-        known = connection.problems
+        known = dict(connection.problems)
         for problem in problems:
             if problem in known or len(known) < PROBLEMS_KEPT:
                 known[problem] = known.get(problem, 0) + 1
+        connection.problems = known
 
 
 def _header(headers: list[tuple[str, str]], name: str) -> str | None:

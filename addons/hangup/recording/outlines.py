@@ -14,16 +14,16 @@ from typing import Any
 from msgspec import Struct
 
 from hangup.humanize import clip, span
-from hangup.recording.connections import FOREVER, Connection, route_of
+from hangup.recording.connections import FOREVER, Connection, Manner, manner_of, route_of
 from hangup.recording.dev_server import Kind
 from hangup.recording.ending_words import Ending, ending_of
-from hangup.recording.endings import Course, Fate, fate_among, is_failure
+from hangup.recording.endings import Course, Fate, course, fate_among, is_failure
 from hangup.recording.events import AnyEvent, End, Event, Handshake
 from hangup.recording.known import Closer, Known
 from hangup.recording.ledger import Ledger
 from hangup.recording.loops import host
 
-WHOLE = 1000
+WHOLE = 200
 """So many connections that were over last are kept whole, unless said otherwise: there may be more to say of them."""
 
 ROUTES = 10_000
@@ -46,7 +46,8 @@ def alike(connection: Connection, ending: Ending) -> Alike:
 
 
 class OutlinedEnding(Struct, frozen=True, gc=False):
-    """How connections ended, the same for all that ended alike, and who took the ``first`` step."""
+    """How connections ended, the same for all that ended alike, and who took the ``first`` step. ``manner`` is None
+    while one is open."""
 
     by: str
     how: str
@@ -54,6 +55,7 @@ class OutlinedEnding(Struct, frozen=True, gc=False):
     filter: str
     first: Closer | None
     alike: Alike
+    manner: Manner | None
 
 
 class Outline(Struct, gc=False):
@@ -73,7 +75,6 @@ class Outline(Struct, gc=False):
     end: float | None
     open_since: float | None
     refused: bool
-    manner: str | None
     alone: Fate
     silence: float | None
     given_up: bool
@@ -87,6 +88,11 @@ class Outline(Struct, gc=False):
     def course(self) -> OutlinedEnding:
         """Who took the first step."""
         return self.ending
+
+    @property
+    def manner(self) -> Manner | None:
+        """How it ended; None while it is open, and when hangup ended it."""
+        return self.ending.manner
 
     @property
     def lifetime(self) -> float | None:
@@ -179,7 +185,7 @@ class OutlineLedger(Ledger):
             connection = self.connections.get(conn)
             if connection is None or conn <= 0:
                 return
-            read = connection.course
+            read = connection.over or course(connection)
             if read.over is not None:
                 connection.over = read  # from here on it is asked for often, and is not to be read anew
                 self.outlines[conn] = self.outline(connection)
@@ -188,9 +194,8 @@ class OutlineLedger(Ledger):
     def outline(self, connection: Connection) -> Outline:
         """What is kept of a connection."""
         read = connection.course
-        if read.over is not None:
-            connection.over = read
         shared = self._ending(connection, read)
+        end = read.began
         odd = bool(connection.problems or connection.checks or connection.left_compressed)
         self._keep(connection, shared.alike, odd)
         path = intern(connection.path)
@@ -210,12 +215,11 @@ class OutlineLedger(Ledger):
             connection.last_seen,
             connection.answered,
             read.over,
-            connection.end,
+            end,
             connection.open_since,
-            connection.refused,
-            connection.manner,
+            read.state == "refused",
             connection.alone,
-            connection.silence,
+            connection.silent_before(end),
             connection.gives_up(shared.by),
             shared,
             odd,
@@ -236,7 +240,8 @@ class OutlineLedger(Ledger):
             ending = ending_of(connection, read)
             known: Any = first
             key = alike(connection, ending)
-            shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, known, key)
+            manner = manner_of(read, told)
+            shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, known, key, manner)
             if len(self._endings) >= ROUTES:
                 self._endings.clear()
             self._endings[way] = shared
