@@ -26,6 +26,12 @@ SAFE = 0.8
 """The pace of the fix, as a share of the highest that stays open."""
 
 
+LIMITS = ("process/message-rate-limit", "process/message-count-limit")
+
+AT_ONCE = 0.03
+"""Two messages that come within so many seconds may be read together, in one segment: that is no rate."""
+
+
 class Pace(Struct):
     """``burst`` messages at once stay open, one more ends it. ``low`` messages per second stay open for ``count`` of
     them, ``high`` fail. ``kind`` is the selector of those that count, empty for all. ``shape`` is ``gap``,
@@ -115,7 +121,10 @@ class Rated:
         irrelevant = ["the content of the messages"] if whatever else []
         said = ", whatever they contain" if whatever else ""
         law = Law(f"{self.case.ends} when {words}{said}", [Condition(words, boundary)], irrelevant)
-        return Claim(law, self._failing, self._surviving)
+        claim = Claim(law, self._failing, self._surviving)
+        if pace.shape == "gap" and pace.spans < AT_ONCE:
+            claim.refutes = LIMITS  # nobody allows so many a second: it is that the two are read at once
+        return claim
 
     def _of_bytes(self) -> Claim:
         pace = self.pace
