@@ -45,7 +45,8 @@ def crowd(arms: Arms) -> Search[Claim | None]:
 
 def _crowd(arms: Arms) -> Search[Claim | None]:
     most = min(MOST, max(arms.case.lately, 2) + 2)
-    for rest in RESTS:
+    # Where the recording shows after how long one is let in again, no longer is waited for that.
+    for rest in (each for each in RESTS if not arms.case.let_in or each < 2 * arms.case.let_in):
         told = Counts()
         for _ in range(2):
             yield from arms.attempt(Trial("rested", rest=rest), told)

@@ -136,8 +136,8 @@ class Document(Struct, kw_only=True):
         if verdict.cure:
             lines += [f"Stays open with: {code(hide(verdict.cure))}", ""]
         if verdict.law is not None:
-            boundary = f" ({verdict.law.boundary})" if verdict.law.boundary else ""
-            lines += [f"The rule: {prose(hide(verdict.law.sentence + boundary))}.", ""]
+            boundary = f" ({verdict.law.boundary})" if verdict.law.boundary and verdict.law.holds else ""
+            lines += [f"The rule: {prose(hide(verdict.law.told + boundary))}.", ""]
             lines += [f"Predicted {verdict.law.right} of {verdict.law.predicted} new exchanges.", ""]
         if self.verification:
             lines += [*(prose(hide(line)) for line in self.verification), ""]

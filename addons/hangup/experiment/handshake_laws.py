@@ -12,7 +12,9 @@ from hangup.experiment.factors import VARY
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import PROOF, Verdict
+from hangup.filters.base import Kind
 from hangup.filters.library.headers import SetHeader
+from hangup.filters.text import parse
 from hangup.humanize import duration, printable
 
 _SAID = {
@@ -35,6 +37,8 @@ def handshake_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     if trigger != "header" or not verdict.cure or verdict.p >= PROOF:
         return None
     filters = tuple(verdict.cure.split(" + "))
+    if any(parse(each).kinds & Kind.MESSAGE for each in filters):
+        return None  # it is something that is said, whatever else may be thought of it
     title = next((t.title for t in verdict.ladder if t.filters == filters), f"with {verdict.cure}")
     # Parts that were changed by themselves, and of which nothing came, may be changed as well.
     parts = {f: (f.part, f.name) for f in arms.case.factors}

@@ -68,6 +68,15 @@ class Law(Struct):
         return self.right == self.predicted >= ENOUGH
 
     @property
+    def told(self) -> str:
+        """The sentence, for people: with what became of it, where it was not borne out."""
+        if self.holds or not self.predicted:
+            return self.sentence
+        if self.right < self.predicted:
+            return f"this rule did not hold: {self.sentence}"
+        return f"this rule was tested on too few new exchanges: {self.sentence}"
+
+    @property
     def boundary(self) -> str:
         """The thresholds in words."""
         return "; ".join(condition.boundary for condition in self.conditions if condition.boundary)
@@ -76,6 +85,7 @@ class Law(Struct):
         """For JSON."""
         return {
             "sentence": self.sentence,
+            "holds": self.holds,
             "factors": [condition.summary() for condition in self.conditions],
             "boundary": self.boundary or None,
             "irrelevant": self.irrelevant,

@@ -169,6 +169,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         overlaps=_overlap(alike),
         lately=_lately(chosen, alike),
         passed=_passed(chosen, alike),
+        let_in=_let_in(chosen, alike),
         replied=last_server_at > last_client_at,
         answer=answer,
         asked=tuple(sorted(ends.values(), key=lambda each: each.n))[:KINDS_KEPT],
@@ -229,6 +230,21 @@ def _passed(chosen: Connection, alike: Sequence[Connection]) -> bool:
     return any(
         c.lifetime is not None and c.lifetime > lived and c.frames["client"] > chosen.frames["client"] for c in alike
     )
+
+
+def _let_in(chosen: Connection, alike: Sequence[Connection]) -> float:
+    """How long after an end the same request was accepted, at least, where that is longer than this one waited."""
+    if not chosen.refused:
+        return 0.0
+
+    def waited(at: float) -> float | None:
+        ends = [c.ended for c in alike if c.opened is not None and c.ended is not None and c.ended <= at]
+        return at - max(ends) if ends else None
+
+    mine = waited(chosen.first_seen)
+    same = (c for c in alike if c.opened is not None and c.target == chosen.target and not c.actions)
+    gaps = [gap for c in same if c.opened is not None and (gap := waited(c.opened)) is not None]
+    return min(gaps) if mine is not None and gaps and min(gaps) > mine else 0.0
 
 
 def _priors(report: Report) -> dict[str, float]:

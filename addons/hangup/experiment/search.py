@@ -114,7 +114,8 @@ class _Search(LawSearch):
     def _all(self, direct: bool) -> Search[None]:
         yield from self._reproduce()
         mixed = self.arms.clients > 1 and self.arms.control.survived > 0
-        if self.minimise and (not self.verdict.reproduced or mixed or seems_crowded(self.outcomes)):
+        crowded = mixed or seems_crowded(self.outcomes) or self.case.let_in > 0
+        if self.minimise and (not self.verdict.reproduced or crowded):
             if (yield from self._crowded()):
                 return
         if not self.verdict.reproduced:

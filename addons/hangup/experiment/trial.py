@@ -164,6 +164,9 @@ class Case(Struct):
     lately: int = 0
     """How many others of the same client were opened in the ten seconds before it."""
     passed: bool = False
+    let_in: float = 0.0
+    """Of a refused handshake: so many seconds after the end before it the same was accepted, where this one came sooner
+    after an end; 0 where that was never so."""
     """Whether another connection of the recording said more than this one and lived on."""
     replied: bool = False
     """Whether the server answered the client's last message before the end."""

@@ -38,7 +38,7 @@ def unconditional(arms: Arms, verdict: Verdict) -> Claim | None:
     """The law where nothing that was tried made any difference; None where something did."""
     if verdict.cure or verdict.p < PROOF or arms.control.survived or arms.clients > 1:
         return None
-    if any(tried.outcome is Outcome.SURVIVED and tried.arm not in PROBES for tried in verdict.ladder):
+    if any(tried.counts.survived and tried.arm not in PROBES for tried in verdict.ladder):
         return None
     if arms.case.how == "refused" or arms.case.badly_answered:
         return refusals(arms, verdict)

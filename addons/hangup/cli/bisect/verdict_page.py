@@ -118,10 +118,11 @@ def _next(recording: str) -> list[tuple[str, str]]:
 
 
 def _law(console: Console, law: Law) -> None:
-    console.print(Text("  ") + safe(law.sentence, "bold", 300))
-    if law.boundary:
+    refuted = law.right < law.predicted
+    console.print(Text("  ") + safe(law.told, "yellow" if refuted else "bold", 300))
+    if law.boundary and not refuted:
         console.print(Text("  ") + safe(law.boundary, "", 200))
-    if law.irrelevant:
+    if law.irrelevant and not refuted:
         console.print(Text("  makes no difference: ") + safe(", ".join(law.irrelevant[:8]), "dim", 200))
     if law.predicted:
         console.print(Text(f"  predicted {law.right} of {law.predicted} new exchanges", "" if law.holds else "yellow"))
