@@ -80,7 +80,11 @@ def _crowd(arms: Arms) -> Search[Claim | None]:
     if told.survived:
         return _at_once(arms.case.ends, found, rest, brief, whose)
     span = yield from _window(arms, found, rest, brief)
-    return _within(arms.case.ends, found, rest, brief, span, whose) if span is not None else None
+    if span is None:
+        return None
+    if found == 2 and (yield from _since_the_end(arms, rest, brief, span)):
+        return _after_the_end(arms.case.ends, rest, brief, (span[0] - brief, span[1] - brief), whose)
+    return _within(arms.case.ends, found, rest, brief, span, whose)
 
 
 def _whose(arms: Arms, ids: Sequence[Identity], number: int, rest: float) -> Search[tuple[bool, Identity | None]]:
@@ -188,6 +192,38 @@ def _within(ends: str, number: int, rest: float, brief: float, span: tuple[float
 
     claim = Claim(law, failing, surviving)
     claim.counts, claim.name = True, "" if whose else LIMIT
+    return claim
+
+
+SHORTER = 0.25
+"""The share of its time after which the first of two is closed to see whether the pause counts, or its beginning."""
+
+
+def _since_the_end(arms: Arms, rest: float, brief: float, span: tuple[float, float]) -> Search[bool]:
+    """Whether what counts is how long ago the one before ended: where it is over sooner, a second one is let in that
+    begins as soon after its beginning as one that was not."""
+    sooner = round(SHORTER * brief, 2)
+    if span[0] - sooner <= span[1] - brief:
+        return False  # too near to one another to be told apart
+    again = Trial("spread", clients=2, stagger=span[0], rest=rest, patience=sooner)
+    return (yield from arms.decide(again, Counts())) is Outcome.SURVIVED
+
+
+def _after_the_end(ends: str, rest: float, brief: float, span: tuple[float, float], whose: str) -> Claim:
+    fails, stays = span
+    words = f"another connection{whose} ended less than {(fails + stays) / 2:.2g} s ago"
+    boundary = f"{fails:.3g} s after the end fails, {stays:.3g} s survives"
+    law = Law(f"{ends} when {words}", [Condition(words, boundary)], ["how long the other was open"])
+
+    def after(rng: Random, pause: float) -> Trial:
+        open_for = round(brief * rng.uniform(SHORTER, 1.0), 2)
+        return Trial("crowd", clients=2, stagger=round(open_for + pause, 3), rest=rest, patience=open_for)
+
+    def failing(rng: Random) -> Trial:
+        return after(rng, fails * rng.uniform(0.1, 1.0))
+
+    claim = Claim(law, failing, lambda rng: after(rng, stays * rng.uniform(1.0, 1.3)))
+    claim.counts = True
     return claim
 
 
