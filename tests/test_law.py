@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 import simulated
 from hangup.experiment.factors import factors
+from hangup.experiment.law import Law
 from hangup.experiment.message_values import MISSING, at, differences, join, leaves, named, put, split
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.trial import Trial
@@ -264,3 +265,11 @@ def test_a_message_is_not_put_down_to_the_handshake() -> None:
     verdict = simulated.run(search(case), case, lambda said, trial: any(b"filter" in p for _, p in said), most=900)
     assert verdict.law is not None and verdict.law.sentence == "the server drops the connection on any `filter` message"
     assert not verdict.verdict.startswith("handshake/")
+
+
+def test_a_rule_that_did_not_hold_is_said_to_be_none() -> None:
+    law = Law("it drops on any message", right=4, predicted=8)
+    assert law.told == "this rule did not hold: it drops on any message" and not law.summary()["holds"]
+    law = Law("it drops on any message", right=2, predicted=2)
+    assert law.told == "this rule was tested on too few new exchanges: it drops on any message"
+    assert Law("it drops on any message", right=8, predicted=8).told == "it drops on any message"

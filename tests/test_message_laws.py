@@ -490,3 +490,67 @@ def test_a_packet_of_a_protocol_is_not_said_to_be_none() -> None:
     known = {frame.payload for frame in this.frames[:2]}
     verdict = run(search(this), this, lambda m, t: any(p not in known for _, p in m), most=900)
     assert verdict.law is None or "not a stomp packet" not in verdict.law.sentence, verdict.law
+
+
+# Conditions that are needed together, and lengths.
+
+
+def position(mode: str, alt: float | None, seq: int) -> str:
+    return json.dumps({"type": "pos", "seq": seq, "mode": mode, "lat": 40 + seq / 7, "alt": alt, "speed": 3.5})
+
+
+def test_two_values_that_are_harmless_each_by_itself() -> None:
+    """Of each there is a harmless message that has it: only both together end the connection."""
+
+    def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        values = [json.loads(payload) for _, payload in messages if payload.startswith(b"{")]
+        return any(v.get("mode") == "3D" and v.get("alt", 0) is None for v in values)
+
+    harmless = [position("3D", 511.2, 1), position("2D", None, 2), position("3D", 512.0, 3), position("none", None, 4)]
+    this = said(HELLO, *harmless, position("3D", None, 5))
+    verdict = run(search(this), this, fails, most=600)
+    law = law_of(verdict)
+    kind = "the server drops the connection on a `pos` message in which "
+    assert law.sentence.removeprefix(kind) in ("`alt` is null and `mode` is '3D'", "`mode` is '3D' and `alt` is null")
+    assert verdict.proved and law.holds and {"`seq`", "`lat`"} <= set(law.irrelevant) <= {"`seq`", "`lat`", "`speed`"}
+
+
+def send(body: str, length: int | None = None) -> str:
+    said = len(body) if length is None else length  # as many people count it
+    return f"SEND\ndestination:/app/kitchen\ncontent-length:{said}\n\n{body}\0"
+
+
+@pytest.mark.parametrize("minds_text", [False, True])
+def test_a_length_that_is_counted_in_characters(minds_text: bool) -> None:
+    """The server counts bytes; or it is not the length that it minds, but what is not ASCII."""
+
+    def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        for _, payload in messages:
+            head, blank, body = payload.partition(b"\n\n")
+            found = re.search(rb"content-length:(\d+)", head)
+            if not blank or found is None:
+                continue
+            body = body.removesuffix(b"\0")
+            if not body.isascii() if minds_text else int(found[1]) != len(body):
+                return True
+        return False
+
+    this = said("CONNECT\naccept-version:1.2\n\n\0", send("two teas"), send("one cake"), send("a café crème"))
+    verdict = run(search(this), this, fails, most=900)
+    expected = "the server drops the connection on a message when its `content-length` is not the length of its body"
+    told = verdict.law is not None and verdict.law.sentence.startswith(expected)
+    assert told is not minds_text, verdict.law
+    if told:
+        assert verdict.proved and law_of(verdict).holds
+
+
+def test_one_long_text_is_no_law() -> None:
+    """That it fails is known, and of no other text is anything: that is a fact, and no rule."""
+    text = "move the red box to the third shelf, please"
+
+    def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        return any(payload == text.encode() for _, payload in messages)
+
+    this = said("hello", "move the blue box to the first shelf", text)
+    verdict = run(search(this), this, fails, most=900)
+    assert verdict.law is None or not verdict.law.holds, verdict.law

@@ -8,6 +8,7 @@ well-formed as what the client really sends, and does not fail for a reason of i
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from random import Random
 from typing import Any
 
 from msgspec import Struct
@@ -79,6 +80,7 @@ def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
         if path != kept and path:
             plain = put(plain, path, neutral(at(bad, path)))
     bases, refuted = [*values[:KIN], plain], False
+    earlier: list[Condition] = []
     while bases:
         base = bases.pop(0)
         paths = list(differences(bad, base))
@@ -96,11 +98,13 @@ def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
         if not least:
             continue  # the neighbour fails as well, or nobody can tell
         found = yield from _difference(head, bad, base, paths, [paths[number] for number in least], values)
+        yield from _joined(found, earlier, bad)
         other = next((value for value in values if value != base and _all_hold(found, value)), None)
         if other is None:
             return found
         # One that did no harm is so, too: what fails is less well-formed than it. That one is the better neighbour.
         refuted = True
+        earlier = found.conditions
         if other in bases:
             bases.remove(other)
         elif len(tried) >= KIN:
@@ -116,6 +120,21 @@ def isolate(payload: bytes, kin: Sequence[bytes], kept: Path = ()) -> Asking:
         if isinstance(part[-1], str) and (yield join(head, without)) is False:
             return (yield from _difference(head, bad, without, [part], [part], values))
     return None
+
+
+def _joined(found: Difference, earlier: Sequence[Condition], bad: Any) -> Generator[bytes, bool | None, None]:
+    """Adds the conditions that were found beside another neighbour, of which each but this one was so: those that are
+    needed here as well, as without any one of them the message does no harm."""
+    paths = {condition.path for condition in found.conditions}
+    for other in earlier:
+        if other.path in paths or other.survives is None or at(found.base, other.path) is MISSING:
+            continue
+        rest = {path: at(bad, path) for path in paths}
+        if (yield found.with_values({**rest, other.path: other.survives(Random(len(paths)))})) is False:
+            found.conditions.append(other)
+            name = named(other.path)
+            found.irrelevant = [each for each in found.irrelevant if each != name]
+            found.kin = [value for value in found.kin if at(value, other.path) is not MISSING]
 
 
 def _all_hold(found: Difference, value: Any) -> bool:
@@ -240,7 +259,9 @@ def _condition(
     found: Difference, bad: Any, path: Path, needed: list[Path], values: Sequence[Any]
 ) -> Generator[bytes, bool | None, Condition]:
     others = {other: at(bad, other) for other in needed if other != path}
-    known = [value for each in values if (value := at(each, path)) is not MISSING][:KNOWN]
+    # Where a harmless message says the same here, it does no harm for something else that it says.
+    own = canonical(at(bad, path))
+    known = [value for each in values if (value := at(each, path)) is not MISSING and canonical(value) != own][:KNOWN]
     asking = condition(path, at(bad, path), at(found.base, path), known)
     try:
         value = next(asking)

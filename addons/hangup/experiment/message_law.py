@@ -12,6 +12,7 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
 from hangup.experiment.binary_law import binary_law
 from hangup.experiment.claim import Claim
+from hangup.experiment.content_length_law import content_length_law
 from hangup.experiment.early_law import early_law
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor
@@ -108,6 +109,8 @@ def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
     """The same of a message, however others are put in its place."""
     if (anything := (yield from any_message_law(place))) is not None:
         return anything
+    if (length := (yield from content_length_law(place))) is not None:
+        return length
     if (spelled := (yield from spelling_law(place))) is not None:
         return spelled
     arms, frame = place.arms, place.frame
