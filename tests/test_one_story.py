@@ -163,12 +163,12 @@ class TestAfterAProof:
         assert "no explanation stands out" in said("show", recording)
 
     def test_a_law_without_a_name_is_told_as_such(self, recording: Path) -> None:
-        headline = f"proved: {LAW}; the underlying cause is still open"
+        headline = f"proved: {LAW} (which cause that is cannot be told)"
         proof(recording.parent, verdict="unknown/", headline=headline)
         text = said("why", recording)
         assert text.startswith(f"unnamed cause  proved\nT{LAW[1:]}; ")
         text = said("why", recording, "--markdown")
-        assert f"\nT{LAW[1:]}; the underlying cause is still open." in text and "% sure" not in text
+        assert f"\nT{LAW[1:]} (which cause that is cannot be told)." in text and "% sure" not in text
 
     def test_that_of_another_recording_says_nothing(self, recording: Path) -> None:
         proof(recording.parent, started="2020-01-01T00:00:00Z")

@@ -209,7 +209,7 @@ def headline(verdict: Verdict) -> str:
         return f"unresolved: the backend changed during the search: {verdict.changed}"
     if verdict.verdict.startswith("unknown"):
         if verdict.proved and verdict.law is not None:
-            return f"proved: {verdict.law.sentence}; the underlying cause is still open"
+            return f"proved: {verdict.law.sentence} (which cause that is cannot be told)"
         return "budget exhausted before one explanation stood out" if verdict.stopped else "no explanation stands out"
     if verdict.proved and verdict.client_rule is not None and verdict.law is not None:
         return f"proved of the server: {verdict.law.sentence}"

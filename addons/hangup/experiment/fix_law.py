@@ -9,6 +9,7 @@ from hangup.experiment.claim import Claim
 from hangup.experiment.frame_law import broken
 from hangup.experiment.ladder import REPAIR
 from hangup.experiment.law import DROPS, Condition, Law
+from hangup.experiment.reversal import BLUNT
 from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import Verdict
 
@@ -25,6 +26,8 @@ def other_law(arms: Arms, verdict: Verdict, trigger: str) -> Claim | None:
     malformed = case.malformed if verdict.cure == REPAIR else ()
     if not filters or (trigger not in ("time", "control", "none") and not malformed):
         return None
+    if any(t.arm in BLUNT and t.filters == filters for t in verdict.ladder):
+        return None  # that it stays open when nothing is said is no law about what is
     when = f" when {broken(malformed)}" if malformed else f" {verdict.timers[0]}" if verdict.timers else ""
     words = f"without `{verdict.cure}`"
     condition = Condition(words, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
