@@ -17,12 +17,14 @@ from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.findings import UNKNOWN
+from hangup.diagnosis.for_others import for_others
 from hangup.diagnosis.hypotheses import hypotheses
 from hangup.diagnosis.report import Report
 from hangup.filters import text as filter_text
 from hangup.recording import events as ev
 from hangup.recording.backend_log import last_line
 from hangup.recording.events import Header
+from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.traffic_ledger import look_into
 from layouts import HELLO, LAYOUTS, Line, Tape, greet
 
@@ -296,6 +298,33 @@ class TestReport:
             if step.filter:
                 filter_text.parse(step.filter)
                 assert shlex.quote(step.filter) in step.command
+
+    def test_the_timeline_shows_the_words_of_an_error_that_come_late_in_it(self) -> None:
+        tape = Tape()
+        long = {"op": "error", "id": 4014241, "trace": "x" * 40, "msg": "timestamp outside of recvWindow"}
+        tape.loop(lambda line, n: line.client({"op": "order"}, 1.0 + n).server(long, 0.002).close("server", 4003))
+        report = report_of(tape)
+        assert '… "msg":"timestamp outside of recvWindow"}' in [mark.text for mark in report.timeline]
+
+    def test_the_timeline_shows_from_the_beginning_what_has_room_or_is_no_error(self) -> None:
+        tape = Tape()
+        short, news = {"op": "error", "msg": "full"}, {"op": "news", "trace": "x" * 30, "msg": "nothing new"}
+        tape.loop(lambda line, n: line.server(news, 1.0 + n).server(short, 0.5).close("server", 4003))
+        shown = [mark.text for mark in report_of(tape).timeline]
+        assert '{"op":"error","msg":"full"}' in shown
+        assert any(text.startswith('{"op":"news"') for text in shown) and not any("… " in text for text in shown)
+
+    def test_the_words_of_an_error_are_quoted_without_secrets(self) -> None:
+        tape, secret = Tape(), "AKIAQ3EXAMPLEX7Z2PLMN"
+        login = {"type": "auth", "token": secret}
+        refusal = {"type": "error", "message": f"unknown token {secret} of today"}
+        tape.loop(lambda line, n: line.client(login, 1.0 + n).server(refusal, 0.002).close("server", 4003))
+        events = tape.done()
+        redactor, header = Redactor(), layouts.header()
+        redactor.learn(events, header)
+        report, _ = for_others(look_into(header, events), redactor, header, events)
+        told = json.dumps(report.summary())
+        assert "reports an error: \\\"unknown token" in told and secret not in told
 
     def test_the_timeline_ends_at_the_end(self) -> None:
         report = diagnose(layouts.header(), layouts.build("a3-text-ping"))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from hangup.diagnosis.signs import last_messages
 from hangup.recording.events import FilterEvent
 from layouts import HELLO, Line, Tape, greet
 from signs_seen import Lay, lossy, said_and_silent, says
 
+BINARY_ERROR = b'{"type":"error","message":"no"}'
 BAD, OK, NEWS = {"type": "vote", "for": 3}, {"type": "ack"}, {"type": "news", "n": 1}
 
 
@@ -125,6 +128,7 @@ SILENT: dict[str, list[Lay]] = {
         each(answered), answers({"ok": True, "error": None}), answers({"errors": [], "data": 1}),
         answers({"failed": 0, "done": 7}), answers({"error": ""}), answers({"error": False}),
         answers({"type": "invalidate", "key": 3}), answers({"text": "x" * 120, "error": None}),
+        answers("error: none"), answers("errors so far: 3"), answers("errand 4 is done"), answers(b"\x01 error"),
         each(lambda line, n: answered(line, n, {"type": "error"} if n else OK)),
         each(lambda line, n: talk(line, n).server({"type": "error"}, 0.1).server(OK, 0.1).client(BAD).end("server")),
     ],
@@ -155,3 +159,31 @@ def test_the_message_is_named() -> None:
 def test_how_often_is_said_where_it_is_not_each_time() -> None:
     (sign,) = says("not-answered-before-the-end", each(lambda line, n: answered(line, n) if n % 2 else crash(line, n)))
     assert sign.text.endswith("(2 of 4 times)")
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"op": "error", "id": 4014241, "msg": "timestamp outside of recvWindow"}, "timestamp outside of recvWindow"),
+        ({"error": {"code": 4, "message": "no such field"}}, "no such field"),
+        ({"type": "error", "reason": "out\nof\u202e \"order\""}, 'out\\nof\\u202e "order"'),
+        ('42["error",{"message":"Déjà vu"}]', "Déjà vu"),
+        ("ERROR\nmessage:malformed frame\ncontent-type:text/plain\n\nwhat was sent\x00", "malformed frame"),
+        ("-ERR 'Unknown Protocol Operation'", "-ERR 'Unknown Protocol Operation'"),
+        ("Error: no such room", "Error: no such room"),
+        ({"type": "error", "message": "x" * 300, "stack": "y" * 300}, "x" * 79 + "…"),
+    ],
+)
+def test_the_words_of_an_error_are_quoted(message: Any, words: str) -> None:
+    (sign,) = says("last-word-of-an-error", answers(message))
+    assert sign.text == f'the server\'s last message reports an error: "{words}"'
+
+
+def test_words_that_differ_are_counted_and_an_error_without_words_is_told_as_one() -> None:
+    def one(line: Line, n: int) -> Line:
+        return answered(line, n, {"error": "busy" if n else "full"})
+
+    (sign,) = says("last-word-of-an-error", each(one))
+    assert sign.text == 'the server\'s last message reports an error: "busy" (3 of 4 times)'
+    (sign,) = says("last-word-of-an-error", answers(BINARY_ERROR))
+    assert sign.text == "the server's last message reports an error"

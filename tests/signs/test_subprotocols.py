@@ -59,6 +59,15 @@ def stomp(
     return lambda tape: tape.loop(play, count=3, request=protocols, response=protocols)
 
 
+def answered_with_an_error(tape: Tape) -> None:
+    def play(line: Line, n: int) -> None:
+        line.client("CONNECT\nheart-beat:1000,1000\n\n\0", 0.02).server("CONNECTED\nheart-beat:1000,1000\n\n\0", 0.02)
+        line.client("SEND\ndestination:/a\n\nx\0", 1.3 + n).client("\n", 0.001)
+        line.server("ERROR\nmessage:malformed frame\n\n\0", 0.002).close("server", 1002, "", 0.001)
+
+    tape.loop(play, count=3)
+
+
 def no_stomp(tape: Tape) -> None:
     def play(line: Line, n: int) -> None:
         line.client('{"heart-beat":"1000,1000"}', 0.02).server('{"heart-beat":"1000,1000"}', 0.02)
@@ -112,6 +121,7 @@ SILENT: dict[str, list[Lay]] = {
     "stomp-error": [
         stomp(),
         stomp(error="MESSAGE\ndestination:/a\nmessage-id:1\n\nERROR\0"),
+        answered_with_an_error,
         no_stomp,
     ],
 }

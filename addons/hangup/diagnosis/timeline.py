@@ -7,12 +7,17 @@ import re
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger
 from hangup.diagnosis.report import Mark
+from hangup.diagnosis.told_errors import from_the_words_on, reports_an_error
 from hangup.humanize import printable
 from hangup.recording.backend_log import last_line
 from hangup.recording.connections import Connection
+from hangup.recording.traffic import MessageSummary
 
 BEFORE = 5
 """Messages shown before the end."""
+
+SURELY_SHOWN = 40
+"""So many characters of a message have room on a terminal of usual width."""
 
 FEW = 3
 """So many more are shown, rather than left out between the one in question and those."""
@@ -67,9 +72,14 @@ def _frames(life: Connection, end: float, trigger: Trigger) -> list[Mark]:
             continue
         beat = message.shape.beat
         kind = message.opcode if message.opcode in ("ping", "pong") else beat.kind if beat is not None else "message"
-        text = message.opcode.upper() if not message.data else printable(message.text, 60) or message.shape.text
+        text = message.opcode.upper() if not message.data else printable(_telling(message), 60) or message.shape.text
         marks.append(Mark(message.at - end, message.side, text, message.n, kind))
     return marks
+
+
+def _telling(message: MessageSummary) -> str:
+    """What is shown of a message: of an error the words, if all of it has no room."""
+    return from_the_words_on(message.text, SURELY_SHOWN) if reports_an_error(message) else message.text
 
 
 def _end(life: Connection) -> list[Mark]:

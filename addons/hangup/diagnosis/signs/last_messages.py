@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -12,17 +12,11 @@ from hangup.diagnosis.figures import WINDOWS, middle
 from hangup.diagnosis.findings import Cite, Trigger, TriggerKind, cite
 from hangup.diagnosis.reactions import EndingContrast, Reaction, reaction, replied
 from hangup.diagnosis.signs import Reader, Sign, When, sign
+from hangup.diagnosis.told_errors import reports_an_error, words_of
 from hangup.messages.shapes import Shape
-from hangup.recording.traffic import MessageSummary
 
 LEAST = 0.2
 """The weight from which on an end follows a message rather than comes after it by chance."""
-
-_ERROR = re.compile(
-    r"\berr(or|ors)?\b|fail(?!over|safe)|denied|reject|invalid(?!at)|forbidden|unauth|refus|exception(?!al)", re.I
-)
-_HOLDS = r'"{}"\s*:\s*(?!n|f|0\b|"?$|""|\[\s*(?:\]|$)|\{{\s*(?:\}}|$))\S'
-"""A field that holds something: neither null, false nor nothing."""
 
 
 def server_ended(case: Case) -> bool:
@@ -151,17 +145,16 @@ def _often(count: int, hits: int) -> str:
 
 @of_the_last
 def last_word_of_an_error(contrast: EndingContrast) -> Sign | None:
-    """The server's last message each time is of an error."""
+    """The server's last message each time is of an error; what it says of it."""
     words = [life.traffic.server.last for life, _ in contrast.found.hits]
-    said = all(message is not None and _of_an_error(message) for message in words)
-    return Sign(1.0, "the server's last message reports an error") if said else None
-
-
-def _of_an_error(message: MessageSummary) -> bool:
-    """Whether its kind names an error, or a field that holds one: not ``"error": null``."""
-    keys = [key.rpartition(".")[2] for key in message.shape.keys if _ERROR.search(key)]
-    held = (re.search(_HOLDS.format(re.escape(key)), message.text) for key in keys)
-    return bool(_ERROR.search(message.shape.kind)) or any(held)
+    told = [message for message in words if message is not None and reports_an_error(message)]
+    if len(told) < len(words):
+        return None
+    said = Counter(quote for message in told if (quote := words_of(message)))
+    if not said:
+        return Sign(1.0, "the server's last message reports an error")
+    quote, count = said.most_common(1)[0]
+    return Sign(1.0, f'the server\'s last message reports an error: "{quote}"{_often(count, len(told))}')
 
 
 @of_the_last

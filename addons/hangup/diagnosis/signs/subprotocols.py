@@ -9,6 +9,7 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Trigger, cite
 from hangup.diagnosis.signs import Sign, sign
 from hangup.diagnosis.signs.client_pings import NEARLY_ALL, opened
+from hangup.diagnosis.told_errors import words_of
 from hangup.humanize import duration
 from hangup.recording.connections import Connection
 from hangup.recording.events import Side
@@ -19,6 +20,9 @@ _ALIEN = {
     "graphql-ws": frozenset(("subscribe", "next", "ping", "pong")),
 }
 """The two subprotocols of GraphQL, each with what only the other one knows."""
+
+AT_ONCE = 0.1
+"""Seconds within which an ERROR answers what the client said."""
 
 Said = list[tuple[Connection, MessageSummary]]
 
@@ -110,7 +114,17 @@ def no_heart_beat_sent(case: Case) -> Sign | None:
 
 @sign(heart_beats_are_agreed)
 def stomp_error(case: Case) -> Sign | None:
-    """The server sent STOMP's ERROR before the end."""
+    """The server sent STOMP's ERROR before the end, and not as an answer to what the client had just said."""
     seen = ((life, m) for life in case.once(opened) for m in life.traffic.recent)
     said = [each for each in seen if each[1].side == "server" and each[1].shape.kind == "ERROR"]
-    return Sign(text="the server sent ERROR before the end", cites=[cite(*each) for each in said]) if said else None
+    said = [(life, message) for life, message in said if not _answers(life, message)]
+    if not said:
+        return None
+    words = words_of(said[0][1])
+    return Sign(text=f'the server sent the ERROR "{words}" before the end', cites=[cite(*each) for each in said])
+
+
+def _answers(life: Connection, message: MessageSummary) -> bool:
+    """Whether it comes right after a message of the client that is no heart-beat."""
+    before = [m for m in life.traffic.recent if m.n < message.n and m.side == "client" and m.data]
+    return any(m.shape.beat is None and message.at - m.at <= AT_ONCE for m in before)
