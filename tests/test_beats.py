@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import layouts
@@ -27,6 +29,29 @@ def test_what_follows_a_beat_of_the_other_side_at_once_is_its_answer(count: int)
     assert ("server", "app") not in found
     mine = found["client", "app"]
     assert (mine.sent, mine.answered, mine.waiting is not None) == (count + 1, count, True)
+
+
+WRITTEN = [({"k": "hb"}, {"hb": 1}), ({"hb": 1}, {"k": "hb"}), ("hb", {"k": "hb", "n": 4}), ({"t": "ka"}, {"ping": 1})]
+
+
+@pytest.mark.parametrize(("asked", "said"), WRITTEN)
+def test_an_answer_may_be_written_in_another_way_than_what_it_answers(asked: Any, said: Any) -> None:
+    tape = Tape()
+    line = tape.open(0.5)
+    for _ in range(5):
+        line.client(asked, 1.5).server(said, 0.0002)
+    found = beats(tape)
+    assert ("server", "app") not in found
+    assert (found["client", "app"].sent, found["client", "app"].answered) == (5, 5)
+
+
+@pytest.mark.parametrize(("asked", "said"), WRITTEN)
+def test_one_that_comes_by_a_clock_of_its_own_is_a_ping_however_it_is_written(asked: Any, said: Any) -> None:
+    tape = Tape()
+    line = tape.open(0.5)
+    for _ in range(3):
+        line.client(asked, 0.5).server(said, 0.9).client(asked, 0.1).server(said, 1.4).client(asked, 0.6)
+    assert beats(tape)["server", "app"].sent == 6
 
 
 def test_it_holds_for_either_side() -> None:

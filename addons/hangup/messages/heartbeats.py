@@ -23,6 +23,9 @@ Kind = Literal["ping", "pong"]
 LONGEST = 512
 """A longer message (bytes) is no heartbeat."""
 
+ABBREVIATED = 2
+"""Where there is little else in a message, a key of so few letters may say what it is, whichever letters they are."""
+
 
 class Beat(NamedTuple):
     """``kind`` says which half of the exchange, ``form`` is a name of :data:`FORMS`."""
@@ -199,7 +202,8 @@ def _where(value: Any) -> Discriminator | None:
         return found if plain and type(found.value) is str else None
     if type(value) is dict and len(value) <= 3:
         for key, said in value.items():
-            if type(said) is str and (weight(key) or key in BODIES) and _WORD.fullmatch(said) is not None:
+            names = weight(key) or key in BODIES or len(key) <= ABBREVIATED
+            if type(said) is str and names and _WORD.fullmatch(said) is not None:
                 return Discriminator((key,), said, said)
     return None
 
