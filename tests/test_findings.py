@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import layouts
@@ -379,6 +379,10 @@ class TestReport:
 
 class TestHostileInput:
     @given(st.lists(recorded.events, max_size=30))
+    @example([
+        ev.Handshake(at=0.0, conn=1, request=ev.Request(method="GET", target="/"), waited=2.0**50),
+        ev.FilterEvent(at=0.0, conn=0, filter="drop", action="on"),
+    ])  # fmt: skip
     def test_any_events_in_any_order(self, events: list[ev.AnyEvent]) -> None:
         report = diagnose(recorded.HEADER, events)
         assert report.verdict in VOCABULARY

@@ -73,9 +73,9 @@ def _ended_alike(life: Connection, case: Case) -> bool:
 
 
 def _share(life: Connection, on: Spans) -> float:
-    start = life.began
-    end = start + max(life.lasted, 0.01)
-    return sum(max(0.0, min(end, stop) - max(start, begin)) for begin, stop in on) / (end - start)
+    whole = max(life.lasted, 0.01)
+    start, end = life.began, life.began + whole
+    return sum(max(0.0, min(end, stop) - max(start, begin)) for begin, stop in on) / whole
 
 
 def _at_the_end(life: Connection, on: Spans) -> bool:
