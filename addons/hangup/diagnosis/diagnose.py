@@ -42,6 +42,7 @@ def report(
     trigger = first.trigger
     alternatives = ranking.alternatives()
     stack = case.stack
+    fine = verdict in steps.AS_IT_SHOULD
     loop = _loop(case) if not verdict.startswith("none/") else None
     conn, marks = timeline.around(quoted, trigger)
     result = Report(
@@ -53,7 +54,7 @@ def report(
         alternatives=alternatives,
         next=steps.after(quoted, (verdict, *also), alternatives, trigger, recording),
         also=also,
-        amplifier="" if loop is not None and loop.backing_off else sentences.amplifier(case),
+        amplifier="" if fine or (loop is not None and loop.backing_off) else sentences.amplifier(case),
         parts=ranking.parts(),
         connections=_counts(case),
         loop=loop.sentence if loop is not None else "",

@@ -27,6 +27,16 @@ LIMIT = 3
 LIKELY = 0.05
 """Confidence from which on a runner-up is worth an experiment."""
 
+LIKELY_BEAT = 0.25
+"""The same for an experiment with heartbeats, which are seldom the cause where nothing else says so."""
+
+_BEATS = re.compile(r"(?:answer-ping|keepalive|drop-heartbeat|rewrite-heartbeat)\b")
+_OF_BEATS = re.compile(r"(?:answer-ping|drop-heartbeat|rewrite-heartbeat)\b")
+"""Those of them that do nothing where there is no heartbeat."""
+
+AS_IT_SHOULD = ("none/healthy", "client-lifecycle/done")
+"""Verdicts under which ends are as they should be."""
+
 Make = Callable[[Case, Connection, MessageSummary | None], NextStep | None]
 
 
@@ -35,6 +45,8 @@ def after(
 ) -> list[NextStep]:
     """At most three steps, the most telling first. ``names`` are the verdict's and what else it is called."""
     target, source = _target(case), recording or "RECORDING"
+    if names[0] in AS_IT_SHOULD and case.victims:
+        return []  # there is nothing to prove, and connections end as they should
     if names[0].startswith("none/"):
         stable = command_line("proxy", target, "--expect-stable", "30s")
         return [NextStep("to check after a change: exits with 0 if a connection stays open", command=stable)]
@@ -49,10 +61,13 @@ def after(
         return []
     message = next((m for m in life.traffic.recent if m.n == trigger.frame), None)
     steps: list[NextStep] = []
-    likely = [alternative.verdict for alternative in alternatives[:2] if alternative.confidence >= LIKELY]
+    sure = {alternative.verdict: alternative.confidence for alternative in alternatives[:2]}
+    likely = [name for name, confidence in sure.items() if confidence >= LIKELY]
     for name in (*names, *likely):
         step = _step(name, case, life, message)
-        if step is not None and step.filter not in {known.filter for known in steps}:
+        if step is None or name in sure and name not in names and not _worth_it(step, sure[name], case):
+            continue
+        if step.filter not in {known.filter for known in steps}:
             step.command = command_line("proxy", target, "--filter", step.filter)
             steps.append(step)
     steps = steps[: LIMIT - 1]
@@ -65,6 +80,14 @@ def after(
         probe = command_line("probe", _target(case, life.target)[:300])
         steps.insert(0, NextStep("try the handshake alone, each check explained", command=probe))
     return steps[:LIMIT]
+
+
+def _worth_it(step: NextStep, confidence: float, case: Case) -> bool:
+    """Whether an experiment for a runner-up fits the case, if it is one with heartbeats."""
+    if _BEATS.match(step.filter) is None:
+        return True
+    seen = any(beats.sent for life in case.victims for beats in life.traffic.beats.values())
+    return confidence >= LIKELY_BEAT and (seen or _OF_BEATS.match(step.filter) is None)
 
 
 def _target(case: Case, recorded: str = "") -> str:

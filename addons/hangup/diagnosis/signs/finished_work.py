@@ -1,0 +1,135 @@
+"""Connections that are closed in order once their work is done: the server said so, or all questions were answered."""
+
+from __future__ import annotations
+
+import re
+
+from hangup.diagnosis.case import Case
+from hangup.diagnosis.figures import middle, steadiness
+from hangup.diagnosis.findings import Trigger, cite
+from hangup.diagnosis.signs import Found, Sign
+from hangup.diagnosis.signs.answered_clients import PROMPTLY
+from hangup.diagnosis.signs.client_closes import SOON, closed_by_client, with_known_codes
+from hangup.diagnosis.signs.client_pings import NEARLY_ALL, opened
+from hangup.diagnosis.signs.seen import of
+from hangup.diagnosis.told_errors import reports_an_error
+from hangup.humanize import duration, printable
+from hangup.messages.shapes import Shape
+from hangup.recording.connections import Connection
+from hangup.recording.traffic import MessageSummary
+
+AT_ONCE = 0.25
+"""Seconds after its last message within which a server closes that has said that it is done."""
+
+SEVERAL = 3
+"""So many connections at least: one may end so by accident."""
+
+MOST = 6
+"""More connections than these say no more."""
+
+TIMER = 2.0
+"""The steadiness from which on times are those of a timer."""
+
+IN_ORDER = (1000, 1001)
+
+_DONE = r"(?:exit(?:ed)?|done|completed?|finish(?:ed)?|end(?:ed)?|eof|eos)"
+_WORD = re.compile(rf"(?<![a-z]){_DONE}(?![a-z])")
+_SAID = re.compile(
+    r'"(?:type|event|ev|evt|op|action|kind|k|t|status|state|phase)"\s*:\s*"([^"\\]{1,40})"'
+    rf'|"({_DONE})"\s*:\s*true'
+)
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+Ends = list[tuple[Connection, MessageSummary]]
+
+
+def says_done(words: str) -> bool:
+    """Whether a kind, or a reason, is one of something that is over (``exit``, ``jobDone``, ``job finished``)."""
+    return _WORD.search(_HUMP.sub(" ", words).lower()) is not None
+
+
+def _finishing(message: MessageSummary) -> bool:
+    said = [message.shape.kind, *(one or other for one, other in _SAID.findall(message.text))]
+    return any(map(says_done, said)) and not reports_an_error(message)
+
+
+def finished(case: Case) -> Ends:
+    """Those that the server closed with 1000 right after it had said that it is done, with that message: nearly all,
+    and it never said so otherwise."""
+    lives = case.once(opened)
+    if case.closer != "server" or case.mode != "close" or case.code != 1000 or len(lives) < SEVERAL:
+        return []
+    found: Ends = []
+    for life in lives:
+        client, server = life.last_message("client"), life.last_message("server")
+        if server is None or life.code != 1000 or life.since(server.at) > AT_ONCE or not _finishing(server):
+            continue
+        asked = client is not None and server.at - client.at <= AT_ONCE  # it may be the answer to that
+        other_reason = bool(life.reason) and not says_done(life.reason)
+        if not asked and not other_reason and (client is None or client.n < server.n):
+            found.append((life, server))
+    shapes = {message.shape for _, message in found}
+    timed = steadiness([life.lasted for life, _ in found]) > TIMER  # a limit may be announced in such words
+    only_last = all(_only_last(life, shapes) for life in case.same_route)
+    return found if len(found) >= NEARLY_ALL * len(lives) and only_last and not timed else []
+
+
+def _only_last(life: Connection, shapes: set[Shape]) -> bool:
+    """Whether the server said none of these, or the last time that it said anything."""
+    said = sum(count.count for shape, count in life.traffic.server.shapes.items() if shape in shapes)
+    last = life.last_message("server")
+    return said == 0 or (said == 1 and last is not None and last.shape in shapes)
+
+
+@of(finished)
+def server_closed_when_done(case: Case, found: Ends) -> Found:
+    """The server said that its work is done, and closed with 1000; stronger the more often."""
+    life, message = found[0]
+    text = (
+        f"the server closed {len(found)} of {len(case.once(opened))} with code 1000 right after it had said that it is "
+        f"done ({message.shape.text})"
+    )
+    if life.reason:
+        text += f', with the reason "{printable(life.reason, 60)}"'
+    return Sign(min(len(found), MOST), text, [cite(*each) for each in found], Trigger("none", life.conn, message.n))
+
+
+def answered_all(case: Case) -> Ends:
+    """Those that the client closed in order when each message of its own had had an answer and it had asked nothing for
+    longer than ever before, with the last answer: nearly all, and not by a timer."""
+    lives = case.once(opened)
+    if len(lives) < SEVERAL:
+        return []
+    found: Ends = []
+    for life in lives:
+        client, server, first = life.last_message("client"), life.last_message("server"), life.course.first
+        if client is None or server is None or first is None or server.n < client.n:
+            continue
+        in_order = first.what == "close" and not first.by and first.code in IN_ORDER and not first.reason
+        spare = life.traffic.server.messages - life.traffic.client.messages
+        at_once = life.gap is not None and life.gap <= SOON
+        stopped = life.since(client.at) > life.traffic.client.pause  # in the middle of a talk it was not done
+        if in_order and 0 <= spare <= 1 and stopped and not at_once and not life.lost and not _waiting(life):
+            found.append((life, server))
+    quiet = [life.since(message.at) for life, message in found]
+    by_a_timer = max(steadiness(quiet), steadiness([life.lasted for life, _ in found])) > TIMER
+    enough = len(found) >= NEARLY_ALL * len(lives) and middle(quiet) > PROMPTLY
+    return found if enough and not by_a_timer else []
+
+
+def _waiting(life: Connection) -> bool:
+    """Whether a ping of the client had no answer yet."""
+    return any(beats.waiting is not None for (side, _), beats in life.traffic.beats.items() if side == "client")
+
+
+@of(answered_all, closed_by_client, with_known_codes)
+def client_closed_with_all_answered(case: Case, found: Ends) -> Found:
+    """All that the client asked had been answered, and it closed when it asked no more; stronger the more often."""
+    quiet = [life.since(message.at) for life, message in found]
+    text = (
+        f"each message of the client had been answered, and it had stopped asking, when it closed "
+        f"{len(found)} of {len(case.once(opened))} in order, "
+        f"{duration(min(quiet))} to {duration(max(quiet))} after the last answer"
+    )
+    trigger = Trigger("none", found[0][0].conn, found[0][1].n)
+    return Sign(min(len(found), MOST) / 2, text, [cite(*each) for each in found], trigger)
