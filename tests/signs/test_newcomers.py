@@ -101,6 +101,17 @@ def ghosts(
     return lay
 
 
+def again_and_again(tape: Tape) -> None:
+    """Three times lost, each time refused thrice, and let in 3.7 s after the loss; it stays open for longer each time."""
+    at = 0.5
+    for n in range(4):
+        line = greet(tape.open(at, "/ws/1")).wait(4.0 + 3 * n)
+        line.end("client", "rst")
+        for tried in range(3):
+            tape.open(line.at + 1.0 + 0.9 * tried, "/ws/1", status=409)
+        at = line.at + 3.7
+
+
 def closed_at_once(code: int, age: float = 0.02, count: int = 3) -> Lay:
     """The server accepts and closes soon."""
 
@@ -163,3 +174,11 @@ def test_the_newcomer_is_what_it_comes_from() -> None:
 
 def test_who_is_closed_at_once_is_turned_away() -> None:
     assert "4409" in says("refused-conflict", closed_at_once(4409))[0].text
+
+
+def test_each_wait_is_from_the_loss_before_it() -> None:
+    (sign,) = says("turned-away-then-let-in", again_and_again)
+    assert sign.text == (
+        "after an abrupt end the client was turned away, and accepted again 3.70 s after that end (median)"
+    )
+    assert sign.strength > 5  # it is as long each time

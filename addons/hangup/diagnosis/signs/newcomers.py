@@ -139,17 +139,34 @@ def _of_one_client(one: Connection, other: Connection) -> bool:
     return one.route == other.route and host(one.client) == host(other.client)
 
 
+def waits_to_get_in(case: Case) -> list[float]:
+    """For each run of being turned away: from the abrupt end of what the client had open before it, to the beginning of
+    what it was let in with after it."""
+    turned = case.once(turned_away)
+    of_turned = {life.conn for life in turned}
+    waits = []
+    for life in case.lives:
+        if life.lasted < 1.0 or life.conn in of_turned or life.open_since is None:
+            continue
+        mine = [other for other in case.lives if other.began < life.began and _of_one_client(other, life)]
+        held = [other for other in mine if other.open_since is not None and other.conn not in of_turned]
+        lost = max(held, key=lambda other: other.began, default=None)
+        if lost is None or lost.end is None or lost.end > life.began or lost.ending.how not in ABRUPT:
+            continue
+        run = [other for other in mine if other.conn in of_turned and other.began >= lost.end]
+        if run and life.began - run[-1].began < 15:
+            waits.append(life.began - lost.end)
+    return waits
+
+
 @of(turned_away)
 def turned_away_then_let_in(case: Case, turned: list[Connection]) -> Found:
     """After an abrupt end the client is turned away, and let in later. How steady the time from the end to that is."""
-    ended = [life for life in case.lives if life.open_since is not None and life.end is not None]
-    waits = []
-    for life in case.lives:
-        before = [other.began for other in turned if other.began < life.began and _of_one_client(other, life)]
-        if life.lasted >= 1.0 and life not in turned and before and life.began - before[-1] < 15:
-            lost = [other for other in ended if (other.end or 0.0) <= before[0] and _of_one_client(other, life)]
-            waits += [life.began - (lost[-1].end or 0.0)] if lost and lost[-1].ending.how in ABRUPT else []
-    text = f"after an abrupt end the client was turned away, and accepted again {duration(middle(waits))} later"
+    waits = case.once(waits_to_get_in)
+    text = (
+        f"after an abrupt end the client was turned away, and accepted again {duration(middle(waits))} after that end"
+        f"{' (median)' if len(waits) > 1 else ''}"
+    )
     strength = 1.0 + max(steadiness(waits), 0.0)
     return Sign(strength, text, cite_all(turned[:4]), Trigger("time", turned[0].conn)) if waits else None
 
