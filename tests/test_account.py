@@ -82,7 +82,7 @@ def test_close_with_a_code_that_is_answered(side: ev.Side) -> None:
     assert not ending.crossed
     assert ending.sentence == (
         f'the {side} ended it with close code 1001 (going away) and the reason "bye", '
-        f"3.00 s after {OTHER[side]} frame 1, which the {OTHER[side]} answered 2.0 ms later"
+        f"3.00 s after {OTHER[side]} frame 1; the {OTHER[side]} closed in turn 2.0 ms later"
     )
 
 
@@ -91,7 +91,7 @@ def test_close_without_a_code(side: ev.Side) -> None:
     ending = one(*opened(side), close(0.2, side, 3, None), close(0.201, OTHER[side], 4, None)).ending
     assert (ending.by, ending.how, ending.code, ending.reason) == (side, "close", None, "")
     assert f"a close frame that carries no code ({SEES[side]} 1005)" in ending.sentence
-    assert "which the" in ending.sentence and not ending.crossed
+    assert "closed in turn" in ending.sentence and not ending.crossed
 
 
 @SIDES
@@ -111,7 +111,8 @@ def test_close_that_is_not_answered(side: ev.Side) -> None:
 def test_many_answer_any_close_with_1000_or_nothing(side: ev.Side, delay: float, code: int | None) -> None:
     ending = one(*opened(side), close(0.2, side, 3, 1011), close(0.2 + delay, OTHER[side], 4, code)).ending
     assert not ending.crossed and ending.by == side
-    assert f", which the {OTHER[side]} answered " in ending.sentence
+    gap, how = humanize.duration(delay), "without a code" if code is None else "with 1000 (normal closure)"
+    assert ending.sentence.endswith(f"; the {OTHER[side]} closed in turn {gap} later, {how}")
 
 
 @SIDES

@@ -102,7 +102,7 @@ def ghosts(
 
 
 def again_and_again(tape: Tape) -> None:
-    """Three times lost, each time refused thrice, and let in 3.7 s after the loss; it stays open for longer each time."""
+    """Three times lost, each time refused thrice, and let in 3.7 s after the loss; longer open each time."""
     at = 0.5
     for n in range(4):
         line = greet(tape.open(at, "/ws/1")).wait(4.0 + 3 * n)

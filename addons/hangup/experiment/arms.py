@@ -15,6 +15,7 @@ from hangup.experiment.margins import Margins
 from hangup.experiment.timers import Pulse
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.experiment.verdict import BudgetSpent, Tried, Verdict
+from hangup.humanize import plural, printable, printable_bytes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,6 +51,21 @@ def _keeps_back(trial: Trial) -> bool:
     return any(filter.startswith(("throttle", "delay")) for filter in trial.filters)
 
 
+def _gone(before: Trial | None) -> str:
+    """That the server is not there any more, and what it was sent last; None where nothing was."""
+    if before is None:
+        return "the server does not answer"
+    if said := [*before.before, *before.edits]:
+        did = f"sent {printable_bytes(said[-1][1].payload, 80)!r}"
+    elif before.filters:
+        did = f"tried it with `{printable(' + '.join(before.filters), 120)}`"
+    elif before.frames is not None:
+        did = f"sent only {plural(len(before.frames), 'message')} of the recording"
+    else:
+        did = "sent what was recorded"
+    return f"the server stopped answering after hangup {did}"
+
+
 class Arms:
     """Tries, and keeps count in ``verdict``. ``control`` is the unchanged exchange, ``clients`` how many play it at
     once; ``pulses`` are of all trials with one client that had one."""
@@ -78,8 +94,8 @@ class Arms:
         self.ahead: tuple[Trial, ...] = ()
         """What will probably be asked for after the next trial; carried out with it where trials take long."""
         self._margins = Margins(Failure(), case.lifetime)
-        self._before = ""
-        """The arm after which the backend could not be reached."""
+        self._before: Trial | None = None
+        """The trial after which the backend could not be reached."""
         self._unreachable = 0
         self.named: dict[str, Tried] = {}
 
@@ -119,12 +135,11 @@ class Arms:
             return Outcome.UNRESOLVED
         counts.add(result.outcome)
         if not result.unreachable:
-            self._before, self._unreachable = trial.arm, 0
+            self._before, self._unreachable = trial, 0
         else:
             self._unreachable += 1
             if self._unreachable >= GONE:
-                after = f" since the trial {self._before}" if self._before else ""
-                raise BudgetSpent(f"the backend cannot be reached{after}")
+                raise BudgetSpent(_gone(self._before))
         alone = clients == 1 and not trial.neighbours
         if result.pulse is not None and alone and trial.otherwise is None and not (
             _says_otherwise(trial) or _keeps_back(trial)

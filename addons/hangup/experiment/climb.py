@@ -46,6 +46,7 @@ class Climb:
         self.explanations = explanations("client" if case.asks_client else "server")
         self.standing = Standing(case, self.explanations)
         self.verdict = verdict
+        verdict.titles = {rung.name: rung.title for rung in self.rungs}
         verdict.closer = case.by or "unknown"
         self.arms = Arms(case, live, verdict)
         self.outcomes: list[Outcome] = []

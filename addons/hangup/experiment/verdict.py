@@ -16,6 +16,9 @@ PROOF = 0.01
 
 SHOWN_PAYLOAD = 4096
 
+SAID = 0.005
+"""The least share that is no 0 % when it is shown."""
+
 LEAST_SHARE = 0.5
 """Of what still stands so much must agree on a part for it to be told."""
 
@@ -90,6 +93,8 @@ class Verdict(Struct):
     cure: str = ""
     connections: int = 0
     stopped: str = ""
+    titles: dict[str, str] = field(default_factory=dict)
+    """What rungs are in words, also before one of them is in the ladder."""
     seed: int = 0
     instead: str = ""
     """What happened, where the failure did not."""
@@ -121,6 +126,11 @@ class Verdict(Struct):
     def claim(self) -> str:
         """The counts in words."""
         return claim(self.cause, self.without, *([self.contrast] if self.contrast else []))
+
+    @property
+    def fitting(self) -> list[tuple[str, float]]:
+        """What still stands and was not ruled out, but for what is as good as impossible."""
+        return [(name, weight) for name, weight in self.standing if weight >= SAID and name not in self.ruled_out]
 
     def parts(self) -> dict[str, dict[str, object]]:
         """What is known apart from the name: of trigger, property and place the likeliest value among what still

@@ -238,20 +238,24 @@ def _answered(read: Course, steps: Sequence[Step]) -> str:
     other = "server" if step.side == "client" else "client"
     if answer is not None:
         gap = duration(answer.at - step.at)
-        own = f"{in_words(answer.code)}{quoted(answer.reason)}"
+        own = f"{_with(answer.code)}{quoted(answer.reason)}"
         if read.crossed:
-            return f"; the {other} closed at the same time, with {own}, {gap} later: the two crossed"
+            return f"; the {other} closed at the same time, {own}, {gap} later: the two crossed"
         if read.own:
-            return f"; the {other} sent a close of its own, with {own}, {gap} later"
+            return f"; the {other} sent a close of its own, {own}, {gap} later"
         if answer.code == step.code or (step.code is None and answer.code in (1000, 1005)):
-            return f", which the {other} answered {gap} later"
-        return f", which the {other} answered {gap} later with {own}"
+            return f"; the {other} closed in turn {gap} later"
+        return f"; the {other} closed in turn {gap} later, {own}"
     if read.end is not None and not read.end.by:
         gap = duration(read.end.at - step.at)
         return f"; the {other} did not answer the close, but {_END_WORDS[read.end.what]} {gap} later"
     if any(s is not step and s.side == step.side and s.what in ENDS for s in steps):
         return f"; the {other} had not answered the close"
     return ""
+
+
+def _with(code: int | None) -> str:
+    return in_words(code) if code is None else f"with {in_words(code)}"
 
 
 _END_WORDS = {
@@ -274,7 +278,7 @@ def _afterwards(read: Course) -> str:
         text = f"; that was a half-close: the {other} went on and sent {plural(more, 'more frame')}"
         if end is None:
             return f"{text}, and had not ended yet"
-        how = f"closed with {in_words(end.code)}" if end.what == "close" else _END_WORDS[end.what]
+        how = f"closed {_with(end.code)}" if end.what == "close" else _END_WORDS[end.what]
         who = "" if end.side != step.side else f"until the {step.side} "
         return f"{text}, {who or 'and '}{how} {duration(end.at - step.at)} later"
     if read.answer is not None and not read.answer.by:

@@ -60,7 +60,8 @@ TITLES = {rung.name: rung.title for rung in (*CONTRASTED, *RUNGS, *CLIENT_RUNGS)
 
 def title(trial: Trial, verdict: Verdict) -> str:
     """What a trial tries, in words."""
-    return next((tried.title for tried in verdict.ladder if tried.arm == trial.arm), TITLES.get(trial.arm, trial.arm))
+    named = TITLES | verdict.titles | {tried.arm: tried.title for tried in verdict.ladder}
+    return named.get(trial.arm, trial.arm)
 
 
 SHRINKING = ("frames", "payload", "size", "values", "prediction")

@@ -28,15 +28,17 @@ PRIVATE = (
 def unasked(reading: Reading) -> Verdict:
     """What reading alone makes of a recording whose connections the client ended: no replay can tell."""
     report = reading.report
+    untried = "the client closed these connections, and a replay stands in for the client"
     stopped = (
-        "the client closed these connections, and nothing that the server did, or failed to do, explains every close. "
-        "A replay stands in for the client, so it cannot tell why. Use the page itself: hangup bisect --live TARGET"
+        "Nothing that the server did, or failed to do, explains every close. Only the client itself can show why it "
+        "closes: hangup bisect --live TARGET"
     )
     return Verdict(
         verdict=report.verdict,
         closer="client",
         probability=report.confidence,
         standing=[(report.verdict, report.confidence), *((a.verdict, a.confidence) for a in report.alternatives)],
+        untried=untried,
         stopped=stopped,
     )
 
@@ -86,16 +88,16 @@ def show(console: Console, document: Document) -> None:
             for line in telling_lines(entry.text):
                 console.print(Text("  ") + safe(line, "dim", 300))
     unnamed = not verdict.proved or verdict.verdict == "unknown/"
-    if unnamed and verdict.standing and verdict.reproduced:
+    if unnamed and verdict.fitting and verdict.reproduced:
         console.print(Text("causes that still fit", "bold"))
-        for name, weight in verdict.standing[:5]:
+        for name, weight in verdict.fitting[:5]:
             console.print(Text(f"  {name:<40}") + Text(f"{weight:.0%}", "dim"))
     if verdict.ruled_out:
         console.print(Text("ruled out", "bold"))
         for name, why in verdict.ruled_out.items():
             console.print(Text(f"  {name:<40}") + safe(why, "dim"))
     if verdict.stopped:
-        console.print(safe(f"stopped: {verdict.stopped}", "yellow"))
+        console.print(safe(verdict.stopped if verdict.untried else f"stopped: {verdict.stopped}", "yellow"))
     width = max((len(what) for what in document.files), default=0)
     for what, path in document.files.items():
         console.print(Text(f"{what:<{width}}  ", "bold") + safe(path))
