@@ -314,6 +314,21 @@ class TestReport:
         assert '{"op":"error","msg":"full"}' in shown
         assert any(text.startswith('{"op":"news"') for text in shown) and not any("… " in text for text in shown)
 
+    def test_the_words_of_an_error_are_quoted_where_no_cause_can_be_named(self) -> None:
+        tape = Tape()
+        says = "ERROR\nmessage:malformed frame\n\n\0"
+
+        def play(line: Line, n: int) -> None:
+            line.client("CONNECT\nheart-beat:2000,2000\n\n\0", 0.1).server("CONNECTED\nheart-beat:2000,2000\n\n\0", 0.1)
+            for _ in range(2 + n % 3):
+                line.client("SEND\ndestination:/a\n\nx\0", 0.4).server("RECEIPT\nreceipt-id:1\n\n\0", 0.001)
+            line.client("SEND\ndestination:/b\n\ny\0", 0.4).server(says, 0.001).close("server", 1002)
+
+        tape.loop(play)
+        report = report_of(tape)
+        assert report.verdict == UNKNOWN
+        assert report.evidence[0].text == 'the server\'s last message reports an error: "malformed frame"'
+
     def test_the_words_of_an_error_are_quoted_without_secrets(self) -> None:
         tape, secret = Tape(), "AKIAQ3EXAMPLEX7Z2PLMN"
         login = {"type": "auth", "token": secret}

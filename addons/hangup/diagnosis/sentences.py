@@ -8,8 +8,10 @@ from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.causes.catalogue import KINDS, PLACES
 from hangup.diagnosis.figures import middle, spread
-from hangup.diagnosis.findings import Evidence, cite
+from hangup.diagnosis.findings import CITES_KEPT, Evidence, cite
 from hangup.diagnosis.report import CausePart, Report
+from hangup.diagnosis.signs import Sign
+from hangup.diagnosis.signs.last_messages import last_word_of_an_error
 from hangup.humanize import duration, plural, printable
 from hangup.recording import untold
 from hangup.recording.connections import numbered
@@ -123,7 +125,8 @@ def _unknown(case: Case, report: Report, known: bool) -> str:
 
 def what_happened(case: Case) -> list[Evidence]:
     """How the connections ended, for want of a cause."""
-    found = []
+    said = last_word_of_an_error(case)
+    found = [Evidence(said.text, 0.0, list(said.cites)[:CITES_KEPT])] if isinstance(said, Sign) else []
     for life in case.victims[:3]:
         last = life.last_message("client") or life.last_message("server")
         found.append(Evidence(life.ending.sentence, 0.0, [cite(life, last)]))
