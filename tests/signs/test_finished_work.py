@@ -141,6 +141,20 @@ def test_it_is_no_fault_and_there_is_nothing_to_prove(lay: Lay, verdict: str) ->
     assert report.evidence[0].sign in SPEAKS
 
 
+def test_each_code_with_which_it_was_closed_is_told() -> None:
+    def lay(tape: Tape) -> None:
+        tape.delay = 1.2
+
+        def play(line: Line, n: int) -> None:
+            line.client({"q": "b"}, 0.3 + 0.4 * (n % 3)).server({"hits": n}, 0.2)
+            line.close("client", 1000 + n % 2, "", 2.0 + QUIET[n])
+
+        tape.loop(play, count=6)
+
+    report = reported(lay)
+    assert "the client ended it with close code 1000 or 1001 in " in report.sentence
+
+
 @pytest.mark.parametrize("lay", [jobs(reason="ping timed out"), jobs(code=1011), searches(quiet=(0.8,))])
 def test_what_looks_like_it_is_not_called_fine(lay: Lay) -> None:
     assert reported(lay).verdict not in ("none/healthy", "client-lifecycle/done")

@@ -87,8 +87,10 @@ def _ends(case: Case) -> str:
         return f"the one handshake {what}" if len(lives) == 1 else f"{plural(len(lives), 'handshake')} {_all(what)}"
     how = {"fin": "with a bare FIN", "rst": "with a reset", "timeout": "by a timeout"}.get(first.ending.how, "")
     if first.ending.how == "close":
-        code = first.code if first.code is not None else "no code"
-        how = f"with close code {code}" if first.code is not None else "with a close frame without a code"
+        codes = sorted({life.code for life in lives if life.code is not None})
+        how = f"with close code {' or '.join(map(str, codes))}" if codes else "with a close frame without a code"
+        if codes and any(life.code is None for life in lives):
+            how += ", or without one,"
         if first.reason:
             how += f' ("{printable(first.reason, 60)}")'
     age = duration(middle([life.lasted for life in lives]))
