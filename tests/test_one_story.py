@@ -166,7 +166,7 @@ class TestAfterAProof:
         headline = f"proved: {LAW} (which cause that is cannot be told)"
         proof(recording.parent, verdict="unknown/", headline=headline)
         text = said("why", recording)
-        assert text.startswith(f"unnamed cause  proved\nT{LAW[1:]}; ")
+        assert text.startswith(f"unnamed cause  proved\nT{LAW[1:]} (which cause that is ")
         text = said("why", recording, "--markdown")
         assert f"\nT{LAW[1:]} (which cause that is cannot be told)." in text and "% sure" not in text
 

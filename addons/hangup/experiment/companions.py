@@ -66,7 +66,7 @@ def _crowd(arms: Arms) -> Search[Claim | None]:
         return None
     brief = _brief(arms.case)
     # As many, but each is gone before the next one comes.
-    apart = Trial("one-by-one", clients=found, stagger=2 * brief, rest=rest, patience=brief)
+    apart = Trial("one-by-one", clients=found, stagger=_in_turn(brief), rest=rest, patience=brief)
     told = Counts()
     for _ in range(2):
         yield from arms.attempt(apart, told)
@@ -118,6 +118,11 @@ def _brief(case: Case) -> float:
     return round(1.5 * case.lifetime + 0.1, 2)
 
 
+def _in_turn(brief: float) -> float:
+    """Seconds from one to the next where each is just gone before the next one comes."""
+    return round(brief + max(0.1, 0.1 * brief), 3)
+
+
 def _together(number: int, rest: float) -> Trial:
     return Trial("crowd", clients=number, stagger=0.02, rest=rest)
 
@@ -146,7 +151,7 @@ def _smallest(arms: Arms, fails: int, rest: float) -> Search[int | None]:
 def _window(arms: Arms, number: int, rest: float, brief: float) -> Search[tuple[float, float] | None]:
     """The longest time in which so many fail, and the shortest in which they do not, in seconds."""
     gaps = number - 1
-    fails, stays = 2 * brief * gaps, 2 * rest
+    fails, stays = _in_turn(brief) * gaps, 2 * rest
     while stays - fails > max(EXACT * fails, NOISE):
         middle = (fails + stays) / 2
         told = Counts()
@@ -179,7 +184,7 @@ def _within(ends: str, number: int, rest: float, brief: float, span: tuple[float
 
     def failing(rng: Random) -> Trial:
         more = rng.choice((0, 0, 1))
-        time = rng.uniform(2 * brief * gaps, fails)
+        time = rng.uniform(min(_in_turn(brief) * gaps, fails), fails)
         return Trial("crowd", clients=number + more, stagger=round(time / gaps, 3), rest=rest, patience=brief)
 
     def surviving(rng: Random) -> Trial:
