@@ -31,7 +31,8 @@ from hangup.experiment.rate import COUNTED
 from hangup.experiment.reversal import BLUNT, Reversal
 from hangup.experiment.same_id import same_id
 from hangup.experiment.shrinking import shrink
-from hangup.experiment.timers import Clock, fitting
+from hangup.experiment.timers import Clock, Pulse, fitting
+from hangup.experiment.total_size_law import total_size_law
 from hangup.experiment.trial import ClientFrame, Edit, Trial
 from hangup.experiment.turns import compare
 from hangup.experiment.unconditional import ENDS, unconditional
@@ -80,10 +81,12 @@ class LawSearch(Reversal):
             if not clocks & needed:
                 self.standing.doubt(verdict)
 
-    def _check_count(self) -> None:
-        """A number of messages must agree with all that was tried: else it is how fast they come, or something else."""
-        timers = fitting(self.arms.pulses, self.arms.rate)
-        self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in timers)
+    def _check_count(self, *more: Pulse) -> None:
+        """A number of messages must agree with all that was tried, and with ``more``: else it is how fast they come, or
+        something else."""
+        pulses = [*self.arms.pulses, *more]
+        timers = fitting(pulses, self.arms.rate)
+        self.counted = not pulses or any(t.clock is Clock.COUNT for t in timers)
         if self.counted:
             self.standing.doubt(LIMIT)
         else:
@@ -113,7 +116,22 @@ class LawSearch(Reversal):
             self.verdict.timers = []
             self.verdict.ruled_out[COUNTED] = f"{tried.title}: failed {tried.counts}"
         elif self.shown == COUNTED:
-            self._check_count()
+            pulse = self.arms.last.pulse
+            self._check_count(*([pulse] if pulse is not None and pulse.ended else []))
+
+    def _in_all(self) -> Search[Claim | None]:
+        """Is it how many bytes all messages have, and not how many messages there are, or which is the last? Only where
+        that one is not enough."""
+        alone = self.arms.named.get("suspect-only")
+        if self.live or (alone is not None and alone.outcome is Outcome.FAILED):
+            return None
+        claim = yield from total_size_law(self.arms)
+        if claim is not None:
+            self.standing.doubt(COUNTED)
+            self.verdict.timers = []
+            self.verdict.ruled_out[COUNTED] = "fewer messages that have as many bytes end it too"
+            self.shown = ""  # no name says that it is a total
+        return claim
 
     def _harmless(self, frames: tuple[int, ...]) -> ClientFrame | None:
         """A message that is none of these, if there is one, else one of the kind that is the most frequent but for the
