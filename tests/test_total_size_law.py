@@ -49,7 +49,7 @@ class TestATotal:
     @pytest.mark.parametrize("unit", ["bytes", "characters"])
     def test_the_boundary_to_the_byte(self, unit: str, seed: int) -> None:
         rng = Random(f"{unit} {seed}")
-        most = rng.randint(600, 5000)
+        most = rng.randint(1500, 5000)
         verdict = found(said(rng, 60), lambda: Total(most, of_characters=unit == "characters"), seed=seed)
         law = verdict.law
         short = "B" if unit == "bytes" else unit
@@ -69,6 +69,13 @@ class TestATotal:
         law = found(texts, lambda: Total(330)).law
         assert law is not None and law.holds and law.boundary == "survives 330 B in all, fails 331 B", law
 
+    @pytest.mark.parametrize("unit", ["bytes", "characters"])
+    def test_messages_in_which_no_letter_is_ascii(self, unit: str) -> None:
+        texts = said(Random(8), 60, ("жук", "щит", "ёж"))
+        law = found(texts, lambda: Total(2200, of_characters=unit == "characters")).law
+        assert law is not None and law.holds, law
+        assert f"more than 2,200 {unit} in all" in law.sentence, law
+
     def test_the_smallest_exchange_is_at_the_edge(self) -> None:
         minimal = found(said(Random(5), 60), lambda: Total(3000)).minimal
         assert minimal is not None and len(minimal.frames) > 1 and minimal.payload is not None
@@ -76,14 +83,18 @@ class TestATotal:
         payloads = {frame.n: frame.payload for frame in case.frames} | {minimal.frames[-1]: minimal.payload}
         assert sum(len(payloads[n]) for n in minimal.frames) == 3001
 
-    def test_messages_of_binary_that_cannot_be_made_larger(self) -> None:
-        """No fewer and larger ones can be tried; but a number that does not agree is none."""
+    def test_as_many_that_are_ended_sooner_are_no_number(self) -> None:
+        """These cannot be made larger; but the same large one again and again is ended after far fewer of them."""
         rng = Random(2)
-        texts = said(rng, 40)
-        case = ending(texts, lambda: Total(2500))
-        case.frames[:] = [simulated.frame(f.n, f.payload, f.at, "binary") for f in case.frames]
-        verdict = simulated.timed(search(case), case, ended_by(lambda: Total(2500)))
-        assert verdict.verdict != COUNTED, (verdict.standing, verdict.law)
+        said = [rng.randbytes(600), *(rng.randbytes(110) for _ in range(40))]
+        sized = ending([payload.hex()[: len(payload)] for payload in said], lambda: Total(3000))
+        frames = [simulated.frame(f.n, payload, f.at) for f, payload in zip(sized.frames, said, strict=False)]
+        case = Case(frames, sized.lifetime, sized.reaction, how="close", code=1008)
+        verdict = simulated.timed(search(case), case, ended_by(lambda: Total(3000)))
+        (same,) = (tried for tried in verdict.ladder if tried.arm == "as-many")
+        assert same.counts.failed and not same.counts.survived
+        assert verdict.verdict == "unknown/" and COUNTED in verdict.ruled_out, (verdict.standing, verdict.law)
+        assert verdict.law is None or "23 messages" not in verdict.law.sentence, verdict.law
 
 
 class TestWhatIsNoTotal:
@@ -106,6 +117,21 @@ class TestWhatIsNoTotal:
         texts = [*said(rng, 12), json.dumps({"type": "log", "id": 99, "msg": "x" * 4000})]
         verdict = found(texts, Largest, seed=seed)
         assert verdict.law is not None and verdict.law.boundary == "survives 2,000 B, fails 2,001 B", verdict.law
+
+    def test_the_size_of_one_message_after_others(self) -> None:
+        """Before it has been greeted the server heeds nothing."""
+
+        class Greeted:
+            def __init__(self) -> None:
+                self.greeted = False
+
+            def exceeded(self, at: float, payload: bytes) -> bool:
+                self.greeted = self.greeted or b"hello" in payload
+                return self.greeted and len(payload) > 2000
+
+        texts = [*said(Random(4), 12), json.dumps({"type": "log", "id": 99, "msg": "x" * 4000})]
+        law = found(texts, Greeted).law
+        assert law is None or "in all" not in law.sentence, law
 
     @pytest.mark.parametrize("seed", range(3))
     def test_bytes_within_a_time(self, seed: int) -> None:

@@ -90,7 +90,8 @@ class LawSearch(Reversal):
         if self.counted:
             self.standing.doubt(LIMIT)
         else:
-            self.standing.doubt(COUNTED)
+            for name in (COUNTED, READS_ONE) * HELD:  # what is seen outweighs what is likely
+                self.standing.doubt(name)
             self.shown = self.standing.best()[0].verdict
             self.verdict.timers = []
             self.verdict.ruled_out[COUNTED] = "it drops after varying numbers of messages, or stays open after as many"
@@ -115,9 +116,18 @@ class LawSearch(Reversal):
         if tried.outcome is Outcome.SURVIVED:
             self.verdict.timers = []
             self.verdict.ruled_out[COUNTED] = f"{tried.title}: failed {tried.counts}"
-        elif self.shown == COUNTED:
+        elif tried.outcome is Outcome.FAILED or self.shown == COUNTED:
             pulse = self.arms.last.pulse
-            self._check_count(*([pulse] if pulse is not None and pulse.ended else []))
+            ended = pulse is not None and pulse.ended
+            self._check_count(*([pulse] if pulse is not None and ended else []))
+            if pulse is not None and ended and not self.counted:
+                many = sum(message for _, message in pulse.client)
+                said = [replace(f, payload=other.payload, opcode=other.opcode, kind=other.kind) for f in others]
+                self.arms.sooner = (first, *said)[:many]
+
+    def _count_law(self, trigger: str) -> Claim | None:
+        """That of their number, unless something that was tried speaks against it."""
+        return None if COUNTED in self.verdict.ruled_out else count_law(self.case, self.verdict, trigger)
 
     def _in_all(self) -> Search[Claim | None]:
         """Is it how many bytes all messages have, and not how many messages there are, or which is the last? Only where
@@ -174,7 +184,7 @@ class LawSearch(Reversal):
                 claim = yield from handshake_value_law(arms, self.verdict, claim)
         if claim is None and not arms.untold:
             claim = (
-                count_law(self.case, self.verdict, trigger)
+                self._count_law(trigger)
                 or idle_law(arms, self.verdict)
                 or other_law(arms, self.verdict, trigger)
                 or unconditional(arms, self.verdict)
@@ -216,7 +226,7 @@ class LawSearch(Reversal):
         flickers = steady and self.arms.known.survived and not self.live
         if flickers and not claim.law.holds and trigger in ("frame", "count"):
             again = yield from shrink(self.arms, self.shown, count=trigger == "count")
-            claim = again or count_law(self.case, self.verdict, trigger) or claim
+            claim = again or self._count_law(trigger) or claim
             if claim.law is not self.verdict.law:
                 self.verdict.law = claim.law
                 yield from predict(self.arms, claim, seed=2)

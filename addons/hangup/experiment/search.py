@@ -159,7 +159,6 @@ class _Search(LawSearch):
         if self.minimise and (messages or seemed_counted):
             in_all = yield from self._in_all()
             claim = in_all or claim
-            explanation, _ = self.standing.best()
         if self.minimise and in_all is None and (messages or (explanation.verdict == rate.RATE and self._as_slowly())):
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
             self._hear_size(claim)
