@@ -1,4 +1,4 @@
-"""Limits on what a client may send, as servers have them: of its number, and of its pace. For tests of the search."""
+"""Limits on what a client may send: of its number, of its size in all, and of its pace. For tests of the search."""
 
 from __future__ import annotations
 
@@ -70,6 +70,18 @@ class Number:
     def exceeded(self, at: float, payload: bytes) -> bool:
         self._count += 1
         return self._count > self.most
+
+
+class Total:
+    """Not more than so many bytes in all, or characters."""
+
+    def __init__(self, most: int, *, of_characters: bool = False) -> None:
+        self.most, self.of_characters = most, of_characters
+        self._sum = 0
+
+    def exceeded(self, at: float, payload: bytes) -> bool:
+        self._sum += len(payload.decode()) if self.of_characters else len(payload)
+        return self._sum > self.most
 
 
 class Of:

@@ -92,6 +92,10 @@ def arrivals(case: Case, trial: Trial, until: float, rng: Random) -> Arrivals:
             said = [each for each in said if not _selected(filter, each[1], each[2], 1)]
         elif form.startswith("flip-opcode"):
             continue
+        elif form.startswith("rewrite"):
+            which, _, to = form.removeprefix("rewrite ").partition(" to=")
+            drop = parsed(f"drop {which}")
+            said = [(at, o, to.encode() if _selected(drop, o, payload, 1) else payload) for at, o, payload in said]
         else:
             assert form.startswith(("answer-ping", "keepalive")), form
     made: Arrivals = []

@@ -13,7 +13,7 @@ from hangup.experiment.failure import Failure
 from hangup.experiment.ladder import BROKEN_PING
 from hangup.experiment.margins import Margins
 from hangup.experiment.timers import Pulse
-from hangup.experiment.trial import Case, Result, Trial
+from hangup.experiment.trial import Case, ClientFrame, Result, Trial
 from hangup.experiment.verdict import BudgetSpent, Tried, Verdict
 from hangup.humanize import plural, printable, printable_bytes
 
@@ -84,6 +84,8 @@ class Arms:
         """Whether something smaller came to nothing: then the smallest need not be."""
         self.untold = False
         """Whether it could not be told apart what the smallest exchange is an instance of: then no law is said."""
+        self.sooner: tuple[ClientFrame, ...] = ()
+        """What was said until the end when as many messages as were recorded ended it after another number of them."""
         self.together = 0
         """How many trials had others beside them."""
         self.alone = False

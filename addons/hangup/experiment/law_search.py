@@ -31,7 +31,8 @@ from hangup.experiment.rate import COUNTED
 from hangup.experiment.reversal import BLUNT, Reversal
 from hangup.experiment.same_id import same_id
 from hangup.experiment.shrinking import shrink
-from hangup.experiment.timers import Clock, fitting
+from hangup.experiment.timers import Clock, Pulse, fitting
+from hangup.experiment.total_size_law import total_size_law
 from hangup.experiment.trial import ClientFrame, Edit, Trial
 from hangup.experiment.turns import compare
 from hangup.experiment.unconditional import ENDS, unconditional
@@ -80,14 +81,17 @@ class LawSearch(Reversal):
             if not clocks & needed:
                 self.standing.doubt(verdict)
 
-    def _check_count(self) -> None:
-        """A number of messages must agree with all that was tried: else it is how fast they come, or something else."""
-        timers = fitting(self.arms.pulses, self.arms.rate)
-        self.counted = not self.arms.pulses or any(t.clock is Clock.COUNT for t in timers)
+    def _check_count(self, *more: Pulse) -> None:
+        """A number of messages must agree with all that was tried, and with ``more``: else it is how fast they come, or
+        something else."""
+        pulses = [*self.arms.pulses, *more]
+        timers = fitting(pulses, self.arms.rate)
+        self.counted = not pulses or any(t.clock is Clock.COUNT for t in timers)
         if self.counted:
             self.standing.doubt(LIMIT)
         else:
-            self.standing.doubt(COUNTED)
+            for name in (COUNTED, READS_ONE) * HELD:  # what is seen outweighs what is likely
+                self.standing.doubt(name)
             self.shown = self.standing.best()[0].verdict
             self.verdict.timers = []
             self.verdict.ruled_out[COUNTED] = "it drops after varying numbers of messages, or stays open after as many"
@@ -112,8 +116,32 @@ class LawSearch(Reversal):
         if tried.outcome is Outcome.SURVIVED:
             self.verdict.timers = []
             self.verdict.ruled_out[COUNTED] = f"{tried.title}: failed {tried.counts}"
-        elif self.shown == COUNTED:
-            self._check_count()
+        elif tried.outcome is Outcome.FAILED or self.shown == COUNTED:
+            pulse = self.arms.last.pulse
+            ended = pulse is not None and pulse.ended
+            self._check_count(*([pulse] if pulse is not None and ended else []))
+            if pulse is not None and ended and not self.counted:
+                many = sum(message for _, message in pulse.client)
+                said = [replace(f, payload=other.payload, opcode=other.opcode, kind=other.kind) for f in others]
+                self.arms.sooner = (first, *said)[:many]
+
+    def _count_law(self, trigger: str) -> Claim | None:
+        """That of their number, unless something that was tried speaks against it."""
+        return None if COUNTED in self.verdict.ruled_out else count_law(self.case, self.verdict, trigger)
+
+    def _in_all(self) -> Search[Claim | None]:
+        """Is it how many bytes all messages have, and not how many messages there are, or which is the last? Only where
+        that one is not enough."""
+        alone = self.arms.named.get("suspect-only")
+        if self.live or (alone is not None and alone.outcome is Outcome.FAILED):
+            return None
+        claim = yield from total_size_law(self.arms)
+        if claim is not None:
+            self.standing.doubt(COUNTED)
+            self.verdict.timers = []
+            self.verdict.ruled_out[COUNTED] = "fewer messages that have as many bytes end it too"
+            self.shown = ""  # no name says that it is a total
+        return claim
 
     def _harmless(self, frames: tuple[int, ...]) -> ClientFrame | None:
         """A message that is none of these, if there is one, else one of the kind that is the most frequent but for the
@@ -156,7 +184,7 @@ class LawSearch(Reversal):
                 claim = yield from handshake_value_law(arms, self.verdict, claim)
         if claim is None and not arms.untold:
             claim = (
-                count_law(self.case, self.verdict, trigger)
+                self._count_law(trigger)
                 or idle_law(arms, self.verdict)
                 or other_law(arms, self.verdict, trigger)
                 or unconditional(arms, self.verdict)
@@ -198,7 +226,7 @@ class LawSearch(Reversal):
         flickers = steady and self.arms.known.survived and not self.live
         if flickers and not claim.law.holds and trigger in ("frame", "count"):
             again = yield from shrink(self.arms, self.shown, count=trigger == "count")
-            claim = again or count_law(self.case, self.verdict, trigger) or claim
+            claim = again or self._count_law(trigger) or claim
             if claim.law is not self.verdict.law:
                 self.verdict.law = claim.law
                 yield from predict(self.arms, claim, seed=2)

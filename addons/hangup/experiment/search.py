@@ -150,18 +150,24 @@ class _Search(LawSearch):
                 explanation = heard
                 yield from self._reverse(explanation)
                 self.shown = explanation.verdict
-        if self.minimise and explanation.verdict == COUNTED:
+        in_all: Claim | None = None
+        seemed_counted = explanation.verdict == COUNTED
+        if self.minimise and seemed_counted:
             # Before it is made smaller, which takes long where every message counts.
             yield from self._as_many("as-many", tuple(frame.n for frame in self.case.frames))
             explanation, _ = self.standing.best()
         messages = explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)
-        if self.minimise and (messages or (explanation.verdict == rate.RATE and self._as_slowly())):
+        if self.minimise and (messages or seemed_counted):
+            in_all = yield from self._in_all()
+            claim = in_all or claim
+        if self.minimise and in_all is None and (messages or (explanation.verdict == rate.RATE and self._as_slowly())):
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
             self._hear_size(claim)
             claim = (yield from self._earlier()) or claim
             if claim is not None:
                 claim = yield from self._with_handshake(claim)
-        if self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL and self.verdict.minimal is not None:
+        counted = in_all is None and self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL
+        if counted and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
             explanation, _ = self.standing.best()
             several = self.verdict.minimal is not None and len(self.verdict.minimal.frames) > 1

@@ -60,6 +60,8 @@ def _sequence_law(arms: Arms, minimal: Minimal, prelude: int) -> Search[Finding]
     base = tuple(said_by(by_number[n]) for n in minimal.frames[prelude:])
     asked = Sequences(arms, minimal.frames[prelude:], minimal.frames[:prelude])
     asked.known[base] = True
+    if arms.sooner:
+        asked.known[tuple(map(said_by, arms.sooner))] = True
     if not arms.unsure:
         asked.known[()] = False
         if not arms.known.survived and len(base) <= RECKONED:
