@@ -76,6 +76,7 @@ def any_message_law(place: InPlace, *, whichever: bool = False) -> Search[Claim 
 
     claim = Claim(law, fails, survives)
     claim.refutes = REFUTED if len(failing) > 1 and JSON in failing else ()
+    claim.nameless = own in failing and len(failing) > 1 and not place.arms.case.replied
     return claim
 
 

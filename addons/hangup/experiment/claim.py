@@ -32,6 +32,8 @@ class Claim:
         """The cause that it bears out by itself, where it does."""
         self.refutes: tuple[str, ...] = ()
         """Causes that it cannot be, where it holds."""
+        self.nameless = False
+        """Whether it leaves open which cause it is."""
         self.gentle = False
         """Whether a protocol has more rules than this law, so that what should stay open ends otherwise: exchanges are
         then nearer to what was recorded."""

@@ -55,6 +55,8 @@ class Climb:
         """The verdict that the counts are about."""
         self.borne_out = ""
         """The cause that a law which held says by itself, where it says one."""
+        self.nameless = False
+        """A law held that leaves open which cause it is."""
         self.surprises: list[str] = []
         """Rungs that were survived though they should have failed, and that are no accident."""
         self.crowded = False

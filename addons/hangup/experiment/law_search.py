@@ -216,6 +216,7 @@ class LawSearch(Reversal):
                 self.standing.confirm(claim.name)  # what it says is what that cause is
             self.shown = self.standing.best()[0].verdict
         if claim.law.holds:
+            self.nameless = claim.nameless
             for name in claim.refutes * HELD:
                 self.standing.doubt(name)
             self.shown = self.standing.best()[0].verdict if self.shown in claim.refutes else self.shown

@@ -305,7 +305,7 @@ class _Search(LawSearch):
         together = sum(w for v, w in self.standing.weights.items() if v.partition("/")[0] == category)
         checked = self._told_from_its_like(explanation)
         lawful = checked and self._lawful()
-        named = checked and self._shows(explanation)
+        named = checked and self._shows(explanation) and not self.nameless
         verdict.proved = lawful
         if lawful or together >= TOGETHER:
             verdict.trigger = explanation.trigger

@@ -34,6 +34,7 @@ TITLES = {rung.name: rung.title for rung in (*CONTRASTED, *RUNGS, *CLIENT_RUNGS)
     "control": "as it was recorded",
     "control-with-fix": "with the fix",
     "crowd": "several clients",
+    "in-all": "more or fewer bytes in all",
     "fix-applied": "the fix applied",
     "fix-removed": "the fix removed",
     "frames": "fewer messages",
