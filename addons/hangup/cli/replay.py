@@ -79,7 +79,9 @@ speed_option = click.option(
 )
 @click.option("--show-correlations", is_flag=True, help="List the values that are taken from the new run, and exit.")
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Set such a value yourself. Repeatable.")
-@click.option("--no-correlate", is_flag=True, help="Send exactly what was recorded, whatever the server says.")
+@click.option("--no-correlate", is_flag=True, help=(
+    "Send exactly what was recorded, whatever the server says; times of day stay those of the recording."
+))
 @click.option("--insecure", is_flag=True, help="Accept any certificate.")
 @click.option(
     "--ca",

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from random import Random
 
@@ -50,6 +51,7 @@ from hangup.replay.rule_sink import RuleSink
 from hangup.replay.sender import OtherPayload, Sender
 from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.handshake_values import response_values, with_values
+from hangup.replayable.send_times import SendTimes
 from hangup.replayable.substitutions import Names, Pairing
 from hangup.session import Session
 from hangup.wire import deflate, handshake
@@ -240,12 +242,15 @@ class ReplayClient:
         self.sink.sessions[self.conn] = session
         recorded = self.survey.handshake
         told = recorded.returned or recorded.response if recorded is not None else None
+        started = self.transcript.recording.header.started
+        times = SendTimes(started, self.survey.opened, self.survey.over, time.time())
         self._sender = Sender(
             "client",
             compression(told) if told is not None else None,
             own,
             self._random,
             rewrite=self._names.rewrite if self._names else None,
+            moved=times.moved if self.settings.correlate else None,
             frames=self._frames,
             edits=self._edits,
         )

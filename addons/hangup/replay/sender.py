@@ -44,8 +44,9 @@ class Sender:
     """The bytes of ``side``'s steps.
 
     ``recorded`` and ``live`` are what permessage-deflate was negotiated to, then and now. ``rewrite(opcode, data)``
-    gives a message as it must be said in this run. ``frames`` are the numbers of the data messages to be said (None:
-    all), by their first frame; ``edits`` changes some of them.
+    gives a message as it must be said in this run, and ``moved(data)`` any message with its times of day as they are
+    now. ``frames`` are the numbers of the data messages to be said (None: all), by their first frame; ``edits`` changes
+    some of them.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Sender:
         random: Random,
         *,
         rewrite: Callable[[str, bytes], bytes] | None = None,
+        moved: Callable[[bytes], bytes] | None = None,
         frames: Container[int] | None = None,
         edits: Mapping[int, OtherPayload] | None = None,
     ) -> None:
@@ -65,6 +67,7 @@ class Sender:
         self._anew = _terms(recorded, side) != _terms(live, side)
         self._takeover = live is not None and live.takeover(side)
         self._rewrite = rewrite
+        self._moved = moved
         self._frames = frames
         self._edits = edits or {}
         self._pieces: deque[bytes] | None = None
@@ -94,6 +97,8 @@ class Sender:
             data = anew
         elif data is not None and self._rewrite is not None:
             data = self._rewrite(opcode, data)
+        if data is not None and self._moved is not None and opcode == "text":
+            data = self._moved(data)
         if step.packed:
             # It may refer to those before it: to those of the recording, in their order.
             self._anew = self._anew or (self._takeover and step.packed != self._packed + 1)
@@ -115,6 +120,8 @@ class Sender:
     def more(self, edit: OtherPayload) -> bytes:
         """A message that is no step of the script, not compressed."""
         data, opcode = self._edited(edit, "text")
+        if self._moved is not None and opcode == "text":
+            data = self._moved(data)
         return _frame(OPCODE_NUMBERS.get(opcode, TEXT), data, self._key())
 
     def _message(self, step: Send, opcode: int, data: bytes) -> bytes:
