@@ -269,7 +269,7 @@ class Broken(Filter, frozen=True, kw_only=True):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (RESTLESS, "wants to be woken at 1 s again"),
+        (RESTLESS, "it asks to be woken at 1 s, which is not later"),
         (BROKEN.format(method="deadline"), "KeyError"),
         (BROKEN.format(method="begin"), "KeyError"),
         (BROKEN.format(method="apply"), "KeyError"),

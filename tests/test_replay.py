@@ -144,7 +144,7 @@ def test_the_same_ending_at_the_same_frame(end: str) -> None:
     assert outcome.diverged_at is None and outcome.differences() == []
     assert outcome.live.ending.by == "server" and outcome.live.ending.how == end
     if end == "close":
-        assert outcome.live.ending.code == 1011 and "answered" in outcome.live.ending.sentence
+        assert outcome.live.ending.code == 1011 and "the client closed in turn" in outcome.live.ending.sentence
 
 
 def test_a_fin_in_the_place_of_a_rst_is_the_same_ending_and_told() -> None:

@@ -180,11 +180,25 @@ def test_a_pong_that_answers_nothing_is_part_of_the_script() -> None:
     talk.open(1)
     talk.frame(1, "client", 10, b"unasked")
     talk.frame(1, "server", 9, b"a")
+    talk.wait(700_000)
     talk.frame(1, "client", 10, b"another")
     talk.wait(1_000_000)
     talk.end(1, "server", "fin")
     transcript = script(talk)
     assert len(wires(transcript)) == 2 and transcript.survey.sent == 2
+
+
+def test_a_pong_right_after_a_ping_is_its_answer_whatever_it_says() -> None:
+    talk = Talk()
+    talk.open(1)
+    talk.frame(1, "server", 9, b"a")
+    talk.wait(20_000)
+    talk.frame(1, "client", 10, b"another")
+    talk.wait(1_000_000)
+    talk.end(1, "server", "fin")
+    transcript = script(talk)
+    assert not wires(transcript) and transcript.survey.pongs.wrong
+    assert transcript.survey.pongs.answer(1, b"x") == b"another"
 
 
 # Messages of several frames.

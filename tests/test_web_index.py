@@ -314,7 +314,8 @@ def test_a_torn_line_and_lines_that_are_none(tmp_path: Path) -> None:
     recorded = opened(path)
     assert recorded.index.skipped == 3 and recorded.tail.torn and recorded.complete
     found = query(recorded, "overview")
-    assert [note for note in found["notes"] if "3 lines" in note] and [n for n in found["notes"] if "breaks off" in n]
+    assert [note for note in found["notes"] if "3 lines" in note]
+    assert [note for note in found["notes"] if "middle of a line" in note]
     assert [e["kind"] for e in query(recorded, "entries", conn=1)["entries"]] == ["handshake", "frame"]
     with open(path, "ab") as file:
         file.write(b'de":"server","text":"x"}')  # without its newline, and yet whole
