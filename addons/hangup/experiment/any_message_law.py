@@ -38,7 +38,6 @@ TOGETHER = {
 }
 """What they have in common, where these sorts fail and the others do not. Of any other set it is what they say."""
 
-
 REFUTED = ("message/wrong-opcode", "message/not-json", "message/schema", "message/unknown-type")
 """What it is not where both text and binary messages fail, or JSON and other text."""
 
@@ -53,21 +52,21 @@ def any_message_law(place: InPlace, *, whichever: bool = False) -> Search[Claim 
         if (yield from place.ask(payload, opcode)) is not True:
             return None
     rng, own = Random(len(place.frame.payload)), _sort_of(place)
-    failing: set[str] = set()
+    found: dict[str, bool | None] = {}
     for name in sorted(SORTS, key=lambda name: name != own):
-        if (yield from place.ask(*SORTS[name](rng))) is True:
-            failing.add(name)
-        if own not in failing:
+        found[name] = yield from place.ask(*SORTS[name](rng))
+        if not found[own]:
             return None  # others of its own sort do no harm
+    failing = [name for name, fails in found.items() if fails]
+    harmless = [name for name, fails in found.items() if fails is False]
     what = TOGETHER.get(frozenset(failing))
     if what is None:
         return None
-    harmless = sorted(SORTS.keys() - failing)
     words = f"{what}{place.whose or ' from the client'}"
     law = Law(f"{place.ends} on {words}{place.context}", [Condition(words)], ["what the message says"])
 
     def fails(rng: Random) -> Trial:
-        return place.trial(*SORTS[rng.choice(sorted(failing))](rng), rng)
+        return place.trial(*SORTS[rng.choice(failing)](rng), rng)
 
     def survives(rng: Random) -> Trial:
         if harmless and rng.random() < 0.5:
@@ -76,7 +75,7 @@ def any_message_law(place: InPlace, *, whichever: bool = False) -> Search[Claim 
 
     claim = Claim(law, fails, survives)
     claim.refutes = REFUTED if len(failing) > 1 and JSON in failing else ()
-    claim.nameless = own in failing and len(failing) > 1 and not place.arms.case.replied
+    claim.nameless = len(failing) > 1 and not place.arms.case.replied
     return claim
 
 
