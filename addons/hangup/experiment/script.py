@@ -25,13 +25,14 @@ import websockets
 
 URL = sys.argv[1] if len(sys.argv) > 1 else {url!r}
 HEADERS = {headers!r}
-MESSAGES = {messages!r}
+MESSAGES = {messages!r}  # each after so many seconds
 
 async def main():
     options = dict(additional_headers=HEADERS, origin={origin!r}, subprotocols={subprotocols!r}, ping_interval=None)
     try:
         async with websockets.connect(URL, compression={compression!r}, **options) as socket:
-            for message in MESSAGES:
+            for pause, message in MESSAGES:
+                await asyncio.sleep(pause)
                 await socket.send({sent})
             async with asyncio.timeout({wait:g}):
                 async for answer in socket:
@@ -64,15 +65,16 @@ def reproducer(
     name: str = "reproduce.py",
     vault: Vault | None = None,
 ) -> str:
-    """The program's text. ``url`` is the target with its path, ``wait`` how long (seconds) it waits for the end. With
-    a ``vault``, which knows the secrets of the exchange, it has placeholders for them."""
+    """The program's text, which says the messages as far apart as they were. ``url`` is the target with its path,
+    ``wait`` how long (seconds) it waits for the end. With a ``vault``, which knows the secrets of the exchange, it has
+    placeholders for them."""
     title = f"{verdict.verdict}: {verdict.claim}"
     if vault is not None:
         request, url, title = hidden_request(vault, request), vault.text(url, url=True), vault.excerpt(title)
     minimal = verdict.minimal
     kept = set(minimal.frames) if minimal is not None else {f.n for f in case.frames}
-    messages: list[str | bytes] = []
-    torn = False
+    messages: list[tuple[float, str | bytes]] = []
+    before, torn = 0.0, False
     """Whether there is a text that is none: its bytes are sent as they are."""
     for frame in case.frames:
         if frame.n not in kept:
@@ -80,8 +82,9 @@ def reproducer(
         payload = frame.payload
         if minimal is not None and minimal.payload is not None and frame.n == minimal.frames[-1]:
             payload = minimal.payload
-        messages.append(_message(frame, payload, vault))
-        torn = torn or (frame.text and isinstance(messages[-1], bytes))
+        messages.append((round(max(frame.at - before, 0.0), 3), _message(frame, payload, vault)))
+        before = frame.at
+        torn = torn or (frame.text and isinstance(messages[-1][1], bytes))
     headers = {n.lower(): v for n, v in request.headers}
     subprotocols = [s.strip() for s in headers.get("sec-websocket-protocol", "").split(",") if s.strip()]
     made = _TEMPLATE.format(
