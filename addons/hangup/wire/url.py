@@ -111,8 +111,11 @@ def _merged(recorded: str, given: str) -> str:
 
 def parse_target(text: str) -> Target:
     """Reads ``ws://``, ``wss://``, ``http://`` or ``https://``; raises :class:`TargetError` in one line."""
+    text = text.strip()
+    if any(not c.isprintable() or c.isspace() for c in text):  # what urlsplit drops of it would stand elsewhere then
+        raise TargetError(f"not a URL: {text!r} (it has spaces or control characters)")
     try:
-        url: SplitResult = urlsplit(text.strip())
+        url: SplitResult = urlsplit(text)
         port = url.port
     except ValueError as error:
         raise TargetError(f"not a URL: {text!r} ({error})") from None
