@@ -153,7 +153,7 @@ def test_the_message_is_named() -> None:
     (sign,) = says("follows-client-message", each(only_bad))
     assert sign.trigger is not None and (sign.trigger.kind, sign.trigger.conn, sign.trigger.frame) == ("frame", 1, 1)
     assert [cite.frame for cite in sign.cites] == [1, 1, 1, 1]
-    assert sign.text == "4 of 4 ended 4.0 ms after a message from the client (1% expected by chance)"
+    assert sign.text == "4 of 4 ended 4.0 ms after a message from the client; at a random moment 1% would"
 
 
 def test_how_often_is_said_where_it_is_not_each_time() -> None:

@@ -41,9 +41,9 @@ class Reaction:
         delays = [life.since(message.at) for life, message in self.hits]
         low, high = duration(min(delays)), duration(max(delays))
         when = low if low == high else f"{low} to {high}"
-        at_random = f" ({self.chance:.0%} expected by chance)" if self.chance < 0.95 else ""
+        usual = f"; at a random moment {self.chance:.0%} would" if self.chance < 0.95 else ""
         count = f"{len(self.hits)} of {self.tries}" if self.tries > 1 else "the one"
-        return f"{count} ended {when} after a message from the {self.side}{at_random}"
+        return f"{count} ended {when} after a message from the {self.side}{usual}"
 
 
 _MOST = (6.0, 6.0, 5.0, 3.5, 2.5)

@@ -72,9 +72,9 @@ def derive(connections: Sequence[Connection]) -> Failure | None:
         ended = others
     if not ended:
         return None
-    kinds = Counter((c.ending.by, how, _code(c) if how == "close" else None, _status(c, how)) for c, how in ended)
+    kinds = Counter((c.ending.by, how, close_code(c) if how == "close" else None, _status(c, how)) for c, how in ended)
     (by, kind, code, status), _ = kinds.most_common(1)[0]
-    same = [c for c, how in ended if (c.ending.by, how) == (by, kind) and (code is None or _code(c) == code)]
+    same = [c for c, how in ended if (c.ending.by, how) == (by, kind) and (code is None or close_code(c) == code)]
     lifetimes = [c.lifetime for c in same if c.lifetime is not None]
     # A margin for a slower day: half as long again as the longest, and half a second.
     within = None if kind == "refused" or not lifetimes else round(1.5 * max(lifetimes) + 0.5, 3)
@@ -111,10 +111,11 @@ LEAST, SHARE = 2, 0.1
 
 def _in_order(connection: Connection, how: str) -> bool:
     """Whether the client closed it as one does that is done, or that is left."""
-    return connection.ending.by == "client" and how == "close" and _code(connection) in ORDINARY
+    return connection.ending.by == "client" and how == "close" and close_code(connection) in ORDINARY
 
 
-def _code(connection: Connection) -> int | None:
+def close_code(connection: Connection) -> int | None:
+    """The code of the close frame that ended it: :data:`NO_CODE` where that had none, None where there was none."""
     code = connection.ending.code
     return NO_CODE if code is None and connection.manner == "close" else code
 
@@ -208,7 +209,7 @@ def _judge(connection: Connection, failure: Failure) -> Outcome:
         return Outcome.UNRESOLVED if _sent_away(connection, how) else Outcome.SURVIVED
     if _same(connection, how, failure):
         return Outcome.FAILED
-    if ending.by == "client" and how == "close" and _code(connection) in ORDINARY and failure.ages is not None:
+    if ending.by == "client" and how == "close" and close_code(connection) in ORDINARY and failure.ages is not None:
         # It has left as it does when nothing is wrong, and later than any that failed.
         if (connection.lifetime or 0.0) > failure.ages[1]:
             return Outcome.SURVIVED
@@ -222,7 +223,7 @@ def _same(connection: Connection, how: Manner, failure: Failure) -> bool:
         return False
     if failure.how and how != failure.how:
         return False
-    if failure.code is not None and _code(connection) != failure.code:
+    if failure.code is not None and close_code(connection) != failure.code:
         return False
     if not alike(failure.reason, words(ending.reason or "")):
         return False
@@ -245,7 +246,7 @@ def _reacts(connection: Connection, failure: Failure) -> bool:
 def _sent_away(connection: Connection, how: Manner) -> bool:
     ending = connection.ending
     soon = (connection.lifetime or 0.0) < 0.5
-    return ending.by == "server" and soon and (how != "close" or _code(connection) not in (NO_CODE, *ORDINARY))
+    return ending.by == "server" and soon and (how != "close" or close_code(connection) not in (NO_CODE, *ORDINARY))
 
 
 def another(connection: Connection, failure: Failure) -> str:

@@ -86,7 +86,7 @@ class LawSearch(Reversal):
         something else."""
         pulses = [*self.arms.pulses, *more]
         timers = fitting(pulses, self.arms.rate)
-        self.counted = not pulses or any(t.clock is Clock.COUNT for t in timers)
+        self.counted = not any(each.ended for each in pulses) or any(t.clock is Clock.COUNT for t in timers)
         if self.counted:
             self.standing.doubt(LIMIT)
         else:

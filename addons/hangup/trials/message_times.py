@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hangup.experiment.failure import Failure
+from hangup.experiment.failure import Failure, close_code
 from hangup.experiment.last_words import PROMPT, Words, words_of
 from hangup.experiment.timers import Pulse
 from hangup.recording.assembling import Message, Messages
@@ -66,7 +66,7 @@ class MessageTimesSink:
         if how is not None and (
             failure.by not in ("", ending.by)
             or failure.how not in ("", how)
-            or (failure.code is not None and ending.code != failure.code)
+            or (failure.code is not None and close_code(connection) != failure.code)
         ):
             return None
         over = ended if ended is not None else connection.last_seen
