@@ -64,7 +64,7 @@ def content_length_law(place: InPlace) -> Search[Claim | None]:
     if (yield from place.ask(found.with_body(b"hangup", found.said - len(found.body)))) is not True:
         return None  # it takes more than a number that is off
     words = "its `content-length` is not the length of its body in bytes"
-    boundary = f"survives {len(found.body)}, fails {found.said}"
+    boundary = f"of a body of {len(found.body)} bytes: survives {len(found.body)}, fails {found.said}"
     law = Law(f"{place.ends} on a message{place.whose} when {words}{place.context}", [Condition(words, boundary)])
     law.irrelevant = ["what the body says"]
     way = -1 if found.said < len(found.body) else 1

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from hangup.commands import command_line
 from hangup.diagnosis import causes
 from hangup.experiment.evidence import Outcome
-from hangup.experiment.law import DROPS
+from hangup.experiment.law import DROPS, Law
 from hangup.experiment.place import INTERMEDIARY
 from hangup.experiment.search import Minimal, Tried, Verdict
 from hangup.humanize import duration, plural
@@ -136,8 +136,7 @@ class Document(Struct, kw_only=True):
         if verdict.cure:
             lines += [f"Stays open with: {code(hide(verdict.cure))}", ""]
         if verdict.law is not None:
-            boundary = f" ({verdict.law.boundary})" if verdict.law.boundary and verdict.law.holds else ""
-            lines += [f"The rule: {prose(hide(verdict.law.told + boundary))}.", ""]
+            lines += [f"{prose(hide(_rule(verdict.law)))}.", ""]
             lines += [f"Predicted {verdict.law.right} of {verdict.law.predicted} new exchanges.", ""]
         if self.verification:
             lines += [*(prose(hide(line)) for line in self.verification), ""]
@@ -195,6 +194,13 @@ def _outcome(arm: Tried) -> str:
     if arm.another and arm.outcome is Outcome.UNRESOLVED:
         return f"another failure: {arm.another}"
     return arm.outcome.words
+
+
+def _rule(law: Law) -> str:
+    """A rule in a sentence, with its boundary where it held."""
+    if law.told != law.sentence:
+        return f"{law.told[0].upper()}{law.told[1:]}"
+    return f"The rule: {law.sentence}" + (f" ({law.boundary})" if law.boundary else "")
 
 
 def headline(verdict: Verdict) -> str:
