@@ -77,6 +77,7 @@ def test_how_long_after_the_end_it_is_let_in_again() -> None:
 
     verdict = asyncio.run(main())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.standing)
+    assert verdict.verdict == "identity/ghost-session"
     found = re.fullmatch(
         r"the server refuses the connection when another connection with the same `client` "
         r"ended less than ([\d.]+) s ago",

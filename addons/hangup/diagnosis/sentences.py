@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from hangup.diagnosis import causes
 from hangup.diagnosis.case import Case
@@ -14,7 +15,7 @@ from hangup.diagnosis.signs import Sign
 from hangup.diagnosis.signs.last_messages import last_word_of_an_error
 from hangup.humanize import duration, plural, printable
 from hangup.recording import untold
-from hangup.recording.connections import numbered
+from hangup.recording.connections import Connection, numbered
 
 
 def sentence(case: Case, report: Report, known: bool = True, exact: str = "") -> str:
@@ -85,19 +86,32 @@ def _ends(case: Case) -> str:
         status = first.status
         what = f"was refused with HTTP {status}" if status is not None else "got no response"
         return f"the one handshake {what}" if len(lives) == 1 else f"{plural(len(lives), 'handshake')} {_all(what)}"
-    how = {"fin": "with a bare FIN", "rst": "with a reset", "timeout": "by a timeout"}.get(first.ending.how, "")
-    if first.ending.how == "close":
-        codes = sorted({life.code for life in lives if life.code is not None})
-        how = f"with close code {' or '.join(map(str, codes))}" if codes else "with a close frame without a code"
-        if codes and any(life.code is None for life in lives):
-            how += ", or without one,"
-        if first.reason:
-            how += f' ("{printable(first.reason, 60)}")'
+    how = _how(lives)
     age = duration(middle([life.lasted for life in lives]))
     who = f"{f'the {case.closer} ended it' if case.closer != 'unknown' else 'it ended'} {how}".rstrip()
     if len(lives) == 1:
         return f"{who} {age} after opening"
     return f"{who} in {len(lives)} connections, {age} after opening (median)"
+
+
+_WAYS = {"fin": "with a bare FIN", "rst": "with a reset", "timeout": "by a timeout"}
+
+
+def _how(lives: Sequence[Connection]) -> str:
+    """In which ways they were ended, the most frequent first; empty where that is not known of any."""
+    ways = Counter(life.ending.how for life in lives)
+    found = [words for how, _ in ways.most_common() if (words := _WAYS.get(how, ""))]
+    closed = [life for life in lives if life.ending.how == "close"]
+    if closed:
+        codes = sorted({life.code for life in closed if life.code is not None})
+        words = f"with close code {' or '.join(map(str, codes))}" if codes else "with a close frame without a code"
+        if codes and any(life.code is None for life in closed):
+            words += ", or without one,"
+        reasons = {life.reason for life in closed}
+        if len(reasons) == 1 and (reason := reasons.pop()):
+            words += f' ("{printable(reason, 60)}")'
+        found.insert(0 if len(closed) * 2 > len(lives) else len(found), words)
+    return " or ".join(found).replace(" or with ", " or ")
 
 
 def _all(what: str) -> str:

@@ -32,6 +32,9 @@ class Claim:
         """The cause that it bears out by itself, where it does."""
         self.refutes: tuple[str, ...] = ()
         """Causes that it cannot be, where it holds."""
+        self.property = ""
+        """What it is about a message that it goes by, as the catalogue of causes calls it; empty where that says nothing
+        of the cause."""
         self.nameless = False
         """Whether it leaves open which cause it is."""
         self.gentle = False

@@ -15,7 +15,7 @@ from hangup.experiment.same_id import Identity, identities, of_id, who_ends
 from hangup.experiment.sequences import ordinal
 from hangup.experiment.trial import Case, Trial
 
-LIMIT = "handshake/limit"
+LIMIT, GHOST = "handshake/limit", "identity/ghost-session"
 
 RESTS = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
 """So many seconds nothing is played, until what was there before is forgotten."""
@@ -196,7 +196,7 @@ def _within(ends: str, number: int, rest: float, brief: float, span: tuple[float
         return Trial("crowd", clients=number, stagger=round(time / gaps, 3), rest=rest, patience=brief)
 
     claim = Claim(law, failing, surviving)
-    claim.counts, claim.name = True, "" if whose else LIMIT
+    claim.counts, claim.name = True, _named(number, whose)
     return claim
 
 
@@ -228,8 +228,13 @@ def _after_the_end(ends: str, rest: float, brief: float, span: tuple[float, floa
         return after(rng, fails * rng.uniform(0.1, 1.0))
 
     claim = Claim(law, failing, lambda rng: after(rng, stays * rng.uniform(1.0, 1.3)))
-    claim.counts = True
+    claim.counts, claim.name = True, GHOST if whose else ""
     return claim
+
+
+def _named(number: int, whose: str) -> str:
+    """Of two it may be that they are one client's; of more it is how many there are, whosever they are."""
+    return LIMIT if number > 2 or not whose else ""
 
 
 def _at_once(ends: str, number: int, rest: float, brief: float, whose: str) -> Claim:
@@ -248,5 +253,5 @@ def _at_once(ends: str, number: int, rest: float, brief: float, whose: str) -> C
         return Trial("crowd", clients=number + rng.choice((0, 1)), stagger=stagger, rest=rest, patience=brief)
 
     claim = Claim(law, failing, surviving)
-    claim.counts, claim.name = True, "" if whose else LIMIT
+    claim.counts, claim.name = True, _named(number, whose)
     return claim

@@ -80,7 +80,10 @@ class KeptScripts:
             alike = self._ended.setdefault(way, [])
             alike.append(conn)
             if len(alike) > ALIKE_KEPT:
-                self.readers.pop(alike.pop(0), None)
+                # Of those before the last one, what stayed open for the longest time tells the most.
+                least = min(alike[:-1], key=lambda conn: ledger.connections[conn].lifetime or 0.0)
+                alike.remove(least)
+                self.readers.pop(least, None)
         while len(self.readers) > SCRIPTS_KEPT:
             self.readers.pop(next(iter(self.readers)))
 

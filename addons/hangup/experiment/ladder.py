@@ -14,6 +14,7 @@ from math import log
 import msgspec
 from msgspec import Struct
 
+from hangup.diagnosis import causes
 from hangup.experiment.costs import Costs
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import VARY
@@ -139,6 +140,15 @@ UNKNOWN = "unknown/"
 SOMETHING_SAID = "unknown/message"
 """Something about a message that no explanation names. People are told that it is unknown."""
 DONATED = "donated-"
+CRASH = "server-handler/crash-on-message"
+ITS_CONTENT, ANY_HEARTBEAT = (causes.known()[name].property for name in (CRASH, "heartbeat/app-ping-kills"))
+WHATEVER_IT_SAYS = (
+    "client-lifecycle/poison-replay",
+    "identity/stale-resume",
+    "message/vocabulary-mismatch",
+    "handshake/auth-rejected",
+)
+"""Causes of which a message may show any property."""
 
 
 def given_rungs(filters: Iterable[str]) -> list[Rung]:
@@ -266,6 +276,22 @@ class Standing:
             others = {v: w * (1 - SURE) for v, w in self.weights.items()}
             self.weights = _normal(others | {verdict: max(self.weights[verdict], CHANCE)})
 
+    def go_by(self, property: str) -> None:
+        """A law holds that goes by this property of a message. What goes by another one is not it; and a handler that
+        fails on what a message says, where it is known what that is, has that name."""
+        own = [v for v in self.weights if (cause := causes.known().get(v)) and cause.property == property]
+        for verdict in self.weights:
+            cause = causes.known().get(verdict)
+            if cause is None or not cause.property or cause.property in (property, *_open(self.case)):
+                continue
+            if cause.trigger in ("message", "count", "rate"):
+                self.doubt(verdict)
+                self.doubt(verdict)
+        if own and own != [CRASH] and CRASH in self.weights:
+            share = SURE * self.weights[CRASH]
+            self.weights[CRASH] -= share
+            self.weights[max(own, key=lambda v: self.weights[v])] += share
+
     def fails(self, rung: str) -> float:
         """How probable it is that the connection fails at a rung."""
         return sum(self.weights[v] * e.fails(rung, self.case) for v, e in self.explanations.items())
@@ -279,6 +305,12 @@ class Standing:
         survived = [w * (1 - chances[v]) / (1 - fails) for v, w in self.weights.items()] if fails < 1 else []
         after = fails * _entropy(failed) + (1 - fails) * _entropy(survived)
         return (before - after) / costs.expected(fails)
+
+
+def _open(case: Case) -> tuple[str, ...]:
+    """Properties that a message may have beside the one that a law goes by, and be the cause by them."""
+    beats = (ANY_HEARTBEAT,) if case.suspect is not None and case.suspect.beat is not None else ()
+    return (ITS_CONTENT, *beats, *(causes.known()[name].property for name in WHATEVER_IT_SAYS))
 
 
 def _prior(priors: Mapping[str, float], verdict: str) -> float:

@@ -210,16 +210,7 @@ class LawSearch(Reversal):
         steady = not self.arms.known.survived
         self.verdict.law = claim.law
         yield from predict(self.arms, claim)
-        if claim.law.holds and claim.name in self.standing.weights:
-            self.borne_out = claim.name
-            for _ in range(HELD):
-                self.standing.confirm(claim.name)  # what it says is what that cause is
-            self.shown = self.standing.best()[0].verdict
-        if claim.law.holds:
-            self.nameless = claim.nameless
-            for name in claim.refutes * HELD:
-                self.standing.doubt(name)
-            self.shown = self.standing.best()[0].verdict if self.shown in claim.refutes else self.shown
+        self._hear_law(claim)
         self._hear_harmless(claim)
         if claim.counts and claim.law.conditions:
             verdict, condition = self.verdict, claim.law.conditions[0]
@@ -231,6 +222,7 @@ class LawSearch(Reversal):
             if claim.law is not self.verdict.law:
                 self.verdict.law = claim.law
                 yield from predict(self.arms, claim, seed=2)
+                self._hear_law(claim)
         minimal = self.verdict.minimal
         if not claim.law.holds and trigger == "count" and minimal is not None and len(minimal.frames) == 1:
             # Other messages stay open: it is not that anything was said, but what.
@@ -241,6 +233,7 @@ class LawSearch(Reversal):
             if other is not None:
                 claim, self.verdict.law = other, other.law
                 yield from predict(self.arms, claim, seed=3)
+                self._hear_law(claim)
         if claim.law.holds and self.verdict.cure and self.verdict.p >= PROOF:
             fix = Trial("with-fix", tuple(self.verdict.cure.split(" + ")))
             yield from compare(self.arms, (Trial("control"), self.arms.control), (fix, Counts()))
@@ -251,6 +244,24 @@ class LawSearch(Reversal):
         if narrower is not None:
             self.verdict.law = narrower.law
             yield from predict(self.arms, narrower, seed=1)
+            self._hear_law(narrower)
+
+    def _hear_law(self, claim: Claim) -> None:
+        """What a law that held says of the causes."""
+        if not claim.law.holds:
+            return
+        self.nameless = claim.nameless
+        if claim.name in self.standing.weights:
+            self.borne_out = claim.name
+            for _ in range(HELD):
+                self.standing.confirm(claim.name)  # what it says is what that cause is
+            self.shown = self.standing.best()[0].verdict
+        if claim.property:
+            self.standing.go_by(claim.property)
+        for name in claim.refutes * HELD:
+            self.standing.doubt(name)
+        if self.shown in claim.refutes or (claim.property and self.shown in self.standing.explanations):
+            self.shown = self.standing.best()[0].verdict
 
     def _hear_harmless(self, claim: Claim) -> None:
         """The form of a message is not at fault where another of the same form stayed open."""

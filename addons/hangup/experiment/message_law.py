@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from hangup.diagnosis import causes
 from hangup.experiment.any_message_law import any_message_law
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import carry_out
@@ -18,6 +19,7 @@ from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.factors import Factor
 from hangup.experiment.frame_law import frame_law
 from hangup.experiment.isolate import Difference, isolate
+from hangup.experiment.ladder import CRASH
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import InPlace, said_by_us
 from hangup.experiment.message_values import MISSING, at, kind_path, leaves, named, neutral, put, split
@@ -30,9 +32,15 @@ from hangup.experiment.text_law import text_law
 from hangup.experiment.trial import Trial
 from hangup.experiment.verdict import Minimal
 from hangup.humanize import printable, with_article
+from hangup.recording.redaction.names import is_strong
 
 ARRAYS = (b'[{"hangup":1}]', b"[1,2]", b'["hangup"]', b"[[]]")
 """Arrays that are as different as can be."""
+
+A_FIELD, ITS_TYPE, ITS_CONTENT, CREDENTIALS = (
+    causes.known()[name].property
+    for name in ("message/schema", "message/unknown-type", CRASH, "identity/token-expired-retry")
+)
 
 PRELUDE = 5
 """Of more messages it is not asked whether they only lead up to the last."""
@@ -182,6 +190,12 @@ def _of_values(place: InPlace, found: Difference) -> Claim:
         for fails, value in enumerate(condition.edge or ()):
             claim.edges.append((trial(found.with_values({**others, condition.path: value})), bool(fails)))
     claim.difference = found
+    paths = [condition.path for condition in conditions]
+    if kind_path(frame.kind, frame.payload) in paths:
+        claim.property = ITS_TYPE
+    else:
+        secret = any(isinstance(key, str) and is_strong(key) for path in paths for key in path)
+        claim.property = CREDENTIALS if secret else A_FIELD
     return claim
 
 
@@ -193,10 +207,10 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
     path = kind_path(frame.kind, frame.payload)
     head, value = split(frame.payload)
     said = f"any `{frame.kind}` message" if frame.kind else "any such message"
-    pool = [frame.payload, *place.kin]
+    pool, strange = [frame.payload, *place.kin], False
     if path:
-        strange = joined(head, put(value, path, "hangup-unheard-of"))
-        if (yield from place.ask(strange)) is True:
+        strange = (yield from place.ask(joined(head, put(value, path, "hangup-unheard-of")))) is True
+        if strange:
             said = f"a message of a type that the {place.reader} does not know"
             pool += [joined(head, put(value, path, f"hangup-{n}")) for n in range(6)]
     elif isinstance(value, list) and not head and (yield from _whatever_is_in_it(place)):
@@ -211,9 +225,15 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
                 value = put(value, each, _other(at(value, each), rng))
         return trial(joined(head, value), "", rng)
 
-    sentence = f"{place.ends} on {said}{place.whose}{place.context}"
+    elsewhere = ", though such messages did no harm in the recording" if place.kin else ""
+    sentence = f"{place.ends} on {said}{place.whose}{place.context}{elsewhere}"
     law = Law(sentence, [Condition(said)], [named(each) for each in varied])
-    return Claim(law, failing, place.harmless)
+    claim = Claim(law, failing, place.harmless)
+    if place.kin:
+        claim.nameless = True  # what the backend remembers makes the difference, or who says it
+    else:
+        claim.property = ITS_TYPE if strange else ITS_CONTENT
+    return claim
 
 
 def _whatever_is_in_it(place: InPlace) -> Search[bool]:
