@@ -58,6 +58,24 @@ def told_in_a_message(tape: Tape) -> None:
     tape.loop(lambda line, n: line.server("keepalive ping timeout", 0.1).end("server", after=0.002), count=3)
 
 
+def last_said(*said: object, before: float = 0.002, code: int = 1000, earlier: int = 3, count: int = 3) -> Lay:
+    """An ordinary conversation; then the server says these, and some time later it closes without a reason. The first
+    is also said ``earlier`` than in the last of the connections."""
+
+    def play(line: Line, n: int) -> None:
+        greet(line)
+        if n >= earlier:
+            line.server(said[0], 0.2).client({"type": "ask"}, 0.3)
+        for each in said:
+            line.server(each, 0.1)
+        line.close("server", code, "", before)
+
+    return lambda tape: tape.loop(play, count=count)
+
+
+EXPIRED = {"type": "error", "message": "jwt expired"}
+EVICTED = {"type": "evicted", "text": "you signed in from another tab"}
+
 TRACEBACK = 'Traceback (most recent call last):\n  File "app.py", line 7\n'
 UTF8 = "invalid UTF-8"
 SPEAKS: dict[str, Lay] = {
@@ -65,6 +83,8 @@ SPEAKS: dict[str, Lay] = {
     "close-reason:utf8": closed(UTF8, last=b"\xff\xfe"),
     "close-reason:utf8-though-valid": closed(UTF8, last="w\u00f6rd"),
     "close-reason:client-ping-timeout": closed("keepalive ping timeout", "client"),
+    "close-reason:credentials": last_said(EXPIRED),
+    "close-reason:replaced": last_said(EVICTED),
     "answer-body:expired": replied("Token Expired"),
     "backend-log:json-error": logged(f"{TRACEBACK}json.decoder.JSONDecodeError: Expecting value"),
     "backend-log:exception-before-the-answer": failed(f"{TRACEBACK}KeyError: 'room'"),
@@ -72,6 +92,12 @@ SPEAKS: dict[str, Lay] = {
 SILENT: dict[str, list[Lay]] = {
     "close-reason": [closed(""), closed("bye"), closed("bye", "client"), told_in_a_message, replied("token expired")],
     "close-reason:ping-timeout": [closed("keepalive ping timeout", "client")],
+    "close-reason:credentials": [
+        last_said(EXPIRED, before=2.0),
+        last_said(EXPIRED, {"type": "tick", "n": 4}),
+        last_said({"type": "news", "message": "jwt expired"}, earlier=2),
+    ],
+    "close-reason:replaced": [last_said(EVICTED, earlier=2), last_said(EVICTED, count=2), last_said(EVICTED, before=1)],
     "close-reason:client-ping-timeout": [closed("keepalive ping timeout")],
     "close-reason:utf8": [closed(UTF8, last="w\u00f6rd")],
     "close-reason:utf8-though-valid": [closed(UTF8, last=b"\xff\xfe"), closed(UTF8, last=b"\x00\x01")],

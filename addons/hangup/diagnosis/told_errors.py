@@ -39,6 +39,10 @@ _WORDS = [
 """Where an error says in words what it is, the likeliest first."""
 
 
+_BETWEEN = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\W]+")
+"""What lies between the words of a name."""
+
+
 def reports_an_error(message: MessageSummary) -> bool:
     """Whether its kind names an error, or a field that holds one (not ``"error": null``), or it is a text that begins
     with one."""
@@ -55,6 +59,13 @@ def words_of(message: MessageSummary) -> str:
         return ""
     at = _place(message.text)
     return printable((_unescaped(at[1]) if at is not None else message.text).strip(), LIMIT)
+
+
+def said_in(message: MessageSummary) -> str:
+    """The kind of a message in words, and what it says in a field that is for people."""
+    at = _place(message.text) if message.opcode == "text" else None
+    kind = _BETWEEN.sub(" ", message.shape.kind)
+    return printable(f"{kind}: {_unescaped(at[1])}" if at is not None else kind, LIMIT)
 
 
 def from_the_words_on(text: str, shown: int) -> str:

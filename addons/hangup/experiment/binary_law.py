@@ -1,4 +1,4 @@
-"""Laws of binary messages: any of them ends the connection, or those of certain lengths."""
+"""Laws of binary messages: any of them ends the connection, or those of certain lengths, or with certain bytes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from math import gcd
 from random import Random
 
 from hangup.experiment.arms import Search
+from hangup.experiment.bytes_law import bytes_law
 from hangup.experiment.claim import Claim
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import InPlace
@@ -16,7 +17,10 @@ UNITS = (2, 3, 4, 5, 6, 8, 12, 16)
 
 
 def binary_law(place: InPlace) -> Search[Claim | None]:
-    """The law, where it is that a message is binary at all, or that its length is no multiple of something."""
+    """The law, where it is that a message is binary at all, that its length is no multiple of something, or some of its
+    bytes."""
+    if (found := (yield from bytes_law(place))) is not None:
+        return found
     harmless = _harmless(place)
     if harmless:
         return (yield from _length_law(place, harmless))

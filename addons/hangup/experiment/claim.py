@@ -33,10 +33,12 @@ class Claim:
         self.refutes: tuple[str, ...] = ()
         """Causes that it cannot be, where it holds."""
         self.property = ""
-        """What it is about a message that it goes by, as the catalogue of causes calls it; empty where that says nothing
-        of the cause."""
+        """What it is about a message that it goes by, as the catalogue of causes calls it; empty where that says
+        nothing of the cause."""
         self.nameless = False
         """Whether it leaves open which cause it is."""
+        self.though = ""
+        """What was seen that it does not explain, as the end of its sentence."""
         self.gentle = False
         """Whether a protocol has more rules than this law, so that what should stay open ends otherwise: exchanges are
         then nearer to what was recorded."""

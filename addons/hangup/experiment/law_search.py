@@ -251,6 +251,9 @@ class LawSearch(Reversal):
         if not claim.law.holds:
             return
         self.nameless = claim.nameless
+        if claim.though:
+            claim.law.sentence += f", though {claim.though}"
+            claim.though = ""
         if claim.name in self.standing.weights:
             self.borne_out = claim.name
             for _ in range(HELD):

@@ -193,7 +193,7 @@ def _of_values(place: InPlace, found: Difference) -> Claim:
     paths = [condition.path for condition in conditions]
     if kind_path(frame.kind, frame.payload) in paths:
         claim.property = ITS_TYPE
-    else:
+    elif all(isinstance(c.edge[0], int | float) for c in conditions if c.edge):  # else of a length: it may be a size
         secret = any(isinstance(key, str) and is_strong(key) for path in paths for key in path)
         claim.property = CREDENTIALS if secret else A_FIELD
     return claim
@@ -225,12 +225,12 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
                 value = put(value, each, _other(at(value, each), rng))
         return trial(joined(head, value), "", rng)
 
-    elsewhere = ", though such messages did no harm in the recording" if place.kin else ""
-    sentence = f"{place.ends} on {said}{place.whose}{place.context}{elsewhere}"
+    sentence = f"{place.ends} on {said}{place.whose}{place.context}"
     law = Law(sentence, [Condition(said)], [named(each) for each in varied])
     claim = Claim(law, failing, place.harmless)
     if place.kin:
-        claim.nameless = True  # what the backend remembers makes the difference, or who says it
+        # What the backend remembers makes the difference, or who says it.
+        claim.nameless, claim.though = True, "such messages did no harm in the recording"
     else:
         claim.property = ITS_TYPE if strange else ITS_CONTENT
     return claim

@@ -42,6 +42,11 @@ def _json_expected(case: Case, frame: ClientFrame) -> float:
     return 0.03 if any(split(other)[1] is MISSING for other in others) else 1.0
 
 
+def _opcode_is_harmless(case: Case, frame: ClientFrame) -> bool:
+    """Whether other messages with its opcode did no harm."""
+    return any(other.opcode == frame.opcode and not other.problems for other in _before(case, frame))
+
+
 def _form(test: Callable[[Case, ClientFrame], float]) -> Callable[[Case], float]:
     """The form of a message is at fault: hardly, if one of the same form had done no harm before."""
 
@@ -241,7 +246,7 @@ PRIORS: dict[str, Prior] = {
     "message/order-before-hello": _suspect(lambda c, f: 0.03 if f.at < SOON else 0.0),
     "server-handler/crash-on-message": _suspect(lambda c, f: 0.3),
     "server-handler/dependency-timeout": _suspect(lambda c, f: 1.5 if _late(c) else 0.0),
-    "message/wrong-opcode": _form(lambda c, f: 0.4 if f.text else 2.0),
+    "message/wrong-opcode": _form(lambda c, f: (0.4 if f.text else 2.0) * (0.05 if _opcode_is_harmless(c, f) else 1)),
     "message/oversize": _suspect(lambda c, f: 5.0 if c.code == 1009 else (1.0 if large(c, f) else 0.0)),
     "message/invalid-utf8": _suspect(lambda c, f: 4.0 if "invalid-utf8" in f.problems or c.code == 1007 else 0.0),
     "message/framing": lambda c: 4.0 if c.code == 1002 or _odd_frames(c) else 0.0,

@@ -70,12 +70,12 @@ def finished(case: Case) -> Ends:
             found.append((life, server))
     shapes = {message.shape for _, message in found}
     timed = steadiness([life.lasted for life, _ in found]) > TIMER  # a limit may be announced in such words
-    only_last = all(_only_last(life, shapes) for life in case.same_route)
-    return found if len(found) >= NEARLY_ALL * len(lives) and only_last and not timed else []
+    last = all(only_last(life, shapes) for life in case.same_route)
+    return found if len(found) >= NEARLY_ALL * len(lives) and last and not timed else []
 
 
-def _only_last(life: Connection, shapes: set[Shape]) -> bool:
-    """Whether the server said none of these, or the last time that it said anything."""
+def only_last(life: Connection, shapes: set[Shape]) -> bool:
+    """Whether the server said none of these on a connection, or said one as its last message only."""
     said = sum(count.count for shape, count in life.traffic.server.shapes.items() if shape in shapes)
     last = life.last_message("server")
     return said == 0 or (said == 1 and last is not None and last.shape in shapes)

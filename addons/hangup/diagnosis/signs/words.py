@@ -16,11 +16,25 @@ from msgspec import Struct
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import cite, cite_all
 from hangup.diagnosis.signs import Sign, sign
+from hangup.diagnosis.signs.finished_work import only_last
+from hangup.diagnosis.told_errors import reports_an_error, said_in, words_of
 from hangup.humanize import printable
 from hangup.recording.backend_log import EXCEPTION, LOOKED_AT, last_line
 
 BODY_LOOKED_AT = 1000
 """Characters of an answer."""
+
+SEVERAL = 3
+"""So many connections at least: what one ended with may have been said by accident."""
+
+PROMPT = 0.25
+"""Seconds before the end in which the server's last message may say why."""
+
+REASONS = 500
+"""Characters of all that they say."""
+
+AS_MESSAGE = 0.9
+"""The strength of a phrase in a message, which may be about something else, where one in a close reason has 1."""
 
 LESS_SPECIAL = 0.4
 """The strength of a phrase where another one, which is more special, is found as well."""
@@ -68,14 +82,38 @@ def valid_utf8(case: Case) -> bool:
 
 @sign()
 def close_reason(case: Case) -> Iterator[Sign]:
-    """What the reason says that was given for closing."""
+    """What the reason says that was given for closing; where none was, what the server's last message says."""
     said = f'the close reason is "{printable(case.reasons, 80)}"'
-    cites = [cite(life) for life in case.victims if life.reason]
-    for n, name in enumerate(found_in(case.reasons.lower(), phrases().reason.get(case.closer, []))):
+    cites = list(cite_all(life for life in case.victims if life.reason))
+    words, strength = case.reasons, 1.0
+    if not words and case.closer == "server":
+        words, strength = case.once(last_words), AS_MESSAGE
+        said, cites = f'the server\'s last message says "{printable(words, 80)}"', list(cite_all(case.victims))
+    for n, name in enumerate(found_in(words.lower(), phrases().reason.get(case.closer, []))):
         text = said
         if name == "utf8" and case.once(valid_utf8):
             name, text = f"{name}-though-valid", f"{said}, and the client's last message is valid UTF-8"
-        yield Sign(LESS_SPECIAL if n else 1.0, text, cites, variety=name)
+        yield Sign(strength * (LESS_SPECIAL if n else 1.0), text, cites, variety=name)
+
+
+def last_words(case: Case) -> str:
+    """What the server's last messages say, one after the other, where each reports an error, or is of a kind that it
+    sends at the end only; empty where one of them does not, or came long before the end."""
+    found: dict[str, None] = {}
+    lasts = {life.conn: last for life in case.victims if (last := life.traffic.server.last) is not None}
+    shapes = {last.shape for last in lasts.values()}
+    final = len(lasts) >= SEVERAL and all(only_last(life, shapes) for life in case.same_route)
+    for life in case.victims:
+        last = lasts.get(life.conn)
+        if last is None or life.ended is None or life.ended - last.at > PROMPT:
+            return ""
+        if reports_an_error(last):
+            found[words_of(last)] = None
+        elif final and life.traffic.server.messages > 1:  # it is no greeting
+            found[said_in(last)] = None
+        else:
+            return ""
+    return "; ".join(found)[:REASONS]
 
 
 @sign()
