@@ -18,6 +18,7 @@ import psutil
 import pytest
 import websockets
 
+import layouts
 from hangup.demo.backend import BACKEND
 from hangup.demo.frontend import frontend
 from hangup.recording import events, reader
@@ -278,3 +279,22 @@ def test_interrupted_at_any_moment_it_says_what_it_has_learned(recorded: Path, b
 def test_what_is_asked_for_must_make_sense(words: list[str]) -> None:
     done = hangup(*words, check=False)
     assert done.returncode == 2 and "RECORDING" in done.stderr
+
+
+def test_where_nothing_is_wrong_nothing_is_bisected_unless_it_is_said_which_end(tmp_path: Path) -> None:
+    def job(line: layouts.Line, n: int) -> None:
+        line.client({"type": "start", "job": f"j{n}"}, 0.1)
+        for i in range(3 + n % 3):
+            line.server({"type": "progress", "n": i}, 0.1 + 0.1 * n)
+        line.server({"type": "jobDone", "ok": True}, 0.1).close("server", 1000, "", 0.002)
+
+    tape = layouts.Tape()
+    tape.loop(job, count=5)
+    path = tmp_path / "jobs.jsonl"
+    path.write_bytes(events.dump([layouts.header(), *tape.done()]))
+    words = ("bisect", str(path), "ws://127.0.0.1:9", "--connections", "1")
+    done = hangup(*words, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("hangup: there is nothing to bisect. Nothing is wrong: the server closed")
+    assert done.stderr.endswith("--conn 4\n") and len(done.stderr.splitlines()) == 1
+    assert "looking for: by=server" in hangup(*words, "--conn", "4", check=False).stdout

@@ -276,3 +276,32 @@ def test_a_rule_that_did_not_hold_is_said_to_be_none() -> None:
     law = Law("it drops on any message", right=2, predicted=2)
     assert law.told == "this rule was tested on too few new exchanges: it drops on any message"
     assert Law("it drops on any message", right=8, predicted=8).told == "it drops on any message"
+
+
+def resumed(said: list[tuple[str, bytes]], trial: Trial) -> bool:
+    return any(v.get("type") == "resume" and v.get("session") for v in (json.loads(payload) for _, payload in said))
+
+
+def test_a_message_that_ends_it_so_much_later_that_nobody_would_suspect_it() -> None:
+    """The server looks for the session for half a second; other messages went on meanwhile."""
+    read = {"server-handler/crash-on-own-event": 0.57, "server-handler/returns-immediately": 0.1}
+    case = simulated.case(say("resume", session="2521348b94c1"), say("set", v=1), lifetime=0.66, priors=read)
+    case.frames = [replace(f, kind=kind) for f, kind in zip(case.frames, ("resume", "set"), strict=True)]
+    case.reaction = 0.52
+    assert case.suspect is None
+    verdict = simulated.run(search(case), case, resumed, most=900)
+    assert verdict.proved and verdict.law is not None and verdict.law.holds, (verdict.law, verdict.standing)
+    assert verdict.law.sentence == (
+        "the server drops the connection on a `resume` message in which `session` is present"
+    )
+    assert verdict.minimal is not None and verdict.minimal.frames == (1,)
+    assert not verdict.verdict.endswith(("own-event", "immediately"))
+
+
+def test_time_is_not_put_down_to_what_was_said_before() -> None:
+    """The same exchange, and a server that ends every connection at that age: silence does not keep it open."""
+    case = simulated.case(say("resume", session="2521348b94c1"), say("set", v=1), lifetime=0.66)
+    case.reaction = 0.52
+    verdict = simulated.run(search(case), case, lambda said, trial: True, most=900)
+    assert verdict.law is None or "message" not in verdict.law.sentence
+    assert verdict.trigger not in ("frame", "count")

@@ -103,3 +103,12 @@ class TestStanding:
         before = standing.weights[kills]
         standing.go_by(ITS_CONTENT)
         assert standing.weights[kills] >= before and plain.weights[kills] < 0.01
+
+
+def test_one_message_that_is_enough_is_not_any_where_others_do_no_harm() -> None:
+    """A client that says only one thing: it looks as if the server served one message, and it is what that says."""
+    this = said('{"type":"auth","token":"old"}', priors={"server-handler/returns-after-message": 0.6})
+    found = run(search(this), this, lambda m, t: any(json.loads(p).get("type") == "auth" for _, p in m), most=900)
+    assert found.law is not None and found.law.holds, (found.law, found.standing)
+    assert "`auth` message" in found.law.sentence or "`type` is" in found.law.sentence
+    assert found.verdict != "server-handler/returns-after-message"

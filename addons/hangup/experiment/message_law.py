@@ -85,9 +85,9 @@ def law_of(arms: Arms, minimal: Minimal, *, count: bool = False, prelude: int = 
 
 
 def _first_message(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
-    """That one message is enough, whichever it is."""
+    """That one message is enough, whichever it is; or what it is about this one, where others do no harm."""
     frame = next(f for f in arms.case.frames if f.n == minimal.frames[-1])
-    return (yield from any_message_law(said_by_us(arms, minimal, frame), whichever=True))
+    return (yield from law_in_place(said_by_us(arms, minimal, frame), minimal, whichever=True))
 
 
 def _prelude(arms: Arms, frames: tuple[int, ...]) -> Search[int]:
@@ -113,9 +113,10 @@ def message_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     return (yield from frame_law(place)) or (yield from law_in_place(place, minimal))
 
 
-def law_in_place(place: InPlace, minimal: Minimal) -> Search[Claim | None]:
-    """The same of a message, however others are put in its place."""
-    if (anything := (yield from any_message_law(place))) is not None:
+def law_in_place(place: InPlace, minimal: Minimal, *, whichever: bool = False) -> Search[Claim | None]:
+    """The same of a message, however others are put in its place; ``whichever`` as in
+    :func:`~hangup.experiment.any_message_law.any_message_law`."""
+    if (anything := (yield from any_message_law(place, whichever=whichever))) is not None:
         return anything
     if (length := (yield from content_length_law(place))) is not None:
         return length

@@ -154,6 +154,10 @@ HANDSHAKE = ("handshake", "identity", "unknown")
 UNNAMED = 0.01
 """How likely it is that something about a message is at fault for which there is no name."""
 
+LONG_AGO = 0.05
+"""The same, where the end did not follow the last message closely: no named cause is about a message then, though what
+one begins may take its time."""
+
 WITHOUT_IT = frozenset({"silence", "suspect-dropped", "first-only", "benign-instead", "as-many"})
 PERHAPS = frozenset({"flipped", "as-json", "repaired", "one-frame", "no-large", "no-heartbeats"})
 """What takes such a message away, and what may change that about it."""
@@ -299,6 +303,12 @@ CLIENT_PRIORS: dict[str, Prior] = {
 """Where the client closes."""
 
 
+def _unnamed(case: Case) -> float:
+    if case.suspect is not None:
+        return UNNAMED
+    return LONG_AGO if case.frames else 0.0
+
+
 def explanations(by: str) -> tuple[Explanation, ...]:
     """What may explain an end by ``by``: all causes that predict something of a trial, those that refuse a handshake
     whatever it says, and the unknown, which nothing on the wire takes away."""
@@ -316,7 +326,7 @@ def explanations(by: str) -> tuple[Explanation, ...]:
     if UNKNOWN in priors:
         found.append(Explanation(UNKNOWN, "none", frozenset(), frozenset(), priors[UNKNOWN]))
     if by != "client":
-        unnamed = _able(None, _suspect(lambda c, f: UNNAMED))
+        unnamed = _able(None, _unnamed)
         found.append(Explanation(SOMETHING_SAID, "frame", WITHOUT_IT, PERHAPS, unnamed))
     order = list(priors)
     return tuple(sorted(found, key=lambda e: order.index(e.verdict) if e.verdict in order else len(order)))

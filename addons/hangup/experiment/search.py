@@ -232,7 +232,7 @@ class _Search(LawSearch):
         """Where one message is enough, and it is not the last, of which all was asked so far: the end came late, and
         other messages went on. It is asked again of the one that matters."""
         minimal, suspect, old = self.verdict.minimal, self.case.suspect, self.case
-        if minimal is None or len(minimal.frames) != 1 or suspect is None or minimal.frames == (suspect.n,):
+        if minimal is None or len(minimal.frames) != 1 or (suspect is not None and minimal.frames == (suspect.n,)):
             return None
         alone = [p for p in self.arms.pulses if p.ended and sum(message for _, message in p.client) == 1]
         delays = [p.age - next(at for at, message in p.client if message) for p in alone]

@@ -18,7 +18,7 @@ from hangup.cli.incomplete import exit_code
 from hangup.cli.screen import console, tell
 from hangup.cli.targets import read_target, remark
 from hangup.commands import command_line
-from hangup.errors import UsageError
+from hangup.errors import RecordingError, UsageError
 from hangup.experiment import failure as failures
 from hangup.experiment.document import UNRESOLVED, Document
 from hangup.experiment.exchange import complete
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from hangup.trials.replay_runner import ReplayRunner
 
 INTERRUPTED = "interrupted"
+
+SURE = 0.8
+"""Confidence from which on a recording in which nothing is wrong is not bisected, unless somebody says which end."""
 
 
 def carry_out(
@@ -137,10 +140,22 @@ def _carried_out(
 
 def _replayed(recording: str, target: Target | None, conn: int | None, options: Options) -> int:
     reading = read_case(open_recording(recording), conn, options.failure)
+    if conn is None and options.failure is None:
+        _must_be_wrong(reading)
     if reading.case.asks_client:
         document = Document(verdict=verdict_page.unasked(reading), about=_about(recording, target, reading))
         return verdict_page.present(console(), document, options)
     return asyncio.run(_bisect(recording, reading, target, options))
+
+
+def _must_be_wrong(reading: Reading) -> None:
+    """Raises where nobody has said which end is the failure, and the recording shows that nothing is wrong."""
+    report = reading.report
+    if report.category == "none" and report.confidence >= SURE:
+        raise RecordingError(
+            f"there is nothing to bisect. {report.sentence} To bisect an end all the same, say which one: "
+            f"--conn {reading.transcript.conn}"
+        )
 
 
 async def _bisect(recording: str, reading: Reading, target: Target | None, options: Options) -> int:
