@@ -27,6 +27,9 @@ from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 SURE = 0.97
 """How far an explanation's prediction is trusted."""
 
+LIKELY = 2.0
+"""The weight of a cause that reading alone is sure of, where those of the usual ones are between 0.1 and 3."""
+
 CHANCE = 0.002
 """How likely it is that a connection lives by a change of its handshake that has nothing to do with the cause."""
 
@@ -233,7 +236,8 @@ class Standing:
         self.case = case
         self.explanations = {e.verdict: e for e in explanations}
         weights = {e.verdict: e.prior(case) for e in explanations}
-        self.weights = _normal({v: w * _prior(case.priors, v) for v, w in weights.items()})
+        read = case.priors
+        self.weights = _normal({v: _read(w, read.get(v, 0.0)) * _prior(read, v) for v, w in weights.items()})
 
     def best(self) -> tuple[Explanation, float]:
         """The most probable explanation, and its probability."""
@@ -311,6 +315,12 @@ def _open(case: Case) -> tuple[str, ...]:
     """Properties that a message may have beside the one that a law goes by, and be the cause by them."""
     beats = (ANY_HEARTBEAT,) if case.suspect is not None and case.suspect.beat is not None else ()
     return (ITS_CONTENT, *beats, *(causes.known()[name].property for name in WHATEVER_IT_SAYS))
+
+
+def _read(usual: float, read: float) -> float:
+    """How likely a cause is that fits the exchange so well and that reading thinks so likely: what reading is sure of is
+    not made small again by what is usual, but what cannot be stays so."""
+    return max(usual, LIKELY * read) if usual > 0 else 0.0
 
 
 def _prior(priors: Mapping[str, float], verdict: str) -> float:

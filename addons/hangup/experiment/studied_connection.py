@@ -10,9 +10,10 @@ from hangup.errors import RecordingError
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.failure import Failure, derive, judge, latency
 from hangup.recording.connections import Connection
-from hangup.recording.events import Request
+from hangup.recording.events import Request, Side
 from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
+from hangup.recording.traffic import MessageSummary
 from hangup.replayable.client_rule import ClientRule, find_rule
 from hangup.replayable.handshake_rule import find_handshake_rule
 
@@ -44,7 +45,7 @@ def choose(ledger: Ledger, conn: int | None) -> Connection:
     usual = derive(failed)
     for connection in reversed(failed):
         if usual is not None and connection.manner == usual.how and connection.ending.by in (usual.by, "unknown", ""):
-            return _who_spoke(connection, failed)
+            return _who_spoke(connection, failed, list(connections.values()))
     if failed:
         return failed[-1]
     # An import may not tell of ends; but what was opened anew had one.
@@ -55,9 +56,10 @@ def choose(ledger: Ledger, conn: int | None) -> Connection:
     raise RecordingError("no connection in this recording failed: there is nothing to look for")
 
 
-def _who_spoke(chosen: Connection, failed: Sequence[Connection]) -> Connection:
-    """Of those that ended at the same moment and in the same manner as the chosen one, that whose other side had spoken
-    last: what it said may have ended them all (a process that crashed), and the others only happened to be there."""
+def _who_spoke(chosen: Connection, failed: Sequence[Connection], connections: Sequence[Connection]) -> Connection:
+    """Of those that ended at the same moment and in the same manner as the chosen one, that whose other side had just
+    spoken: what it said may have ended them all (a process that crashed), and the others only happened to be there.
+    Where several had, that whose message did the least harm elsewhere, and of those the one that spoke last."""
     ended = chosen.ended
     if ended is None:
         return chosen
@@ -68,7 +70,31 @@ def _who_spoke(chosen: Connection, failed: Sequence[Connection]) -> Connection:
         if (c.manner, c.ending.by, c.route) == (chosen.manner, chosen.ending.by, chosen.route)
     ]
     waits = {c.conn: wait for c in together if (wait := latency(c)) is not None and wait <= AT_ONCE}
-    return min(together, key=lambda c: (waits.get(c.conn, inf), c is not chosen))
+    if len(waits) < 2:
+        return min(together, key=lambda c: (waits.get(c.conn, inf), c is not chosen))
+    side: Side = "client" if chosen.ending.by == "server" else "server"
+    harmless = {c.conn: _harmless(c, side, failed, connections) for c in together if c.conn in waits}
+    return min(together, key=lambda c: (harmless.get(c.conn, inf), waits.get(c.conn, inf), c is not chosen))
+
+
+def _harmless(one: Connection, side: Side, failed: Sequence[Connection], connections: Sequence[Connection]) -> int:
+    """How often a message like the last one of a side was said lately on any connection, when nothing ended right after
+    it."""
+    last = one.last_message(side)
+    fatal = {c.conn for c in failed if (wait := latency(c)) is not None and wait <= AT_ONCE}
+    found = 0
+    for c in connections:
+        said = [m for m in c.traffic.recent if m.side == side and m.data]
+        found += sum(_like(m) == _like(last) for m in (said[:-1] if c.conn in fatal else said))
+    return found
+
+
+def _like(message: MessageSummary | None) -> tuple[object, ...]:
+    """What makes messages alike; of binary ones of which nothing is known, their first byte."""
+    if message is None:
+        return ()
+    opaque = message.opcode == "binary" and not message.shape.kind
+    return message.shape, message.text[:1] if opaque else ""
 
 
 def client_rule_of(
