@@ -291,3 +291,68 @@ def test_a_session_without_filters_has_nothing_to_do() -> None:
     run = Filtered()
     assert run.session.tick(5.0) == Out()
     assert run.session.deadline() is None
+
+
+def test_max_unanswered_each_waits_for_the_answer_to_the_one_before() -> None:
+    run = Filtered("max-unanswered 1 side=client")
+    for text in ("a", "b", "c"):
+        run.client(text)
+    run.client(b"p", PING)
+    assert run.got["server"] == [(TEXT, b"a"), (PING, b"p")]
+    run.at = 0.4
+    run.server("to a")
+    assert run.got["server"][2:] == [(TEXT, b"b")]
+    run.at = 0.5
+    run.server("to b")
+    run.client("d")
+    assert run.got["server"][3:] == [(TEXT, b"c")]
+    run.server("to c")
+    assert run.got["server"][4:] == [(TEXT, b"d")]
+    run.server("to d")
+    run.client("e")
+    assert run.got["server"][5:] == [(TEXT, b"e")], "nothing is unanswered any more"
+    assert [text for _, text in run.got["client"]] == [b"to a", b"to b", b"to c", b"to d"]
+    run.check()
+
+
+def test_max_unanswered_does_not_wait_for_ever_and_lets_go_when_it_is_switched_off() -> None:
+    run = Filtered("max-unanswered side=client timeout=2s")
+    for text in ("a", "b", "c"):
+        run.client(text)
+    run.wait(1.9)
+    assert len(run.got["server"]) == 1
+    run.wait(2.1)
+    assert run.got["server"][1:] == [(TEXT, b"b")]
+    run.wait(4.1)
+    assert run.got["server"][2:] == [(TEXT, b"c")]
+    run.client("d")
+    assert len(run.got["server"]) == 3
+    run.filters.replace([])
+    run.take(run.session.refresh(run.at))
+    assert run.got["server"][3:] == [(TEXT, b"d")]
+    run.check()
+
+
+def test_max_unanswered_of_a_kind_and_of_the_server() -> None:
+    run = Filtered("max-unanswered 1 side=server contains=ask")
+    for text in ("ask 1", "news", "ask 2", "news"):
+        run.server(text)
+    assert run.got["client"] == [(TEXT, b"ask 1"), (TEXT, b"news")], "what comes after one that waits keeps its place"
+    run.client("1")
+    assert run.got["client"][2:] == [(TEXT, b"ask 2"), (TEXT, b"news")]
+    run.check()
+
+
+def test_max_unanswered_lets_so_many_go_on() -> None:
+    run = Filtered("max-unanswered 2 side=client")
+    for text in ("a", "b", "c", "d"):
+        run.client(text)
+    assert [text for _, text in run.got["server"]] == [b"a", b"b"]
+    run.server("to a")
+    run.server("to b")
+    assert [text for _, text in run.got["server"]] == [b"a", b"b", b"c", b"d"]
+    run.server("to c")
+    run.client("e")
+    run.client("f")
+    assert [text for _, text in run.got["server"]][4:] == [b"e"]
+    run.check()

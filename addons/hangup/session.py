@@ -16,7 +16,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from hangup.filters import HOLD_LIMIT
-from hangup.filters.base import SIDES, Close, Cut, Ended, Inject, Kind
+from hangup.filters.base import SIDES, Close, Cut, Ended, Inject, Kind, Release
 from hangup.filters.chain import Bound, Chain
 from hangup.filters.encoder import Encoder
 from hangup.filters.filter_set import FilterSet
@@ -377,12 +377,15 @@ class Session:
         for gate in self._gates.values():
             gate.refresh(at)
 
-    def perform(self, bound: Bound, action: Inject | Close | Cut, n: int | None, at: float) -> None:
+    def perform(self, bound: Bound, action: Inject | Close | Cut | Release, n: int | None, at: float) -> None:
         """Carries out what a filter does beside the item that it was shown."""
         if isinstance(action, Cut):
             self._cut = self._cut or (action.side, action.how, bound.entry.text)
             return
         gate = self._gates[action.side]
+        if isinstance(action, Release):
+            gate.outlet.release(bound, at)
+            return
         gate.enter()
         perform(gate.outlet, bound, action, n, at)
 

@@ -48,7 +48,7 @@ def says_the_same(case: Case, trial: Trial) -> bool:
 
 def _keeps_back(trial: Trial) -> bool:
     """Whether what the client says goes on later than it says it: then its moments tell nothing."""
-    return any(filter.startswith(("throttle", "delay")) for filter in trial.filters)
+    return any(filter.startswith(("throttle", "delay", "max-unanswered")) for filter in trial.filters)
 
 
 def _gone(before: Trial | None) -> str:

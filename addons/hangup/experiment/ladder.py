@@ -318,8 +318,8 @@ def _open(case: Case) -> tuple[str, ...]:
 
 
 def _read(usual: float, read: float) -> float:
-    """How likely a cause is that fits the exchange so well and that reading thinks so likely: what reading is sure of is
-    not made small again by what is usual, but what cannot be stays so."""
+    """The weight of a cause that is ``usual`` so much in an exchange like this, and that reading thinks so likely: what
+    reading is sure of is not made small again by what is usual, but what cannot be stays so."""
     return max(usual, LIKELY * read) if usual > 0 else 0.0
 
 

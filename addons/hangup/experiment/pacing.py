@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from hangup.experiment.failure import Failure
 from hangup.experiment.margins import WAIT
 from hangup.experiment.trial import Case, Trial
-from hangup.filters.library.timing import Delay, Throttle
+from hangup.filters.library.timing import Delay, MaxUnanswered, Throttle
 from hangup.filters.text import parse
 
 FEWEST = 3
@@ -57,8 +57,10 @@ def kept_back(trial: Trial, case: Case) -> float:
     """By how many seconds, at most, the filters of a trial keep the client's last message back."""
     seconds = 0.0
     for text in trial.filters:
-        if text.startswith(("throttle", "delay")):
+        if text.startswith(("throttle", "delay", "max-unanswered")):
             filter = parse(text)
+            if isinstance(filter, MaxUnanswered):
+                seconds += filter.timeout * sum(trial.frames is None or f.n in trial.frames for f in case.frames)
             if isinstance(filter, Delay) and filter.side != "server":
                 seconds += filter.by + filter.jitter
             elif isinstance(filter, Throttle) and filter.side != "server":

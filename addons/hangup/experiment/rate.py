@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.in_flight_law import in_flight_law
 from hangup.experiment.ladder import selector
 from hangup.experiment.minimise import minimise_size
 from hangup.experiment.pacing import FEWEST, slower
@@ -49,7 +50,8 @@ UNLIKE = "as many messages of one kind, just as fast, stay open"
 EARLY = "as many messages, just as fast, stay open some time after opening"
 SLOWLY = "messages sent as slowly as possible end it too"
 ALONE = "the last message alone ends it too"
-NO_PACE = (TOGETHER, UNLIKE, EARLY, SLOWLY, ALONE)
+IN_TURN = "faster messages stay open, each as soon as the one before it is answered"
+NO_PACE = (IN_TURN, TOGETHER, UNLIKE, EARLY, SLOWLY, ALONE)
 """Why it is no pace, though slower messages stay open."""
 
 ALIKE = 1.15
@@ -98,6 +100,9 @@ def _find(arms: Arms) -> Search[Claim | None]:
     if not (yield from finding.at_once()):
         verdict.ruled_out[RATE] = TOGETHER
         return None
+    if (claim := (yield from in_flight_law(arms, finding))) is not None:
+        verdict.ruled_out[RATE] = IN_TURN
+        return claim
     if not (yield from finding.kinds()):
         verdict.ruled_out[RATE] = UNLIKE
         return None

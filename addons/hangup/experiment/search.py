@@ -137,7 +137,8 @@ class _Search(LawSearch):
             if self.standing.best()[0] is explanation:
                 break
         self.shown = explanation.verdict
-        if explanation.verdict == rate.RATE:
+        in_turn = self.paced is not None and self.verdict.ruled_out.get(rate.RATE) == rate.IN_TURN
+        if explanation.verdict == rate.RATE or in_turn:
             claim = self.paced
         elif explanation.trigger != "header":
             claim = None
@@ -151,12 +152,13 @@ class _Search(LawSearch):
                 yield from self._reverse(explanation)
                 self.shown = explanation.verdict
         in_all: Claim | None = None
-        seemed_counted = explanation.verdict == COUNTED
+        seemed_counted = explanation.verdict == COUNTED and not in_turn
         if self.minimise and seemed_counted:
             # Before it is made smaller, which takes long where every message counts.
             yield from self._as_many("as-many", tuple(frame.n for frame in self.case.frames))
             explanation, _ = self.standing.best()
         messages = explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)
+        messages = messages and not in_turn
         if self.minimise and (messages or seemed_counted):
             in_all = yield from self._in_all()
             claim = in_all or claim
@@ -166,7 +168,7 @@ class _Search(LawSearch):
             claim = (yield from self._earlier()) or claim
             if claim is not None:
                 claim = yield from self._with_handshake(claim)
-        counted = in_all is None and self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL
+        counted = in_all is None and not in_turn and self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL
         if counted and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
             explanation, _ = self.standing.best()

@@ -199,6 +199,12 @@ class Hold(Action, frozen=True):
     seconds: float
 
 
+class Release(Action, frozen=True):
+    """The first that this filter holds of a side goes on now."""
+
+    side: Side
+
+
 class Close(Action, frozen=True):
     """A close frame as if ``side`` had sent it; what that side really sends is not passed on from here."""
 

@@ -28,6 +28,7 @@ from hangup.filters.base import (
     Kind,
     Reframe,
     Refuse,
+    Release,
     Replace,
     Request,
     Response,
@@ -74,7 +75,7 @@ class Decision(Struct):
     holder: Bound | None = None
     done: list[Done] = field(default_factory=list)
     before: list[tuple[Bound, Inject]] = field(default_factory=list)
-    after: list[tuple[Bound, Inject | Close | Cut]] = field(default_factory=list)
+    after: list[tuple[Bound, Inject | Close | Cut | Release]] = field(default_factory=list)
     refused: events.Response | None = None
 
     def take(self, bound: Bound, action: Action) -> None:
@@ -98,7 +99,7 @@ class Decision(Struct):
             self.done.append(Done(by, "hold", note))
         elif isinstance(action, Inject):
             (self.before if action.before else self.after).append((bound, action))
-        elif isinstance(action, Close | Cut):
+        elif isinstance(action, Close | Cut | Release):
             self.after.append((bound, action))
         elif isinstance(action, Change):
             self.changed = True
@@ -296,15 +297,16 @@ class Chain:
             self._stop_waking(bound, error, self.opened)
             return None
 
-    def wake(self, at: float) -> list[tuple[Bound, Inject | Close | Cut]]:
+    def wake(self, at: float) -> list[tuple[Bound, Inject | Close | Cut | Release]]:
         """Wakes the filters whose time has come; gives their actions."""
-        actions: list[tuple[Bound, Inject | Close | Cut]] = []
+        actions: list[tuple[Bound, Inject | Close | Cut | Release]] = []
         for bound in self._timed:
             due = self._due(bound)
             if due is None or due > at:
                 continue
             try:
-                taken = [a for a in bound.filter.wake(at, bound.state) or () if isinstance(a, Inject | Close | Cut)]
+                woken = bound.filter.wake(at, bound.state) or ()
+                taken = [a for a in woken if isinstance(a, Inject | Close | Cut | Release)]
                 if (again := bound.filter.deadline(bound.state)) is not None and again <= at:
                     raise RuntimeError(f"woken at {at:g} s, it asks to be woken at {again:g} s, which is not later")
             except Exception as error:

@@ -198,6 +198,13 @@ class Outlet:
                 unit.due = at
         self.tick(at)
 
+    def release(self, holder: Bound, at: float) -> None:
+        """Sends the first that this filter holds, and what waits behind that alone."""
+        held = next((unit for unit in self._queue if unit.holder is holder and unit.due > at), None)
+        if held is not None:
+            held.due = at
+            self._release(at)
+
     def _release(self, at: float) -> None:
         queue = self._queue
         while queue and queue[0].due <= at:

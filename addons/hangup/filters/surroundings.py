@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from hangup.filters.base import Close, Cut, Inject
+from hangup.filters.base import Close, Cut, Inject, Release
 from hangup.filters.chain import Bound, Chain
 from hangup.recording.events import Event, Side
 from hangup.recording.fast_path import Lane, Screen, Simple
@@ -68,6 +68,6 @@ class GatedConnection(Protocol):
         """Writes down what was left for later."""
         ...
 
-    def perform(self, bound: Bound, action: Inject | Close | Cut, n: int | None, at: float) -> None:
+    def perform(self, bound: Bound, action: Inject | Close | Cut | Release, n: int | None, at: float) -> None:
         """Carries out what a filter does beside the item that it was shown."""
         ...

@@ -16,7 +16,7 @@ from hangup.filters.library.malformed import DropMalformed, RepairMalformed
 from hangup.filters.library.rewrite import FlipOpcode, Rewrite
 from hangup.filters.library.script import Script
 from hangup.filters.library.target import Path, Query, UniqueId
-from hangup.filters.library.timing import Delay, SlowReconnect, Throttle
+from hangup.filters.library.timing import Delay, MaxUnanswered, SlowReconnect, Throttle
 
 GROUPS: dict[str, tuple[type[Filter], ...]] = {
     "heartbeats": (DropPing, DropPong, DropHeartbeat, RewriteHeartbeat, AnswerPing, Keepalive),
@@ -24,7 +24,7 @@ GROUPS: dict[str, tuple[type[Filter], ...]] = {
     "messages": (Drop, Only, Rewrite, FlipOpcode, Inject, Mute),
     "framing": (Defragment, Fragment, UnmaskFix, StripExtensions),
     "handshake": (SetHeader, StripHeader, Origin, Subprotocol, AcceptKey, Path, Query, UniqueId, Refuse, SlowReconnect),
-    "timing and endings": (Delay, Throttle, Close, HoldOpen),
+    "timing and endings": (Delay, Throttle, MaxUnanswered, Close, HoldOpen),
     "your own": (Script,),
 }
 """What there is, as help lists it."""

@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, Struct
 
 from hangup.errors import FilterError
-from hangup.filters.base import NONE, Actions, Context, Ended, Filter, Hold, Kind, Request, Response
+from hangup.filters.base import NONE, Actions, Context, Ended, Filter, Hold, Kind, Release, Request, Response
 from hangup.filters.match import Predicate, Selecting
 from hangup.filters.setting_values import Seconds
 from hangup.recording.events import Side
+from hangup.recording.fast_path import Screen
 
 
 class _Delayed(Struct):
@@ -93,6 +94,58 @@ class Throttle(Selecting, frozen=True, kw_only=True):
         assert self.rate is not None
         state.free[item.side] = free = start + len(item.data) / self.rate
         return (Hold(free - item.at),)
+
+
+class _Awaiting(Struct):
+    selected: Predicate
+    unanswered: int = 0
+    """How many that have gone on are not answered yet."""
+    held: list[float] = []
+    """Until when each that waits is held, at most."""
+
+
+class MaxUnanswered(Selecting, frozen=True, kw_only=True):
+    """Holds a selected message while so many before it are not answered yet by the other side.
+
+    Any message counts as an answer, and one that does not come is not waited for longer than ``timeout``. If the
+    connection stays open, the other side cannot handle a message while it is still busy with another.
+    """
+
+    example: ClassVar[str] = "max-unanswered 1 side=client"
+    kinds: ClassVar[Kind] = Kind.MESSAGE
+    positional: ClassVar[tuple[str, ...]] = ("most",)
+
+    most: Annotated[int, Meta(ge=1, description="how many messages may be unanswered")] = 1
+    timeout: Annotated[Seconds, Meta(description="how long to wait for an answer at most")] = 5.0
+
+    def wants(self, side: Side) -> Kind:
+        return self.kinds
+
+    def begin(self, context: Context) -> _Awaiting:
+        return _Awaiting(self.predicate(context), held=[])
+
+    def bind(self, state: _Awaiting) -> Callable[[Any], Actions]:
+        return lambda item: self.apply(item, state)
+
+    def screen(self) -> Screen | None:
+        return None  # it must see the answers
+
+    def apply(self, item: Any, state: _Awaiting) -> Actions:
+        state.held = [until for until in state.held if until > item.at]
+        if item.side != (self.side or "client"):
+            if not state.held:
+                state.unanswered = max(0, state.unanswered - 1)
+                return None
+            del state.held[0]
+            return (Release(self.side or "client"),)
+        if not state.selected(item):
+            return None
+        if state.unanswered < self.most and not state.held:
+            state.unanswered += 1
+            return None
+        until = max([item.at, *state.held[-1:]]) + self.timeout
+        state.held.append(until)
+        return (Hold(until - item.at),)
 
 
 class SlowReconnect(Filter, frozen=True, kw_only=True):
