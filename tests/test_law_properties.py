@@ -65,6 +65,7 @@ def test_a_value_of_a_secret_may_be_one_that_is_not_valid() -> None:
         lambda v: v["type"] == "auth" and v["token"] == "old",
         harmless=harmless,
         priors={expired: 0.6, SCHEMA: 0.2},
+        says_secret=True,
     )
     assert found.law is not None and found.law.holds and "token" in found.law.sentence, found.law
     assert found.verdict == expired, found.standing

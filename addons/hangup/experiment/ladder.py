@@ -27,6 +27,9 @@ from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 SURE = 0.97
 """How far an explanation's prediction is trusted."""
 
+SAID = ("silence", "suspect-dropped", "first-only", "benign-instead")
+"""Rungs that take away a credential which is said in a message."""
+
 LIKELY = 2.0
 """The weight of a cause that reading alone is sure of, where those of the usual ones are between 0.1 and 3."""
 
@@ -195,7 +198,7 @@ class Explanation(Struct, frozen=True):
             return 1 - SURE if self._shown_by(rung, case) else SURE
         if rung.startswith(VARY):
             return self._fails_varied(rung, case)
-        if rung in self.unsure:
+        if rung in self.unsure or (rung in SAID and self.verdict in CREDENTIALS and case.says_secret):
             return 0.5
         if rung == BROKEN_PONG.name:
             return 1 - SURE

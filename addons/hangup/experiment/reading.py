@@ -20,6 +20,7 @@ from hangup.experiment.failure import Failure, derive, judge
 from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.kept_scripts import LATELY, KeptScripts, with_kinds
 from hangup.experiment.last_words import shared_words
+from hangup.experiment.message_values import leaves, split
 from hangup.experiment.studied_connection import any_end, choose, client_rule_of, survivors
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.messages.heartbeats import recognise
@@ -29,6 +30,7 @@ from hangup.recording.connections import Connection
 from hangup.recording.fates import settle
 from hangup.recording.formats import Recording
 from hangup.recording.reader import batches
+from hangup.recording.redaction.names import is_strong
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.replayable.client_script import Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
@@ -170,6 +172,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         lately=_lately(chosen, alike),
         passed=_passed(chosen, alike),
         let_in=_let_in(chosen, alike),
+        says_secret=any(map(_names_a_secret, frames)),
         replied=last_server_at > last_client_at,
         answer=answer,
         asked=tuple(sorted(ends.values(), key=lambda each: each.n))[:KINDS_KEPT],
@@ -205,6 +208,11 @@ def _faults(step: Send) -> tuple[str, ...]:
         except UnicodeDecodeError:
             found["invalid-utf8"] = None
     return tuple(found)
+
+
+def _names_a_secret(frame: ClientFrame) -> bool:
+    value = split(frame.payload)[1]
+    return any(isinstance(key, str) and is_strong(key) for path in leaves(value) for key in path)
 
 
 def _pings_of(connection: Connection) -> int:

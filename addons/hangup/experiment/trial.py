@@ -163,11 +163,13 @@ class Case(Struct):
     overlaps: bool = False
     lately: int = 0
     """How many others of the same client were opened in the ten seconds before it."""
+    says_secret: bool = False
+    """Whether a message of the client's has a field that is called as a secret is."""
     passed: bool = False
+    """Whether another connection of the recording said more than this one and lived on."""
     let_in: float = 0.0
     """Of a refused handshake: so many seconds after the end before it the same was accepted, where this one came sooner
     after an end; 0 where that was never so."""
-    """Whether another connection of the recording said more than this one and lived on."""
     replied: bool = False
     """Whether the server answered the client's last message before the end."""
     answer: ClientFrame | None = None

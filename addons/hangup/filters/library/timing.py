@@ -111,7 +111,7 @@ class MaxUnanswered(Selecting, frozen=True, kw_only=True):
     connection stays open, the other side cannot handle a message while it is still busy with another.
     """
 
-    example: ClassVar[str] = "max-unanswered 1 side=client"
+    example: ClassVar[str] = "max-unanswered 3 side=client"
     kinds: ClassVar[Kind] = Kind.MESSAGE
     positional: ClassVar[tuple[str, ...]] = ("most",)
 
