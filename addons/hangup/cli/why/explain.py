@@ -10,7 +10,6 @@ import msgspec
 from msgspec.structs import replace
 
 from hangup.cli import explained_markdown
-from hangup.cli.explaining import proof_of
 from hangup.cli.redacted import learned
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened, undisturbed
@@ -24,6 +23,7 @@ from hangup.experiment.summing_up import Explanation, sum_up, what_is_proved
 from hangup.recording.folder import newest
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.traffic_ledger import TrafficLedger, look_into_again
+from hangup.web.explaining import proof_of
 
 
 def explain(recording: str | None, conn: int | None, example: str | None, as_json: bool, as_markdown: bool) -> None:
