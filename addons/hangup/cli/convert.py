@@ -95,9 +95,6 @@ def convert(
     if document is not None and not form.explains:
         raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
     from hangup.web.explaining import Explaining  # it takes long to import, and completion waits for what stands above
-        Explaining,
-        only,
-    )
 
     redactor = None if no_redact else Redactor(patterns)
     with opened(source, given) as recording:
