@@ -156,7 +156,7 @@ async def bisect(
     }
     verdict = document.verdict
     if verdict.proved:
-        said = f"hangup: proved by experiment: {named(verdict.name)}."
+        said = f"hangup: proved by experiment: {named(verdict.verdict)}."
     elif not verdict.reproduced and not verdict.stopped:
         said = "hangup: the failure does not happen at this target."
     else:

@@ -36,6 +36,5 @@ def load() -> Sdk:
 
 
 def _error(module: str) -> type[Exception]:
-    found = importlib.import_module(module).ToolError
-    assert issubclass(found, Exception)
+    found: type[Exception] = importlib.import_module(module).ToolError
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,8 @@ from hangup.mcp_server.reach import Reach
 from hangup.mcp_server.reading_tools import Answered
 from hangup.mcp_server.sdk import Sdk, load
 from hangup.recording.redaction.placeholders import Vault
+
+logger = logging.getLogger(__name__)
 
 REPORT = "hangup://report/"
 
@@ -175,6 +178,9 @@ class Tools:
             if addresses_a_model(text):
                 text = answer("hangup: that cannot be done.", {"error": text})
             raise self._sdk.error(text) from None
+        except Exception as error:  # a fault of ours, whose words may quote anything
+            logger.exception("a tool failed")
+            raise self._sdk.error(f"hangup itself failed ({type(error).__name__}); please report it") from None
         assert isinstance(found, Answered)
         return found
 
