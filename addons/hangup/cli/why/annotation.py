@@ -5,21 +5,20 @@ The form is that of GitHub's "workflow commands": ``::error title=TITLE::TEXT``,
 
 from __future__ import annotations
 
-from hangup.experiment.summing_up import Summary
+from hangup.experiment.summing_up import Explanation
 from hangup.humanize import printable
-
-LEVELS = {"dropped": "error", "open": "error", "fine": "notice"}
-"""By the tone of a summary."""
 
 LONGEST = 1000
 """Characters of the text: of more GitHub shows the beginning."""
 
 
-def annotation(summary: Summary) -> str:
-    """One line. What was recorded cannot begin another command: it stays on this line."""
+def annotation(told: Explanation) -> str:
+    """One line: an error where a connection dropped, else a notice. What was recorded cannot begin another command."""
+    summary, dropped = told.summary, told.report.connections.get("dropped", 0)
+    level = "error" if summary.tone == "dropped" or summary.tone == "open" and dropped else "notice"
     title = printable(f"hangup: {summary.headline}", 200)
     text = printable(" ".join(filter(None, [summary.sentence, summary.sure])), LONGEST)
-    return f"::{LEVELS[summary.tone]} title={_property(title)}::{_data(text)}"
+    return f"::{level} title={_property(title)}::{_data(text)}"
 
 
 def _data(text: str) -> str:

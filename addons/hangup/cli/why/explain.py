@@ -60,7 +60,7 @@ def explain(
         elif as_markdown:
             click.echo("\n".join(explained_markdown.lead(_redacted(source, conn, ledger, proof, found))))
         elif as_github:
-            click.echo(annotation(_redacted(source, conn, ledger, proof, found).summary))
+            click.echo(annotation(_redacted(source, conn, ledger, proof, found)))
         else:
             page.show(console(), found, proved, str(where or ""), _said(proof))
         source.confess()
