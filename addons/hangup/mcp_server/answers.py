@@ -59,12 +59,13 @@ def addresses_a_model(text: str) -> bool:
 
 
 def tokens(text: str) -> int:
-    """How many tokens a text is at most: two characters of ASCII a token, other characters two tokens each.
+    """How many tokens a text is at most: 17 characters of ASCII are 10 tokens, others two each, or three.
 
-    Words are far fewer; hexadecimal and base64 come near it.
+    By measurement with two vocabularies (cl100k_base, o200k_base) words are half as many; random base64 and Chinese
+    come near it.
     """
-    ascii_ = sum(character.isascii() for character in text)
-    return ascii_ // 2 + 2 * (len(text) - ascii_)
+    wide = [character for character in text if not character.isascii()]
+    return (len(text) - len(wide)) * 10 // 17 + sum(3 if character > "\uffff" else 2 for character in wide)
 
 
 def clean(value: Any) -> Any:
