@@ -53,7 +53,7 @@ def test_check_says_that_it_still_happens_that_it_does_not_and_that_nobody_can_t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kill", [False, True])
+@pytest.mark.parametrize("kill", [pytest.param(False, marks=pytest.mark.long), True])
 def test_stable_or_not(tmp_path: Path, kill: bool) -> None:
     file = tmp_path / "stable.xml"
     code, said = asyncio.run(beside_page(tmp_path / "run.jsonl", kill, "2.5s", "--junit", str(file)))

@@ -8,8 +8,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +72,6 @@ def run(what: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(what, 120))
 
 
-Open = Callable[..., AbstractAsyncContextManager[Assistant]]
-
-
 @pytest.mark.slow
 def test_the_right_category_for_every_bundled_recording() -> None:
     """Over one session: of all twenty faults, and of the healthy ones that nothing is wrong."""
@@ -97,7 +94,7 @@ def test_the_right_category_for_every_bundled_recording() -> None:
     run(ask())
 
 
-def test_recordings_connections_frames_and_a_comparison() -> None:
+def test_recordings_connections_frames_the_report_and_a_comparison() -> None:
     async def ask() -> None:
         async with assistant(GOLDEN) as them:
             listed = await them.ask("recordings")
@@ -111,6 +108,8 @@ def test_recordings_connections_frames_and_a_comparison() -> None:
             assert {"side": "client", "kind": "message", "count": 2} in told.data["kinds"]
             told = await them.ask("frames", recording="a3-text", conn=1, frame=3)
             assert json.loads("".join(told.data["says"]))["type"] == "message"
+            made: Any = (await them.session.read_resource(told.links[0])).contents[0]  # type: ignore[arg-type]
+            assert made.text.startswith("<!doctype html>") and "heartbeat/app-ping-kills" in made.text
             told = await them.ask("diff", a="a3-text", conn_a=1, conn_b=2)
             assert told.data["pairs"][0]["ending"]["same"] is True and "they differ" in told.ours
             for tool, given in (
@@ -123,16 +122,6 @@ def test_recordings_connections_frames_and_a_comparison() -> None:
             ):
                 wrong = await them.ask(tool, **given)
                 assert wrong.failed and len(wrong.text.splitlines()) == 1 and "Traceback" not in wrong.text, wrong.text
-
-    run(ask())
-
-
-def test_the_report_is_a_resource() -> None:
-    async def ask() -> None:
-        async with assistant(GOLDEN) as them:
-            (link,) = (await them.ask("why", recording="f2")).links
-            made: Any = (await them.session.read_resource(link)).contents[0]  # type: ignore[arg-type]
-            assert made.text.startswith("<!doctype html>") and "client-lifecycle/effect-churn" in made.text
 
     run(ask())
 
@@ -287,13 +276,13 @@ def test_a_page_has_at_least_one_row_and_room_for_it() -> None:
     assert tokens(answer("hangup: .", found)) <= TOKENS
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Any:
-    """A backend that fails on what is not JSON, the proxy before it, and where that records."""
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HangupProxy, str]]:
+    """A backend that fails on what is not JSON, and a proxy before it."""
     command = [sys.executable, "-m", "heartbeat_backends", "json"]
     with Program(command, cwd=TESTS) as backend:
         port = backend.wait_for(r"listening on (\d+)")[1]
-        with HangupProxy(f"ws://127.0.0.1:{port}", record=tmp_path / "run.jsonl") as proxy:
+        with HangupProxy(f"ws://127.0.0.1:{port}", record=tmp_path_factory.mktemp("mcp") / "run.jsonl") as proxy:
             yield proxy, f"ws://127.0.0.1:{port}"
 
 
@@ -303,12 +292,16 @@ def filters_of(proxy: HangupProxy) -> list[Any]:
     return found
 
 
-def test_without_write_nothing_can_be_changed(running: Any, tmp_path: Path) -> None:
+def test_without_write_nothing_can_be_changed_and_only_what_was_named_is_reached(
+    running: tuple[HangupProxy, str], tmp_path: Path
+) -> None:
     proxy, target = running
+    recording(tmp_path / "run.jsonl")
     before = sorted(tmp_path.rglob("*"))
+    opened = len(proxy.events())
 
     async def ask() -> None:
-        async with assistant(tmp_path) as them:
+        async with assistant(tmp_path, "--host", "named.invalid") as them:
             tools = await them.tools()
             assert set(tools) == {"recordings", "connections", "frames", "why", "diff", "probe"}
             for tool in tools.values():
@@ -322,17 +315,9 @@ def test_without_write_nothing_can_be_changed(running: Any, tmp_path: Path) -> N
             ):
                 refused = await them.ask(name, **given)
                 assert refused.failed and "nknown tool" in refused.text, refused.text
+            assert filters_of(proxy) == [] and sorted(tmp_path.rglob("*")) == before
+            assert len(proxy.events()) == opened
 
-    run(ask())
-    assert filters_of(proxy) == [] and sorted(tmp_path.rglob("*")) == before
-    assert not [each for each in proxy.events() if isinstance(each, events.Handshake)]
-
-
-def test_probe_reaches_this_machine_and_hosts_that_were_named(running: Any, tmp_path: Path) -> None:
-    proxy, _ = running
-
-    async def ask() -> None:
-        async with assistant(tmp_path, "--host", "named.invalid") as them:
             told = await them.ask("probe", url=proxy.url + "/json/a")
             assert told.data["status"] == 101 and "checks passed" in told.ours
             refused = await them.ask("probe", url="ws://192.0.2.1/ws")
@@ -346,7 +331,7 @@ def test_probe_reaches_this_machine_and_hosts_that_were_named(running: Any, tmp_
 
 
 @pytest.mark.slow
-def test_with_write_it_filters_sends_and_proves(running: Any, tmp_path: Path) -> None:
+def test_with_write_it_filters_sends_and_proves(running: tuple[HangupProxy, str], tmp_path: Path) -> None:
     proxy, target = running
     told_of: list[tuple[float, float | None, str | None]] = []
 

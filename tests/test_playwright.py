@@ -15,12 +15,12 @@ import pytest
 
 from hangup.recording.reader import read
 from harness import DEADLINE
-from harness.browser import NAMES, chromium
+from harness.browser import NAMES
 from harness.node import FOLDER, problem
 from harness.programs import Program
 from harness.proxies import HANGUP, hangup, surroundings
 
-pytestmark = [pytest.mark.slow, pytest.mark.real]
+pytestmark = pytest.mark.real
 
 TESTS = Path(__file__).parent
 
@@ -33,12 +33,17 @@ def target() -> Iterator[str]:
         yield f"ws://127.0.0.1:{port}"
 
 
+def executable() -> str:
+    """Chromium's path; skips the test where there is none."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    return found or pytest.skip("chromium is not installed")
+
+
+@pytest.mark.slow
 def test_in_node_the_report_is_attached_to_the_test_that_fails(target: str, tmp_path: Path) -> None:
     if why := problem("@playwright/test"):
         pytest.skip(why)
-    browser = next(filter(None, map(shutil.which, NAMES)), None)
-    if browser is None:
-        pytest.skip("chromium is not installed")
+    browser = executable()
     settings = {"TARGET": target, "HANGUP": json.dumps(HANGUP), "CHROMIUM": browser, "RESULTS": str(tmp_path)}
     done = subprocess.run(
         ["node", "node_modules/@playwright/test/cli.js", "test", "--config", "playwright/playwright.config.mjs"],
@@ -92,9 +97,9 @@ def test_it_drops(hangup_proxy, output_path):
 '''
 
 
+@pytest.mark.long
 def test_in_python_the_report_is_beside_the_other_artifacts_of_the_test(target: str, tmp_path: Path) -> None:
-    with chromium():
-        pass  # or else it is skipped
+    executable()
     (tmp_path / "test_theirs.py").write_text(SUITE.format(target=target))
     plugins = ["-p", "no:hangup", "-p", "hangup.testing", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(
