@@ -101,7 +101,7 @@ async def page(url: str) -> None:
         await asyncio.sleep(0.2)
 
 
-async def beside_page(record: Path, kill: bool, wait: str) -> tuple[int, str]:
+async def beside_page(record: Path, kill: bool, wait: str, *more: str) -> tuple[int, str]:
     """``hangup proxy --expect-stable`` between a backend and a page: exit code and output."""
     server = await backend(kill)
     port = server.sockets[0].getsockname()[1]
@@ -111,6 +111,7 @@ async def beside_page(record: Path, kill: bool, wait: str) -> tuple[int, str]:
         *words,
         "--expect-stable",
         wait,
+        *more,
         stdout=asyncio.subprocess.PIPE,
         env={"HOME": str(home()), "PATH": "/usr/bin:/bin"},
     )

@@ -18,7 +18,7 @@ FLOORS = (
     ("diagnosis",),
     ("experiment",),
     ("net", "recorder", "processes", "proxy", "replay", "probe", "demo", "trials"),
-    ("web", "testing", "cli", "__main__"),
+    ("web", "mcp_server", "testing", "cli", "__main__"),
 )
 """Imports go down; within a floor, from a later room to an earlier one."""
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -35,6 +35,8 @@ from hangup.experiment.law import Condition, Law
 from hangup.experiment.reading import Reading, read_case
 from hangup.experiment.script import reproducer
 from hangup.experiment.verdict import Minimal, Tried, Verdict
+from hangup.mcp_server import reading_tools
+from hangup.mcp_server.library import Library
 from hangup.recording import events as ev
 from hangup.recording.events import AnyEvent, FilterEvent, Handshake, Log, Note
 from hangup.recording.formats import FORMATS
@@ -118,10 +120,25 @@ COMMANDS = [
     ["show", "{run}", "--markdown", "--conn", "{conn}"],
     ["why", "{run}", "--markdown"],
     ["why", "{run}", "--markdown", "--conn", "{conn}"],
+    ["why", "{run}", "--github"],
     ["diff", "{run}", "--conn", "{conn}", "--conn-b", "{next}", "--markdown"],
     ["diff", "{run}", "{run}", "--markdown"],
     *(["convert", "{run}", "-", "--to", name] for name in WRITTEN if name != "pcapng"),
 ]
+
+
+def test_no_answer_to_an_assistant_tells_a_secret(crowd: Path) -> None:
+    library = Library(crowd.parent)
+    answers = [reading_tools.recordings(library, 0), reading_tools.why(library, crowd.name, None)]
+    answers += [
+        reading_tools.connections(library, crowd.name, "", False, False, None, offset) for offset in range(0, 200, 10)
+    ]
+    conns = sorted({event.conn for event in CROWDED if isinstance(event, Handshake)})
+    for conn in conns[::9]:
+        answers.append(reading_tools.frames(library, crowd.name, conn, "", "", "", "", "", False, None, 0))
+    assert sum("[redacted-" in each.text for each in answers) > 10
+    for each in answers:
+        assert not told_in(each.text.encode())
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

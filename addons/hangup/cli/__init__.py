@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "addon": ("proxy.command:addon", "Print the path of the addon for mitmproxy."),
     "convert": ("convert:convert", "Convert to and from HAR, mitmproxy flows, pcapng and others."),
     "diff": ("diff:diff", "Compare two connections side by side."),
+    "mcp": ("mcp:mcp", "Let an AI assistant read recordings."),
     "doctor": ("doctor.command:doctor", "Check versions, permissions, ports, and what `run` would find."),
     "completion": ("completion:completion", "Print a shell's completion script for hangup."),
 }

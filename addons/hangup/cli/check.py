@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from hangup.cli import MISUSED
-from hangup.cli.params import TIME
+from hangup.cli.params import TIME, junit_option
 from hangup.cli.targets import path_option
 
 CHECK_EXAMPLES = """\b
 Examples:
   hangup check run.jsonl ws://localhost:8000 && echo fixed
   git bisect run hangup check run.jsonl --start "uvicorn app:app --port {port}"
+  hangup check run.jsonl ws://localhost:8000 --junit results/hangup.xml
 """
 
 
@@ -43,6 +44,7 @@ class _CheckCommand(click.Command):
     "backend."
 ))
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// target.")
+@junit_option
 @click.option("--quiet", is_flag=True, help="Print nothing; only set the exit code.")
 def check(**options: Any) -> None:
     """Does the failure in RECORDING still happen at TARGET?

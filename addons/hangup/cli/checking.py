@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 import traceback
+from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -36,6 +39,13 @@ WORDS = {
 }
 
 
+RESULTS: dict[Outcome, Literal["passed", "failed", "error"]] = {
+    Outcome.FAILED: "failed",
+    Outcome.SURVIVED: "passed",
+    Outcome.UNRESOLVED: "error",
+}
+
+
 def carry_out(
     recording: str | None,
     target: str | None,
@@ -45,12 +55,15 @@ def carry_out(
     fails_when: str | None,
     wait: float,
     insecure: bool,
+    junit: Path | None,
     quiet: bool,
 ) -> None:
     """Tells whether the failure still happens, and exits with the code for it."""
     if recording is not None and target is None and start is None and "://" in recording:
         recording, target = None, recording
+    began = time.monotonic()
     try:
+        recording = recording or str(newest("recordings"))
         reading = _read(recording, conn, fails_when)
         where = read_target(target, path) if target else None
         outcome, counts, why = asyncio.run(_check(reading, where, path, start, wait, insecure))
@@ -62,15 +75,39 @@ def carry_out(
     except Exception:  # a fault of ours is no bad commit of theirs
         traceback.print_exc()
         sys.exit(CANNOT_TELL)
+    if junit is not None:
+        seconds = time.monotonic() - began
+        try:
+            _write_junit(junit, recording, target or start or "", outcome, counts, why, seconds)
+        except HangupError as error:
+            outcome, counts, why = Outcome.UNRESOLVED, Counts(), str(error)
     if not quiet:
         counted = f" (failed {counts})" if counts.n else ""
         click.echo(f"{WORDS[outcome]}{counted}{': ' + printable(why) if why else ''}")
     sys.exit({Outcome.SURVIVED: 0, Outcome.FAILED: 1}.get(outcome, CANNOT_TELL))
 
 
-def _read(recording: str | None, conn: int | None, fails_when: str | None) -> Reading:
+def _write_junit(
+    path: Path, recording: str | None, target: str, outcome: Outcome, counts: Counts, why: str, seconds: float
+) -> None:
+    from hangup.cli import junit
+
+    counted = f" (failed {counts})" if counts.n else ""
+    result = junit.JunitResult(
+        group="check",
+        name=f"{Path(recording).name if recording else 'the newest recording'} no longer fails",
+        outcome=RESULTS[outcome],
+        message=f"{WORDS[outcome]}{counted}{': ' + why if why else ''}",
+        seconds=seconds,
+        properties=[("recording", recording or ""), ("target", target)],
+        recording=Path(recording) if recording and Path(recording).is_file() else None,
+    )
+    junit.write(path, result)
+
+
+def _read(recording: str, conn: int | None, fails_when: str | None) -> Reading:
     wanted = failures.parse(fails_when) if fails_when else None
-    reading = read_case(open_recording(recording or str(newest("recordings"))), conn, wanted)
+    reading = read_case(open_recording(recording), conn, wanted)
     if reading.case.asks_client:
         raise UsageError(
             "the client closed these connections, and a replay plays the client, so it could not tell"

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from hangup.cli.redacted import learned, only
+from hangup.cli.redacted import learned
 from hangup.cli.screen import tell
 from hangup.cli.sources import Source, opened
 from hangup.errors import RecordingError, UsageError
 from hangup.humanize import plural
+from hangup.recording.choice import only
 from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats import FORMATS, Format, format_for
 from hangup.recording.formats.markdown import MarkdownWriter
@@ -93,13 +94,13 @@ def convert(
         raise UsageError("use either --redact or --no-redact, not both")
     if document is not None and not form.explains:
         raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
-    from hangup.cli.explaining import Explaining  # it takes long to import, and completion waits for what stands above
+    from hangup.web.explaining import Explaining  # it takes long to import, and completion waits for what stands above
 
     redactor = None if no_redact else Redactor(patterns)
     with opened(source, given) as recording:
         _check_apart(source, target)
         header = recording.header
-        explaining = Explaining(recording, conn, document) if form.explains else None
+        explaining = Explaining(recording, conn, document, say=tell) if form.explains else None
         if redactor is not None:
             if explaining is not None:
                 explaining.teach(redactor)

@@ -12,11 +12,10 @@ from hangup.cli.redacted import learned
 from hangup.cli.screen import console
 from hangup.cli.sources import opened
 from hangup.errors import UsageError
-from hangup.recording.diff import ComparedConnection, collect, compare_conversations, pair
+from hangup.recording.diff import ComparedConnection, collect
+from hangup.recording.diff_recordings import compare_recordings
 from hangup.recording.events import Header
 from hangup.recording.redaction.redactor import Redactor
-
-Pair = tuple[ComparedConnection | None, ComparedConnection | None]
 
 
 def carry_out(
@@ -37,28 +36,17 @@ def carry_out(
                 raise UsageError("--markdown has to read a recording twice: name a file instead of -")
             with opened(name) as source:
                 learned(source, redactor)
-    of_a, header_a = _read(a, conn, redactor)
-    of_b, header_b = _read(b or a, conn_b if conn_b is not None else conn, redactor)
-    pairs: list[Pair] = pair(of_a, of_b)
-    if len(of_a) == len(of_b) == 1:  # whatever their paths
-        pairs = list(zip(of_a.values(), of_b.values(), strict=True))
-    ordered = not _unordered(header_a) and not _unordered(header_b)
-    compared = [
-        compare_conversations(left, right, strict=strict, ordered=ordered)
-        for left, right in pairs
-        if left is not None and right is not None
-    ]
-    only_a = [left.connection.conn for left, right in pairs if left is not None and right is None]
-    only_b = [right.connection.conn for left, right in pairs if right is not None and left is None]
-    same = not only_a and not only_b and all(each.same for each in compared)
+    first = _read(a, conn, redactor)
+    second = _read(b or a, conn_b if conn_b is not None else conn, redactor)
+    found = compare_recordings(first, second, strict=strict)
+    names = a, b or a
     if as_json:
-        document = {"same": same, "a": a, "b": b or a, "pairs": [each.summary() for each in compared]}
-        click.echo(json.dumps({**document, "only_a": only_a, "only_b": only_b}, indent=2))
+        click.echo(json.dumps(found.summary(*names), indent=2))
     elif as_markdown:
-        click.echo(diff_markdown.markdown((a, b or a), compared, only_a, only_b), nl=False)
+        click.echo(diff_markdown.markdown(names, found.compared, found.only_a, found.only_b), nl=False)
     else:
-        diff_view.show(console(), (a, b or a), compared, only_a, only_b)
-    sys.exit(0 if same else 1)
+        diff_view.show(console(), names, found.compared, found.only_a, found.only_b)
+    sys.exit(0 if found.same else 1)
 
 
 def _read(
@@ -71,8 +59,3 @@ def _read(
         if conn is not None and conn not in found:
             raise UsageError(f"{source.name} has no connection {conn}")
         return found, source.header
-
-
-def _unordered(header: Header) -> bool:
-    """Whether the recording has lost the headers' order and case, as browsers' HARs have."""
-    return not header.tells("headers")

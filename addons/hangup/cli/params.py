@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -50,6 +51,13 @@ class Time(click.ParamType):  # type: ignore[type-arg]
 
 open_option = click.option(
     "--open/--no-open", "browse", default=None, help="Open the page in the browser, or not; overrides hangup.toml."
+)
+
+junit_option = click.option(
+    "--junit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write the result as JUnit XML, without secrets, for a CI to show.",
 )
 
 SIZE = Size()

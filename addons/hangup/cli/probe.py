@@ -20,7 +20,7 @@ from hangup.probe.handshakes import Attempt, ProbeReport, ProbeSettings
 from hangup.probe.handshakes import probe as run
 from hangup.wire.handshake import Check
 from hangup.wire.header_lists import is_token
-from hangup.wire.url import Target, parse_target
+from hangup.wire.url import parse_target
 
 BODY_SHOWN = 300
 """Characters of a refusal's body that are shown."""
@@ -83,7 +83,7 @@ def probe(
     )
     report = asyncio.run(run(settings))
     if as_json:
-        click.echo(json.dumps(as_data(target, report), indent=2))
+        click.echo(json.dumps(report.summary(str(target)), indent=2))
     else:
         show(report, Screen(highlight=False))
     sys.exit(0 if report.ok else 1)
@@ -101,39 +101,6 @@ def _one_line(text: str, what: str) -> str:
     if any(ord(character) < 32 and character != "\t" for character in text):
         raise UsageError(f"a line break or control character in the {what}: {text!r}")
     return text
-
-
-def as_data(target: Target, report: ProbeReport) -> dict[str, object]:
-    """The report for programs. ``checks`` are those on the first attempt and ``origin``; times in seconds."""
-    return {
-        "url": str(target),
-        "ok": report.ok,
-        "checks": [check._asdict() for check in report.checks],
-        "attempts": [
-            {
-                "origin": attempt.origin,
-                "request": {
-                    "method": attempt.request.method,
-                    "target": attempt.request.target,
-                    "headers": attempt.request.headers,
-                },
-                "response": attempt.response
-                and {
-                    "status": attempt.response.status,
-                    "reason": attempt.response.reason,
-                    "headers": attempt.response.headers,
-                    "text": attempt.response.text,
-                },
-                "error": attempt.error,
-                "waited": round(attempt.waited, 6),
-                "tls": attempt.tls,
-                "checks": [check._asdict() for check in attempt.checks],
-                "after": attempt.after,
-                "hung_up": attempt.hung_up,
-            }
-            for attempt in report.attempts
-        ],
-    }
 
 
 def show(report: ProbeReport, console: Console) -> None:

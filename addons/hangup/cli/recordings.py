@@ -55,7 +55,7 @@ def recordings(folder: str | None, prune: float | None, keep: int | None, as_jso
         return
     from hangup.cli.screen import console  # long to import, and completion waits for what stands above
     from hangup.cli.show import table
-    from hangup.cli.show.printing import row
+    from hangup.web.listing import row
 
     rows = [row(path) | {"age": _age(path)} for path in listing(where)]
     if as_json:

@@ -7,14 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from hangup.cli.sources import Source
 from hangup.errors import UsageError
+from hangup.recording.choice import only
 from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats.writing import writer
 from hangup.recording.redaction.redactor import Redactor
-
-
-def only(events: Iterable[AnyEvent], conn: int | None) -> Iterable[AnyEvent]:
-    """The events of one connection, and those of none; without ``conn`` all."""
-    return events if conn is None else (event for event in events if event.conn in (conn, 0))
 
 
 def learned(

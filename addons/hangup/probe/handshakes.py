@@ -78,6 +78,28 @@ class Attempt(Struct, kw_only=True):
         """The status, in words."""
         return str(self.status) if self.status is not None else "no valid answer"
 
+    def summary(self) -> dict[str, object]:
+        """For JSON."""
+        request, response = self.request, self.response
+        asked = {"method": request.method, "target": request.target, "headers": request.headers}
+        answered = response and {
+            "status": response.status,
+            "reason": response.reason,
+            "headers": response.headers,
+            "text": response.text,
+        }
+        return {
+            "origin": self.origin,
+            "request": asked,
+            "response": answered,
+            "error": self.error,
+            "waited": round(self.waited, 6),
+            "tls": self.tls,
+            "checks": [check._asdict() for check in self.checks],
+            "after": self.after,
+            "hung_up": self.hung_up,
+        }
+
 
 class ProbeReport(Struct):
     """The handshake with an Origin (the first of ``attempts``) and without, and ``checks`` on both."""
@@ -89,6 +111,15 @@ class ProbeReport(Struct):
     def ok(self) -> bool:
         """Whether every check passed."""
         return all(check.ok for check in self.checks)
+
+    def summary(self, url: str) -> dict[str, object]:
+        """For JSON. ``checks`` are those on the first attempt and ``origin``; times in seconds."""
+        return {
+            "url": url,
+            "ok": self.ok,
+            "checks": [check._asdict() for check in self.checks],
+            "attempts": [attempt.summary() for attempt in self.attempts],
+        }
 
 
 async def probe(settings: ProbeSettings) -> ProbeReport:

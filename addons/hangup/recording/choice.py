@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from msgspec import Struct
 
+from hangup.recording.events import AnyEvent
 from hangup.recording.known import Known
 from hangup.recording.loops import Loop
 
 Each = TypeVar("Each", bound=Known)
+
+
+def only(events: Iterable[AnyEvent], conn: int | None) -> Iterable[AnyEvent]:
+    """The events of one connection, and those of none; without ``conn`` all."""
+    return events if conn is None else (event for event in events if event.conn in (conn, 0))
 
 
 class Choice(Struct, frozen=True):

@@ -13,7 +13,7 @@ import click
 
 from hangup.cli.agreement import allow_option, use
 from hangup.cli.config import Config, load, presets
-from hangup.cli.params import SIZE, TIME, open_option
+from hangup.cli.params import SIZE, TIME, junit_option, open_option
 from hangup.errors import UsageError
 from hangup.filters import HOLD_LIMIT
 from hangup.wire.url import parse_listen, parse_target
@@ -120,6 +120,7 @@ if TYPE_CHECKING:
         "1 if not."
     ),
 )
+@junit_option
 @click.option("--keep-host", is_flag=True, help=(
     "Pass the Host header on unchanged, even if it is the proxy's own "
     "address."
@@ -148,6 +149,7 @@ def proxy(
     backend_command: str,
     bisecting: bool,
     expect_stable: float | None,
+    junit: Path | None,
     keep_host: bool,
     hooks: bool,
     uvloop: bool,
@@ -209,7 +211,7 @@ def proxy(
         hooks=hooks,
         uvloop=uvloop,
     )
-    outcomes = chosen(bisecting, expect_stable)
+    outcomes = chosen(bisecting, expect_stable, junit)
     keys = "-" not in backend_logs
     operate(settings, live, config, outcomes, web=web, no_web=no_web, browse=browse, keys=keys)
     code = live.summary()
@@ -266,9 +268,10 @@ def _browse(link: str) -> None:
 
 
 @click.command(epilog='Example:  mitmdump -s "$(hangup addon)" --mode reverse:http://localhost:8000')
-def addon() -> None:
-    """Print the path of the addon, for mitmproxy's own programs."""
+@click.argument("program", type=click.Choice(["mitmproxy", "playwright"]), default="mitmproxy")
+def addon(program: str) -> None:
+    """Print the path of the addon for mitmproxy's own programs, or of the one for Playwright Test."""
     import hangup
 
-    path = Path(hangup.__file__).resolve().parent.parent / "hangup_addon.py"
-    click.echo(path)
+    package = Path(hangup.__file__).resolve().parent
+    click.echo(package.parent / "hangup_addon.py" if program == "mitmproxy" else package / "testing" / "playwright.mjs")

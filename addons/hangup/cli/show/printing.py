@@ -12,14 +12,13 @@ from typing import Any
 import click
 import msgspec
 
-from hangup.cli.explaining import proof_of
 from hangup.cli.redacted import show_markdown
 from hangup.cli.screen import console, tell
 from hangup.cli.show import table
 from hangup.cli.show.chosen import choose
 from hangup.cli.show.frames import Frames
 from hangup.cli.sources import opened
-from hangup.errors import HangupError, RecordingError, UsageError
+from hangup.errors import RecordingError, UsageError
 from hangup.humanize import plural, printable
 from hangup.processes.tshark import open_recording
 from hangup.recording import events, loops
@@ -30,6 +29,8 @@ from hangup.recording.folder import listing, newest
 from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.reader import Reader, follow
+from hangup.web.explaining import proof_of
+from hangup.web.listing import row
 
 
 def carry_out(
@@ -175,26 +176,6 @@ def _show_folder(folder: str, as_json: bool) -> None:
         raise RecordingError(f"there is no recording in {folder}")
     else:
         table.folder(console(), rows)
-
-
-def row(path: Path) -> dict[str, Any]:
-    """What a list of recordings says of one."""
-    found: dict[str, Any] = {"file": str(path), "size": path.stat().st_size}
-    try:
-        source = open_recording(path)
-        ledger = Ledger()
-        for event in source:
-            ledger.feed(event)
-    except HangupError as error:
-        return found | {"error": str(error).removeprefix(f"{path} ")}
-    header = source.header
-    return found | {
-        "started": header.started,
-        "target": header.target,
-        "connections": len(ledger.connections),
-        "loops": len(loops.find(ledger.connections.values(), now=ledger.last_at)),
-        "error": None,
-    }
 
 
 def _confess(source: Recording) -> None:

@@ -32,6 +32,9 @@ Exit code: 0 when a cause is named or proved, or nothing is wrong; 3 when it is 
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, to paste into an issue.")
+@click.option("--github", "as_github", is_flag=True, help=(
+    "Print an annotation without secrets, for a workflow of GitHub's."
+))
 def why(**given: Any) -> None:
     """Say why the connections of a recording ended: the most likely cause, how sure that is, and the evidence.
 

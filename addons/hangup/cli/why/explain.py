@@ -10,11 +10,11 @@ import msgspec
 from msgspec.structs import replace
 
 from hangup.cli import explained_markdown
-from hangup.cli.explaining import proof_of
 from hangup.cli.redacted import learned
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened, undisturbed
 from hangup.cli.why import examples, page
+from hangup.cli.why.annotation import annotation
 from hangup.diagnosis.diagnose import report
 from hangup.diagnosis.for_others import for_others
 from hangup.diagnosis.report import Report
@@ -24,12 +24,15 @@ from hangup.experiment.summing_up import Explanation, sum_up, what_is_proved
 from hangup.recording.folder import newest
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.traffic_ledger import TrafficLedger, look_into_again
+from hangup.web.explaining import proof_of
 
 
-def explain(recording: str | None, conn: int | None, example: str | None, as_json: bool, as_markdown: bool) -> None:
+def explain(
+    recording: str | None, conn: int | None, example: str | None, as_json: bool, as_markdown: bool, as_github: bool
+) -> None:
     """Prints why the connections of a recording ended, and exits with 0 if that is known."""
-    if as_json and as_markdown:
-        raise UsageError("use either --json or --markdown, not both")
+    if as_json + as_markdown + as_github > 1:
+        raise UsageError("use only one of --json, --markdown and --github")
     if example is not None:
         if recording is not None:
             raise UsageError("use either RECORDING or --example, not both")
@@ -55,7 +58,9 @@ def explain(recording: str | None, conn: int | None, example: str | None, as_jso
             made = {} if proved is None else {"proved": msgspec.to_builtins(proved)}
             click.echo(json.dumps(found.summary() | made, indent=2))
         elif as_markdown:
-            click.echo(_redacted(source, conn, ledger, proof, found))
+            click.echo("\n".join(explained_markdown.lead(_redacted(source, conn, ledger, proof, found))))
+        elif as_github:
+            click.echo(annotation(_redacted(source, conn, ledger, proof, found)))
         else:
             page.show(console(), found, proved, str(where or ""), _said(proof))
         source.confess()
@@ -67,8 +72,10 @@ def _said(proof: Proof | None) -> str:
     return "" if proof is None or proof.proved else proof.headline
 
 
-def _redacted(source: Source, conn: int | None, ledger: TrafficLedger, proof: Proof | None, seen: Report) -> str:
-    """The page as Markdown without the recording's secrets: it is meant for others."""
+def _redacted(
+    source: Source, conn: int | None, ledger: TrafficLedger, proof: Proof | None, seen: Report
+) -> Explanation:
+    """What is said of the recording, without its secrets: it is meant for others."""
     redactor = Redactor()
     header = learned(source, redactor)
     if proof is not None:
@@ -83,4 +90,4 @@ def _redacted(source: Source, conn: int | None, ledger: TrafficLedger, proof: Pr
     summary = sum_up(found, header, shown.connections, shown.last_at, proof)
     if an_example:  # its backend is nowhere to be tried on
         summary = replace(summary, reproduce=[])
-    return "\n".join(explained_markdown.lead(Explanation(found, summary, proof)))
+    return Explanation(found, summary, proof)

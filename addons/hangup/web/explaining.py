@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
-from hangup.cli.redacted import only
-from hangup.cli.screen import tell
-from hangup.cli.sources import Source
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.for_others import for_others
 from hangup.experiment import document_file
 from hangup.experiment.document_file import Proof
 from hangup.experiment.summing_up import Explanation, sum_up
+from hangup.recording.choice import only
 from hangup.recording.events import AnyEvent, Header
 from hangup.recording.formats import Recording
 from hangup.recording.redaction.redactor import Redactor
@@ -24,13 +23,36 @@ BLOCK = 1000
 """Events that are looked into at a time."""
 
 
+class Readable(Protocol):
+    """A recording that may be gone over more than once. ``name`` is as the user gave it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def header(self) -> Header: ...
+    @property
+    def recording(self) -> Recording: ...
+
+    def events(self, doing: str) -> Iterator[AnyEvent]:
+        """All events; ``doing`` is what they are read for."""
+
+
 class Explaining:
     """Takes the events of ``recording`` (those of connection ``conn``, if one is named) in passes, and explains them.
 
-    ``bisect`` is the document of a bisect that the user named; without one it is looked for.
+    ``bisect`` is the document of a bisect that the user named; without one it is looked for. ``say`` is told which one
+    was found.
     """
 
-    def __init__(self, recording: Source, conn: int | None, bisect: Path | None) -> None:
+    def __init__(
+        self,
+        recording: Readable,
+        conn: int | None = None,
+        bisect: Path | None = None,
+        *,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._say = say
         self._recording = recording
         self._conn = conn
         self._ledger = TrafficLedger(recording.header)
@@ -75,7 +97,7 @@ class Explaining:
             return document_file.read(given)
         path, proof = proof_of(self._recording.recording)
         if path is not None:
-            tell(f"using the proof in {path}")
+            self._say(f"using the proof in {path}")
         return proof
 
 
