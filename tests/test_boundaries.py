@@ -135,6 +135,44 @@ class TestLists:
         borne_out(found, minds)
         assert found.edge is not None and [len(each) for each in found.edge] == [12, 13]
 
+    def test_two_objects_with_the_same_value_of_a_key(self) -> None:
+        def minds(value: list[Any]) -> bool:
+            skus = [each["sku"] for each in value]
+            return len(set(skus)) < len(skus)
+
+        bad = [{"sku": s, "n": n} for s, n in (("S-3", 1), ("S-9", 2), ("S-3", 7), ("S-4", 2))]
+        found = self.list_(bad, bad[:1], minds)
+        assert found.words == "two elements of `items` have the same `sku`"
+        borne_out(found, minds)
+
+    def test_a_long_list_of_objects_is_too_long_and_none_of_them_is_there_twice(self) -> None:
+        def minds(value: list[Any]) -> bool:
+            return len(value) > 5
+
+        bad = [{"sku": f"S-{n}", "n": 2} for n in range(9)]
+        found = self.list_(bad, bad[:2], minds)
+        assert found.words == "`items` has 6 elements or more", found.words
+        assert found.fails is not None
+        for n in range(20):
+            made = [each["sku"] for each in found.fails(Random(n))]
+            assert len(set(made)) == len(made)
+
+    def test_what_is_as_long_and_does_no_harm_is_not_too_long(self) -> None:
+        """Whatever it is: a list of six did no harm."""
+
+        def minds(value: list[Any]) -> bool:
+            return 4 in value and 5 in value
+
+        bad, known = [3, 4, 5, 8], [[1, 2, 3, 6, 7, 8]]
+        found = asked(condition(("items",), bad, [3], known), minds)
+        assert "elements or more" not in found.words
+
+    def test_what_is_further_away_and_does_no_harm_is_no_limit(self) -> None:
+        found = asked(condition(("n",), 7, 3, [2, 40]), lambda v: v == 7)
+        assert found.words == "`n` is 7"
+        found = asked(condition(("name",), "abcdefgh", "abc", ["abcdefghijkl"]), lambda v: len(v) == 8)
+        assert "or more" not in found.words
+
     @pytest.mark.parametrize("bad", [[3, 5, 3, 8], ["a", "b", "a"], [1, 1]])
     def test_the_same_element_twice(self, bad: list[Any]) -> None:
         def minds(value: list[Any]) -> bool:

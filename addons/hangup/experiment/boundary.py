@@ -7,17 +7,20 @@ stays open, None where nobody can tell.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Generator, Sequence
 from math import isfinite
 from random import Random
 from typing import Any
 
 from hangup.experiment.law import Condition
-from hangup.experiment.message_values import MISSING, Path, kind_of_value, named, neutral
+from hangup.experiment.message_values import MISSING, Path, canonical, kind_of_value, named, neutral
 from hangup.experiment.text_boundary import like, of_letters, of_text
 from hangup.experiment.threshold import threshold
 
 Asking = Generator[Any, bool | None, Condition]
+
+_LAST_NUMBER = re.compile(r"\d+(?!.*\d)", re.S)
 
 FEW_PLACES = 2
 """Decimal places that hardly anybody minds."""
@@ -33,7 +36,7 @@ def condition(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     elif isinstance(bad, str) and isinstance(good, str):
         found = yield from of_text(path, bad, good, known)
     elif isinstance(bad, list) and isinstance(good, list):
-        found = yield from _of_list(path, bad, good)
+        found = yield from _of_list(path, bad, good, known)
     elif bad is MISSING:
         found = Condition(f"{named(path)} is missing", holds=lambda value: value is MISSING)
     elif good is MISSING:
@@ -75,6 +78,9 @@ def _of_number(path: Path, bad: Any, good: Any, known: Sequence[Any]) -> Asking:
     if isinstance(bad, float) and (places := _places(bad)) > FEW_PLACES:
         if (yield round(bad, FEW_PLACES)) is False:
             return (yield from _of_places(path, bad, places))
+    beyond = [v for v in known if _number(v) and (v >= bad if bad > good else v <= bad)]
+    if beyond:  # what is further away does no harm
+        return Condition(f"{named(path)} is {_shown(bad)}", holds=lambda value: value == bad)
     span = abs(bad - good) or 1
     further = bad + (1 if bad > good else -1) * (max(span, abs(bad)) if whole else max(span, abs(bad), 1.0))
     if (yield further) is not True:
@@ -125,10 +131,13 @@ def _spread(edge: Any, width: Any, whole: bool) -> Callable[[Random], Any]:
     return make
 
 
-def _of_list(path: Path, bad: list[Any], good: list[Any]) -> Asking:
-    """How long it is, where as many others fail as well; that an element stands in it twice; or just so."""
+def _of_list(path: Path, bad: list[Any], good: list[Any], known: Sequence[Any]) -> Asking:
+    """How long it is, where as many others fail as well, and none of the ``known`` ones is as long; that an element
+    stands in it twice; or just so."""
     if not bad:
         return Condition(f"{named(path)} is empty", holds=lambda value: value == [])
+    if (found := (yield from _same_key(path, bad))) is not None:
+        return found
     distinct = [each for n, each in enumerate(bad) if each not in bad[:n]]
     if len(distinct) < len(bad) and (yield distinct) is False:
         twice = distinct[:1] * 2
@@ -138,12 +147,12 @@ def _of_list(path: Path, bad: list[Any], good: list[Any]) -> Asking:
                 fails=lambda rng: [*rng.sample(distinct, rng.randint(1, len(distinct)))] * 2,
                 survives=lambda rng: rng.sample(distinct, rng.randint(1, len(distinct))),
             )
-    elif len(bad) > len(good) > 0:
+    elif len(bad) > len(good) > 0 and not any(isinstance(v, list) and len(v) >= len(bad) for v in known):
         pool = [*good, *(each for each in distinct if each not in good)]
 
         def some(rng: Random, length: int) -> list[Any]:
             fresh = [_another(rng, pool) for _ in range(length)]
-            return fresh if all(type(e) in (int, float, str) for e in fresh) else (good * length)[:length]
+            return fresh if all(type(e) in (int, float, str) for e in fresh) else _repeated(good, length)
 
         if (yield some(Random(0), len(bad))) is True:
             low, high = yield from threshold(len(good), len(bad), lambda middle: some(Random(middle), middle))
@@ -155,6 +164,55 @@ def _of_list(path: Path, bad: list[Any], good: list[Any]) -> Asking:
                 edge=(some(Random(1), low), some(Random(1), high)),
             )
     return Condition(f"{named(path)} is {str(bad)[:60]}", holds=lambda value: value == bad)
+
+
+def _same_key(path: Path, bad: list[Any]) -> Generator[Any, bool | None, Condition | None]:
+    """That two of its elements, which are objects, have the same value of some key."""
+    if len(bad) < 2 or not all(isinstance(each, dict) for each in bad):
+        return None
+    for key in bad[0]:
+        values = [canonical(each.get(key, MISSING)) for each in bad if key in each]
+        distinct = [each for n, each in enumerate(bad) if key in each and values.index(canonical(each[key])) == n]
+        if len(values) < len(bad) or len(distinct) == len(bad) or len(distinct) < 1 or (yield distinct) is not False:
+            continue
+        one = next(each for each in bad if values.count(canonical(each[key])) > 1)
+        other = next((each for each in distinct if each is not one), one)
+        if (yield [one, {**other, key: one[key]}]) is not True:
+            continue
+        return _twice(path, key, distinct)
+    return None
+
+
+def _twice(path: Path, key: str, distinct: list[Any]) -> Condition:
+    """The condition that two elements have the same value of a key; ``distinct`` are some that all differ in it."""
+
+    def some(rng: Random) -> list[Any]:
+        return rng.sample(distinct, rng.randint(1, len(distinct)))
+
+    def fails(rng: Random) -> list[Any]:
+        made = some(rng)
+        made.insert(rng.randint(0, len(made)), {**rng.choice(distinct), key: rng.choice(made)[key]})
+        return made
+
+    return Condition(f"two elements of {named(path)} have the same `{key}`", fails=fails, survives=some)
+
+
+def _repeated(elements: list[Any], length: int) -> list[Any]:
+    """So many elements like these; those that are objects differ in all their texts and numbers, as the same one twice
+    may be what does harm."""
+    return [_numbered(elements[n % len(elements)], n // len(elements)) for n in range(length)]
+
+
+def _numbered(value: Any, round: int) -> Any:
+    if not round or isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, dict):
+        return {key: _numbered(each, round) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_numbered(each, round) for each in value]
+    if isinstance(value, str):
+        return _LAST_NUMBER.sub(lambda found: f"{found[0]}{round}", value)
+    return value + round if isinstance(value, int) else value
 
 
 def _another(rng: Random, pool: Sequence[Any]) -> Any:

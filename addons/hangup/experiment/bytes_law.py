@@ -79,7 +79,7 @@ def bytes_law(place: InPlace) -> Search[Claim | None]:
     kept = yield from carry_out(
         place.arms, lambda: minimise_frames(looked_at, guesses=[0]), asked.ask, asked.trial
     )
-    if len(kept) > MOST:
+    if not kept or len(kept) > MOST:
         return None
     found: list[_Byte] = []
     for at in kept:

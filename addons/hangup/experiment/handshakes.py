@@ -99,16 +99,28 @@ def _differences(one: Request, other: Request, refused: bool) -> Iterator[tuple[
             yield "Origin", str(Origin(value=value)), ("handshake/origin",)
         elif key == "sec-websocket-protocol":
             yield "subprotocols", str(SetHeader(name=key, value=value)), ("handshake/subprotocol",)
+        elif key == "cookie":
+            yield from _other_cookies(before.get(key, ""), value)
         else:
-            secret = key != "cookie" or _other_credential(before.get(key, ""), value)
-            yield f"{key} header", str(SetHeader(name=key, value=value)), CREDENTIALS if secret else (PARAMETER,)
+            yield f"{key} header", str(SetHeader(name=key, value=value)), CREDENTIALS
 
 
-def _other_credential(mine: str, theirs: str) -> bool:
-    """Whether a cookie in which two jars differ looks like a credential."""
+def _other_cookies(mine: str, theirs: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Each cookie in which two jars differ, by itself; then all of them, where there are several."""
     one, other = dict(cookies(mine)), dict(cookies(theirs))
-    differing = {name for name in {*one, *other} if one.get(name) != other.get(name)}
-    return any(is_credential(name, one.get(name) or other.get(name, "")) for name in differing)
+    differing = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    shown: dict[str, tuple[str, ...]] = {}
+    for name in differing:
+        secret = is_credential(name, one.get(name) or other.get(name, ""))
+        shown[name] = CREDENTIALS if secret else (PARAMETER,)
+        if len(differing) > 1:
+            jar = {each: value for each, value in {**one, name: other.get(name)}.items() if value is not None}
+            if jar:
+                said = "; ".join(f"{each}={value}" for each, value in jar.items())
+                yield f"cookie {name}", str(SetHeader(name="cookie", value=said)), shown[name]
+    all_shown = CREDENTIALS if CREDENTIALS in shown.values() else (PARAMETER,)
+    what = f"cookie {differing[0]}" if len(differing) == 1 else "cookie header"
+    yield what, str(SetHeader(name="cookie", value=theirs)), all_shown
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -30,7 +30,7 @@ SURE = 0.97
 SAID = ("silence", "suspect-dropped", "first-only", "benign-instead")
 """Rungs that take away a credential which is said in a message."""
 
-LIKELY = 2.0
+LIKELY = 0.5
 """The weight of a cause that reading alone is sure of, where those of the usual ones are between 0.1 and 3."""
 
 CHANCE = 0.002

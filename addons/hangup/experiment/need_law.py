@@ -72,6 +72,10 @@ def _befores(case: Case, frame: ClientFrame) -> Iterable[tuple[Exchange, Said | 
     if case.opening is not None:  # what its protocol begins with
         opening = Said(kind_of(TEXT, case.opening).text, case.opening)
         found.append((False, 0, (opening,), None))
+    alike = [i for i, f in enumerate(case.frames) if f.kind == frame.kind and f.n < frame.n]
+    if alike:  # the same did no harm earlier on this connection
+        before = tuple(said_by(f) for f in case.frames[: alike[-1]])
+        found.append((False, len(before), before, said_by(case.frames[alike[-1]])))
     for frames in case.lived:
         said = [said_by(frame) for frame in frames]
         at = next((i for i, each in enumerate(said) if each.kind == kind), None)
