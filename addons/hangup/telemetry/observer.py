@@ -44,7 +44,8 @@ class Observer:
         if self._looking is not None:  # for somebody else who asks
             await asyncio.shield(self._looking)
             return
-        ledger, now = self.recorder.ledger, self.recorder.now()
+        ledger = self.recorder.ledger
+        now = ledger.last_at if ledger.stopped else self.recorder.now()
         # One that goes on is over when nothing has come for long enough.
         waits = int(now) if any(loop.going_on for loop in self._loops) else None
         as_of = ledger.events, waits
