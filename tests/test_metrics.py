@@ -16,12 +16,9 @@ from hangup.cli import cli
 from hangup.recorder.recorder import Recorder
 from hangup.recording import reader
 from hangup.recording.events import AnyEvent, Frame, Handshake, Part, Side
-from hangup.recording.ledger import Ledger
-from hangup.recording.totals import PATHS, REST, Totals
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.session import Counters, Session
 from hangup.telemetry.exposition import Exposition
-from hangup.telemetry.families import families
 from hangup.telemetry.observer import Observer
 from scraped import Key, equal, expected, key, read, scrape
 

@@ -231,7 +231,8 @@ async def run(
         url = f"ws://127.0.0.1:{found[1]}"
         proxy = None
         if record is not None:
-            proxy = await stack.enter_async_context(child("hangup proxy", proxy_command(url, record, watched is not None)))
+            command = proxy_command(url, record, watched is not None)
+            proxy = await stack.enter_async_context(child("hangup proxy", command))
             found = await proxy.wait_for(r"listening on 127\.0\.0\.1:(\d+)")
             url = f"ws://127.0.0.1:{found[1]}"
         arguments = command_of(frontend, "--url", url, "--shape", form)

@@ -7,6 +7,7 @@ is looked at when somebody asks. Memory and the number of sums are bounded, what
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -42,6 +43,9 @@ LIFETIMES = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 180
 WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 ROUND_TRIPS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the classes that times are counted in, in seconds."""
+
+
+_NUMBER = re.compile(r"/\d{1,2}(?=/|$)")
 
 
 class Distribution:
@@ -120,11 +124,12 @@ class _Few:
 
 
 class _UnderWay(Struct):
-    """A connection that is open, or whose legs have not both ended. ``counted`` is whether its end has been."""
+    """A connection that is open, or whose legs have not both ended. ``counted`` is whether its end has been, ``gone``
+    whose leg has ended."""
 
     path: str
     counted: bool = False
-    legs: int = 0
+    gone: str = ""
 
 
 class Totals:
@@ -243,10 +248,12 @@ class Totals:
         each = self._under_way.get(event.conn)
         if each is None:
             return
+        last = False
         if event.how != "open":
-            each.legs += 1
-        self._look(event.conn, last=each.legs >= len(SIDES))
-        if each.legs >= len(SIDES):  # nothing can come any more
+            last = each.gone not in ("", event.side)
+            each.gone = each.gone or event.side
+        self._look(event.conn, last)
+        if last:  # nothing can come any more
             self._add(self._volumes, event.conn, each.path)
             del self._under_way[event.conn]
 
@@ -291,8 +298,9 @@ class Totals:
             if len(self._templates) >= ROUTES:
                 self._templates.clear()
                 self._vault = Vault()
-            # A placeholder is as volatile as what it stands for.
-            template = printable(route_of(self._vault.text(route, url=True)), LONGEST)
+            # A placeholder is as volatile as what it stands for, and the number of a room as its id.
+            template = _NUMBER.sub("/{}", route_of(self._vault.text(route, url=True)))
+            template = printable(template, LONGEST)
             self._templates[route] = template
         return template
 
