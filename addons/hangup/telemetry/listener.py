@@ -74,7 +74,8 @@ class _Handler(web.RequestHandler):
 
     def prepare(self) -> None:
         """tornado: a request has been read."""
-        name = httputil.split_host_and_port(self.request.host.lower())[0].strip("[]")
+        said = self.request.headers.get("Host", "")  # of a request without it, tornado would say 127.0.0.1
+        name = httputil.split_host_and_port(said.lower())[0].strip("[]")
         if self.settings["local"] and not is_loopback(name):
             self.say(403, "wrong Host header: this listens on loopback only")
 
