@@ -122,7 +122,7 @@ async def _real(name: str, path: Path) -> dict[Key, float]:
 @pytest.mark.parametrize(
     "name",
     [
-        name if name[:2] in ("a1", "a3", "d7") else pytest.param(name, marks=pytest.mark.long)
+        name if name[:2] in ("a1", "a3", "d8") else pytest.param(name, marks=pytest.mark.long)
         for name in FAULTS
     ],
 )
