@@ -89,13 +89,13 @@ def _metric(family: Family) -> Any:
 
     if family.kind == "histogram":
         histogram = HistogramMetricFamily(family.name, family.help, labels=family.labels)
-        for sample in family.samples:
+        for sample in family.read():
             assert isinstance(sample.value, Distribution)
             histogram.add_metric(sample.labels, _buckets(sample.value), sample.value.sum)
         return histogram
     plain = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
     metric = plain(family.name, family.help, labels=family.labels)
-    for sample in family.samples:
+    for sample in family.read():
         assert not isinstance(sample.value, Distribution)
         metric.add_metric(sample.labels, sample.value)
     return metric

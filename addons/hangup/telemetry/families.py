@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct
 
 from hangup import __version__
 from hangup.recorder.recorder import Recorder
+from hangup.recording.events import Side
 from hangup.recording.loops import Loop
 from hangup.recording.totals import Distribution, Totals
 
@@ -24,20 +27,20 @@ class Sample(Struct, frozen=True):
 
 
 class Family(Struct, frozen=True, kw_only=True):
-    """All samples of one metric. ``name`` is without ``_total``; ``unit`` is UCUM's, empty for none. Two with
-    the same ``version`` (not None) have the same samples."""
+    """All samples of one metric, as of when they are :attr:`read`. ``name`` is without ``_total``; ``unit`` is UCUM's,
+    empty for none. Two with the same ``version`` (not None) have the same samples, which need not be read again."""
 
     name: str
     kind: Kind
     help: str
     unit: str = ""
     labels: tuple[str, ...] = ()
-    samples: Sequence[Sample]
+    read: Callable[[], Sequence[Sample]]
     version: object = None
 
 
-def _one(value: float) -> tuple[Sample, ...]:
-    return (Sample((), value),)
+def _one(value: float) -> Callable[[], Sequence[Sample]]:
+    return lambda: (Sample((), value),)
 
 
 def families(totals: Totals, recorder: Recorder, loops: Sequence[Loop]) -> list[Family]:
@@ -53,7 +56,7 @@ def _connections(totals: Totals) -> Iterable[Family]:
         help="WebSocket connections that were opened, by path template.",
         unit="{connection}",
         labels=("path",),
-        samples=[Sample((path,), count) for path, count in totals.opened.items()],
+        read=lambda: [Sample((path,), count) for path, count in totals.opened.items()],
         version=version,
     )
     yield Family(
@@ -62,7 +65,7 @@ def _connections(totals: Totals) -> Iterable[Family]:
         help="WebSocket connections that are open now.",
         unit="{connection}",
         labels=("path",),
-        samples=[Sample((path,), count) for path, count in totals.open().items()],
+        read=lambda: [Sample((path,), count) for path, count in totals.open().items()],
         version=version,
     )
     yield Family(
@@ -72,7 +75,7 @@ def _connections(totals: Totals) -> Iterable[Family]:
         "unknown) and with what close code (empty for none).",
         unit="{connection}",
         labels=("path", "by", "how", "code"),
-        samples=[Sample((each.path, each.by, each.how, each.code), n) for each, n in totals.ended.items()],
+        read=lambda: [Sample((each.path, each.by, each.how, each.code), n) for each, n in totals.ended.items()],
         version=version,
     )
     yield Family(
@@ -81,7 +84,7 @@ def _connections(totals: Totals) -> Iterable[Family]:
         help="From opening to the end, of connections that ended.",
         unit="s",
         labels=("path",),
-        samples=[Sample((path,), times) for path, times in totals.lifetimes.items()],
+        read=lambda: [Sample((path,), times) for path, times in totals.lifetimes.items()],
         version=version,
     )
     yield Family(
@@ -91,7 +94,7 @@ def _connections(totals: Totals) -> Iterable[Family]:
         "for no answer).",
         unit="{handshake}",
         labels=("path", "by", "status"),
-        samples=[Sample((each.path, each.by, each.status), n) for each, n in totals.refused.items()],
+        read=lambda: [Sample((each.path, each.by, each.status), n) for each, n in totals.refused.items()],
         version=version,
     )
     yield Family(
@@ -99,7 +102,7 @@ def _connections(totals: Totals) -> Iterable[Family]:
         kind="histogram",
         help="From a handshake's request to its answer.",
         unit="s",
-        samples=[Sample((), totals.waits)],
+        read=lambda: [Sample((), totals.waits)],
         version=version,
     )
     yield Family(
@@ -108,29 +111,33 @@ def _connections(totals: Totals) -> Iterable[Family]:
         help="From a ping frame to its pong, as they pass hangup, by the side that sent the ping.",
         unit="s",
         labels=("side",),
-        samples=[Sample((side,), times) for side, times in totals.round_trips.items()],
+        read=lambda: [Sample((side,), times) for side, times in totals.round_trips.items()],
         version=version,
     )
 
 
 def _traffic(totals: Totals, recorder: Recorder) -> Iterable[Family]:
-    volumes = totals.volumes(recorder.tally).items()
+    volumes = totals.volumes(recorder.tally)
     for name, noun, of in (
         ("frames", "frame", "Frames, control frames included, by who sent them."),
         ("payload_bytes", "By", "Payload bytes of whole frames as on the wire, by who sent them."),
         ("pings", "frame", "Ping frames, by who sent them."),
         ("pongs", "frame", "Pong frames, by who sent them."),
     ):
-        field = name.removeprefix("payload_")
+        values = tuple(map(attrgetter(name.removeprefix("payload_")), volumes.values()))
         yield Family(
             name=f"hangup_{name}",
             kind="counter",
             help=of,
             unit=noun if noun == "By" else f"{{{noun}}}",
             labels=("path", "side"),
-            samples=[Sample(key, getattr(volume, field)) for key, volume in volumes],
-            version=tuple(getattr(volume, field) for _, volume in volumes),
+            read=partial(_by_side, volumes, values),
+            version=values,
         )
+
+
+def _by_side(volumes: Iterable[tuple[str, Side]], values: Sequence[int]) -> list[Sample]:
+    return [Sample(key, value) for key, value in zip(volumes, values, strict=True)]
 
 
 def _loops(totals: Totals, found: Sequence[Loop]) -> Iterable[Family]:
@@ -143,7 +150,7 @@ def _loops(totals: Totals, found: Sequence[Loop]) -> Iterable[Family]:
         help="Reconnect loops found so far: runs of connections that one client reopens.",
         unit="{loop}",
         labels=("path", "state"),
-        samples=[Sample((path, states[now]), loops) for (path, now), (loops, _) in sums.items()],
+        read=lambda: [Sample((path, states[now]), loops) for (path, now), (loops, _) in sums.items()],
         version=version,
     )
     yield Family(
@@ -152,7 +159,7 @@ def _loops(totals: Totals, found: Sequence[Loop]) -> Iterable[Family]:
         help="Connections that are part of a reconnect loop.",
         unit="{connection}",
         labels=("path", "state"),
-        samples=[Sample((path, states[now]), connections) for (path, now), (_, connections) in sums.items()],
+        read=lambda: [Sample((path, states[now]), connections) for (path, now), (_, connections) in sums.items()],
         version=version,
     )
 
@@ -164,21 +171,21 @@ def _recorder(recorder: Recorder) -> Iterable[Family]:
         kind="gauge",
         help="Bytes that wait to be written to the recording.",
         unit="By",
-        samples=_one(journal.backlog),
+        read=_one(journal.backlog),
     )
     yield Family(
         name="hangup_recorder_lost_events",
         kind="counter",
         help="Events that are not in the recording.",
         unit="{event}",
-        samples=_one(recorder.lost),
+        read=_one(recorder.lost),
         version=recorder.lost,
     )
     yield Family(
         name="hangup_recorder_writing",
         kind="gauge",
         help="1 while the recording can be written, 0 while it cannot (a full disk, say).",
-        samples=_one(0 if journal.outage else 1),
+        read=_one(0 if journal.outage else 1),
         version=journal.outage,
     )
     yield Family(
@@ -186,7 +193,7 @@ def _recorder(recorder: Recorder) -> Iterable[Family]:
         kind="counter",
         help="Requests that passed and were no WebSocket handshakes.",
         unit="{request}",
-        samples=_one(recorder.http),
+        read=_one(recorder.http),
         version=recorder.http,
     )
     yield Family(
@@ -194,6 +201,6 @@ def _recorder(recorder: Recorder) -> Iterable[Family]:
         kind="gauge",
         help="1; the label has hangup's version.",
         labels=("version",),
-        samples=(Sample((__version__,), 1),),
+        read=lambda: (Sample((__version__,), 1),),
         version=__version__,
     )

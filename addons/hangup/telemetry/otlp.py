@@ -20,7 +20,7 @@ from hangup import __version__
 from hangup.errors import MissingExtra
 from hangup.humanize import printable
 from hangup.recording.totals import Distribution
-from hangup.telemetry.families import Family
+from hangup.telemetry.families import Family, Sample
 from hangup.telemetry.observer import Observer
 from hangup.telemetry.spans import Spans
 
@@ -183,12 +183,13 @@ def metrics_data(families: Sequence[Family], resource: Any, start: int, now: int
     from opentelemetry.sdk.metrics.export import Metric, MetricsData, ResourceMetrics, ScopeMetrics
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    metrics = [Metric(each.name, each.help, each.unit, _data(each, start, now)) for each in families if each.samples]
+    data = [(each, _data(each, each.read(), start, now)) for each in families]
+    metrics = [Metric(each.name, each.help, each.unit, its) for each, its in data if its.data_points]
     scope = ScopeMetrics(InstrumentationScope("hangup", __version__), metrics, "")
     return MetricsData([ResourceMetrics(resource, [scope], "")])
 
 
-def _data(family: Family, start: int, now: int) -> Any:
+def _data(family: Family, samples: Sequence[Sample], start: int, now: int) -> Any:
     from opentelemetry.sdk.metrics.export import (
         AggregationTemporality,
         Gauge,
@@ -200,7 +201,7 @@ def _data(family: Family, start: int, now: int) -> Any:
 
     cumulative = AggregationTemporality.CUMULATIVE
     points: list[Any] = []
-    for sample in family.samples:
+    for sample in samples:
         about = dict(zip(family.labels, sample.labels, strict=True))
         value = sample.value
         if isinstance(value, Distribution):
