@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -208,3 +210,40 @@ def test_a_configuration_on_loopback_is_used(tmp_path: Path) -> None:
         assert read(scrape(url_of(proxy)))[key("hangup_http_requests_total")] == 0
         proxy.stop()
         assert "settings from hangup.toml: target, listen, web, metrics" in proxy.errors
+
+
+@pytest.mark.real
+def test_prometheus_itself_scrapes_it(tmp_path: Path) -> None:
+    """A server that we did not write, ten times a second, and what it then answers a query of the dashboard's kind."""
+    prometheus, promtool = shutil.which("prometheus"), shutil.which("promtool")
+    if prometheus is None or promtool is None:
+        pytest.skip("prometheus is not here")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        api = f"127.0.0.1:{free.getsockname()[1]}"
+    with RawServer() as server, HangupProxy(server.url, *METRICS) as proxy:
+        url = url_of(proxy)
+        for number in range(4):
+            client = open_websocket(proxy.address, f"/ws/client-{number}")
+            server.accept(f"/ws/client-{number}").send(frames.close(4001))
+            client.expect_frames(1)
+            client.rst()
+        ended = key("hangup_connections_ended_total", path="/ws/{}", by="server", how="close", code="4001")
+        until(lambda: read(scrape(url)).get(ended) == 4)
+        checked = subprocess.run([promtool, "check", "metrics"], input=scrape(url), capture_output=True, text=True)
+        assert checked.returncode == 0 and not checked.stdout + checked.stderr
+        config = tmp_path / "prometheus.yml"
+        job = f"job_name: hangup, static_configs: [{{targets: ['{urlsplit(url).netloc}']}}]"
+        config.write_text(f"global: {{scrape_interval: 100ms, scrape_timeout: 100ms}}\nscrape_configs: [{{{job}}}]\n")
+        words = [f"--config.file={config}", f"--web.listen-address={api}", f"--storage.tsdb.path={tmp_path / 'tsdb'}"]
+        with Program([prometheus, *words]) as program:
+            program.wait_for("Server is ready to receive web requests")
+            query = "sum%20by%20(path,by,how,code)%20(hangup_connections_ended_total)"
+
+            def found() -> list[dict[str, object]]:
+                told = json.loads(scrape(f"http://{api}/api/v1/query?query={query}"))
+                return list(told["data"]["result"])
+
+            until(lambda: bool(found()))
+            (series,) = found()
+            assert series["metric"] == {"path": "/ws/{}", "by": "server", "how": "close", "code": "4001"}
+            assert series["value"][1] == "4"  # type: ignore[index]
