@@ -15,6 +15,7 @@ from hangup.recording.connections import Connection
 from hangup.recording.endings import SIDES
 from hangup.recording.events import Event, Handshake, Stop
 from hangup.recording.redaction.placeholders import Vault
+from hangup.recording.redaction.single_events import handshake
 from hangup.recording.totals import Totals
 
 if TYPE_CHECKING:
@@ -32,30 +33,31 @@ class Spans:
     def __init__(self, recorder: Recorder, totals: Totals, tracer: Tracer) -> None:
         self._recorder, self._totals, self._tracer = recorder, totals, tracer
         self._zero = round(recorder.started.timestamp() * 1e9)
-        self._carried: dict[int, dict[str, str]] = {}
-        """What the clients of open connections sent of their traces."""
+        self._shaken: dict[int, Handshake] = {}
+        """The handshakes of open connections: their clients' traces, and their secrets."""
         recorder.listeners.append(self._event)
 
     def _event(self, event: Event) -> None:
         if type(event) is Handshake:
-            headers = (event.original or event.request).headers
-            self._carried[event.conn] = {name.lower(): value for name, value in headers if name.lower() in CARRIED}
+            self._shaken[event.conn] = event
         elif type(event) is Stop:
             self.end()
             return
-        if event.conn in self._carried and not self._totals.under_way(event.conn):
+        if event.conn in self._shaken and not self._totals.under_way(event.conn):
             self._end(event.conn)
 
     def end(self) -> None:
         """Makes the spans of what is open, too: nothing will come any more."""
-        for conn in list(self._carried):
+        for conn in list(self._shaken):
             self._end(conn)
 
     def _end(self, conn: int) -> None:
         from opentelemetry.trace import SpanKind, Status, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        carried = self._carried.pop(conn)
+        shaken = self._shaken.pop(conn)
+        headers = (shaken.original or shaken.request).headers
+        carried = {name.lower(): value for name, value in headers if name.lower() in CARRIED}
         connection = self._recorder.ledger.connections.get(conn)
         if connection is None:
             return
@@ -69,7 +71,7 @@ class Spans:
         )
         if span.is_recording():
             vault = Vault()
-            vault.text(connection.target, url=True)  # whose secrets are hidden in what follows, too
+            handshake(vault, shaken)  # whose secrets are hidden in what follows, too
             span.set_attributes(self._attributes(connection, vault))
             for step in connection.steps:
                 span.add_event(vault.text(step.text), {"hangup.side": step.side}, self._time(step.at))
