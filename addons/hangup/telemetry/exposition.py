@@ -1,4 +1,4 @@
-"""Metrics in the words of Prometheus, or of OpenMetrics; needs the extra ``metrics``."""
+"""Metrics in the words of Prometheus, or of OpenMetrics; needs the extra ``metrics``, as who serves them does."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _EOF = b"# EOF\n"
 def require() -> None:
     """Raises :class:`MissingExtra` where the library is not installed."""
     try:
+        import h11  # noqa: F401
         import prometheus_client  # noqa: F401
     except ImportError:
         raise MissingExtra('--metrics needs prometheus-client: pip install "hangup[metrics]"') from None

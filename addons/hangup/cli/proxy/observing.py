@@ -58,7 +58,7 @@ class Observing:
         if self._sockets:
             from hangup.telemetry.listener import Listener
 
-            listener = Listener(self._sockets, observer, proxy.exhaustion)
+            listener = Listener(self._sockets, observer)
             proxy.exits.push_async_callback(listener.close)
             live.tell(f"metrics: {listener.url}")
         if self.endpoint:
