@@ -100,6 +100,18 @@ def test_the_golden_recordings_are_all_of_the_fault_set() -> None:
     assert set(FAULTS) <= set(GOLDEN)
 
 
+def test_several_who_ask_at_once_are_told_of_the_same_loops(tmp_path: Path) -> None:
+    async def ask() -> list[str]:
+        _, observer = await replayed(list(reader.read(RECORDINGS / "a1-handler-returns-after-accept.jsonl")), tmp_path)
+        observer._as_of, observer._not_before, observer._loops = None, 0.0, ()
+        expositions = [Exposition(observer) for _ in range(5)]
+        return [text.decode() for text, _ in await asyncio.gather(*(each.answer("") for each in expositions))]
+
+    texts = asyncio.run(ask())
+    loops = {line for text in texts for line in text.splitlines() if line.startswith("hangup_loops{")}
+    assert len(loops) == 1 and all(loops <= set(text.splitlines()) for text in texts)
+
+
 async def _real(name: str, path: Path) -> dict[Key, float]:
     told: dict[Key, float] = {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -85,6 +86,40 @@ def test_a_scraper_gets_what_it_asks_for() -> None:
         assert status == 200 and not body and int(headers["content-length"]) > 1000
         assert asked(url, path="/")[0] == 404 and "/healthz" in asked(url, path="/")[2]
         assert asked(url, "POST")[0] == 405
+
+
+def test_whatever_is_sent_the_next_one_is_answered() -> None:
+    def sent(data: bytes, all_of_it: bool = False) -> bytes:
+        with socket.create_connection((where.hostname or "", where.port or 0), timeout=30) as sock:
+            sock.sendall(data)
+            if all_of_it:
+                sock.shutdown(socket.SHUT_WR)
+            got = b""
+            try:
+                while piece := sock.recv(1 << 16):
+                    got += piece
+            except ConnectionResetError:
+                pass  # closed with something unread
+            return got
+
+    with RawServer() as server, HangupProxy(server.url, *METRICS) as proxy:
+        where = urlsplit(url_of(proxy))
+        close = b"Host: localhost\r\nConnection: close\r\n\r\n"
+        assert sent(b"\x16\x03\x01\x02\x00\x01\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+        assert sent(b"GET /metrics HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400 "), "without a Host"
+        assert sent(b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 20_000).startswith(b"HTTP/1.1 431 ")
+        assert sent(b"POST /metrics HTTP/1.1\r\nContent-Length: 99999999\r\n" + close + b"x" * 100_000) == b""
+        assert sent(b"POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n" + close + b"abc").startswith(b"HTTP/1.1 405 ")
+        assert sent(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        upgrade = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade, "
+        assert sent(upgrade + b"close\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        twice = sent(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\n" + close)
+        assert twice.count(b"HTTP/1.1 200 ") == 2, "one after the other, before the first was answered"
+        rng = random.Random(1)
+        for _ in range(30):
+            sent(rng.randbytes(rng.randrange(1, 200)) + b"\r\n\r\n", all_of_it=True)
+        assert asked(where.geturl())[0] == 200 and "Traceback" not in proxy.errors
+        proxy.stop()
 
 
 def test_no_page_reads_it_under_a_name_of_its_own() -> None:

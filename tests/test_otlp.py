@@ -161,14 +161,16 @@ def test_refused_handshakes_have_spans_and_what_the_client_does_not_sample_has_n
 def test_secrets_do_not_leave() -> None:
     secret = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5NXgL0n3I9PlFUP0THsR8U"
     with receiving() as receiver, RawServer() as server, HangupProxy(server.url, "--otlp", receiver.url) as proxy:
-        client = open_websocket(proxy.address, f"/ws/{secret}/x?token=hunter2hunter2")
+        headers = [("Authorization", "Bearer correct-horse")]
+        client = open_websocket(proxy.address, f"/ws/{secret}/x?token=hunter2hunter2", headers=headers)
         upstream = server.accept()
-        upstream.send(frames.close(4003, b"bad token hunter2hunter2"))
+        upstream.send(frames.close(4003, b"nobody has correct-horse or hunter2hunter2"))
         client.expect_frames(1)
         client.send(frames.close(4003, mask=MASK))
         proxy.stop()
         until(lambda: bool(receiver.spans()) and key("hangup_build_info", version="0.1.0") in receiver.metrics())
-        assert "hunter2" not in receiver.output and secret[:20] not in receiver.output
+        for each in ("hunter2", "correct-horse", secret[:20]):
+            assert each not in receiver.output
         assert attributes(receiver.spans()[0])["hangup.ended.code"] == 4003
 
 
