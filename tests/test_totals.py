@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangup.recording import events as ev
+from hangup.recording import loops, totals
 from hangup.recording.ledger import Ledger
 from hangup.recording.totals import PATHS, REST, VALUES, Distribution, Ended, Refused, Totals, Volume
 
@@ -225,3 +226,38 @@ def test_a_recording_that_begins_in_the_middle_is_no_error() -> None:
     told.tell(ev.End, conn=7, side="client", how="fin")
     told.tell(ev.Handshake, conn=0, request=ev.Request())
     assert not told.totals.opened and not told.totals.volumes()
+
+
+def test_loops_are_summed_by_path_and_by_whether_they_go_on() -> None:
+    told = Told()
+    for number in range(1, 7):
+        told.opens(number, f"/ws/client-{number}")
+        told.tell(ev.End, conn=number, side="server", how="fin")
+        told.tell(ev.End, conn=number, side="client", how="fin")
+    found = loops.find(told.ledger.connections.values(), now=told.at)
+    assert [loop.count for loop in found] == [6]
+    assert told.totals.looping(found) == {("/ws/{}", True): (1, 6)}
+    late = loops.find(told.ledger.connections.values(), now=told.at + 60)
+    assert told.totals.looping([*late, *late]) == {("/ws/{}", False): (2, 12)}
+    assert Totals(Ledger()).looping(late) == {(REST, False): (1, 6)}, "of a path without sums of its own"
+
+
+def test_templates_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals, "ROUTES", 10)
+    made = Totals(Ledger())
+    for word in words(25):
+        assert made.template(f"/{word}/7") == f"/{word}/{{}}"
+        assert len(made._templates) <= 10
+
+
+def test_what_comes_after_all_is_over_changes_nothing() -> None:
+    told = Told()
+    told.opens(1)
+    told.tell(ev.Frame, conn=1, side="client", opcode="ping", text="a")
+    for side in SIDES:
+        told.tell(ev.End, conn=1, side=side, how="rst")
+    before = told.counters()
+    told.tell(ev.Frame, conn=1, side="server", opcode="pong", text="a")
+    told.tell(ev.End, conn=1, side="client", how="fin")
+    told.tell(ev.Stop)
+    assert told.counters() == before
