@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,7 @@ from hangup.recording.events import AnyEvent, Frame, Handshake, Part, Side
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.session import Counters, Session
 from hangup.telemetry.exposition import Exposition
+from hangup.telemetry.families import Family
 from hangup.telemetry.observer import Observer
 from scraped import Key, equal, expected, key, read, scrape
 
@@ -110,6 +112,29 @@ def test_several_who_ask_at_once_are_told_of_the_same_loops(tmp_path: Path) -> N
     texts = asyncio.run(ask())
     loops = {line for text in texts for line in text.splitlines() if line.startswith("hangup_loops{")}
     assert len(loops) == 1 and all(loops <= set(text.splitlines()) for text in texts)
+
+
+def test_a_text_that_takes_long_to_make_is_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = 0
+
+    async def ask() -> int:
+        _, observer = await replayed([], tmp_path)
+        exposition, families = Exposition(observer), observer.families
+
+        def toil() -> list[Family]:
+            nonlocal made
+            made += 1
+            end = time.thread_time() + 0.1
+            while time.thread_time() < end:
+                pass
+            return families()
+
+        monkeypatch.setattr(observer, "families", toil)
+        for _ in range(20):
+            await exposition.answer("")
+        return made
+
+    assert asyncio.run(ask()) == 1, "20 in much less than six seconds"
 
 
 async def _real(name: str, path: Path) -> dict[Key, float]:

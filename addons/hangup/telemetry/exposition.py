@@ -14,7 +14,7 @@ from hangup.telemetry.families import Family
 from hangup.telemetry.observer import Observer
 
 LEISURE = 60
-"""A text that took so long to make is given again until so many times that have passed."""
+"""A text that took so long to make (of processor time) is given again until so many times that have passed."""
 
 FORMS = 8
 """Of so many forms the last text is kept."""
@@ -56,10 +56,10 @@ class Exposition:
         before = self._texts.get(kind)
         if before is not None and time.monotonic() < before.until:
             return before.made, kind
-        families = await self._observer.families()
-        begun = time.perf_counter()
+        await self._observer.find_loops()
+        begun = time.thread_time()
         parts: dict[str, tuple[object, bytes]] = {}
-        for family in families:
+        for family in self._observer.families():
             known = before.parts.get(family.name) if before is not None else None
             if known is None or family.version is None or known[0] != family.version:
                 known = family.version, encode(_Alone(_metric(family))).removesuffix(_EOF)
@@ -67,7 +67,7 @@ class Exposition:
         text = b"".join(part for _, part in parts.values())
         if kind.startswith("application/openmetrics-text"):
             text += _EOF
-        took = time.perf_counter() - begun
+        took = time.thread_time() - begun
         if len(self._texts) >= FORMS:
             self._texts.clear()
         self._texts[kind] = _Text(text, time.monotonic() + LEISURE * took, parts)

@@ -35,12 +35,12 @@ class Observer:
     def _event(self, event: Event) -> None:
         self.totals.feed(event)
 
-    async def families(self) -> list[Family]:
-        """All metrics, as of now; loops perhaps as they were somewhat earlier."""
-        await self._find_loops()
+    def families(self) -> list[Family]:
+        """All metrics, as of now; loops as :meth:`find_loops` found them."""
         return families(self.totals, self.recorder, self._loops)
 
-    async def _find_loops(self) -> None:
+    async def find_loops(self) -> None:
+        """Looks for loops, if that may tell something new and is not too early."""
         if self._looking is not None:  # for somebody else who asks
             await asyncio.shield(self._looking)
             return

@@ -70,7 +70,8 @@ class Otlp:
 
     async def _send_metrics(self) -> None:
         zero = round(self._observer.recorder.started.timestamp() * 1e9)
-        data = metrics_data(await self._observer.families(), self._resource, zero, time.time_ns())
+        await self._observer.find_loops()
+        data = metrics_data(self._observer.families(), self._resource, zero, time.time_ns())
         self._sender.put(lambda: self._send(data))
 
     def _send(self, data: Any) -> None:
