@@ -188,6 +188,35 @@ def test_a_configuration_does_not_listen_beyond_loopback_unasked(folder: Folder,
         assert "as agreed: listens on 0.0.0.0:0, which others may reach" in folder.runs("--allow-config")
 
 
+@pytest.mark.parametrize(
+    ("setting", "says", "instead"),
+    [
+        ("metrics = '0.0.0.0:0'", "gives its metrics on 0.0.0.0:0, which others may reach", "--metrics"),
+        ("metrics = '[::]:0'", "gives its metrics on [::]:0, which others may reach", "--metrics"),
+        ("metrics = 'myhost.example:0'", "which others may reach", "--metrics"),
+        ("otlp = 'https://other.example:4318/x'", "sends metrics and spans to https://other.example:4318/x", "--otlp"),
+        ("otlp = 'http://127.0.0.1.example.org'", "sends metrics and spans to", "--otlp"),
+    ],
+)
+def test_a_configuration_does_not_tell_others_unasked(folder: Folder, setting: str, says: str, instead: str) -> None:
+    text = "target = 'ws://127.0.0.1:9'\nlisten = '127.0.0.1:0'\nrecord = 'runs'\nweb = false\n"
+    folder.write("hangup.toml", text + setting)
+    folder.refused("proxy", says=(says, "hangup allow"))
+    folder.refused(*RUN, says=(says,))
+    if setting == "metrics = '0.0.0.0:0'":
+        assert "as agreed: gives its metrics on 0.0.0.0:0" in folder.runs("--allow-config")
+    (folder.path / "runs").mkdir(exist_ok=True)
+    typed = {"--metrics": "127.0.0.1:0", "--otlp": "http://127.0.0.1:9"}[instead]
+    assert says not in folder.runs(instead, typed), "what is typed needs no agreement"
+
+
+@pytest.mark.parametrize("setting", ["metrics = 9464", "metrics = 'nowhere'", "otlp = 'localhost:4318'", "otlp = true"])
+def test_a_configuration_of_nonsense_is_told(folder: Folder, setting: str) -> None:
+    folder.write("hangup.toml", f"target = 'ws://127.0.0.1:9'\n{setting}")
+    done = CliRunner().invoke(cli, ["proxy"])
+    assert f"hangup.toml: {setting.partition(' ')[0]}: " in str(done.exception) and "\n" not in str(done.exception)
+
+
 def test_a_configuration_does_not_record_elsewhere_unasked(
     folder: Folder, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -210,6 +239,7 @@ def test_a_configuration_does_not_record_elsewhere_unasked(
 def test_every_setting_is_harmless_or_is_asked_about(folder: Folder) -> None:
     """A new setting must be put into either."""
     asked = Config(source="hangup.toml", listen="0.0.0.0:1", record=Path("/elsewhere"))
+    asked.metrics, asked.otlp = "0.0.0.0:2", "http://collector.example:4318"
     asked.filters = {"check": (f"script {folder.path / 'mine.py'}", False)}
     settings = {want.setting for want in agreement.wants(asked, folder.path)}
     assert settings | agreement.HARMLESS == set(Config.__struct_fields__)
@@ -217,7 +247,8 @@ def test_every_setting_is_harmless_or_is_asked_about(folder: Folder) -> None:
 
 
 def test_what_wants_nothing_is_not_asked_about(folder: Folder) -> None:
-    folder.write("hangup.toml", "record = 'runs/deep'\nlisten = '[::1]:9000'\n[filters]\na = 'drop-ping'")
+    local = "listen = '[::1]:9000'\nmetrics = '9464'\notlp = 'http://[::1]:1'"
+    folder.write("hangup.toml", f"record = 'runs/deep'\n{local}\n[filters]\na = 'drop-ping'")
     assert agreement.wants(load(), Path()) == [] and "asks for nothing" in folder.says("allow")
     (folder.path / "hangup.toml").unlink()
     assert "there is no hangup.toml here" in hangup("allow", check=False).stderr

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report, run
+from benchmarks import report, run, scraping
 from benchmarks.client import Broken, Connection
 from benchmarks.contestants import CONTESTANTS, Contestant, Process, running
 from benchmarks.measures import MEASURES, MIB, Scale
 from benchmarks.run import main
 from benchmarks.traffic import BINARY, MASK, PING, PONG, TEXT, frame, message
+from hangup.recording.totals import PATHS
 
 TINY = Scale(
     rounds=2, seconds=0.0, large=MIB, large_rounds=1, connections=2, volume=MIB, frames=1000, idle=5, hold=0.0
@@ -157,3 +158,14 @@ def test_gaps_in_a_recording_are_counted(tmp_path: Path) -> None:
         assert process.lost() == 3
     finally:
         process.stop()
+
+
+@pytest.mark.measured
+def test_being_scraped_costs_little() -> None:
+    """The short version of ``python -m benchmarks.scraping``, by processor time alone: with all sums that there can be,
+    as these are what a scrape takes longest for."""
+    found = scraping.measure(rounds=2, seconds=0.1, paths=PATHS)
+    assert all(turn.messages for turn in (*found.alone, *found.scraped))
+    sizes = [size for turn in found.scraped for size in turn.sizes]
+    assert sizes and min(sizes) > 50_000 and not any(turn.sizes for turn in found.alone)
+    assert found.each * scraping.PER_SECOND < scraping.MOST

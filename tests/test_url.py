@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangup.errors import BackendError, HangupError, TargetError, UsageError
-from hangup.wire.url import host_header, is_loopback, parse_listen, parse_target
+from hangup.wire.url import host_header, is_loopback, parse_endpoint, parse_listen, parse_target
 
 
 @pytest.mark.parametrize(
@@ -167,3 +167,26 @@ def test_what_is_reached_from_here_only(host: str, loopback: bool) -> None:
 )
 def test_a_target_that_is_the_proxy_itself(url: str, host: str, port: int, same: bool) -> None:
     assert parse_target(url).is_at(host, port) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://127.0.0.1:4318", "http://127.0.0.1:4318"),
+        (" https://collector.example/otlp/ ", "https://collector.example/otlp"),
+        ("http://[::1]:1", "http://[::1]:1"),
+    ],
+)
+def test_a_receiver_of_otlp(text: str, url: str) -> None:
+    assert parse_endpoint(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "127.0.0.1:4318", "ws://h", "http://", "http://h:0", "http://h:x", "http://h?a=1", "http://h#a"]
+    + ["http://[", "http://h/a b", "http://h/\x00", "http://u:p@h"],
+)
+def test_what_is_no_receiver_of_otlp_is_said_in_one_line(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_endpoint(text)
+    assert "\n" not in str(caught.value) and "p@" not in str(caught.value)

@@ -21,12 +21,12 @@ class Broken(Exception):
 class Connection:
     """One WebSocket through 127.0.0.1:``port``, after its handshake; the end of a `with` closes it."""
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, path: str = "/echo"):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         key = base64.b64encode(os.urandom(16)).decode()
         self.sock.sendall(
-            f"GET /echo HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         head = b""

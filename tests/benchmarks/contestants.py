@@ -51,6 +51,14 @@ class Process:
             time.sleep(0.02)  # each contestant says in its log that it listens, and in no other way
         self.port = int(told[1])
 
+    def told(self, pattern: str) -> int:
+        """The number that it said, as the pattern's first group."""
+        deadline = time.monotonic() + START
+        while not (found := re.search(pattern, self.log.read_text(errors="replace"))):
+            assert self.popen.poll() is None and time.monotonic() < deadline, self.log.read_text(errors="replace")
+            time.sleep(0.02)  # said in its log, and in no other way
+        return int(found[1])
+
     def _tree(self) -> list[psutil.Process]:
         return [self.ps, *self.ps.children(recursive=True)]
 
@@ -130,7 +138,9 @@ def _mitmdump(target: str) -> Callable[[int, Path], list[str]]:
     return command
 
 
-def _hangup(*options: str) -> Callable[[int, Path], list[str]]:
+def hangup_with(*options: str) -> Callable[[int, Path], list[str]]:
+    """The command of a proxy with these options."""
+
     def command(port: int, scratch: Path) -> list[str]:
         to = ["--listen", "127.0.0.1:0", "--record", str(scratch / RECORDING), "--quiet"]
         return [*HANGUP, "proxy", f"ws://127.0.0.1:{port}", *to, *options]
@@ -145,19 +155,19 @@ CONTESTANTS = [
     # Its time grows with the square of a message: 64 MiB take a minute, 200 MiB ten.
     Contestant("stock", "stock mitmproxy, WebSocket", _mitmdump("http"), slow=True, never=("memory-one",)),
     Contestant("stock-tcp", "stock mitmproxy, raw TCP", _mitmdump("tcp")),
-    Contestant("hangup", "hangup, recording", _hangup(), needs="--record"),
-    Contestant("uvloop", "hangup --uvloop", _hangup("--uvloop"), needs="--uvloop"),
+    Contestant("hangup", "hangup, recording", hangup_with(), needs="--record"),
+    Contestant("uvloop", "hangup --uvloop", hangup_with("--uvloop"), needs="--uvloop"),
     Contestant(
         "filter",
         "hangup, a filter that never matches",
-        _hangup("--filter", "drop text=never-there"),
+        hangup_with("--filter", "drop text=never-there"),
         only=("echo-64", "rtt"),
         needs="--filter",
     ),
     Contestant(
         "filter-json",
         "hangup, a JSON match on every message",
-        _hangup("--filter", "drop json=$.pad==tick"),
+        hangup_with("--filter", "drop json=$.pad==tick"),
         only=("echo-64", "rtt"),
         needs="--filter",
     ),

@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -110,10 +110,11 @@ def command_of(program: Program, *arguments: str) -> list[str]:
     return [interpreter, str(HERE / program.file), *program.arguments, *arguments]
 
 
-def proxy_command(target: str, record: Path) -> list[str]:
+def proxy_command(target: str, record: Path, metrics: bool = False) -> list[str]:
     """How hangup's proxy is started."""
     start = "from hangup.cli import main; main()"
-    return [sys.executable, "-c", start, "proxy", target, "--listen", "127.0.0.1:0", "--record", str(record)]
+    more = ["--metrics", "127.0.0.1:0"] if metrics else []
+    return [sys.executable, "-c", start, "proxy", target, "--listen", "127.0.0.1:0", "--record", str(record), *more]
 
 
 @dataclass
@@ -203,11 +204,13 @@ async def run(
     seconds: float | None = None,
     connections: int | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    watched: Callable[[Child], Awaitable[None]] | None = None,
 ) -> Run:
     """One run. With ``record`` hangup's proxy stands between and writes there; else the two talk directly.
 
     Ends after the fault's number of endings or its seconds from the first handshake, whichever is first. The
-    proxy is stopped first, as a person would who has seen enough. Raises ``Skipped`` or ``Failed``.
+    proxy is stopped first, as a person would who has seen enough. With ``watched`` the proxy serves its metrics, and
+    the client is stopped before it; in between ``watched`` is awaited. Raises ``Skipped`` or ``Failed``.
     """
     backend = backend or next(iter(fault.backends))
     client = client or fault.clients_of(backend)[0]
@@ -228,7 +231,8 @@ async def run(
         url = f"ws://127.0.0.1:{found[1]}"
         proxy = None
         if record is not None:
-            proxy = await stack.enter_async_context(child("hangup proxy", proxy_command(url, record)))
+            command = proxy_command(url, record, watched is not None)
+            proxy = await stack.enter_async_context(child("hangup proxy", command))
             found = await proxy.wait_for(r"listening on 127\.0\.0\.1:(\d+)")
             url = f"ws://127.0.0.1:{found[1]}"
         arguments = command_of(frontend, "--url", url, "--shape", form)
@@ -237,6 +241,9 @@ async def run(
             arguments += ["--scenario", json.dumps(play(shape, fixed))]
         player = await stack.enter_async_context(child(f"client {client}", arguments, env))
         await follow(player, this, limit, fault.seconds if seconds is None else seconds, tell)
+        if proxy is not None and watched is not None:
+            await player.stop()
+            await watched(proxy)
         if proxy is not None:
             await proxy.stop()
             if proxy.process.returncode:

@@ -2,9 +2,9 @@
 
 A configuration comes with whatever folder one has cloned or unpacked. Most of it only says what one would have typed;
 what :func:`wants` lists could harm who merely starts ``hangup`` there: code that would run, an address that others can
-reach, a recording (which holds secrets) outside the folder. One agrees to all of it at once, by ``hangup allow``, at a
-prompt, or for one run by ``--allow-config``; to this file, as it says now, and to the code that it runs, as that is
-now. Whatever of it changes is asked about again.
+reach, another machine that is told of connections, a recording (which holds secrets) outside the folder. One agrees to
+all of it at once, by ``hangup allow``, at a prompt, or for one run by ``--allow-config``; to this file, as it says now,
+and to the code that it runs, as that is now. Whatever of it changes is asked about again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -65,6 +66,10 @@ def wants(config: Config, base: Path) -> list[Want]:
             found.append(Want("filters", f"runs {filter.file} (filter {name})", filter.source()))
     if config.listen is not None and not is_loopback(parse_listen(config.listen)[0]):
         found.append(Want("listen", f"listens on {config.listen}, which others may reach"))
+    if config.metrics is not None and not is_loopback(parse_listen(config.metrics)[0]):
+        found.append(Want("metrics", f"gives its metrics on {config.metrics}, which others may reach"))
+    if config.otlp is not None and not is_loopback(urlsplit(config.otlp).hostname or ""):
+        found.append(Want("otlp", f"sends metrics and spans to {config.otlp}, another machine"))
     if config.record is not None and not _within(config.record, base):
         found.append(Want("record", f"records into {config.record}, outside this folder"))
     return found

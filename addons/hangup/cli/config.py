@@ -7,6 +7,8 @@
     record = "recordings"
     web = "127.0.0.1:9001"                  # false for none
     open = true                             # the page, in the browser
+    metrics = "127.0.0.1:9464"              # for Prometheus
+    otlp = "http://127.0.0.1:4318"          # where metrics and spans are sent
 
     [filters]
     quiet = "drop-heartbeat side=client"    # on from the start
@@ -25,10 +27,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from hangup.errors import HangupError, UsageError
-from hangup.wire.url import parse_listen, parse_target
+from hangup.wire.url import parse_endpoint, parse_listen, parse_target
 
 if TYPE_CHECKING:
     from hangup.proxy.run import Preset
+
+_PARSERS: dict[str, Any] = {"target": parse_target, "otlp": parse_endpoint}
 
 NAME = re.compile(r"(?!\d+$)[\w-]+")
 
@@ -45,6 +49,8 @@ class Config(Struct, kw_only=True):
     record: Path | None = None
     web: str | bool | None = None
     open: bool = False
+    metrics: str | None = None
+    otlp: str | None = None
     filters: dict[str, tuple[str, bool]] = {}
     """The text form of each by its name, and whether it is on from the start."""
 
@@ -95,7 +101,7 @@ def _config(table: dict[str, Any], source: str, prefix: str) -> Config:
         elif key == "record":
             config.record = Path(value)
         else:
-            _check(where, parse_target if key == "target" else parse_listen, value)
+            _check(where, _PARSERS.get(key, parse_listen), value)
             setattr(config, key, value)
     return config
 

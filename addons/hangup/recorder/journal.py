@@ -127,7 +127,12 @@ class Journal:
     @property
     def behind(self) -> int:
         """Bytes that wait to be written; 0 while the disk refuses, when waiting for it would be of no use."""
-        return 0 if self._outage else self._behind + self._buffered
+        return 0 if self._outage else self.backlog
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that are not in the file yet, whatever the reason."""
+        return self._behind + self._buffered
 
     def write(self, event: Event) -> None:
         """Buffers an event. One that cannot be encoded is counted as lost, in its place."""

@@ -59,6 +59,8 @@ class Recorder:
         on_rotation: Callable[[str], None] = lambda message: None,
     ) -> None:
         started = datetime.now(UTC)
+        self.started = started
+        """When ``at`` is 0."""
         self._loop = asyncio.get_running_loop()
         self._zero = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None

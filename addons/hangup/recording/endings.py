@@ -84,6 +84,8 @@ ENDS: dict[What, EndingHow] = {
 }
 """The steps that end a connection."""
 
+SIDES: tuple[Side, Side] = ("client", "server")
+
 _GONE = frozenset(("rst", "timeout", "error"))
 
 
@@ -275,6 +277,15 @@ def course(connection: Known) -> Course:
         else:
             over = end.at
     return Course(state, first, over, more, answer, end, broke)
+
+
+def over_for_good(connection: Known, read: Course) -> bool:
+    """Whether a connection is over (``read`` is its course), and nothing that may still come changes when, how and by
+    whom. After a FIN that is so with the other side's end: until then it may turn out to have been a half-close."""
+    first = read.first
+    if read.over is None or first is None or first.what != "fin":
+        return read.over is not None
+    return all(any(s.side == side and s.what in ENDS and s.what != "close" for s in connection.steps) for side in SIDES)
 
 
 def leg(connection: Known, side: Side) -> Leg:

@@ -151,6 +151,22 @@ def parse_listen(text: str) -> tuple[str, int]:
     return host or "127.0.0.1", int(port)
 
 
+def parse_endpoint(text: str) -> str:
+    """Reads the base URL of an OTLP receiver, such as ``http://127.0.0.1:4318``; raises :class:`UsageError` in one
+    line."""
+    text = text.strip()
+    try:
+        url = urlsplit(text) if text.isprintable() else urlsplit("")
+        sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        sound = False
+    if not sound or " " in text or url.query or url.fragment:
+        raise UsageError(f"not a URL to send OTLP to: {text!r} (write http://HOST:PORT, as in http://127.0.0.1:4318)")
+    if url.username is not None or url.password is not None:
+        raise UsageError("a URL to send OTLP to has no user and password: set OTEL_EXPORTER_OTLP_HEADERS instead")
+    return text.rstrip("/")
+
+
 def is_loopback(host: str) -> bool:
     """Whether what listens on ``host`` is reached from this machine only. A name but localhost may lead anywhere."""
     if host == "localhost":

@@ -210,6 +210,8 @@ def ports(config: Config, running: Sequence[Running]) -> Iterator[Check]:
     if config.web is not False:
         web = config.web if isinstance(config.web, str) else None
         wanted.append(("web", web or "127.0.0.1:9001", web is not None))
+    if config.metrics is not None:
+        wanted.append(("metrics", config.metrics, True))
     for name, address, given in wanted:
         host, port = parse_listen(address)
         error = refused(host, port)
@@ -231,7 +233,7 @@ def _other_port(name: str, given: bool) -> str:
     if name == "web":
         return "choose another with --web HOST:PORT" if given else "the page takes the next free port"
     if given:
-        return "choose another with --listen HOST:PORT"
+        return f"choose another with --{name} HOST:PORT"
     return "`hangup run` takes the next free port; `hangup proxy` needs --listen HOST:PORT"
 
 

@@ -14,6 +14,7 @@ import click
 from hangup.cli.agreement import allow_option, use
 from hangup.cli.config import Config, load, presets
 from hangup.cli.params import SIZE, TIME, junit_option, open_option
+from hangup.cli.proxy.observing import Observing, metrics_option, otlp_option
 from hangup.errors import UsageError
 from hangup.filters import HOLD_LIMIT
 from hangup.wire.url import parse_listen, parse_target
@@ -81,6 +82,8 @@ if TYPE_CHECKING:
 )
 @click.option("--no-web", is_flag=True, help="Disable the page and `hangup filter`.")
 @open_option
+@metrics_option
+@otlp_option
 @allow_option
 @click.option(
     "--hold-limit",
@@ -143,6 +146,8 @@ def proxy(
     web: str | None,
     no_web: bool,
     browse: bool | None,
+    metrics: str | None,
+    otlp: str | None,
     allow_config: bool,
     hold_limit: int,
     backend_logs: tuple[str, ...],
@@ -163,8 +168,8 @@ def proxy(
     Afterwards, `hangup open` shows the recording.
 
     Settings that are not given here are taken from hangup.toml, or from [tool.hangup] in pyproject.toml, in this
-    folder: target, listen, record, web, open, and filters by name. Settings that run code, listen beyond loopback or
-    record outside the folder need your agreement: `hangup allow`.
+    folder: target, listen, record, web, open, metrics, otlp, and filters by name. Settings that run code, listen beyond
+    loopback, send to another machine or record outside the folder need your agreement: `hangup allow`.
 
     Exit code 0: all is recorded; 74: the recording is incomplete (the disk was full, say, or its file was removed).
     """
@@ -175,6 +180,7 @@ def proxy(
     config = load()
     elsewhere = any(m for m in modes if not m.startswith("reverse"))
     given = {"listen": listen, "record": record, "target": target or elsewhere, "web": web or no_web}
+    given |= {"metrics": metrics, "otlp": otlp}
     if target is None and not elsewhere:
         target = config.target
         if target is None:
@@ -213,7 +219,8 @@ def proxy(
     )
     outcomes = chosen(bisecting, expect_stable, junit)
     keys = "-" not in backend_logs
-    operate(settings, live, config, outcomes, web=web, no_web=no_web, browse=browse, keys=keys)
+    observing = Observing(config, metrics, otlp)
+    operate(settings, live, config, outcomes, observing, web=web, no_web=no_web, browse=browse, keys=keys)
     code = live.summary()
     sys.exit(max((outcome.report() for outcome in outcomes), default=0) or code)
 
@@ -223,6 +230,7 @@ def operate(
     live: Live,
     config: Config,
     outcomes: Sequence[Goal] = (),
+    observing: Observing | None = None,
     *,
     web: str | None = None,
     no_web: bool = False,
@@ -245,6 +253,8 @@ def operate(
 
     def ready(proxy: RunningProxy) -> None:
         live.ready(proxy, start(proxy, sockets, warn=live.warn) if sockets else None)
+        if observing is not None:
+            observing.start(proxy, live)
         for outcome in outcomes:
             outcome.begin(proxy)
         if live.web is not None:
@@ -259,6 +269,8 @@ def operate(
     finally:
         for each in sockets:
             each.close()
+        if observing is not None:
+            observing.close()
 
 
 def _browse(link: str) -> None:

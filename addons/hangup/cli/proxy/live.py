@@ -93,6 +93,11 @@ class Live:
         if not self.quiet:
             recorder.listeners.append(self.event)
 
+    def tell(self, text: str) -> None:
+        """Something else that one has to know to use the proxy."""
+        self.console.print(f"  {escape(text)}")
+        self.console.file.flush()
+
     def page_again(self) -> str:
         """Says once more where the page is. Gives the link, which has not been used; empty without a page."""
         if self.web is None:

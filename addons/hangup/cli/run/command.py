@@ -20,6 +20,7 @@ from hangup.cli.config import Config, load, presets
 from hangup.cli.params import open_option
 from hangup.cli.proxy.command import operate
 from hangup.cli.proxy.live import Live, reached_at
+from hangup.cli.proxy.observing import Observing, metrics_option, otlp_option
 from hangup.cli.run.env_files import Environment, Variable, mode_of
 from hangup.cli.run.unseen import PATIENCE, advice
 from hangup.cli.screen import Screen
@@ -158,6 +159,8 @@ class RunLive(Live):
 )
 @click.option("--no-web", is_flag=True, help="Disable the page and `hangup filter`.")
 @open_option
+@metrics_option
+@otlp_option
 @allow_option
 @click.option("--quiet", is_flag=True, help="Print no line per connection, only how to connect and the summary.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate of a wss:// backend.")
@@ -196,6 +199,8 @@ def run(
     web: str | None,
     no_web: bool,
     browse: bool | None,
+    metrics: str | None,
+    otlp: str | None,
     quiet: bool,
     insecure: bool,
     ca: Path | None,
@@ -235,6 +240,7 @@ def run(
     redirected = redirect(names or (NAME,), environment, target, config)
     fallback = any(each.source == CONFIGURED for each in redirected)
     given = {"listen": listen, "record": record, "target": not fallback, "web": web or no_web}
+    given |= {"metrics": metrics, "otlp": otlp}
     use(config, allow=allow_config, instead=[name for name, value in given.items() if value], quiet=quiet)
     address = listen or config.listen
     host, port = parse_listen(address) if address else ("127.0.0.1", free_port("127.0.0.1", redirected[0].target))
@@ -270,7 +276,8 @@ def run(
         running.append(child)
         live.command_runs(proxy, folder)
 
-    operate(settings, live, config, outcomes, web=web, no_web=no_web, browse=browse, started=started)
+    observing = Observing(config, metrics, otlp)
+    operate(settings, live, config, outcomes, observing, web=web, no_web=no_web, browse=browse, started=started)
     for problem in problems:
         raise problem
     code = live.summary()
