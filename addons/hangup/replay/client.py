@@ -49,6 +49,7 @@ from hangup.replay.pong_timer import PongTimer
 from hangup.replay.receiver import Received, Receiver
 from hangup.replay.rule_sink import RuleSink
 from hangup.replay.sender import OtherPayload, Sender
+from hangup.replay.watcher import Watcher
 from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.handshake_values import response_values, with_values
 from hangup.replayable.send_times import SendTimes
@@ -77,17 +78,18 @@ async def play(
     frames: Container[int] | None = None,
     edits: Mapping[int, OtherPayload] | None = None,
     before: Sequence[tuple[int, OtherPayload]] = (),
+    watcher: Watcher | None = None,
     on_open: Callable[[], None] = lambda: None,
 ) -> ReplayOutcome:
     """Plays a recorded client once, as connection ``conn`` of ``sink``.
 
     ``filters`` apply as in the proxy. ``frames`` are the numbers of the client's data messages that are said (by
     their first frame; None: all), ``edits`` gives some of them another payload, ``before`` are messages that are said
-    in addition, each right before the one with that number. ``on_open`` is called when the handshake is over, however
-    it went.
+    in addition, each right before the one with that number. ``watcher`` is told of each message as it is said or heard.
+    ``on_open`` is called when the handshake is over, however it went.
     """
-    filters = filters or FilterSet()
-    client = ReplayClient(transcript, target, sink, settings or ReplaySettings(), conn, filters, frames, edits, before)
+    filters, settings = filters or FilterSet(), settings or ReplaySettings()
+    client = ReplayClient(transcript, target, sink, settings, conn, filters, frames, edits, before, watcher)
     return await client.run(on_open)
 
 
@@ -105,8 +107,10 @@ class ReplayClient:
         frames: Container[int] | None,
         edits: Mapping[int, OtherPayload] | None,
         before: Sequence[tuple[int, OtherPayload]] = (),
+        watcher: Watcher | None = None,
     ) -> None:
         self.transcript = transcript
+        self._watcher = watcher
         self.survey = survey = transcript.survey
         self.target = target
         self._rule = RuleSink(sink, conn, settings.rule) if settings.rule is not None else None
@@ -268,6 +272,8 @@ class ReplayClient:
     # What is heard.
 
     def _on_message(self, heard: Received) -> None:
+        if self._watcher is not None:
+            self._watcher.heard(heard)
         if self._beats and heard.data == engineio_client.PING and self._driver is not None and not self._driver.closing:
             self._driver.insist(self._sender.text(engineio_client.PONG), "the client's answer to a ping of Engine.IO")
         if self._names and heard.data is not None:
@@ -322,6 +328,8 @@ class ReplayClient:
             driver.closing = True
         if not step.data or step.begins:
             self._sent += not driver.closing
+            if self._watcher is not None:
+                self._watcher.said(step)
         before = driver.said
         driver.put(wire)
         # Kept back by a filter: nothing will answer it.
