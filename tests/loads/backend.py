@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 import uuid
 from collections import Counter
@@ -92,14 +93,14 @@ def make(mode: str, limit: int) -> FastAPI:
 def main(port: int, mode: str, limit: int) -> None:
     app = make(mode, limit)
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio", backlog=4096)
-    server = uvicorn.Server(config)
+    asyncio.run(_Server(config).serve())
 
-    async def serve() -> None:
-        sock = config.bind_socket()
-        print(f"listening on {sock.getsockname()[1]}", flush=True)
-        await server.serve([sock])
 
-    asyncio.run(serve())
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Says where it listens once it does."""
+        await super().startup(sockets)
+        print(f"listening on {self.servers[0].sockets[0].getsockname()[1]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from keyword import iskeyword
@@ -34,9 +35,13 @@ def text(users: Sequence[User], target: str, name: str = "locustfile.py") -> str
         lines.append(f"    host = {target!r}")
         if user.weight != 1:
             lines.append(f"    weight = {user.weight!r}")
-        lines += [f"    {key} = {value!r}" for key, value in user.settings.items()]
+        lines += [f"    {key} = {_spelled(value)}" for key, value in user.settings.items()]
         parts.append("\n".join(lines) + "\n")
     return "\n\n".join(parts)
+
+
+def _spelled(value: Any) -> str:
+    return 'float("inf")' if value == math.inf else repr(value)
 
 
 def _class_name(recording: str, taken: set[str]) -> str:

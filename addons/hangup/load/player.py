@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -248,6 +249,15 @@ def _take_all(player: Player, asked: list[Command]) -> None:
         player.take(each)
 
 
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where it is installed: clients take a third less of the processor."""
+    try:
+        import uvloop  # not on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 def main() -> None:
     """Runs the player until its stdin ends."""
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"):
@@ -256,7 +266,8 @@ def main() -> None:
     _many_files()
     sink = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever is printed is no part of the protocol
-    asyncio.run(_run(sys.stdin.fileno(), sink))
+    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        runner.run(_run(sys.stdin.fileno(), sink))
 
 
 if __name__ == "__main__":

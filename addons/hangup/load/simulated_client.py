@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hangup.errors import BackendError
+from hangup.filters.base import SIDES, Kind
 from hangup.filters.filter_set import FilterSet
 from hangup.load.exchanges import Stopwatch
 from hangup.load.failure_keys import key_of, lag_of, signature
@@ -25,6 +26,8 @@ from hangup.wire.url import Target
 
 STAYS = 1e7
 """Seconds that stand for as long as the load test lasts."""
+
+HANDSHAKE = Kind.REQUEST | Kind.RESPONSE
 
 AGAIN = 1.0
 """Seconds before a client tries again that did not reach the server, at least."""
@@ -82,6 +85,7 @@ class _Play:
         recorder, conn = player.recorder_for(begin, client.told)
         sink = WatchingSink(recorder, self._opened, self._over)
         watch = Stopwatch(turn.exchanges, asyncio.get_running_loop().time, player.sample)
+        filters = FilterSet((*plan.filters, *turn.own))
         outcome: ReplayOutcome | None = None
         reached = True
         try:
@@ -89,9 +93,9 @@ class _Play:
                 turn.transcript,
                 client.target,
                 sink,
-                settings_of(plan, begin),
+                settings_of(plan, begin, sums=recorder is None and not filters_messages(filters)),
                 conn=conn,
-                filters=FilterSet((*plan.filters, *turn.own)),
+                filters=filters,
                 watcher=watch,
             )
         except BackendError as error:
@@ -141,7 +145,12 @@ class _Play:
         self.player.ended(Ended(client, type_, name, key, failure, sentence, self.before, conn, waited, ms))
 
 
-def settings_of(plan: Plan, begin: Begin) -> ReplaySettings:
+def filters_messages(filters: FilterSet) -> bool:
+    """Whether a filter is at work on more than handshakes."""
+    return any(entry.filter.wants(side) & ~HANDSHAKE for entry in filters for side in SIDES)
+
+
+def settings_of(plan: Plan, begin: Begin, *, sums: bool = False) -> ReplaySettings:
     """How a client's connections are played. The seed is the client's: so it keeps its ids when it comes again."""
     return ReplaySettings(
         headers=begin.headers,
@@ -155,6 +164,7 @@ def settings_of(plan: Plan, begin: Begin) -> ReplaySettings:
         survive=STAYS if plan.stays else None,
         leaves=False if plan.stays else None,
         seed=begin.seed,
+        sums=sums,
     )
 
 
