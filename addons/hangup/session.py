@@ -88,10 +88,7 @@ class Direction:
     def observe(self, data: bytes, at: float) -> None:
         """Reads ``data`` and emits its events."""
         if self.lane is None:
-            if self.session.sums and not self.reader.inside and not self.reader.lost:
-                data = data[self._count_simple(data, at) :]
-            if data:
-                self._observe(data, at)
+            self._observe(data, at)
             return
         pos, end = 0, len(data)
         reader = self.reader
@@ -104,10 +101,12 @@ class Direction:
         if pos < end:
             self._observe(data[pos:] if pos else data, at)
 
-    def _count_simple(self, data: bytes, at: float) -> int:
-        """Counts the whole and ordinary data frames that ``data`` begins with, without looking at what they say; returns
-        where something else begins."""
+    def count(self, data: bytes, at: float) -> int:
+        """Counts the whole and ordinary data frames that ``data`` begins with, without looking at what they say;
+        returns where something else begins, which is to be observed. Only with ``sums``."""
         pos, end, masked = 0, len(data), self.side == "client"
+        if self.reader.inside or self.reader.lost:
+            return 0
         while pos + 2 <= end:
             first, second = data[pos], data[pos + 1]
             size, head = second & 0x7F, 6 if masked else 2
@@ -119,8 +118,12 @@ class Direction:
                     break
             if pos + head + size > end:
                 break
-            self.session.n += 1
-            self._took(1, size, OPCODE_NAMES[first & 15], at)
+            counters, session = self.counters, self.session
+            session.n = counters.last_n = session.n + 1
+            counters.frames += 1
+            counters.bytes += size
+            counters.last_at, counters.last_opcode = at, OPCODE_NAMES[first & 15]
+            self.messages += 1
             pos += head + size
         return pos
 

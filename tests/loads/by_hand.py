@@ -35,7 +35,7 @@ class ByHand(User):
                 began = time.perf_counter()
                 socket.send(said)
                 heard = socket.recv()
-                self.report(f"ANSWER", f"order -> {json.loads(heard)['type']}", began, len(said) + len(heard))
+                self.report("ANSWER", f"order -> {json.loads(heard)['type']}", began, len(said) + len(heard))
 
     def report(self, type_: str, name: str, began: float | None, size: int) -> None:
         self.environment.events.request.fire(

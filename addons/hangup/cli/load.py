@@ -74,7 +74,7 @@ Exit code: Locust's: 0 when nothing failed, 1 when connections were dropped or r
 @click.option("--stay", "stays", is_flag=True, help=(
     "Keep connections open once all is said; by default they are closed and begun again."
 ))
-@click.option("--once", is_flag=True, help="Let each client play its connections only once.")
+@click.option("--once", is_flag=True, help="Let each client play its connections only once, and then do nothing.")
 @click.option("--no-correlate", is_flag=True, help="Send exactly what was recorded, whatever the server says.")
 @click.option("--insecure", is_flag=True, help="Accept any certificate.")
 @click.option(

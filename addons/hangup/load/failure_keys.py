@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 
-from hangup.experiment.failure import ORDINARY, PROMPT, Failure, close_code, latency
+from hangup.experiment.failure import ORDINARY, Failure, close_code, latency
 from hangup.humanize import duration
 from hangup.recording.connections import Connection
 from hangup.recording.redaction.placeholders import Vault
 from hangup.replay.outcome import ReplayOutcome
 from hangup.wire import close_codes
 
-SOON = (PROMPT, 1.0)
-"""Seconds: an end that comes so soon after a message is told apart from one that comes later."""
+SOON = 5.0
+"""Seconds: where a server is slow, what is a reaction may come so late; what comes later is told with its time."""
 
 REASON = 60
 """Characters of a close reason."""
@@ -82,16 +82,12 @@ def lag_of(live: Connection) -> float | None:
 
 
 def _when(live: Connection, last: str | None) -> str:
-    if latency(live) is None or last is None:
-        return _soon(live.lifetime or 0.0, "opening")
-    return _soon(latency(live) or 0.0, f"kind={last}")
-
-
-def _soon(seconds: float, what: str) -> str:
-    for most in SOON:
-        if seconds <= most:
-            return f"within {_short(most)} of {what}"
-    return f"about {_rounded(seconds)} after {what}"
+    lag = latency(live)
+    if lag is None or last is None:
+        seconds, what = live.lifetime or 0.0, "opening"
+    else:
+        seconds, what = lag, f"kind={last}"
+    return f"after {what}" if seconds <= SOON else f"about {_rounded(seconds)} after {what}"
 
 
 def _rounded(seconds: float) -> str:

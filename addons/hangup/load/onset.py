@@ -20,6 +20,9 @@ ten thousand, as many beginnings are tried."""
 TIMES = 3.0
 """So many times as often connections must end above it."""
 
+STRAY = 0.02
+"""The share of all ends that may come before it: of those that it has nothing to do with."""
+
 SLOWER, MORE = 2.0, 5.0
 """So many times as long answers must take at the most load as at the least, and so many milliseconds longer."""
 
@@ -71,7 +74,7 @@ def onset(slices: Sequence[tuple[float, Slice]], key: str) -> Onset | None:
     for at, level in enumerate(ordered[:-1]):
         below = [below[0] + levels[level][0], below[1] + levels[level][1]]
         above = [ends - below[0], time - below[1]]
-        if above[0] / above[1] < TIMES * below[0] / below[1]:
+        if below[0] > STRAY * ends or above[0] / above[1] < TIMES * below[0] / below[1]:
             continue
         gain = _gain(below[0], below[1], ends, time) + _gain(above[0], above[1], ends, time)
         if best is None or gain > best[0]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from secrets import randbits
 from typing import Literal
 
+from gevent.event import Event
 from locust import User, task
 from locust.exception import StopUser
 
@@ -46,7 +47,7 @@ class ReplayUser(User):
     stays: bool = False
     """Whether a connection stays open once all is said, instead of being closed and begun again."""
     once: bool = False
-    """Whether a client plays its connections only once."""
+    """Whether a client plays its connections only once, and then does nothing until the test is over."""
     sample: float = 0.05
     """The share of clients that are recorded; 0 for none."""
     record: str = "recordings"
@@ -82,6 +83,8 @@ class ReplayUser(User):
         client = player.begin(self.plan(), randbits(48), list(self.headers), dict(self.sets))
         try:
             player.wait(client)
+            # One that leaves while others are still spawned would be replaced.
+            Event().wait()
         except RuntimeError as error:
             reporting.fails(str(error))
         finally:

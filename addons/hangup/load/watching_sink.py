@@ -29,6 +29,8 @@ class WatchingSink:
         self._recorder = recorder
         self._loop = asyncio.get_running_loop()
         self._zero = self._loop.time()
+        if recorder is not None:
+            self.now = recorder.now  # type: ignore[method-assign]
         self.ledger = Ledger() if recorder is None else recorder.ledger
         self.sessions: dict[int, Session] = {} if recorder is None else recorder.sessions
         self._on_handshake = on_handshake
@@ -36,7 +38,7 @@ class WatchingSink:
 
     def now(self) -> float:
         """Seconds since it began."""
-        return round(self._loop.time() - self._zero, 6) if self._recorder is None else self._recorder.now()
+        return self._loop.time() - self._zero
 
     def emit(self, event: Event) -> None:
         """Takes an event."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -89,7 +90,7 @@ class Names:
     def may_make(self, data: bytes) -> bool:
         """Whether a message may make a value: False where it has the key of none. Quick, for each message that is
         heard."""
-        return self._marks is None or b"\\u" in data or any(mark in data for mark in self._marks)
+        return self._marks is None or self._marks.search(data) is not None
 
     def pair(self, name: str, recorded: bytes, live: bytes) -> None:
         """``live`` is in the new run what ``recorded`` was in the recording; both are of this kind."""
@@ -187,9 +188,9 @@ class Names:
         return new
 
 
-def _marks(sources: Mapping[str, set[Path]]) -> tuple[bytes, ...] | None:
-    """A key of each place at which a value is made; None where there is one that has none, or one that JSON might spell
-    otherwise."""
+def _marks(sources: Mapping[str, set[Path]]) -> re.Pattern[bytes] | None:
+    """Finds a key of each place at which a value is made, and what may be one in other letters; None where a place has
+    no key, or one that JSON might spell otherwise."""
     found: set[bytes] = set()
     for name, paths in sources.items():
         for path in paths if name != HANDSHAKE else ():
@@ -197,7 +198,7 @@ def _marks(sources: Mapping[str, set[Path]]) -> tuple[bytes, ...] | None:
             if not key.isascii() or not key.isidentifier():
                 return None
             found.add(key.encode())
-    return tuple(found)
+    return re.compile(b"|".join([rb"\\u", *sorted(found)]))
 
 
 class Pairing:

@@ -365,8 +365,9 @@ class Inflater:
 
 
 class TrustingInflater(Inflater):
-    """Inflates what comes from a sender that is believed to keep the rules: in a fraction of the time, but what is wrong
-    with a message is not found out. After one that cannot be inflated, none is, but for those that stand alone."""
+    """Inflates what comes from a sender that is believed to keep the rules: in a fraction of the time, but what is
+    wrong with a message is not found out. After one that cannot be inflated, none is, but for those that stand
+    alone."""
 
     def __init__(self, params: Params, side: Side, *, most: int = 1 << 20) -> None:
         super().__init__(params, side)
