@@ -49,7 +49,8 @@ def drops(recording: Path, folder: Path, clients: int) -> bool:
     dropped, begins = run.of("END", "Failure Count"), found[0]["onset"] if found else None
     print(f"drops beyond {limit} clients, {clients} clients over two workers")
     print(f"  ended by the backend   Locust {dropped:,}, the backend's own count {counts['dropped']:,}")
-    print(f"  handshakes             Locust {run.of('CONNECT'):,}, the backend's own count {counts['opened']:,}")
+    opened = run.of("CONNECT") - run.of("CONNECT", "Failure Count")
+    print(f"  handshakes             Locust {opened:,}, the backend's own count {counts['opened']:,}")
     print(f"  ids, sessions          {counts['ids']:,} different ids of {clients:,} clients, "
           f"{counts['sessions']:,} sessions, {counts['foreign']:,} orders with another's session")
     print(f"  begins at              {begins['clients'] if begins else 'not found'} connected clients")

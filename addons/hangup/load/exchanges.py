@@ -1,15 +1,18 @@
 """Which of the client's messages are answered, by kind: learned from the recording, and timed in a live run.
 
-A server's kind answers a client's if nearly each of the server's comes after one of the client's that had none yet, and
-nearly each of the client's gets one. In a live run the oldest question of a kind is taken to be the one that is
-answered: where a server answers out of order, single times are wrong and their mean is right.
+A server's kind answers a client's if nearly each of the server's comes after one of the client's that had none yet, if
+nearly each of the client's gets one, and if it comes soon, or the client waits for it. In a live run the oldest
+question of a kind is taken to be the one that is answered: where a server answers out of order, single times are wrong
+and their mean is right.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
 from statistics import median
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,6 +28,12 @@ PATIENT = 10.0
 
 NEARLY = 0.8
 """The share of a kind's messages that must be answered, and of the answers that must follow one."""
+
+PROMPTLY = 0.25
+"""An answer takes no more than this share of the time until the client speaks again,"""
+
+SOON = 0.05
+"""or no more than so many seconds."""
 
 PENDING = 10_000
 """So many questions of a connection wait for their answer; more are counted as messages without one."""
@@ -87,31 +96,67 @@ class Exchanges:
         for step, kind in zip(steps, kinds, strict=True):
             counts = asked if isinstance(step, Send) else given
             counts[kind] = counts.get(kind, 0) + 1
+        spoken = [step.at for step in steps if isinstance(step, Send)]
         found: list[tuple[float, str, str]] = []
         for answer, many in given.items():
-            pairs: dict[str, list[float]] = {}
-            named: set[str] = set()
+            pairs: dict[str, list[_Pair]] = {}
             open_: list[tuple[str, Send]] = []
             for step, kind in zip(steps, kinds, strict=True):
                 if isinstance(step, Send):
                     open_.append((kind, step))
                 elif kind == answer:
-                    fresh = [each for each in open_ if step.at - each[1].at <= PATIENT]
-                    telling = [each for each in fresh if repeats(each[1].message or b"", step.data or b"")]
-                    chosen = (telling or fresh)[:1]
-                    for question, asking in chosen:
-                        pairs.setdefault(question, []).append(step.at - asking.at)
-                        if telling:
-                            named.add(question)
-                    open_ = [each for each in open_ if each not in chosen]
+                    open_ = [each for each in open_ if step.at - each[1].at <= PATIENT]
+                    pair = _answered(open_, step, spoken)
+                    if pair is not None:
+                        pairs.setdefault(pair.kind, []).append(pair)
+                        open_ = [each for each in open_ if each[1] is not pair.question]
             if sum(map(len, pairs.values())) < NEARLY * many:
                 continue
-            for question, delays in pairs.items():
+            for question, each in pairs.items():
                 # The last one may have been left without its answer by the end.
-                if len(delays) >= NEARLY * max(asked[question] - 1, 1):
-                    found.append((median(delays) - PATIENT * (question in named), question, answer))
+                if len(each) >= NEARLY * max(asked[question] - 1, 1) and _is_answer(each):
+                    named = any(pair.named for pair in each)
+                    found.append((median(pair.delay for pair in each) - PATIENT * named, question, answer))
         for _, question, answer in sorted(found):
             self.answers.setdefault(question, answer)
+
+
+class _Pair(NamedTuple):
+    """A question and what may be its answer: seconds until that, and until the client's next message, from the question
+    and from the answer. ``named`` says that it repeats the question's id."""
+
+    kind: str
+    question: Send
+    delay: float
+    until_next: float | None
+    then_next: float | None
+    named: bool
+
+
+def _answered(open_: list[tuple[str, Send]], step: Hear, spoken: list[float]) -> _Pair | None:
+    """Which of the open questions a message may answer: the one whose id it repeats, or else the oldest of the kind
+    that was said last."""
+    if not open_:
+        return None
+    naming = [each for each in open_ if repeats(each[1].message or b"", step.data or b"")]
+    last = open_[-1][0]
+    kind, question = naming[0] if naming else next(each for each in open_ if each[0] == last)
+    place = bisect_right(spoken, step.at)
+    after = spoken[place] if place < len(spoken) else None
+    until, then = (None, None) if after is None else (after - question.at, after - step.at)
+    return _Pair(kind, question, step.at - question.at, until, then, bool(naming))
+
+
+def _is_answer(pairs: list[_Pair]) -> bool:
+    """Whether these come as answers do: soon, by the client's pace, or the client goes on as soon as they have come.
+    What a server sends by its own clock does neither."""
+    if any(pair.named for pair in pairs):
+        return True
+    gaps = [(p.delay, p.until_next, p.then_next) for p in pairs if p.until_next is not None]
+    if not gaps:
+        return True
+    pace = max(PROMPTLY * median(until or 0.0 for _, until, _ in gaps), SOON)
+    return median(delay for delay, _, _ in gaps) <= pace or median(then or 0.0 for _, _, then in gaps) <= pace
 
 
 def _look(data: bytes, paths: list[Path]) -> object:
