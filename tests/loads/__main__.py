@@ -70,7 +70,7 @@ def slows(recording: Path, folder: Path, clients: int) -> bool:
         run = _run(recording, of.url, folder, clients, 85)
     found = run.summary.get("slowing")
     print(f"slows down beyond {limit} clients, {clients} clients over two workers")
-    print(f"  {found}")
+    print(f"  {found}; {run.summary.get('levels')}")
     return found is not None and abs(found["clients"] - limit) <= limit // 4
 
 

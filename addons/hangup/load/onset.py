@@ -35,8 +35,8 @@ LEAST, EACH = 8, 20
 LEVELS = 40
 """So many levels of load are told apart."""
 
-BETTER = 0.3
-"""By so much of what is left unexplained a bend must explain more than none."""
+LITTLE = 0.1
+"""What takes no longer than by so much of the whole rise takes about as long as before it."""
 
 
 class Onset(Struct, frozen=True):
@@ -89,35 +89,21 @@ def _gain(count: float, time: float, all_: float, whole: float) -> float:
 
 
 def slowing(slices: Sequence[tuple[float, Slice]]) -> Slowing | None:
-    """From how many connected clients on answers take longer: where a line that is level first, and then rises, fits
-    the medians best. None where they do not take much longer."""
-    points = _levels(slices)
+    """From how many connected clients on answers take longer: the last level at which they take about as long as at the
+    least load. None where they never take much longer."""
+    points = levels(slices)
     if len(points) < LEAST:
         return None
-    ends = max(1, len(points) // 8)
-    first = median(ms for _, ms in points[:ends])
-    last = median(ms for _, ms in points[-ends:])
+    first = median(ms for _, ms in points[: max(2, len(points) // 4)])
+    last = median(ms for _, ms in points[-max(1, len(points) // 8) :])
     if last < max(SLOWER * first, first + MORE):
         return None
-    flat = median(ms for _, ms in points)
-    alone = sum(abs(ms - flat) for _, ms in points)
-    best: tuple[float, int, float] | None = None
-    for at in range(1, len(points) - 1):
-        level = median(ms for _, ms in points[: at + 1])
-        knee = points[at][0]
-        rises = [(ms - level) / (clients - knee) for clients, ms in points[at + 1 :] if clients > knee]
-        slope = median(rises) if rises else 0.0
-        if slope <= 0:
-            continue
-        error = sum(abs(ms - level - slope * max(0.0, clients - knee)) for clients, ms in points)
-        if best is None or error < best[0]:
-            best = error, knee, level
-    if best is None or best[0] > (1 - BETTER) * alone:
-        return None
-    return Slowing(best[1], best[2], points[-1][0], last)
+    usual = first + max(MORE / 2, LITTLE * (last - first))
+    knee = max((clients for clients, ms in points if ms <= usual), default=points[0][0])
+    return Slowing(knee, first, points[-1][0], last)
 
 
-def _levels(slices: Sequence[tuple[float, Slice]]) -> list[tuple[int, float]]:
+def levels(slices: Sequence[tuple[float, Slice]]) -> list[tuple[int, float]]:
     """How many were connected, and the median answer then (milliseconds), in some levels of load."""
     most = max((each.connected for _, each in slices), default=0)
     width = max(1, math.ceil(most / LEVELS))

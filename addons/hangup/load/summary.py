@@ -11,7 +11,7 @@ from msgspec import Struct
 from hangup.errors import RecordingError
 from hangup.humanize import duration, printable
 from hangup.load.curve import Curve, middle
-from hangup.load.onset import Onset, Slowing, onset, slowing
+from hangup.load.onset import Onset, Slowing, levels, onset, slowing
 from hangup.recording.writer import write_private
 
 SUFFIX = ".load.json"
@@ -43,6 +43,8 @@ class Summary(Struct, kw_only=True):
     failures: list[Failing] = []
     slowing: Slowing | None = None
     recordings: list[str] = []
+    levels: list[tuple[int, float]] = []
+    """How many were connected, and the median answer then, in milliseconds."""
     answered: int = 0
     median: float | None = None
 
@@ -111,6 +113,7 @@ def sum_up(curve: Curve) -> Summary:
         failures=sorted(failures, key=lambda each: -each.count),
         slowing=slowing(slices),
         recordings=curve.recordings,
+        levels=levels(slices),
         answered=sum(answers.values()),
         median=middle(answers),
     )
