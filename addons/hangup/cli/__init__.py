@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bisect": ("bisect.command:bisect", "Prove by experiment why connections are dropped."),
     "check": ("check:check", "Does the failure in RECORDING still happen?"),
     "replay": ("replay:replay", "Play the recorded client against TARGET."),
+    "load": ("load:load", "Play the recorded client many times at once, with Locust."),
     "serve": ("serve:serve", "Play the recorded server to a frontend."),
     "addon": ("proxy.command:addon", "Print the path of the addon for mitmproxy."),
     "convert": ("convert:convert", "Convert to and from HAR, mitmproxy flows, pcapng and others."),

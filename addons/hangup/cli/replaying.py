@@ -77,7 +77,7 @@ def carry_out(
         insecure=insecure,
         ca=ca,
         correlate=not no_correlate,
-        sets=dict(_set(each) for each in sets),
+        sets=dict(parse_set(each) for each in sets),
         seed=seed,
     )
     chosen = FilterSet(filters)
@@ -105,7 +105,8 @@ def carry_out(
     sys.exit(exit_code(run.recorder, 0 if all(outcome.same for outcome in outcomes) else 1))
 
 
-def _set(text: str) -> tuple[str, str]:
+def parse_set(text: str) -> tuple[str, str]:
+    """``NAME=VALUE``; raises :class:`UsageError`."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise UsageError(f"--set {text!r}: write NAME=VALUE")

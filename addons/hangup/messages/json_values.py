@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -251,6 +251,38 @@ def replaced(data: bytes, wanted: Mapping[Path, Scalar]) -> bytes:
     if not text or not wanted:
         return data
     return _replaced(text, wanted, 0).encode(errors="surrogatepass")
+
+
+class Cut(NamedTuple):
+    """A value of a message, as it is spelled there, and what stands before it."""
+
+    before: str
+    leaf: Leaf
+    literal: str
+
+
+def cuts(data: bytes, paths: Collection[Path]) -> tuple[list[Cut], str]:
+    """The values at these places (not within strings), and what stands after the last: for :func:`put_in`, where other
+    values are put into the same message again and again."""
+    text = as_text(data) or ""
+    found: list[Cut] = []
+    at = 0
+    for leaf in leaves(text):
+        if leaf.path in paths:
+            found.append(Cut(text[at : leaf.start], leaf, text[leaf.start : leaf.end]))
+            at = leaf.end
+    return found, text[at:]
+
+
+def put_in(wanted: Mapping[Path, Scalar], cuts: Sequence[Cut], rest: str) -> bytes:
+    """What :func:`replaced` makes of a message that was cut."""
+    parts = []
+    for before, leaf, literal in cuts:
+        new = wanted.get(leaf.path)
+        parts.append(before)
+        parts.append(literal if new is None else _literal(new, leaf))
+    parts.append(rest)
+    return "".join(parts).encode(errors="surrogatepass")
 
 
 def _replaced(text: str, wanted: Mapping[Path, Scalar], depth: int) -> str:

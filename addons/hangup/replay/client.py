@@ -49,6 +49,7 @@ from hangup.replay.pong_timer import PongTimer
 from hangup.replay.receiver import Received, Receiver
 from hangup.replay.rule_sink import RuleSink
 from hangup.replay.sender import OtherPayload, Sender
+from hangup.replay.watcher import Watcher
 from hangup.replayable.client_script import Hear, Send, Transcript
 from hangup.replayable.handshake_values import response_values, with_values
 from hangup.replayable.send_times import SendTimes
@@ -77,17 +78,18 @@ async def play(
     frames: Container[int] | None = None,
     edits: Mapping[int, OtherPayload] | None = None,
     before: Sequence[tuple[int, OtherPayload]] = (),
+    watcher: Watcher | None = None,
     on_open: Callable[[], None] = lambda: None,
 ) -> ReplayOutcome:
     """Plays a recorded client once, as connection ``conn`` of ``sink``.
 
     ``filters`` apply as in the proxy. ``frames`` are the numbers of the client's data messages that are said (by
     their first frame; None: all), ``edits`` gives some of them another payload, ``before`` are messages that are said
-    in addition, each right before the one with that number. ``on_open`` is called when the handshake is over, however
-    it went.
+    in addition, each right before the one with that number. ``watcher`` is told of each message as it is said or heard.
+    ``on_open`` is called when the handshake is over, however it went.
     """
-    filters = filters or FilterSet()
-    client = ReplayClient(transcript, target, sink, settings or ReplaySettings(), conn, filters, frames, edits, before)
+    filters, settings = filters or FilterSet(), settings or ReplaySettings()
+    client = ReplayClient(transcript, target, sink, settings, conn, filters, frames, edits, before, watcher)
     return await client.run(on_open)
 
 
@@ -105,8 +107,10 @@ class ReplayClient:
         frames: Container[int] | None,
         edits: Mapping[int, OtherPayload] | None,
         before: Sequence[tuple[int, OtherPayload]] = (),
+        watcher: Watcher | None = None,
     ) -> None:
         self.transcript = transcript
+        self._watcher = watcher
         self.survey = survey = transcript.survey
         self.target = target
         self._rule = RuleSink(sink, conn, settings.rule) if settings.rule is not None else None
@@ -129,7 +133,7 @@ class ReplayClient:
             totals=survey.totals,
             emit=sink.emit,
         )
-        self._names = Names(survey.correlations if settings.correlate else (), settings.sets)
+        self._names = Names(transcript.uses if settings.correlate else (), settings.sets)
         self._pairing = Pairing(self._names)
         self._beats = engineio_client.answers_pings(transcript)
         """Whether the replay answers Engine.IO's pings, in the place of the recorded answers."""
@@ -236,8 +240,9 @@ class ReplayClient:
             given=own,
             unknown_extension=any(each.name != deflate.NAME for each in parse_extensions(extensions(event.response))),
             mask=fast_mask,
-            emit_lines=self.sink.emit_lines if self.sink.takes_lines else None,
+            emit_lines=self.sink.emit_lines if self.sink.takes_lines and not self.settings.sums else None,
             chain=self._chain,
+            sums=self.settings.sums,
         )
         self.sink.sessions[self.conn] = session
         recorded = self.survey.handshake
@@ -257,7 +262,9 @@ class ReplayClient:
         if told is not None:
             self._names.pair_values(response_values(told), response_values(given))
         self._pacing.begin(self._loop.time())
-        receiver = Receiver("server", own, self._loop.time, self._pongs.ping, self._on_close, self._on_message)
+        clock, trusting = self._loop.time, self.settings.sums
+        hears = self._pongs.ping, self._on_close, self._on_message
+        receiver = Receiver("server", own, clock, *hears, trusting=trusting)
         driver = self._driver = ReplayDriver("client", endpoint, session, self.sink, receiver)
         if self._rule is not None:
             told_checks = handshake.review(asked.headers, given.status, given.headers, asked.method)
@@ -268,6 +275,8 @@ class ReplayClient:
     # What is heard.
 
     def _on_message(self, heard: Received) -> None:
+        if self._watcher is not None:
+            self._watcher.heard(heard)
         if self._beats and heard.data == engineio_client.PING and self._driver is not None and not self._driver.closing:
             self._driver.insist(self._sender.text(engineio_client.PONG), "the client's answer to a ping of Engine.IO")
         if self._names and heard.data is not None:
@@ -322,6 +331,8 @@ class ReplayClient:
             driver.closing = True
         if not step.data or step.begins:
             self._sent += not driver.closing
+            if self._watcher is not None:
+                self._watcher.said(step)
         before = driver.said
         driver.put(wire)
         # Kept back by a filter: nothing will answer it.
@@ -332,7 +343,7 @@ class ReplayClient:
         if self._names and step.data is not None:
             self._pairing.recorded(step.opcode, step.data)
         heard = await self._pacing.hear(driver, step)
-        if heard is not None:
+        if heard is not None and not self.settings.sums:
             self._compare(step, heard)
 
     def _compare(self, step: Hear, heard: Received) -> None:

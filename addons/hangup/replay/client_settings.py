@@ -24,7 +24,8 @@ class ReplaySettings(Struct, kw_only=True):
     ``seed`` makes keys and filters' randomness repeatable. With a ``rule`` the client hangs up by it, and not when the
     recorded one did; ``gives_up`` is after how many seconds it does so without an answer to its handshake, None for
     what the rule says. With ``leaves`` the client ends the connection when the recorded one did, also where not all of
-    its frames are sent; None for only where all are.
+    its frames are sent; None for only where all are. With ``sums`` messages are only counted, and not compared with the
+    recorded ones: for many clients that are not recorded.
     """
 
     headers: Sequence[tuple[str, str]] = ()
@@ -41,3 +42,4 @@ class ReplaySettings(Struct, kw_only=True):
     rule: ClientRule | None = None
     gives_up: float | None = None
     leaves: bool | None = None
+    sums: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from hangup.errors import BackendError
 from hangup.net.connect import explained
@@ -129,9 +129,11 @@ async def dial(target: Target, context: ssl.SSLContext | None, *, timeout: float
     try:
         async with asyncio.timeout(timeout):
             # Where tasks begin at once (in mitmproxy 12's loop), CPython 3.13.0 fails in the race between addresses.
-            race = 0.25 if loop.get_task_factory() is None else None
+            race: dict[str, Any] = {}
+            if isinstance(loop, asyncio.BaseEventLoop):  # uvloop knows nothing of it
+                race = {"happy_eyeballs_delay": 0.25 if loop.get_task_factory() is None else None}
             _, endpoint = await loop.create_connection(
-                ReplayEndpoint, target.host, target.port, ssl=context, happy_eyeballs_delay=race
+                ReplayEndpoint, target.host, target.port, ssl=context, **race
             )
     except (OSError, UnicodeError) as error:
         raise BackendError(explained(error, target, timeout)) from None

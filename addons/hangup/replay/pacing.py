@@ -44,17 +44,21 @@ class Pacing:
 
     async def due(self, driver: ReplayDriver, at: float) -> None:
         """Waits until it is time for what was recorded at ``at``, or the connection is over."""
-        self._base += max(0.0, at - self._then) / self.speed
-        self._then = max(self._then, at)
+        if at > self._then:
+            self._base += (at - self._then) / self.speed
+            self._then = at
         if self._base > self._loop.time() + SOON:
             await driver.until(lambda: driver.over, self._base)
 
     async def hear(self, driver: ReplayDriver, step: Hear) -> Received | None:
         """Waits for the message that comes where ``step`` did; None when it is given up, or not waited for."""
         queue = driver.receiver.queue
-        gap = max(0.0, step.at - self._then)
+        gap = step.at - self._then
+        if gap > 0.0:
+            self._then = step.at
+        else:
+            gap = 0.0
         own = gap / self.speed
-        self._then = max(self._then, step.at)
         if self.causal and not queue:
             # The server's own time does not pass faster, but what answers something that was not said need not come.
             due = max(self._base, driver.said_at) + (own if self.waived else gap)

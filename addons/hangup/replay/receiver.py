@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hangup.net.fast_mask import fast_mask
 from hangup.recording.events import Side
-from hangup.wire.deflate import Inflater, Params
+from hangup.wire.deflate import Inflater, Params, TrustingInflater
 from hangup.wire.frames import BINARY, CLOSE, OPCODE_NAMES, PING, PONG, TEXT, Frame, FrameReader, Junk, Piece
 from hangup.wire.messages import Assembler, WireMessage
 
@@ -26,7 +26,7 @@ class Received(NamedTuple):
 
 class Receiver:
     """Reads what ``side`` sends. ``on_ping(payload)``, ``on_close(payload)`` and ``on_message(heard)`` are called as it
-    comes; messages and pongs also wait in ``queue``."""
+    comes; messages and pongs also wait in ``queue``. When ``trusting``, compressed messages are taken to be sound."""
 
     def __init__(
         self,
@@ -36,6 +36,8 @@ class Receiver:
         on_ping: Callable[[bytes], None],
         on_close: Callable[[bytes], None],
         on_message: Callable[[Received], None],
+        *,
+        trusting: bool = False,
     ) -> None:
         self.queue: deque[Received] = deque()
         self.messages = 0
@@ -43,7 +45,9 @@ class Receiver:
         """How many came that did not fit into the queue any more."""
         self.closed = False
         self._reader = FrameReader(side, rsv_data=4 if params else 0, mask=fast_mask)
-        self._assembler = Assembler(Inflater(params, side) if params is not None else None)
+        self._trusted = TrustingInflater(params, side) if trusting and params is not None else None
+        inflater = self._trusted or (Inflater(params, side) if params is not None else None)
+        self._assembler = Assembler(inflater)
         self._clock = clock
         self._on_ping = on_ping
         self._on_close = on_close
@@ -55,9 +59,12 @@ class Receiver:
         for item in self._reader.feed(data):
             if type(item) is Frame:
                 opcode = item.opcode
-                if (opcode == TEXT or opcode == BINARY) and item.fin and not item.rsv and self._assembler.idle:
-                    self._hear(Received(at, "text" if opcode == TEXT else "binary", item.payload))
-                    continue
+                if (opcode == TEXT or opcode == BINARY) and item.fin and self._assembler.idle:
+                    trusted = self._trusted if item.rsv == 4 else None
+                    if trusted is not None or not item.rsv:
+                        said = item.payload if trusted is None else trusted.whole(item.payload)
+                        self._hear(Received(at, "text" if opcode == TEXT else "binary", said))
+                        continue
                 noted = self._assembler.frame(item)
                 if opcode == PING:
                     self._on_ping(item.payload)

@@ -133,10 +133,13 @@ class Sender:
                 self._anew = self._anew or self._takeover
             else:
                 rsv &= ~RSV1
-        count = max(step.fragments, 1)
+        if step.fragments <= 1:
+            self._pieces = None
+            return _frame(opcode, payload, step.key, rsv=rsv)
+        count = step.fragments
         chunks = [payload[len(payload) * i // count : len(payload) * (i + 1) // count] for i in range(count)]
-        self._pieces = deque(chunks[1:]) if count > 1 else None
-        return _frame(opcode, chunks[0], step.key, fin=count == 1, rsv=rsv)
+        self._pieces = deque(chunks[1:])
+        return _frame(opcode, chunks[0], step.key, fin=False, rsv=rsv)
 
     def _go_on(self, step: Send) -> bytes:
         pieces = self._pieces

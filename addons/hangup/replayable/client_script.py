@@ -23,6 +23,7 @@ from hangup.recording.events import AnyEvent, End, Frame, Part, Raw, Side
 from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.rebuild import Wire
+from hangup.replayable.substitutions import Uses
 from hangup.replayable.survey import MESSAGE_LIMIT, By, Pongs, Survey, Surveyor
 
 KEPT_FRAMES = 40_000
@@ -204,6 +205,7 @@ class Transcript:
         if connection is None:
             raise RecordingError(f"{recording.name} has no connection {conn}")
         self.survey: Survey = read.surveyor.finish(connection, stopped_at)
+        self.uses = Uses(self.survey.correlations)
         self._problem = read.problem
         self._kept: list[Step] | None = read.last_steps() if read.complete else None
 

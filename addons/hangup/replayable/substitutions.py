@@ -2,15 +2,65 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from hangup.messages.json_values import Path, Scalar, get, replaced, values
+from hangup.messages.json_values import WITHIN, Cut, Path, Scalar, cuts, get, put_in, replaced, values
 from hangup.messages.skeleton import kind
 from hangup.replayable.dynamic_values import ELSEWHERE, HANDSHAKE, VALUES, Correlation, Place, parts
 
+SMALL = 1024
+"""Bytes of a message at most, of which that is worth it."""
+
+RECIPES = 4096
+"""Of so many small messages of a recording it is remembered where their values stand."""
+
 PENDING = 1000
 """So many messages of a kind wait for their counterpart."""
+
+
+class Recipe(NamedTuple):
+    """How a message of the recording is said in a new run, whatever the values are then: which correlation gives the
+    value at which place, what was recorded there, and what stands around."""
+
+    slots: list[tuple[Correlation, Path, Scalar]]
+    cuts: list[Cut]
+    rest: str
+
+
+class Uses:
+    """What is the same of correlations in all runs: by what makes the values, and by what says them back."""
+
+    def __init__(self, correlations: Iterable[Correlation]) -> None:
+        self.by_source: dict[str, set[Path]] = {}
+        self.by_use: dict[str, list[Correlation]] = {}
+        for correlation in correlations:
+            source, use = correlation.source, correlation.use
+            self.by_source.setdefault(source.kind, set()).add(source.path)
+            self.by_use.setdefault(use.kind, []).append(correlation)
+        self.elsewhere = frozenset(path[-1] for path in self.by_source.pop(ELSEWHERE, ()))
+        self.marks = _marks(self.by_source)
+        self._recipes: dict[tuple[str, bytes], Recipe | None] = {}
+
+    def recipe(self, opcode: str, data: bytes) -> Recipe | None:
+        """The recipe for a message; None where it has none, and must be looked into."""
+        key = (opcode, data)
+        if key in self._recipes:
+            return self._recipes[key]
+        made = self._made(opcode, data)
+        if len(self._recipes) < RECIPES and len(data) <= SMALL:
+            self._recipes[key] = made
+        return made
+
+    def _made(self, opcode: str, data: bytes) -> Recipe | None:
+        uses = self.by_use.get(kind(opcode, data), [])
+        if len(data) > SMALL or any(each.use.part or WITHIN in each.use.path for each in uses):
+            return None
+        found = [(each, each.use.path, get(data, each.use.path)) for each in uses]
+        slots = [(each, path, value) for each, path, value in found if value is not None]
+        return Recipe(slots, *cuts(data, tuple({path for _, path, _ in slots})))
 
 
 class Names:
@@ -20,19 +70,15 @@ class Names:
     were of use, with the last value, and ``missing`` the names of those whose value was not known when it was needed.
     """
 
-    def __init__(self, correlations: Iterable[Correlation], sets: Mapping[str, str] | None = None) -> None:
+    def __init__(self, correlations: Iterable[Correlation] | Uses, sets: Mapping[str, str] | None = None) -> None:
         self._sets = dict(sets or {})
-        self._by_source: dict[str, set[Path]] = {}
-        self._by_use: dict[str, list[Correlation]] = {}
+        self._uses = uses = correlations if isinstance(correlations, Uses) else Uses(correlations)
+        self._by_source, self._by_use, self._marks = uses.by_source, uses.by_use, uses.marks
+        self._elsewhere = set(uses.elsewhere)
         self._known: dict[tuple[Place, Scalar], Scalar] = {}
         self._order: deque[tuple[Place, Scalar]] = deque()
         self.used: dict[str, Scalar] = {}
         self.missing: set[str] = set()
-        for correlation in correlations:
-            source, use = correlation.source, correlation.use
-            self._by_source.setdefault(source.kind, set()).add(source.path)
-            self._by_use.setdefault(use.kind, []).append(correlation)
-        self._elsewhere = {path[-1] for path in self._by_source.pop(ELSEWHERE, ())}
 
     def __bool__(self) -> bool:
         return bool(self._by_use)
@@ -40,6 +86,11 @@ class Names:
     def makes(self, name: str) -> bool:
         """Whether messages of this kind make values."""
         return name in self._by_source
+
+    def may_make(self, data: bytes) -> bool:
+        """Whether a message may make a value: False where it has the key of none. Quick, for each message that is
+        heard."""
+        return self._marks is None or self._marks.search(data) is not None
 
     def pair(self, name: str, recorded: bytes, live: bytes) -> None:
         """``live`` is in the new run what ``recorded`` was in the recording; both are of this kind."""
@@ -79,6 +130,9 @@ class Names:
 
     def rewrite(self, opcode: str, data: bytes) -> bytes:
         """The message as it must be said in the new run."""
+        recipe = self._uses.recipe(opcode, data)
+        if recipe is not None:
+            return self._by_recipe(recipe, data)
         uses = self._by_use.get(kind(opcode, data))
         if not uses:
             return data
@@ -108,6 +162,21 @@ class Names:
         self.missing.update(name for path, name in wanting.items() if path not in settled)
         return replaced(data, changes)
 
+    def _by_recipe(self, recipe: Recipe, data: bytes) -> bytes:
+        changes: dict[Path, Scalar] = {}
+        wanting: dict[Path, str] = {}
+        for correlation, path, value in recipe.slots:
+            if path in changes:
+                continue
+            new = self._now(correlation, value)
+            if new is None:
+                wanting[path] = correlation.name
+            else:
+                changes[path] = new
+        if wanting:
+            self.missing.update(name for path, name in wanting.items() if path not in changes)
+        return put_in(changes, recipe.cuts, recipe.rest) if changes else data
+
     def _now(self, correlation: Correlation, value: Scalar) -> Scalar | None:
         given = self._sets.get(correlation.name)
         source = correlation.source
@@ -117,6 +186,19 @@ class Names:
         if new is not None:
             self.used[correlation.name] = new
         return new
+
+
+def _marks(sources: Mapping[str, set[Path]]) -> re.Pattern[bytes] | None:
+    """Finds a key of each place at which a value is made, and what may be one in other letters; None where a place has
+    no key, or one that JSON might spell otherwise."""
+    found: set[bytes] = set()
+    for name, paths in sources.items():
+        for path in paths if name != HANDSHAKE else ():
+            key = next((step for step in reversed(path) if isinstance(step, str) and step != WITHIN), "")
+            if not key.isascii() or not key.isidentifier():
+                return None
+            found.add(key.encode())
+    return re.compile(b"|".join([rb"\\u", *sorted(found)]))
 
 
 class Pairing:
@@ -136,6 +218,8 @@ class Pairing:
         self._add(opcode, data, live=True)
 
     def _add(self, opcode: str, data: bytes, *, live: bool) -> None:
+        if not self._names.may_make(data):
+            return
         name = kind(opcode, data)
         if not self._names.makes(name):
             return

@@ -364,6 +364,50 @@ class Inflater:
         self._lost = self._takeover
 
 
+class TrustingInflater(Inflater):
+    """Inflates what comes from a sender that is believed to keep the rules: in a fraction of the time, but what is
+    wrong with a message is not found out. After one that cannot be inflated, none is, but for those that stand
+    alone."""
+
+    def __init__(self, params: Params, side: Side, *, most: int = 1 << 20) -> None:
+        super().__init__(params, side)
+        self._most = most
+        self._plain: zlib._Decompress | None = None
+        self._broken = False
+        self._waiting: list[bytes] = []
+
+    def feed(self, data: bytes, limit: int) -> None:
+        """As :meth:`Inflater.feed`."""
+        self._waiting.append(data)
+
+    def abandon(self) -> None:
+        """As :meth:`Inflater.abandon`."""
+        self._waiting = []
+
+    def message(self, data: bytes, limit: int) -> Inflated:
+        """As :meth:`Inflater.message`; a message of more than ``most`` bytes (a million by default) counts as one that
+        cannot be inflated."""
+        if self._waiting:
+            data, self._waiting = b"".join([*self._waiting, data]), []
+        found = self.whole(data)
+        return Inflated(b"", 0, ("deflate",)) if found is None else Inflated(found, len(found))
+
+    def whole(self, data: bytes) -> bytes | None:
+        """A message in one piece; None where it cannot be inflated."""
+        if self._plain is None or not self._takeover:
+            self._plain = zlib.decompressobj(-self._bits)
+            self._broken = self._broken and self._takeover
+        if not self._broken:
+            try:
+                output = self._plain.decompress(data + _TAIL, self._most)
+                if not self._plain.unconsumed_tail:
+                    return output
+            except zlib.error as error:
+                self.fault = str(error)
+            self._broken = True
+        return None
+
+
 class Deflater:
     """Compresses messages as ``side`` would send them.
 

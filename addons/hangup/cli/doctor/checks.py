@@ -39,7 +39,7 @@ RECOMMENDED = (3, 12)
 """Python from which on mitmproxy 12 can be had, and with it the newer libraries."""
 
 PACKAGES = ("mitmproxy", "tornado", "h11", "h2", "brotli", "cryptography", "pyopenssl", "msgspec", "websockets")
-EXTRAS = {"pcapng": "dpkt", "uvloop": "uvloop"}
+EXTRAS = {"load": "locust", "pcapng": "dpkt", "uvloop": "uvloop"}
 """An extra, and the package that it brings."""
 
 SCARCE = 256 << 20

@@ -13,7 +13,7 @@ from hangup.cli import explained_markdown
 from hangup.cli.redacted import learned
 from hangup.cli.screen import console
 from hangup.cli.sources import Source, opened, undisturbed
-from hangup.cli.why import examples, page
+from hangup.cli.why import examples, page, under_load
 from hangup.cli.why.annotation import annotation
 from hangup.diagnosis.diagnose import report
 from hangup.diagnosis.for_others import for_others
@@ -54,14 +54,18 @@ def explain(
             found.next = list(examples.NEXT)
         where, proof = proof_of(source.recording, conn, ledger)
         proved = what_is_proved(found, proof)
+        load = under_load.under_load(source.recording, ledger)
         if as_json:
             made = {} if proved is None else {"proved": msgspec.to_builtins(proved)}
+            made |= {} if load is None else {"load": load.summary()}
             click.echo(json.dumps(found.summary() | made, indent=2))
         elif as_markdown:
             click.echo("\n".join(explained_markdown.lead(_redacted(source, conn, ledger, proof, found))))
         elif as_github:
             click.echo(annotation(_redacted(source, conn, ledger, proof, found)))
         else:
+            if load is not None and conn is None:
+                under_load.show(console(), load)
             page.show(console(), found, proved, str(where or ""), _said(proof))
         source.confess()
     sys.exit(0 if proved is not None else found.exit_code)
