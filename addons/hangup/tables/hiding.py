@@ -1,0 +1,101 @@
+"""The texts of connections without secrets, in far less time than it takes to look into every message.
+
+What an export hides is learned from all that was recorded, as a secret may stand in a message before a close reason
+repeats it. Nearly all of a recording is messages of which no connection tells anything. So what is no plain message is
+learned whole; of the messages only those in which a word stands that is to be told of a connection, too. One thing is
+not seen that way: a secret that stands in a message only packed (base64, say), and plainly in a reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from hangup.recording.connections import Connection
+from hangup.recording.events import AnyEvent, Frame
+from hangup.recording.ledger import Ledger
+from hangup.recording.redaction.names import is_a_name
+from hangup.recording.redaction.redactor import Redactor
+from hangup.recording.redaction.word_search import any_of
+
+_WORD = re.compile(r"[A-Za-z0-9_\-+.~%@!$*|]{6,}")
+_PLACEHOLDER = re.compile(r"\[redacted-\d+\]")
+_SHORT = 8
+"""Shorter words (characters) without a digit are nobody's secret."""
+
+
+def plain(event: AnyEvent) -> bool:
+    """Whether it is a message by itself, of which no connection tells anything."""
+    return type(event) is Frame and event.opcode == "text" and event.fin and not event.rsv and not event.parts
+
+
+def learn_of_connections(
+    redactor: Redactor, ledger: Ledger, others: list[AnyEvent], again: Callable[[], Iterable[list[AnyEvent]]]
+) -> None:
+    """Meets the secrets that connections may tell: ``others`` are the events that are not :func:`plain`, and ``again``
+    reads all events once more, if that is needed."""
+    redactor.learn(others)
+    told = {text for connection in ledger.connections.values() for text in _told(connection)}
+    words = {word for text in told for word in _WORD.findall(text) if _may_be_secret(word)}
+    if not words:
+        return
+    found = re.compile(any_of(words)).search
+    telling = [
+        event
+        for batch in again()
+        for event in batch
+        if type(event) is Frame and event.text is not None and plain(event) and found(event.text)
+    ]
+    if telling:
+        redactor.learn([*others, *telling])
+
+
+def _told(connection: Connection) -> Iterable[str]:
+    yield connection.target
+    yield connection.error
+    yield connection.location
+    yield connection.untold
+    yield from connection.checks
+    yield from connection.junk.values()
+    if connection.told is not None:
+        yield connection.told.reason
+    for step in connection.steps:
+        yield step.reason
+        yield step.note
+
+
+def _may_be_secret(word: str) -> bool:
+    mixed = any(map(str.isdigit, word)) and any(map(str.isalpha, word))
+    return (mixed or len(word) >= _SHORT) and not is_a_name(word)
+
+
+def hide(connection: Connection, redactor: Redactor) -> None:
+    """Takes the secrets out of what a connection tells, for good. What became of it must have been asked before."""
+    vault = redactor.vault
+    text = vault.text
+    connection.target = vault.text(connection.target, url=True)
+    connection.path = connection.target.partition("?")[0]
+    connection.error, connection.location = text(connection.error), text(connection.location)
+    connection.untold, connection.phrase = text(connection.untold), text(connection.phrase)
+    connection.answered_by = text(connection.answered_by)
+    connection.checks = tuple(map(text, connection.checks))
+    connection.junk = {side: text(said) for side, said in connection.junk.items()}
+    if connection.origin is not None:
+        connection.origin = vault.header("Origin", connection.origin)
+    if connection.subprotocol is not None:
+        connection.subprotocol = vault.header("Sec-WebSocket-Protocol", connection.subprotocol)
+    for step in connection.steps:
+        step.reason, step.note, step.by = text(step.reason), text(step.note), text(step.by)
+    if connection.told is not None:
+        connection.told = msgspec.structs.replace(connection.told, reason=text(connection.told.reason))
+    connection.read = connection.over = None
+
+
+def unnumbered(text: str) -> str:
+    """The text with ``[redacted]`` for every secret: a number says which one it is within one recording, and would say
+    of two recordings that they have the same."""
+    return _PLACEHOLDER.sub("[redacted]", text) if "[redacted-" in text else text
+
+
