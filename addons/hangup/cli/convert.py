@@ -38,6 +38,7 @@ Examples:
   hangup convert run.jsonl - --to markdown --conn 3 | pbcopy
   hangup convert run.jsonl run.flow                 then: mitmweb -r run.flow
   hangup convert run.jsonl shared.jsonl --redact 'user-\\d+'
+  hangup convert 'recordings/*.jsonl' out.parquet   then: hangup query top-endings out.parquet
 """
 
 READ = [name for name, each in FORMATS.items() if each.reads and name != "playwright"]
@@ -66,6 +67,8 @@ WRITTEN = [name for name, each in FORMATS.items() if each.writes]
     "matches."
 ))
 @click.option("--no-redact", is_flag=True, help="Keep passwords, tokens and cookies.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="For Parquet: read with N processes; by default "
+              "one for each processor.")
 def convert(
     source: str,
     target: str,
@@ -75,6 +78,7 @@ def convert(
     document: Path | None,
     patterns: tuple[str, ...],
     no_redact: bool,
+    jobs: int | None,
 ) -> None:
     """Write the recording IN to OUT in another format, without its secrets.
 
@@ -82,7 +86,8 @@ def convert(
     as .har.gz or .har.zip, a Playwright trace.zip, a Chrome netlog, a mitmproxy flow file or a packet capture (pcap or
     pcapng, read with tshark; TLS keys are taken from the file that SSLKEYLOGFILE names), or - for standard input. OUT
     may also be HTML (a report to send: one file that opens offline, for people without hangup), Markdown (for an issue)
-    or pcapng (for Wireshark), or - for standard output. What the format cannot hold is reported on stderr.
+    or pcapng (for Wireshark), or - for standard output; or a folder of Parquet files (out.parquet), in which IN may be
+    a folder or a pattern in quotes: tables for `hangup query`, Spark, Polars and pandas, by day and target. What the format cannot hold is reported on stderr.
 
     Secrets become [redacted-1] and so on, equal ones the same: credentials and cookies in headers, tokens in query
     strings, JSON members such as password or token, whatever looks like a JSON Web Token or the key of a known service,
@@ -94,6 +99,15 @@ def convert(
         raise UsageError("use either --redact or --no-redact, not both")
     if document is not None and not form.explains:
         raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
+    if form.many:
+        if conn is not None or given is not None:
+            raise UsageError(f"--conn and --from are not for {form.title}")
+        from hangup.cli.converting_many import convert_many
+
+        convert_many(source, target, None if no_redact else patterns, jobs)
+        return
+    if jobs is not None:
+        raise UsageError(f"--jobs is for Parquet: {form.title} is written by one process")
     from hangup.web.explaining import Explaining  # it takes long to import, and completion waits for what stands above
 
     redactor = None if no_redact else Redactor(patterns)

@@ -76,8 +76,8 @@ def subjects(paths: Sequence[Path], names: Sequence[str]) -> list[Subject]:
     proofs = document_file.by_start(paths)
     found = []
     for path, name in zip(paths, names, strict=True):
-        proof = proofs and proofs.get(_started(path), "")
-        found.append(Subject(os.path.abspath(path), name, str(proof) if proof else ""))
+        proof = proofs.get(_started(path)) if proofs else None
+        found.append(Subject(os.path.abspath(path), name, "" if proof is None else str(proof)))
     return found
 
 

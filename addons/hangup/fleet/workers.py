@@ -90,15 +90,22 @@ def _undisturbed() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def dask() -> Any:
+    """The module distributed. Raises :class:`~hangup.errors.MissingExtra` where it is not installed."""
+    try:
+        import distributed
+        import distributed.comm
+    except ImportError:
+        raise MissingExtra('a scheduler of Dask needs the extra: pip install "hangup[fleet]"') from None
+    return distributed
+
+
 def _by_dask(
     scheduler: str, function: Callable[[Piece], Answer], pieces: Sequence[Piece]
 ) -> Iterator[tuple[int, Answer]]:
+    distributed = dask()
     try:
-        import distributed
-    except ImportError:
-        raise MissingExtra('a scheduler of Dask needs the extra: pip install "hangup[fleet]"') from None
-    try:
-        client: Any = distributed.Client(scheduler, timeout=CONNECTING, set_as_default=False)
+        client = distributed.Client(scheduler, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise BackendError(f"the scheduler {scheduler} does not answer: {_first_line(error)}") from None
     try:

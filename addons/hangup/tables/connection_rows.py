@@ -15,7 +15,7 @@ from hangup.recording.ledger import Ledger
 from hangup.recording.loops import Loop
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.release import release_of
-from hangup.tables.hiding import hide, learn_of_connections, plain
+from hangup.tables.hiding import apart, hide, learn_of_connections
 
 Add = Callable[[str, tuple[Any, ...]], None]
 """Takes a row of the table of this name."""
@@ -45,12 +45,12 @@ def add_connections(
     want = redactor is not None and not learned
     for batch in source.batches():
         ledger.feed_all(batch)
-        apart = [event for event in batch if not plain(event)]
-        for event in apart:
+        some = apart(batch)
+        for event in some:
             if type(event) is Handshake and event.response is not None:
                 releases[event.conn] = release_of(event.response.headers)
         if want:
-            others += apart
+            others += some
     settle(ledger)
     found = loops_in(ledger, ledger.last_at)
     known = list(ledger.connections.values())
@@ -60,7 +60,7 @@ def add_connections(
     if redactor is not None:
         vault = redactor.vault
         if want:
-            learn_of_connections(redactor, ledger, others, source.batches)
+            learn_of_connections(redactor, ledger, others, source)
         text, url = vault.text, lambda target: vault.text(target, url=True)
         for connection in known:
             hide(connection, redactor)

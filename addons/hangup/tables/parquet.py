@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +23,7 @@ COMPRESSION = "zstd"
 _MOST, _LEAST = (1 << 63) - 1, -(1 << 63)
 
 
-def arrow() -> ModuleType:
+def arrow() -> Any:
     """The module pyarrow. Raises :class:`~hangup.errors.MissingExtra` where it is not installed."""
     try:
         import pyarrow

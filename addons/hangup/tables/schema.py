@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 Type = Literal["text", "int", "real", "bool", "time", "texts", "ints"]
@@ -145,7 +147,7 @@ TABLES: dict[str, Table] = {
             """, conn=False),
         _table("frames", "messages", "one row for each frame", """
             n          int   the frame's number within its connection
-            at         real  seconds from the start
+            seconds    real  from the start
             time       time  when it passed
             side       text  who sent it
             opcode     text  text, binary, continuation, ping, pong or close
@@ -158,7 +160,7 @@ TABLES: dict[str, Table] = {
             """),
         _table("messages", "messages", "one row for each message of the application", """
             n          int   the number of its last frame
-            at         real  seconds from the start
+            seconds    real  from the start
             time       time  when it passed
             side       text  who sent it
             opcode     text  text or binary
@@ -175,7 +177,7 @@ TABLES: dict[str, Table] = {
             """),
         _table("pings", "messages", "one row for each ping, of frames (control) or of messages (app)", """
             n     int   the number of its frame
-            at    real  seconds from the start
+            seconds real from the start
             time  time  when it was sent
             side  text  who sent it
             level text  control or app
@@ -217,9 +219,9 @@ VIEWS: dict[str, View] = {
             "endings",
             "connections",
             "one row for each connection that ended or was refused",
-            "SELECT recording, day, target, conn, route, path, release, ended_by AS by, how, code, reason, status, "
-            "sentence, ended AS at, ended_time AS time, lifetime, fate, failed, manner, filter, crossed, half_closed "
-            "FROM connections WHERE ended IS NOT NULL",
+            "SELECT recording, day, target, conn, route, path, release, ended_by, how, code, reason, status, "
+            "sentence, ended AS seconds, ended_time AS time, lifetime, fate, failed, manner, filter, crossed, "
+            "half_closed FROM connections WHERE ended IS NOT NULL",
         ),
     )
 }
@@ -227,6 +229,16 @@ VIEWS: dict[str, View] = {
 LEVELS: tuple[Level, ...] = ("connections", "messages", "findings")
 PARTITIONS = ("day", "target")
 """Columns that are folders in a set of Parquet files."""
+
+
+MEANING = 1
+"""To be raised when a column means something else than before."""
+
+
+def form() -> str:
+    """What tells tables of one form from those of another: another column, type or meaning makes it another."""
+    columns = {name: [(each.name, each.type) for each in table.columns] for name, table in TABLES.items()}
+    return blake2b(msgspec.json.encode((MEANING, columns)), digest_size=8).hexdigest()
 
 
 def tables_of(level: Level) -> list[Table]:

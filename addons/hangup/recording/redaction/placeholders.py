@@ -88,7 +88,7 @@ class Vault:
 
     def spans(self, text: str, *, url: bool = False) -> list[Span]:
         """Where secrets are in a text; nowhere as long as one only learns."""
-        return self._seen(text, self._finder.find(text, url=url))
+        return self._seen(text, self._finder.find(text, url=url)) if text else []
 
     def excerpt(self, text: str) -> str:
         """The text with placeholders for its secrets, and for pieces of secrets that were met: what an experiment has
