@@ -42,6 +42,8 @@ Examples:
 """
 
 READ = [name for name, each in FORMATS.items() if each.reads and name != "playwright"]
+LEVELS = ("connections", "messages", "findings")
+"""As in :data:`hangup.tables.schema.LEVELS`, which is not imported for the help."""
 WRITTEN = [name for name, each in FORMATS.items() if each.writes]
 
 
@@ -67,6 +69,8 @@ WRITTEN = [name for name, each in FORMATS.items() if each.writes]
     "matches."
 ))
 @click.option("--no-redact", is_flag=True, help="Keep passwords, tokens and cookies.")
+@click.option("--only", "only_levels", type=click.Choice(LEVELS), multiple=True, help="For Parquet: only these tables. "
+              "connections, with recordings and loops, are quick; messages come with frames and pings.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="For Parquet: read with N processes; by default "
               "one for each processor.")
 def convert(
@@ -78,6 +82,7 @@ def convert(
     document: Path | None,
     patterns: tuple[str, ...],
     no_redact: bool,
+    only_levels: tuple[str, ...],
     jobs: int | None,
 ) -> None:
     """Write the recording IN to OUT in another format, without its secrets.
@@ -86,8 +91,9 @@ def convert(
     as .har.gz or .har.zip, a Playwright trace.zip, a Chrome netlog, a mitmproxy flow file or a packet capture (pcap or
     pcapng, read with tshark; TLS keys are taken from the file that SSLKEYLOGFILE names), or - for standard input. OUT
     may also be HTML (a report to send: one file that opens offline, for people without hangup), Markdown (for an issue)
-    or pcapng (for Wireshark), or - for standard output; or a folder of Parquet files (out.parquet), in which IN may be
-    a folder or a pattern in quotes: tables for `hangup query`, Spark, Polars and pandas, by day and target. What the format cannot hold is reported on stderr.
+    or pcapng (for Wireshark), or - for standard output. For a folder of Parquet files (out.parquet) IN may also be a
+    folder or a pattern in quotes: they are tables for `hangup query`, Spark, Polars and pandas, by day and target.
+    What the format cannot hold is reported on stderr.
 
     Secrets become [redacted-1] and so on, equal ones the same: credentials and cookies in headers, tokens in query
     strings, JSON members such as password or token, whatever looks like a JSON Web Token or the key of a known service,
@@ -104,10 +110,10 @@ def convert(
             raise UsageError(f"--conn and --from are not for {form.title}")
         from hangup.cli.converting_many import convert_many
 
-        convert_many(source, target, None if no_redact else patterns, jobs)
+        convert_many(source, target, None if no_redact else patterns, only_levels, jobs)
         return
-    if jobs is not None:
-        raise UsageError(f"--jobs is for Parquet: {form.title} is written by one process")
+    if jobs is not None or only_levels:
+        raise UsageError(f"--jobs and --only are for Parquet, and not for {form.title}")
     from hangup.web.explaining import Explaining  # it takes long to import, and completion waits for what stands above
 
     redactor = None if no_redact else Redactor(patterns)

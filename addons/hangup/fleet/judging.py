@@ -94,23 +94,25 @@ def judge_all(piece: tuple[Sequence[Subject], Sequence[str] | None]) -> list[Jud
     return [judge(subject, hiding) for subject in mine]
 
 
-def judge(subject: Subject, hiding: Sequence[str] | None = None) -> Judgement:
+def judge(subject: Subject, hiding: Sequence[str] | None = None, redactor: Redactor | None = None) -> Judgement:
     """Judges a recording; what is wrong with it is in the answer. ``hiding`` are further patterns of secrets, none of
-    which, nor any other secret, is in the answer then; None keeps them all."""
+    which, nor any other secret, is in the answer then; None keeps them all. A ``redactor`` that has learned all of the
+    recording need not do so again."""
     try:
         source = open_recording(subject.path, name=subject.name)
         ledger = look_into_again(source.header, source.batches)
         proof = document_file.read(Path(subject.proof)) if subject.proof else None
     except HangupError as error:
         return Judgement(recording=subject.name, error=str(error).removeprefix(f"{subject.name} "))
-    redactor = None if hiding is None else Redactor(hiding)
-    if redactor is None:
+    if redactor is None and hiding is not None:
+        redactor = Redactor(hiding)
+        redactor.learn(_events(source), source.header)
+    if redactor is not None and proof is not None:
+        proof.teach(redactor.vault)
+        proof = proof.redacted(redactor.vault)
+    if redactor is None or not redactor.vault.secrets:
         told = report(ledger, recording=subject.name)
     else:
-        redactor.learn(_events(source), source.header)
-        if proof is not None:
-            proof.teach(redactor.vault)
-            proof = proof.redacted(redactor.vault)
         told, _ = for_others(ledger, redactor, source.header, _events(source), recording=subject.name)
     found = judgement(subject.name, ledger, told, proof)
     return found if redactor is None else _redacted(found, redactor)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from hangup.errors import UsageError
 from hangup.fleet.judging import Subject
 from hangup.fleet.workers import Workers, shares
 from hangup.tables.cache import Cache, Work, key_of, work
 from hangup.tables.database import Answer, Database, duckdb, levels_of
 from hangup.tables.dataset import files_of
 from hangup.tables.parquet import arrow
-from hangup.tables.schema import Level
+from hangup.tables.schema import TABLES, Level
 
 Progress = Callable[[int, int], None]
 """Told how many recordings have been read, of how many."""
@@ -30,8 +31,11 @@ class Asked(Struct, frozen=True):
 
 def ask_files(folder: Path, asked: Asked) -> Answer:
     """Asks a set of Parquet files that ``hangup convert`` has written."""
-    levels_of(asked.sql)
-    return _answer(Database(files_of(folder), hive=True), asked)
+    levels = levels_of(asked.sql)
+    files = files_of(folder)
+    if missing := [table.name for table in TABLES.values() if table.level in levels and table.name not in files]:
+        raise UsageError(f"{folder} was written without {', '.join(missing)}: `hangup convert --only` says of what")
+    return _answer(Database(files, hive=True), asked)
 
 
 def ask_recordings(

@@ -21,7 +21,7 @@ from hangup.recording.redaction.placeholders import Vault
 from hangup.tables.hiding import unnumbered
 from hangup.tables.parquet import Sink, arrow, partition
 from hangup.tables.reading import Wanted, day_of, read_all
-from hangup.tables.schema import LEVELS, PARTITIONS, TABLES, form
+from hangup.tables.schema import PARTITIONS, TABLES, form
 
 ABOUT = "_hangup.json"
 """What says that a folder is such a set; readers of Parquet pass over names that begin so."""
@@ -46,7 +46,7 @@ class Part(Struct, frozen=True):
     """A piece of the work: recordings of one partition, which is a path within ``folder``, and the part's number."""
 
     subjects: tuple[Subject, ...]
-    hiding: tuple[str, ...] | None
+    wanted: Wanted
     folder: str
     partition: str
     number: int
@@ -58,21 +58,22 @@ def is_dataset(path: Path) -> bool:
 
 
 def files_of(folder: Path) -> dict[str, list[Path]]:
-    """The files of each table. Raises :class:`~hangup.errors.RecordingError` where it is no such set."""
+    """The files of each table that was written. Raises :class:`~hangup.errors.RecordingError` where it is no such
+    set."""
     try:
         about = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
     except (OSError, msgspec.MsgspecError):
         raise RecordingError(f"{folder} is no folder of Parquet files that hangup has written") from None
     if about.form != form():
         raise RecordingError(f"{folder} was written by hangup {about.version}, whose tables differ: convert again")
-    return {name: sorted((folder / name).rglob("*.parquet")) for name in TABLES}
+    return {name: sorted((folder / name).rglob("*.parquet")) for name in about.tables if name in TABLES}
 
 
 def write(
-    subjects: Sequence[Subject], target: Path, hiding: tuple[str, ...] | None, workers: Workers, progress: Progress
+    subjects: Sequence[Subject], target: Path, wanted: Wanted, workers: Workers, progress: Progress
 ) -> list[tuple[str, str]]:
-    """Writes all tables of these recordings into the folder ``target``, which is there only once it is complete; an
-    older set of the same name is replaced. Which recordings could not be read, and why.
+    """Writes the tables that are wanted of these recordings into the folder ``target``, which is there only once it is
+    complete; an older set of the same name is replaced. Which recordings could not be read, and why.
 
     Raises :class:`~hangup.errors.UsageError` where something else has that name, and
     :class:`~hangup.errors.RecordingError`.
@@ -87,13 +88,13 @@ def write(
         raise RecordingError(f"cannot write {target}: {error.strerror or error}") from None
     failed: list[tuple[str, str]] = []
     try:
-        parts = _parts(subjects, hiding, str(making))
+        parts = _parts(subjects, wanted, str(making))
         done = 0
         for number, wrong in workers.carry_out(write_part, parts, __name__):
             failed += wrong
             done += len(parts[number].subjects)
             progress(done, len(subjects))
-        about = About(__version__, form(), hiding is not None, len(subjects) - len(failed), list(TABLES))
+        about = About(__version__, form(), wanted.hiding is not None, len(subjects) - len(failed), _names(wanted))
         (making / ABOUT).write_bytes(msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
         if len(failed) < len(subjects):
             _put(making, target)
@@ -118,7 +119,11 @@ def _put(making: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _parts(subjects: Sequence[Subject], hiding: tuple[str, ...] | None, folder: str) -> list[Part]:
+def _names(wanted: Wanted) -> list[str]:
+    return [table.name for table in TABLES.values() if table.level in wanted.levels]
+
+
+def _parts(subjects: Sequence[Subject], wanted: Wanted, folder: str) -> list[Part]:
     """The work in pieces, each of one partition."""
     groups: dict[str, list[Subject]] = defaultdict(list)
     for subject in subjects:
@@ -126,11 +131,11 @@ def _parts(subjects: Sequence[Subject], hiding: tuple[str, ...] | None, folder: 
         with suppress(HangupError):
             header = open_recording(subject.path).header
             day, target = day_of(header.started), header.target
-            if hiding is not None:
-                target = unnumbered(Vault(hiding).text(target, url=True))
+            if wanted.hiding is not None:
+                target = unnumbered(Vault(wanted.hiding).text(target, url=True))
         groups[partition(day, target)].append(subject)
     return [
-        Part(tuple(mine[at : at + LARGEST]), hiding, folder, where, at // LARGEST)
+        Part(tuple(mine[at : at + LARGEST]), wanted, folder, where, at // LARGEST)
         for where, mine in sorted(groups.items())
         for at in range(0, len(mine), LARGEST)
     ]
@@ -141,6 +146,6 @@ def write_part(part: Part) -> list[tuple[str, str]]:
     sink = Sink(without=PARTITIONS)
     paths = {name: Path(part.folder, name, part.partition, f"part-{part.number}.parquet") for name in TABLES}
     sink.begin(paths)
-    failed = read_all(sink.add, part.subjects, Wanted(LEVELS, part.hiding))
+    failed = read_all(sink.add, part.subjects, part.wanted)
     sink.end()
     return failed

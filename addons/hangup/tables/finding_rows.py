@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hangup.errors import RecordingError
 from hangup.fleet.judging import Judgement, Subject, judge
+from hangup.recording.redaction.redactor import Redactor
 from hangup.tables.connection_rows import Add, Clock
 
 
-def add_finding(add: Add, subject: Subject, head: tuple[str, str, str], hiding: Sequence[str] | None) -> None:
-    """Adds a recording's row to ``findings``. Raises :class:`~hangup.errors.RecordingError` where it has none."""
-    found = judge(subject, hiding)
+def add_finding(add: Add, subject: Subject, head: tuple[str, str, str], redactor: Redactor | None) -> None:
+    """Adds a recording's row to ``findings``; the ``redactor`` has met all of its secrets. Raises
+    :class:`~hangup.errors.RecordingError` where it has none."""
+    found = judge(subject, redactor=redactor)
     if found.error:
         raise RecordingError(found.error)
     add_judgement(add, found, head)

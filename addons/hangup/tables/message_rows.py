@@ -9,7 +9,7 @@ import msgspec
 
 from hangup.messages.content import NOTHING, MessageContent
 from hangup.messages.kind import MessageKind, kind_of
-from hangup.messages.reading import values_in
+from hangup.messages.reading import read_content, values_in
 from hangup.recording.assembling import Message, Messages
 from hangup.recording.events import End, Frame, Side
 from hangup.recording.formats import Recording
@@ -70,8 +70,8 @@ class _Rows:
         if data is not None:
             if self._vault is not None:
                 data = _hidden(self._vault, opcode, data)
-            kind = kind_of(opcode, data)
             content = MessageContent(opcode, data)
+            kind = read_content(content).kind
             text = content.text if opcode == TEXT else None
             fields = _fields(content, kind)
             self._beat(message, opcode, kind, b"")
@@ -114,7 +114,8 @@ def _hidden(vault: Vault, opcode: int, data: bytes) -> bytes:
     """A whole message without its secrets."""
     if opcode == TEXT:
         try:
-            if not vault.spans(data.decode()):
+            # Where no secret was met anywhere, there is none here.
+            if not vault.secrets or not vault.spans(data.decode()):
                 return data
         except UnicodeDecodeError:
             pass

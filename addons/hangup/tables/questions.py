@@ -117,11 +117,11 @@ QUESTIONS: dict[str, Question] = {
                 count(DISTINCT recording) AS recordings
             FROM messages GROUP BY side, kind ORDER BY count DESC, side, kind"""),
         Question("last-messages", "Which message was each client's last before a failure?", """
-            SELECT m.kind, count(*) AS count, count(DISTINCT recording) AS recordings,
+            SELECT m.kind, count(*) AS count, count(DISTINCT m.recording) AS recordings,
                 round(median(c.ended - m.sent), 6) AS seconds_before
             FROM (SELECT recording, conn, max_by(kind, n) AS kind, max(seconds) AS sent FROM messages
                 WHERE side = 'client' GROUP BY recording, conn) AS m
-            JOIN connections AS c USING (recording, conn)
+            JOIN connections AS c ON c.recording = m.recording AND c.conn = m.conn
             WHERE c.failed GROUP BY m.kind ORDER BY count DESC, m.kind"""),
         Question("ping-rtt", "How long are pings under way, in seconds?", f"""
             SELECT side, level, {_quantiles("took")}, sent - count(*) AS unanswered

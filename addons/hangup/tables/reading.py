@@ -54,7 +54,7 @@ def _add_rows(add: Add, source: Recording, subject: Subject, wanted: Wanted) -> 
     if redactor is not None:
         redactor.learn([], source.header)
         target = unnumbered(redactor.vault.text(target, url=True))
-        if "messages" in wanted.levels:
+        if "messages" in wanted.levels or "findings" in wanted.levels:
             redactor.learn((event for batch in source.batches() for event in batch), source.header)
             learned = True
     head = subject.name, day_of(source.header.started), target
@@ -63,7 +63,7 @@ def _add_rows(add: Add, source: Recording, subject: Subject, wanted: Wanted) -> 
     if "messages" in wanted.levels:
         add_messages(add, source, head, None if redactor is None else redactor.vault)
     if "findings" in wanted.levels:
-        add_finding(add, subject, head, wanted.hiding)
+        add_finding(add, subject, head, redactor)
 
 
 def read_all(add: Add, subjects: Sequence[Subject], wanted: Wanted) -> list[tuple[str, str]]:
