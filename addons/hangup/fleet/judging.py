@@ -19,6 +19,7 @@ from hangup.experiment.document_file import Proof
 from hangup.experiment.summing_up import Proved, what_is_proved
 from hangup.processes.tshark import open_recording
 from hangup.recording.connections import Connection
+from hangup.recording.redaction.placeholders import unnumbered
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.release import release_of
 from hangup.recording.traffic_ledger import TrafficLedger, look_into_again
@@ -163,10 +164,13 @@ def _release(life: Connection) -> str:
 
 
 def _redacted(found: Judgement, redactor: Redactor) -> Judgement:
-    """What the report does not go over by itself."""
+    """What the report does not go over by itself; and no numbers, which say nothing beyond one recording."""
     text = redactor.vault.text
     found.target, found.path = text(found.target, url=True), text(found.path, url=True)
     found.release = text(found.release)
+    found.evidence = list(map(unnumbered, found.evidence))
+    for name in ("target", "law", "sentence", "fix", "path", "release", "loop"):
+        setattr(found, name, unnumbered(getattr(found, name)))
     return found
 
 

@@ -17,8 +17,7 @@ from hangup.errors import HangupError, RecordingError, UsageError
 from hangup.fleet.judging import Subject
 from hangup.fleet.workers import Workers
 from hangup.processes.tshark import open_recording
-from hangup.recording.redaction.placeholders import Vault
-from hangup.tables.hiding import unnumbered
+from hangup.recording.redaction.placeholders import Vault, unnumbered
 from hangup.tables.parquet import Sink, arrow, partition
 from hangup.tables.reading import Wanted, day_of, read_all
 from hangup.tables.schema import PARTITIONS, TABLES, form

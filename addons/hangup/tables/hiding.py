@@ -24,7 +24,6 @@ from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.redaction.word_search import any_of
 
 _WORD = re.compile(r"[A-Za-z0-9_\-+.~%@!$*|]{6,}")
-_PLACEHOLDER = re.compile(r"\[redacted-\d+\]")
 _BLOCK = 1 << 20
 _HANDSHAKE = b'{"kind":"handshake"'
 _SHORT = 8
@@ -129,11 +128,3 @@ def hide(connection: Connection, redactor: Redactor) -> None:
     if connection.told is not None:
         connection.told = msgspec.structs.replace(connection.told, reason=text(connection.told.reason))
     connection.read = connection.over = None
-
-
-def unnumbered(text: str) -> str:
-    """The text with ``[redacted]`` for every secret: a number says which one it is within one recording, and would say
-    of two recordings that they have the same."""
-    return _PLACEHOLDER.sub("[redacted]", text) if "[redacted-" in text else text
-
-

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hangup.errors import MissingExtra, RecordingError
-from hangup.tables.hiding import unnumbered
+from hangup.recording.redaction.placeholders import unnumbered
 from hangup.tables.schema import PARTITIONS, TABLES, Table, Type
 
 ROWS = 50_000
@@ -27,6 +27,7 @@ def arrow() -> Any:
     """The module pyarrow. Raises :class:`~hangup.errors.MissingExtra` where it is not installed."""
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError:
         raise MissingExtra('Parquet needs the extra: pip install "hangup[query]"') from None

@@ -12,10 +12,10 @@ from hangup.errors import HangupError
 from hangup.fleet.judging import Subject
 from hangup.processes.tshark import open_recording
 from hangup.recording.formats import Recording
+from hangup.recording.redaction.placeholders import unnumbered
 from hangup.recording.redaction.redactor import Redactor
 from hangup.tables.connection_rows import Add, add_connections
 from hangup.tables.finding_rows import add_finding
-from hangup.tables.hiding import unnumbered
 from hangup.tables.message_rows import add_messages
 from hangup.tables.schema import Level
 
