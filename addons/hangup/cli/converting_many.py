@@ -6,11 +6,11 @@ from pathlib import Path
 
 from hangup.cli.counting import complain, counting
 from hangup.errors import UsageError
-from hangup.fleet.judging import subjects
 from hangup.fleet.selection import names, selected
+from hangup.fleet.subjects import subjects
 from hangup.fleet.workers import Workers
 from hangup.recording.redaction.redactor import Redactor
-from hangup.tables.dataset import write
+from hangup.tables.dataset_writer import write
 from hangup.tables.parquet import arrow
 from hangup.tables.reading import Wanted
 from hangup.tables.schema import LEVELS

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from hangup.fleet.judging import Judgement
+from hangup.recording.moments import absolute
 
 Key = tuple[str, str, str]
 
@@ -114,16 +115,6 @@ def _incident(key: Key, members: list[Judgement]) -> Incident:
         targets=sorted({each.target for each in members if each.target}),
         names=[each.recording for each in members][:EXAMPLES_LIMIT],
     )
-
-
-def absolute(started: str, at: float | None) -> datetime | None:
-    """The moment ``at`` seconds after a recording was ``started``, in UTC; None where that is no time."""
-    try:
-        begun = datetime.fromisoformat(started)
-        moment = begun if begun.tzinfo is not None else begun.replace(tzinfo=UTC)
-        return None if at is None else moment.astimezone(UTC) + timedelta(seconds=at)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _iso(moment: datetime | None) -> str | None:

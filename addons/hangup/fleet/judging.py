@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,13 @@ from hangup.errors import HangupError
 from hangup.experiment import document_file
 from hangup.experiment.document_file import Proof
 from hangup.experiment.summing_up import Proved, what_is_proved
+from hangup.fleet.subjects import Subject
 from hangup.processes.tshark import open_recording
 from hangup.recording.connections import Connection
 from hangup.recording.redaction.placeholders import unnumbered
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.release import release_of
 from hangup.recording.traffic_ledger import TrafficLedger, look_into_again
-
-
-class Subject(Struct, frozen=True):
-    """A recording to be judged: where it lies, what it is called, and what a bisect of it found, if there was one."""
-
-    path: str
-    name: str
-    proof: str = ""
 
 
 class Judgement(Struct, kw_only=True):
@@ -70,23 +62,6 @@ class Judgement(Struct, kw_only=True):
     def category(self) -> str:
         """The part of the verdict before the slash."""
         return self.verdict.partition("/")[0]
-
-
-def subjects(paths: Sequence[Path], names: Sequence[str]) -> list[Subject]:
-    """The recordings as they are to be judged, each with its proof: the folders with those are looked into once."""
-    proofs = document_file.by_start(paths)
-    found = []
-    for path, name in zip(paths, names, strict=True):
-        proof = proofs.get(_started(path)) if proofs else None
-        found.append(Subject(os.path.abspath(path), name, "" if proof is None else str(proof)))
-    return found
-
-
-def _started(path: Path) -> str:
-    try:
-        return open_recording(path).header.started
-    except HangupError:
-        return ""
 
 
 def judge_all(piece: tuple[Sequence[Subject], Sequence[str] | None]) -> list[Judgement]:

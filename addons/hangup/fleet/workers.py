@@ -113,7 +113,7 @@ def _by_dask(
             raise BackendError(f"the scheduler {scheduler} has no workers")
         futures = client.map(function, list(pieces), pure=False, retries=1)
         numbers = {future.key: number for number, future in enumerate(futures)}
-        for future, answer in distributed.as_completed(futures, with_results=True, raise_errors=True):
+        for future, answer in distributed.as_completed(futures, client.loop, with_results=True):
             yield numbers[future.key], answer
     except ModuleNotFoundError as error:
         raise BackendError(f"the workers of {scheduler} have no {error.name}: install hangup there, too") from None

@@ -5,37 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct
-
-from hangup.errors import UsageError
-from hangup.fleet.judging import Subject
+from hangup.fleet.subjects import Subject
 from hangup.fleet.workers import Workers, shares
 from hangup.tables.cache import Cache, Work, key_of, work
-from hangup.tables.database import Answer, Database, duckdb, levels_of
-from hangup.tables.dataset import files_of
+from hangup.tables.database import Answer, Asked, Database, duckdb, levels_of
 from hangup.tables.parquet import arrow
-from hangup.tables.schema import TABLES, Level
+from hangup.tables.schema import Level
 
 Progress = Callable[[int, int], None]
 """Told how many recordings have been read, of how many."""
 
 WORKER = "hangup.tables.cache"
-
-
-class Asked(Struct, frozen=True):
-    """A question: a SELECT, and at most how many rows of the answer (0: all)."""
-
-    sql: str
-    rows: int = 0
-
-
-def ask_files(folder: Path, asked: Asked) -> Answer:
-    """Asks a set of Parquet files that ``hangup convert`` has written."""
-    levels = levels_of(asked.sql)
-    files = files_of(folder)
-    if missing := [table.name for table in TABLES.values() if table.level in levels and table.name not in files]:
-        raise UsageError(f"{folder} was written without {', '.join(missing)}: `hangup convert --only` says of what")
-    return _answer(Database(files, hive=True), asked)
 
 
 def ask_recordings(
@@ -59,7 +39,7 @@ def ask_recordings(
         names |= {key: subject.name for key, subject in keys.items()}
         failed |= {keys[key].name: error for key, error in cache.failed(keys).items()}
     cache.tidy()
-    return _answer(Database(files, names), asked), failed
+    return Database(files, names).answer(asked), failed
 
 
 def _read(
@@ -82,10 +62,3 @@ def _read(
         cache.take(name)
         done += len(pieces[number].subjects)
         progress(done, len(missing))
-
-
-def _answer(database: Database, asked: Asked) -> Answer:
-    try:
-        return database.ask(asked.sql, asked.rows)
-    finally:
-        database.close()

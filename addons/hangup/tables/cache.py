@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from hangup import __version__
 from hangup.errors import RecordingError
-from hangup.fleet.judging import Subject
+from hangup.fleet.subjects import Subject
 from hangup.system import make_private_folder, state_folder
 from hangup.tables.parquet import Sink
 from hangup.tables.reading import Wanted, read_all

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hangup.fleet.incidents import absolute
 from hangup.recording.connections import Connection, route_of
 from hangup.recording.endings import leg
 from hangup.recording.events import AnyEvent, Handshake
@@ -13,6 +12,7 @@ from hangup.recording.fates import loops_in, settle
 from hangup.recording.formats import Recording
 from hangup.recording.ledger import Ledger
 from hangup.recording.loops import Loop
+from hangup.recording.moments import absolute
 from hangup.recording.redaction.redactor import Redactor
 from hangup.recording.release import release_of
 from hangup.tables.hiding import apart, hide, learn_of_connections

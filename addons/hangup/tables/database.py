@@ -38,6 +38,13 @@ class Answer(Struct):
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
+class Asked(Struct, frozen=True):
+    """A question: a SELECT, and at most how many rows of the answer (0: all)."""
+
+    sql: str
+    rows: int = 0
+
+
 def duckdb() -> ModuleType:
     """The module. Raises :class:`~hangup.errors.MissingExtra` where it is not installed."""
     try:
@@ -107,6 +114,13 @@ class Database:
         except self._duckdb.Error as error:
             raise UsageError(_said(error)) from None
         return {VIEWS[name].table if name in VIEWS else name for name in found if name in TABLES or name in VIEWS}
+
+    def answer(self, asked: Asked) -> Answer:
+        """The answer to a question, which is the last one."""
+        try:
+            return self.ask(asked.sql, asked.rows)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Gives everything back."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hangup.errors import RecordingError
-from hangup.fleet.judging import Judgement, Subject, judge
+from hangup.fleet.judging import Judgement, judge
+from hangup.fleet.subjects import Subject
 from hangup.recording.redaction.redactor import Redactor
 from hangup.tables.connection_rows import Add, Clock
 

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from hangup.errors import HangupError
-from hangup.fleet.judging import Subject
+from hangup.fleet.subjects import Subject
 from hangup.processes.tshark import open_recording
 from hangup.recording.formats import Recording
 from hangup.recording.redaction.placeholders import unnumbered
 from hangup.recording.redaction.redactor import Redactor
 from hangup.tables.connection_rows import Add, add_connections
-from hangup.tables.finding_rows import add_finding
 from hangup.tables.message_rows import add_messages
 from hangup.tables.schema import Level
 
@@ -63,6 +62,8 @@ def _add_rows(add: Add, source: Recording, subject: Subject, wanted: Wanted) -> 
     if "messages" in wanted.levels:
         add_messages(add, source, head, None if redactor is None else redactor.vault)
     if "findings" in wanted.levels:
+        from hangup.tables.finding_rows import add_finding  # all causes take long to import
+
         add_finding(add, subject, head, redactor)
 
 

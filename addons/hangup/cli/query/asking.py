@@ -22,14 +22,10 @@ from hangup.cli.counting import complain, counting
 from hangup.cli.query.command import ROWS
 from hangup.cli.screen import console, safe
 from hangup.errors import UsageError
-from hangup.fleet.judging import subjects
 from hangup.fleet.selection import names, selected
 from hangup.fleet.workers import Workers
-from hangup.recording.redaction.redactor import Redactor
-from hangup.tables.asking import Asked, ask_files, ask_recordings
-from hangup.tables.cache import Cache
-from hangup.tables.database import Answer, duckdb
-from hangup.tables.dataset import is_dataset
+from hangup.tables.database import Answer, Asked, duckdb
+from hangup.tables.dataset import ask_dataset, is_dataset
 from hangup.tables.questions import QUESTIONS
 from hangup.tables.schema import TABLES, VIEWS
 
@@ -85,7 +81,13 @@ def _ask(
     if folder is not None and is_dataset(folder):
         if no_redact or patterns:
             raise UsageError(f"what is hidden in {folder} was decided when it was written")
-        return ask_files(folder, asked)
+        return ask_dataset(folder, asked)
+    # What reads recordings takes long to import.
+    from hangup.fleet.subjects import subjects
+    from hangup.recording.redaction.redactor import Redactor
+    from hangup.tables.asking import ask_recordings
+    from hangup.tables.cache import Cache
+
     hiding = None if no_redact else patterns
     if hiding:
         Redactor(hiding)  # which says what is wrong with them

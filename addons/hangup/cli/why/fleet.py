@@ -20,8 +20,9 @@ from hangup.cli.screen import console, safe
 from hangup.commands import command_line
 from hangup.errors import RecordingError, UsageError
 from hangup.fleet.incidents import Fleet, Incident, grouped
-from hangup.fleet.judging import Judgement, judge_all, subjects
+from hangup.fleet.judging import Judgement, judge_all
 from hangup.fleet.selection import many, names, selected
+from hangup.fleet.subjects import subjects
 from hangup.fleet.workers import Workers, dask, shares
 from hangup.humanize import plural, printable
 from hangup.markup import cell, code, prose
