@@ -17,7 +17,7 @@ FLOORS = (
     ("filters", "session"),
     ("diagnosis",),
     ("experiment",),
-    ("net", "recorder", "processes", "proxy", "replay", "probe", "demo", "trials"),
+    ("net", "recorder", "processes", "proxy", "replay", "probe", "demo", "trials", "fleet", "tables"),
     ("web", "mcp_server", "testing", "cli", "__main__"),
 )
 """Imports go down; within a floor, from a later room to an earlier one."""

@@ -45,12 +45,15 @@ READ = [name for name, each in FORMATS.items() if each.reads and name != "playwr
 LEVELS = ("connections", "messages", "findings")
 """As in :data:`hangup.tables.schema.LEVELS`, which is not imported for the help."""
 WRITTEN = [name for name, each in FORMATS.items() if each.writes]
+PARQUET = "parquet"
+"""What is a folder, and not written event by event."""
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
-@click.option("--to", type=click.Choice(WRITTEN), help="The format to write; by default given by OUT's suffix.")
+@click.option("--to", type=click.Choice([*WRITTEN, PARQUET]), help="The format to write; by default given by OUT's "
+              "suffix.")
 @click.option("--from", "given", type=click.Choice(READ), help=(
     "The format to read; by default recognised from IN's "
     "contents."
@@ -100,18 +103,18 @@ def convert(
     in base64 or gzip as well, and what --redact matches (the whole match, or its first group). A redacted hangup
     recording is no longer exact to the byte.
     """
-    form = format_for(target, to)
     if no_redact and patterns:
         raise UsageError("use either --redact or --no-redact, not both")
-    if document is not None and not form.explains:
-        raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
-    if form.many:
-        if conn is not None or given is not None:
-            raise UsageError(f"--conn and --from are not for {form.title}")
+    if to == PARQUET or (to is None and Path(target).suffix.lower() == f".{PARQUET}"):
+        if conn is not None or given is not None or document is not None:
+            raise UsageError("--conn, --from and --bisect are not for Parquet")
         from hangup.cli.converting_many import convert_many
 
         convert_many(source, target, None if no_redact else patterns, only_levels, jobs)
         return
+    form = format_for(target, to)
+    if document is not None and not form.explains:
+        raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
     if jobs is not None or only_levels:
         raise UsageError(f"--jobs and --only are for Parquet, and not for {form.title}")
     from hangup.web.explaining import Explaining  # it takes long to import, and completion waits for what stands above

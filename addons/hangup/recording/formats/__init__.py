@@ -50,7 +50,7 @@ class Recording(Protocol):
 class Format(msgspec.Struct, frozen=True):
     """A format: its name, what it is called, its files' suffixes, and whether it can be read and written. A name of a
     dialect (``playwright``) is for writing: what is read shows by itself whose it is. One that ``explains`` is for
-    people: it says first what the recording shows. One of ``many`` holds as many recordings as there are."""
+    people: it says first what the recording shows."""
 
     name: str
     title: str
@@ -58,7 +58,6 @@ class Format(msgspec.Struct, frozen=True):
     reads: bool = True
     writes: bool = True
     explains: bool = False
-    many: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -71,7 +70,6 @@ FORMATS: dict[str, Format] = {
         Format("netlog", "Chrome's netlog", (), writes=False),
         Format("pcapng", "pcapng", (".pcapng",)),
         Format("markdown", "Markdown", (".md", ".markdown"), reads=False, explains=True),
-        Format("parquet", "a folder of Parquet files", (".parquet",), reads=False, many=True),
         Format("html", "a report", (".html", ".htm"), reads=False, explains=True),
     )
 }
