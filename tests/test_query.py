@@ -224,7 +224,7 @@ def test_what_was_read_is_kept_until_it_changes(tmp_path: Path) -> None:
         )[0].rows
 
     first = ask(cache)
-    assert sum(read) == 3
+    assert read[-1] == 3
     read.clear()
     assert ask(Cache(tmp_path / "cache")) == first and not read
     paths[1].write_bytes(GOLDEN[5].read_bytes())
@@ -240,7 +240,7 @@ SECRET = "Zk3qWm81TbYx7LpR"  # invented
 def test_secrets_are_hidden_wherever_they_stand(tmp_path: Path) -> None:
     events = [
         rec.handshake(path=f"/ws?token={SECRET}"),
-        rec.text(1.0, "client", 1, '{"password": "%s", "type": "login"}' % SECRET[::-1]),
+        rec.text(1.0, "client", 1, json.dumps({"password": SECRET[::-1], "type": "login"})),
         rec.close(2.0, "server", 2, 4001, f"who is {SECRET[::-1]}"),
         rec.end(2.1, "server"),
     ]
@@ -302,7 +302,7 @@ def test_recordings_that_cannot_be_read_are_named_and_the_others_asked(tmp_path:
     (tmp_path / "b.jsonl").write_text("nonsense\n")
     done = hangup("query", "select count(*) as count from recordings", str(tmp_path), "--json", "--jobs", "1")
     assert json.loads(done.stdout) == [{"count": 1}]
-    assert "1 of 2 recordings could not be read: b.jsonl is not a hangup recording" in done.stderr
+    assert "1 of 2 recordings could not be read: b.jsonl is neither a hangup recording" in done.stderr
     (tmp_path / "a.jsonl").unlink()
     done = hangup("query", "by-day", str(tmp_path), "--jobs", "1")
     assert isinstance(done.exception, RecordingError)
@@ -336,4 +336,5 @@ def test_what_is_selected(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
     assert names(selected([str(tmp_path)])) == ["a.jsonl", "b.jsonl"]
-    assert names(selected([f"{tmp_path}/**/*.jsonl", str(tmp_path / "a.jsonl")])) == ["a.jsonl", "b.jsonl", "deep/c.jsonl"]
+    found = selected([f"{tmp_path}/**/*.jsonl", str(tmp_path / "a.jsonl")])
+    assert names(found) == ["a.jsonl", "b.jsonl", "deep/c.jsonl"]

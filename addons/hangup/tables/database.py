@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,11 @@ from hangup.tables.schema import TABLES, VIEWS, Column, Level, Table, Type
 
 NAMES = "hangup_names"
 """The table that has what each recording of a cache is called, by its key."""
+
+_SAID = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+"""What stands in SQL and is no name: texts and comments."""
+
+_NAME = re.compile(r"\w+")
 
 _TYPES: dict[Type, str] = {
     "text": "VARCHAR",
@@ -107,14 +113,6 @@ class Database:
             raise UsageError(_said(error)) from None
         return Answer(columns, found[:rows] if rows else found, bool(rows) and len(found) > rows)
 
-    def tables_in(self, sql: str) -> set[str]:
-        """The tables that a SELECT reads. Raises :class:`~hangup.errors.UsageError` where it is wrong."""
-        try:
-            found = {str(name) for name in self._base.get_table_names(sql)}
-        except self._duckdb.Error as error:
-            raise UsageError(_said(error)) from None
-        return {VIEWS[name].table if name in VIEWS else name for name in found if name in TABLES or name in VIEWS}
-
     def answer(self, asked: Asked) -> Answer:
         """The answer to a question, which is the last one."""
         try:
@@ -128,15 +126,13 @@ class Database:
 
 
 def levels_of(sql: str) -> list[Level]:
-    """What has to be read to answer a question. It is tried on empty tables first, so that what is wrong with it is
-    told before anything is read. Raises :class:`~hangup.errors.UsageError`."""
-    empty = Database({})
-    try:
-        empty.ask(sql)
-        found = {TABLES[name].level for name in empty.tables_in(sql)}
-    finally:
-        empty.close()
-    return sorted(found)
+    """What has to be read to answer a question: that of which it names a table, perhaps as a column. It is tried on
+    empty tables first, so that what is wrong with it is told before anything is read. Raises
+    :class:`~hangup.errors.UsageError`."""
+    Database({}).answer(Asked(sql))
+    words = {word.lower() for word in _NAME.findall(_SAID.sub(" ", sql))}
+    named = {VIEWS[word].table if word in VIEWS else word for word in words}
+    return sorted({TABLES[name].level for name in named if name in TABLES})
 
 
 def _view(paths: Sequence[str], table: Table, named: bool, hive: bool) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Any
 
 import msgspec
 
 from hangup.messages.content import NOTHING, MessageContent
+from hangup.messages.json_values import LONGEST, find_documents
 from hangup.messages.kind import MessageKind, kind_of
-from hangup.messages.reading import read_content, values_in
+from hangup.messages.reading import read_content
 from hangup.recording.assembling import Message, Messages
 from hangup.recording.events import End, Frame, Side
 from hangup.recording.formats import Recording
@@ -21,7 +21,6 @@ from hangup.tables.connection_rows import Add, Clock
 from hangup.wire.frames import BINARY, PING, PONG, TEXT
 
 _CONTROL = {"ping": PING, "pong": PONG}
-_SOME = 8
 
 
 def add_messages(add: Add, source: Recording, head: tuple[str, str, str], vault: Vault | None) -> None:
@@ -124,21 +123,17 @@ def _hidden(vault: Vault, opcode: int, data: bytes) -> bytes:
 
 def _fields(content: MessageContent, kind: MessageKind) -> str | None:
     """As JSON what a message is, or, within the envelope of a protocol, the object that it carries."""
-    value = content.value
-    text = content.text
+    value, text = content.value, content.text
     if value is not NOTHING and text and text[0] in "{[" and not kind.protocol and "N" not in text and "I" not in text:
         return text  # it is JSON as it stands: neither NaN nor Infinity is in it
-    if value is NOTHING or kind.protocol:
-        if value is NOTHING and not kind.protocol and content.opcode == TEXT and (not text or text[0] != "{"):
-            return None
-        found = list(islice(values_in(content), _SOME))
-        if not found:
-            return None
-        inner = found[1:] if value is not NOTHING and kind.protocol else found
-        value = next((each for each in inner if type(each) is dict), found[0])
+    if value is NOTHING and text and len(text) <= LONGEST:
+        documents, _ = find_documents(text)
+        value = documents[0].value if documents else NOTHING
+    if type(value) is list and kind.protocol:
+        value = next((each for each in value if type(each) is dict), value)
+    if type(value) not in (dict, list):
+        return None
     try:
         return msgspec.json.encode(value).decode()
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError, OverflowError):
         return None
-
-

@@ -19,7 +19,6 @@ from rich.table import Table
 from rich.text import Text
 
 from hangup.cli.counting import complain, counting
-from hangup.cli.query.command import ROWS
 from hangup.cli.screen import console, safe
 from hangup.errors import UsageError
 from hangup.fleet.selection import names, selected
@@ -167,8 +166,7 @@ def show(screen: Console, answer: Answer) -> None:
         table.add_row(*(safe(_cell(value), limit=CELL) for value in row))
     screen.print(table)
     if answer.more:
-        many = "" if len(answer.rows) != ROWS else " (--rows 0 shows all)"
-        screen.print(Text(f"and more{many}", "bold"))
+        screen.print(Text("and more (--rows 0 shows all)", "bold"))
 
 
 def _cell(value: Any) -> str:
