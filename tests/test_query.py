@@ -237,7 +237,7 @@ def test_what_was_read_is_kept_until_it_changes(tmp_path: Path) -> None:
 SECRET = "Zk3qWm81TbYx7LpR"  # invented
 
 
-def test_secrets_are_hidden_wherever_they_stand(tmp_path: Path) -> None:
+def test_secrets_are_hidden_wherever_they_stand(tmp_path: Path, state: Path) -> None:
     events = [
         rec.handshake(path=f"/ws?token={SECRET}"),
         rec.text(1.0, "client", 1, json.dumps({"password": SECRET[::-1], "type": "login"})),
@@ -251,6 +251,12 @@ def test_secrets_are_hidden_wherever_they_stand(tmp_path: Path) -> None:
     (row,) = rows_of(path, "connections")["connections"]
     assert row["reason"].startswith("who is [redacted") and row["path"] == "/ws"
     assert SECRET in repr(rows_of(path, "connections", hiding=None))
+    asked = hangup("query", "select request from connections", str(path), "--json", "--jobs", "1").output
+    assert "[redacted]" in asked and SECRET not in asked
+    asked = hangup("query", "select request from connections", str(path), "--json", "--no-redact").output
+    assert json.loads(asked) == [{"request": f"/ws?token={SECRET}"}]
+    kept = [each for each in (state / "hangup").rglob("*") if each.is_file()]
+    assert kept and not [each for each in kept if SECRET.encode() in each.read_bytes()]
     target = tmp_path / "out.parquet"
     write(subjects([path], ["a"]), target, Wanted(LEVELS), ALONE, lambda done, total: None)
     for table in TABLES:

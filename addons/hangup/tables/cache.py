@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -27,8 +28,11 @@ from hangup.tables.parquet import Sink
 from hangup.tables.reading import Wanted, read_all
 from hangup.tables.schema import Level, form, tables_of
 
-PIECES = 500
-"""So many pieces are kept; those that were used longest ago go first."""
+BYTES = 4 << 30
+"""So much is kept; what was used longest ago goes first."""
+
+ABANDONED = 86_400.0
+"""Seconds after which a piece that is not complete is nobody's any more."""
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 
@@ -137,16 +141,21 @@ class Cache:
         return found
 
     def tidy(self) -> None:
-        """Deletes what is of no use any more: the pieces that were used longest ago, beyond :data:`PIECES`."""
+        """Deletes the pieces that were used longest ago, beyond :data:`BYTES`, and what was never completed."""
         for name in self.used:
             with suppress(OSError):
                 os.utime(self.folder / name)
         ages: list[tuple[float, str]] = []
-        for name in self._kept:
+        for name in os.listdir(self.folder):
             with suppress(OSError):
-                ages.append((os.stat(self.folder / name).st_mtime, name))
-        for _, name in sorted(ages, reverse=True)[PIECES:]:
-            if name not in self.used:
+                age = os.stat(self.folder / name).st_mtime
+                if _KEY.fullmatch(name):
+                    ages.append((age, name))
+                elif _KEY.fullmatch(name[1:]) and time.time() - age > ABANDONED:
+                    shutil.rmtree(self.folder / name, ignore_errors=True)
+        total = 0
+        for _, name in sorted(ages, reverse=True):
+            with suppress(OSError):
+                total += sum(path.stat().st_size for path in (self.folder / name).iterdir())
+            if total > BYTES and name not in self.used:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
-
-

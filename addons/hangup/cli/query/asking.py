@@ -8,8 +8,10 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import dedent
 from typing import Any
 
@@ -91,10 +93,12 @@ def _ask(
     if hiding:
         Redactor(hiding)  # which says what is wrong with them
     paths = selected(recordings)
-    with counting("reading") as progress:
-        answer, failed = ask_recordings(
-            subjects(paths, names(paths)), asked, hiding, Workers(jobs or 0), Cache(), progress
-        )
+    those = subjects(paths, names(paths))
+    with ExitStack() as stack:
+        # Secrets are not kept.
+        folder = None if hiding is not None else Path(stack.enter_context(TemporaryDirectory(prefix="hangup-")))
+        progress = stack.enter_context(counting("reading"))
+        answer, failed = ask_recordings(those, asked, hiding, Workers(jobs or 0), Cache(folder), progress)
     complain(list(failed.items()), len(paths))
     return answer
 
