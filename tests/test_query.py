@@ -266,7 +266,7 @@ def test_secrets_are_hidden_wherever_they_stand(tmp_path: Path, state: Path) -> 
 
 
 @given(st.lists(rec.events, max_size=20))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_any_recording_has_rows(tmp_path_factory: pytest.TempPathFactory, events: list[ev.AnyEvent]) -> None:
     folder = tmp_path_factory.mktemp("any")
     path = rec.write(folder / "a.jsonl", events)
