@@ -122,7 +122,7 @@ def test_markdown_and_parquet_have_no_secrets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("words", "says"), [
-    (["--conn", "1", "{folder}"], "--conn and --example are for one recording"),
+    (["--conn", "1", "{folder}"], "--conn, --example and --github are for one recording"),
     (["{folder}", "--jobs", "1", "--scheduler", "tcp://127.0.0.1:1"], "use either --jobs or --scheduler"),
     (["{one}", "--jobs", "1"], "are for many recordings"),
     (["{folder}/*.nothing"], "no recording matches"),
