@@ -17,7 +17,7 @@ FLOORS = (
     ("filters", "session"),
     ("diagnosis",),
     ("experiment",),
-    ("net", "recorder", "telemetry", "processes", "proxy", "replay", "probe", "demo", "trials", "load"),
+    ("net", "recorder", "telemetry", "processes", "proxy", "replay", "probe", "demo", "trials", "load", "fleet", "tables"),
     ("web", "mcp_server", "testing", "cli", "__main__"),
 )
 """Imports go down; within a floor, from a later room to an earlier one."""

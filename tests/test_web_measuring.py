@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import recorded as rec
 from hangup.recording import events as ev
-from hangup.web.measuring import KINDS_KEPT, POINTS, WAITING, Figures, RoundTrips
+from hangup.recording.round_trips import WAITING, RoundTrips
+from hangup.web.measuring import KINDS_KEPT, POINTS, Figures, round_trips
 from test_web_index import opened, query
 
 
@@ -78,7 +79,7 @@ def test_of_many_round_trips_the_slowest_is_told() -> None:
     for n in range(5 * POINTS):
         trips.ping(float(n), n, b"")
         trips.pong(n + (0.5 if n == 777 else 0.01), b"")
-    told = trips.summary()
+    told = round_trips(trips)
     assert told["answered"] == 5 * POINTS and len(told["trips"]) <= POINTS
     assert max(trip.took for trip in told["trips"]) == 0.5 == told["slowest"]
     assert [trip.at for trip in told["trips"]] == sorted(trip.at for trip in told["trips"])
@@ -88,7 +89,7 @@ def test_what_is_remembered_is_bounded() -> None:
     trips = RoundTrips()
     for n in range(3 * WAITING):
         trips.ping(float(n), n, n.to_bytes(4))
-    assert len(trips.summary()["waiting"]) == WAITING
+    assert len(round_trips(trips)["waiting"]) == WAITING
     made = Figures()
     for n in range(2 * KINDS_KEPT):
         made.feed(rec.text(1.0, "client", n, f'{{"k{n}": 1, "z{n}": 2}}'))

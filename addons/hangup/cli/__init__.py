@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show.command:show", "Show a recording: who ended each connection, and how."),
     "open": ("opening:open_", "Show a recording in the browser."),
     "why": ("why.command:why", "Say why the connections of a recording ended."),
+    "query": ("query.command:query", "Ask many recordings at once, by name or in SQL."),
     "causes": ("causes:causes", "List the causes of dropped connections, or explain one."),
     "recordings": ("recordings:recordings", "List the recordings, and delete old ones."),
     "demo": ("demo:demo", "Watch a real reconnect loop: named, proved, fixed."),

@@ -38,16 +38,22 @@ Examples:
   hangup convert run.jsonl - --to markdown --conn 3 | pbcopy
   hangup convert run.jsonl run.flow                 then: mitmweb -r run.flow
   hangup convert run.jsonl shared.jsonl --redact 'user-\\d+'
+  hangup convert 'recordings/*.jsonl' out.parquet   then: hangup query top-endings out.parquet
 """
 
 READ = [name for name, each in FORMATS.items() if each.reads and name != "playwright"]
+LEVELS = ("connections", "messages", "findings")
+"""As in :data:`hangup.tables.schema.LEVELS`, which is not imported for the help."""
 WRITTEN = [name for name, each in FORMATS.items() if each.writes]
+PARQUET = "parquet"
+"""What is a folder, and not written event by event."""
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
-@click.option("--to", type=click.Choice(WRITTEN), help="The format to write; by default given by OUT's suffix.")
+@click.option("--to", type=click.Choice([*WRITTEN, PARQUET]), help="The format to write; by default given by OUT's "
+              "suffix.")
 @click.option("--from", "given", type=click.Choice(READ), help=(
     "The format to read; by default recognised from IN's "
     "contents."
@@ -66,6 +72,10 @@ WRITTEN = [name for name, each in FORMATS.items() if each.writes]
     "matches."
 ))
 @click.option("--no-redact", is_flag=True, help="Keep passwords, tokens and cookies.")
+@click.option("--only", "only_levels", type=click.Choice(LEVELS), multiple=True, help="For Parquet: only these tables. "
+              "connections, with recordings and loops, are quick; messages come with frames and pings.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="For Parquet: read with N processes; by default "
+              "one for each processor.")
 def convert(
     source: str,
     target: str,
@@ -75,6 +85,8 @@ def convert(
     document: Path | None,
     patterns: tuple[str, ...],
     no_redact: bool,
+    only_levels: tuple[str, ...],
+    jobs: int | None,
 ) -> None:
     """Write the recording IN to OUT in another format, without its secrets.
 
@@ -82,18 +94,29 @@ def convert(
     as .har.gz or .har.zip, a Playwright trace.zip, a Chrome netlog, a mitmproxy flow file or a packet capture (pcap or
     pcapng, read with tshark; TLS keys are taken from the file that SSLKEYLOGFILE names), or - for standard input. OUT
     may also be HTML (a report to send: one file that opens offline, for people without hangup), Markdown (for an issue)
-    or pcapng (for Wireshark), or - for standard output. What the format cannot hold is reported on stderr.
+    or pcapng (for Wireshark), or - for standard output. For a folder of Parquet files (out.parquet) IN may also be a
+    folder or a pattern in quotes: they are tables for `hangup query`, Spark, Polars and pandas, by day and target.
+    What the format cannot hold is reported on stderr.
 
     Secrets become [redacted-1] and so on, equal ones the same: credentials and cookies in headers, tokens in query
     strings, JSON members such as password or token, whatever looks like a JSON Web Token or the key of a known service,
     in base64 or gzip as well, and what --redact matches (the whole match, or its first group). A redacted hangup
     recording is no longer exact to the byte.
     """
-    form = format_for(target, to)
     if no_redact and patterns:
         raise UsageError("use either --redact or --no-redact, not both")
+    if to == PARQUET or (to is None and Path(target).suffix.lower() == f".{PARQUET}"):
+        if conn is not None or given is not None or document is not None:
+            raise UsageError("--conn, --from and --bisect are not for Parquet")
+        from hangup.cli.converting_many import convert_many
+
+        convert_many(source, target, None if no_redact else patterns, only_levels, jobs)
+        return
+    form = format_for(target, to)
     if document is not None and not form.explains:
         raise UsageError(f"--bisect is for HTML and Markdown: {form.title} has no place for a proof")
+    if jobs is not None or only_levels:
+        raise UsageError(f"--jobs and --only are for Parquet, and not for {form.title}")
     from hangup.web.explaining import Explaining  # it takes long to import, and completion waits for what stands above
 
     redactor = None if no_redact else Redactor(patterns)

@@ -198,6 +198,21 @@ def find(recording: Path, started: str, folders: Iterable[Path] = (RECORDINGS,))
     return None
 
 
+def by_start(recordings: Iterable[Path], folders: Iterable[Path] = (RECORDINGS,)) -> dict[str, Path]:
+    """For many recordings what :func:`find` is for one: the newest document of each, by when its recording was started.
+    Each folder, and each document, is looked into once."""
+    where = {(folder / BISECTS).absolute() for folder in (*{path.parent for path in recordings}, *folders)}
+    found: dict[str, Path] = {}
+    for path in sorted((path for folder in where for path in folder.glob(f"*-{SUFFIX}")), key=_age):
+        try:
+            started = read(path).started
+        except HangupError:
+            continue
+        if started:
+            found.setdefault(started, path)
+    return found
+
+
 def _age(path: Path) -> float:
     try:
         return -path.stat().st_mtime

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from hangup.messages.kind import kind_of
 from hangup.recording.events import AnyEvent, Frame, Side
+from hangup.recording.round_trips import Pings, RoundTrips, Trip
 from hangup.web.query import Answer, OfConnection, Slices
 from hangup.web.recorded import Recorded
 from hangup.web.wanted import message_of
@@ -26,57 +27,21 @@ KINDS_KEPT = 1000
 POINTS = 1000
 """So many round trips are told, spread over all; but always the slowest."""
 
-WAITING = 1000
-"""So many pings without an answer are remembered."""
-
 OTHERS = "…"
 """The kind of messages that are not told apart any more."""
 
 
-class Trip(Struct, array_like=True):
-    """A ping that was answered: when it was sent, and seconds until the answer came; the number of its frame."""
-
-    at: float
-    took: float
-    n: int
-
-
-class RoundTrips:
-    """The pings of one side on one level (``control`` or ``app``), as they passed the proxy."""
-
-    def __init__(self) -> None:
-        self.trips: list[Trip] = []
-        self.sent = 0
-        self._waiting: dict[bytes, tuple[float, int]] = {}
-
-    def ping(self, at: float, n: int, payload: bytes) -> None:
-        """One was sent; one of the same payload that waits yet is not answered any more."""
-        self.sent += 1
-        self._waiting.pop(payload, None)
-        self._waiting[payload] = at, n
-        if len(self._waiting) > WAITING:
-            del self._waiting[next(iter(self._waiting))]
-
-    def pong(self, at: float, payload: bytes) -> None:
-        """An answer: to the ping with its payload, and to those before it, which need no answer any more (RFC 6455,
-        5.5.3)."""
-        found = self._waiting.get(payload)
-        if found is None:
-            return
-        self._waiting = {key: value for key, value in self._waiting.items() if value[1] > found[1]}
-        self.trips.append(Trip(found[0], at - found[0], found[1]))
-
-    def summary(self) -> dict[str, Any]:
-        """For JSON."""
-        took = sorted(trip.took for trip in self.trips)
-        return {
-            "sent": self.sent,
-            "answered": len(took),
-            "waiting": _some(sorted(self._waiting.values())),
-            "median": _part(took, 0.5),
-            "slowest": _part(took, 1.0),
-            "trips": _spread(self.trips),
-        }
+def round_trips(trips: RoundTrips) -> dict[str, Any]:
+    """For JSON."""
+    took = sorted(trip.took for trip in trips.trips)
+    return {
+        "sent": trips.sent,
+        "answered": len(took),
+        "waiting": _some(trips.waiting),
+        "median": _part(took, 0.5),
+        "slowest": _part(took, 1.0),
+        "trips": _spread(trips.trips),
+    }
 
 
 def _some(waiting: list[tuple[float, int]]) -> list[tuple[float, int]]:
@@ -107,7 +72,7 @@ class Figures:
         self._sizes: dict[Side, array[int]] = {"client": array("Q"), "server": array("Q")}
         self._opcodes: dict[Side, dict[str, int]] = {"client": {}, "server": {}}
         self._kinds: dict[tuple[Side, str], _Kind] = {}
-        self._trips: dict[tuple[Side, str], RoundTrips] = {}
+        self._pings = Pings()
 
     def feed(self, event: AnyEvent) -> None:
         """Takes the next event."""
@@ -137,21 +102,12 @@ class Figures:
             counted = self._kinds.setdefault(key, _Kind())
             counted.count += 1
             counted.bytes += len(data)
-        if kind.beat is None:
-            return
-        level = "control" if opcode >= PING else "app"
-        payload = data if level == "control" else b""
-        if kind.beat.kind == "ping":
-            self._trips.setdefault((side, level), RoundTrips()).ping(event.at, event.n, payload)
-        else:
-            other: Side = "server" if side == "client" else "client"
-            if (trips := self._trips.get((other, level))) is not None:
-                trips.pong(event.at, payload)
+        self._pings.take(side, opcode, kind, event.at, event.n, data)
 
     def summary(self) -> Answer:
         """For JSON."""
         kinds = sorted(self._kinds.items(), key=lambda item: -item[1].count)
-        trips = self._trips.items()
+        trips = self._pings.trips.items()
         return {
             "sides": {side: self._side(side) for side in self._sizes},
             "kinds": [
@@ -159,7 +115,7 @@ class Figures:
                 for (side, kind), each in kinds[:KINDS]
             ],
             "other_kinds": max(0, len(kinds) - KINDS),
-            "pings": [{"side": side, "level": level, **each.summary()} for (side, level), each in trips],
+            "pings": [{"side": side, "level": level, **round_trips(each)} for (side, level), each in trips],
         }
 
     def _side(self, side: Side) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import click
 import msgspec
@@ -28,11 +29,22 @@ from hangup.web.explaining import proof_of
 
 
 def explain(
-    recording: str | None, conn: int | None, example: str | None, as_json: bool, as_markdown: bool, as_github: bool
+    recordings: tuple[str, ...],
+    conn: int | None,
+    example: str | None,
+    as_json: bool,
+    as_markdown: bool,
+    as_github: bool,
+    parquet: Path | None,
+    jobs: int | None,
+    scheduler: str | None,
 ) -> None:
     """Prints why the connections of a recording ended, and exits with 0 if that is known."""
     if as_json + as_markdown + as_github > 1:
         raise UsageError("use only one of --json, --markdown and --github")
+    if parquet is not None or jobs is not None or scheduler is not None:
+        raise UsageError("--parquet, --jobs and --scheduler are for many recordings: a folder, or a pattern")
+    recording = recordings[0] if recordings else None
     if example is not None:
         if recording is not None:
             raise UsageError("use either RECORDING or --example, not both")

@@ -41,6 +41,8 @@ PIECE = 8
 STREAMED = b"\x00\x00\xff\xff"
 """How a message ends that is a part of one compressed stream: it cannot be read without those before it."""
 
+_NUMBERED = re.compile(r"\[redacted-\d+\]")
+
 LEFT_OUT = b"[left out: packed in a way that cannot be looked into]"
 
 
@@ -88,7 +90,7 @@ class Vault:
 
     def spans(self, text: str, *, url: bool = False) -> list[Span]:
         """Where secrets are in a text; nowhere as long as one only learns."""
-        return self._seen(text, self._finder.find(text, url=url))
+        return self._seen(text, self._finder.find(text, url=url)) if text else []
 
     def excerpt(self, text: str) -> str:
         """The text with placeholders for its secrets, and for pieces of secrets that were met: what an experiment has
@@ -294,3 +296,9 @@ def _spellings(secret: str) -> set[str]:
     octets = secret.encode(errors="replace").decode("latin-1")
     slashed = escaped.replace("/", "\\/")
     return {secret, escaped, raw, slashed, *nested, quote(secret, safe=""), quote(secret), octets}
+
+
+def unnumbered(text: str) -> str:
+    """The text with ``[redacted]`` for every secret: a number says which one it is within one recording, and would say
+    of two recordings that they have the same."""
+    return _NUMBERED.sub("[redacted]", text) if "[redacted-" in text else text

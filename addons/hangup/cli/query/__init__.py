@@ -1,0 +1,1 @@
+"""``hangup query``: questions about many recordings, and how answers are printed."""
