@@ -17,7 +17,7 @@ from hangup.humanize import clip, span
 from hangup.recording.connections import FOREVER, Connection, Manner, manner_of, route_of
 from hangup.recording.dev_server import Kind
 from hangup.recording.ending_words import Ending, ending_of
-from hangup.recording.endings import Course, Fate, course, fate_among, is_failure
+from hangup.recording.endings import SETTLED, Course, Fate, course, fate_among, is_failure
 from hangup.recording.events import AnyEvent, End, Event, Handshake
 from hangup.recording.known import Closer, Known
 from hangup.recording.ledger import Ledger
@@ -118,6 +118,16 @@ class Outline(Struct, gc=False):
         return is_failure(self.fate, self.successor)
 
 
+class _Way(Struct):
+    """A way of ending. ``number`` is the same for those that are alike; ``settled`` and ``unsettled`` are the fates of
+    those with which nothing was wrong, by whether they had lasted."""
+
+    ending: OutlinedEnding
+    number: int
+    settled: Fate | None = None
+    unsettled: Fate | None = None
+
+
 def way_of(known: Known) -> Alike:
     """Equal for those that ended, or failed, alike."""
     if isinstance(known, Outline):
@@ -138,12 +148,14 @@ class OutlineLedger(Ledger):
         self.examples: dict[int, Connection] = {}
         self.order: list[int] = []
         """All numbers, as the connections were first seen."""
-        self._lasts: dict[Alike, int] = {}
+        self._numbers: dict[Alike, int] = {}
+        self._next = 0
+        self._lasts: dict[int, int] = {}
         self._odd: set[int] = set()
         self._over: deque[int] = deque()
         self._half: set[int] = set()
-        self._endings: dict[object, OutlinedEnding] = {}
-        self._routes: dict[str, str] = {}
+        self._ways: dict[object, _Way] = {}
+        self._routes: dict[str, tuple[str, str]] = {}
 
     def known(self) -> Sequence[Connection | Outline]:
         """All connections, in the order of their numbers."""
@@ -169,13 +181,13 @@ class OutlineLedger(Ledger):
             self._is_over(event.conn)
 
     def _end(self, event: End) -> None:
-        super()._end(event)
-        if event.how == "open":
-            return
-        if event.conn not in self._half:
-            self._half.add(event.conn)
-        elif event.conn in self.connections:
-            self._is_over(event.conn)
+        Ledger._end(self, event)
+        if event.how != "open":
+            conn, half = event.conn, self._half
+            if conn not in half:
+                half.add(conn)
+            elif conn in self.connections:
+                self._is_over(conn)
 
     def _is_over(self, conn: int) -> None:
         self._over.append(conn)
@@ -194,60 +206,78 @@ class OutlineLedger(Ledger):
     def outline(self, connection: Connection) -> Outline:
         """What is kept of a connection."""
         read = connection.course
-        shared = self._ending(connection, read)
+        way = self._way(connection, read)
+        shared = way.ending
         end = read.began
         odd = bool(connection.problems or connection.checks or connection.left_compressed)
-        self._keep(connection, shared.alike, odd)
-        path = intern(connection.path)
-        route = self._routes.get(connection.path)
-        if route is None:
+        self._keep(connection, way.number, odd)
+        way_to = self._routes.get(connection.path)
+        if way_to is None:
             if len(self._routes) >= ROUTES:
                 self._routes.clear()
-            route = self._routes[path] = intern(route_of(path))
+            path = intern(connection.path)
+            way_to = self._routes[path] = path, intern(route_of(path))
+        origin = connection.origin
+        opened = connection.open_since
+        refused = read.state == "refused"
         return Outline(
             connection.conn,
             intern(host(connection.client)),
-            path,
-            route,
-            None if connection.origin is None else intern(connection.origin),
+            *way_to,
+            origin and intern(origin),
             connection.kind,
             connection.began,
             connection.last_seen,
             connection.answered,
             read.over,
             end,
-            connection.open_since,
-            read.state == "refused",
-            connection.alone,
+            opened,
+            refused,
+            connection.alone if refused or odd else self._alone(connection, way, opened, end),
             connection.silent_before(end),
-            connection.gives_up(shared.by),
+            shared.by == "client" and connection.gives_up("client"),
             shared,
             odd,
         )
 
-    def _ending(self, connection: Connection, read: Course) -> OutlinedEnding:
+    @staticmethod
+    def _alone(connection: Connection, way: _Way, opened: float | None, end: float | None) -> Fate:
+        """Its fate by itself. Of connections that ended in one way, only how long they lasted makes a difference."""
+        until = connection.last_seen if end is None else end
+        settled = opened is not None and until - opened >= SETTLED
+        found = way.settled if settled else way.unsettled
+        if found is None:
+            found = connection.alone
+            if settled:
+                way.settled = found
+            else:
+                way.unsettled = found
+        return found
+
+    def _way(self, connection: Connection, read: Course) -> _Way:
         """How it ended, worked out once for all that ended in the same way."""
         first, told = read.first, connection.told
-        way: tuple[object, ...] = ()
+        step: tuple[object, ...] = ()
         if first is not None:
-            way = first.side, first.what, first.by, first.code, first.reason
+            step = first.side, first.what, first.by, first.code, first.reason, first.unread
         elif told is not None:
-            way = told.by, told.code, told.reason
-        refused = connection.answered_by, connection.status, connection.error, connection.untold
-        way = read.state, refused, way
-        shared = self._endings.get(way)
-        if shared is None:
+            step = told.by, told.code, told.reason
+        key = read.state, connection.answered_by, connection.status, connection.error, connection.untold, step
+        way = self._ways.get(key)
+        if way is None:
             ending = ending_of(connection, read)
             known: Any = first
-            key = alike(connection, ending)
+            same = alike(connection, ending)
             manner = manner_of(read, told)
-            shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, known, key, manner)
-            if len(self._endings) >= ROUTES:
-                self._endings.clear()
-            self._endings[way] = shared
-        return shared
+            shared = OutlinedEnding(ending.by, ending.how, ending.code, ending.filter, known, same, manner)
+            if len(self._ways) >= ROUTES:
+                self._ways.clear()
+                self._numbers.clear()
+            way = self._ways[key] = _Way(shared, self._numbers.setdefault(same, self._next))
+            self._next += 1
+        return way
 
-    def _keep(self, connection: Connection, key: Alike, odd: bool) -> None:
+    def _keep(self, connection: Connection, key: int, odd: bool) -> None:
         """Keeps a connection as an example of how it ended, in the place of an earlier one."""
         before = self._lasts.pop(key, None)
         self._lasts[key] = connection.conn
