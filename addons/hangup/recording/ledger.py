@@ -95,9 +95,8 @@ class Ledger:
             at = event.at
             if at > last_at:
                 last_at = at
-            kind = type(event)
             if (
-                kind is Frame
+                type(event) is Frame
                 and (text := event.text) is not None
                 and event.opcode == "text"
                 and event.length is None
@@ -112,7 +111,7 @@ class Ledger:
                 frames[side] += 1
                 connection.bytes[side] += len(text) if text.isascii() else len(text.encode())
                 connection.last[side] = Last(n, at, "text")
-            elif (feed := feeds.get(kind)) is not None:
+            elif (feed := feeds.get(type(event))) is not None:
                 feed(event)
         self.events += count
         self.last_at = last_at
@@ -308,8 +307,9 @@ class Ledger:
         other: Side = "server" if side == "client" else "client"
         last = connection.last.get(other)
         after = last if last is None or type(last) is Last else Last(last.n, last.at, last.opcode)
+        before = connection.frames[other]
         step = Step(
-            at, side, what, by[:TEXT_KEPT], code, reason[:TEXT_KEPT], n, note[:TEXT_KEPT], after, connection.frames[other]
+            at, side, what, by[:TEXT_KEPT], code, reason[:TEXT_KEPT], n, note[:TEXT_KEPT], after, before
         )
         steps = connection.steps
         if len(steps) < STEPS_KEPT:
