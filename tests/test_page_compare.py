@@ -14,7 +14,6 @@ from harness.browser import violations
 from opened import Browser, opened, wide_browser
 
 expect: Any = pytest.importorskip("playwright.sync_api").expect
-expect.set_options(timeout=DEADLINE * 1000)
 
 LOOP = Path(__file__).parents[1] / "recordings" / "a3-text-ping-to-json-reader.jsonl"
 

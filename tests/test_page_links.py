@@ -12,7 +12,6 @@ import pytest
 from opened import Browser, opened, wide_browser
 
 expect: Any = pytest.importorskip("playwright.sync_api").expect
-expect.set_options(timeout=DEADLINE * 1000)
 
 LOOP = Path(__file__).parents[1] / "recordings" / "a3-text-ping-to-json-reader.jsonl"
 

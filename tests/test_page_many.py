@@ -24,7 +24,6 @@ from test_web_index import opened as whole
 from test_web_index import query
 
 expect: Any = pytest.importorskip("playwright.sync_api").expect
-expect.set_options(timeout=DEADLINE * 1000)
 
 COUNT = MOST + 2000
 

@@ -15,7 +15,6 @@ from harness import DEADLINE
 from opened import Browser, browser, opened
 
 expect: Any = pytest.importorskip("playwright.sync_api").expect
-expect.set_options(timeout=DEADLINE * 1000)
 
 WAIT = DEADLINE * 1000
 """Milliseconds, as Playwright has it."""
