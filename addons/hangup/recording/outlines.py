@@ -18,10 +18,11 @@ from hangup.recording.connections import FOREVER, Connection, Manner, manner_of,
 from hangup.recording.dev_server import Kind
 from hangup.recording.ending_words import Ending, ending_of
 from hangup.recording.endings import SETTLED, Course, Fate, course, fate_among, is_failure
-from hangup.recording.events import AnyEvent, End, Event, Handshake
+from hangup.recording.events import AnyEvent, End, Event, Frame, Handshake, Note, Stop
 from hangup.recording.known import Closer, Known
 from hangup.recording.ledger import Ledger
 from hangup.recording.loops import host
+from hangup.recording.plain_lives import LARGEST, MOST, begins_plainly, plain_life
 
 WHOLE = 200
 """So many connections that were over last are kept whole, unless said otherwise: there may be more to say of them."""
@@ -31,6 +32,9 @@ ROUTES = 10_000
 
 WAYS = 200
 """Of the last so many ways of ending, one example is kept whole."""
+
+YOUNG = 500
+"""Of so many connections that are open, the events are kept until they are over; of more, their sums."""
 
 ODD = 12
 """So many connections with which something was wrong are kept whole."""
@@ -156,11 +160,79 @@ class OutlineLedger(Ledger):
         self._half: set[int] = set()
         self._ways: dict[object, _Way] = {}
         self._routes: dict[str, tuple[str, str]] = {}
+        self._young: dict[int, list[AnyEvent]] = {}
+        self._lived: dict[int, list[AnyEvent]] = {}
+        """The events of connections that may turn out to be plain: of the open ones, and of those that are over."""
+        self._example_events: dict[int, list[AnyEvent]] = {}
 
     def known(self) -> Sequence[Connection | Outline]:
-        """All connections, in the order of their numbers."""
+        """All connections, in the order of their numbers. From here on, ``connections`` and ``examples`` have all that
+        is whole."""
+        self._make_whole()
+        for conn, events in self._example_events.items():
+            self.examples[conn] = whole([events], [conn]).connections[conn]
+        self._example_events.clear()
         found: dict[int, Connection | Outline] = {**self.outlines, **self.connections}
         return [found[conn] for conn in sorted(found)] if self.outlines else list(self.connections.values())
+
+    def feed(self, event: Event) -> None:
+        """Takes the next event."""
+        if self._young or self._lived:
+            self._make_whole(None if isinstance(event, Note | Stop) else event.conn)
+        super().feed(event)
+
+    def feed_all(self, events: Iterable[AnyEvent]) -> None:
+        """Takes many events: the same as one by one, and faster, as connections with which there is nothing special are
+        looked at once, when they are over."""
+        if not self.outlines:  # there are few: what is known of them is in the order in which they were seen
+            super().feed_all(events)
+            return
+        young, lived, half = self._young, self._lived, self._half
+        for event in events:
+            conn = event.conn
+            own = young.get(conn)
+            if own is not None:
+                if (
+                    type(event) is Frame
+                    and len(own) < MOST
+                    and ((text := event.text) is None or len(text) <= LARGEST)
+                    and ((data := event.base64) is None or len(data) <= LARGEST)
+                    and event.message is None
+                ):
+                    own.append(event)
+                elif type(event) is End and event.how != "open":
+                    own.append(event)
+                    if conn in half:
+                        lived[conn] = young.pop(conn)
+                        self._is_over(conn)
+                    else:
+                        half.add(conn)
+                else:
+                    self.feed(event)
+                    continue
+            elif type(event) is Handshake and begins_plainly(event) and self._is_new(conn):
+                young[conn] = [event]
+                self.order.append(conn)
+            else:
+                self.feed(event)
+                continue
+            self.events += 1
+            if event.at > self.last_at:
+                self.last_at = event.at
+        if len(young) > YOUNG:
+            for conn in list(young)[: len(young) - YOUNG]:
+                self._make_whole(conn)
+
+    def _is_new(self, conn: int) -> bool:
+        return conn not in self.connections and conn not in self.outlines and conn not in self._lived
+
+    def _make_whole(self, conn: int | None = None) -> None:
+        """Makes connections of the events of one, or of all, of which there were only these."""
+        for kept in (self._young, self._lived):
+            for number in list(kept) if conn is None else (conn,):
+                events = kept.pop(number, None)
+                if events is not None:
+                    self.connections[number] = whole([events], [number]).connections[number]
 
     def _connection(self, event: Event) -> Connection | None:
         connection = self.connections.get(event.conn)
@@ -194,6 +266,14 @@ class OutlineLedger(Ledger):
         if len(self._over) > self.whole:
             conn = self._over.popleft()
             self._half.discard(conn)
+            events = self._lived.get(conn)
+            if events is not None:
+                outline = self._outline_of(conn, events)
+                if outline is not None:
+                    self.outlines[conn] = outline
+                    del self._lived[conn]
+                    return
+                self._make_whole(conn)
             connection = self.connections.get(conn)
             if connection is None or conn <= 0:
                 return
@@ -203,6 +283,49 @@ class OutlineLedger(Ledger):
                 self.outlines[conn] = self.outline(connection)
                 del self.connections[conn]
 
+    def _outline_of(self, conn: int, events: list[AnyEvent]) -> Outline | None:
+        """What is kept of a connection with these events; None where that is not to be told from them alone."""
+        life = plain_life(events)
+        way = None if life is None else self._ways.get(("over", "", 101, "", "", life.way))
+        if life is None or way is None:
+            return None
+        alone = way.settled if life.settled else way.unsettled
+        if alone is None:
+            return None
+        self._keep(conn, way.number, False)
+        self._example_events[conn] = events
+        origin = life.origin
+        opened, ended, spoke = life.opened, life.ended, life.spoke
+        return Outline(
+            conn,
+            intern(host(life.client)),
+            *self._way_to(life.path),
+            origin and intern(origin),
+            life.kind,
+            span(life.waited, opened),
+            life.last_seen,
+            opened,
+            ended,
+            ended,
+            opened,
+            False,
+            alone,
+            None if spoke is None else clip(ended - spoke, 0.0, FOREVER),
+            False,
+            way.ending,
+            False,
+        )
+
+    def _way_to(self, path: str) -> tuple[str, str]:
+        """A path and its route, the same ones for all connections on it."""
+        found = self._routes.get(path)
+        if found is None:
+            if len(self._routes) >= ROUTES:
+                self._routes.clear()
+            path = intern(path)
+            found = self._routes[path] = path, intern(route_of(path))
+        return found
+
     def outline(self, connection: Connection) -> Outline:
         """What is kept of a connection."""
         read = connection.course
@@ -210,20 +333,15 @@ class OutlineLedger(Ledger):
         shared = way.ending
         end = read.began
         odd = bool(connection.problems or connection.checks or connection.left_compressed)
-        self._keep(connection, way.number, odd)
-        way_to = self._routes.get(connection.path)
-        if way_to is None:
-            if len(self._routes) >= ROUTES:
-                self._routes.clear()
-            path = intern(connection.path)
-            way_to = self._routes[path] = path, intern(route_of(path))
+        self._keep(connection.conn, way.number, odd)
+        self.examples[connection.conn] = connection
         origin = connection.origin
         opened = connection.open_since
         refused = read.state == "refused"
         return Outline(
             connection.conn,
             intern(host(connection.client)),
-            *way_to,
+            *self._way_to(connection.path),
             origin and intern(origin),
             connection.kind,
             connection.began,
@@ -277,17 +395,17 @@ class OutlineLedger(Ledger):
             self._next += 1
         return way
 
-    def _keep(self, connection: Connection, key: int, odd: bool) -> None:
-        """Keeps a connection as an example of how it ended, in the place of an earlier one."""
+    def _keep(self, conn: int, key: int, odd: bool) -> None:
+        """Makes room for a connection as an example of how it ended, in the place of an earlier one."""
         before = self._lasts.pop(key, None)
-        self._lasts[key] = connection.conn
+        self._lasts[key] = conn
         if before is None and len(self._lasts) > WAYS:
             before = self._lasts.pop(next(iter(self._lasts)))
         if before is not None and before not in self._odd:
             self.examples.pop(before, None)
-        self.examples[connection.conn] = connection
+            self._example_events.pop(before, None)
         if odd and len(self._odd) < ODD:
-            self._odd.add(connection.conn)
+            self._odd.add(conn)
 
 
 def whole(events: Iterable[Iterable[AnyEvent]], numbers: Collection[int]) -> Ledger:
