@@ -21,7 +21,9 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 import suggested  # noqa: E402
 
 # How long one example takes depends on what else the machine is doing.
-settings.register_profile("hangup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("hangup", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+# Many more of them, beside the suite: --hypothesis-profile=thorough
+settings.register_profile("thorough", settings.get_profile("hangup"), max_examples=300)
 # The same examples each time, and fewer: what is covered must not hang on luck.
 settings.register_profile("coverage", settings.get_profile("hangup"), derandomize=True, max_examples=20)
 settings.load_profile("hangup")
@@ -42,14 +44,32 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 suggested.watch()
 
-LONGEST = ("test_live_bisect", "test_check", "test_bisect", "test_end_to_end", "test_sequences_real", "test_seeded")
-"""The files that take longest, in the order in which they are begun: else one of them would run on alone at the end."""
+LONGEST = (
+    "test_live_bisect",
+    "test_companions",
+    "test_nothing_leaves",
+    "test_sequences_real",
+    "test_seeded",
+    "test_end_to_end",
+    "test_page_many",
+    "test_bisect",
+    "test_live_kinds",
+    "test_formats",
+    "test_held_session",
+    "test_page_lasting",
+    "test_check",
+    "test_client_rule",
+    "test_minimal",
+)
+"""The files that take longest, in the order in which they are begun: else one of them would run on alone at the end.
+Those that wait for others stand between those that need the processor themselves."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Three for the whole suite, most of which waits for other programs; none for a part of it, or for what failed."""
+    """Two for each processor for the whole suite, most of which waits for other programs, up to four; none for a part
+    of it, or for what failed."""
     whole = config.args == config.getini("testpaths") and not config.getoption("lf")
-    return 3 if whole else 0
+    return min(4, 2 * (os.cpu_count() or 1)) if whole else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -47,7 +47,10 @@ class Browser:
 def browser() -> Iterator[Browser]:
     """Chromium, as patient as the tests are, or the test is skipped."""
     with chromium() as page:
+        from playwright.sync_api import expect  # where there is none, the test was skipped
+
         page.set_default_timeout(DEADLINE * 1000)
+        expect.set_options(timeout=DEADLINE * 1000)  # which else has five seconds of its own
         yield Browser(page)
 
 

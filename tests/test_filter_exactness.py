@@ -384,7 +384,6 @@ def expectation(run: Run, sender: Sender, on: Stretches) -> Expected:
     return expected
 
 
-@settings(max_examples=300)
 @given(scenarios)
 def test_all_that_is_not_touched_arrives_as_it_was(scenario: Scenario) -> None:
     run, senders, on = play(scenario)

@@ -229,7 +229,7 @@ def example() -> list[AnyEvent]:
 
 
 @pytest.mark.parametrize("name", ["hangup", *BOTH_WAYS])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(draw=st.data())
 def test_damaged_files_are_read_or_refused_in_one_line(name: str, tmp_path: Path, draw: st.DataObject) -> None:
     path = tmp_path / "file"
@@ -268,7 +268,7 @@ json_values = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entry=st.dictionaries(st.sampled_from(["request", "response", "timings", "startedDateTime"]), json_values),
        messages=st.lists(st.dictionaries(st.sampled_from(["type", "time", "opcode", "data"]), json_values), max_size=4),
        close=json_values, end=json_values)  # fmt: skip

@@ -23,7 +23,10 @@ PAGES = {
 
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize("protocol", PAGES)
+@pytest.mark.parametrize(
+    "protocol",
+    ["socket.io", "nested", *(pytest.param(each, marks=pytest.mark.long) for each in ("json-rpc", "graphql-ws"))],
+)
 def test_the_cause_is_a_kind_of_message(protocol: str, tmp_path: Path) -> None:
     kind, packages = PAGES[protocol]
     if why := node.problem(*packages):

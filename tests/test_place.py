@@ -65,7 +65,7 @@ async def bisected(relayed: float | None, own: float | None) -> Verdict:
     async with serve(handler, "127.0.0.1", 0) as server:
         backend = next(iter(server.sockets)).getsockname()[1]
         async with relay(backend, relayed) as port:
-            return await bisected_at(talk, port, seconds=90, survive=None, direct=backend)
+            return await bisected_at(talk, port, survive=None, direct=backend)
 
 
 @pytest.mark.parametrize(("relayed", "own", "place"), [(AGE, None, "intermediary"), (None, AGE, "backend")])

@@ -301,12 +301,10 @@ class Connection(Struct, kw_only=True, eq=False):
 
     def silent_before(self, end: float | None) -> float | None:
         """The same of one of which is known when it began to end."""
-        spoke: float | None = None
-        if end is not None:
-            for last in self.last.values():
-                if last.opcode != "close" and (spoke is None or last.at > spoke):
-                    spoke = last.at
-        return None if end is None or spoke is None else clip(end - spoke, 0.0, FOREVER)
+        if end is None:
+            return None
+        spoke = [last.at for last in self.last.values() if last.opcode != "close"]
+        return clip(end - max(spoke), 0.0, FOREVER) if spoke else None
 
     @property
     def given_up(self) -> bool:

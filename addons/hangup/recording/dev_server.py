@@ -21,7 +21,7 @@ DEV_SERVER = "the dev server's own"
 _SUBPROTOCOLS = frozenset(("vite-hmr", "vite-ping"))
 """Vite's, and that of all that is built on it: it offers the second to see whether the server is back."""
 
-_PATHS = re.compile(r"/(_next/(webpack-)?hmr|ng-cli-ws|sockjs-node(/.*)?|rsbuild-hmr)$")
+_PATHS = re.compile(r"/(?:_next/(?:webpack-)?hmr|ng-cli-ws|sockjs-node(?:/.*)?|rsbuild-hmr)$")
 """Next.js (``/_next/hmr`` since version 16), Angular, webpack-dev-server 3, Rsbuild; below any base path."""
 
 WEBPACK_PATH = "/ws"
@@ -31,11 +31,23 @@ _WEBPACK_SAYS = re.compile(rb'\{"type":"(hot|liveReload)"\}|\{"type":"hash","dat
 
 def kind_of(request: Request) -> Kind:
     """What can be told from the handshake's request."""
-    # (Most names are told apart by their length.)
-    offered = [value for name, value in request.headers if len(name) == 22 and name.lower() == "sec-websocket-protocol"]
+    return kind_and_origin(request)[0]
+
+
+def kind_and_origin(request: Request) -> tuple[Kind, str | None]:
+    """The same, and the request's Origin, in one look at its headers: very many are read when a recording is."""
+    offered: list[str] = []
+    origin: str | None = None
+    for name, value in request.headers:
+        length = len(name)  # by which most names are told apart
+        if length == 6:
+            if origin is None and name.lower() == "origin":
+                origin = value
+        elif length == 22 and name.lower() == "sec-websocket-protocol":
+            offered.append(value)
     if offered and not _SUBPROTOCOLS.isdisjoint(parse_tokens(offered)):
-        return "hmr"
-    return "hmr" if _PATHS.search(request.target.partition("?")[0]) else "app"
+        return "hmr", origin
+    return "hmr" if _PATHS.search(request.target.partition("?")[0]) else "app", origin
 
 
 def is_webpack(path: str, first: Frame) -> bool:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from hangup.humanize import printable, span
 from hangup.humanize import size as in_words
 from hangup.recording.connections import Connection
-from hangup.recording.dev_server import WEBPACK_PATH, is_webpack, kind_of
-from hangup.recording.endings import Last, Step, Told
+from hangup.recording.dev_server import WEBPACK_PATH, is_webpack, kind_and_origin
+from hangup.recording.endings import Last, Step, Told, What
 from hangup.recording.events import (
     AnyEvent,
     End,
@@ -89,28 +89,32 @@ class Ledger:
     def feed_all(self, events: Iterable[AnyEvent]) -> None:
         """Takes many events: the same as one by one, and faster, as most are plain messages."""
         connections, feeds = self.connections, self._feed
+        count, last_at = 0, self.last_at
         for event in events:
+            count += 1
             at = event.at
-            self.events += 1
-            if at > self.last_at:
-                self.last_at = at
+            if at > last_at:
+                last_at = at
             if (
                 type(event) is Frame
-                and event.opcode == "text"
                 and (text := event.text) is not None
+                and event.opcode == "text"
                 and event.length is None
                 and not event.problems
                 and not event.left_compressed
                 and (connection := connections.get(event.conn)) is not None
                 and (side := event.side) in (frames := connection.frames)
-                and (event.n != 1 or not connection.path.endswith(WEBPACK_PATH))  # the first may tell what it is for
+                # The first may tell what the connection is for.
+                and ((n := event.n) != 1 or not connection.path.endswith(WEBPACK_PATH))
             ):
                 connection.last_seen = at
                 frames[side] += 1
                 connection.bytes[side] += len(text) if text.isascii() else len(text.encode())
-                connection.last[side] = Last(event.n, at, "text")
+                connection.last[side] = Last(n, at, "text")
             elif (feed := feeds.get(type(event))) is not None:
                 feed(event)
+        self.events += count
+        self.last_at = last_at
 
     def tally(
         self,
@@ -158,8 +162,8 @@ class Ledger:
         connection.target = target
         connection.path = target.partition("?")[0]
         asked = event.original or event.request
-        connection.kind = kind_of(asked)
-        connection.origin = _header(asked.headers, "origin")
+        connection.kind, origin = kind_and_origin(asked)
+        connection.origin = origin and origin[:TEXT_KEPT]
         connection.asked = span(event.waited, event.at)
         connection.answered = event.at
         connection.answered_by = event.by[:TEXT_KEPT]
@@ -176,15 +180,21 @@ class Ledger:
         connection.opened = event.at if given is not None and given.status == 101 else None
 
     def _frame(self, event: Frame) -> None:
-        connection = self._connection(event)
-        side = event.side
-        if connection is None or side not in connection.frames:
+        at, side = event.at, event.side
+        connection = self.connections.get(event.conn)
+        if connection is None:
+            connection = self._connection(event)
+            if connection is None:
+                return
+        connection.last_seen = at
+        if side not in connection.frames:
             return
-        opcode = event.opcode
-        size = event.size
+        opcode, payload, size = event.opcode, event.payload, event.length
+        if size is None:
+            size = len(payload)
         connection.frames[side] += 1
         connection.bytes[side] += size
-        connection.last[side] = Last(event.n, event.at, opcode)
+        connection.last[side] = Last(event.n, at, opcode)
         if event.problems:
             self._problems(connection, event.problems)
         if opcode in _DATA:
@@ -197,15 +207,13 @@ class Ledger:
         elif opcode == "pong":
             connection.pongs = {**connection.pongs, side: connection.pongs[side] + 1}
         elif opcode == "close":
-            code = event.code
-            payload = event.payload
-            reason = event.reason
+            code, reason = event.code, event.reason
             if code is None and len(payload) >= 2:
                 code = int.from_bytes(payload[:2], "big")
                 reason = payload[2:].decode(errors="replace")
-            step = self._step(connection, event, side, "close")
-            step.code, step.reason, step.n = code, (reason or "")[:TEXT_KEPT], event.n
-            step.unread = code is None and size >= 2 and not payload
+            step = self._step(connection, at, side, "close", "", code, reason or "", event.n)
+            if code is None and size >= 2 and not payload:
+                step.unread = True
 
     def _seen(self, event: Event) -> None:
         self._connection(event)
@@ -223,11 +231,11 @@ class Ledger:
             announced = f" of {in_words(event.length)}" if event.length is not None else ""
             kind = f"{event.opcode} " if event.opcode else ""
             connection.half = {**connection.half, side: f"a {printable(kind, 20)}frame{announced}"}
-            self._step(connection, event, side, "half-frame")
+            self._step(connection, event.at, side, "half-frame")
         elif side not in connection.junk:
             begins = printable(event.payload[:60].decode(errors="replace"), 60)
             connection.junk = {**connection.junk, side: begins}
-            self._step(connection, event, side, "not-a-frame")
+            self._step(connection, event.at, side, "not-a-frame")
 
     def _filter(self, event: FilterEvent) -> None:
         connection = self._connection(event)
@@ -248,19 +256,19 @@ class Ledger:
         code = _close_in(event.wire)
         if event.action != "close" and code is None:
             return
-        step = self._step(connection, event, side or "server", "close")
-        step.by = name or "proxy"
-        if code is not None:
-            step.code, step.reason = code
-        step.note = event.note[:TEXT_KEPT]
+        number, reason = code or (None, "")
+        self._step(connection, event.at, side or "server", "close", name or "proxy", number, reason, None, event.note)
 
     def _end(self, event: End) -> None:
-        connection = self._connection(event)
-        if connection is None or event.side not in connection.frames:
-            return
-        step = self._step(connection, event, event.side, event.how)
-        step.by = event.by[:TEXT_KEPT]
-        step.note = event.note[:TEXT_KEPT]
+        connection = self.connections.get(event.conn)
+        if connection is None:
+            connection = self._connection(event)
+            if connection is None:
+                return
+        at, side = event.at, event.side
+        connection.last_seen = at
+        if side in connection.frames:
+            self._step(connection, at, side, event.how, event.by, None, "", None, event.note)
 
     def _note(self, event: Note) -> None:
         connection = self._connection(event)
@@ -284,13 +292,28 @@ class Ledger:
         for connection in self.connections.values():
             connection.stopped = True
 
-    def _step(self, connection: Connection, event: Event, side: Side, what: Any) -> Step:
+    def _step(
+        self,
+        connection: Connection,
+        at: float,
+        side: Side,
+        what: What,
+        by: str = "",
+        code: int | None = None,
+        reason: str = "",
+        n: int | None = None,
+        note: str = "",
+    ) -> Step:
         other: Side = "server" if side == "client" else "client"
         last = connection.last.get(other)
         after = last if last is None or type(last) is Last else Last(last.n, last.at, last.opcode)
-        step = Step(event.at, side, what, after=after, before=connection.frames[other])
-        if len(connection.steps) < STEPS_KEPT:
-            connection.steps.append(step)
+        before = connection.frames[other]
+        step = Step(
+            at, side, what, by[:TEXT_KEPT], code, reason[:TEXT_KEPT], n, note[:TEXT_KEPT], after, before
+        )
+        steps = connection.steps
+        if len(steps) < STEPS_KEPT:
+            steps.append(step)
         return step
 
     def _problems(self, connection: Connection, problems: tuple[str, ...]) -> None:
@@ -302,8 +325,9 @@ class Ledger:
 
 
 def _header(headers: list[tuple[str, str]], name: str) -> str | None:
+    length = len(name)
     for key, value in headers:
-        if len(key) == len(name) and key.lower() == name:
+        if len(key) == length and key.lower() == name:
             return value[:TEXT_KEPT]
     return None
 

@@ -168,6 +168,8 @@ def find(
 
 def host(address: str) -> str:
     """The host of ``host:port`` or ``[host]:port``; an address without a port as it is."""
+    if ":" not in address:
+        return address
     head, colon, port = address.rpartition(":")
     has_port = port.isdigit() and (":" not in head or head.startswith("["))
     return head if colon and has_port else address
