@@ -17,7 +17,10 @@ FLOORS = (
     ("filters", "session"),
     ("diagnosis",),
     ("experiment",),
-    ("net", "recorder", "telemetry", "processes", "proxy", "replay", "probe", "demo", "trials", "load", "fleet", "tables"),
+    (
+        "net", "recorder", "telemetry", "processes", "proxy", "replay", "probe", "demo", "trials", "load", "fleet",
+        "tables",
+    ),
     ("web", "mcp_server", "testing", "cli", "__main__"),
 )
 """Imports go down; within a floor, from a later room to an earlier one."""
