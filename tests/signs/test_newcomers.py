@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from hangup.diagnosis.signs import newcomers
 from hangup.recording.events import Frame, Handshake, Side
 from layouts import Line, Tape, greet
@@ -182,3 +184,23 @@ def test_each_wait_is_from_the_loss_before_it() -> None:
         "after an abrupt end the client was turned away, and accepted again 3.70 s after that end (median)"
     )
     assert sign.strength > 5  # it is as long each time
+
+
+@pytest.mark.parametrize("key", ["who", "playerId", "nick"])
+def test_who_says_another_name_is_another_client(key: str) -> None:
+    """All ask for the same path, and say who they are in their first message."""
+
+    def entering(names: list[str]) -> Lay:
+        def lay(tape: Tape) -> None:
+            older = greet(tape.open(0.2, "/board").client({"ev": "enter", key: names[0]}, 0.01))
+            for n, name in enumerate(names[1:], 1):
+                newer = tape.open(0.5 + 3.0 * n + 0.7 * n * n, "/board")
+                older.at = newer.at + 0.005
+                end(older, "server", 4000)
+                older = greet(newer.client({"ev": "enter", key: name}, 0.01))
+            older.wait(6.0).client("bye")
+
+        return lay
+
+    assert says("closed-as-a-newcomer-opened", entering(["ann"] * 5))
+    assert not says("closed-as-a-newcomer-opened", entering(["ann", "bob", "cy", "dee", "eve"]))

@@ -258,7 +258,9 @@ class Traffic:
         """What in the client's first message may say who it is."""
         first = self.halves["client"].first_seen
         if self._ids is None and first is not None:
-            text = first.text if type(first) is Frame else None
+            text = first.text
+            if type(first) is MessageSummary and len(text or "") >= PREVIEW:
+                text = None  # not all of it is kept
             self._ids = {} if text is None or len(text) > LONGEST_NAMED else _named(text)
         return self._ids or {}
 
@@ -292,7 +294,10 @@ class Traffic:
         return made
 
 
-_ID_KEYS = ("id", "client", "user", "session", "device", "uid", "uuid", "sub", "peer", "name", "account", "login")
+_ID_KEYS = (
+    "id", "client", "user", "session", "device", "uid", "uuid", "sub", "peer", "name", "account", "login", "who", "player",
+    "member", "nick", "handle", "station", "email", "sender", "author",
+)
 
 
 def _named(text: str) -> dict[str, str]:
