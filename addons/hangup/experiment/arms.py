@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -28,6 +29,9 @@ reconnect; the reversal still asks for its proof."""
 
 LOOKS, AGAIN = 3, 3
 """So often the unchanged exchange is tried again, so many times, when an arm's outcomes disagree."""
+
+OFTEN_SO = 3
+"""So often must trials have ended in one other way for one more such end to be believed at once."""
 
 GONE = 6
 """When the backend cannot be reached so many times in a row, something has brought it down for good."""
@@ -100,6 +104,8 @@ class Arms:
         """The trial after which the backend could not be reached."""
         self._unreachable = 0
         self.named: dict[str, Tried] = {}
+        self._other_ways: Counter[str] = Counter()
+        """How often trials ended in each way that is not the failure's."""
 
     def add(self, name: str, title: str, trial: Trial, counts: Counts) -> Tried:
         """A new arm."""
@@ -123,6 +129,7 @@ class Arms:
         self.together += result.together
         self._margins.learn(trial, result)
         if result.another:
+            self._other_ways[result.another.partition(",")[0]] += 1
             for tried in self.verdict.ladder:
                 if tried.counts is counts:
                     tried.another = result.another
@@ -159,6 +166,8 @@ class Arms:
         """Repeats a trial until its outcomes speak; when they disagree, or come to nothing, it is unresolved."""
         most = most_trials(self.known, error=self._error)
         while counts.n < most and counts.unresolved < (2 if self.live else 3):
+            if counts.unresolved and self._again_so(counts):
+                break
             yield from self.attempt(trial, counts, () if counts.n % 2 or self.live else (trial,))
             outcome = self.says(counts)
             if outcome is not None:
@@ -170,6 +179,11 @@ class Arms:
             if counts.failed and counts.survived:
                 yield from self._look_again()
         return Outcome.UNRESOLVED
+
+    def _again_so(self, counts: Counts) -> bool:
+        """Whether it ended in another way that was seen often enough: what is so once will be so again."""
+        way = self.last.another.partition(",")[0]
+        return bool(way) and not counts.n and self._other_ways[way] >= OFTEN_SO
 
     def _look_again(self) -> Search[None]:
         """An arm whose outcomes disagree, though the failure seemed to come every time: does it?"""

@@ -34,12 +34,20 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     guesses = [f.n for f in ([case.suspect] if case.suspect else []) + case.beats[-1:]]
     whole = tuple(f.n for f in case.frames)
     frames = (yield from _first_so_many(arms, whole)) if count else None
+    prelude: tuple[int, ...] = ()
     if frames is None:
         kinds = {f.n: f.kind or f.opcode for f in case.frames}
+        prelude = _opener(arms, guesses)
+        rest = tuple(n for n in whole if n not in prelude)
         frames = yield from _least(
-            arms, lambda frames: minimise_frames(frames, dict.fromkeys(guesses), kinds), whole, _only
+            arms,
+            lambda frames: minimise_frames(frames, dict.fromkeys(guesses), kinds),
+            rest,
+            lambda kept: _only((*prelude, *kept)),
         )
-    prelude = (yield from _missed(arms, frames)) if not count else ()
+        if not frames:
+            prelude = ()
+    prelude = prelude or ((yield from _missed(arms, frames)) if not count else ())
     frames = (*prelude, *frames)
     minimal = arms.verdict.minimal = Minimal(frames)
     if len(frames) > 1 and not arms.unsure:
@@ -64,6 +72,14 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     if len(frames) == 1 and (not frame.text or split(frame.payload)[1] is MISSING):
         yield from _payload(arms, frame, minimal)
     return claim
+
+
+def _opener(arms: Arms, guesses: list[int]) -> tuple[int, ...]:
+    """The client's first message, where the last one alone ended it in another way: a protocol mostly begins with one
+    without which nothing else is heard."""
+    alone, first = arms.named.get("suspect-only"), arms.case.frames[0].n
+    needed = alone is not None and alone.outcome is Outcome.UNRESOLVED and alone.another
+    return (first,) if needed and first not in guesses else ()
 
 
 def _missed(arms: Arms, frames: tuple[int, ...]) -> Search[tuple[int, ...]]:

@@ -295,8 +295,8 @@ class Traffic:
 
 
 _ID_KEYS = (
-    "id", "client", "user", "session", "device", "uid", "uuid", "sub", "peer", "name", "account", "login", "who", "player",
-    "member", "nick", "handle", "station", "email", "sender", "author",
+    "id", "client", "user", "session", "device", "uid", "uuid", "sub", "peer", "name", "account", "login", "who",
+    "player", "member", "nick", "handle", "station", "email", "sender", "author",
 )
 
 
