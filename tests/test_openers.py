@@ -1,5 +1,5 @@
-"""Protocols that begin with a message without which nothing else is heard: what only leads up to it is kept, and the rest
-is still made small."""
+"""Protocols that begin with a message without which nothing else is heard: what only leads up to it is kept, and the
+rest is still made small."""
 
 from __future__ import annotations
 
