@@ -554,3 +554,27 @@ def test_one_long_text_is_no_law() -> None:
     this = said("hello", "move the blue box to the first shelf", text)
     verdict = run(search(this), this, fails, most=900)
     assert verdict.law is None or not verdict.law.holds, verdict.law
+
+
+def paste(size: int) -> str:
+    return json.dumps({"type": "paste", "text": "x" * (size - 30)})
+
+
+@pytest.mark.parametrize("harmless", ["earlier", "elsewhere", "never"])
+def test_a_size_that_fails_though_larger_ones_do_no_harm(harmless: str) -> None:
+    """A length that is read as a signed number of two bytes; what is longer goes another way."""
+
+    def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        return any(32_768 <= len(payload) <= 65_535 for _, payload in messages)
+
+    before = [paste(80_000)] if harmless == "earlier" else []
+    more = {"paste": (paste(90_000).encode(),)} if harmless == "elsewhere" else {}
+    this = said(HELLO, *before, paste(40_000), harmless=more)
+    verdict = run(search(this), this, fails, most=900)
+    law = law_of(verdict)
+    if harmless == "never":
+        assert law.boundary == "survives 32,767 B, fails 32,768 B" and verdict.verdict == "message/oversize"
+        return
+    assert law.holds and "has 32,768 to 65,535 bytes" in law.sentence, law
+    assert law.boundary == "survives 32,767 B, fails 32,768 B; fails 65,535 B, survives 65,536 B"
+    assert verdict.proved and verdict.verdict != "message/oversize"

@@ -187,7 +187,26 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim | N
     minimal.payload = of_size(base, high)
     between = "" if high - low == 1 else f", with {low + 1} to {high - 1} it ends in another way, or inconclusively"
     minimal.neighbour = f"with {low} bytes it stays open{between}"
-    return size_law(arms.case.ends, frame, base, frames, low, high)
+    most: tuple[int, int] | None = None
+    larger = min((each for each in _harmless_sizes(arms.case, frame) if each > size), default=0)
+    if larger and (yield from arms.decide(of_this_size(frame, of_size(base, larger), frames), Counts())) is not (
+        Outcome.FAILED
+    ):
+        # A larger one did no harm, and does none: then there is a largest that does.
+        _, far = yield from _ask(
+            arms,
+            lambda: minimise_size(0, larger - size),
+            lambda less: of_this_size(frame, of_size(base, larger - less), frames),
+        )
+        most = larger - far, larger - far + 1
+        minimal.size_limit = None
+    return size_law(arms.case.ends, frame, base, frames, low, high, most)
+
+
+def _harmless_sizes(case: Case, frame: ClientFrame) -> list[int]:
+    """How large the client's messages of the same opcode were that did no harm."""
+    own = [len(f.payload) for f in case.frames if f.n < frame.n and f.opcode == frame.opcode]
+    return own + [len(payload) for payloads in case.harmless.values() for payload in payloads]
 
 
 def _least(

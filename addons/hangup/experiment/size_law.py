@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 from hangup.experiment.claim import Claim
@@ -23,22 +24,44 @@ def of_this_size(frame: ClientFrame, payload: bytes, frames: tuple[int, ...], ar
     return Trial(arm, frames=frames, edits=((frame.n, Edit(payload)),))
 
 
-def size_law(ends: str, frame: ClientFrame, base: bytes, frames: tuple[int, ...], low: int, high: int) -> Claim:
+def size_law(
+    ends: str,
+    frame: ClientFrame,
+    base: bytes,
+    frames: tuple[int, ...],
+    low: int,
+    high: int,
+    most: tuple[int, int] | None = None,
+) -> Claim:
     """A limit of size: ``low`` bytes survive, ``high`` fail; ``frames`` are those that are sent with it. ``base`` is
-    what the message says, and ``ends`` how the law begins."""
-    words = f"a message has {high:,} bytes or more"
-    condition = Condition(words, f"survives {low:,} B, fails {high:,} B")
-    law = Law(f"{ends} when {words}", [condition], ["the content of the message"])
-    return sizes_near(law, low, high, lambda size: of_this_size(frame, of_size(base, size), frames, "values"))
+    what the message says, and ``ends`` how the law begins. With ``most`` larger ones survive again: these are the
+    largest size that fails and the smallest above it that does not."""
+    words, boundary = f"a message has {high:,} bytes or more", f"survives {low:,} B, fails {high:,} B"
+    if most is not None:
+        words = f"a message has {high:,} to {most[0]:,} bytes"
+        boundary += f"; fails {most[0]:,} B, survives {most[1]:,} B"
+    law = Law(f"{ends} when {words}", [Condition(words, boundary)], ["the content of the message"])
+    claim = sizes_near(law, low, high, lambda size: of_this_size(frame, of_size(base, size), frames, "values"), most)
+    claim.nameless = most is not None  # that is no limit
+    return claim
 
 
-def sizes_near(law: Law, low: int, high: int, trial: Callable[[int], Trial]) -> Claim:
-    """The claim of a law of size; ``trial`` makes the trial with a message of so many bytes."""
-    claim = Claim(
-        law,
-        lambda rng: trial(high + rng.choice((0, 1, rng.randint(0, max(high // 4, 1))))),
-        lambda rng: trial(max(0, low - rng.choice((0, 1, rng.randint(0, max(low // 2, 1)))))),
-    )
+def sizes_near(
+    law: Law, low: int, high: int, trial: Callable[[int], Trial], most: tuple[int, int] | None = None
+) -> Claim:
+    """The claim of a law of size; ``trial`` makes the trial with a message of so many bytes, ``most`` as in
+    :func:`size_law`."""
+
+    def fails(rng: Random) -> Trial:
+        size = high + rng.choice((0, 1, rng.randint(0, max(high // 4, 1))))
+        return trial(size if most is None else min(rng.choice((size, most[0])), most[0]))
+
+    def survives(rng: Random) -> Trial:
+        if most is not None and rng.random() < 0.4:
+            return trial(most[1] + rng.choice((0, 1, rng.randint(0, max(most[1] // 4, 1)))))
+        return trial(max(0, low - rng.choice((0, 1, rng.randint(0, max(low // 2, 1))))))
+
+    claim = Claim(law, fails, survives)
     claim.edges = [(trial(low), False), (trial(high), True)]
     return claim
 
