@@ -96,9 +96,24 @@ def cut(tape: Tape) -> None:
     tape.loop(lambda line, n: line.client(ASK, 0.3).server(LINE, 0.2).end("client", after=QUIET[n]), count=5)
 
 
-SPEAKS: dict[str, Lay] = {"server-closed-when-done": jobs(), "client-closed-with-all-answered": searches()}
+SPEAKS: dict[str, Lay] = {
+    "server-closed-when-done": jobs(),
+    "client-closed-when-done": jobs(side="client"),
+    "client-closed-with-all-answered": searches(),
+}
 
 SILENT: dict[str, list[Lay]] = {
+    "client-closed-when-done": [
+        jobs(),
+        jobs(side="client", code=4000),
+        jobs(side="client", count=2),
+        jobs(side="client", after=1.0),
+        jobs(side="client", instead=told_twice),
+        jobs(side="client", instead=asked_just_now),
+        jobs(LINE, side="client"),
+        jobs({"type": "error", "state": "finished", "error": "no such job"}, side="client"),
+        jobs(side="client", lasts=(3.0,)),
+    ],
     "server-closed-when-done": [
         jobs(LINE), jobs(code=1001), jobs(code=1011), jobs(code=4000), jobs(reason="ping timed out"), jobs(after=2.0),
         jobs(side="client"), jobs(count=2), jobs(lasts=(5.0,), count=6), jobs(instead=told_twice),

@@ -189,7 +189,7 @@ def _answered(case: Case, life: Connection, message: MessageSummary | None) -> N
 def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> NextStep:
     """Fewer of what there may be too many of: messages, or connections."""
     if of_messages(case):
-        text = "lets only the first messages through: if the connection stays open, it was the number of messages"
+        text = "lets only the first messages through: if it stays open, it is their number, or what a later one says"
         return NextStep(text, filter="only side=client first=3")
     return NextStep((
         "makes the client wait longer: if the connection stays open, it was the "

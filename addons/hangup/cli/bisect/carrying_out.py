@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = "interrupted"
 
+DONE = "client-lifecycle/done"
+
 SURE = 0.8
 """Confidence from which on a recording in which nothing is wrong is not bisected, unless somebody says which end."""
 
@@ -151,7 +153,7 @@ def _replayed(recording: str, target: Target | None, conn: int | None, options: 
 def _must_be_wrong(reading: Reading) -> None:
     """Raises where nobody has said which end is the failure, and the recording shows that nothing is wrong."""
     report = reading.report
-    if report.category == "none" and report.confidence >= SURE:
+    if (report.category == "none" or report.verdict == DONE) and report.confidence >= SURE:
         raise RecordingError(
             f"there is nothing to bisect. {report.sentence} To bisect an end all the same, say which one: "
             f"--conn {reading.transcript.conn}"

@@ -56,8 +56,17 @@ def _finishing(message: MessageSummary) -> bool:
 def finished(case: Case) -> Ends:
     """Those that the server closed with 1000 right after it had said that it is done, with that message: nearly all,
     and it never said so otherwise."""
+    return _closed_when_done(case) if case.closer == "server" and case.code == 1000 else []
+
+
+def taken(case: Case) -> Ends:
+    """The same of those that the client closed with 1000."""
+    return _closed_when_done(case) if case.closer == "client" else []
+
+
+def _closed_when_done(case: Case) -> Ends:
     lives = case.once(opened)
-    if case.closer != "server" or case.mode != "close" or case.code != 1000 or len(lives) < SEVERAL:
+    if case.mode != "close" or len(lives) < SEVERAL:
         return []
     found: Ends = []
     for life in lives:
@@ -91,6 +100,17 @@ def server_closed_when_done(case: Case, found: Ends) -> Found:
     )
     if life.reason:
         text += f', with the reason "{printable(life.reason, 60)}"'
+    return Sign(min(len(found), MOST), text, [cite(*each) for each in found], Trigger("none", life.conn, message.n))
+
+
+@of(taken)
+def client_closed_when_done(case: Case, found: Ends) -> Found:
+    """The client closed with 1000 as soon as the server had said that its work is done; stronger the more often."""
+    life, message = found[0]
+    text = (
+        f"the client closed {len(found)} of {len(case.once(opened))} with code 1000 right after the server had said "
+        f"that it is done ({message.shape.text})"
+    )
     return Sign(min(len(found), MOST), text, [cite(*each) for each in found], Trigger("none", life.conn, message.n))
 
 
