@@ -303,7 +303,7 @@ def test_without_write_nothing_can_be_changed_and_only_what_was_named_is_reached
     async def ask() -> None:
         async with assistant(tmp_path, "--host", "named.invalid") as them:
             tools = await them.tools()
-            assert set(tools) == {"recordings", "connections", "frames", "why", "diff", "probe"}
+            assert set(tools) == {"recordings", "connections", "frames", "why", "diff", "query", "probe"}
             for tool in tools.values():
                 hints = tool.annotations
                 assert getattr(hints, "readOnlyHint", None) or getattr(hints, "read_only_hint", None), tool.name
@@ -377,3 +377,21 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and 'pip install "hangup[mcp]"' in done.stderr
     (tmp_path / "file").write_text("")
     assert "is no folder" in hangup("mcp", str(tmp_path / "file"), check=False).stderr
+
+
+def test_questions_about_all_recordings(tmp_path: Path) -> None:
+    for name in ("one.jsonl", "two.jsonl"):
+        recording(tmp_path / name)
+
+    async def ask() -> None:
+        async with assistant(tmp_path) as them:
+            known = await them.ask("query")
+            assert "top-endings" in known.data["questions"] and "lifetime" in known.data["tables"]["connections"]
+            one = (await them.ask("connections", recording="one")).data["connections"]
+            sql = "SELECT count(DISTINCT recording) AS files, count(*) AS connections FROM connections"
+            assert (await them.ask("query", question=sql)).data["rows"] == [{"files": 2, "connections": 2 * len(one)}]
+            assert not (await them.ask("query", question="by-path")).failed
+            for wrong in ("top-ending", "SELECT * FROM nothing", "COPY frames TO '/tmp/x.csv'", "DROP TABLE frames"):
+                assert (await them.ask("query", question=wrong)).failed
+
+    run(ask())

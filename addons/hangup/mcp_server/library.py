@@ -134,6 +134,10 @@ class Library:
             found["target"] = Redactor().vault.text(target, url=True)
         return found | {"file": path.name}
 
+    def paths(self) -> list[Path]:
+        """The files of all recordings."""
+        return self._listing()
+
     def _listing(self) -> list[Path]:
         inside = self.folder.resolve()
         return [path for path in listing(self.folder) if path.resolve().parent == inside]

@@ -59,6 +59,34 @@ def recordings(library: Library, offset: int) -> Answered:
     return Answered(answer(said, found, _more(following)))
 
 
+def query(library: Library, question: str, since: str, offset: int) -> Answered:
+    """A question about all of them, by name or in SQL; without one what may be asked."""
+    # What reads many recordings takes long to import.
+    from hangup.fleet.selection import names
+    from hangup.fleet.subjects import subjects
+    from hangup.fleet.workers import Workers
+    from hangup.tables.asking import ask_recordings
+    from hangup.tables.cache import Cache
+    from hangup.tables.database import plain
+    from hangup.tables.questions import QUESTIONS, question_of
+    from hangup.tables.schema import TABLES
+
+    if not question:
+        known = {"questions": {name: each.says for name, each in QUESTIONS.items()}}
+        tables = {name: [column.name for column in table.columns] for name, table in TABLES.items()}
+        said = "hangup: what may be asked by name, and the tables for SQL."
+        return Answered(answer(said, known | {"tables": tables}))
+    asked = question_of(question, since or None, 0)
+    paths = library.paths()
+    those = subjects(paths, names(paths))
+    found, failed = ask_recordings(those, asked, (), Workers(1), Cache(None), lambda done, of: None)
+    rows = [{name: plain(value) for name, value in row.items()} for row in found.dicts()]
+    shown, following = page(rows, offset, ROOM - 500)
+    head: Row = {"unread": failed} if failed else {}
+    said = f"hangup: {plural(len(rows), 'row')} from {plural(len(paths), 'recording')}."
+    return Answered(answer(said, head | {"rows": shown}, _more(following)))
+
+
 def connections(
     library: Library, recording: str, path: str, failed: bool, loop: bool, since: float | None, offset: int
 ) -> Answered:

@@ -53,6 +53,16 @@ class Tools:
         """Lists the recordings, the newest first: target, size, number of connections and of reconnect loops."""
         return await self._read(reading_tools.recordings, self._library, offset)
 
+    async def query(
+        self,
+        question: Annotated[str, Field(description="Name of a question, or one SELECT; empty: what there is.")] = "",
+        since: Annotated[str, Field(description="For new-since: a date such as 2026-11-29, or 7d, 12h.")] = "",
+        offset: Offset = 0,
+    ) -> list[Any]:
+        """Asks all recordings at once, by a question's name (top-endings, lifetimes, by-path, ping-rtt, new-since) or
+        in SQL over the tables connections, endings, loops, frames, messages, pings and findings."""
+        return await self._read(reading_tools.query, self._library, question, since, offset)
+
     async def connections(
         self,
         recording: Name = "",
@@ -210,7 +220,7 @@ class Tools:
             return await asyncio.to_thread(made)
 
 
-READING = ("recordings", "connections", "frames", "why", "diff", "probe")
+READING = ("recordings", "connections", "frames", "why", "diff", "query", "probe")
 CHANGING = ("filters", "send", "bisect")
 
 

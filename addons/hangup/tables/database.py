@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,6 +43,19 @@ class Answer(Struct):
     def dicts(self) -> list[dict[str, Any]]:
         """The rows, each by the columns' names."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def plain(value: Any) -> Any:
+    """For JSON."""
+    if isinstance(value, datetime):
+        return f"{value.isoformat(timespec='microseconds')}Z"
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
 
 
 class Asked(Struct, frozen=True):

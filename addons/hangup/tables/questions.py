@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from datetime import UTC, datetime
+
 from msgspec import Struct
+
+from hangup.errors import UsageError
+from hangup.tables.database import Asked
+
+_LONG = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*(s|min|h|d|w)")
+_DAY = 86_400.0
+_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": _DAY, "w": 7 * _DAY}
 
 _SHARE = "round(100.0 * count(*) FILTER (WHERE failed) / count(*), 1) AS failed_percent"
 
@@ -129,3 +140,35 @@ QUESTIONS: dict[str, Question] = {
             GROUP BY side, level, sent ORDER BY side, level"""),
     )
 }  # fmt: skip
+
+
+def question_of(question: str, since: str | None, rows: int) -> Asked:
+    """What is asked, by a question's name or in SQL; ``since`` is for those that ask for what is new. Raises
+    :class:`UsageError`."""
+    known = QUESTIONS.get(question)
+    if known is None and " " not in question.strip():
+        near = difflib.get_close_matches(question, QUESTIONS, 1, 0.6)
+        hint = f"did you mean {near[0]}?" if near else "`hangup query` lists them"
+        raise UsageError(f"there is no question {question!r}: {hint}")
+    sql = known.sql if known is not None else question
+    if known is None or not known.dated:
+        if since is not None:
+            raise UsageError("--since is for new-since")
+        return Asked(sql, rows)
+    moment = _moment(since or "1d")
+    if isinstance(moment, datetime):
+        begin = f"TIMESTAMP '{moment.replace(tzinfo=None).isoformat(' ', 'microseconds')}'"
+    else:
+        begin = f"(SELECT max(time) FROM endings) - to_seconds({moment:.6f})"
+    return Asked(sql.replace("$since", begin), rows)
+
+
+def _moment(text: str) -> datetime | float:
+    """A moment in UTC, or seconds before the end."""
+    if found := _LONG.fullmatch(text.strip()):
+        return float(found[1]) * _UNITS[found[2]]
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"--since {text}: not a date such as 2026-11-29, and no time such as 7d or 12h") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

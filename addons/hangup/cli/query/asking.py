@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import json
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import dedent
@@ -25,20 +23,17 @@ from hangup.cli.screen import console, safe
 from hangup.errors import UsageError
 from hangup.fleet.selection import names, selected
 from hangup.fleet.workers import Workers
-from hangup.tables.database import Answer, Asked, duckdb
+from hangup.tables.database import Answer, Asked, duckdb, plain
 from hangup.tables.dataset import ask_dataset, is_dataset
-from hangup.tables.questions import QUESTIONS
+from hangup.tables.questions import QUESTIONS, question_of
 from hangup.tables.schema import TABLES, VIEWS
 
-DAY = 86_400.0
 WIDE = 48
 """Characters from which on a cell may be broken into lines."""
 
 CELL = 300
 """Characters of a cell that are shown on a terminal."""
 
-_LONG = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*(s|min|h|d|w)")
-_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY, "w": 7 * DAY}
 
 
 def carry_out(
@@ -61,13 +56,13 @@ def carry_out(
     if question is None:
         _list(as_json)
         return
-    asked = _asked(question, since, 0 if as_json or as_csv else rows)
+    asked = question_of(question, since, 0 if as_json or as_csv else rows)
     if only_sql:
         click.echo(dedent(QUESTIONS[question].sql).strip() if question in QUESTIONS else question)
         return
     answer = _ask(recordings, asked, no_redact, patterns, jobs)
     if as_json:
-        click.echo(json.dumps([{k: _plain(v) for k, v in row.items()} for row in answer.dicts()], indent=2))
+        click.echo(json.dumps([{k: plain(v) for k, v in row.items()} for row in answer.dicts()], indent=2))
     elif as_csv:
         _csv(answer)
     else:
@@ -101,36 +96,6 @@ def _ask(
         answer, failed = ask_recordings(those, asked, hiding, Workers(jobs or 0), Cache(folder), progress)
     complain(list(failed.items()), len(paths))
     return answer
-
-
-def _asked(question: str, since: str | None, rows: int) -> Asked:
-    known = QUESTIONS.get(question)
-    if known is None and " " not in question.strip():
-        near = difflib.get_close_matches(question, QUESTIONS, 1, 0.6)
-        hint = f"did you mean {near[0]}?" if near else "`hangup query` lists them"
-        raise UsageError(f"there is no question {question!r}: {hint}")
-    sql = known.sql if known is not None else question
-    if known is None or not known.dated:
-        if since is not None:
-            raise UsageError("--since is for new-since")
-        return Asked(sql, rows)
-    moment = _moment(since or "1d")
-    if isinstance(moment, datetime):
-        begin = f"TIMESTAMP '{moment.replace(tzinfo=None).isoformat(' ', 'microseconds')}'"
-    else:
-        begin = f"(SELECT max(time) FROM endings) - to_seconds({moment:.6f})"
-    return Asked(sql.replace("$since", begin), rows)
-
-
-def _moment(text: str) -> datetime | float:
-    """A moment in UTC, or seconds before the end."""
-    if found := _LONG.fullmatch(text.strip()):
-        return float(found[1]) * _UNITS[found[2]]
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise UsageError(f"--since {text}: not a date such as 2026-11-29, and no time such as 7d or 12h") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _list(as_json: bool) -> None:
@@ -189,22 +154,8 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _plain(value: Any) -> Any:
-    """For JSON."""
-    if isinstance(value, datetime):
-        return f"{value.isoformat(timespec='microseconds')}Z"
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    return value if value is None or isinstance(value, str | int | bool) else str(value)
-
-
 def _csv(answer: Answer) -> None:
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(answer.columns)
     for row in answer.rows:
-        plain = map(_plain, row)
-        out.writerow(json.dumps(each) if isinstance(each, list | dict) else each for each in plain)
+        out.writerow(json.dumps(each) if isinstance(each, list | dict) else each for each in map(plain, row))
