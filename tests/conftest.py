@@ -66,10 +66,9 @@ Those that wait for others stand between those that need the processor themselve
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each processor for the whole suite, most of which waits for other programs, up to four; none for a part
-    of it, or for what failed."""
+    """Three for the whole suite, most of which waits for other programs; none for a part of it, or for what failed."""
     whole = config.args == config.getini("testpaths") and not config.getoption("lf")
-    return min(4, 2 * (os.cpu_count() or 1)) if whole else 0
+    return 3 if whole else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
