@@ -353,6 +353,7 @@ class LawSearch(Reversal):
             self.shown = claim.name or LIMIT
             self.crowded = True
             if claim.name:  # else it was not told whose connections count
+                self.borne_out = claim.name
                 self.standing.confirm(claim.name)  # that it is theirs; that it predicted is known already
             return True
         self.verdict.law, self.verdict.reproduced = None, not alone

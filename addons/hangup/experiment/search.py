@@ -23,6 +23,7 @@ from hangup.experiment.evidence import Outcome
 from hangup.experiment.ladder import (
     KEEPALIVE,
     NO_CONTROL_FRAMES,
+    SURE,
     UNKNOWN,
     Explanation,
     Rung,
@@ -296,7 +297,8 @@ class _Search(LawSearch):
         if not verdict.reproduced:
             return
         if self.crowded:
-            verdict.trigger, verdict.probability = "peer", self.standing.weights.get(self.shown, 0.0)
+            told = SURE if self.shown and self.shown == self.borne_out else 0.0  # what no rung speaks for or against
+            verdict.trigger, verdict.probability = "peer", self.standing.weights.get(self.shown, told)
             if not self.shown:
                 verdict.standing = []  # none of them says that it is what another connection does
             verdict.verdict = self.shown if verdict.probability >= TOGETHER else "unknown/"

@@ -109,7 +109,7 @@ QUESTIONS: dict[str, Question] = {
             FROM connections WHERE waited > 0 GROUP BY route, status ORDER BY count DESC, route, status"""),
         Question("problems", "What is wrong with frames and handshakes?", """
             SELECT problem, count(*) AS connections, count(DISTINCT recording) AS recordings,
-                any_value(recording) AS example
+                min(recording) AS example
             FROM (SELECT recording, conn, unnest(list_concat(problems, checks)) AS problem FROM connections)
             GROUP BY problem ORDER BY connections DESC, problem"""),
         Question("worst", "In which recordings do most connections fail?", """
@@ -121,7 +121,7 @@ QUESTIONS: dict[str, Question] = {
         Question("causes", "What does `hangup why` say, and of how many recordings?", """
             SELECT verdict, proved, count(*) AS recordings, round(avg(confidence), 2) AS sure,
                 sum(dropped) AS connections, min(first_time) AS first, max(last_time) AS last,
-                arg_max(recording, confidence) AS example
+                first(recording ORDER BY confidence DESC, recording) AS example
             FROM findings GROUP BY verdict, proved ORDER BY recordings DESC, verdict, proved"""),
         Question("kinds", "Which kinds of messages are sent, and how large are they, in bytes?", """
             SELECT side, kind, count(*) AS count, sum(size) AS bytes, max(size) AS largest,
