@@ -93,24 +93,23 @@ def only_last(life: Connection, shapes: set[Shape]) -> bool:
 @of(finished)
 def server_closed_when_done(case: Case, found: Ends) -> Found:
     """The server said that its work is done, and closed with 1000; stronger the more often."""
-    life, message = found[0]
-    text = (
-        f"the server closed {len(found)} of {len(case.once(opened))} with code 1000 right after it had said that it is "
-        f"done ({message.shape.text})"
-    )
-    if life.reason:
-        text += f', with the reason "{printable(life.reason, 60)}"'
-    return Sign(min(len(found), MOST), text, [cite(*each) for each in found], Trigger("none", life.conn, message.n))
+    return _when_done(case, found, "server", "it had said")
 
 
 @of(taken)
 def client_closed_when_done(case: Case, found: Ends) -> Found:
     """The client closed with 1000 as soon as the server had said that its work is done; stronger the more often."""
+    return _when_done(case, found, "client", "the server had said")
+
+
+def _when_done(case: Case, found: Ends, who: str, after: str) -> Sign:
     life, message = found[0]
     text = (
-        f"the client closed {len(found)} of {len(case.once(opened))} with code 1000 right after the server had said "
-        f"that it is done ({message.shape.text})"
+        f"the {who} closed {len(found)} of {len(case.once(opened))} with code 1000 right after {after} that it is "
+        f"done ({message.shape.text})"
     )
+    if life.reason:
+        text += f', with the reason "{printable(life.reason, 60)}"'
     return Sign(min(len(found), MOST), text, [cite(*each) for each in found], Trigger("none", life.conn, message.n))
 
 
