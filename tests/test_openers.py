@@ -11,12 +11,9 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from bisecting import bisected
 from conversing import Talk
-from hangup.experiment.priors import explanations
 from hangup.experiment.search import Verdict
 from harness import unhurried
 from test_rate import UPGRADED
-
-OUT_OF_STATE = "message/out-of-state"
 
 
 async def subscriptions(connection: ServerConnection) -> None:
@@ -77,10 +74,3 @@ def test_real_servers() -> None:
     assert twice.minimal is not None and len(twice.minimal.frames) == 3
     assert bad.minimal is not None and len(bad.minimal.frames) == 2
     assert bad.law is not None and "`bad`" in bad.law.sentence and "init" in bad.law.sentence
-
-
-def test_a_cause_that_is_of_a_message_is_thought_of_though_nothing_more_is_predicted() -> None:
-    known = {each.verdict: each for each in explanations("server")}
-    for verdict in (OUT_OF_STATE, "process/crash", "message/vocabulary-mismatch"):
-        assert known[verdict].trigger == "frame" and "silence" in known[verdict].survives
-    assert "client-lifecycle/socket-leak" not in known, "of another connection no trial with one tells"

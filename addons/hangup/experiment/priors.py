@@ -181,17 +181,6 @@ def _refused(case: Case) -> float:
     return 1.0 if case.how == "refused" else 0.0
 
 
-SELDOM = 0.1
-"""How likely a cause is that is of a message, and of which no more is predicted."""
-
-
-def _seldom(case: Case) -> float:
-    return SELDOM if case.suspect is not None else 0.0
-
-
-OF_A_MESSAGE = causes.Prediction("frame", survives=[*sorted(WITHOUT_IT)], unsure=[*sorted(PERHAPS)])
-"""What is predicted by a cause that is of a message."""
-
 WHATEVER = causes.Prediction("none")
 """What is predicted by a cause on which no change of the exchange has any effect."""
 
@@ -330,8 +319,6 @@ def explanations(by: str) -> tuple[Explanation, ...]:
         usual: Prior = lambda case: 1.0  # noqa: E731
         if predicts is None and by != "client" and _refuses(cause):
             predicts, usual = WHATEVER, _refused
-        if predicts is None and by != "client" and cause.trigger == "message" and "server" in cause.closers:
-            predicts, usual = OF_A_MESSAGE, _seldom
         if predicts is not None:
             sets = [frozenset(names) for names in (predicts.survives, predicts.unsure, predicts.cures)]
             prior = _able(cause, priors.get(verdict, usual))
