@@ -24,7 +24,7 @@ from harness.programs import Program
 from harness.proxies import HANGUP, hangup, surroundings
 
 TESTS = Path(__file__).parent
-ACTION = TESTS.parent / "action.yml"
+ACTION = TESTS.parent / ".github" / "action" / "action.yml"
 ACTIONS: dict[str, Any] = YAML(typ="safe").load(ACTION)
 EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 

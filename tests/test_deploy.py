@@ -1,4 +1,4 @@
-"""The files in ``deploy/``: linted by others' programs, started as they say, and in step with the metrics there are."""
+"""The files in ``docs/deploy/``: linted by others' programs, started as they say, and in step with the metrics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness.proxies import HANGUP, surroundings
 from scraped import scrape
 from test_metrics import RECORDINGS, replayed
 
-DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+DEPLOY = Path(__file__).resolve().parents[1] / "docs" / "deploy"
 CONTAINER = (DEPLOY / "Containerfile").read_text("utf-8")
 UNIT = (DEPLOY / "hangup.service").read_text("utf-8")
 DASHBOARD = json.loads((DEPLOY / "grafana-dashboard.json").read_text("utf-8"))
@@ -45,10 +45,15 @@ def instruction(name: str) -> list[str]:
     return list(json.loads(found[1]))
 
 
+def on_loopback(words: list[str]) -> list[str]:
+    """The same with a free port of this machine in the place of each address."""
+    return [re.sub(r"^[\d.]+:(9000|9464)$", "127.0.0.1:0", word) for word in words]
+
+
 def started(words: list[str], folder: Path) -> Program:
     """``hangup WORDS`` on free ports, recording below ``folder``; all else as it is deployed."""
     (folder / "kept").mkdir()
-    words = [re.sub(r":(9000|9464)$", ":0", word) for word in words]
+    words = on_loopback(words)
     place = words.index("--record") + 1
     assert words[place] in ("/recordings", "/var/lib/hangup")
     words[place] = str(folder / "kept")
@@ -67,7 +72,7 @@ def test_the_container_starts_a_proxy_and_its_health_check_tells_whether_it_is_t
     python, *check = instruction("HEALTHCHECK")
     assert python == "python" and any("127.0.0.1:9464" in word for word in check)
     with started([*entry[1:], "ws://127.0.0.1:9"], tmp_path) as proxy:
-        port = proxy.wait_for(r"metrics: http://0\.0\.0\.0:(\d+)/metrics")[1]
+        port = proxy.wait_for(r"metrics: http://127\.0\.0\.1:(\d+)/metrics")[1]
         check = [sys.executable, *(word.replace("9464", port) for word in check)]
         assert subprocess.run(check, capture_output=True).returncode == 0
         proxy.stop()
@@ -107,7 +112,7 @@ def test_the_unit_starts_a_proxy_on_loopback(tmp_path: Path) -> None:
 @pytest.mark.timeout(400)
 def test_what_the_container_is_built_of(tmp_path: Path) -> None:
     """The steps of the file without an engine: the wheel with its extras in an environment, and its entry."""
-    root = DEPLOY.parent
+    root = DEPLOY.parents[1]
     uv = tool("uv")
     subprocess.run([uv, "build", "--wheel", "--out-dir", str(tmp_path / "dist"), str(root)], check=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
@@ -116,11 +121,11 @@ def test_what_the_container_is_built_of(tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(tmp_path / "venv")], check=True)
     subprocess.run([uv, "pip", "install", "-q", "--python", str(python), f"{wheel}[{extras[1]}]"], check=True)
-    words = [re.sub(r":(9000|9464)$", ":0", word) for word in instruction("ENTRYPOINT")]
+    words = on_loopback(instruction("ENTRYPOINT"))
     words[words.index("--record") + 1] = str(tmp_path)
     command = [str(python.with_name("hangup")), *words[1:], "ws://127.0.0.1:9", "--otlp", "http://127.0.0.1:9"]
     with Program(command, environment=surroundings(), cwd=tmp_path) as proxy:
-        port = proxy.wait_for(r"metrics: http://0\.0\.0\.0:(\d+)/metrics")[1]
+        port = proxy.wait_for(r"metrics: http://127\.0\.0\.1:(\d+)/metrics")[1]
         until(lambda: '"status":"ok"' in scrape(f"http://127.0.0.1:{port}/healthz"))
         proxy.stop()
 

@@ -1,4 +1,4 @@
-"""`hangup why` of many recordings: judged by one process, several, or Dask's workers, with one and the same result."""
+"""`hangup why` of many recordings: analysed by one process, several, or Dask's workers, with the same result."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from click.testing import CliRunner
 
 import recorded as rec
 from hangup.cli import cli
-from hangup.cli.why.fleet import judged
+from hangup.cli.why.fleet import analysed
 from hangup.errors import BackendError, HangupError
 from hangup.experiment import document_file
+from hangup.fleet.analysis import Analysis, analyse
 from hangup.fleet.incidents import grouped
-from hangup.fleet.judging import Judgement, judge
 from hangup.fleet.selection import names
 from hangup.fleet.subjects import Subject, subjects
 from hangup.fleet.workers import Workers
@@ -40,10 +40,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_all_ways_come_to_the_same_and_a_planted_incident_is_one(fleet: list[Path]) -> None:
     called = names(fleet)
-    alone = judged(fleet, called, None, Workers(1)).summary()
-    assert judged(fleet, called, None, Workers(2)).summary() == alone
+    alone = analysed(fleet, called, None, Workers(1)).summary()
+    assert analysed(fleet, called, None, Workers(2)).summary() == alone
     with cluster(2) as address:
-        assert judged(fleet, called, None, Workers(0, address)).summary() == alone
+        assert analysed(fleet, called, None, Workers(0, address)).summary() == alone
     (found,) = (each for each in alone["incidents"] if each["release"] == made.RELEASE)
     assert (found["recordings"], found["path"]) == (PLANTED, "/orders/{}")
     assert found["verdict"] == "heartbeat/app-ping-kills" and found["example"] in found["names"]
@@ -53,9 +53,9 @@ def test_all_ways_come_to_the_same_and_a_planted_incident_is_one(fleet: list[Pat
 
 
 @pytest.mark.parametrize("path", sorted(made.GOLDEN.glob("[a-e]*.jsonl"))[::4], ids=lambda path: path.stem)
-def test_a_judgement_is_what_why_says(path: Path) -> None:
+def test_an_analysis_is_what_why_says(path: Path) -> None:
     told = json.loads(hangup("why", str(path), "--json").output)
-    found = judge(Subject(str(path), path.name))
+    found = analyse(Subject(str(path), path.name))
     assert (found.verdict, found.confidence, found.sentence) == (told["verdict"], told["confidence"], told["sentence"])
     assert (found.connections, found.dropped) == (told["connections"]["all"], told["connections"]["alike"])
 
@@ -68,14 +68,14 @@ def test_what_was_proved_is_what_it_is_grouped_by(tmp_path: Path) -> None:
     law = {"sentence": "the server drops the connection on any text message that is not JSON"}
     document = {"verdict": "heartbeat/app-ping-kills", "ladder": [], "proved": True, "started": header["started"]}
     (bisects / f"a-{document_file.SUFFIX}").write_text(json.dumps({**document, "law": law, "headline": "proved: it"}))
-    (found,) = judged([path], ["a"], None, Workers(1)).incidents
+    (found,) = analysed([path], ["a"], None, Workers(1)).incidents
     assert found.proved and found.cause == law["sentence"] and found.sure == 1.0
 
 
 def test_incidents_differ_by_cause_path_and_release() -> None:
-    def one(name: str, **more: Any) -> Judgement:
+    def one(name: str, **more: Any) -> Analysis:
         told = {"started": "2026-11-23T00:00:00Z", "verdict": "a/b", "path": "/ws", "first": 1.0, "last": 2.0}
-        return Judgement(recording=name, dropped=2, **{**told, **more})
+        return Analysis(recording=name, dropped=2, **{**told, **more})
 
     unknown = {"verdict": "unknown/", "mode": "close", "closer": "server"}
     some = [
@@ -85,7 +85,7 @@ def test_incidents_differ_by_cause_path_and_release() -> None:
     ]  # fmt: skip
     found = grouped(some)
     assert found.summary() == grouped(reversed(some)).summary()
-    assert (found.judged, found.fine, len(found.failed), len(found.incidents)) == (8, 1, 1, 6)
+    assert (found.analysed, found.fine, len(found.failed), len(found.incidents)) == (8, 1, 1, 6)
     first = found.incidents[0]
     assert (first.names, first.recordings, first.dropped) == (["1", "2"], 2, 4)
     assert (first.first, first.last) == ("2026-11-23T00:00:01.000Z", "2026-11-23T00:01:30.000Z")
@@ -138,7 +138,7 @@ def test_what_is_wrong_is_said(words: list[str], says: str, fleet: list[Path]) -
 def test_a_scheduler_that_is_not_there(fleet: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hangup.fleet.workers.CONNECTING", 0.3)
     with pytest.raises(BackendError, match="does not answer"):
-        judged(fleet[:1], ["a"], None, Workers(0, "tcp://127.0.0.1:1"))
+        analysed(fleet[:1], ["a"], None, Workers(0, "tcp://127.0.0.1:1"))
 
 
 def test_without_the_extra_it_is_said_what_to_install(fleet: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +156,6 @@ def test_which_release_it_is() -> None:
 
 
 def test_a_recording_that_is_gone_is_told_of(fleet: list[Path]) -> None:
-    found = judged([*fleet[:1], Path("gone.jsonl")], ["a", "gone"], None, Workers(1))
+    found = analysed([*fleet[:1], Path("gone.jsonl")], ["a", "gone"], None, Workers(1))
     assert [each.recording for each in found.failed] == ["gone"] and "no recording" in found.failed[0].error
     assert subjects(fleet[:1], ["a"])[0].name == "a"

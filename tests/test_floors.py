@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent / "addons" / "hangup"
 FLOORS = (
     ("errors", "unreachable", "system", "humanize", "markup", "commands", "wire", "messages"),
     ("recording", "replayable"),
-    ("filters", "session"),
+    ("filters", "direction", "session"),
     ("diagnosis",),
     ("experiment",),
     (

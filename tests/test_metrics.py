@@ -14,11 +14,12 @@ from click.testing import CliRunner
 from faults import runner
 from faults.table import FAULTS
 from hangup.cli import cli
+from hangup.direction import Counters
 from hangup.recorder.recorder import Recorder
 from hangup.recording import reader
 from hangup.recording.events import AnyEvent, Frame, Handshake, Part, Side
 from hangup.recording.traffic_ledger import TrafficLedger
-from hangup.session import Counters, Session
+from hangup.session import Session
 from hangup.telemetry.exposition import Exposition
 from hangup.telemetry.families import Family
 from hangup.telemetry.observer import Observer

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from hangup.cli.params import TIME
-from hangup.cli.replay import speed_option
-from hangup.cli.targets import path_option
+from hangup.cli.replay import filter_option, header_option, pace_option, speed_option
+from hangup.cli.targets import connecting_options, path_option
 
 EXAMPLES = """\b
 Examples:
@@ -48,48 +47,20 @@ Exit code: Locust's: 0 when nothing failed, 1 when connections were dropped or r
 @click.option("--own-id", "ids", multiple=True, metavar="VALUE", help=(
     "Another recorded value in the place of which each client has one of its own. Repeatable."
 ))
-@click.option(
-    "--header",
-    "headers",
-    multiple=True,
-    metavar="'NAME: VALUE'",
-    help="Replace this recorded header; without a value, leave it out. Repeatable.",
-)
+@header_option
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help=(
     "Set a value that is else taken from the live run. Repeatable."
 ))
-@click.option("--filter", "filters", multiple=True, metavar="TEXT", help=(
-    "Change traffic, as in `hangup proxy`. "
-    "Repeatable."
-))
+@filter_option
 @path_option
 @speed_option
-@click.option(
-    "--pace",
-    type=click.Choice(["causal", "clock"]),
-    default="causal",
-    show_default=True,
-    help="Wait for as many server messages as in the recording, or follow the recorded times only.",
-)
+@pace_option
 @click.option("--stay", "stays", is_flag=True, help=(
     "Keep connections open once all is said; by default they are closed and begun again."
 ))
 @click.option("--once", is_flag=True, help="Let each client play its connections only once, and then do nothing.")
 @click.option("--no-correlate", is_flag=True, help="Send exactly what was recorded, whatever the server says.")
-@click.option("--insecure", is_flag=True, help="Accept any certificate.")
-@click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificate authority (PEM) to trust.",
-)
-@click.option(
-    "--timeout",
-    type=TIME,
-    default="10s",
-    show_default=True,
-    metavar="TIME",
-    help="How long to wait for the handshake.",
-)
+@connecting_options("handshake")
 @click.option("--sample", type=click.FloatRange(0, 1), default=0.05, show_default=True, metavar="SHARE", help=(
     "Record this share of the clients, and some connections of each failure; 0 for none."
 ))

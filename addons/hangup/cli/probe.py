@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hangup.cli.params import TIME
 from hangup.cli.screen import Screen
+from hangup.cli.targets import connecting_options
 from hangup.errors import UsageError
 from hangup.humanize import duration, plural, printable
 from hangup.probe.handshakes import Attempt, ProbeReport, ProbeSettings
@@ -39,20 +39,7 @@ Examples:
     "Repeatable."
 ))
 @click.option("--origin", metavar="ORIGIN", help="The Origin to send; by default the URL's own.")
-@click.option("--insecure", is_flag=True, help="Accept any certificate.")
-@click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificate authority (PEM) to trust.",
-)
-@click.option(
-    "--timeout",
-    type=TIME,
-    default="10s",
-    show_default=True,
-    metavar="TIME",
-    help="How long to wait for the response.",
-)
+@connecting_options("response")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def probe(
     url: str,

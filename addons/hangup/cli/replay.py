@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from hangup.cli.params import TIME, Time
-from hangup.cli.targets import path_option
+from hangup.cli.params import Time
+from hangup.cli.targets import connecting_options, path_option
 from hangup.errors import UsageError
 from hangup.replay import PATIENCE
 
@@ -43,6 +43,25 @@ speed_option = click.option(
 )
 
 
+pace_option = click.option(
+    "--pace",
+    type=click.Choice(["causal", "clock"]),
+    default="causal",
+    show_default=True,
+    help="Wait for as many server messages as in the recording, or follow the recorded times only.",
+)
+header_option = click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="Replace this recorded header; without a value, leave it out. Repeatable.",
+)
+filter_option = click.option("--filter", "filters", multiple=True, metavar="TEXT", help=(
+    "Change traffic, as in `hangup proxy`. Repeatable."
+))
+
+
 @click.command(epilog=EXAMPLES)
 @click.argument("recording")
 @click.argument("target", required=False)
@@ -51,26 +70,11 @@ speed_option = click.option(
     "Play all connections, each starting when it did in the "
     "recording."
 ))
-@click.option(
-    "--header",
-    "headers",
-    multiple=True,
-    metavar="'NAME: VALUE'",
-    help="Replace this recorded header; without a value, leave it out. Repeatable.",
-)
-@click.option("--filter", "filters", multiple=True, metavar="TEXT", help=(
-    "Change traffic, as in `hangup proxy`. "
-    "Repeatable."
-))
+@header_option
+@filter_option
 @path_option
 @speed_option
-@click.option(
-    "--pace",
-    type=click.Choice(["causal", "clock"]),
-    default="causal",
-    show_default=True,
-    help="Wait for as many server messages as in the recording, or follow the recorded times only.",
-)
+@pace_option
 @click.option(
     "--record", default="recordings", show_default=True, type=click.Path(path_type=Path), help=(
         "Folder or file to record "
@@ -82,20 +86,7 @@ speed_option = click.option(
 @click.option("--no-correlate", is_flag=True, help=(
     "Send exactly what was recorded, whatever the server says; times of day stay those of the recording."
 ))
-@click.option("--insecure", is_flag=True, help="Accept any certificate.")
-@click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificate authority (PEM) to trust.",
-)
-@click.option(
-    "--timeout",
-    type=TIME,
-    default="10s",
-    show_default=True,
-    metavar="TIME",
-    help="How long to wait for the handshake.",
-)
+@connecting_options("handshake")
 @click.option(
     "--patience",
     type=Time(zero=True),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
 import click
 
+from hangup.cli.params import TIME
 from hangup.humanize import printable
 from hangup.wire.url import Target, parse_target
 
@@ -12,6 +17,37 @@ path_option = click.option(
     metavar="PATH",
     help="Request this path instead of the recorded one; the recorded query is kept unless PATH has its own.",
 )
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_trust = (
+    click.option("--insecure", is_flag=True, help="Accept any certificate."),
+    click.option(
+        "--ca",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Certificate authority (PEM) to trust.",
+    ),
+)
+
+
+def connecting_options(awaited: str) -> Callable[[Command], Command]:
+    """``--insecure``, ``--ca`` and ``--timeout``, which is for what is ``awaited``."""
+    timeout = click.option(
+        "--timeout",
+        type=TIME,
+        default="10s",
+        show_default=True,
+        metavar="TIME",
+        help=f"How long to wait for the {awaited}.",
+    )
+
+    def added(command: Command) -> Command:
+        for option in (timeout, *reversed(_trust)):  # the last to be added is listed first
+            command = option(command)
+        return command
+
+    return added
 
 
 def read_target(text: str, path: str | None = None) -> Target:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from hangup.fleet.judging import Judgement
+from hangup.fleet.analysis import Analysis
 from hangup.recording.moments import absolute
 
 Key = tuple[str, str, str]
@@ -48,53 +48,53 @@ class Incident(Struct, kw_only=True):
 
 
 class Fleet(Struct):
-    """All that was judged: the incidents, the largest first, how many recordings show nothing wrong (``fine``), and
-    those that could not be judged."""
+    """All that was analysed: the incidents, the largest first, how many recordings show nothing wrong (``fine``), and
+    those that could not be analysed."""
 
-    judged: int
+    analysed: int
     fine: int
     incidents: list[Incident]
-    failed: list[Judgement]
+    failed: list[Analysis]
 
     def summary(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "recordings": self.judged,
+            "recordings": self.analysed,
             "fine": self.fine,
             "incidents": [incident.summary() for incident in self.incidents],
             "unreadable": [{"recording": each.recording, "error": each.error} for each in self.failed],
         }
 
 
-def cause_of(judged: Judgement) -> str:
+def cause_of(analysed: Analysis) -> str:
     """What it is grouped by: the law where one was proved, else the verdict, else how it ended."""
-    if judged.law:
-        return judged.law
-    if judged.category != "unknown":
-        return judged.verdict
-    how = f"{judged.mode} {judged.code}" if judged.code is not None else judged.mode
-    return f"unknown/ ({judged.closer}, {how})" if judged.mode else "unknown/"
+    if analysed.law:
+        return analysed.law
+    if analysed.category != "unknown":
+        return analysed.verdict
+    how = f"{analysed.mode} {analysed.code}" if analysed.code is not None else analysed.mode
+    return f"unknown/ ({analysed.closer}, {how})" if analysed.mode else "unknown/"
 
 
-def grouped(judgements: Iterable[Judgement]) -> Fleet:
-    """The incidents, whatever the order in which recordings were judged."""
+def grouped(analyses: Iterable[Analysis]) -> Fleet:
+    """The incidents, whatever the order in which recordings were analysed."""
     fleet = Fleet(0, 0, [], [])
-    groups: dict[Key, list[Judgement]] = {}
-    for judged in sorted(judgements, key=lambda each: each.recording):
-        if judged.error:
-            fleet.failed.append(judged)
+    groups: dict[Key, list[Analysis]] = {}
+    for analysed in sorted(analyses, key=lambda each: each.recording):
+        if analysed.error:
+            fleet.failed.append(analysed)
             continue
-        fleet.judged += 1
-        if judged.category == "none":
+        fleet.analysed += 1
+        if analysed.category == "none":
             fleet.fine += 1
         else:
-            groups.setdefault((cause_of(judged), judged.path, judged.release), []).append(judged)
+            groups.setdefault((cause_of(analysed), analysed.path, analysed.release), []).append(analysed)
     found = [_incident(key, members) for key, members in groups.items()]
     fleet.incidents = sorted(found, key=lambda each: (-each.recordings, -each.dropped, each.cause, each.path))
     return fleet
 
 
-def _incident(key: Key, members: list[Judgement]) -> Incident:
+def _incident(key: Key, members: list[Analysis]) -> Incident:
     best = max(members, key=lambda each: (each.proved, each.confidence, each.dropped))
     times = [moment for each in members for at in (each.first, each.last) if (moment := absolute(each.started, at))]
     return Incident(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hangup.errors import RecordingError
-from hangup.fleet.judging import Judgement, judge
+from hangup.fleet.analysis import Analysis, analyse
 from hangup.fleet.subjects import Subject
 from hangup.recording.redaction.redactor import Redactor
 from hangup.tables.connection_rows import Add, Clock
@@ -12,13 +12,13 @@ from hangup.tables.connection_rows import Add, Clock
 def add_finding(add: Add, subject: Subject, head: tuple[str, str, str], redactor: Redactor | None) -> None:
     """Adds a recording's row to ``findings``; the ``redactor`` has met all of its secrets. Raises
     :class:`~hangup.errors.RecordingError` where it has none."""
-    found = judge(subject, redactor=redactor)
+    found = analyse(subject, redactor=redactor)
     if found.error:
         raise RecordingError(found.error)
-    add_judgement(add, found, head)
+    add_analysis(add, found, head)
 
 
-def add_judgement(add: Add, found: Judgement, head: tuple[str, str, str]) -> None:
+def add_analysis(add: Add, found: Analysis, head: tuple[str, str, str]) -> None:
     """Adds the row that says this."""
     clock = Clock(found.started)
     add("findings", (

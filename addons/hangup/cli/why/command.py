@@ -40,15 +40,17 @@ Exit code: 0 when a cause is named or proved, or nothing is wrong; 3 when it is 
 ))
 @click.option("--parquet", type=click.Path(path_type=Path), metavar="FILE", help="Of many recordings: write the "
               "incidents to a Parquet file, without secrets.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Of many recordings: judge with N processes; by "
-              "default one for each processor.")
-@click.option("--scheduler", metavar="ADDRESS", help="Of many recordings: judge with the workers of this scheduler of "
-              "Dask, which must see the same files.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help=(
+    "Of many recordings: use N processes; by default one for each processor."
+))
+@click.option("--scheduler", metavar="ADDRESS", help=(
+    "Of many recordings: use the workers of this Dask scheduler, which must see the same files."
+))
 def why(**given: Any) -> None:
     """Say why the connections of a recording ended: the most likely cause, how sure that is, and the evidence.
 
     RECORDING is a file in any format that hangup reads, or - for standard input. Several, a folder, or a pattern in
-    quotes are judged side by side and grouped into incidents: the same cause, on the same path, of the same release.
+    quotes are analysed side by side and grouped into incidents: the same cause, on the same path, of the same release.
     """
     # They take long to import, and completion waits for what stands above.
     from hangup.cli.why.fleet import explain_many, is_for_many

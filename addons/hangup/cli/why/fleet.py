@@ -1,4 +1,4 @@
-"""What ``hangup why`` does of very many recordings: they are judged side by side, and what is the same is told once."""
+"""What ``hangup why`` does of many recordings: they are analysed side by side, and what is the same is told once."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from hangup.cli.counting import complain, counting
 from hangup.cli.screen import console, safe
 from hangup.commands import command_line
 from hangup.errors import RecordingError, UsageError
+from hangup.fleet.analysis import Analysis, analyse_all
 from hangup.fleet.incidents import Fleet, Incident, grouped
-from hangup.fleet.judging import Judgement, judge_all
 from hangup.fleet.selection import many, names, selected
 from hangup.fleet.subjects import subjects
 from hangup.fleet.workers import Workers, dask, shares
@@ -34,7 +34,7 @@ SENTENCES = 5
 """Of so many an example is told in words."""
 
 PIECE = 20
-"""So many recordings at most are judged before the next answer."""
+"""So many recordings at most are analysed before the next answer."""
 
 
 def is_for_many(given: Mapping[str, Any]) -> bool:
@@ -69,7 +69,7 @@ def explain_many(
     paths = selected(recordings)
     leaves = as_markdown or parquet is not None
     called = names(paths) if leaves else [str(path) for path in paths]
-    fleet = judged(paths, called, () if leaves else None, Workers(jobs or 0, scheduler or ""))
+    fleet = analysed(paths, called, () if leaves else None, Workers(jobs or 0, scheduler or ""))
     complain([(each.recording, each.error) for each in fleet.failed], len(paths))
     if parquet is not None:
         _write(fleet, parquet)
@@ -82,14 +82,14 @@ def explain_many(
     sys.exit(3 if any(each.verdict.startswith("unknown/") and not each.proved for each in fleet.incidents) else 0)
 
 
-def judged(paths: list[Path], called: list[str], hiding: tuple[str, ...] | None, workers: Workers) -> Fleet:
-    """The incidents among these recordings; what to hide is as in :func:`~hangup.fleet.judging.judge`."""
+def analysed(paths: list[Path], called: list[str], hiding: tuple[str, ...] | None, workers: Workers) -> Fleet:
+    """The incidents among these recordings; what to hide is as in :func:`~hangup.fleet.analysis.analyse`."""
     those = subjects(paths, called)
     size = shares(len(those), workers.count, PIECE)
     pieces = [(those[at : at + size], hiding) for at in range(0, len(those), size)]
-    found: list[Judgement] = []
-    with counting("judging") as progress:
-        for _, some in workers.carry_out(judge_all, pieces, "hangup.fleet.judging"):
+    found: list[Analysis] = []
+    with counting("analysing") as progress:
+        for _, some in workers.carry_out(analyse_all, pieces, "hangup.fleet.analysis"):
             found += some
             progress(len(found), len(those))
     return grouped(found)
@@ -104,8 +104,8 @@ def _write(fleet: Fleet, path: Path) -> None:
 
 
 def _sum(fleet: Fleet) -> str:
-    bad = fleet.judged - fleet.fine
-    said = f"{plural(fleet.judged, 'recording')}: {fleet.fine:,} with nothing wrong"
+    bad = fleet.analysed - fleet.fine
+    said = f"{plural(fleet.analysed, 'recording')}: {fleet.fine:,} with nothing wrong"
     return f"{said}, {bad:,} with failures, in {plural(len(fleet.incidents), 'incident')}" if bad else said
 
 

@@ -25,11 +25,11 @@ from hangup.recording.release import release_of
 from hangup.recording.traffic_ledger import TrafficLedger, look_into_again
 
 
-class Judgement(Struct, kw_only=True):
+class Analysis(Struct, kw_only=True):
     """What is known of a recording. ``first`` and ``last`` are when the first and the last of the connections that
     dropped began to end, in seconds from ``started``; ``dropped`` is how many these are, ``law`` what was proved.
 
-    ``error`` says why it could not be judged; then the rest is empty.
+    ``error`` says why it could not be analysed; then the rest is empty.
     """
 
     recording: str
@@ -64,14 +64,14 @@ class Judgement(Struct, kw_only=True):
         return self.verdict.partition("/")[0]
 
 
-def judge_all(piece: tuple[Sequence[Subject], Sequence[str] | None]) -> list[Judgement]:
-    """Judges some recordings one after the other; what to hide is as for :func:`judge`."""
+def analyse_all(piece: tuple[Sequence[Subject], Sequence[str] | None]) -> list[Analysis]:
+    """Analyses some recordings one after the other; what to hide is as for :func:`analyse`."""
     mine, hiding = piece
-    return [judge(subject, hiding) for subject in mine]
+    return [analyse(subject, hiding) for subject in mine]
 
 
-def judge(subject: Subject, hiding: Sequence[str] | None = None, redactor: Redactor | None = None) -> Judgement:
-    """Judges a recording; what is wrong with it is in the answer. ``hiding`` are further patterns of secrets, none of
+def analyse(subject: Subject, hiding: Sequence[str] | None = None, redactor: Redactor | None = None) -> Analysis:
+    """Analyses a recording; what is wrong with it is in the answer. ``hiding`` are further patterns of secrets, none of
     which, nor any other secret, is in the answer then; None keeps them all. A ``redactor`` that has learned all of the
     recording need not do so again."""
     try:
@@ -79,7 +79,7 @@ def judge(subject: Subject, hiding: Sequence[str] | None = None, redactor: Redac
         ledger = look_into_again(source.header, source.batches)
         proof = document_file.read(Path(subject.proof)) if subject.proof else None
     except HangupError as error:
-        return Judgement(recording=subject.name, error=str(error).removeprefix(f"{subject.name} "))
+        return Analysis(recording=subject.name, error=str(error).removeprefix(f"{subject.name} "))
     if redactor is None and hiding is not None:
         redactor = Redactor(hiding)
         redactor.learn(_events(source), source.header)
@@ -90,15 +90,15 @@ def judge(subject: Subject, hiding: Sequence[str] | None = None, redactor: Redac
         told = report(ledger, recording=subject.name)
     else:
         told, _ = for_others(ledger, redactor, source.header, _events(source), recording=subject.name)
-    found = judgement(subject.name, ledger, told, proof)
+    found = analysis_of(subject.name, ledger, told, proof)
     return found if redactor is None else _redacted(found, redactor)
 
 
-def judgement(name: str, ledger: TrafficLedger, told: Report, proof: Proof | None = None) -> Judgement:
+def analysis_of(name: str, ledger: TrafficLedger, told: Report, proof: Proof | None = None) -> Analysis:
     """What a report, and the proof where there is one, say of a recording in short."""
     case = Case(ledger)
     proved = what_is_proved(told, proof)
-    found = Judgement(
+    found = Analysis(
         recording=name,
         started=ledger.header.started,
         target=ledger.header.target,
@@ -126,7 +126,7 @@ def judgement(name: str, ledger: TrafficLedger, told: Report, proof: Proof | Non
     return found
 
 
-def _say_what_is_proved(found: Judgement, proved: Proved) -> None:
+def _say_what_is_proved(found: Analysis, proved: Proved) -> None:
     """Nothing is guessed any more where it is proved."""
     found.proved, found.verdict, found.confidence = True, proved.verdict, 1.0
     found.law = proved.law or proved.sentence
@@ -138,7 +138,7 @@ def _release(life: Connection) -> str:
     return "" if answer is None else release_of(answer.headers)
 
 
-def _redacted(found: Judgement, redactor: Redactor) -> Judgement:
+def _redacted(found: Analysis, redactor: Redactor) -> Analysis:
     """What the report does not go over by itself; and no numbers, which say nothing beyond one recording."""
     text = redactor.vault.text
     found.target, found.path = text(found.target, url=True), text(found.path, url=True)
