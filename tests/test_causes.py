@@ -56,7 +56,7 @@ class TestEach:
         assert len(named) == len(set(named)), "a sign speaks one way"
         assert {name.partition(":")[0] for name in named} <= set(signs.readers())
         assert {name for name in cause.said if not CODE.fullmatch(name)} <= PHRASES
-        for predicts, rungs in ((cause.replay, RUNGS), (cause.page, CLIENT_RUNGS)):
+        for predicts, rungs in ((cause.replay, RUNGS), (cause.in_message, RUNGS), (cause.page, CLIENT_RUNGS)):
             if predicts is not None:
                 said = {*predicts.survives, *predicts.unsure, *predicts.cures}
                 assert said <= {rung.name for rung in rungs} | {"as-many"} | {f"{VARY}{part}" for part in PARTS}

@@ -24,13 +24,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import lab.faults  # noqa: F401  (fills the table)
 from harness.proxies import HANGUP, surroundings
-from lab.checking import problems
+from lab.checking import Watch, problems
 from lab.running import Failed, backend, frontend, missing, preload, record, recorded
 from lab.table import FAULTS, Program, program
 
@@ -181,6 +181,13 @@ async def bisected(words: list[str], folder: Path, beside: Callable[[int], Abstr
     return json.loads(out)
 
 
+def codes_in(path: Path, closer: str) -> tuple[int, ...]:
+    """The close codes with which this side ended connections in a recording; 0 where there was none."""
+    watch = Watch(path)
+    watch.read()
+    return tuple({one.code for one in watch.ended if one.closer == closer and one.status == 101})
+
+
 async def loops(chosen: Program, port: int, path: Path, filters: list[str], seconds: float) -> bool:
     """Whether the program's own client is dropped as was planned, with these filters, within so many seconds."""
     words = [word for text in filters for word in ("--filter", text)]
@@ -228,8 +235,11 @@ async def judged(one: Program, seconds: float) -> Result:
                     watched = usual_life(path) * WATCHED + 3.0
                     filters = result.summary["cure"].split(" + ")
                     wait = max(watched, one.expected.seconds)
-                    result.helps = not await loops(one, port, folder / "with.jsonl", filters, watched)
-                    result.returns = await loops(one, port, folder / "without.jsonl", [], wait)
+                    # A second bug behind the first is another failure, which has another code if it has any.
+                    codes = codes_in(path, one.expected.closer)
+                    alike = replace(one, expected=replace(one.expected, codes=codes))
+                    result.helps = not await loops(alike, port, folder / "with.jsonl", filters, watched)
+                    result.returns = await loops(alike, port, folder / "without.jsonl", [], wait)
         except (Failed, OSError, RuntimeError, AssertionError) as error:
             result.why = f"{type(error).__name__}: {str(error)[:200]}"
     return result

@@ -36,7 +36,7 @@ def mode_of(life: Connection) -> Mode:
     return life.manner or "abrupt"
 
 
-LEAVES = 0.3
+LEAVES = 0.1
 """How much an orderly close by a client asks for an explanation, compared with any other end: most clients that close
 so and come again had done what they came for."""
 

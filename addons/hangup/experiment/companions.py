@@ -49,7 +49,7 @@ def _crowd(arms: Arms) -> Search[Claim | None]:
     for rest in (each for each in RESTS if not arms.case.let_in or each < 2 * arms.case.let_in):
         told = Counts()
         for _ in range(2):
-            yield from arms.attempt(Trial("rested", rest=rest), told)
+            yield from arms.attempt(Trial("rested", rest=rest, alone=True), told)
         if told.unresolved:
             return None
         if told.failed:

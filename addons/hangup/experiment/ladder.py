@@ -27,9 +27,6 @@ from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 SURE = 0.97
 """How far an explanation's prediction is trusted."""
 
-SAID = ("silence", "suspect-dropped", "first-only", "benign-instead")
-"""Rungs that take away a credential which is said in a message."""
-
 LIKELY = 0.5
 """The weight of a cause that reading alone is sure of, where those of the usual ones are between 0.1 and 3."""
 
@@ -145,6 +142,8 @@ UNKNOWN = "unknown/"
 """What is none of the explanations: it predicts nothing in particular."""
 SOMETHING_SAID = "unknown/message"
 """Something about a message that no explanation names. People are told that it is unknown."""
+IN_MESSAGE = "{} in a message"
+"""What explains an end by what a message says, where the same cause may lie in the handshake."""
 DONATED = "donated-"
 CRASH = "server-handler/crash-on-message"
 ITS_CONTENT, ANY_HEARTBEAT = (causes.known()[name].property for name in (CRASH, "heartbeat/app-ping-kills"))
@@ -189,16 +188,23 @@ class Explanation(Struct, frozen=True):
     prior: Callable[[Case], float]
     cures: frozenset[str] = frozenset()
     """Of the rungs of which it says nothing, those whose survival would show the cause taken away all the same."""
+    of: str = ""
+    """The verdict that people are told, where several explanations have one."""
+
+    @property
+    def name(self) -> str:
+        """The verdict that people are told."""
+        return self.of or self.verdict
 
     def fails(self, rung: str, case: Case) -> float:
         """The probability that the connection fails at a rung, if this explanation is right."""
         if rung.startswith(GIVEN):
-            return 1 - SURE if self.verdict in CREDENTIALS else 0.5
+            return 1 - SURE if self.name in CREDENTIALS else 0.5
         if rung.startswith(DONATED):
             return 1 - SURE if self._shown_by(rung, case) else SURE
         if rung.startswith(VARY):
             return self._fails_varied(rung, case)
-        if rung in self.unsure or (rung in SAID and self.verdict in CREDENTIALS and case.says_secret):
+        if rung in self.unsure:
             return 0.5
         if rung == BROKEN_PONG.name:
             return 1 - SURE
@@ -239,8 +245,10 @@ class Standing:
         self.case = case
         self.explanations = {e.verdict: e for e in explanations}
         weights = {e.verdict: e.prior(case) for e in explanations}
-        read = case.priors
-        self.weights = _normal({v: _read(w, read.get(v, 0.0)) * _prior(read, v) for v, w in weights.items()})
+        names, read = {e.verdict: e.name for e in explanations}, case.priors
+        self.weights = _normal(
+            {v: _read(w, read.get(names[v], 0.0)) * _prior(read, names[v]) for v, w in weights.items()}
+        )
 
     def best(self) -> tuple[Explanation, float]:
         """The most probable explanation, and its probability."""
@@ -251,7 +259,7 @@ class Standing:
         """All that still stand, the most probable first."""
         told: dict[str, float] = {}
         for verdict, weight in self.weights.items():
-            name = UNKNOWN if verdict == SOMETHING_SAID else verdict
+            name = self.explanations[verdict].name
             told[name] = told.get(name, 0.0) + weight
         for name in sorted(told, key=lambda name: -told[name]):
             if told[name] >= 0.01:
@@ -286,9 +294,9 @@ class Standing:
     def go_by(self, property: str) -> None:
         """A law holds that goes by this property of a message. What goes by another one is not it; and a handler that
         fails on what a message says, where it is known what that is, has that name."""
-        own = [v for v in self.weights if (cause := causes.known().get(v)) and cause.property == property]
-        for verdict in self.weights:
-            cause = causes.known().get(verdict)
+        known = {v: causes.known().get(e.name) for v, e in self.explanations.items()}
+        own = [v for v, cause in known.items() if cause is not None and cause.property == property]
+        for verdict, cause in known.items():
             if cause is None or not cause.property or cause.property in (property, *_open(self.case)):
                 continue
             if cause.trigger in ("message", "count", "rate"):

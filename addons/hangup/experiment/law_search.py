@@ -163,12 +163,8 @@ class LawSearch(Reversal):
     def _claim(self, claim: Claim | None, trigger: str) -> Search[Claim | None]:
         """The law to hold against new exchanges: what was found about messages, or else the first that fits."""
         arms = self.arms
-        if arms.clients > 1:
-            claim = yield from same_id(arms)
-            if claim is not None:
-                self._hear_identity(claim.law.conditions[0].filter)
-            if claim is None and (yield from self._crowded()):
-                return None
+        if arms.clients > 1 and (yield from self._crowded()):
+            return None
         if claim is None or self._waited():
             answered = yield from absent_answer(arms)
             claim = answered or claim
@@ -338,6 +334,21 @@ class LawSearch(Reversal):
         if not claim.law.holds:
             self.verdict.instead = f"alone it stays open; {claim.law.conditions[0].words} in what was recorded"
             self.verdict.law, self.verdict.neighbour, self.verdict.reproduced = None, None, False
+
+    def _collided(self) -> Search[bool]:
+        """Whether it is that two have one id, where it takes two clients: that a law of it holds."""
+        arms, verdict = self.arms, self.verdict
+        before = arms.clients, arms.control, verdict.cause, verdict.without, verdict.contrast, verdict.cure
+        claim = yield from same_id(arms)
+        if claim is not None:
+            self._hear_identity(claim.law.conditions[0].filter)
+            yield from self._predict(claim, "peer")
+            if claim.law.holds:
+                self.shown = self.standing.best()[0].verdict
+                return True
+            verdict.law = None
+        arms.clients, arms.control, verdict.cause, verdict.without, verdict.contrast, verdict.cure = before
+        return False
 
     def _crowded(self) -> Search[bool]:
         """Whether it is that there are too many connections: that a law about it holds."""

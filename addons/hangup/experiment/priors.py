@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from hangup.diagnosis import causes
 from hangup.experiment.handshakes import PARAMETER
-from hangup.experiment.ladder import SOMETHING_SAID, UNKNOWN, Explanation, control_frames, is_json, selector
+from hangup.experiment.ladder import (
+    IN_MESSAGE,
+    SOMETHING_SAID,
+    UNKNOWN,
+    Explanation,
+    control_frames,
+    is_json,
+    selector,
+)
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.pacing import slower
 from hangup.experiment.server_side import auth, expired, large
@@ -303,10 +313,22 @@ CLIENT_PRIORS: dict[str, Prior] = {
 """Where the client closes."""
 
 
+def _said_in_message(case: Case) -> float:
+    """How likely it is that a credential is said in a message, and refused there."""
+    if case.suspect is None:
+        return 0.0
+    return 0.5 if case.says_secret else UNNAMED / 2  # as it may be refused, or have expired
+
+
 def _unnamed(case: Case) -> float:
     if case.suspect is not None:
         return UNNAMED
     return LONG_AGO if case.frames else 0.0
+
+
+def _explanation(verdict: str, predicts: causes.Prediction, prior: Prior) -> Explanation:
+    survives, unsure, cures = map(frozenset, (predicts.survives, predicts.unsure, predicts.cures))
+    return Explanation(verdict, predicts.trigger, survives, unsure, prior, cures)
 
 
 def explanations(by: str) -> tuple[Explanation, ...]:
@@ -320,13 +342,14 @@ def explanations(by: str) -> tuple[Explanation, ...]:
         if predicts is None and by != "client" and _refuses(cause):
             predicts, usual = WHATEVER, _refused
         if predicts is not None:
-            sets = [frozenset(names) for names in (predicts.survives, predicts.unsure, predicts.cures)]
-            prior = _able(cause, priors.get(verdict, usual))
-            found.append(Explanation(verdict, predicts.trigger, sets[0], sets[1], prior, sets[2]))
+            found.append(_explanation(verdict, predicts, _able(cause, priors.get(verdict, usual))))
+        if cause.in_message is not None and by != "client":
+            said = _explanation(IN_MESSAGE.format(verdict), cause.in_message, _able(None, _said_in_message))
+            found.append(replace(said, of=verdict))
     if UNKNOWN in priors:
         found.append(Explanation(UNKNOWN, "none", frozenset(), frozenset(), priors[UNKNOWN]))
     if by != "client":
         unnamed = _able(None, _unnamed)
-        found.append(Explanation(SOMETHING_SAID, "frame", WITHOUT_IT, PERHAPS, unnamed))
+        found.append(Explanation(SOMETHING_SAID, "frame", WITHOUT_IT, PERHAPS, unnamed, of=UNKNOWN))
     order = list(priors)
     return tuple(sorted(found, key=lambda e: order.index(e.verdict) if e.verdict in order else len(order)))

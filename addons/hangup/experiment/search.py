@@ -123,6 +123,8 @@ class _Search(LawSearch):
             if self.minimise:
                 yield from self._neighboured()
             return
+        if self.minimise and (yield from self._collided()):
+            return
         claim: Claim | None = None
         for _ in range(3):
             yield from self._climb()
@@ -293,6 +295,8 @@ class _Search(LawSearch):
 
     def _name(self) -> None:
         verdict = self.verdict
+        if verdict.reproduced and not self.crowded:
+            self._doubt_quantities()
         verdict.standing = list(self.standing.ranked())
         if not verdict.reproduced:
             return
@@ -304,7 +308,9 @@ class _Search(LawSearch):
             verdict.verdict = self.shown if verdict.probability >= TOGETHER else "unknown/"
             verdict.proved = verdict.p < PROOF and verdict.law is not None and verdict.law.predicted > 0
             return
-        explanation, verdict.probability = self.standing.best()
+        explanation, _ = self.standing.best()
+        named_so = [v for v, e in self.standing.explanations.items() if e.name == explanation.name]
+        verdict.probability = sum(self.standing.weights[v] for v in named_so)
         category = explanation.verdict.partition("/")[0]
         together = sum(w for v, w in self.standing.weights.items() if v.partition("/")[0] == category)
         checked = self._told_from_its_like(explanation)
@@ -319,13 +325,20 @@ class _Search(LawSearch):
         if together < TOGETHER or (lawful and not named):
             return  # what ends it may be proved; what that is called is not
         if category != "unknown":
-            verdict.verdict = explanation.verdict
+            verdict.verdict = explanation.name
         minimal = verdict.minimal
         if minimal is not None and minimal.frames:
             verdict.frame = minimal.frames[-1]
         elif self.case.suspect is not None and explanation.trigger == "frame":
             verdict.frame = self.case.suspect.n
         verdict.proved = lawful or (named and self._suffices(explanation))
+
+    def _doubt_quantities(self) -> None:
+        """A pace or a number was looked for: without a law that gives it, it is hardly that."""
+        law = self.verdict.law
+        if self.minimise and not self.live and (law is None or not law.holds):
+            for name in (rate.RATE, COUNTED):
+                self.standing.doubt(name)
 
     def _name_as_read(self, lawful: bool) -> None:
         """It is the server that was asked, and so its part of it that is proved. What the client makes of it was read

@@ -21,6 +21,9 @@ from hangup.experiment.verdict import PROOF, Verdict
 GRAIN, EXACT = 0.12, 0.05
 """By so many seconds, or this share of it where that is more, an age may be missed."""
 
+BEGIN = 0.5
+"""Within this share of an age do the exchanges begin that the law of it is held against."""
+
 WHICHEVER = "whichever of its recorded messages the client sends, and also if it sends none"
 
 PROBES = (BROKEN_PING.name, BROKEN_PONG.name)
@@ -85,7 +88,8 @@ def _whenever(arms: Arms) -> Claim | None:
 
 
 def _varied(arms: Arms, age: float) -> Callable[[Random], Trial]:
-    """Exchanges in which the client says more or less than it did, within so many seconds."""
+    """Exchanges in which the client says more or less than it did, within so many seconds. They begin at times of their
+    own: what ends all connections at one moment, again and again, ends those that begin together at one age as well."""
     numbers = tuple(frame.n for frame in arms.case.frames)
 
     def fresh(rng: Random) -> Trial:
@@ -93,6 +97,6 @@ def _varied(arms: Arms, age: float) -> Callable[[Random], Trial]:
         every = round(max(0.1, age * rng.uniform(0.15, 0.45)), 2)
         beat = (f"inject from=client as=ping send='' every={every:g}s",) if rng.random() < 0.5 else ()
         held = control_frames(arms.case) if rng.random() < 0.5 else ()
-        return Trial("prediction", (*held, *beat), frames=some)
+        return Trial("prediction", (*held, *beat), frames=some, rest=round(rng.uniform(0, BEGIN * age), 2))
 
     return fresh

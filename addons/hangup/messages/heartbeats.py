@@ -94,9 +94,8 @@ for _form in FORMS:
             _EXACT.setdefault((_form.opcode, _form.pong), Beat("pong", _form.name))
 _LONGEST_EXACT = max(len(_data) for _, _data in _EXACT)
 _EXACT[BINARY, b""] = Beat("ping", "empty")
-for _space in (b"\r\n", b" "):
-    _EXACT[TEXT, _space] = _EXACT[BINARY, _space] = Beat("ping", "stomp")
-_EXACT[BINARY, b"\n"] = Beat("ping", "stomp")
+for _opcode, _space in ((TEXT, b"\r\n"), (TEXT, b" "), (BINARY, b"\r\n"), (BINARY, b"\n")):
+    _EXACT[_opcode, _space] = Beat("ping", "stomp")  # a blank in a binary message is a byte like any: MQTT's CONNACK
 
 _PING_WORDS = r"ping|heart[-_ ]?beat|keep[-_ ]?alive|hb|ka|hello_ping|ping_request|pingreq"
 _PONG_WORDS = (

@@ -125,7 +125,7 @@ class Company:
     @staticmethod
     def _suitable(trial: Trial) -> bool:
         alone = trial.clients == 1 and not trial.neighbours
-        return alone and not trial.stagger and not trial.rest and not trial.alone
+        return alone and not trial.stagger and not trial.alone
 
 
 def _plain(trial: Trial) -> Trial:

@@ -84,6 +84,8 @@ class Cause(Struct, frozen=True, forbid_unknown_fields=True):
     for where the client ended it; they come first there."""
     replay: Prediction | None = None
     """What it predicts when ``hangup bisect`` plays the client against the server."""
+    in_message: Prediction | None = None
+    """The same where it is a message that says what a handshake may say as well."""
     page: Prediction | None = None
     """The same where the client closes, and is tried itself: a recorded server, or filters before a live page."""
     examples: list[str] = []

@@ -53,6 +53,18 @@ def _finishing(message: MessageSummary) -> bool:
     return any(map(says_done, said)) and not reports_an_error(message)
 
 
+def _answered(life: Connection, asked: MessageSummary) -> bool:
+    """Whether a message had an answer before the last one: then that one is hardly its answer."""
+    since = [each for each in life.traffic.recent if each.side == "server" and each.n > asked.n]
+    return sum(each.opcode in ("text", "binary") for each in since) > 1
+
+
+def _repeats(reason: str, text: str) -> bool:
+    """Whether a reason says nothing but what the message said (``job success``, of a ``job`` with that status)."""
+    said = set(re.findall(r"\w+", text.lower()))
+    return set(re.findall(r"\w+", reason.lower())) <= said
+
+
 def finished(case: Case) -> Ends:
     """Those that the server closed with 1000 right after it had said that it is done, with that message: nearly all,
     and it never said so otherwise."""
@@ -73,8 +85,8 @@ def _closed_when_done(case: Case) -> Ends:
         client, server = life.last_message("client"), life.last_message("server")
         if server is None or life.code != 1000 or life.since(server.at) > AT_ONCE or not _finishing(server):
             continue
-        asked = client is not None and server.at - client.at <= AT_ONCE  # it may be the answer to that
-        other_reason = bool(life.reason) and not says_done(life.reason)
+        asked = client is not None and server.at - client.at <= AT_ONCE and not _answered(life, client)
+        other_reason = bool(life.reason) and not says_done(life.reason) and not _repeats(life.reason, server.text)
         if not asked and not other_reason and (client is None or client.n < server.n):
             found.append((life, server))
     shapes = {message.shape for _, message in found}
@@ -109,7 +121,8 @@ def _when_done(case: Case, found: Ends, who: str, after: str) -> Sign:
         f"done ({message.shape.text})"
     )
     if life.reason:
-        text += f', with the reason "{printable(life.reason, 60)}"'
+        alike = all(each.reason == life.reason for each, _ in found)
+        text += f', with {"the reason" if alike else "reasons such as"} "{printable(life.reason, 60)}"'
     return Sign(min(len(found), MOST), text, [cite(*each) for each in found], Trigger("none", life.conn, message.n))
 
 
