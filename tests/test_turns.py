@@ -27,6 +27,8 @@ asyncio.events.Handle._run = timed
 atexit.register(lambda: print(f"longest turn: {1000 * longest:.3f} ms", flush=True))
 """
 COUNT = 200
+SHORT = 8.0
+"""Milliseconds of processor time that delay nobody much; on a fast machine all of it at once takes hardly longer."""
 EXTENSION = [tuple(DEFLATE.decode().strip().split(": "))]
 GOODBYE = frames.frame(CLOSE, b"\x03\xe8", mask=MASK)
 
@@ -57,7 +59,7 @@ def test_others_have_their_turn(filters: tuple[str, ...]) -> None:
             said = re.search(r"longest turn: ([\d.]+) ms", proxy.stop())
     assert said is not None
     at_once = max(longest_turn(sent[:READ], *filters) for _ in range(3))
-    assert float(said[1]) < at_once / 2, f"{said[1]} of {at_once:.1f} ms"
+    assert float(said[1]) < max(at_once / 2, SHORT), f"{said[1]} of {at_once:.1f} ms"
 
 
 @pytest.mark.parametrize("filters", [(), ("rewrite text=never-there to=x",)])

@@ -22,6 +22,7 @@ from hangup.recording.events import Log, Side
 from hangup.recording.fates import settle
 from hangup.recording.traffic import KindCount
 from hangup.recording.traffic_ledger import TrafficLedger
+from hangup.wire.close_codes import REGISTERED
 
 T = TypeVar("T")
 
@@ -65,6 +66,12 @@ class Group:
             (1.0 if life.successor is None else 1.5) * (LEAVES if closed and life.code in ORDERLY else 1.0)
             for life in self.lives
         )
+
+
+def _names_the_code(life: Connection) -> bool:
+    """Whether its reason is nothing but the name of its close code (``Going away``), which a library may have given."""
+    known = REGISTERED.get(life.code or 0)
+    return known is not None and life.reason.strip(" .!").lower() == known.name.lower()
 
 
 class Case:
@@ -153,8 +160,9 @@ class Case:
 
     @cached_property
     def reasons(self) -> str:
-        """The reasons given, one after the other."""
-        return "; ".join(dict.fromkeys(life.reason for life in self.victims if life.reason))[:500]
+        """The reasons given, one after the other; not such as only name their code."""
+        given = (life.reason for life in self.victims if life.reason and not _names_the_code(life))
+        return "; ".join(dict.fromkeys(given))[:500]
 
     @cached_property
     def others(self) -> list[Connection]:

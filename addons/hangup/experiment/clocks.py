@@ -9,11 +9,13 @@ from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.evidence import Counts, Outcome
-from hangup.experiment.ladder import KEEPALIVE, quiet, selector
+from hangup.experiment.ladder import CLIENT_KEEPALIVE, KEEPALIVE, quiet, repeated, selector
 from hangup.experiment.margins import least
 from hangup.experiment.timers import SHORTEST, Clock, Timer, fitting
 from hangup.experiment.trial import Case, Trial
 from hangup.filters.library.inject import Inject
+from hangup.messages.kind import kind_of
+from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 OFTEN = 3
 """How many times the client speaks in the time that a clock may run."""
@@ -75,6 +77,20 @@ def speaking(arms: Arms) -> Trial | None:
     return None
 
 
+def counting(arms: Arms) -> Trial | None:
+    """A message of the client's that sets the clock back which was found, whenever it is quiet: where that is one of
+    messages of a sort."""
+    for timer in arms.verdict.timers:
+        for frame in reversed(arms.case.frames):
+            kind = kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).text
+            counts = kind == timer.only if timer.only else kind != timer.but
+            if (timer.only or timer.but) and counts:
+                again = repeated(frame, round(max(EVERY, timer.at / OFTEN), 3))
+                if again is not None:
+                    return Trial(CLIENT_KEEPALIVE, (again,))
+    return None
+
+
 def _planned(arms: Arms, timers: list[Timer]) -> dict[str, Trial]:
     """The ways to speak that this exchange allows, each with the time in which these clocks would have run out."""
     seconds = _seconds(arms)
@@ -132,10 +148,9 @@ def _control(name: str, opcode: str) -> Callable[[Case, float], Trial | None]:
 def _messages(case: Case, every: float) -> Trial | None:
     suspect = case.suspect
     for frame in reversed(case.frames):
-        sound = not frame.problems and frame.text and len(frame.payload) < 4096
-        if sound and (suspect is None or selector(frame) != selector(suspect) or len(case.frames) == 1):
-            word = Inject(from_="client", send=frame.payload, every=round(every, 3))
-            return Trial("clock-messages", (*quiet(case), str(word)))
+        harmless = suspect is None or selector(frame) != selector(suspect) or len(case.frames) == 1
+        if harmless and (again := repeated(frame, round(every, 3))) is not None:
+            return Trial("clock-messages", (*quiet(case), again))
     return None
 
 

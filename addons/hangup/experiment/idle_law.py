@@ -32,6 +32,9 @@ NEAR = 0.04
 AT_LEAST = 0.25
 """The same in seconds, where that is more: who looks at its clock has its own grain."""
 
+LONG = 60
+"""Characters of a fix that are not said twice."""
+
 STEADY = 0.025
 """By which share of itself what was measured may vary, and it can be said when it ends."""
 
@@ -44,7 +47,7 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
     cure = parse(verdict.cure) if verdict.cure else None
     if not isinstance(cure, Keepalive | Inject) or cure.every is None:
         return None
-    found = measured(timers[0].clock, arms.pulses)
+    found = measured(timers[0], arms.pulses)
     low, high = min(found), max(found)
     if low < SHORTEST:
         return None
@@ -53,7 +56,10 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
     words = f"nothing is sent for {high:.3g} s"
     boundary = f"silence: survives {near:.3g} s, fails {high:.3g} s"
     condition = Condition(words, boundary, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
-    law = Law(f"{DROPS} {timers[0]}; with `{verdict.cure}` it stays open", [condition], ["what the client sends"])
+    kept = f"with `{verdict.cure}` it stays open"
+    if len(verdict.cure) > LONG:  # it is shown by itself
+        kept = f"a message every {cure.every:.3g} s keeps it open"
+    law = Law(f"{DROPS} {timers[0]}; {kept}", [condition], ["what the client sends"])
     told = steady and not _unasked(arms, timers[0].clock, low)
     failing = _failing(arms, cure, low, high) if told else lambda rng: Trial("prediction", frames=_some(arms, rng))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import log
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +21,7 @@ from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import VARY
 from hangup.experiment.handshakes import CREDENTIALS
 from hangup.experiment.trial import Case, ClientFrame, Trial
+from hangup.filters.library.inject import Inject
 from hangup.filters.tokenizer import quote
 from hangup.messages.kind import kind_of
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
@@ -105,6 +107,18 @@ def control_frames(case: Case) -> tuple[str, ...]:
     tells those of its pongs that nobody asked for."""
     unasked = case.client_pongs and not case.server_pings
     return ("drop-ping side=client",) * bool(case.client_pings) + ("drop-pong side=client",) * bool(unasked)
+
+
+SPOKEN = 4096
+"""Bytes of the longest message that a client is made to say again and again."""
+
+
+def repeated(frame: ClientFrame, every: float) -> str | None:
+    """A filter by which the client says a message every so many seconds; None for one that is too large, or unsound."""
+    if frame.problems or len(frame.payload) >= SPOKEN or frame.opcode not in ("text", "binary"):
+        return None
+    opcode: Literal["text", "binary"] = "text" if frame.text else "binary"
+    return str(Inject(from_="client", send=frame.payload, as_=opcode, every=every))
 
 
 def quiet(case: Case) -> tuple[str, ...]:

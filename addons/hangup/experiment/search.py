@@ -16,11 +16,12 @@ from hangup.experiment.arms import Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.client_side import CLIENT_RUNGS
 from hangup.experiment.climb import SETTLED, Watch
-from hangup.experiment.clocks import find_timers, speaking
+from hangup.experiment.clocks import counting, find_timers, speaking
 from hangup.experiment.companions import seems_crowded
 from hangup.experiment.drift import look_again
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.ladder import (
+    CLIENT_KEEPALIVE,
     KEEPALIVE,
     NO_CONTROL_FRAMES,
     SURE,
@@ -39,7 +40,7 @@ from hangup.experiment.rate import COUNTED
 from hangup.experiment.reversal import BLUNT
 from hangup.experiment.server_side import RUNGS
 from hangup.experiment.shrinking import shrink
-from hangup.experiment.trial import Case
+from hangup.experiment.trial import Case, Trial
 from hangup.experiment.varying import vary
 from hangup.experiment.verdict import PROOF, BudgetSpent, Minimal, Tried, Verdict
 from hangup.replayable.client_rule import PING
@@ -210,12 +211,27 @@ class _Search(LawSearch):
     def _speak_now_and_then(self) -> Search[bool]:
         """What kept it open while the client said nothing else may be its fix. Where the client speaks often, and the
         clock goes by something else, a ping whenever it is quiet was none."""
+        if (said := counting(self.arms)) is not None and not self.verdict.cure:
+            return (yield from self._speak_as_it_counts(said))
         trial = speaking(self.arms)
         able = self.standing.best()[0].cured_by(KEEPALIVE, self.case)
         if trial is None or KEEPALIVE in self.arms.named or self.verdict.cure or not able:
             return False
         yield from self._rung(Rung(KEEPALIVE, "the same, and a ping now and then", lambda case: trial), trial)
         return self.arms.named[KEEPALIVE].outcome is Outcome.SURVIVED
+
+    def _speak_as_it_counts(self, trial: Trial) -> Search[bool]:
+        """The same by a message of the sort that sets the clock back: what was said before now and then may have been
+        of no account."""
+        tried = self.arms.named.pop(CLIENT_KEEPALIVE, None)
+        if tried is not None and tried.filters == trial.filters:
+            self.arms.named[CLIENT_KEEPALIVE] = tried
+            return False
+        if tried is not None:
+            tried.arm += "-before"
+            self._reckon()
+        yield from self._rung(Rung(CLIENT_KEEPALIVE, "such a message whenever it is quiet", lambda case: trial), trial)
+        return self.arms.named[CLIENT_KEEPALIVE].outcome is Outcome.SURVIVED
 
     def _hear_size(self, claim: Claim | None) -> None:
         """A message that stays open when it is as large, but says less, is not too large; one that has a limit of size,

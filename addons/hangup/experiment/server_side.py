@@ -21,6 +21,7 @@ from hangup.experiment.ladder import (
     has_envelope,
     is_json,
     quiet,
+    repeated,
     selector,
 )
 from hangup.experiment.message_values import join, kind_path, split
@@ -122,8 +123,8 @@ def _client_keepalive(case: Case) -> Trial | None:
     every = max(0.1, round(case.lifetime / 4, 2))
     for frame in [*reversed(case.beats), *reversed(case.frames)]:
         harmless = suspect is None or selector(frame) != selector(suspect)
-        if harmless and frame.text and not frame.problems and len(frame.payload) < 4096:
-            return Trial(CLIENT_KEEPALIVE, (str(Inject(from_="client", send=frame.payload, every=every)),))
+        if harmless and (again := repeated(frame, every)) is not None:
+            return Trial(CLIENT_KEEPALIVE, (again,))
     if case.frames:
         return None
     return Trial(CLIENT_KEEPALIVE, (str(Inject(from_="client", send=_heartbeat_like(case), every=every)),))

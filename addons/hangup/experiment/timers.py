@@ -13,6 +13,7 @@ from math import comb
 from statistics import median
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hangup.experiment.law import DROPS
 
@@ -52,16 +53,23 @@ _WORDS = {
 
 
 class Timer(Struct, frozen=True):
-    """A clock and where it stands at the end: ``at`` is in seconds, for a count in messages."""
+    """A clock and where it stands at the end: ``at`` is in seconds, for a count in messages. Of the client's messages
+    it may be that ``only`` those of one kind set it back, or all ``but`` those of one."""
 
     clock: Clock
     at: float
+    only: str = ""
+    but: str = ""
 
     def __str__(self) -> str:
         if self.clock is Clock.COUNT:
             amount = f"{self.at:g} message" + ("s" if self.at != 1 else "")
         else:
             amount = f"{self.at:.2g} s" if self.at < 10 else f"{self.at:.0f} s"
+        if self.only:
+            return f"{amount} after the client's last `{self.only}` message"
+        if self.but:
+            return f"{amount} after the client's last message other than `{self.but}`"
         return _WORDS[self.clock].format(amount)
 
     def summary(self) -> dict[str, object]:
@@ -69,14 +77,19 @@ class Timer(Struct, frozen=True):
         return {"clock": self.clock.value, "at": round(self.at, 3), "says": f"{DROPS} {self}"}
 
 
+_PLAIN = [Timer(clock, 0.0) for clock in Clock]
+
+
 class Pulse(Struct, frozen=True):
     """When either side spoke in a trial, but for what belongs to its end. ``age`` is how long it was open, in seconds;
-    ``ended`` whether that was the failure, and not the end of the trial."""
+    ``ended`` whether that was the failure, and not the end of the trial. ``kinds`` are what the client's messages were,
+    each in the place of its moment."""
 
     age: float
     ended: bool
     client: Moments = ()
     server: Moments = ()
+    kinds: tuple[str, ...] = ()
 
 
 def fitting(pulses: Sequence[Pulse], rate: float = 1.0) -> list[Timer]:
@@ -84,7 +97,13 @@ def fitting(pulses: Sequence[Pulse], rate: float = 1.0) -> list[Timer]:
     has run out."""
     if not any(pulse.ended for pulse in pulses):
         return []
-    return [Timer(clock, at) for clock in Clock if (at := _fit(clock, pulses, rate)) is not None]
+    found = [replace(timer, at=at) for timer in _PLAIN if (at := _fit(timer, pulses, rate)) is not None]
+    if found:
+        return found
+    kinds = sorted({kind for pulse in pulses if pulse.ended for kind in pulse.kinds if kind})
+    some = [Timer(Clock.CLIENT_MESSAGES, 0.0, but=kind) for kind in kinds if len(kinds) > 1]
+    some += [Timer(Clock.CLIENT_MESSAGES, 0.0, only=kind) for kind in kinds if len(kinds) > 2]
+    return [replace(timer, at=at) for timer in some if (at := _fit(timer, pulses, rate)) is not None]
 
 
 def tolerance(seconds: float) -> float:
@@ -92,9 +111,9 @@ def tolerance(seconds: float) -> float:
     return max(0.12, 0.12 * seconds)
 
 
-def measured(clock: Clock, pulses: Sequence[Pulse]) -> list[float]:
+def measured(timer: Timer, pulses: Sequence[Pulse]) -> list[float]:
     """What such a clock showed at the end of those that failed."""
-    return [[*_gaps(pulse, clock)][-1] for pulse in pulses if pulse.ended]
+    return [[*_gaps(pulse, timer)][-1] for pulse in pulses if pulse.ended]
 
 
 def expired_by(seconds: float) -> float:
@@ -113,16 +132,16 @@ def _by_chance(failed: int, stayed_open: int, rate: float) -> bool:
     return not stayed_open or sum(comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(failed + 1)) >= SELDOM
 
 
-def _fit(clock: Clock, pulses: Sequence[Pulse], rate: float) -> float | None:
-    if clock is Clock.COUNT:
+def _fit(timer: Timer, pulses: Sequence[Pulse], rate: float) -> float | None:
+    if timer.clock is Clock.COUNT:
         return _count(pulses, rate)
-    if clock is Clock.SERVER_MESSAGES and not any(message for pulse in pulses for _, message in pulse.server):
+    if timer.clock is Clock.SERVER_MESSAGES and not any(message for pulse in pulses for _, message in pulse.server):
         return None  # without a single one it cannot be told from the age
     ends: list[float] = []
     lived: list[float] = []
     longest: list[float] = []
     for pulse in pulses:
-        *gaps, last = _gaps(pulse, clock)
+        *gaps, last = _gaps(pulse, timer)
         if pulse.ended:
             ends.append(last)
         else:
@@ -160,16 +179,20 @@ def _count(pulses: Sequence[Pulse], rate: float) -> float | None:
     return float(least) if least <= most else None
 
 
-def _gaps(pulse: Pulse, clock: Clock) -> Iterator[float]:
+def _gaps(pulse: Pulse, timer: Timer) -> Iterator[float]:
     """The times between what sets the clock back, from the opening to the end."""
     before = 0.0
-    for at in sorted(_moments(pulse, clock)):
+    for at in sorted(_moments(pulse, timer)):
         yield at - before
         before = at
     yield pulse.age - before
 
 
-def _moments(pulse: Pulse, clock: Clock) -> Iterator[float]:
+def _moments(pulse: Pulse, timer: Timer) -> Iterator[float]:
+    clock = timer.clock
+    if timer.only or timer.but:
+        said = zip(pulse.client, pulse.kinds, strict=True)
+        return (at for (at, _), kind in said if kind and (kind == timer.only if timer.only else kind != timer.but))
     sides: list[Moments] = []
     if clock in (Clock.CLIENT, Clock.CLIENT_MESSAGES, Clock.EITHER):
         sides.append(pulse.client)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from hangup.experiment.failure import Failure, close_code
 from hangup.experiment.last_words import PROMPT, Words, words_of
 from hangup.experiment.timers import Pulse
+from hangup.messages.kind import kind_of
 from hangup.recording.assembling import Message, Messages
 from hangup.recording.connections import Connection
 from hangup.recording.events import INSTEAD, Event, FilterEvent, Frame, Handshake, Part, Side
 from hangup.replay.event_sink import EventSink
 from hangup.session import Session
-from hangup.wire.frames import OPCODE_NUMBERS
+from hangup.wire.frames import OPCODE_NUMBERS, FrameReader
+from hangup.wire.frames import Frame as WireFrame
 
 CONTROL = 8
 
@@ -27,6 +29,7 @@ class MessageTimesSink:
         self.now = sink.now
         self._sink = sink
         self._said: dict[Side, dict[int, tuple[float, int]]] = {"client": {}, "server": {}}
+        self._kinds: dict[int, str] = {}
         self._extra = 0
         self._messages = Messages() if last_words else None
         self._last: Message | None = None
@@ -38,13 +41,19 @@ class MessageTimesSink:
             message = self._messages.feed(event)
             self._last = message if message is not None and message.side == "server" else self._last
         if isinstance(event, Frame):
-            self._said[event.side][event.n] = (event.at, OPCODE_NUMBERS.get(event.opcode, 0))
+            opcode = OPCODE_NUMBERS.get(event.opcode, 0)
+            self._said[event.side][event.n] = (event.at, opcode)
+            if event.side == "client" and opcode < CONTROL:
+                self._kinds[event.n] = kind_of(opcode, _whole(event)).text
         elif isinstance(event, FilterEvent) and event.side is not None:
             if event.action in INSTEAD and event.n is not None and event.wire is None:
                 self._said[event.side].pop(event.n, None)
             elif event.action == "inject" and event.wire:
                 self._extra -= 1
-                self._said[event.side][self._extra] = (event.at, event.wire[0] & 15)
+                opcode = event.wire[0] & 15
+                self._said[event.side][self._extra] = (event.at, opcode)
+                if event.side == "client" and opcode < CONTROL:
+                    self._kinds[self._extra] = _kind_on_wire(event.wire)
 
     def emit_lines(self, lines: bytes) -> None:
         """Never called, as ``takes_lines`` says."""
@@ -72,12 +81,28 @@ class MessageTimesSink:
         over = ended if ended is not None else connection.last_seen
         if how is None and ending.at is not None:
             over = ending.at
-        return Pulse(over - opened, how is not None, self._moments("client", opened), self._moments("server", opened))
+        client, server = self._moments("client", opened), self._moments("server", opened)
+        kinds = tuple(self._kinds.get(n, "") for n in client)
+        return Pulse(over - opened, how is not None, tuple(client.values()), tuple(server.values()), kinds)
 
-    def _moments(self, side: Side, opened: float) -> tuple[tuple[float, bool], ...]:
+    def _moments(self, side: Side, opened: float) -> dict[int, tuple[float, bool]]:
         close = OPCODE_NUMBERS["close"]
-        return tuple(
-            (round(at - opened, 6), opcode < CONTROL)
-            for at, opcode in self._said[side].values()
+        return {
+            n: (round(at - opened, 6), opcode < CONTROL)
+            for n, (at, opcode) in self._said[side].items()
             if opcode != close and at >= opened
-        )
+        }
+
+
+def _whole(frame: Frame) -> bytes:
+    """The message that a frame is, or is the last of, as far as it stands there."""
+    if frame.message is not None:
+        return frame.message.encode()
+    return frame.payload if frame.message_base64 is None else frame.message_base64
+
+
+def _kind_on_wire(wire: bytes) -> str:
+    """The kind of an injected message that is not compressed; empty for another."""
+    items = FrameReader("client", rsv_data=4).feed(wire)
+    first = items[0] if items else None
+    return kind_of(first.opcode, first.payload).text if isinstance(first, WireFrame) and not first.rsv else ""
