@@ -13,7 +13,7 @@ from hangup.experiment.handshakes import credentials
 from hangup.experiment.search import BudgetSpent, Verdict, search
 from hangup.experiment.trial import Case, Result, Trial
 from hangup.recording.events import Request
-from simulated import case
+from simulated import case, frame
 
 HELLO = '{"type":"hello"}'
 ENDS, OTHERWISE, LIVES = Outcome.FAILED, Outcome.UNRESOLVED, Outcome.SURVIVED
@@ -202,3 +202,22 @@ def test_a_backend_that_a_trial_took_down_is_told_of() -> None:
     found = run(case(HELLO, '{"type":"chat"}', b"\x01"), server)
     assert not found.proved and down == "benign-instead"
     assert found.stopped == """the server stopped answering after hangup sent '{"type":"chat"}'"""
+
+
+# Another subprotocol is another talk.
+
+INIT = '{"type":"connection_init"}'
+
+
+@pytest.mark.parametrize(("answered", "proved"), [(False, True), (True, False)])
+def test_another_end_with_another_subprotocol_tells_something_only_where_nothing_was_said(
+    answered: bool, proved: bool
+) -> None:
+    """Where the server has talked, another name may be what it does not take."""
+    said = (frame(2, '{"type":"connection_ack"}', 0.2),) if answered else ()
+    this = case(
+        INIT, lifetime=1.0, how="close", code=4403, subprotocols=("graphql-transport-ws",), asked=said,
+        features=frozenset({"subprotocol"}), priors={"handshake/subprotocol": 0.9},
+    )  # fmt: skip
+    found = run(this, lambda t, r: OTHERWISE if has(t, "subprotocol ", "strip-header Sec-WebSocket-Protocol") else ENDS)
+    assert (found.proved and found.verdict == "handshake/subprotocol") is proved, (found.verdict, found.standing)

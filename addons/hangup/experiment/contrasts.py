@@ -54,6 +54,8 @@ def _false(case: Case) -> Trial | None:
 
 
 def _past_subprotocol(case: Case) -> Trial | None:
+    if case.asked:
+        return None  # it is past the handshake as it is, and another name may be what does not get so far
     trial = other_subprotocol(case)
     return replace(trial, arm="past-subprotocol", otherwise=0.0) if trial is not None else None
 
