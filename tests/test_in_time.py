@@ -139,6 +139,9 @@ def test_what_is_still_to_come_grows_less() -> None:
     alone = outlook(verdict, costs, beside=1)
     assert alone.trials == seen[-1].trials and alone.seconds > 3 * seen[-1].seconds
     assert "the connection stays open with keepalive every=15s" in certain(verdict)
+    assert "about" in str(alone) and "at least" not in str(alone)
+    verdict.connections = 112
+    assert "at least" in str(outlook(verdict, costs, beside=8)), "what was expected has been taken already"
     live = outlook(verdict, costs, live=True)
     assert live.steps == ()
 

@@ -21,17 +21,23 @@ RULED_OUT = 4
 """So many causes that are ruled out are named."""
 
 
+USUAL = 60
+"""Connections that most searches take in all: what a longer one still costs is no less than was thought."""
+
+
 class Outlook(Struct, frozen=True):
-    """What is still to be done, in words, and its cost in trials and seconds, roughly."""
+    """What is still to be done, in words, and its cost in trials and seconds, roughly; where it is ``late``, at least."""
 
     steps: tuple[str, ...]
     trials: int
     seconds: float
+    late: bool = False
 
     def __str__(self) -> str:
         *first, last = self.steps
         steps = f"{', '.join(first)} and {last}" if first else last
-        return f"{steps}: about {plural(self.trials, 'more connection')}, {duration(self.seconds)}"
+        about = "at least" if self.late else "about"
+        return f"{steps}: {about} {plural(self.trials, 'more connection')}, {duration(self.seconds)}"
 
 
 def outlook(verdict: Verdict, costs: Costs, *, beside: int = 1, live: bool = False) -> Outlook:
@@ -59,7 +65,7 @@ def outlook(verdict: Verdict, costs: Costs, *, beside: int = 1, live: bool = Fal
     seconds = sum(failing * costs.failing + surviving * costs.surviving for _, failing, surviving in steps)
     if beside > 1 and trials:  # where they take long, those of one step run beside those of the next
         seconds = max(1.0, trials / beside) * max(costs.failing, costs.surviving)
-    return Outlook(tuple(what for what, *_ in steps), trials, seconds)
+    return Outlook(tuple(what for what, *_ in steps), trials, seconds, not live and verdict.connections >= USUAL)
 
 
 def certain(verdict: Verdict) -> list[str]:
