@@ -66,9 +66,9 @@ Those that wait for others stand between those that need the processor themselve
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Three for the whole suite, most of which waits for other programs; none for a part of it, or for what failed."""
+    """Four for the whole suite, most of which waits for other programs; none for a part of it, or for what failed."""
     whole = config.args == config.getini("testpaths") and not config.getoption("lf")
-    return 3 if whole else 0
+    return 4 if whole else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import simulated
+from hangup.experiment.arms import Arms
 from hangup.experiment.factors import factors
 from hangup.experiment.law import Law
+from hangup.experiment.message_law import _of_kind
+from hangup.experiment.message_trials import said_by_us
 from hangup.experiment.message_values import MISSING, at, differences, join, leaves, named, put, split
 from hangup.experiment.search import Verdict, search
 from hangup.experiment.trial import Trial
+from hangup.experiment.verdict import Minimal
 from hangup.recording.events import Request
 
 JSON = st.recursive(
@@ -305,3 +309,23 @@ def test_time_is_not_put_down_to_what_was_said_before() -> None:
     verdict = simulated.run(search(case), case, lambda said, trial: True, most=900)
     assert verdict.law is None or "message" not in verdict.law.sentence
     assert verdict.trigger not in ("frame", "count")
+
+
+@pytest.mark.parametrize("spared", [True, False])
+def test_a_kind_of_which_others_are_survived_is_not_all_of_it(spared: bool) -> None:
+    """A stroke needs a board that was opened a while before; alone, any stroke fails, for want of one. Where the
+    client's earlier strokes are survived, it is not that any stroke ends it."""
+    said = [say("open"), say("move", x=1), say("stroke", n=1), say("open"), say("stroke", n=2)]
+    case = simulated.case(*said)
+    kinds = [json.loads(each)["type"] for each in said]
+    case.frames = [replace(frame, kind=kind) for frame, kind in zip(case.frames, kinds, strict=True)]
+    arms, last = Arms(case, False, Verdict()), case.frames[-1]
+    place = said_by_us(arms, Minimal((last.n,), None), last)
+    assert place.kin == [said[2].encode()]
+
+    def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        survived = spared and len(messages) == 4 and messages[0][1] == said[0].encode()
+        return not survived and any(b"stroke" in payload for _, payload in messages)
+
+    claim = simulated.run(_of_kind(place), case, fails)  # type: ignore[arg-type]
+    assert (claim is None) is spared and arms.untold is spared

@@ -205,6 +205,9 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
     frame, trial = place.frame, place.trial
     if not place.others and place.left_out is None:
         return None
+    if place.kin and (yield from _spared(place)):
+        place.arms.untold = True
+        return None
     path = kind_path(frame.kind, frame.payload)
     head, value = split(frame.payload)
     said = f"any `{frame.kind}` message" if frame.kind else "any such message"
@@ -235,6 +238,17 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
     else:
         claim.property = ITS_TYPE if strange else ITS_CONTENT
     return claim
+
+
+def _spared(place: InPlace) -> Search[bool]:
+    """Whether messages of its kind that this client said before are survived, where all is said that led up to them:
+    then those that fail in the smallest exchange fail for what was left out of it."""
+    arms, frame = place.arms, place.frame
+    before = [each for each in arms.case.frames if each.n < frame.n]
+    if arms.live or place.whose or not any(each.kind == frame.kind for each in before):
+        return False
+    trial = Trial("frames", frames=tuple(each.n for each in before))
+    return (yield from arms.decide(trial, Counts())) is Outcome.SURVIVED
 
 
 def _whatever_is_in_it(place: InPlace) -> Search[bool]:

@@ -26,7 +26,8 @@ USUAL = 60
 
 
 class Outlook(Struct, frozen=True):
-    """What is still to be done, in words, and its cost in trials and seconds, roughly; where it is ``late``, at least."""
+    """What is still to be done, in words, and its cost in trials and seconds, roughly: where it is ``late``, at
+    least that."""
 
     steps: tuple[str, ...]
     trials: int
