@@ -6,8 +6,8 @@ loop?
 Each fault is taken on a stack drawn from the seed (every stack of it before one comes again) and recorded. Where the
 client does not end it, that is bisected by replay against the same backend; else the client is bisected live. Where a
 fix is proved it is put as a filter before the program's own client, which must stay connected, and is taken away, after
-which it must be dropped again. The label never reaches hangup. Printed are a line for each program and, at the end, the
-figures in Markdown.
+which it must be dropped again, with a close code of the recording: a second bug behind the first is another failure.
+The label never reaches hangup. Printed are a line for each program and, at the end, the figures in Markdown.
 """
 
 from __future__ import annotations

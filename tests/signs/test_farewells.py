@@ -1,4 +1,4 @@
-"""Connections that end because the client took its leave: where it is so, and what looks like it."""
+"""Connections that end because the client said goodbye: where it is so, and what looks like it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.signs import farewells
-from hangup.diagnosis.signs.farewells import takes_leave
+from hangup.diagnosis.signs.farewells import says_goodbye
 from hangup.recording.events import Side
 from layouts import Line, Tape, greet, header
 from signs_seen import Lay, lossy, said_and_silent, says
@@ -50,10 +50,10 @@ def leaving(
     return lay
 
 
-SPEAKS: dict[str, Lay] = {"client-took-its-leave": leaving()}
+SPEAKS: dict[str, Lay] = {"client-said-goodbye": leaving()}
 
 SILENT: dict[str, list[Lay]] = {
-    "client-took-its-leave": [
+    "client-said-goodbye": [
         leaving({"type": "order", "n": 9}),
         leaving({"type": "close_position"}),
         leaving({"type": "chat", "text": "bye"}),
@@ -84,7 +84,7 @@ def test_nothing_is_wrong_then(lay: Lay, verdict: str) -> None:
     tape = Tape()
     lay(tape)
     report = diagnose(header(), tape.done())
-    assert says("client-took-its-leave", lay)
+    assert says("client-said-goodbye", lay)
     assert report.verdict == verdict, (report.verdict, report.also)
 
 
@@ -98,4 +98,4 @@ def test_nothing_is_wrong_then(lay: Lay, verdict: str) -> None:
     ],
 )  # fmt: skip
 def test_what_a_farewell_is_called(kind: str, is_one: bool) -> None:
-    assert takes_leave(kind) is is_one
+    assert says_goodbye(kind) is is_one

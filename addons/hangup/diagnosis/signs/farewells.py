@@ -1,4 +1,4 @@
-"""Connections that end in order because the client has taken its leave, as its protocol wants it."""
+"""Connections that end in order because the client has said goodbye, as its protocol wants it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FAREWELL = frozenset("disconnect bye goodbye quit logout logoff signoff exit le
 _NEUTRAL = frozenset("client connection session user me room request req cmd socket ws phx".split())
 
 
-def takes_leave(kind: str) -> bool:
+def says_goodbye(kind: str) -> bool:
     """Whether a kind of message is a farewell: ``stomp:DISCONNECT``, ``connection_terminate``, ``bye``."""
     words = _WORD.findall(_HUMP.sub(" ", _name(kind)).lower())
     return any(word in _FAREWELL for word in words) and all(word in _FAREWELL | _NEUTRAL for word in words)
@@ -56,7 +56,7 @@ def left(case: Case) -> Ends:
         fin = first is not None and first.what == "fin" and kind in BARE
         in_order = first is not None and not first.by and (fin or first.code in IN_ORDER)
         refused = reply is not None and reply.n > last.n and reports_an_error(reply)
-        if in_order and not refused and not life.lost and takes_leave(kind):
+        if in_order and not refused and not life.lost and says_goodbye(kind):
             found.append((life, last))
     shapes = {message.shape for _, message in found}
     last_words = all(_once(life, shapes) for life in case.same_route)
@@ -68,12 +68,10 @@ def _once(life: Connection, shapes: set[Shape]) -> bool:
 
 
 @of(left)
-def client_took_its_leave(case: Case, found: Ends) -> Found:
-    """The client said that it leaves, and the connection was closed in order; stronger the more often."""
-    _, message = found[0]
-    text = (
-        f"the client took its leave ({message.shape.text}) right before {len(found)} of {len(case.once(opened))} ended "
-        "in order"
-    )
-    trigger = Trigger("none", found[0][0].conn, message.n)
+def client_said_goodbye(case: Case, found: Ends) -> Found:
+    """The client said goodbye, and the connection was closed in order; stronger the more often."""
+    life, message = found[0]
+    count = len(case.once(opened))
+    text = f"the client said goodbye ({message.shape.text}), and {len(found)} of {count} connections ended in order"
+    trigger = Trigger("none", life.conn, message.n)
     return Sign(min(len(found), MOST), text, [cite(*each) for each in found], trigger)
