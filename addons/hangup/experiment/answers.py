@@ -101,7 +101,7 @@ class Answers:
     def _frame(self, event: Frame) -> None:
         if event.size > LONGEST or not event.fin:
             return
-        data = _message(event)
+        data = event.message_bytes
         beat = recognise(OPCODE_NUMBERS.get(event.opcode, 1), data)
         if beat is None:
             return
@@ -119,9 +119,3 @@ class Answers:
         """What was learned of the answers to that side, for each form of its pings."""
         made = ((form, template(pairs)) for (side, form), pairs in self._pairs.items() if side == asker)
         return tuple(Answered(form, answer) for form, answer in made if answer is not None)
-
-
-def _message(event: Frame) -> bytes:
-    if event.message is not None:
-        return event.message.encode()
-    return event.message_base64 if event.message_base64 is not None else event.payload

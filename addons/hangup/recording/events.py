@@ -176,6 +176,13 @@ class Frame(Event, tag="frame", kw_only=True, gc=False):
         return self.base64 or b""
 
     @property
+    def message_bytes(self) -> bytes:
+        """The message that it ends, as far as it stands in this event: else its own payload."""
+        if self.message is not None:
+            return self.message.encode()
+        return self.payload if self.message_base64 is None else self.message_base64
+
+    @property
     def size(self) -> int:
         """The payload's length in bytes on the wire."""
         return len(self.payload) if self.length is None else self.length

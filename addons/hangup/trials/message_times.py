@@ -44,7 +44,7 @@ class MessageTimesSink:
             opcode = OPCODE_NUMBERS.get(event.opcode, 0)
             self._said[event.side][event.n] = (event.at, opcode)
             if event.side == "client" and opcode < CONTROL:
-                self._kinds[event.n] = kind_of(opcode, _whole(event)).text
+                self._kinds[event.n] = kind_of(opcode, event.message_bytes).text
         elif isinstance(event, FilterEvent) and event.side is not None:
             if event.action in INSTEAD and event.n is not None and event.wire is None:
                 self._said[event.side].pop(event.n, None)
@@ -92,13 +92,6 @@ class MessageTimesSink:
             for n, (at, opcode) in self._said[side].items()
             if opcode != close and at >= opened
         }
-
-
-def _whole(frame: Frame) -> bytes:
-    """The message that a frame is, or is the last of, as far as it stands there."""
-    if frame.message is not None:
-        return frame.message.encode()
-    return frame.payload if frame.message_base64 is None else frame.message_base64
 
 
 def _kind_on_wire(wire: bytes) -> str:

@@ -204,12 +204,7 @@ class _Item(Struct):
 
 def data_of(event: Frame | Part | Raw) -> bytes:
     """The message that a frame ends, or what an event has of one."""
-    if isinstance(event, Frame):
-        if event.message is not None:
-            return event.message.encode()
-        if event.message_base64 is not None:
-            return event.message_base64
-    return event.payload
+    return event.message_bytes if isinstance(event, Frame) else event.payload
 
 
 def message_of(event: AnyEvent) -> tuple[int, bytes] | None:

@@ -8,12 +8,14 @@ from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger, cite
 from hangup.diagnosis.signs import Found, Sign
 from hangup.diagnosis.signs.client_pings import NEARLY_ALL, opened
-from hangup.diagnosis.signs.finished_work import MOST, Ends
+from hangup.diagnosis.signs.finished_work import MOST, Ends, apart
 from hangup.diagnosis.signs.seen import of
 from hangup.diagnosis.told_errors import reports_an_error
-from hangup.messages.reading import PREFIXES
+from hangup.messages.kind import MessageKind, kind_of
 from hangup.messages.shapes import Shape
 from hangup.recording.connections import Connection
+from hangup.recording.traffic import MessageSummary
+from hangup.wire.frames import OPCODE_NUMBERS
 
 PROMPTLY = 1.0
 """Seconds after a farewell within which a connection is over that ends for it."""
@@ -21,25 +23,24 @@ PROMPTLY = 1.0
 IN_ORDER = (1000, 1001, 1005)
 """Close codes of such an end."""
 
-BARE = ("mqtt:DISCONNECT", "stomp:DISCONNECT")
-"""After these a bare FIN is one as well: who does not know them may have failed on what it was told."""
+BARE = ("mqtt", "stomp")
+"""Of these protocols a bare FIN is one as well: who speaks no such may have failed on what it was told."""
 
 _WORD = re.compile(r"[a-z]+")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _FAREWELL = frozenset("disconnect bye goodbye quit logout logoff signoff exit leave close terminate hangup".split())
 _NEUTRAL = frozenset("client connection session user me room request req cmd socket ws phx".split())
 
 
-def says_goodbye(kind: str) -> bool:
-    """Whether a kind of message is a farewell: ``stomp:DISCONNECT``, ``connection_terminate``, ``bye``."""
-    words = _WORD.findall(_HUMP.sub(" ", _name(kind)).lower())
+def says_goodbye(name: str) -> bool:
+    """Whether a message that calls itself so is a farewell: ``DISCONNECT``, ``connection_terminate``, ``clientBye``."""
+    words = _WORD.findall(apart(name))
     return any(word in _FAREWELL for word in words) and all(word in _FAREWELL | _NEUTRAL for word in words)
 
 
-def _name(kind: str) -> str:
-    """What of a kind is the message's own name: not its field, its protocol, nor what it is about."""
-    parts = kind.rpartition("=")[2].split(":")
-    return parts[1] if len(parts) > 1 and parts[0] in PREFIXES else kind.rpartition("=")[2]
+def _kind(message: MessageSummary) -> MessageKind:
+    """What it calls itself; of a longer one, whose end is not kept, nothing is known."""
+    binary = message.opcode == "binary"
+    return kind_of(OPCODE_NUMBERS[message.opcode], message.text.encode("latin-1" if binary else "utf-8", "replace"))
 
 
 def left(case: Case) -> Ends:
@@ -52,11 +53,11 @@ def left(case: Case) -> Ends:
         if last is None or life.since(last.at) > PROMPTLY:
             continue
         first, reply = life.course.first, life.last_message("server")
-        kind = case.ledger.shapes.kinds.get(last.shape) or last.shape.kind
-        fin = first is not None and first.what == "fin" and kind in BARE
+        kind = _kind(last)
+        fin = first is not None and first.what == "fin" and kind.protocol in BARE
         in_order = first is not None and not first.by and (fin or first.code in IN_ORDER)
         refused = reply is not None and reply.n > last.n and reports_an_error(reply)
-        if in_order and not refused and not life.lost and says_goodbye(kind):
+        if in_order and not refused and not life.lost and says_goodbye(kind.name):
             found.append((life, last))
     shapes = {message.shape for _, message in found}
     last_words = all(_once(life, shapes) for life in case.same_route)

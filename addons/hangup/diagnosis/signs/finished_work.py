@@ -43,9 +43,14 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 Ends = list[tuple[Connection, MessageSummary]]
 
 
+def apart(name: str) -> str:
+    """The words of a name (``jobDone``), in small letters."""
+    return _HUMP.sub(" ", name).lower()
+
+
 def says_done(words: str) -> bool:
     """Whether a kind, or a reason, is one of something that is over (``exit``, ``jobDone``, ``job finished``)."""
-    return _WORD.search(_HUMP.sub(" ", words).lower()) is not None
+    return _WORD.search(apart(words)) is not None
 
 
 def _finishing(message: MessageSummary) -> bool:
