@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -20,6 +21,9 @@ from test_rate import UPGRADED
 
 WAITS = 1.3
 """Seconds that the servers wait."""
+
+EVERY = 0.25
+"""Seconds between two messages of a server that talks."""
 
 CALL, RESULT = "ocpp:StatusNotification", "ocpp:CALLRESULT"
 
@@ -45,15 +49,38 @@ def waiting_for(sets_back: Callable[[str | bytes], bool]) -> Handler:
     return handler
 
 
-def recorded(said: list[tuple[float, str, bytes]], over: float) -> Talk:
-    """A client that says this (at, opcode, payload), and is left so many seconds after opening."""
+def talking(handler: Handler) -> Handler:
+    """The same, of a server that says something all the while."""
+
+    async def both(connection: ServerConnection) -> None:
+        async def talk() -> None:
+            with suppress(ConnectionClosed):
+                for n in itertools.count():
+                    await connection.send(json.dumps({"type": "floor", "rev": n}))
+                    await asyncio.sleep(EVERY)
+
+        talker = asyncio.create_task(talk())
+        try:
+            await handler(connection)
+        finally:
+            talker.cancel()
+
+    return both
+
+
+def recorded(said: list[tuple[float, str, bytes]], over: float, heard: float = 0.0) -> Talk:
+    """A client that says this (at, opcode, payload), and is left so many seconds after opening. It hears something
+    each ``heard`` seconds."""
+    floors = [i * heard for i in range(int(over / heard))] if heard else []
+    moments = [(when, "client", opcode, payload) for when, opcode, payload in said]
+    moments += [(when, "server", "text", b'{"type":"floor","rev":%d}' % i) for i, when in enumerate(floors)]
     talk = Talk()
     for conn in (1, 2):
         talk.open(conn, headers=UPGRADED)
         at = 0.0
-        for when, opcode, payload in said:
+        for when, side, opcode, payload in sorted(moments):
             talk.wait(int(1e6 * (when - at)))
-            talk.say(conn, "client", opcode, payload)
+            talk.say(conn, side, opcode, payload)
             at = when
         talk.wait(int(1e6 * (over - at)))
         talk.frame(conn, "server", 8, b"\x03\xe9")
@@ -77,6 +104,10 @@ def test_real_servers() -> None:
     answers = [(0.1, "text", call(1)), (0.6, "text", result(1)), (0.9, "text", call(2)), (1.6, "text", result(2))]
     positions = [(0.1, "binary", b"\x08\x01\xff\x02"), (0.8, "binary", b"\x08\x01\xfe\x03")]
 
+    leases = [(0.2 + 0.4 * i, "text", b'{"type":"reserve","desk":"C%d"}' % i) for i in range(4)]
+    leases.append((0.9, "text", b'{"type":"touch"}'))
+    leases.append((1.1, "text", b'{"type":"release","desk":"C1"}'))
+
     async def against(handler: Handler, talk: Talk) -> Verdict:
         async with serve(handler, "127.0.0.1", 0) as server:
             return await bisected(talk, next(iter(server.sockets)).getsockname()[1])
@@ -85,15 +116,19 @@ def test_real_servers() -> None:
         return await asyncio.gather(
             against(waiting_for(lambda message: b"[2" in str(message).encode()), recorded(answers, 0.9 + WAITS)),
             against(waiting_for(lambda message: True), recorded(positions, 0.8 + WAITS)),
+            against(talking(waiting_for(lambda m: "touch" in str(m))), recorded(leases, 0.9 + WAITS, heard=EVERY)),
         )
 
-    calls, binary = unhurried.run(main())
-    for verdict in (calls, binary):
+    calls, binary, lease = unhurried.run(main())
+    for verdict in (calls, binary, lease):
         assert verdict.law is not None and verdict.law.holds and verdict.proved, (verdict.law, verdict.standing)
         assert verdict.law.right == verdict.law.predicted == 8
     assert calls.law is not None and f"after the client's last message other than `{RESULT}`" in calls.law.sentence
     assert binary.law is not None and "after the client's last message; its control frames" in binary.law.sentence
     assert "as=binary" in binary.cure
+    # Not an answer that the server waits for, though it talks all the time.
+    assert lease.law is not None and "s after the client's last `touch` message" in lease.law.sentence, lease.law
+    assert lease.law.irrelevant == ["what else the client sends"]
 
 
 def pulse(age: float, *said: tuple[float, str], ended: bool = True) -> Pulse:

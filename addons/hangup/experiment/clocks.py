@@ -14,8 +14,6 @@ from hangup.experiment.margins import least
 from hangup.experiment.timers import SHORTEST, Clock, Timer, fitting
 from hangup.experiment.trial import Case, Trial
 from hangup.filters.library.inject import Inject
-from hangup.messages.kind import kind_of
-from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 OFTEN = 3
 """How many times the client speaks in the time that a clock may run."""
@@ -78,13 +76,11 @@ def speaking(arms: Arms) -> Trial | None:
 
 
 def counting(arms: Arms) -> Trial | None:
-    """A message of the client's that sets the clock back which was found, whenever it is quiet: where that is one of
-    messages of a sort."""
-    for timer in arms.verdict.timers:
+    """A message of the client's that sets the clock back by which all trials so far may have ended, now and then: where
+    that is one of messages of a sort."""
+    for timer in fitting(arms.pulses, arms.rate):
         for frame in reversed(arms.case.frames):
-            kind = kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).text
-            counts = kind == timer.only if timer.only else kind != timer.but
-            if (timer.only or timer.but) and counts:
+            if timer.set_back_by(frame.own_kind):
                 again = repeated(frame, round(max(EVERY, timer.at / OFTEN), 3))
                 if again is not None:
                     return Trial(CLIENT_KEEPALIVE, (again,))
@@ -103,8 +99,9 @@ def _planned(arms: Arms, timers: list[Timer]) -> dict[str, Trial]:
     planned = {}
     for name, make in _WAYS.items():
         # So many messages within the time of the clocks, if that is no load.
-        pace = max(EVERY, min(every, shortest / most)) if count and name == "messages" else every
-        last = max([most * pace] if count else [], default=0.0)
+        counts = count and name == "messages"
+        pace = max(EVERY, min(every, shortest / most)) if counts else every
+        last = most * pace if counts else 0.0
         last = max([last, *(timer.at for timer in timers if timer.clock is not Clock.COUNT)])
         trial = make(arms.case, pace)
         if trial is not None:

@@ -72,6 +72,13 @@ class Document(Struct, kw_only=True):
         return headline(self.verdict)
 
     @property
+    def clocks(self) -> str:
+        """In a sentence what may time the end; empty where nothing does, or the law says it."""
+        told = ", or ".join(map(str, self.verdict.timers))
+        law = self.verdict.law
+        return f"{DROPS} {told}" if told and (law is None or told not in law.sentence) else ""
+
+    @property
     def where(self) -> str:
         """In a sentence where an experiment showed it to be; empty where none did."""
         if self.verdict.place == INTERMEDIARY:
@@ -144,8 +151,8 @@ class Document(Struct, kw_only=True):
             lines += [prose(hide(f"{self.client_part[0].upper()}{self.client_part[1:]}.")), ""]
         if self.where:
             lines += [f"{self.where[0].upper()}{self.where[1:]}.", ""]
-        if verdict.timers:
-            lines += [f"{DROPS.capitalize()} {', or '.join(map(str, verdict.timers))}.", ""]
+        if self.clocks:
+            lines += [f"{self.clocks[0].upper()}{self.clocks[1:]}.", ""]
         if verdict.ladder:
             lines += ["| what was changed | failed | outcome | filter |", "|---|---|---|---|"]
         for arm in verdict.ladder:

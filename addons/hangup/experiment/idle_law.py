@@ -53,19 +53,23 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
         return None
     steady = high - low <= max(STEADY * low, 0.1)
     near = low - max(NEAR * low, AT_LEAST) if steady else 0.6 * low
-    words = f"nothing is sent for {high:.3g} s"
+    words = f"{timers[0].silence} is sent for {high:.3g} s"
     boundary = f"silence: survives {near:.3g} s, fails {high:.3g} s"
     condition = Condition(words, boundary, filter=verdict.cure, with_it=verdict.cause, without=verdict.without)
     kept = f"with `{verdict.cure}` it stays open"
     if len(verdict.cure) > LONG:  # it is shown by itself
         kept = f"a message every {cure.every:.3g} s keeps it open"
-    law = Law(f"{DROPS} {timers[0]}; {kept}", [condition], ["what the client sends"])
+    of_a_kind = "else " if timers[0].only or timers[0].but else ""
+    law = Law(f"{DROPS} {timers[0]}; {kept}", [condition], [f"what {of_a_kind}the client sends"])
     told = steady and not _unasked(arms, timers[0].clock, low)
-    failing = _failing(arms, cure, low, high) if told else lambda rng: Trial("prediction", frames=_some(arms, rng))
+    numbers = [frame.n for frame in arms.case.frames]
+    besides = [f.n for f in arms.case.frames if of_a_kind and not timers[0].set_back_by(f.own_kind)]
+    some: Callable[[Random], Trial] = lambda rng: Trial("prediction", frames=_some(numbers, rng))  # noqa: E731
+    failing = _failing(cure, low, high, besides) if told else some
 
     def surviving(rng: Random) -> Trial:
         every = near if rng.random() < 0.4 else near * rng.uniform(0.4, 1)
-        return Trial("prediction", (str(replace(cure, every=round(every, 2))),), frames=_some(arms, rng))
+        return Trial("prediction", (str(replace(cure, every=round(every, 2))),), frames=_some(numbers, rng))
 
     claim = Claim(law, failing, surviving)
     claim.margin = low - near
@@ -78,13 +82,13 @@ def _unasked(arms: Arms, clock: Clock, low: float) -> bool:
     return counts and any(at > low / 2 for pulse in arms.pulses if pulse.ended for at, _ in pulse.server)
 
 
-def _some(arms: Arms, rng: Random) -> tuple[int, ...]:
-    numbers = [frame.n for frame in arms.case.frames]
+def _some(numbers: list[int], rng: Random) -> tuple[int, ...]:
     return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
 
 
-def _failing(arms: Arms, cure: Keepalive | Inject, low: float, high: float) -> Callable[[Random], Trial]:
-    """Something is said once, and nothing after it: it ends so long after that, and not as it was recorded."""
+def _failing(cure: Keepalive | Inject, low: float, high: float, besides: list[int]) -> Callable[[Random], Trial]:
+    """Something is said once, and nothing after it but messages of no account (``besides``): it ends so long after
+    that, and not as it was recorded."""
     if isinstance(cure, Inject):
         once = replace(cure, every=None, at=0.0)
     elif cure.send is not None:
@@ -97,6 +101,7 @@ def _failing(arms: Arms, cure: Keepalive | Inject, low: float, high: float) -> C
         at = round(rng.uniform(earliest, latest), 2)
         patience = round(at + high + 2 * least(high), 3)
         filters = (str(replace(once, at=at)),)
-        return Trial("prediction", filters, frames=(), patience=patience, otherwise=round(low + at / 2, 3))
+        frames = _some(besides, rng)
+        return Trial("prediction", filters, frames=frames, patience=patience, otherwise=round(low + at / 2, 3))
 
     return make

@@ -42,7 +42,7 @@ def selector(frame: ClientFrame) -> str:
 
 def kind_name(frame: ClientFrame) -> str:
     """What a filter's ``kind=`` selects a message by."""
-    return frame.kind or kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).text
+    return frame.kind or frame.own_kind
 
 
 def has_envelope(frame: ClientFrame) -> bool:

@@ -165,7 +165,10 @@ class LawSearch(Reversal):
         arms = self.arms
         if arms.clients > 1 and (yield from self._crowded()):
             return None
-        if claim is None or self._waited():
+        # Where messages of one kind keep it open, whatever the server asks, it does not wait for answers.
+        of_a_kind = claim is None and any(timer.only or timer.but for timer in self.verdict.timers)
+        claim = idle_law(arms, self.verdict) if of_a_kind else claim
+        if claim is None or (self._waited() and not of_a_kind):
             answered = yield from absent_answer(arms)
             claim = answered or claim
             if answered is not None and self.standing.best()[0].verdict != UNANSWERED_PING:

@@ -230,7 +230,7 @@ class _Search(LawSearch):
         if tried is not None:
             tried.arm += "-before"
             self._reckon()
-        yield from self._rung(Rung(CLIENT_KEEPALIVE, "such a message whenever it is quiet", lambda case: trial), trial)
+        yield from self._rung(Rung(CLIENT_KEEPALIVE, "such a message now and then", lambda case: trial), trial)
         return self.arms.named[CLIENT_KEEPALIVE].outcome is Outcome.SURVIVED
 
     def _hear_size(self, claim: Claim | None) -> None:

@@ -13,8 +13,6 @@ from hangup.experiment.exchanges import Exchange, Said
 from hangup.experiment.pacing import at_most
 from hangup.experiment.sequences import Pattern, told_apart
 from hangup.experiment.trial import Case, ClientFrame, Edit, Trial
-from hangup.messages.kind import kind_of
-from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 ARM = "sequence"
 
@@ -24,7 +22,7 @@ OTHERS = 2
 
 def said_by(frame: ClientFrame) -> Said:
     """A recorded message."""
-    kind = frame.kind or kind_of(OPCODE_NUMBERS.get(frame.opcode, TEXT), frame.payload).text
+    kind = frame.kind or frame.own_kind
     return Said(kind, frame.payload, frame.opcode)
 
 

@@ -281,7 +281,7 @@ RUNGS: tuple[Rung, ...] = (
         _keepalive(KEEPALIVE, "keepalive every={}s"),
     ),
     Rung("opening", "the protocol's opening message sent for the client", _opening),
-    Rung(CLIENT_KEEPALIVE, "a client message whenever it is quiet", _client_keepalive),
+    Rung(CLIENT_KEEPALIVE, "a further client message now and then", _client_keepalive),
     Rung(
         "no-extensions",
         "compression off",

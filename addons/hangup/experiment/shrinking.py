@@ -10,10 +10,12 @@ from hangup.experiment.arms import Arms, Search
 from hangup.experiment.asking import Begin, carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
+from hangup.experiment.exchanges import shared, values
 from hangup.experiment.message_law import law_of
 from hangup.experiment.message_trials import harmless_kin, stand_ins
 from hangup.experiment.message_values import MISSING, split
 from hangup.experiment.minimise import Asking, minimise_frames, minimise_payload, minimise_size
+from hangup.experiment.sequence_trials import said_by
 from hangup.experiment.size_law import LARGE, bare, least_size, of_size, of_this_size, size_law
 from hangup.experiment.trial import Case, ClientFrame, Edit, Result, Trial
 from hangup.experiment.verdict import Minimal
@@ -22,6 +24,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PAYLOAD_TRIES = 40
+
+DIFFERENT = 3
+"""From so many values on it may be how many there are."""
 
 STAND_INS = 2
 """So many harmless messages are tried in the place of the one that ends it."""
@@ -35,6 +40,8 @@ def shrink(arms: Arms, verdict: str, *, count: bool) -> Search[Claim | None]:
     whole = tuple(f.n for f in case.frames)
     frames = (yield from _first_so_many(arms, whole)) if count else None
     prelude: tuple[int, ...] = ()
+    if frames is None and not count:
+        frames = yield from _different_values(arms)
     if frames is None:
         kinds = {f.n: f.kind or f.opcode for f in case.frames}
         prelude = _opener(arms, guesses)
@@ -131,6 +138,26 @@ def _first_so_many(arms: Arms, whole: tuple[int, ...]) -> Search[tuple[int, ...]
         if found not in (outcome, Outcome.UNRESOLVED):
             return None
     return kept
+
+
+def _different_values(arms: Arms) -> Search[tuple[int, ...] | None]:
+    """One message for each value of a field, of the last one's kind, where so many different ones are enough and fewer
+    are not; None where they are not. To find the same by leaving away messages takes a trial for each of them."""
+    suspect, case = arms.case.suspect, arms.case
+    if suspect is None:
+        return None
+    alike = [(f, said_by(f)) for f in case.frames if f.n <= suspect.n and f.own_kind == suspect.own_kind]
+    for path in shared(tuple(said for _, said in alike)):
+        first: dict[object, int] = {}
+        for frame, said in alike:
+            first.setdefault(values(said)[path], frame.n)
+        there = tuple(first.values())
+        # The last one says something new, and some before it did not.
+        if there[-1] != suspect.n or not DIFFERENT <= len(there) < len(alike):
+            continue
+        if (yield from arms.decide(_only(there), Counts())) is Outcome.FAILED:
+            return (yield from _first_so_many(arms, there))
+    return None
 
 
 def fewest(arms: Arms, trial: Trial) -> Search[Trial]:

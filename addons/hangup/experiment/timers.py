@@ -72,6 +72,15 @@ class Timer(Struct, frozen=True):
             return f"{amount} after the client's last message other than `{self.but}`"
         return _WORDS[self.clock].format(amount)
 
+    @property
+    def silence(self) -> str:
+        """What is not sent while it runs, as a subject: *nothing*, say."""
+        return f"no `{self.only}` message" if self.only else f"nothing but `{self.but}`" if self.but else "nothing"
+
+    def set_back_by(self, kind: str) -> bool:
+        """Whether the client's messages of a kind set it back, where it goes by kinds; else no."""
+        return bool(kind) and (kind == self.only if self.only else bool(self.but) and kind != self.but)
+
     def summary(self) -> dict[str, object]:
         """For JSON."""
         return {"clock": self.clock.value, "at": round(self.at, 3), "says": f"{DROPS} {self}"}
@@ -192,7 +201,7 @@ def _moments(pulse: Pulse, timer: Timer) -> Iterator[float]:
     clock = timer.clock
     if timer.only or timer.but:
         said = zip(pulse.client, pulse.kinds, strict=True)
-        return (at for (at, _), kind in said if kind and (kind == timer.only if timer.only else kind != timer.but))
+        return (at for (at, _), kind in said if timer.set_back_by(kind))
     sides: list[Moments] = []
     if clock in (Clock.CLIENT, Clock.CLIENT_MESSAGES, Clock.EITHER):
         sides.append(pulse.client)

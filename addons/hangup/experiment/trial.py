@@ -14,8 +14,10 @@ from hangup.experiment.timers import Pulse
 from hangup.humanize import duration
 from hangup.messages.answers import Answered
 from hangup.messages.heartbeats import Beat
+from hangup.messages.kind import kind_of
 from hangup.recording.events import Request
 from hangup.replayable.client_rule import BAD_ANSWERS, ClientRule
+from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 
 class Edit(Struct, frozen=True):
@@ -122,6 +124,11 @@ class ClientFrame(Struct, frozen=True):
     def text(self) -> bool:
         """Whether it is a text message."""
         return self.opcode == "text"
+
+    @property
+    def own_kind(self) -> str:
+        """Its kind by this one message, as it is told of what a trial said."""
+        return kind_of(OPCODE_NUMBERS.get(self.opcode, TEXT), self.payload).text
 
 
 class OtherConnection(Struct):

@@ -14,7 +14,7 @@ from hangup.cli.screen import safe
 from hangup.commands import command_line
 from hangup.experiment.document import Document, telling_lines
 from hangup.experiment.keeping import TO_SHARE
-from hangup.experiment.law import DROPS, Law
+from hangup.experiment.law import Law
 from hangup.experiment.reading import Reading
 from hangup.experiment.search import Minimal, Verdict
 from hangup.humanize import plural, printable
@@ -74,8 +74,8 @@ def show(console: Console, document: Document) -> None:
         console.print(Text("  ") + safe(line, "green" if document.verified else "yellow", 300))
     if verdict.place:
         console.print(safe(f"  {document.where}"))
-    if verdict.timers:
-        console.print(Text(f"  {DROPS} {', or '.join(map(str, verdict.timers))}"))
+    if document.clocks:
+        console.print(safe(f"  {document.clocks}"))
     console.print()
     if verdict.ladder:
         console.print(ladder(verdict.ladder))
