@@ -97,6 +97,9 @@ OPEN, SHUT, SAVE = say("open", doc="d1", mode="rw"), say("shut", doc="d1"), say(
 SUBS = [say("subscribe", id=n, topic=f"t{n}") for n in range(1, 8)]
 JOIN, PUBLISH = say("join", room="red"), say("publish", room="red", text="hi")
 
+AGAIN = (1, 2, 1, 3, 2, 4, 1, 2, 5, 3, 5, 1, 6)
+"""Topics, of which the 6th different one comes last."""
+
 PLANTED: dict[str, tuple[Rule, list[str], tuple[tuple[str, ...], ...], str, str]] = {
     "order": (
         precedes("shut", "open"),
@@ -196,6 +199,13 @@ PLANTED: dict[str, tuple[Rule, list[str], tuple[tuple[str, ...], ...], str, str]
         "the server drops the connection on the 3rd different `topic` among its `subscribe` messages",
         "",
     ),
+    "different-values-said-again-and-again": (
+        lambda heard: len({each["topic"] for each in heard if each["type"] == "subscribe"}) >= 6,
+        [HELLO, *(say("subscribe", id=i, topic=f"t{n}") for i, n in enumerate(AGAIN))],
+        (),
+        "the server drops the connection on the 6th different `topic` among its `subscribe` messages",
+        "`topic`: survives 5 different values, fails 6",
+    ),
     "same-value-in-another-kind": (
         lambda heard: heard[-1]["type"] == "save"
         and any(e["type"] == "shut" and e["doc"] == heard[-1]["doc"] for e in heard),
@@ -250,6 +260,13 @@ def test_the_planted_rule_is_the_law(name: str) -> None:
     assert law is not None and words in law.sentence, law
     assert boundary in law.boundary, law.boundary
     assert law.predicted == 8 and law.holds, law.missed
+
+
+def test_different_values_take_no_trial_for_each_message() -> None:
+    rule, messages, *_ = PLANTED["different-values-said-again-and-again"]
+    verdict = found(rule, *messages)
+    assert verdict.minimal is not None and len(verdict.minimal.frames) == 6
+    assert verdict.connections < 90, verdict.connections  # twice as many without
 
 
 @pytest.mark.parametrize("name", PLANTED)
