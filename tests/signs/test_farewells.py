@@ -8,7 +8,7 @@ import pytest
 
 from hangup.diagnosis.diagnose import diagnose
 from hangup.diagnosis.signs import farewells
-from hangup.diagnosis.signs.farewells import says_goodbye
+from hangup.messages.farewells import says_goodbye
 from hangup.recording.events import Side
 from layouts import Line, Tape, greet, header
 from signs_seen import Lay, lossy, said_and_silent, says

@@ -99,7 +99,7 @@ class Case:
         groups: dict[tuple[str, str, Mode, int | None], Group] = {}
         for life in self.lives:
             if life.failed:
-                side, mode = "client" if life.fate == "abandoned" else life.ending.by, mode_of(life)
+                side, mode = "client" if life.fate == "abandoned" else life.hung_up_by, mode_of(life)
                 # A client that gives up does so with or without a code; what it means is the same.
                 code = life.code if mode == "refused" or (mode == "close" and side == "server") else None
                 key = (life.route, side, mode, code)

@@ -89,6 +89,8 @@ def _ends(case: Case) -> str:
     how = _how(lives)
     age = duration(middle([life.lasted for life in lives]))
     who = f"{f'the {case.closer} ended it' if case.closer != 'unknown' else 'it ended'} {how}".rstrip()
+    if (told := next((life.dismissed for life in lives if life.dismissed is not None), None)) is not None:
+        who = f"the server told the client to disconnect (`{printable(told.kind.text, 40)}`), and one of them closed"
     if len(lives) == 1:
         return f"{who} {age} after opening"
     return f"{who} in {len(lives)} connections, {age} after opening (median)"

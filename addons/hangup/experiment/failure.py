@@ -72,9 +72,9 @@ def derive(connections: Sequence[Connection]) -> Failure | None:
         ended = others
     if not ended:
         return None
-    kinds = Counter((c.ending.by, how, close_code(c) if how == "close" else None, _status(c, how)) for c, how in ended)
+    kinds = Counter((c.hung_up_by, how, close_code(c) if how == "close" else None, _status(c, how)) for c, how in ended)
     (by, kind, code, status), _ = kinds.most_common(1)[0]
-    same = [c for c, how in ended if (c.ending.by, how) == (by, kind) and (code is None or close_code(c) == code)]
+    same = [c for c, how in ended if (c.hung_up_by, how) == (by, kind) and (code is None or close_code(c) == code)]
     lifetimes = [c.lifetime for c in same if c.lifetime is not None]
     # A margin for a slower day: half as long again as the longest, and half a second.
     within = None if kind == "refused" or not lifetimes else round(1.5 * max(lifetimes) + 0.5, 3)
@@ -111,7 +111,7 @@ LEAST, SHARE = 2, 0.1
 
 def _in_order(connection: Connection, how: str) -> bool:
     """Whether the client closed it as one does that is done, or that is left."""
-    return connection.ending.by == "client" and how == "close" and close_code(connection) in ORDINARY
+    return connection.hung_up_by == "client" and how == "close" and close_code(connection) in ORDINARY
 
 
 def close_code(connection: Connection) -> int | None:
@@ -126,9 +126,12 @@ def latency(connection: Connection) -> float | None:
     first = connection.course.first
     if first is None:
         return None
-    passed = connection.passed_on.get("client" if connection.ending.by == "server" else "server")
+    passed = connection.passed_on.get("client" if connection.hung_up_by == "server" else "server")
     moments = [passed] if passed is not None and passed <= first.at else []
-    if first.after is not None and first.after.opcode in ("text", "binary", "continuation"):
+    if connection.dismissed is not None:  # what came before the client's close is the server's word that it is to go
+        last = connection.last_message("client")
+        moments += [last.at] if last is not None and last.data else []
+    elif first.after is not None and first.after.opcode in ("text", "binary", "continuation"):
         moments.append(first.after.at)
     return max(0.0, first.at - max(moments)) if moments else None
 
@@ -147,7 +150,7 @@ def reaction_of(connections: Sequence[Connection]) -> tuple[float | None, float 
         return None, None
     chance = 1.0
     for c, at in found:
-        other = "client" if c.ending.by == "server" else "server"
+        other = "client" if c.hung_up_by == "server" else "server"
         gap = (c.lifetime or 0.0) / (c.frames[other] + 1)  # type: ignore[index]
         chance *= min(1.0, at / gap) if gap > 0 else 1.0
     return (None, round(max(1.0, 10 * max(latencies)), 3)) if chance < CHANCE else (None, None)
@@ -219,7 +222,7 @@ def _judge(connection: Connection, failure: Failure) -> Outcome:
 def _same(connection: Connection, how: Manner, failure: Failure) -> bool:
     """Whether it ended as the failure does, whenever that was."""
     ending = connection.ending
-    if failure.by and ending.by != failure.by:
+    if failure.by and connection.hung_up_by != failure.by:
         return False
     if failure.how and how != failure.how:
         return False

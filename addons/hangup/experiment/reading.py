@@ -156,7 +156,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         frames=frames,
         lifetime=survey.lifetime,
         reaction=max(0.0, survey.over - last_client_at) if frames else None,
-        by=ending.by,
+        by=chosen.hung_up_by,
         how=chosen.manner or "",
         code=ending.code,
         reason=ending.reason or "",

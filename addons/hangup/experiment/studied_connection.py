@@ -44,7 +44,7 @@ def choose(ledger: Ledger, conn: int | None) -> Connection:
     # A person who closes the page ends the last connection too: what the others share is the failure.
     usual = derive(failed)
     for connection in reversed(failed):
-        if usual is not None and connection.manner == usual.how and connection.ending.by in (usual.by, "unknown", ""):
+        if usual is not None and connection.manner == usual.how and connection.hung_up_by in (usual.by, "unknown", ""):
             return _who_spoke(connection, failed, list(connections.values()))
     if failed:
         return failed[-1]
@@ -67,12 +67,12 @@ def _who_spoke(chosen: Connection, failed: Sequence[Connection], connections: Se
         c
         for c in failed
         if c.ended is not None and abs(c.ended - ended) <= AT_ONCE
-        if (c.manner, c.ending.by, c.route) == (chosen.manner, chosen.ending.by, chosen.route)
+        if (c.manner, c.hung_up_by, c.route) == (chosen.manner, chosen.hung_up_by, chosen.route)
     ]
     waits = {c.conn: wait for c in together if (wait := latency(c)) is not None and wait <= AT_ONCE}
     if len(waits) < 2:
         return min(together, key=lambda c: (waits.get(c.conn, inf), c is not chosen))
-    side: Side = "client" if chosen.ending.by == "server" else "server"
+    side: Side = "client" if chosen.hung_up_by == "server" else "server"
     harmless = {c.conn: _harmless(c, side, failed, connections) for c in together if c.conn in waits}
     return min(together, key=lambda c: (harmless.get(c.conn, inf), waits.get(c.conn, inf), c is not chosen))
 

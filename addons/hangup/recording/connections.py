@@ -17,10 +17,11 @@ from urllib.parse import parse_qsl
 from msgspec import Struct, field
 
 from hangup.humanize import clip, span
+from hangup.messages.farewells import dismisses
 from hangup.messages.shapes import Shapes
 from hangup.recording.dev_server import Kind
 from hangup.recording.ending_words import Ending, ending_of
-from hangup.recording.endings import SETTLED, Course, Fate, Last, Step, Told, course, fate_among, is_failure, leg
+from hangup.recording.endings import SETTLED, By, Course, Fate, Last, Step, Told, course, fate_among, is_failure, leg
 from hangup.recording.events import Frame, Side
 from hangup.recording.traffic import MessageSummary, Traffic
 from hangup.unreachable import no_server
@@ -352,6 +353,21 @@ class Connection(Struct, kw_only=True, eq=False):
     def last_message(self, side: Side) -> MessageSummary | None:
         """The side's last message before the end."""
         return self.traffic.halves[side].last
+
+    @property
+    def dismissed(self) -> MessageSummary | None:
+        """The server's message that told its client to go, where it closed at once. As far as the traffic was looked
+        into."""
+        last = self.traffic.halves["server"].last if self.looked_into is not None else None
+        first = self.course.first
+        if last is None or first is None or first.side != "client" or first.by or self.since(last.at) > AT_ONCE:
+            return None
+        return last if last.data and dismisses(last.kind) else None
+
+    @property
+    def hung_up_by(self) -> By:
+        """Who wanted it to end: mostly the one that ended it."""
+        return "server" if self.dismissed is not None else self.ending.by
 
     def summary(self) -> dict[str, Any]:
         """For JSON."""

@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from hangup.messages.kind import MessageKind, kind_of
 from hangup.messages.shapes import OTHER, Shape, Shapes
 from hangup.recording.beats import Heartbeats, SpokenBeats
 from hangup.recording.events import Frame, Request, Response, Side
+from hangup.wire.frames import OPCODE_NUMBERS
 
 RECENT = 24
 """Frames that are kept of a connection's end."""
@@ -63,6 +65,12 @@ class MessageSummary(Struct, gc=False, eq=False):
     def data(self) -> bool:
         """Whether it is a message of the application, and no control frame."""
         return self.opcode in ("text", "binary")
+
+    @property
+    def kind(self) -> MessageKind:
+        """What it calls itself; of a longer one, whose end is not kept, nothing is known."""
+        encoding = "latin-1" if self.opcode == "binary" else "utf-8"
+        return kind_of(OPCODE_NUMBERS[self.opcode], self.text.encode(encoding, "replace"))
 
 
 class KindCount:

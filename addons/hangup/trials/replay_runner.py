@@ -223,6 +223,8 @@ class ReplayRunner:
             patience=1.0 / min(1.0, trial.speed),
             rule=self.case.client_rule,
             gives_up=trial.gives_up,
+            # A client that was told to go closes because of that: it is what the server does that is looked at.
+            leaves=False if self.case.by == "server" and self.transcript.survey.by == "client" else None,
         )
         frames = None if trial.frames is None else frozenset(trial.frames)
         filters = FilterSet(trial.filters)

@@ -15,6 +15,7 @@ from hangup.diagnosis.signs.client_pings import opened
 from hangup.diagnosis.signs.ways_of_ending import failed, were_open
 from hangup.humanize import duration, printable
 from hangup.recording.connections import Connection
+from hangup.recording.redaction.names import Meaning, meaning
 from hangup.recording.traffic import MessageSummary
 
 CODES = frozenset((1008, 3000, 3003, 4001, 4003, 4401, 4403, 4004, 4010))
@@ -43,7 +44,7 @@ def credentials(life: Connection) -> dict[str, str]:
     found = {
         f"query `{printable(name, 40)}`": value
         for name, value in life.query.items()
-        if value not in _NOTHING and (_SECRET.search(plain(name)) or _SECRET_QUERY.search(plain(name)))
+        if value not in _NOTHING and (_is_secret(name) or _SECRET_QUERY.search(plain(name)))
     }
     for name in ("Authorization", "Cookie"):
         if value := life.header(name.lower()):
@@ -54,6 +55,11 @@ def credentials(life: Connection) -> dict[str, str]:
     if _SECRET.search(plain(offered)) or _JWT.search(offered):
         found["Sec-WebSocket-Protocol"] = offered
     return found
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a parameter's name is one of a secret, or of what goes for one."""
+    return _SECRET.search(plain(name)) is not None or meaning(name) in (Meaning.SECRET, Meaning.HELD)
 
 
 def carried(case: Case) -> dict[str, str]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.findings import Trigger, cite
 from hangup.diagnosis.signs import Found, Sign
 from hangup.diagnosis.signs.client_pings import NEARLY_ALL, opened
-from hangup.diagnosis.signs.finished_work import MOST, Ends, apart
+from hangup.diagnosis.signs.finished_work import MOST, Ends
 from hangup.diagnosis.signs.seen import of
 from hangup.diagnosis.told_errors import reports_an_error
-from hangup.messages.kind import MessageKind, kind_of
+from hangup.messages.farewells import says_goodbye
 from hangup.messages.shapes import Shape
 from hangup.recording.connections import Connection
-from hangup.recording.traffic import MessageSummary
-from hangup.wire.frames import OPCODE_NUMBERS
 
 PROMPTLY = 1.0
 """Seconds after a farewell within which a connection is over that ends for it."""
@@ -25,22 +21,6 @@ IN_ORDER = (1000, 1001, 1005)
 
 BARE = ("mqtt", "stomp")
 """Of these protocols a bare FIN is one as well: who speaks no such may have failed on what it was told."""
-
-_WORD = re.compile(r"[a-z]+")
-_FAREWELL = frozenset("disconnect bye goodbye quit logout logoff signoff exit leave close terminate hangup".split())
-_NEUTRAL = frozenset("client connection session user me room request req cmd socket ws phx".split())
-
-
-def says_goodbye(name: str) -> bool:
-    """Whether a message that calls itself so is a farewell: ``DISCONNECT``, ``connection_terminate``, ``clientBye``."""
-    words = _WORD.findall(apart(name))
-    return any(word in _FAREWELL for word in words) and all(word in _FAREWELL | _NEUTRAL for word in words)
-
-
-def _kind(message: MessageSummary) -> MessageKind:
-    """What it calls itself; of a longer one, whose end is not kept, nothing is known."""
-    binary = message.opcode == "binary"
-    return kind_of(OPCODE_NUMBERS[message.opcode], message.text.encode("latin-1" if binary else "utf-8", "replace"))
 
 
 def left(case: Case) -> Ends:
@@ -53,7 +33,7 @@ def left(case: Case) -> Ends:
         if last is None or life.since(last.at) > PROMPTLY:
             continue
         first, reply = life.course.first, life.last_message("server")
-        kind = _kind(last)
+        kind = last.kind
         fin = first is not None and first.what == "fin" and kind.protocol in BARE
         in_order = first is not None and not first.by and (fin or first.code in IN_ORDER)
         refused = reply is not None and reply.n > last.n and reports_an_error(reply)

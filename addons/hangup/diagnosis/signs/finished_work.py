@@ -14,6 +14,7 @@ from hangup.diagnosis.signs.client_pings import NEARLY_ALL, opened
 from hangup.diagnosis.signs.seen import of
 from hangup.diagnosis.told_errors import reports_an_error
 from hangup.humanize import duration, printable
+from hangup.messages.farewells import apart
 from hangup.messages.shapes import Shape
 from hangup.recording.connections import Connection
 from hangup.recording.traffic import MessageSummary
@@ -38,14 +39,8 @@ _SAID = re.compile(
     r'"(?:type|event|ev|evt|op|action|kind|k|t|status|state|phase)"\s*:\s*"([^"\\]{1,40})"'
     rf'|"({_DONE})"\s*:\s*true'
 )
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 Ends = list[tuple[Connection, MessageSummary]]
-
-
-def apart(name: str) -> str:
-    """The words of a name (``jobDone``), in small letters."""
-    return _HUMP.sub(" ", name).lower()
 
 
 def says_done(words: str) -> bool:
