@@ -26,7 +26,10 @@ EXPECTED: dict[str, tuple[set[str], set[str]]] = {
     "request-dependency-with-log": ({"handshake/never-accepted"}, {"message/schema"}),
     # tibber/Tibber.SDK.NET PR#12: subscribes again under an id that is still active
     "same-operation-id": (
-        {"identity/id-collision", "message/schema", "server-handler/crash-on-message", "unknown/"},
+        {
+            "identity/id-collision", "message/out-of-state", "message/schema", "server-handler/crash-on-message",
+            "unknown/",
+        },
         {"process/message-count-limit"},
     ),
     # pladaria/reconnecting-websocket#183: the client gives up during the handshake, for ever

@@ -9,6 +9,7 @@ from hangup.diagnosis.signs import exchanges
 from layouts import Line, Tape
 from signs_seen import Lay, lossy, said_and_silent, says
 
+STATUS = {"type": "status", "battery": 94}
 ASK, ANSWER, OTHER, NEWS = {"type": "sync", "n": 1}, {"type": "synced", "n": 1}, {"type": "look"}, {"type": "news"}
 
 
@@ -74,6 +75,20 @@ def paced(*pauses: float, end: float = 0.02, by: Literal["client", "server"] = "
     return lambda tape: tape.loop(play, count=count)
 
 
+def burst(
+    last: Any = STATUS, chunk: Any = b"\x01\x02\x03\x04", many: int = 9, odd: int = 0
+) -> Lay:
+    """Many chunks in quick succession, and something else; of ``odd`` connections it is one more chunk."""
+
+    def play(line: Line, n: int) -> None:
+        line.client({"type": "put", "size": many}, 0.5)
+        for _ in range(many):
+            line.client(chunk, 0.05)
+        line.client(chunk if n < odd else last, 0.01).end("server", after=0.004)
+
+    return lambda tape: tape.loop(play, count=4)
+
+
 SLOWLY, QUICKLY = (1.0,) * 6, (0.02,) * 8
 
 FOUR = (0.2,) * 4
@@ -84,6 +99,7 @@ SPEAKS: dict[str, Lay] = {
     "quick-messages-before-the-end:0.3s": paced(*QUICKLY),
     "quick-messages-before-the-end:1s": paced(*SLOWLY, *QUICKLY),
     "faster-than-ever-at-the-end": paced(*SLOWLY, *QUICKLY),
+    "last-message-unlike-the-burst": burst(odd=1),
 }
 
 SILENT: dict[str, list[Lay]] = {
@@ -106,6 +122,9 @@ SILENT: dict[str, list[Lay]] = {
         paced(*SLOWLY), paced(*QUICKLY, *SLOWLY, *QUICKLY), paced(*SLOWLY, *QUICKLY, end=2.0),
         paced(*SLOWLY, *QUICKLY, by="client"), paced(*SLOWLY, *QUICKLY, count=1), paced(*QUICKLY * 2),
         paced(*SLOWLY, 0.9, 0.9),
+    ],
+    "last-message-unlike-the-burst": [
+        paced(*QUICKLY), burst(odd=2), burst(many=3), burst(b"\x05\x06\x07\x08"), burst(chunk=STATUS),
     ],
 }  # fmt: skip
 

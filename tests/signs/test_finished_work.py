@@ -100,6 +100,7 @@ SPEAKS: dict[str, Lay] = {
     "server-closed-when-done": jobs(),
     "client-closed-when-done": jobs(side="client"),
     "client-closed-with-all-answered": searches(),
+    "client-says-it-is-done": jobs(LINE, side="client", reason="sync complete"),
 }
 
 SILENT: dict[str, list[Lay]] = {
@@ -126,6 +127,10 @@ SILENT: dict[str, list[Lay]] = {
         searches(last=False), searches(pause=0.05), searches(count=2), searches(ping=True), searches(thought=2.0),
         lossy(searches()), cut,
     ],
+    "client-says-it-is-done": [
+        jobs(LINE), jobs(LINE, side="client", reason="incomplete"), jobs(LINE, side="client", reason="stale"),
+        jobs(LINE, 4000, side="client"), jobs(LINE, 1011, side="client"), cut,
+    ],
 }  # fmt: skip
 
 test_said, test_silent, test_complete = said_and_silent(finished_work, SPEAKS, SILENT)
@@ -135,7 +140,7 @@ test_said, test_silent, test_complete = said_and_silent(finished_work, SPEAKS, S
     "done",
     [
         {"type": "complete"}, {"event": "jobDone"}, {"type": "status", "status": "finished"}, {"done": True, "n": 3},
-        {"type": "stream_end"},
+        {"type": "stream_end"}, {"line": "ok", "final": True},
     ],
 )  # fmt: skip
 def test_in_many_words(done: Any) -> None:

@@ -61,6 +61,20 @@ def one_sided(silent: Side, opcode: str = "text", silence: float = 4.0) -> Lay:
     return lambda tape: tape.loop(play, count=4)
 
 
+def pinging(silence: float = 3.6, opcode: str = "ping", side: Side = "server", wide: float = 0.02) -> Lay:
+    """The client says something, and then only pings at a pace of its own until, so long after that, it ends."""
+
+    def play(line: Line, n: int) -> None:
+        line.tape.talk(greet(line), 1.0 + 2 * n)
+        last = line.client(CHAT).at
+        for number in range(3):
+            line.ping("client", 0.7 + 0.1 * n, opcode).server(NEWS, 0.1 + 0.05 * number)
+        line.at = last + silence + wide * n
+        line.end(side)
+
+    return lambda tape: tape.loop(play, count=4)
+
+
 def mute(tape: Tape) -> None:
     """Nobody ever says anything."""
     tape.loop(lambda line, n: line.wait(10.0 + n).end("server"), count=3)
@@ -108,6 +122,8 @@ LOOSE = [5.0, 60.0, 200.0]
 SPEAKS: dict[str, Lay] = {
     "steady-silence": idle(FOUR),
     "only-one-side-silent": one_sided("client"),
+    "steady-silence-but-for-pings": pinging(),
+    "only-messages-count": pinging(opcode="pong"),
     "last-frame-a-pong": one_sided("client", "pong"),
     "silence-steadier-than-age": idle(FOUR),
     "age-steadier-than-silence": aged([15.0, 15.0, 15.0]),
@@ -122,6 +138,13 @@ SILENT: dict[str, list[Lay]] = {
         idle([0.1, 0.1, 0.1]), idle(FOUR, side="client"), lossy(idle(FOUR)), fragments, aged([15.0] * 2),
     ],
     "only-one-side-silent": [idle(FOUR), mute, lossy(one_sided("client")), idle(FOUR, side="client")],
+    "steady-silence-but-for-pings": [
+        idle(FOUR), one_sided("client"), one_sided("client", "pong"), pinging(side="client"), pinging(wide=2.0),
+        lossy(pinging()),
+    ],
+    "only-messages-count": [
+        idle(FOUR), one_sided("client"), one_sided("client", "pong"), pinging(side="client"), pinging(wide=2.0),
+    ],
     "last-frame-a-pong": [
         one_sided("client"), one_sided("server", "pong"), pongs_then_fragments, idle(FOUR),
         lossy(one_sided("client", "pong")),

@@ -80,6 +80,24 @@ def code_not_kept(tape: Tape) -> None:
             event.length, event.text, event.base64, event.code, event.reason = 9, None, None, None, None
 
 
+def moves(
+    after: float = 0.005, code: int | None = 1000, *, side: Side = "client", keeps: float = 4.0, count: int = 4
+) -> Lay:
+    """A client that opens its next connection, and closes the older one so much later."""
+
+    def lay(tape: Tape) -> None:
+        at, older = 0.5, greet(tape.open(0.5, "/ws/1?id=7"))
+        for _ in range(count):
+            at += keeps
+            newer = tape.open(at, "/ws/1?id=7")
+            older.at = newer.at + after
+            end(older, side, code)
+            older = greet(newer)
+        older.wait(6.0).client("still here")
+
+    return lay
+
+
 def ghosts(
     status: int = 409,
     how: Any = "rst",
@@ -127,6 +145,7 @@ def closed_at_once(code: int, age: float = 0.02, count: int = 3) -> Lay:
 SPEAKS: dict[str, Lay] = {
     "closed-as-a-newcomer-opened": kicks(),
     "newcomer-client-s-own-next": kicks(side="client"),
+    "client-moved-to-its-next": moves(),
     "both-asked": kicks(),
     "server-closed-close-frame-purpose": kicks(),
     "ended-within-moments-of-the-newcomer": kicks(),
@@ -142,6 +161,10 @@ SILENT: dict[str, list[Lay]] = {
     ],
     "newcomer-client-s-own-next": [
         kicks(), of_another_client(kicks(side="client")), comes_back("client"), own_next_beside_a_newcomer,
+    ],
+    "client-moved-to-its-next": [
+        kicks(), moves(code=4000), moves(code=None), moves(side="server"), moves(keeps=0.5), moves(after=1.0),
+        comes_back("client", 1000),
     ],
     "both-asked": [kicks(path="/ws?id=7&token=a", other="/ws?id=7&token=b"), comes_back(), kicks(side="client")],
     "server-closed-close-frame-purpose": [

@@ -68,6 +68,7 @@ SPEAKS: dict[str, Lay] = {f"status-{status}": refused(status) for status in STAT
     "habit-of-the-server:to-an-unknown-path": refused(500, server="daphne"),
     "some-such-requests-served": served(refused()),
     "same-request-served-another-time": served(refused()),
+    "same-request-served-later": served(refused(), at=20.0),
     "same-request-without-credential-served": served(refused()),
 }
 SILENT: dict[str, list[Lay]] = {
@@ -90,6 +91,7 @@ SILENT: dict[str, list[Lay]] = {
     "same-request-served-another-time": [
         refused(), served(refused(), "/ws?room=2"), served(dropped, seconds=1.0), served(dropped, "/ws?v=2"),
     ],
+    "same-request-served-later": [refused(), served(refused()), served(refused(), "/ws?room=2", at=20.0)],
     "same-request-without-credential-served": [
         served(refused(request=COOKIE)),
         served(refused(path=f"/ws?token={jwt(1)}"), f"/ws?token={jwt(1)}"),

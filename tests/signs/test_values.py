@@ -56,6 +56,7 @@ CLIENT_SIDE: dict[str, Lay] = {
     "missing": fails(MISSING),
     "type": fails("5"),
     "empty": fails([], tags),
+    "form": fails("2026-11-30T22:57:48", lambda c, n: f"2026-11-30T22:57:{10 + c + n}.{100 + 7 * n}"),
     "negative": fails(-4),
     "never-seen": fails("mauve", colour),
     "decimals": fails(0.1 + 0.2, lambda c, n: (3 + (7 * c + 5 * n) % 4) / 10),

@@ -36,6 +36,9 @@ READ = 0.7
 DECIMALS = 6
 """So many more than all others have are what a sum of floating-point numbers has."""
 
+FORMS = 2
+"""Of so many forms at most are the values of a field that is always written alike."""
+
 WORD = 32
 """Characters; of what is longer there are not few values."""
 
@@ -43,12 +46,14 @@ LEAST, LIMIT = 1.0, 6.0
 """Of the strength (natural logarithm of a likelihood ratio), from which on a difference is told, and at most."""
 
 VARIETIES = (
-    "null", "missing", "present", "type", "empty", "negative", "never-seen", "decimals", "longer", "larger", "smaller",
+    "null", "missing", "present", "type", "empty", "form", "negative", "never-seen", "decimals", "longer", "larger",
+    "smaller",
 )  # fmt: skip
 """How a value can differ; of those that differ alike, the first says it best."""
 
 _WORD = re.compile(r"[\w .:/+-]{1,32}")
 _DIGITS = re.compile(r"\d+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _FIRST_WORD = re.compile(r"[A-Za-z_-]+")
 
 
@@ -199,9 +204,31 @@ def _facets(path: str, fatal: Sequence[SaidValues], safe: Sequence[SaidValues]) 
         sorts = [sort for value in mine if (sort := sort_of(value)) not in known and sort != "null"]
         if sorts:
             yield _Facet("type", _any(lambda value: sort_of(value) in sorts), f"{name} is {sorts[0]}")
+    yield from _unlike(path, name, fatal, safe)
     yield _Facet("negative", _any(lambda value: (number(value) or 0.0) < 0), f"{name} is negative")
     yield from _beyond(path, name, fatal, safe)
     yield from _never_seen(path, name, fatal, safe)
+
+
+def _form(text: str) -> str:
+    """What a text is made of: ``2026-11-30T22:58:03.84`` is of the form ``0-0-0A0:0:0.0``."""
+    return _LETTERS.sub("A", _DIGITS.sub("0", text))
+
+
+def _unlike(path: str, name: str, fatal: Sequence[SaidValues], safe: Sequence[SaidValues]) -> Iterator[_Facet]:
+    """A form that no other value of the field has, where they have few: a time without fractions, say."""
+    theirs, mine = (
+        [value for said in some for value in said.values.get(path, ()) if isinstance(value, str)]
+        for some in (safe, fatal)
+    )
+    known = {_form(value) for value in theirs}
+    new = {_form(value) for value in mine} - known
+    made = any(_DIGITS.search(value) for value in (*mine, *theirs))  # of words and names there are many forms
+    if len(theirs) < ENOUGH or not made or len(known) > FORMS or len(new) != 1:
+        return
+    unlike = next(value for value in mine if _form(value) in new)
+    words = f'{name} has another form than usual ("{printable(unlike, 40)}", not "{printable(theirs[-1], 40)}")'
+    yield _Facet("form", _any(lambda value: isinstance(value, str) and _form(value) in new), words)
 
 
 def _holds(said: SaidValues, path: str) -> bool:

@@ -23,6 +23,9 @@ from hangup.wire.url import parse_target
 
 _SPECIAL = re.compile(r"[^\w:./#*+-]")
 
+SAID = 120
+"""Bytes of a message that a command line has room for."""
+
 LIMIT = 3
 LIKELY = 0.05
 """Confidence from which on a runner-up is worth an experiment."""
@@ -139,14 +142,28 @@ def _as_json(case: Case, life: Connection, message: MessageSummary | None) -> Ne
     return _without(case, life, message)
 
 
-def _kept_alive(case: Case, *, idle: bool) -> NextStep:
+def _kept_alive(case: Case, life: Connection, *, idle: bool) -> NextStep:
     """A ping often enough: three times in the silence that ended it, or five in its age."""
     quiet = case.once(evident_silence)
     told = idle and 0.1 < quiet < 1e5
     every = quiet / 3 if told else max(middle(case.lived) / 5, 0.2)
     shown = f"{every * 1000:.0f}ms" if every < 1 else f"{every:.0f}s"
-    side = (case.once(silence).side if told else None) or "client"
+    found = case.once(silence) if told else None
+    if found is not None and found.only and found.side == "client":
+        return _spoken(life, quiet) or NextStep("", filter=f"keepalive side=client every={shown}")
+    side = (found.side if found is not None else None) or "client"
     return NextStep("", filter=f"keepalive side={side} every={shown}")
+
+
+def _spoken(life: Connection, quiet: float) -> NextStep | None:
+    """Say again what the client said last, three times in a silence of so many seconds; None where that is too long for
+    a command."""
+    last = life.last_message("client")
+    if last is None or last.opcode != "text" or len(last.text) != last.size or last.size > SAID:
+        return None
+    said = last.text if last.text.startswith("{") else _quoted(last.text)
+    text = "says that for the client now and then: if the connection stays open, messages were waited for"
+    return NextStep(text, filter=f"inject from=client send={said} every={max(quiet / 3, 0.1):.1f}s")
 
 
 def _other_path(case: Case, life: Connection, message: MessageSummary | None) -> NextStep | None:
@@ -186,6 +203,14 @@ def _answered(case: Case, life: Connection, message: MessageSummary | None) -> N
     return NextStep("", filter=f"answer-ping side={side} level={level}")
 
 
+def _answered_or_spoken(case: Case, life: Connection, message: MessageSummary | None) -> NextStep:
+    """Answer the server's heartbeats, or say again what the client said last where the server sends none."""
+    quiet = case.once(evident_silence)
+    asked = any(side == "server" and beats.sent for (side, _), beats in life.traffic.beats.items())
+    spoken = _spoken(life, quiet) if quiet and not asked else None
+    return spoken or NextStep("", filter="answer-ping side=server level=message")
+
+
 def _fewer(case: Case, life: Connection, message: MessageSummary | None) -> NextStep:
     """Fewer of what there may be too many of: messages, or connections."""
     if of_messages(case):
@@ -202,10 +227,11 @@ MADE: dict[str, Make] = {
     "{rewritten-as-json}": _as_json,
     "{drop-this-size}": _larger,
     "{fewer}": _fewer,
-    "{keepalive-within-the-silence}": lambda case, life, message: _kept_alive(case, idle=True),
-    "{keepalive-within-the-age}": lambda case, life, message: _kept_alive(case, idle=False),
+    "{keepalive-within-the-silence}": lambda case, life, message: _kept_alive(case, life, idle=True),
+    "{keepalive-within-the-age}": lambda case, life, message: _kept_alive(case, life, idle=False),
     "{other-path}": _other_path,
     "{opening}": _opening,
     "{answered-pings}": _answered,
+    "{answered-or-spoken}": _answered_or_spoken,
 }
 """Filters that are made from the recording, by what stands in a cause's file for them."""

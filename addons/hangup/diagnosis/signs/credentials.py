@@ -26,7 +26,7 @@ PLAIN_CODES = frozenset((4401, 4403, 3000, 3003))
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SECRET = re.compile(
-    r"(?:token|jwt|secret|password|ticket|bearer|credentials?|(?:api|auth|access)_?key|sess(?:ion)?_?id)(?![a-z])"
+    r"(?:token|jwt|secret|password|ticket|bearer|signature|credentials?|(?:api|auth|access)_?key|sess(?:ion)?_?id)(?![a-z])"
     r"|(?<![a-z])(?:sid|auth(?:ori[sz]\w*|entic\w*)?)(?![a-z])"
 )
 _SECRET_QUERY = re.compile(r"(?<![a-z])(?:key|session)(?![a-z])")
@@ -59,7 +59,7 @@ def credentials(life: Connection) -> dict[str, str]:
 
 def _is_secret(name: str) -> bool:
     """Whether a parameter's name is one of a secret, or of what goes for one."""
-    return _SECRET.search(plain(name)) is not None or meaning(name) in (Meaning.SECRET, Meaning.HELD)
+    return _SECRET.search(plain(name)) is not None or meaning(name) is Meaning.HELD
 
 
 def carried(case: Case) -> dict[str, str]:

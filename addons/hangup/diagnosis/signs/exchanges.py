@@ -30,6 +30,9 @@ PACES = (0.3, 1.0, 3.0)
 FAST = 4
 """So many messages within one of them are many."""
 
+ALIKE = 0.8
+"""The share of the messages of a burst that are of one kind."""
+
 Asked = list[tuple[Connection, MessageSummary]]
 
 
@@ -161,3 +164,24 @@ def faster_than_ever_at_the_end(case: Case) -> Sign | None:
             text = f"{_before(case, min(at_end), pace)}, more than ever before"
             return Sign(1.0, text, cite_all(lives, "client"), trigger)
     return None
+
+
+def _kind(message: MessageSummary) -> object:
+    """What messages of a burst have in common: of binary ones of which nothing is known, that they are binary."""
+    return message.shape if message.opcode == "text" else (message.opcode, message.shape.kind)
+
+
+@sign(server_ended)
+def last_message_unlike_the_burst(case: Case) -> Sign | None:
+    """Messages of one kind had come in quick succession, and the very last one was of another, the same each time: if
+    it were how fast they come, the last would mostly be one of the many."""
+    lives, last = case.once(busy), []
+    for life in lives:
+        burst = [m for m in life.traffic.recent if m.side == "client" and m.data and life.since(m.at) <= PACES[1]]
+        kinds = Counter(_kind(m) for m in burst[:-1]).most_common(1)
+        if len(burst) > FAST and kinds[0][1] >= ALIKE * (len(burst) - 1) and _kind(burst[-1]) != kinds[0][0]:
+            last.append(burst[-1].shape)
+    if not last or len(last) < MOST * len(lives) or len(set(last)) > 1:
+        return None
+    text = f"the last message is {last[0].text} in {len(last)} of {len(lives)}, after a burst of another kind"
+    return Sign(1.0, text, cite_all(lives, "client"))

@@ -6,8 +6,8 @@ import re
 
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, steadiness
-from hangup.diagnosis.findings import Trigger, cite
-from hangup.diagnosis.signs import Found, Sign
+from hangup.diagnosis.findings import Trigger, cite, cite_all
+from hangup.diagnosis.signs import Found, Sign, sign
 from hangup.diagnosis.signs.answered_clients import PROMPTLY
 from hangup.diagnosis.signs.client_closes import SOON, closed_by_client, with_known_codes
 from hangup.diagnosis.signs.client_pings import NEARLY_ALL, opened
@@ -33,7 +33,9 @@ TIMER = 2.0
 
 IN_ORDER = (1000, 1001)
 
-_DONE = r"(?:exit(?:ed)?|done|completed?|finish(?:ed)?|end(?:ed)?|eof|eos)"
+NOTHING_WRONG = (1000, None)
+
+_DONE = r"(?:exit(?:ed)?|done|completed?|finish(?:ed)?|final|end(?:ed)?|eof|eos)"
 _WORD = re.compile(rf"(?<![a-z]){_DONE}(?![a-z])")
 _SAID = re.compile(
     r'"(?:type|event|ev|evt|op|action|kind|k|t|status|state|phase)"\s*:\s*"([^"\\]{1,40})"'
@@ -66,9 +68,9 @@ def _repeats(reason: str, text: str) -> bool:
 
 
 def finished(case: Case) -> Ends:
-    """Those that the server closed with 1000 right after it had said that it is done, with that message: nearly all,
-    and it never said so otherwise."""
-    return _closed_when_done(case) if case.closer == "server" and case.code == 1000 else []
+    """Those that the server closed with 1000, or without a code, right after it had said that it is done, with that
+    message: nearly all, and it never said so otherwise."""
+    return _closed_when_done(case) if case.closer == "server" and case.code in NOTHING_WRONG else []
 
 
 def taken(case: Case) -> Ends:
@@ -83,7 +85,9 @@ def _closed_when_done(case: Case) -> Ends:
     found: Ends = []
     for life in lives:
         client, server = life.last_message("client"), life.last_message("server")
-        if server is None or life.code != 1000 or life.since(server.at) > AT_ONCE or not _finishing(server):
+        if server is None or not _finishing(server):
+            continue
+        if life.code not in NOTHING_WRONG or life.since(server.at) > AT_ONCE:
             continue
         asked = client is not None and server.at - client.at <= AT_ONCE and not _answered(life, client)
         other_reason = bool(life.reason) and not says_done(life.reason) and not _repeats(life.reason, server.text)
@@ -116,14 +120,26 @@ def client_closed_when_done(case: Case, found: Ends) -> Found:
 
 def _when_done(case: Case, found: Ends, who: str, after: str) -> Sign:
     life, message = found[0]
+    how = f"with code {case.code}" if case.code else "without a code"
     text = (
-        f"the {who} closed {len(found)} of {len(case.once(opened))} with code 1000 right after {after} that it is "
+        f"the {who} closed {len(found)} of {len(case.once(opened))} {how} right after {after} that it is "
         f"done ({message.shape.text})"
     )
     if life.reason:
         alike = all(each.reason == life.reason for each, _ in found)
         text += f', with {"the reason" if alike else "reasons such as"} "{printable(life.reason, 60)}"'
     return Sign(min(len(found), MOST), text, [cite(*each) for each in found], Trigger("none", life.conn, message.n))
+
+
+@sign(closed_by_client, with_known_codes)
+def client_says_it_is_done(case: Case) -> Sign | None:
+    """The reason that the client gives says that its work is done."""
+    lives = case.once(opened)
+    done = [life for life in lives if life.code in IN_ORDER and says_done(life.reason)]
+    if not done or len(done) < NEARLY_ALL * len(lives):
+        return None
+    reason = printable(done[0].reason, 60)
+    return Sign(1.0, f'the client closed {len(done)} of {len(lives)} with the reason "{reason}"', cite_all(done))
 
 
 def answered_all(case: Case) -> Ends:

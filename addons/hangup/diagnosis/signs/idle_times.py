@@ -21,6 +21,9 @@ SHORT = 0.25
 MARGIN = 0.5
 """By how much one time must be steadier than another for it to tell something."""
 
+CLEARLY = 0.7
+"""By how much a time must be steadier than one that is more usual to count."""
+
 DEFAULTS = {
     60: "nginx and AWS ALB", 100: "Cloudflare", 30: "Google Cloud's load balancer", 350: "AWS NLB",
     600: "mitmproxy and AWS API Gateway", 240: "Azure's load balancer", 55: "Heroku", 120: "uWebSockets",
@@ -31,13 +34,15 @@ DEFAULTS = {
 
 
 class Silence(NamedTuple):
-    """How long a side (None: either) had sent nothing before the ends, and how steady that time is."""
+    """How long a side (None: either) had sent nothing before the ends, and how steady that time is. With ``only`` it is
+    messages that count, and no control frames."""
 
     side: Side | None
     steady: float
     value: float
     words: str
     times: list[float]
+    only: bool = False
 
     @property
     def whose(self) -> str:
@@ -46,14 +51,24 @@ class Silence(NamedTuple):
 
 
 def silence(case: Case) -> Silence:
-    """The steadiest silence: that of both sides together, unless one side's is steadier by far."""
+    """The steadiest silence: that of both sides together, unless one side's is steadier by far; of frames of any kind,
+    unless that of messages is."""
     clocks = case.once(FrameClocks)
     sides: tuple[tuple[Side | None, list[float]], ...] = (
         (None, clocks.idle), ("server", clocks.server), ("client", clocks.client),
     )  # fmt: skip
     found = [Silence(side, *clocks.of(times), times) for side, times in sides]
-    either, best = found[0], max(found, key=lambda each: each.steady)
-    return either if either.steady > best.steady - 0.7 else best
+    messages: tuple[tuple[Side, list[float], list[float]], ...] = (
+        ("client", clocks.client_messages, clocks.client), ("server", clocks.server_messages, clocks.server),
+    )  # fmt: skip
+    found += [
+        Silence(side, *clocks.of(times), times, only=True)
+        for side, times, frames in messages
+        if times != frames and clocks.of(times)[0] > 0
+    ]
+    best = max(found, key=lambda each: each.steady)
+    either, plain = found[0], max(found[:3], key=lambda each: each.steady)
+    return next(each for each in (either, plain, *found[3:], best) if each.steady > best.steady - CLEARLY)
 
 
 def evident_silence(case: Case) -> float:
@@ -82,10 +97,20 @@ def quietness(case: Case) -> float:
 
 
 @sign(silent)
-def steady_silence(case: Case) -> Sign:
+def steady_silence(case: Case) -> Sign | None:
     """How alike the times are for which nothing was sent."""
+    return None if case.once(silence).only else _steady_silence(case, what(case))
+
+
+@sign(silent)
+def steady_silence_but_for_pings(case: Case) -> Sign | None:
+    """The same of times in which a side sent pings or pongs, and no message."""
+    return _steady_silence(case, "message") if case.once(silence).only else None
+
+
+def _steady_silence(case: Case, frame: str) -> Sign:
     clocks, found = case.once(FrameClocks), case.once(silence)
-    text = f"{found.words} without a {what(case)} of {found.whose} before the end"
+    text = f"{found.words} without a {frame} of {found.whose} before the end"
     return Sign(found.steady, text, cites_of(clocks, found.side), by_time(clocks))
 
 
@@ -95,6 +120,14 @@ def only_one_side_silent(case: Case) -> Sign | None:
     found = case.once(silence)
     text = f"it is the silence of {found.whose} that is steady, not that of both sides"
     return Sign(1.0, text, cites_of(case.once(FrameClocks))) if found.side else None
+
+
+@sign(silent, pings_told)
+def only_messages_count(case: Case) -> Sign | None:
+    """It sent pings or pongs in that silence: what ended it goes by messages, and does not only see bytes pass."""
+    found = case.once(silence)
+    text = f"in that time {found.whose} sent pings or pongs, which did not count"
+    return Sign(1.0, text, cites_of(case.once(FrameClocks), found.side)) if found.only else None
 
 
 @sign(silent)

@@ -7,7 +7,7 @@ from hangup.diagnosis.figures import middle, steadiness, surprise, within
 from hangup.diagnosis.findings import Trigger, cite_all
 from hangup.diagnosis.signs import Found, Sign
 from hangup.diagnosis.signs.client_closes import with_known_codes
-from hangup.diagnosis.signs.client_pings import opened
+from hangup.diagnosis.signs.client_pings import NEARLY_ALL, opened
 from hangup.diagnosis.signs.seen import of
 from hangup.humanize import duration, printable
 from hangup.recording.connections import Connection
@@ -18,6 +18,12 @@ KICK = 0.15
 
 BEFORE = 0.03
 """Seconds by which the older one may end before the newcomer asks: clocks differ a little."""
+
+KEPT = 1.0
+"""Seconds for which a client keeps a connection that it wanted."""
+
+MOST = 6
+"""More connections than these say no more."""
 
 OF_THE_SERVER = (1001, 1011, 1012)
 """Close codes with which a server speaks of itself, and not of the connection."""
@@ -83,6 +89,32 @@ def newcomer_client_s_own_next(case: Case, pairs: Pairs) -> Found:
     """It is the same client that opens the other and ends the older one."""
     own = case.closer == "client" and all(life.successor == other.conn for life, other in pairs)
     return Sign(1.0, "the new connection is the client's own next one") if own else None
+
+
+def moved(case: Case) -> Pairs:
+    """Those whose client closed them in order once its next connection was open, which it then kept: nearly all."""
+    pairs = [
+        (life, other)
+        for life, other in (case.once(replaced) if case.closer == "client" and case.mode == "close" else ())
+        if life.code in (1000, 1001) and _late((life, other)) > 0
+    ]
+    kept = [(life, other) for life, other in pairs if other.lasted - _late((life, other)) >= KEPT]
+    return kept if len(kept) >= NEARLY_ALL * len(case.once(opened)) else []
+
+
+@of(moved)
+def client_moved_to_its_next(case: Case, pairs: Pairs) -> Found:
+    """The client opened its next connection, closed the older one in order, and kept the new one; stronger the more
+    often."""
+    kept = middle([other.lasted - _late((life, other)) for life, other in pairs])
+    text = (
+        f"the client closed {len(pairs)} of {len(case.once(opened))} once its next connection was open, and kept that "
+        f"one for {duration(kept)} (median)"
+    )
+    if len(reasons := {life.reason for life, _ in pairs if life.reason}) == 1:
+        text += f', with the reason "{printable(reasons.pop(), 60)}"'
+    cites = cite_all([*(other for _, other in pairs), *(life for life, _ in pairs)])
+    return Sign(min(len(pairs), MOST), text, cites, Trigger("none", pairs[0][0].conn))
 
 
 @of(replaced, by_server)

@@ -146,6 +146,14 @@ def same_request_served_another_time(case: Case) -> Sign | None:
     return Sign(1.0, f"the same URL was accepted at another time ({numbered(same)})", cite_all(same)) if same else None
 
 
+@sign(failed)
+def same_request_served_later(case: Case) -> Sign | None:
+    """The same URL was served after it was not: nothing in it is used up."""
+    first = case.victims[0]
+    later = [life for life in case.once(served_at_the_same_url) if life.began > first.began]
+    return Sign(1.0, f"the same URL was accepted again later ({numbered(later)})", cite_all(later)) if later else None
+
+
 @sign(refused)
 def same_request_without_credential_served(case: Case) -> Sign | None:
     """The same URL was served at another time, and what was refused carries no credential."""

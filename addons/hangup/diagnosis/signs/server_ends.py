@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from hangup.diagnosis.case import Case
@@ -10,6 +11,8 @@ from hangup.diagnosis.figures import middle
 from hangup.diagnosis.findings import Cite, cite_all
 from hangup.diagnosis.signs import Sign, sign
 from hangup.diagnosis.signs.ways_of_ending import were_open
+from hangup.recording.connections import Connection
+from hangup.recording.events import Side
 
 SHORTEST = 0.3
 """Seconds; of what ends earlier no timer can be told."""
@@ -26,6 +29,13 @@ class FrameClocks(Clocks):
         self.client = [life.since(life.traffic.client.at or life.open_since) for life in self.lives]
         self.server = [life.since(life.traffic.server.at or life.open_since) for life in self.lives]
         self.idle = [min(pair) for pair in zip(self.client, self.server, strict=True)]
+        self.client_messages = [_since_message(life, "client") for life in self.lives]
+        self.server_messages = [_since_message(life, "server") for life in self.lives]
+
+
+def _since_message(life: Connection, side: Side) -> float:
+    last = life.last_message(side)
+    return math.inf if last is None else life.since(last.at)
 
 
 def clocked(case: Case) -> bool:
