@@ -92,6 +92,59 @@ def test_what_breaks_the_protocol() -> None:
     assert rule is not None and (rule.on, rule.problem) == ("problem", "pong-mismatch")
 
 
+def test_bytes_that_are_no_frame() -> None:
+    """Somebody on the way makes a message longer, and leaves its length as it was."""
+    talk = Talk()
+    for conn in (1, 2):
+        talk.open(conn, headers=UPGRADED)
+        talk.wait(20_000)
+        talk.say(conn, "client", "text", b'{"op":"share"}')
+        talk.wait(1_000)
+        talk.say(conn, "server", "text", b'{"link":"https://assets.exa')
+        talk.raw(conn, "server", b'mple/f1"}')
+        talk.wait(2_000)
+        talk.close(conn, "client", 1002)
+        talk.wait(100_000)
+    rule = rule_of(talk)
+    assert rule is not None and (rule.on, rule.problem) == ("problem", "not-a-frame")
+    assert rule.sentence == "the client hangs up on bytes from the server that are not a frame"
+
+
+def asked(wrong: tuple[int, ...] = (5,), place: int | None = None, again: bool = False) -> Talk:
+    """Six questions, each with an id that its answer repeats; of those that are ``wrong`` it is another's."""
+    talk = Talk()
+    for conn in (1, 2, 3):
+        talk.open(conn, headers=UPGRADED)
+        for n in range(6):
+            id_ = 10**16 + 8 * n + conn if not again else 1
+            said = id_ - 1 if n in wrong else id_
+            talk.wait(80_000 + 9_000 * conn)
+            question, answer = ({"id": id_, "method": "quote"}, {"id": said, "result": n})
+            if place is not None:
+                question, answer = (["7", id_, "quote"], ["7", said, "reply"])  # type: ignore[assignment]
+            talk.say(conn, "client", "text", json.dumps(question).encode())
+            talk.wait(1_000)
+            talk.say(conn, "server", "text", json.dumps(answer).encode())
+        talk.wait(int(1e6 * WAIT) - 1_000)
+        talk.close(conn, "client", 4000)
+        talk.wait(200_000)
+    return talk
+
+
+@pytest.mark.parametrize("place", [None, 1])
+def test_an_answer_under_another_id_answers_nothing(place: int | None) -> None:
+    rule = rule_of(asked(place=place))
+    assert rule is not None and (rule.on, rule.id) == ("unanswered", "id" if place is None else 1)
+    assert rule.sentence.endswith("within 500 ms, by its `id`" if place is None else "within 500 ms, by its value 2")
+    assert abs(rule.after - WAIT) < 0.01
+
+
+def test_where_all_are_answered_it_is_the_silence() -> None:
+    for talk in (asked(()), asked(again=True)):
+        rule = rule_of(talk)
+        assert rule is not None and (rule.on, rule.id) == ("silence", None)
+
+
 def test_no_rule_where_the_ends_have_nothing_before_them_alone() -> None:
     """It closes on a message that did no harm before, and after nothing that was long in coming."""
     ticks = (50, "server", TICK), (100, "server", TICK), (70, "server", TICK)

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 import simulated
 from hangup.experiment.arms import Arms
+from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import factors
 from hangup.experiment.law import Law
 from hangup.experiment.message_law import _of_kind
 from hangup.experiment.message_trials import said_by_us
 from hangup.experiment.message_values import MISSING, at, differences, join, leaves, named, put, split
 from hangup.experiment.search import Verdict, search
-from hangup.experiment.trial import Trial
+from hangup.experiment.trial import Result, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.recording.events import Request
 
@@ -327,5 +328,32 @@ def test_a_kind_of_which_others_are_survived_is_not_all_of_it(spared: bool) -> N
         survived = spared and len(messages) == 4 and messages[0][1] == said[0].encode()
         return not survived and any(b"stroke" in payload for _, payload in messages)
 
-    claim = simulated.run(_of_kind(place), case, fails)  # type: ignore[arg-type]
+    claim = simulated.run(_of_kind(place, []), case, fails)  # type: ignore[arg-type]
     assert (claim is None) is spared and arms.untold is spared
+
+
+@pytest.mark.parametrize("known", [("f1",), ("f1", "f2", "other")])
+def test_a_kind_of_which_some_end_in_another_way(known: tuple[str, ...]) -> None:
+    """Any share ends it; but the handler fails before that on a file that it cannot look for, or does not know."""
+    case = simulated.case(say("list"), say("stat", file="f2"), say("share", id=8, file="f1"))
+    case.frames = [replace(frame, kind=json.loads(frame.payload)["type"]) for frame in case.frames]
+
+    def play(trial: Trial) -> Result:
+        for _, payload in simulated.reaching(case, trial):
+            try:
+                message = json.loads(payload)
+                if message["type"] == "share":
+                    file = message["file"]
+                    knows = file in known or ("other" in known and isinstance(file, str))
+                    another = "" if knows else "the server ended it with close code 1011"
+                    return Result(Outcome.UNRESOLVED if another else Outcome.FAILED, another=another)
+            except (ValueError, KeyError, TypeError):
+                return Result(Outcome.UNRESOLVED, another="the server ended it with close code 1011")
+        return Result(Outcome.SURVIVED)
+
+    verdict = simulated.carried_out(search(case), play, 900)
+    law = verdict.law
+    assert law is not None and law.holds and law.predicted == 8, law
+    assert "on any `share` message" in law.sentence
+    assert ("with another `file` it ends in another way" in law.sentence) is (len(known) == 1)
+    assert law.irrelevant == (["`id`"] if len(known) == 1 else ["`id`", "`file`"])

@@ -22,7 +22,7 @@ from hangup.experiment.isolate import Difference, isolate
 from hangup.experiment.ladder import CRASH
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import InPlace, said_by_us
-from hangup.experiment.message_values import MISSING, at, kind_path, leaves, named, neutral, put, split
+from hangup.experiment.message_values import MISSING, Path, at, kind_path, leaves, named, neutral, put, split
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.need_law import need_law
 from hangup.experiment.nesting_law import nesting_law
@@ -41,6 +41,9 @@ A_FIELD, ITS_TYPE, ITS_CONTENT, CREDENTIALS = (
     causes.known()[name].property
     for name in ("message/schema", "message/unknown-type", CRASH, "identity/token-expired-retry")
 )
+
+FIELDS = 6
+"""Of a message that says more it is not asked of each value whether it may be another."""
 
 PRELUDE = 5
 """Of more messages it is not asked whether they only lead up to the last."""
@@ -138,9 +141,10 @@ def law_in_place(place: InPlace, minimal: Minimal, *, whichever: bool = False) -
             shown = printable(found.neighbour[:300].decode(errors="backslashreplace"), 200)
             minimal.neighbour = f"{shown!r} in its place stays open"
             return _of_values(place, found)
-        if arms.unsure:
-            return None  # a like of it that nobody can tell of is none that fails
-        return (yield from _of_kind(place))
+        kept: list[Path] | None = []
+        if arms.unsure:  # a like of it that nobody can tell of is none that fails
+            kept = yield from _not_to_vary(place)
+        return None if kept is None else (yield from _of_kind(place, kept))
     if frame.text:
         return (yield from text_law(place))
     return (yield from binary_law(place))
@@ -200,8 +204,23 @@ def _of_values(place: InPlace, found: Difference) -> Claim:
     return claim
 
 
-def _of_kind(place: InPlace) -> Search[Claim | None]:
-    """All messages of the kind fail, whatever they say."""
+def _not_to_vary(place: InPlace) -> Search[list[Path] | None]:
+    """Where a message says what, if that is something else, ends the connection in another way. None where it does no
+    harm then, or where that is everything that it says."""
+    head, value = split(place.frame.payload)
+    path = kind_path(place.frame.kind, place.frame.payload)
+    said = [each for each in leaves(value) if each and each != path]
+    kept, rng = [], Random(len(place.frame.payload))
+    for each in said[:FIELDS]:
+        fails = yield from place.ask(joined(head, put(value, each, _other(at(value, each), rng))))
+        if fails is False:
+            return None
+        kept += [each] if fails is None else []
+    return kept if len(kept) < len(said) <= FIELDS else None
+
+
+def _of_kind(place: InPlace, kept: list[Path]) -> Search[Claim | None]:
+    """All messages of the kind fail, whatever they say; but for what is ``kept``, of which nobody can tell."""
     frame, trial = place.frame, place.trial
     if not place.others and place.left_out is None:
         return None
@@ -220,7 +239,7 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
     elif isinstance(value, list) and not head and (yield from _whatever_is_in_it(place)):
         said = "any message that is a JSON array"
         pool += ARRAYS
-    varied = [p for p in leaves(value) if p and p != path]
+    varied = [p for p in leaves(value) if p and p != path and p not in kept]
 
     def failing(rng: Random) -> Trial:
         head, value = split(rng.choice(pool))
@@ -229,7 +248,8 @@ def _of_kind(place: InPlace) -> Search[Claim | None]:
                 value = put(value, each, _other(at(value, each), rng))
         return trial(joined(head, value), "", rng)
 
-    sentence = f"{place.ends} on {said}{place.whose}{place.context}"
+    besides = f"; with another {' or '.join(map(named, kept))} it ends in another way" if kept else ""
+    sentence = f"{place.ends} on {said}{place.whose}{place.context}{besides}"
     law = Law(sentence, [Condition(said)], [named(each) for each in varied])
     claim = Claim(law, failing, place.harmless)
     if place.kin:

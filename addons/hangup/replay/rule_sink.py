@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from math import inf
 
-from hangup.recording.events import Event, FilterEvent, Frame, Handshake, Part
+from hangup.recording.events import Event, FilterEvent, Frame, Handshake, Part, Raw
 from hangup.replay.event_sink import EventSink
 from hangup.replayable.client_rule import ClientRule, RuleWatch
 from hangup.session import Session
@@ -46,7 +46,7 @@ class RuleSink:
         """Takes an event."""
         self._sink.emit(event)
         if self._watch is not None and event.conn == self._conn:
-            if isinstance(event, Frame | Part | FilterEvent | Handshake):
+            if isinstance(event, Frame | Part | Raw | FilterEvent | Handshake):
                 self._watch.feed(event)
             if self._due is not None:
                 self._due.cancel()

@@ -21,7 +21,8 @@ from hangup.humanize import duration, printable, with_article
 from hangup.messages.heartbeats import recognise
 from hangup.messages.kind import Discriminators, selects
 from hangup.recording.events import AnyEvent, Handshake
-from hangup.replayable.hearing import Heard, Hearing
+from hangup.replayable.hearing import NO_FRAME, Heard, Hearing
+from hangup.replayable.question_ids import Id, id_place, ids
 from hangup.wire.frames import OPCODE_NUMBERS
 
 PROMPT = 0.25
@@ -64,8 +65,9 @@ class ClientRule(Struct, frozen=True):
     or the server's ``silence``, whether or not it was asked anything. It does so ``after`` so many seconds: from that
     frame, from its question (from the last answer or the opening where it is ``since_answer``), from the server's last
     message. ``answers`` are the kinds of messages that answer the question, None where any message does; what is known
-    as the answer to a heartbeat always answers one. Before it is open, it may be that there is ``no-answer`` to its
-    handshake, or a ``bad-answer``, one that fails the check ``problem``.
+    as the answer to a heartbeat always answers one; where the ``id`` of each question is known (a key, or a place in a
+    list), it is what has the same there that answers it. Before it is open, it may be that there is ``no-answer`` to
+    its handshake, or a ``bad-answer``, one that fails the check ``problem``.
 
     Among kinds, the control frames are called ``PING`` and ``PONG``.
     """
@@ -77,6 +79,7 @@ class ClientRule(Struct, frozen=True):
     size: int = 0
     kind: str = ""
     answers: tuple[str, ...] | None = None
+    id: Id | None = None
 
     @property
     def sentence(self) -> str:
@@ -85,11 +88,15 @@ class ClientRule(Struct, frozen=True):
         asked = names.get(self.kind) or with_article(f"`{printable(self.kind, 60)}`")
         wait = duration(self.after)
         return "the client hangs up " + {
-            "problem": f"on a frame from the server that violates the protocol ({self.problem})",
+            "problem": "on bytes from the server that are not a frame"
+            if self.problem == NO_FRAME
+            else f"on a frame from the server that violates the protocol ({self.problem})",
             "size": f"on a message from the server with {self.size:,} bytes or more",
             "kind": f"on {asked} from the server",
             "unanswered": f"when {asked} is not answered within {wait}"
-            + (" of the last answer" if self.since_answer else ""),
+            + (" of the last answer" if self.since_answer else "")
+            + ("" if self.id is None else f", by its `{printable(str(self.id), 40)}`" if isinstance(self.id, str)
+               else f", by its value {self.id + 1}"),
             "silence": f"when the server has sent nothing for {wait}",
             "no-answer": f"when its handshake is not answered within {wait}",
             "bad-answer": f"on an answer to its handshake {BAD_ANSWERS.get(self.problem, self.problem)}",
@@ -109,6 +116,8 @@ class RuleWatch:
         """When it asked what is not answered yet."""
         self._minded = opened if rule.on == "bad-answer" and rule.problem in failed_checks else None
         self._hearing = Hearing()
+        self._open: dict[Id, float] = {}
+        """When each question was asked that is not answered yet, by its id."""
 
     @property
     def due(self) -> float:
@@ -139,7 +148,9 @@ class RuleWatch:
         rule = self.rule
         if heard.at >= self.due:
             return
-        if rule.on == "unanswered":
+        if rule.on == "unanswered" and rule.id is not None:
+            self._take_by_id(heard, rule.id)
+        elif rule.on == "unanswered":
             if heard.client and self.asked is None and is_kind(rule.kind, heard):
                 self.asked = heard.at
             elif _answer(rule.answers, heard):
@@ -154,6 +165,16 @@ class RuleWatch:
             or (rule.on == "kind" and is_kind(rule.kind, heard))
         ):
             self._minded = heard.at
+
+
+    def _take_by_id(self, heard: Heard, place: Id) -> None:
+        value = ids(heard).get(place)
+        if value is not None and heard.client and is_kind(self.rule.kind, heard):
+            self._open.setdefault(value, heard.at)
+        elif value in self._open and not heard.client:
+            del self._open[value]
+            self.answered = heard.at
+        self.asked = min(self._open.values(), default=None)
 
 
 def _answer(answers: tuple[str, ...] | None, heard: Heard) -> bool:
@@ -256,6 +277,7 @@ def _candidates(
         if code == 1009:
             found.append(ClientRule("size", after, size=min(heard.size for heard in minded)))
     found += _unanswered(ends, told, kinds)
+    found += _unanswered_by_id(ends, told, kinds)
     if min(waits) >= SHORTEST:
         found.append(ClientRule("silence", after))
     if len(minded) == len(ends):
@@ -283,6 +305,25 @@ def _unanswered(ends: Sequence[_Told], told: Sequence[_Told], kinds: dict[bool, 
                     if min(waits) >= SHORTEST:
                         rule = ClientRule("unanswered", median(waits), since_answer, kind=kind, answers=answers)
                         found.append(((round(_spread(waits), 2), _lag(kind, answers, told)), rule))
+    return [rule for _, rule in sorted(found, key=lambda each: each[0])]
+
+
+def _unanswered_by_id(
+    ends: Sequence[_Told], told: Sequence[_Told], kinds: dict[bool, Discriminators]
+) -> list[ClientRule]:
+    """The same of questions with ids, of which one had no answer of its own."""
+    found = []
+    asked = {kind for one in ends for kind in _kinds((h for h in one.heard if h.client), kinds[True])}
+    for kind in (*sorted(asked - {PING, PONG}), ""):
+        place = id_place((one.heard for one in told), lambda heard, kind=kind: is_kind(kind, heard))  # type: ignore[misc]
+        waits = []
+        for one in ends if place is not None else ():
+            watch = RuleWatch(ClientRule("unanswered", inf, kind=kind, id=place), one.opened)
+            for heard in one.heard:
+                watch.take(heard)
+            waits += [one.over - watch.asked] if watch.asked is not None else []
+        if place is not None and len(waits) == len(ends) and min(waits) >= SHORTEST:
+            found.append((_spread(waits), ClientRule("unanswered", median(waits), kind=kind, id=place)))
     return [rule for _, rule in sorted(found, key=lambda each: each[0])]
 
 

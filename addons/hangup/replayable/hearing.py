@@ -7,12 +7,15 @@ from collections import deque
 from msgspec import Struct
 
 from hangup.recording.assembling import Message, Messages
-from hangup.recording.events import INSTEAD, AnyEvent, FilterEvent, Frame
+from hangup.recording.events import INSTEAD, AnyEvent, FilterEvent, Frame, Raw
 from hangup.wire import frames as wire
 from hangup.wire.frames import OPCODE_NAMES
 
 MISMATCH = "pong-mismatch"
 """A pong whose payload is no outstanding ping's: no frame is wrong in itself, but the answer is."""
+
+NO_FRAME = "not-a-frame"
+"""Bytes of which no frame can be read; nothing that follows them can."""
 
 PINGS = 32
 
@@ -48,6 +51,9 @@ class Hearing:
                 self._waiting = event, heard  # a filter that keeps it back says so next
             return found
         self._messages.feed(event)
+        if isinstance(event, Raw) and NO_FRAME in event.problems and not event.kept:
+            size = event.cut if event.cut is not None else len(event.payload)
+            return [*self.rest(), Heard(event.at, event.side == "client", "", None, size, (NO_FRAME,))]
         return []
 
     def rest(self) -> list[Heard]:
