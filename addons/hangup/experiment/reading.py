@@ -90,6 +90,7 @@ def read_case(
     transcript = Transcript(recording, chosen.conn, read=read, connection=chosen, stopped_at=stopped_at)
     report = report_on(ledger)
     case = _case(transcript, chosen, alike, report)
+    case.ages = found.ages
     lived = survivors(connections, chosen, found)
     failed = {c.conn for c in connections if c.failed and judge(c, found) is not Outcome.SURVIVED}
     case.harmless = scripts.harmless(chosen.conn, connections, failed, case.frames)

@@ -168,6 +168,8 @@ class Case(Struct):
     wrong_pongs: bool = False
     server_frames: int = 0
     overlaps: bool = False
+    ages: tuple[float, float] | None = None
+    """The shortest and the longest life (seconds) of those recorded that ended so, where they are known."""
     lately: int = 0
     """How many others of the same client were opened in the ten seconds before it."""
     says_secret: bool = False

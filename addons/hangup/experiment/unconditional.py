@@ -45,7 +45,14 @@ def unconditional(arms: Arms, verdict: Verdict) -> Claim | None:
         return None
     if arms.case.how == "refused" or arms.case.badly_answered:
         return refusals(arms, verdict)
-    return _age(arms, verdict) if verdict.timers else _whenever(arms)
+    return _age(arms, verdict) if verdict.timers and not _of_many_ages(arms) else _whenever(arms)
+
+
+def _of_many_ages(arms: Arms) -> bool:
+    """Whether others that ended so were recorded at other ages: what ends this exchange at one age each time is then
+    what the server does in it, and not how long it is open."""
+    shortest, longest = arms.case.ages or (0.0, 0.0)
+    return longest - shortest > 2 * max(GRAIN, EXACT * longest)
 
 
 def _age(arms: Arms, verdict: Verdict) -> Claim | None:
@@ -81,7 +88,8 @@ def _whenever(arms: Arms) -> Claim | None:
     silent = [t for name in ("silence", "clock-silence") if (t := arms.named.get(name)) is not None]
     if len(ends) < ENDS or (arms.case.frames and not any(t.outcome is Outcome.FAILED for t in silent)):
         return None
-    ages = f"{min(ends):.2g} to {max(ends):.2g} s"
+    shortest, longest = arms.case.ages or (min(ends), max(ends))
+    ages = f"{min(*ends, shortest):.2g} to {max(*ends, longest):.2g} s"
     sentence = f"{DROPS} {ages} after opening, {WHICHEVER}"
     law = Law(sentence, [Condition("nothing that the client sends")], ["what the client sends, and how often"])
     return Claim(law, _varied(arms, median(ends)), None)
