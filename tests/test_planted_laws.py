@@ -21,6 +21,7 @@ from websockets.http11 import Request, Response
 from bisecting import bisected, side_by_side
 from conversing import Talk
 from hangup.experiment.law import Law
+from hangup.experiment.rate import COUNTED, RATE
 from hangup.experiment.search import Verdict
 from harness import unhurried
 from test_sequences import say
@@ -148,6 +149,35 @@ async def unknown_yet(connection: ServerConnection) -> None:
             looking.cancel()
 
 
+async def loads_each(connection: ServerConnection) -> None:
+    """Loads what is opened, and fails on a stroke that comes before that is done."""
+    ready = 0.0
+    loop = asyncio.get_running_loop()
+    async for message in connection:
+        kind = json.loads(message)["type"]
+        if kind == "open":
+            ready = loop.time() + READY
+        elif kind == "stroke" and loop.time() < ready:
+            connection.transport.abort()
+            return
+        await connection.send(say("ack"))
+
+
+def boards() -> Talk:
+    """A client that opens one board after the other, and draws on the last one too soon."""
+    talk = Talk()
+    said = [("open", 20), ("stroke", 600), ("move", 100), ("stroke", 300), ("open", 500), ("move", 100), ("stroke", 60)]
+    for conn in (1, 2):
+        talk.open(conn, headers=UPGRADED)
+        for n, (kind, wait) in enumerate(said):
+            talk.wait(1000 * wait)
+            talk.say(conn, "client", "text", say(kind, n=n).encode())
+        talk.wait(2_000)
+        talk.end(conn, "server", "rst")
+        talk.wait(100_000)
+    return talk
+
+
 async def no_boom(connection: ServerConnection) -> None:
     """Closes on one kind of message, whenever it comes."""
     async for message in connection:
@@ -234,6 +264,7 @@ PLANTED: dict[str, Planted] = {
     "age": Planted(with_control(PING, dies=0.2, messages=(HELLO,)), dies_of_age),
     "not-ready": Planted(soon(say("join", room=1)), not_ready),
     "not-known": Planted(soon(say("join", room=1)), unknown_yet),
+    "not-loaded": Planted(boards(), loads_each),
     "any-time": Planted(soon(say("boom", room=1)), no_boom),
     "server-idle": Planted(chatters(), says_nothing),
     "number": Planted(refused("/ws?room=a&rate=400"), listens, lambda r: int(parameter(r, "rate") or 0) <= 60),
@@ -305,6 +336,14 @@ def test_a_message_that_comes_too_early(verdicts: dict[str, Verdict], name: str)
     stays, fails = map(float, re.findall(r"([\d.]+) s after it", law.boundary))
     assert fails < READY + 0.03 and READY - 0.05 < stays < READY + 0.15, law.boundary
     assert verdict.proved and verdict.verdict == "message/order-before-hello" and verdict.cure.startswith("delay ")
+
+
+def test_a_message_that_comes_too_early_after_another(verdicts: dict[str, Verdict]) -> None:
+    """The same was harmless before, at its time; and what it comes too early after was said long after opening."""
+    verdict = verdicts["not-loaded"]
+    law = law_of(verdict)
+    assert re.search(r"sends `stroke` less than 0\.3\d s after the client's `open`", law.sentence), law.sentence
+    assert verdict.proved and verdict.cure.startswith("delay ") and verdict.verdict not in (RATE, COUNTED)
 
 
 def test_a_message_that_fails_at_any_time_does_not_come_too_early(verdicts: dict[str, Verdict]) -> None:

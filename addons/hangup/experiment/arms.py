@@ -90,6 +90,8 @@ class Arms:
         """Whether it could not be told apart what the smallest exchange is an instance of: then no law is said."""
         self.sooner: tuple[ClientFrame, ...] = ()
         """What was said until the end when as many messages as were recorded ended it after another number of them."""
+        self.hurried = False
+        """Whether it stays open where all is said more slowly, and no pace was found: something comes too early."""
         self.together = 0
         """How many trials had others beside them."""
         self.alone = False

@@ -26,6 +26,8 @@ class Claim:
         """Of thresholds the exchanges on either side, and whether they fail: the law stands and falls with them."""
         self.age: tuple[float, float] | None = None
         """Where it says when: seconds from opening at which it is still open, and at which it has ended."""
+        self.early = False
+        """Whether it is that a message comes too soon after something."""
         self.margin = inf
         """By how many seconds the exchanges nearest to a boundary in time keep away from it."""
         self.name = ""

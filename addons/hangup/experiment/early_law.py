@@ -13,6 +13,7 @@ from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import name_within
+from hangup.experiment.rate import COUNTED, RATE
 from hangup.experiment.sequences import ordinal
 from hangup.experiment.trial import ClientFrame, Trial
 from hangup.experiment.verdict import Minimal
@@ -27,6 +28,9 @@ FEW = 3
 
 MOSTLY = 0.75
 """How often the failure must come: what is said near the boundary is late now and then, and stays open."""
+
+LONG_AFTER = 0.6
+"""Seconds after which what a message does has mostly shown."""
 
 LATER = 2.5
 """By so many seconds it is said later."""
@@ -45,8 +49,10 @@ class _Early:
         self.kind = name_within(frame.kind) or frame.kind or frame.opcode
         frames = self.case.frames
         alike = [i for i, f in enumerate(frames, 1) if (name_within(f.kind) or f.kind or f.opcode) == self.kind]
-        self.place = alike[0]
-        """Which of the client's messages is the first of its kind, from 1: those before one that fails fail as well."""
+        harmless = [i for i in alike if frames[i - 1].at < frame.at - LONG_AFTER]
+        self.place = frames.index(frame) + 1 if harmless else alike[0]
+        """Which of the client's messages comes too early, from 1: the first of its kind, as those before one that fails
+        fail as well; unless they were survived."""
         self.first = frames[self.place - 1]
         self.numbers = tuple(f.n for f in frames)
         self.heard: list[tuple[bool, int]] = []
@@ -70,12 +76,14 @@ class _Early:
         return outcomes.pop() if len(outcomes) == 1 else Outcome.UNRESOLVED
 
     def since(self) -> Search[ClientFrame | None]:
-        """The message after which it comes too early, None for the opening: what lies between goes with it."""
-        for place in range(1, self.place):
+        """The message after which it comes too early, None for the opening: what lies between goes with it. Where that
+        message comes later as well, it is as early as it was."""
+        low, high = 0, self.place
+        while high - low > 1:
+            place = (low + high) // 2
             told = yield from self.arms.decide(self.later(LATER, place), Counts())
-            if told is Outcome.SURVIVED:
-                return self.case.frames[place - 2] if place > 1 else None
-        return self.case.frames[self.place - 2] if self.place > 1 else None
+            low, high = (low, place) if told is Outcome.SURVIVED else (place, high)
+        return self.case.frames[high - 2] if high > 1 else None
 
     @property
     def awaited(self) -> int:
@@ -90,7 +98,9 @@ def early_law(arms: Arms, minimal: Minimal) -> Search[Claim | None]:
     """The law, where the message that is enough stays open when it, and all that follows it, is said later."""
     frame = next((f for f in arms.case.frames if minimal.frames[-1:] == (f.n,)), None)
     many = len(minimal.frames) > FEW
-    if arms.live or frame is None or frame.at > EARLY or arms.rate < MOSTLY or arms.clients > 1 or many:
+    if arms.live or frame is None or arms.rate < MOSTLY or arms.clients > 1 or many:
+        return None
+    if frame.at > EARLY and not arms.hurried:
         return None
     early, counts = _Early(arms, frame), Counts()
     told = yield from early.ask(LATER, counts)
@@ -135,5 +145,9 @@ def _claim(early: _Early, since: ClientFrame | None, low: float, high: float) ->
     away = max(GRAIN, EXACT * high)
     soon, late = max(low - away, 0.0), high + away
     claim = Claim(law, lambda rng: made(rng, soon * rng.random()), lambda rng: made(rng, late * rng.uniform(1.0, 1.6)))
-    claim.counts, claim.margin, claim.name = True, away, "message/order-before-hello"
+    claim.counts, claim.margin, claim.early, claim.refutes = True, away, True, (RATE, COUNTED)
+    if since is None or since is early.case.frames[0]:
+        claim.name = "message/order-before-hello"
+    else:
+        claim.nameless = True
     return claim

@@ -166,8 +166,13 @@ class _Search(LawSearch):
         if self.minimise and (messages or seemed_counted):
             in_all = yield from self._in_all()
             claim = in_all or claim
-        if self.minimise and in_all is None and (messages or (explanation.verdict == rate.RATE and self._as_slowly())):
+        paces = explanation.verdict == rate.RATE
+        self.arms.hurried = paces and claim is None and not in_turn and not self._as_slowly()
+        shrinks = messages or (paces and self._as_slowly()) or self.arms.hurried
+        if self.minimise and in_all is None and shrinks:
             claim = yield from shrink(self.arms, explanation.verdict, count=explanation.trigger == "count")
+            if self.arms.hurried and claim is not None and not claim.early:
+                claim = None  # it would be a number, or what is said, and that it was said slowly made a difference
             self._hear_size(claim)
             claim = (yield from self._earlier()) or claim
             if claim is not None:
