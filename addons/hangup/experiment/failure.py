@@ -72,7 +72,9 @@ def derive(connections: Sequence[Connection]) -> Failure | None:
         ended = others
     if not ended:
         return None
-    kinds = Counter((c.hung_up_by, how, close_code(c) if how == "close" else None, _status(c, how)) for c, how in ended)
+    # With what code a client closes that is told to go is its own affair.
+    codes = [close_code(c) if how == "close" and c.dismissed is None else None for c, how in ended]
+    kinds = Counter((c.hung_up_by, how, code, _status(c, how)) for (c, how), code in zip(ended, codes, strict=True))
     (by, kind, code, status), _ = kinds.most_common(1)[0]
     same = [c for c, how in ended if (c.hung_up_by, how) == (by, kind) and (code is None or close_code(c) == code)]
     lifetimes = [c.lifetime for c in same if c.lifetime is not None]
