@@ -94,6 +94,14 @@ def call(n: int) -> bytes:
     return json.dumps([2, f"c{n}", "StatusNotification", {"connectorId": 1, "status": "Available"}]).encode()
 
 
+def meter(n: int) -> bytes:
+    return json.dumps([2, f"m{n}", "MeterValues", {"connectorId": 1, "meterValue": [n]}]).encode()
+
+
+def boot(n: int) -> bytes:
+    return json.dumps([2, f"b{n}", "BootNotification", {"chargePointModel": "X"}]).encode()
+
+
 def result(n: int) -> bytes:
     return json.dumps([3, f"r{n}", {"status": "Accepted"}]).encode()
 
@@ -108,6 +116,8 @@ def test_real_servers() -> None:
     leases.append((0.9, "text", b'{"type":"touch"}'))
     leases.append((1.1, "text", b'{"type":"release","desk":"C1"}'))
 
+    meters = [(0.1 + 0.3 * i, "text", meter(i)) for i in range(4)] + [(0.05, "text", boot(1))]
+
     async def against(handler: Handler, talk: Talk) -> Verdict:
         async with serve(handler, "127.0.0.1", 0) as server:
             return await bisected(talk, next(iter(server.sockets)).getsockname()[1])
@@ -116,16 +126,20 @@ def test_real_servers() -> None:
         return await asyncio.gather(
             against(waiting_for(lambda message: b"[2" in str(message).encode()), recorded(answers, 0.9 + WAITS)),
             against(waiting_for(lambda message: True), recorded(positions, 0.8 + WAITS)),
+            against(waiting_for(lambda m: "Heartbeat" in str(m)), recorded(meters, WAITS)),
             against(talking(waiting_for(lambda m: "touch" in str(m))), recorded(leases, 0.9 + WAITS, heard=EVERY)),
         )
 
-    calls, binary, lease = unhurried.run(main())
-    for verdict in (calls, binary, lease):
+    calls, binary, station, lease = unhurried.run(main())
+    for verdict in (calls, binary, station, lease):
         assert verdict.law is not None and verdict.law.holds and verdict.proved, (verdict.law, verdict.standing)
         assert verdict.law.right == verdict.law.predicted == 8
     assert calls.law is not None and f"after the client's last message other than `{RESULT}`" in calls.law.sentence
     assert binary.law is not None and "after the client's last message; its control frames" in binary.law.sentence
     assert "as=binary" in binary.cure
+    # The client never says it; that its protocol has it is known.
+    assert station.law is not None and "s after the client's last `ocpp:Heartbeat` message" in station.law.sentence
+    assert "Heartbeat" in station.cure
     # Not an answer that the server waits for, though it talks all the time.
     assert lease.law is not None and "s after the client's last `touch` message" in lease.law.sentence, lease.law
     assert lease.law.irrelevant == ["what else the client sends"]

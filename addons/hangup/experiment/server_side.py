@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from hangup.experiment.ladder import (
     ACCEPT_CORRECTED,
@@ -20,6 +21,7 @@ from hangup.experiment.ladder import (
     filters_of,
     has_envelope,
     is_json,
+    protocol_of,
     quiet,
     repeated,
     selector,
@@ -31,6 +33,7 @@ from hangup.filters.library.answer_ping import AnswerPing
 from hangup.filters.library.inject import Inject
 from hangup.filters.library.target import Query
 from hangup.messages.heartbeats import recognise
+from hangup.messages.keepalives import keepalive_of
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 MOSTLY = 0.5
@@ -115,12 +118,16 @@ def _keepalive(name: str, form: str) -> Make:
 
 
 def _client_keepalive(case: Case) -> Trial | None:
-    """The client's own heartbeat, or else something that did no harm, more often than it says it itself; of a client
-    that says nothing, a heartbeat in the form of what the server says."""
+    """The client's own heartbeat, or its protocol's, or else something that did no harm, more often than it says it
+    itself; of a client that says nothing, a heartbeat in the form of what the server says."""
     suspect = case.suspect
     if case.lifetime <= 0.3:
         return None
     every = max(0.1, round(case.lifetime / 4, 2))
+    usual = keepalive_of(protocol_of(f.payload, f.opcode) for f in case.frames) if not case.beats else None
+    if usual is not None:
+        opcode: Literal["text", "binary"] = "binary" if usual[0] == "binary" else "text"
+        return Trial(CLIENT_KEEPALIVE, (str(Inject(from_="client", send=usual[1], as_=opcode, every=every)),))
     for frame in [*reversed(case.beats), *reversed(case.frames)]:
         harmless = suspect is None or selector(frame) != selector(suspect)
         if harmless and (again := repeated(frame, every)) is not None:

@@ -109,9 +109,10 @@ def fitting(pulses: Sequence[Pulse], rate: float = 1.0) -> list[Timer]:
     found = [replace(timer, at=at) for timer in _PLAIN if (at := _fit(timer, pulses, rate)) is not None]
     if found:
         return found
-    kinds = sorted({kind for pulse in pulses if pulse.ended for kind in pulse.kinds if kind})
-    some = [Timer(Clock.CLIENT_MESSAGES, 0.0, but=kind) for kind in kinds if len(kinds) > 1]
-    some += [Timer(Clock.CLIENT_MESSAGES, 0.0, only=kind) for kind in kinds if len(kinds) > 2]
+    kinds = sorted({kind for pulse in pulses for kind in pulse.kinds if kind})
+    # What was seen to set it back is known of; of what else does nobody knows more.
+    some = [Timer(Clock.CLIENT_MESSAGES, 0.0, only=kind) for kind in kinds if len(kinds) > 2]
+    some += [Timer(Clock.CLIENT_MESSAGES, 0.0, but=kind) for kind in kinds if len(kinds) > 1]
     return [replace(timer, at=at) for timer in some if (at := _fit(timer, pulses, rate)) is not None]
 
 
