@@ -184,6 +184,19 @@ def test_where_nothing_that_is_known_helps_all_was_tried() -> None:
 
 
 @pytest.mark.slow
+def test_what_was_accepted_before_is_said_to_have_been() -> None:
+    """A ticket for one connection: whatever else is changed, it is refused from then on."""
+    target, ticket = "/ws?ticket=7f3a91c2d4", [("Origin", "http://a")]
+    talk = recorded(target, ticket, (target, ticket), 401)
+    verdict = unhurried.run(bisected(talk, lambda request: False, 401))
+    assert verdict.law is not None and verdict.law.holds
+    assert "though the same request was accepted before, on connection 1: something in it" in verdict.law.sentence
+    assert not {name for name, _ in verdict.standing} & {"handshake/no-ws-support", "handshake/path"}
+    other = recorded(target, ticket, (target, [("Origin", "http://b")]), 401)
+    verdict = unhurried.run(bisected(other, lambda request: False, 401))
+    assert verdict.law is not None and "accepted before" not in verdict.law.sentence
+
+
 def test_how_long_a_header_may_be() -> None:
     headers = [*UPGRADED, ("Cookie", f"prefs={'x' * (LARGE + 2000)}")]
     talk = recorded("/ws", headers, None, 431)

@@ -41,6 +41,9 @@ LEAVES = 0.1
 """How much an orderly close by a client asks for an explanation, compared with any other end: most clients that close
 so and come again had done what they came for."""
 
+OF_THE_SERVICE = (1012, 1013)
+"""Close codes by which a service says that it restarts, or has too much to do."""
+
 ORDERLY = (None, 1000, 1001, 1005)
 """Close codes of a client that is done, or whose page is loaded anew."""
 
@@ -69,8 +72,9 @@ class Group:
 
 
 def _names_the_code(life: Connection) -> bool:
-    """Whether its reason is nothing but the name of its close code (``Going away``), which a library may have given."""
-    known = REGISTERED.get(life.code or 0)
+    """Whether its reason is nothing but the name of its close code (``Going away``), which a library may have given.
+    None gives a code that speaks of the service by itself."""
+    known = REGISTERED.get(life.code or 0) if life.code not in OF_THE_SERVICE else None
     return known is not None and life.reason.strip(" .!").lower() == known.name.lower()
 
 

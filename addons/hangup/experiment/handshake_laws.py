@@ -92,7 +92,13 @@ def refusals(arms: Arms, verdict: Verdict) -> Claim:
         new = SetHeader(name=f"X-Trial-{rng.randint(1, 9)}", value=str(rng.randint(1, 1 << 30)))
         return Trial("prediction", (*some.values(), str(new)))
 
-    return Claim(Law(sentence, [Condition(f"the path is `{_path(case)}`")], [*varied]), fresh, None)
+    claim = Claim(Law(sentence, [Condition(f"the path is `{_path(case)}`")], [*varied]), fresh, None)
+    if case.served_as:
+        claim.though = (
+            f"the same request was accepted before, on connection {case.served_as}: something in it has been used up "
+            "or has expired, or the server remembers that connection"
+        )
+    return claim
 
 
 def _refused(case: Case) -> str:

@@ -174,9 +174,12 @@ PERHAPS = frozenset({"flipped", "as-json", "repaired", "one-frame", "no-large", 
 
 
 def _able(cause: causes.Cause | None, prior: Prior) -> Prior:
-    """Of a connection that was never opened, neither time nor messages can be the cause."""
+    """Of a connection that was never opened, neither time nor messages can be the cause; and of one whose request was
+    accepted before, nothing that refuses it always."""
     if cause is None:
         return lambda case: 0.0 if case.how == "refused" else prior(case)
+    if cause.needs == "never-served":
+        return lambda case: 0.0 if case.served_as else prior(case)
     if cause.verdict.partition("/")[0] in HANDSHAKE or _refuses(cause) or cause.verdict == CONNECT_DEADLINE:
         return prior
     return lambda case: 0.0 if case.how == "refused" else prior(case)

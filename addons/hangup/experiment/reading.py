@@ -35,6 +35,9 @@ from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.replayable.client_script import Send, Transcript
 from hangup.wire.frames import OPCODE_NUMBERS
 
+IDENTITY = ("origin", "cookie", "authorization", "sec-websocket-protocol", "user-agent")
+"""Headers by which a server may tell who asks."""
+
 FRAMES_KEPT = 20_000
 """Client messages that a case holds; a longer exchange is cut at its front, the end being what matters."""
 
@@ -172,6 +175,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         overlaps=_overlap(alike),
         lately=_lately(chosen, alike),
         passed=_passed(chosen, alike),
+        served_as=_served_as(chosen, alike),
         let_in=_let_in(chosen, alike),
         says_secret=any(map(_names_a_secret, frames)),
         replied=last_server_at > last_client_at,
@@ -239,6 +243,17 @@ def _passed(chosen: Connection, alike: Sequence[Connection]) -> bool:
     return any(
         c.lifetime is not None and c.lifetime > lived and c.frames["client"] > chosen.frames["client"] for c in alike
     )
+
+
+def _served_as(chosen: Connection, alike: Sequence[Connection]) -> int:
+    """The first of these that asked for the same before the chosen one was refused, and was let in."""
+    before = (c for c in alike if c.opened is not None and c.first_seen < chosen.first_seen and not c.actions)
+    return next((c.conn for c in before if _asked(c) == _asked(chosen)), 0) if chosen.refused else 0
+
+
+def _asked(connection: Connection) -> tuple[str, ...]:
+    """What it asked for, and as whom."""
+    return (connection.target, *map(connection.header, IDENTITY))
 
 
 def _let_in(chosen: Connection, alike: Sequence[Connection]) -> float:

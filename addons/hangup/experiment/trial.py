@@ -176,6 +176,8 @@ class Case(Struct):
     """Whether a message of the client's has a field that is called as a secret is."""
     passed: bool = False
     """Whether another connection of the recording said more than this one and lived on."""
+    served_as: int = 0
+    """The number of an earlier connection with the same request, which was accepted; 0 where there is none."""
     let_in: float = 0.0
     """Of a refused handshake: so many seconds after the end before it the same was accepted, where this one came sooner
     after an end; 0 where that was never so."""
