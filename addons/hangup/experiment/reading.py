@@ -21,9 +21,11 @@ from hangup.experiment.handshakes import credentials, donated
 from hangup.experiment.kept_scripts import LATELY, KeptScripts, with_kinds
 from hangup.experiment.last_words import shared_words
 from hangup.experiment.message_values import leaves, split
-from hangup.experiment.studied_connection import any_end, choose, client_rule_of, survivors
+from hangup.experiment.studied_connection import AT_ONCE, any_end, choose, client_rule_of, survivors
 from hangup.experiment.trial import Case, ClientFrame
+from hangup.messages.farewells import says_goodbye
 from hangup.messages.heartbeats import recognise
+from hangup.messages.kind import kind_of
 from hangup.messages.openings import opening
 from hangup.recording import loops
 from hangup.recording.connections import Connection
@@ -33,7 +35,7 @@ from hangup.recording.reader import batches
 from hangup.recording.redaction.names import is_strong
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.replayable.client_script import Send, Transcript
-from hangup.wire.frames import OPCODE_NUMBERS
+from hangup.wire.frames import OPCODE_NUMBERS, TEXT
 
 IDENTITY = ("origin", "cookie", "authorization", "sec-websocket-protocol", "user-agent")
 """Headers by which a server may tell who asks."""
@@ -141,6 +143,8 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
             pongs += step.opcode == "pong"  # those that answer a ping are in no script
         for each in said.values():
             del each[:-FRAMES_KEPT]
+    if chosen.ending.by == "client" and said["client"] and _farewell(said["client"][-1], survey.over - survey.opened):
+        said["client"].pop()  # so does this: it has decided to go
     frames = with_kinds(said["client"])
     answers = with_kinds(said["server"])
     answer = answers[-1] if answers else None
@@ -196,6 +200,12 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
         request=survey.request,
         priors=_priors(report),
     )
+
+
+def _farewell(last: ClientFrame, over: float) -> bool:
+    """Whether a client says goodbye with its last message, and goes."""
+    kind = kind_of(OPCODE_NUMBERS.get(last.opcode, TEXT), last.payload)
+    return over - last.at <= AT_ONCE and says_goodbye(kind.name)
 
 
 def _doubled(path: str) -> str:

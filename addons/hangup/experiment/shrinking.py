@@ -144,7 +144,8 @@ def _different_values(arms: Arms) -> Search[tuple[int, ...] | None]:
     """One message for each value of a field, of the last one's kind, where so many different ones are enough and fewer
     are not; None where they are not. To find the same by leaving away messages takes a trial for each of them."""
     suspect, case = arms.case.suspect, arms.case
-    if suspect is None:
+    alone = arms.named.get("suspect-only")
+    if suspect is None or alone is None or alone.outcome is not Outcome.SURVIVED:
         return None
     alike = [(f, said_by(f)) for f in case.frames if f.n <= suspect.n and f.own_kind == suspect.own_kind]
     for path in shared(tuple(said for _, said in alike)):

@@ -24,6 +24,9 @@ MARGIN = 0.5
 CLEARLY = 0.7
 """By how much a time must be steadier than one that is more usual to count."""
 
+MOST = 2.0
+"""The strength at most of a time that was chosen among several."""
+
 DEFAULTS = {
     60: "nginx and AWS ALB", 100: "Cloudflare", 30: "Google Cloud's load balancer", 350: "AWS NLB",
     600: "mitmproxy and AWS API Gateway", 240: "Azure's load balancer", 55: "Heroku", 120: "uWebSockets",
@@ -51,8 +54,8 @@ class Silence(NamedTuple):
 
 
 def silence(case: Case) -> Silence:
-    """The steadiest silence: that of both sides together, unless one side's is steadier by far; of frames of any kind,
-    unless that of messages is."""
+    """The steadiest silence: that of both sides together, unless one side's is steadier by far; of messages only where
+    that of frames is not steady at all."""
     clocks = case.once(FrameClocks)
     sides: tuple[tuple[Side | None, list[float]], ...] = (
         (None, clocks.idle), ("server", clocks.server), ("client", clocks.client),
@@ -61,14 +64,16 @@ def silence(case: Case) -> Silence:
     messages: tuple[tuple[Side, list[float], list[float]], ...] = (
         ("client", clocks.client_messages, clocks.client), ("server", clocks.server_messages, clocks.server),
     )  # fmt: skip
-    found += [
-        Silence(side, *clocks.of(times), times, only=True)
-        for side, times, frames in messages
-        if times != frames and clocks.of(times)[0] > 0
-    ]
-    best = max(found, key=lambda each: each.steady)
-    either, plain = found[0], max(found[:3], key=lambda each: each.steady)
-    return next(each for each in (either, plain, *found[3:], best) if each.steady > best.steady - CLEARLY)
+    either, best = found[0], max(found, key=lambda each: each.steady)
+    if best.steady <= 0:
+        only = [
+            Silence(side, *clocks.of(times), times, only=True)
+            for side, times, frames in messages
+            if times != frames and clocks.of(times)[0] > 0
+        ]
+        most = max((each.steady for each in only), default=0.0)
+        best = next((each for each in only if each.steady > most - CLEARLY), best)
+    return either if either.steady > best.steady - CLEARLY else best
 
 
 def evident_silence(case: Case) -> float:
@@ -105,7 +110,8 @@ def steady_silence(case: Case) -> Sign | None:
 @sign(silent)
 def steady_silence_but_for_pings(case: Case) -> Sign | None:
     """The same of times in which a side sent pings or pongs, and no message."""
-    return _steady_silence(case, "message") if case.once(silence).only else None
+    found = _steady_silence(case, "message") if case.once(silence).only else None
+    return found and found._replace(strength=min(found.strength, MOST))
 
 
 def _steady_silence(case: Case, frame: str) -> Sign:
