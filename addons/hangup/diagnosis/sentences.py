@@ -89,8 +89,10 @@ def _ends(case: Case) -> str:
     how = _how(lives)
     age = duration(middle([life.lasted for life in lives]))
     who = f"{f'the {case.closer} ended it' if case.closer != 'unknown' else 'it ended'} {how}".rstrip()
-    if (told := next((life.dismissed for life in lives if life.dismissed is not None), None)) is not None:
-        who = f"the server told the client to disconnect (`{printable(told.kind.text, 40)}`), and one of them closed"
+    told = [message.kind.text for life in lives if (message := life.dismissed) is not None]
+    if told:
+        way = f"told the client to disconnect (`{printable(told[0], 40)}`)"
+        who = f"the server {way}" if len(told) == len(lives) else f"{who}, or {way},"
     if len(lives) == 1:
         return f"{who} {age} after opening"
     return f"{who} in {len(lives)} connections, {age} after opening (median)"

@@ -80,7 +80,7 @@ def counting(arms: Arms) -> Trial | None:
     that is one of messages of a sort."""
     for timer in fitting(arms.pulses, arms.rate):
         for frame in reversed(arms.case.frames):
-            if timer.set_back_by(frame.own_kind):
+            if timer.set_back_by(frame.own_kind.text):
                 again = repeated(frame, round(max(EVERY, timer.at / OFTEN), 3))
                 if again is not None:
                     return Trial(CLIENT_KEEPALIVE, (again,))

@@ -14,6 +14,7 @@ from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.law import Condition, Law
 from hangup.experiment.message_trials import name_within
 from hangup.experiment.rate import COUNTED, RATE
+from hangup.experiment.sequence_law import TAKES_EFFECT
 from hangup.experiment.sequences import ordinal
 from hangup.experiment.trial import ClientFrame, Trial
 from hangup.experiment.verdict import Minimal
@@ -28,9 +29,6 @@ FEW = 3
 
 MOSTLY = 0.75
 """How often the failure must come: what is said near the boundary is late now and then, and stays open."""
-
-LONG_AFTER = 0.6
-"""Seconds after which what a message does has mostly shown."""
 
 LATER = 2.5
 """By so many seconds it is said later."""
@@ -49,7 +47,7 @@ class _Early:
         self.kind = name_within(frame.kind) or frame.kind or frame.opcode
         frames = self.case.frames
         alike = [i for i, f in enumerate(frames, 1) if (name_within(f.kind) or f.kind or f.opcode) == self.kind]
-        harmless = [i for i in alike if frames[i - 1].at < frame.at - LONG_AFTER]
+        harmless = [i for i in alike if frames[i - 1].at < frame.at - TAKES_EFFECT]
         self.place = frames.index(frame) + 1 if harmless else alike[0]
         """Which of the client's messages comes too early, from 1: the first of its kind, as those before one that fails
         fail as well; unless they were survived."""

@@ -63,7 +63,7 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
     law = Law(f"{DROPS} {timers[0]}; {kept}", [condition], [f"what {of_a_kind}the client sends"])
     told = steady and not _unasked(arms, timers[0].clock, low)
     numbers = [frame.n for frame in arms.case.frames]
-    besides = [f.n for f in arms.case.frames if of_a_kind and not timers[0].set_back_by(f.own_kind)]
+    besides = [f.n for f in arms.case.frames if of_a_kind and not timers[0].set_back_by(f.own_kind.text)]
     some: Callable[[Random], Trial] = lambda rng: Trial("prediction", frames=_some(numbers, rng))  # noqa: E731
     failing = _failing(cure, low, high, besides) if told else some
 

@@ -42,7 +42,7 @@ def selector(frame: ClientFrame) -> str:
 
 def kind_name(frame: ClientFrame) -> str:
     """What a filter's ``kind=`` selects a message by."""
-    return frame.kind or frame.own_kind
+    return frame.kind or frame.own_kind.text
 
 
 def has_envelope(frame: ClientFrame) -> bool:

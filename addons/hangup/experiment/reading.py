@@ -25,7 +25,6 @@ from hangup.experiment.studied_connection import AT_ONCE, any_end, choose, clien
 from hangup.experiment.trial import Case, ClientFrame
 from hangup.messages.farewells import says_goodbye
 from hangup.messages.heartbeats import recognise
-from hangup.messages.kind import kind_of
 from hangup.messages.openings import opening
 from hangup.recording import loops
 from hangup.recording.connections import Connection
@@ -35,7 +34,7 @@ from hangup.recording.reader import batches
 from hangup.recording.redaction.names import is_strong
 from hangup.recording.traffic_ledger import TrafficLedger
 from hangup.replayable.client_script import Send, Transcript
-from hangup.wire.frames import OPCODE_NUMBERS, TEXT
+from hangup.wire.frames import OPCODE_NUMBERS
 
 IDENTITY = ("origin", "cookie", "authorization", "sec-websocket-protocol", "user-agent")
 """Headers by which a server may tell who asks."""
@@ -204,8 +203,7 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
 
 def _farewell(last: ClientFrame, over: float) -> bool:
     """Whether a client says goodbye with its last message, and goes."""
-    kind = kind_of(OPCODE_NUMBERS.get(last.opcode, TEXT), last.payload)
-    return over - last.at <= AT_ONCE and says_goodbye(kind.name)
+    return over - last.at <= AT_ONCE and says_goodbye(last.own_kind.name)
 
 
 def _doubled(path: str) -> str:

@@ -27,7 +27,7 @@ RECKONED = 64
 AGAIN = 8
 """Of no more it is asked again, where the failure flickers."""
 
-LATER = 0.6
+TAKES_EFFECT = 0.6
 """Seconds after which what a message does has mostly shown."""
 
 MADE = 80
@@ -94,7 +94,7 @@ def _sequence_law(arms: Arms, minimal: Minimal, prelude: int) -> Search[Finding]
 def _said_before(case: Case, minimal: Minimal, prelude: int) -> Exchange:
     """What the recorded client had said some time before the last of the messages that are needed, and stayed open."""
     last = next(frame for frame in case.frames if frame.n == minimal.frames[-1])
-    early = [frame for frame in case.frames if frame.n < last.n and frame.at <= last.at - LATER]
+    early = [frame for frame in case.frames if frame.n < last.n and frame.at <= last.at - TAKES_EFFECT]
     return tuple(said_by(frame) for frame in early if frame.n not in minimal.frames[:prelude])
 
 

@@ -22,7 +22,7 @@ OTHERS = 2
 
 def said_by(frame: ClientFrame) -> Said:
     """A recorded message."""
-    kind = frame.kind or frame.own_kind
+    kind = frame.kind or frame.own_kind.text
     return Said(kind, frame.payload, frame.opcode)
 
 

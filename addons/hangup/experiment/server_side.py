@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from hangup.experiment.ladder import (
     ACCEPT_CORRECTED,
@@ -21,7 +20,6 @@ from hangup.experiment.ladder import (
     filters_of,
     has_envelope,
     is_json,
-    protocol_of,
     quiet,
     repeated,
     selector,
@@ -124,11 +122,9 @@ def _client_keepalive(case: Case) -> Trial | None:
     if case.lifetime <= 0.3:
         return None
     every = max(0.1, round(case.lifetime / 4, 2))
-    usual = keepalive_of(protocol_of(f.payload, f.opcode) for f in case.frames) if not case.beats else None
-    if usual is not None:
-        opcode: Literal["text", "binary"] = "binary" if usual[0] == "binary" else "text"
-        return Trial(CLIENT_KEEPALIVE, (str(Inject(from_="client", send=usual[1], as_=opcode, every=every)),))
-    for frame in [*reversed(case.beats), *reversed(case.frames)]:
+    usual = keepalive_of(frame.own_kind.protocol for frame in case.frames)
+    protocols = [ClientFrame(0, *usual, 0.0)] if usual is not None else []
+    for frame in [*reversed(case.beats), *protocols, *reversed(case.frames)]:
         harmless = suspect is None or selector(frame) != selector(suspect)
         if harmless and (again := repeated(frame, every)) is not None:
             return Trial(CLIENT_KEEPALIVE, (again,))

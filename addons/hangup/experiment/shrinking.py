@@ -147,7 +147,7 @@ def _different_values(arms: Arms) -> Search[tuple[int, ...] | None]:
     alone = arms.named.get("suspect-only")
     if suspect is None or alone is None or alone.outcome is not Outcome.SURVIVED:
         return None
-    alike = [(f, said_by(f)) for f in case.frames if f.n <= suspect.n and f.own_kind == suspect.own_kind]
+    alike = [(f, said_by(f)) for f in case.frames if f.n <= suspect.n and f.own_kind.text == suspect.own_kind.text]
     for path in shared(tuple(said for _, said in alike)):
         first: dict[object, int] = {}
         for frame, said in alike:

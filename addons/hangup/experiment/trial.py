@@ -14,7 +14,7 @@ from hangup.experiment.timers import Pulse
 from hangup.humanize import duration
 from hangup.messages.answers import Answered
 from hangup.messages.heartbeats import Beat
-from hangup.messages.kind import kind_of
+from hangup.messages.kind import MessageKind, kind_of
 from hangup.recording.events import Request
 from hangup.replayable.client_rule import BAD_ANSWERS, ClientRule
 from hangup.wire.frames import OPCODE_NUMBERS, TEXT
@@ -126,9 +126,9 @@ class ClientFrame(Struct, frozen=True):
         return self.opcode == "text"
 
     @property
-    def own_kind(self) -> str:
+    def own_kind(self) -> MessageKind:
         """Its kind by this one message, as it is told of what a trial said."""
-        return kind_of(OPCODE_NUMBERS.get(self.opcode, TEXT), self.payload).text
+        return kind_of(OPCODE_NUMBERS.get(self.opcode, TEXT), self.payload)
 
 
 class OtherConnection(Struct):
