@@ -227,3 +227,27 @@ def test_who_says_another_name_is_another_client(key: str) -> None:
 
     assert says("closed-as-a-newcomer-opened", entering(["ann"] * 5))
     assert not says("closed-as-a-newcomer-opened", entering(["ann", "bob", "cy", "dee", "eve"]))
+
+
+@pytest.mark.parametrize(
+    ("roles", "silent"), [((("deviceId", "kds-7"),), False), ((("deviceId", "kds-7"), ("client", "web")), False),
+                          ((("client", "web"),), True)],
+)  # fmt: skip
+def test_one_id_is_enough(roles: tuple[tuple[str, str], ...], silent: bool) -> None:
+    """Two tabs of one device at two stations: they are one device; that both are on the web says nothing."""
+
+    def lay(tape: Tape) -> None:
+        older = greet(tape.open(0.2, "/kitchen").client({"ev": "enter", **dict(roles), "station": "s0"}, 0.01))
+        for n in range(1, 6):
+            newer = tape.open(0.5 + 3.0 * n + 0.7 * n * n, "/kitchen")
+            older.at = newer.at + 0.005
+            end(older, "server", 1000)
+            older = greet(newer.client({"ev": "enter", **dict(roles), "station": f"s{n % 2}"}, 0.01))
+        older.wait(6.0).client("bye")
+
+    found = says("closed-as-a-newcomer-opened", lay)
+    assert not found if silent else found[0].text.endswith("with the same deviceId")
+
+
+def test_a_topic_is_no_token() -> None:
+    assert not says("closed-as-a-newcomer-opened", kicks(path="/ws?topic=a", other="/ws?topic=b"))

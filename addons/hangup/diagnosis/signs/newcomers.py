@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hangup.diagnosis.case import Case
 from hangup.diagnosis.figures import middle, steadiness, surprise, within
 from hangup.diagnosis.findings import Trigger, cite_all
@@ -28,22 +30,44 @@ MOST = 6
 OF_THE_SERVER = (1001, 1011, 1012)
 """Close codes with which a server speaks of itself, and not of the connection."""
 
+NEW_EACH_TIME = re.compile("(token|access|auth|jwt).*|ts?$|_$", re.IGNORECASE)
+"""Query parameters that differ from one request of a client to its next."""
+
 ABRUPT = ("fin", "rst", "timeout")
 
 Pairs = list[tuple[Connection, Connection]]
 
 
-def identity(life: Connection) -> str:
-    """What tells clients apart that ask for the same route."""
-    query = {k: v for k, v in life.query.items() if not k.lower().startswith(("token", "access", "auth", "jwt", "t"))}
-    ids = sorted(f"{k}={v}" for k, v in life.traffic.ids.items())
-    return f"{life.path}?{sorted(query.items())} {ids[:4] if not query and '{}' not in life.route else ''}"
+def asked_for(life: Connection) -> str:
+    """Path and query, without what is new each time."""
+    query = {name: value for name, value in life.query.items() if not NEW_EACH_TIME.match(name)}
+    return f"{life.path}?{sorted(query.items())}" if query or "{}" in life.route else life.path
 
 
-def _younger(other: Connection, life: Connection) -> bool:
-    """Whether it opened later, with the same identity."""
+def named(life: Connection) -> dict[str, str]:
+    """What its first message says of who it is, where its request does not."""
+    return life.traffic.ids if asked_for(life) == life.path and "{}" not in life.route else {}
+
+
+def readings(case: Case) -> list[tuple[str, ...]]:
+    """Which fields of the first messages may be the identity: all of them together, or one alone that tells clients
+    apart, or is called an id. ``{"deviceId": 7, "station": "grill"}`` may be of the client that was at another station.
+    """
+    values: dict[str, set[str]] = {}
+    for life in case.lives:
+        for name, value in named(life).items():
+            values.setdefault(name, set()).add(value)
+    alone = [name for name, found in values.items() if len(found) > 1 or name.lower().endswith("id")]
+    return [tuple(values), *((name,) for name in alone if len(values) > 1)]
+
+
+def _younger(other: Connection, life: Connection, fields: tuple[str, ...]) -> bool:
+    """Whether it opened later, with the same identity: the same request, and the same of these fields."""
     both = other is not life and other.open_since is not None and life.open_since is not None
-    return both and other.open_since > life.open_since and identity(other) == identity(life)  # type: ignore[operator]
+    if not both or other.open_since <= life.open_since or asked_for(other) != asked_for(life):  # type: ignore[operator]
+        return False
+    mine, its = named(life), named(other)
+    return all(mine.get(name) == its.get(name) for name in fields)
 
 
 def _late(pair: tuple[Connection, Connection]) -> float:
@@ -51,18 +75,31 @@ def _late(pair: tuple[Connection, Connection]) -> float:
     return (pair[0].end or 0.0) - (pair[1].open_since or 0.0)
 
 
-def replaced(case: Case) -> Pairs:
-    """Those that ended just as another with the same identity opened, with that one."""
+def _replaced(case: Case, fields: tuple[str, ...]) -> Pairs:
     pairs: Pairs = []
     for life in case.once(opened) if case.closer in ("server", "client") else ():
         if (end := life.end) is not None:
             # The newcomer's 101 may be recorded just after the end: a server may end the older one while it accepts.
             near = [
-                o for o in case.lives if o.began - BEFORE <= end <= (o.open_since or 0.0) + KICK and _younger(o, life)
+                o
+                for o in case.lives
+                if o.began - BEFORE <= end <= (o.open_since or 0.0) + KICK and _younger(o, life, fields)
             ]
             pairs += [min(((life, other) for other in near), key=lambda pair: abs(_late(pair)))] if near else []
     # A client that comes back at once asks after the end, a newcomer before it.
     return pairs if pairs and middle([(life.end or 0.0) - other.began for life, other in pairs]) > 0.0005 else []
+
+
+def by_identity(case: Case) -> tuple[tuple[str, ...], Pairs]:
+    """What explains the most ends: the fields of the identity, and those that ended just as another with the same one
+    opened, each with that one."""
+    found = [(fields, _replaced(case, fields)) for fields in case.once(readings)]
+    return max(found, key=lambda one: len(one[1]))
+
+
+def replaced(case: Case) -> Pairs:
+    """Those that ended just as another with the same identity opened, with that one."""
+    return case.once(by_identity)[1]
 
 
 def by_server(case: Case) -> bool:
@@ -75,10 +112,10 @@ def closed_as_a_newcomer_opened(case: Case, pairs: Pairs) -> Found:
     """How much likelier so many end as another opens than by chance."""
     rate = sum(life.open_since is not None for life in case.lives) / max(case.last_at, 1.0)
     whole = len(case.once(opened))
-    text = (
-        f"{len(pairs)} of {whole} ended just as another connection opened that had asked for the same, apart "
-        "from tokens"
-    )
+    fields = [name for name in case.once(by_identity)[0] if name in named(pairs[0][0])]
+    same = " and ".join(map(printable, fields[:3]))
+    which = f"with the same {same}" if same else "that had asked for the same, apart from tokens"
+    text = f"{len(pairs)} of {whole} ended just as another connection opened {which}"
     cites = cite_all([*(other for _, other in pairs), *(life for life, _ in pairs)])
     strength = min(surprise(len(pairs), whole, within(rate, KICK + 0.1)), 6.0)
     return Sign(strength, text, cites, Trigger("peer", pairs[0][1].conn))
@@ -151,10 +188,10 @@ def ended_without_newcomer(case: Case, pairs: Pairs) -> Found:
 @of(replaced, by_server)
 def older_connection_same_identity_stayed(case: Case, pairs: Pairs) -> Found:
     """Elsewhere an older connection outlasted the opening of a newcomer by a second."""
-    stayed = []
+    fields, stayed = case.once(by_identity)[0], []
     for life in case.survivors:
         end = life.end if life.end is not None else case.last_at
-        if any(_younger(other, life) and (other.open_since or 0.0) < end - 1.0 for other in case.lives):
+        if any(_younger(other, life, fields) and (other.open_since or 0.0) < end - 1.0 for other in case.lives):
             stayed.append(life)
     text = "an older connection stayed open when another opened that had asked for the same, apart from tokens"
     return Sign(1.0, text, cite_all(stayed)) if stayed else None
