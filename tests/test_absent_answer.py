@@ -195,6 +195,7 @@ def verdicts() -> Ways:
     return unhurried.run(main())
 
 
+@pytest.mark.experiment
 @pytest.mark.parametrize(("name", "server", "answered"), ALL)
 def test_the_absent_answer_is_the_law_where_it_is_one(verdicts: Ways, name: str, server: str, answered: bool) -> None:
     law = verdicts[name, server, answered].law
@@ -257,6 +258,7 @@ def pushed() -> Talk:
     return talk
 
 
+@pytest.mark.experiment
 def test_what_is_answered_by_its_id_is_an_answer_whatever_its_kind() -> None:
     """No client was ever seen to acknowledge a button: that it should is told by how events are."""
 
@@ -324,6 +326,7 @@ def answered_at_first() -> Talk:
     return talk
 
 
+@pytest.mark.experiment
 def test_an_answer_that_came_at_first_and_then_no_more() -> None:
     """It is given in the form in which it came, to the question that it followed; what else was said was none."""
 

@@ -18,6 +18,7 @@ BY_CONTRAST = (
 )
 
 
+@pytest.mark.experiment
 @pytest.mark.real
 @pytest.mark.slow
 def test_what_no_filter_cures_is_proved_too() -> None:

@@ -286,6 +286,7 @@ def verdicts() -> dict[str, Verdict]:
     return unhurried.run(main())
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_what_makes_the_server_leave_it_unanswered(verdicts: dict[str, Verdict]) -> None:
     verdict = verdicts["forgets"]
@@ -316,6 +317,7 @@ async def deaf(connection: ServerConnection) -> None:
 HANDLERS["deaf"] = deaf
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_that_the_client_asks_is_no_law_of_the_server() -> None:
     """It waits for an answer whenever it asks: that is the client's own rule, and nothing is found out by it."""

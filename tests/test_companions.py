@@ -29,7 +29,7 @@ from test_sequences_real import ended
 from test_transcript import InMemory
 from test_varying import UPGRADED
 
-pytestmark = pytest.mark.timeout(400)  # the first of them waits for all bisects
+pytestmark = [pytest.mark.experiment, pytest.mark.timeout(400)]  # the first of them waits for all bisects
 
 WINDOW = 0.8
 """Seconds."""

@@ -82,6 +82,7 @@ def test_but_not_where_the_client_does_so_by_itself(tape: Tape) -> None:
     assert [life.hung_up_by for life in ledger.connections.values()] == ["client", "server"] * 2
 
 
+@pytest.mark.experiment
 @pytest.mark.real
 @pytest.mark.slow
 def test_its_rule_is_found() -> None:

@@ -134,6 +134,7 @@ def test_how_late_the_answer_comes() -> None:
     assert verdict.law.boundary.startswith("fails ") and verdict.verdict == "client-lifecycle/connect-deadline"
 
 
+@pytest.mark.experiment
 def test_what_makes_it_late() -> None:
     verdict = unhurried.run(found(given_up(WAIT, WAIT, WAIT), 30.0, only_with="Sec-WebSocket-Extensions"))
     assert verdict.proved and verdict.law is not None, verdict.ladder
@@ -141,6 +142,7 @@ def test_what_makes_it_late() -> None:
     assert "strip-extensions" in verdict.cure
 
 
+@pytest.mark.experiment
 def test_one_that_is_never_answered_is_not_proved_to_be_late() -> None:
     verdict = unhurried.run(found(given_up(WAIT, WAIT, WAIT), 60.0))
     assert verdict.reproduced and not verdict.proved, verdict.law

@@ -7,6 +7,7 @@ import re
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
@@ -67,6 +68,7 @@ def recorded(*, admitted: bool = True) -> Talk:
     return talk
 
 
+@pytest.mark.experiment
 def test_how_long_after_the_end_it_is_let_in_again() -> None:
     async def main() -> Verdict:
         holding = Holding()

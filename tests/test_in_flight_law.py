@@ -87,6 +87,7 @@ async def against(handler: Handler, talk: Talk) -> Verdict:
         return await bisected(talk, next(iter(server.sockets)).getsockname()[1])
 
 
+@pytest.mark.experiment
 @pytest.mark.real
 def test_real_servers() -> None:
     async def main() -> list[Verdict]:

@@ -106,6 +106,7 @@ def result(n: int) -> bytes:
     return json.dumps([3, f"r{n}", {"status": "Accepted"}]).encode()
 
 
+@pytest.mark.experiment
 @pytest.mark.real
 @pytest.mark.slow
 def test_real_servers() -> None:

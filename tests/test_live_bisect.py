@@ -24,10 +24,10 @@ from harness.proxies import HANGUP, home
 
 REAL = [
     ("a3-text-ping-to-json-reader", "ws"),
-    ("f4-client-throws-on-text", "ws"),
     ("d3-token-as-subprotocol", "chromium"),
 ]
 MORE = [
+    ("f4-client-throws-on-text", "ws"),
     ("a3-text-ping-to-json-reader", "websockets"),
     ("b3-app-pong-never-sent", "ws"),
     ("b4-server-never-pongs", "ws"),

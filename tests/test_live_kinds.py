@@ -25,7 +25,11 @@ PAGES = {
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "protocol",
-    ["socket.io", "nested", *(pytest.param(each, marks=pytest.mark.long) for each in ("json-rpc", "graphql-ws"))],
+    [
+        "socket.io",
+        pytest.param("nested", marks=pytest.mark.experiment),
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("json-rpc", "graphql-ws")),
+    ],
 )
 def test_the_cause_is_a_kind_of_message(protocol: str, tmp_path: Path) -> None:
     kind, packages = PAGES[protocol]

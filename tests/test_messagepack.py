@@ -103,6 +103,7 @@ def recorded() -> Talk:
     return talk
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_a_server_whose_decoder_minds_a_key_that_is_a_number() -> None:
     async def main() -> Verdict:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 
+import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from bisecting import bisected
@@ -120,6 +121,7 @@ async def journalled_twice() -> Verdict:
         return await bisected(ended_by_the_server(4500, entries), next(iter(server.sockets)).getsockname()[1])
 
 
+@pytest.mark.experiment
 def test_a_value_that_may_be_another_where_the_rest_may_not() -> None:
     verdict = unhurried.run(journalled_twice())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.ladder)

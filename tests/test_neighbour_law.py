@@ -95,6 +95,7 @@ async def found(rule: Rule, leaves: bool, refused: str = "") -> Verdict:
         return await runner.run(search(reading.case))
 
 
+@pytest.mark.experiment
 @pytest.mark.parametrize(
     ("rule", "leaves", "words"),
     [

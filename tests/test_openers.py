@@ -56,6 +56,7 @@ def recorded(last: list[dict[str, str]], code: int) -> Talk:
     return talk
 
 
+@pytest.mark.experiment
 @pytest.mark.real
 def test_real_servers() -> None:
     more = [{"type": "subscribe", "id": "b"}, {"type": "note", "text": "y"}]

@@ -28,7 +28,7 @@ from test_sequences import say
 from test_sequences_real import ended
 from test_varying import UPGRADED, recorded
 
-pytestmark = pytest.mark.timeout(400)  # the first of them waits for all bisects
+pytestmark = [pytest.mark.experiment, pytest.mark.timeout(400)]  # the first of them waits for all bisects
 
 PING, PONG = 9, 10
 Handler = Callable[[ServerConnection], Awaitable[None]]

@@ -269,6 +269,7 @@ async def of_fastapi(talk: Talk, make: Make) -> Verdict:
         return await bisected(talk, port)
 
 
+@pytest.mark.experiment
 @pytest.mark.real
 def test_real_servers() -> None:
     """All of them at once: they hardly do anything but wait."""

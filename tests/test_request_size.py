@@ -55,6 +55,7 @@ def state(request: Request) -> int:
     return len(request.path.partition("state=")[2].partition("&")[0])
 
 
+@pytest.mark.experiment
 @pytest.mark.parametrize(
     ("long", "most", "law"),
     [

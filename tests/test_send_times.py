@@ -146,6 +146,7 @@ def orders(began: float) -> Talk:
     return talk
 
 
+@pytest.mark.experiment
 def test_what_is_found_does_not_hang_on_when_it_was_recorded() -> None:
     """Played with its recorded times, each message would be refused as old."""
 

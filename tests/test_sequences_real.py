@@ -19,7 +19,7 @@ from harness import unhurried
 from test_sequences import PLANTED, Rule
 from test_varying import UPGRADED
 
-pytestmark = pytest.mark.timeout(400)  # the first of them waits for all bisects
+pytestmark = [pytest.mark.experiment, pytest.mark.timeout(400)]  # the first of them waits for all bisects
 
 REAL = (
     "order",

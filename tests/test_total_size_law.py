@@ -142,6 +142,7 @@ class TestWhatIsNoTotal:
         assert RATE in dict(verdict.standing) and COUNTED != verdict.verdict, verdict.standing
 
 
+@pytest.mark.experiment
 @pytest.mark.real
 def test_a_real_server() -> None:
     texts = said(Random(3), 60)

@@ -68,6 +68,7 @@ def recorded(*ages: float) -> Talk:
     return talk
 
 
+@pytest.mark.experiment
 @pytest.mark.real
 @pytest.mark.slow
 def test_an_age_is_told_from_a_moment() -> None:

@@ -197,6 +197,7 @@ def test_what_was_accepted_before_is_said_to_have_been() -> None:
     assert verdict.law is not None and "accepted before" not in verdict.law.sentence
 
 
+@pytest.mark.experiment
 def test_how_long_a_header_may_be() -> None:
     headers = [*UPGRADED, ("Cookie", f"prefs={'x' * (LARGE + 2000)}")]
     talk = recorded("/ws", headers, None, 431)
@@ -208,6 +209,7 @@ def test_how_long_a_header_may_be() -> None:
     assert found.law.boundary == "survives 5,001 B, fails 5,002 B"
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_a_long_header_whose_contents_matter_is_not_too_long() -> None:
     headers = [*UPGRADED, ("Cookie", f"prefs={'x' * (LARGE + 2000)}")]

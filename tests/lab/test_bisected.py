@@ -20,7 +20,10 @@ from lab.table import FAULTS, program
     ("fault", "stack", "words"),
     [
         ("fragments-are-not-understood", "raw", "a message comes in more than one frame"),
-        ("text-that-is-not-utf8", "websockets", "a text message that is not valid UTF-8"),
+        pytest.param(
+            *("text-that-is-not-utf8", "websockets", "a text message that is not valid UTF-8"),
+            marks=pytest.mark.experiment,
+        ),
     ],
 )
 def test_a_program_is_bisected_and_its_client_stays_connected(fault: str, stack: str, words: str) -> None:
