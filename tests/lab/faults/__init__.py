@@ -11,6 +11,8 @@ from lab.faults import (  # noqa: F401
     identity,
     message,
     open_set,
+    promises,
     protocols,
     two_bugs,
+    values,
 )

@@ -378,3 +378,26 @@ def everything_at_once_after_opening(app: App) -> None:
     app.chatter(app.t(0.4, 0.8))
     code, reason = app.rng.choice(SAID_TOO_FAST)
     app.rule({"rate": [count, 0.5]}, [["close", code, reason], ["return"]])
+
+
+@fault(
+    "server-handler/crash-on-own-event",
+    "server",
+    "event",
+    "application",
+    seconds=12.0,
+    enough=4,
+    property="an event of another connection",
+    also=("unknown/",),
+)
+def event_of_another_has_no_handler(app: App) -> None:
+    """What one client sends is passed to the others' handlers, which do not know it."""
+    app.ordinary()
+    app.crowd(2, 3, 0.3)
+    every = app.t(1.2, 2.2)
+    typing = {"first": app.t(0.9, 1.6), "every": every, "do": [["send", app.style.say("begin")]]}
+    app.tabs[0]["script"] = {"timers": [*app.client["timers"], typing]}
+    app.rule(
+        app.style.when("begin"),
+        [["everybody", [["raise", "ValueError", "no handler for this event"]], True], ["send", app.style.say("ack")]],
+    )

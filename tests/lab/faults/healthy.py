@@ -257,3 +257,37 @@ def healthy_bursts(app: App) -> None:
     app.client["timers"].append(
         {"first": every, "every": every, "do": [["burst", app.style.say("more"), app.rng.randint(5, 40)]]}
     )
+
+
+@healthy(most=60, seconds=9.0, libraries=("websockets", "ws", "aiohttp"), also=(DONE,))
+def healthy_rotation(app: App) -> None:
+    """The client moves to a new connection every few seconds: it opens the next one, and then closes the older."""
+    app.ordinary()
+    app.crowd(2, 2)
+    stays = app.t(1.6, 2.4)
+    app.tabs[1]["after"] = stays
+    app.delay, app.factor, app.jitter = stays, 1, 0.02
+    reason = app.rng.choice(["", "moved", "rotated", "replaced by a newer connection of this client"])
+    app.client["open"] = [["everybody", [["close", 1000, reason]], True], *app.client["open"]]
+
+
+@healthy(most=60, seconds=6.0, also=(DONE,))
+def healthy_client_that_is_done(app: App) -> None:
+    """A client asks what it came for, one question after another, closes, and comes back for the next round; an error
+    may be among the answers."""
+    app.client["open"] = [["send", app.style.say("hello")], ["send", app.style.say("ask")]]
+    left = app.rng.randint(1, 4)
+    goes = ["close", 1000, app.rng.choice(["", "", "done", "sync complete", "bye"])]
+    app.client["on"] = [
+        {"if": {**app.style.when("answer"), "count": left + 2}, "do": [goes]},
+        {"if": app.style.when("answer"), "do": [["sleep", app.t(0.01, 0.2)], ["send", app.style.say("ask")]]},
+    ]
+    answer = [["sleep", app.t(0.005, 0.1)], ["send", app.style.say("answer")]]
+    app.server["on"] = [
+        {"if": app.style.when("hello"), "do": [["send", app.style.say("welcome")]]},
+        {"if": app.style.when("ask"), "do": answer},
+    ]
+    if app.maybe(0.4):
+        app.server["on"][1]["do"] = [["send", app.style.error("not found")], *answer]
+        app.client["on"][0]["if"]["count"] = 2 * left + 3
+    app.delay = app.t(0.4, 1.5)

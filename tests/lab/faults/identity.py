@@ -223,3 +223,24 @@ def last_words_are_not_allowed(app: App) -> None:
     end = app.rng.choice([[["close", 1000, ""]], [["return"]], [["close", 1008, ""]], [["close", 4403, "forbidden"]]])
     app.client["timers"].append({"first": app.t(0.3, 1), "do": [["send", app.style.say("begin")]]})
     app.rule(app.style.when("begin"), [["send", app.style.error(words)], *end, ["return"]])
+
+
+@fault("identity/id-collision", "server", "connection", "client", enough=7, least=3, forms=("flat", "nested"))
+def one_device_at_two_stations(app: App) -> None:
+    """Two tabs share the device's id, which each says in its first message beside what it is used for; another device
+    is beside them."""
+    app.ordinary(greet=False)
+    app.route = app.route.replace("/{client_id}", "")
+    app.query = {}
+    app.crowd(3, 3)
+    app.tabs[1]["after"] = app.t(0.4, 1.2)
+    app.delay = app.t(0.3, 0.9)
+    field = app.rng.choice(["deviceId", "clientId", "uid", "sessionId"])
+    role = app.rng.choice(["station", "name", "who"])
+    for n, (device, name) in enumerate(((app.client_id, "grill"), (app.client_id, "fryer"), ("other-1", "expo"))):
+        hello = app.style.say("hello", **{field: device, role: name})
+        app.tabs[n]["script"] = {"open": [["send", hello]]}
+    code, reason = app.rng.choice(REPLACED)
+    hello = {"re": f'"{field}": ?"{app.client_id}"'}
+    others = [["when", {"flag": "mine"}, [["close", code, reason], ["return"]]]]
+    app.rule(hello, [["everybody", others, True], ["set", "mine", True], ["send", app.style.say("welcome")]])
