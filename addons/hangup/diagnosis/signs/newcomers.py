@@ -24,6 +24,16 @@ BEFORE = 0.03
 KEPT = 1.0
 """Seconds for which a client keeps a connection that it wanted."""
 
+MOVES = 2.0
+"""Seconds within which a client that moves to its next connection has closed the older one: it may wait until the next
+one delivers."""
+
+BY_CHANCE = 2.0
+"""So surprising, or less, is what may be by chance."""
+
+OF_WHAT_SORT = ("client", "name", "station")
+"""How names of fields end that may say of what sort a client is, and not which one it is."""
+
 MOST = 6
 """More connections than these say no more."""
 
@@ -51,13 +61,15 @@ def named(life: Connection) -> dict[str, str]:
 
 def readings(case: Case) -> list[tuple[str, ...]]:
     """Which fields of the first messages may be the identity: all of them together, or one alone that tells clients
-    apart, or is called an id. ``{"deviceId": 7, "station": "grill"}`` may be of the client that was at another station.
+    apart, or is called so. ``{"deviceId": 7, "station": "grill"}`` may be of the client that was at another station.
     """
     values: dict[str, set[str]] = {}
     for life in case.lives:
         for name, value in named(life).items():
             values.setdefault(name, set()).add(value)
-    alone = [name for name, found in values.items() if len(found) > 1 or name.lower().endswith("id")]
+    alone = [
+        name for name, found in values.items() if len(found) > 1 or not name.lower().endswith(OF_WHAT_SORT)
+    ]
     return [tuple(values), *((name,) for name in alone if len(values) > 1)]
 
 
@@ -75,7 +87,7 @@ def _late(pair: tuple[Connection, Connection]) -> float:
     return (pair[0].end or 0.0) - (pair[1].open_since or 0.0)
 
 
-def _replaced(case: Case, fields: tuple[str, ...]) -> Pairs:
+def _replaced(case: Case, fields: tuple[str, ...], late: float = KICK) -> Pairs:
     pairs: Pairs = []
     for life in case.once(opened) if case.closer in ("server", "client") else ():
         if (end := life.end) is not None:
@@ -83,7 +95,7 @@ def _replaced(case: Case, fields: tuple[str, ...]) -> Pairs:
             near = [
                 o
                 for o in case.lives
-                if o.began - BEFORE <= end <= (o.open_since or 0.0) + KICK and _younger(o, life, fields)
+                if o.began - BEFORE <= end <= (o.open_since or 0.0) + late and _younger(o, life, fields)
             ]
             pairs += [min(((life, other) for other in near), key=lambda pair: abs(_late(pair)))] if near else []
     # A client that comes back at once asks after the end, a newcomer before it.
@@ -110,14 +122,13 @@ def by_server(case: Case) -> bool:
 @of(replaced)
 def closed_as_a_newcomer_opened(case: Case, pairs: Pairs) -> Found:
     """How much likelier so many end as another opens than by chance."""
-    rate = sum(life.open_since is not None for life in case.lives) / max(case.last_at, 1.0)
     whole = len(case.once(opened))
-    fields = [name for name in case.once(by_identity)[0] if name in named(pairs[0][0])]
-    same = " and ".join(map(printable, fields[:3]))
+    shared = set.intersection(*(set(named(life).items()) & set(named(other).items()) for life, other in pairs))
+    same = " and ".join(printable(name) for name, _ in sorted(shared)[:3])
     which = f"with the same {same}" if same else "that had asked for the same, apart from tokens"
     text = f"{len(pairs)} of {whole} ended just as another connection opened {which}"
     cites = cite_all([*(other for _, other in pairs), *(life for life, _ in pairs)])
-    strength = min(surprise(len(pairs), whole, within(rate, KICK + 0.1)), 6.0)
+    strength = min(surprise(len(pairs), whole, within(case.once(opened_a_second), KICK + 0.1)), 6.0)
     return Sign(strength, text, cites, Trigger("peer", pairs[0][1].conn))
 
 
@@ -128,15 +139,26 @@ def newcomer_client_s_own_next(case: Case, pairs: Pairs) -> Found:
     return Sign(1.0, "the new connection is the client's own next one") if own else None
 
 
+def opened_a_second(case: Case) -> float:
+    """How many connections are opened in a second, on average."""
+    return sum(life.open_since is not None for life in case.lives) / max(case.last_at, 1.0)
+
+
 def moved(case: Case) -> Pairs:
-    """Those whose client closed them in order once its next connection was open, which it then kept: nearly all."""
+    """Those whose client closed them in order soon after its next connection was open, which it then kept: nearly all,
+    and oftener than by chance."""
+    by_client = case.closer == "client" and case.mode == "close"
     pairs = [
         (life, other)
-        for life, other in (case.once(replaced) if case.closer == "client" and case.mode == "close" else ())
+        for life, other in (_replaced(case, case.once(by_identity)[0], MOVES) if by_client else ())
         if life.code in (1000, 1001) and _late((life, other)) > 0
     ]
     kept = [(life, other) for life, other in pairs if other.lasted - _late((life, other)) >= KEPT]
-    return kept if len(kept) >= NEARLY_ALL * len(case.once(opened)) else []
+    whole = len(case.once(opened))
+    if not kept or len(kept) < NEARLY_ALL * whole:
+        return []
+    by_chance = within(case.once(opened_a_second), max(map(_late, kept)))
+    return kept if surprise(len(kept), whole, by_chance) > BY_CHANCE else []
 
 
 @of(moved)
