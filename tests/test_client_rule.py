@@ -77,6 +77,26 @@ def test_a_message_that_is_too_large_and_one_that_is_not_to_its_liking() -> None
     assert other is not None and (other.on, other.kind) == ("kind", "listed")
 
 
+@pytest.mark.parametrize("rsv", [0, 4])
+def test_who_minds_the_size_goes_by_the_header(rsv: int) -> None:
+    """It closes while the rest of the message is still on its way. Of a compressed one the header says nothing."""
+    talk, head = Talk(), bytes((0x81 | rsv << 4, 127)) + (3_000_000).to_bytes(8, "big")
+    for conn in range(1, 4):
+        talk.open(conn, headers=UPGRADED)
+        talk.wait(20_000)
+        talk.say(conn, "client", "text", HELLO.encode())
+        talk.wait(40_000 + 7_000 * conn)
+        talk.say(conn, "client", "text", BEGIN.encode())
+        talk.wait(5_000)
+        talk.raw(conn, "server", head + b"x" * 2_000_000)
+        talk.wait(1_000)
+        talk.close(conn, "client", 1009)
+        talk.wait(200_000)
+    rule = rule_of(talk)
+    told = rule is not None and (rule.on, rule.size) == ("size", 3_000_000)
+    assert told is (rsv == 0), rule
+
+
 def test_what_breaks_the_protocol() -> None:
     talk = Talk()
     for conn in (1, 2):

@@ -146,7 +146,7 @@ class RuleWatch:
     def take(self, heard: Heard) -> None:
         """Takes what has passed."""
         rule = self.rule
-        if heard.at >= self.due:
+        if heard.at >= self.due or (heard.announced and rule.on not in ("size", "silence")):
             return
         if rule.on == "unanswered" and rule.id is not None:
             self._take_by_id(heard, rule.id)

@@ -7,7 +7,7 @@ from collections import deque
 from msgspec import Struct
 
 from hangup.recording.assembling import Message, Messages
-from hangup.recording.events import INSTEAD, AnyEvent, FilterEvent, Frame, Raw
+from hangup.recording.events import INSTEAD, AnyEvent, FilterEvent, Frame, Part, Raw
 from hangup.wire import frames as wire
 from hangup.wire.frames import OPCODE_NAMES
 
@@ -21,7 +21,8 @@ PINGS = 32
 
 
 class Heard(Struct):
-    """A message or control frame of either side, as the client saw it."""
+    """A message or control frame of either side, as the client saw it; or the header of a large frame, by which its
+    size is ``announced``: whoever minds that does not wait for the rest."""
 
     at: float
     client: bool
@@ -29,6 +30,7 @@ class Heard(Struct):
     data: bytes | None = None
     size: int = 0
     problems: tuple[str, ...] = ()
+    announced: bool = False
 
 
 class Hearing:
@@ -51,6 +53,8 @@ class Hearing:
                 self._waiting = event, heard  # a filter that keeps it back says so next
             return found
         self._messages.feed(event)
+        if isinstance(event, Part) and event.head is not None and (size := _announced(event.head)):
+            return [*self.rest(), Heard(event.at, event.side == "client", "", None, size, announced=True)]
         if isinstance(event, Raw) and NO_FRAME in event.problems and not event.kept:
             size = event.cut if event.cut is not None else len(event.payload)
             return [*self.rest(), Heard(event.at, event.side == "client", "", None, size, (NO_FRAME,))]
@@ -94,3 +98,11 @@ class Hearing:
         if not control and not problems:
             return None
         return Heard(event.at, client, event.opcode, event.payload if control else None, event.size, problems)
+
+
+def _announced(head: str) -> int:
+    """The size that a recorded header announces; 0 where it is none."""
+    try:
+        return wire.announced(bytes.fromhex(head))
+    except ValueError:
+        return 0

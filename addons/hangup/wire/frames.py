@@ -309,6 +309,15 @@ class FrameReader:
         return Junk(data, ("half-frame",), data[0] & 15, length)
 
 
+def announced(head: bytes) -> int:
+    """How many bytes of payload a data frame's header (2 bytes at least) announces; 0 where they are compressed, and so
+    say nothing of the message's size, and for a control frame."""
+    if len(head) < 2 or head[0] & 0x48:
+        return 0
+    short = head[1] & 0x7F
+    return short if short < 126 else int.from_bytes(head[2 : 4 if short == 126 else 10], "big")
+
+
 def header(fin: bool, rsv: int, opcode: int, key: bytes | None, length: int) -> bytes:
     """The canonical header for a payload of ``length`` bytes (5.2)."""
     first = (0x80 if fin else 0) | rsv << 4 | opcode
