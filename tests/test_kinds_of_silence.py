@@ -49,6 +49,17 @@ def waiting_for(sets_back: Callable[[str | bytes], bool]) -> Handler:
     return handler
 
 
+def of_a_session(handler: Handler) -> Handler:
+    """The same, once the client has said what begins the session."""
+
+    async def greeted(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            await connection.recv()
+            await handler(connection)
+
+    return greeted
+
+
 def talking(handler: Handler) -> Handler:
     """The same, of a server that says something all the while."""
 
@@ -117,6 +128,9 @@ def test_real_servers() -> None:
     leases.append((0.9, "text", b'{"type":"touch"}'))
     leases.append((1.1, "text", b'{"type":"release","desk":"C1"}'))
 
+    session = [(0.1, "text", b'{"type":"begin","v":1}'), (0.4, "text", b'{"type":"beat"}')]
+    session += [(0.8, "text", b'{"type":"beat"}'), (1.1, "text", b'{"type":"subscribe","topic":"prices"}')]
+
     meters = [(0.1 + 0.3 * i, "text", meter(i)) for i in range(4)] + [(0.05, "text", boot(1))]
 
     async def against(handler: Handler, talk: Talk) -> Verdict:
@@ -129,10 +143,11 @@ def test_real_servers() -> None:
             against(waiting_for(lambda message: True), recorded(positions, 0.8 + WAITS)),
             against(waiting_for(lambda m: "Heartbeat" in str(m)), recorded(meters, WAITS)),
             against(talking(waiting_for(lambda m: "touch" in str(m))), recorded(leases, 0.9 + WAITS, heard=EVERY)),
+            against(of_a_session(waiting_for(lambda m: True)), recorded(session, 1.1 + WAITS, heard=EVERY)),
         )
 
-    calls, binary, station, lease = unhurried.run(main())
-    for verdict in (calls, binary, station, lease):
+    calls, binary, station, lease, begun = unhurried.run(main())
+    for verdict in (calls, binary, station, lease, begun):
         assert verdict.law is not None and verdict.law.holds and verdict.proved, (verdict.law, verdict.standing)
         assert verdict.law.right == verdict.law.predicted == 8
     assert calls.law is not None and f"after the client's last message other than `{RESULT}`" in calls.law.sentence
@@ -144,6 +159,8 @@ def test_real_servers() -> None:
     # Not an answer that the server waits for, though it talks all the time.
     assert lease.law is not None and "s after the client's last `touch` message" in lease.law.sentence, lease.law
     assert lease.law.irrelevant == ["what else the client sends"]
+    # Who has not begun a session is left alone, however long it says nothing.
+    assert begun.law is not None and "message; its control frames do not count, once" in begun.law.sentence, begun.law
 
 
 def pulse(age: float, *said: tuple[float, str], ended: bool = True) -> Pulse:

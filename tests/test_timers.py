@@ -98,6 +98,18 @@ def test_in_words() -> None:
     }
 
 
+def test_a_clock_may_run_only_from_the_first_message_on() -> None:
+    """A session begins with a message: before it, nobody waits for anything."""
+    spoke = tuple((n / 2, True) for n in range(1, 5))
+    pulses = [Pulse(4.0, True, spoke), Pulse(2.5, True, spoke[:1]), Pulse(9.0, False), Pulse(9.0, False, (), spoke)]
+    (client, *others) = fitting([*pulses, Pulse(3.0, True, ((0.5, True), (1.0, False)), ((2.0, True),))])
+    assert (client.clock, client.at, client.started, others) == (Clock.CLIENT, 2.0, True, [])
+    assert str(client) == "2 s after the client's last frame, of any kind, once the client has said something"
+    assert not fitting([*pulses, Pulse(3.0, True)])  # it ends without a message, too: then something else does it
+    assert not fitting([*pulses, Pulse(9.0, False, spoke[:2])])
+    assert {timer.started for timer in fitting(pulses[:2])} == {False}
+
+
 # Against planted backends.
 
 T = 0.45

@@ -104,9 +104,17 @@ def _planned(arms: Arms, timers: list[Timer]) -> dict[str, Trial]:
         last = most * pace if counts else 0.0
         last = max([last, *(timer.at for timer in timers if timer.clock is not Clock.COUNT)])
         trial = make(arms.case, pace)
+        if trial is not None and all(timer.started for timer in timers):
+            trial = _begun(arms.case, trial)
         if trial is not None:
             planned[name] = replace(trial, patience=last + 2 * least(last))
     return planned
+
+
+def _begun(case: Case, trial: Trial) -> Trial | None:
+    """The same, where the client says its first message before: without it no clock runs."""
+    spoken = tuple(each for each in trial.filters if each.startswith("inject"))
+    return replace(trial, filters=spoken, frames=(case.frames[0].n,)) if case.frames else None
 
 
 def _next(timers: list[Timer], left: Iterable[str]) -> str:

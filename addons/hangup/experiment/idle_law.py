@@ -64,12 +64,14 @@ def idle_law(arms: Arms, verdict: Verdict) -> Claim | None:
     told = steady and not _unasked(arms, timers[0].clock, low)
     numbers = [frame.n for frame in arms.case.frames]
     besides = [f.n for f in arms.case.frames if of_a_kind and not timers[0].set_back_by(f.own_kind.text)]
-    some: Callable[[Random], Trial] = lambda rng: Trial("prediction", frames=_some(numbers, rng))  # noqa: E731
-    failing = _failing(cure, low, high, besides) if told else some
+    first = tuple(numbers[:1]) if timers[0].started else ()
+    begins = arms.case.frames[0].at if first else 0.0
+    some: Callable[[Random], Trial] = lambda rng: Trial("prediction", frames=_some(numbers, rng, first))  # noqa: E731
+    failing = _failing(cure, low, high, lambda rng: _some(besides, rng, first), begins) if told else some
 
     def surviving(rng: Random) -> Trial:
         every = near if rng.random() < 0.4 else near * rng.uniform(0.4, 1)
-        return Trial("prediction", (str(replace(cure, every=round(every, 2))),), frames=_some(numbers, rng))
+        return Trial("prediction", (str(replace(cure, every=round(every, 2))),), frames=_some(numbers, rng, first))
 
     claim = Claim(law, failing, surviving)
     claim.margin = low - near
@@ -82,26 +84,28 @@ def _unasked(arms: Arms, clock: Clock, low: float) -> bool:
     return counts and any(at > low / 2 for pulse in arms.pulses if pulse.ended for at, _ in pulse.server)
 
 
-def _some(numbers: list[int], rng: Random) -> tuple[int, ...]:
-    return tuple(sorted(rng.sample(numbers, rng.randint(0, len(numbers)))))
+def _some(numbers: list[int], rng: Random, first: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """Some of these messages, and the ``first`` in any case."""
+    return tuple(sorted({*first, *rng.sample(numbers, rng.randint(0, len(numbers)))}))
 
 
-def _failing(cure: Keepalive | Inject, low: float, high: float, besides: list[int]) -> Callable[[Random], Trial]:
-    """Something is said once, and nothing after it but messages of no account (``besides``): it ends so long after
-    that, and not as it was recorded."""
+def _failing(
+    cure: Keepalive | Inject, low: float, high: float, besides: Callable[[Random], tuple[int, ...]], begins: float
+) -> Callable[[Random], Trial]:
+    """Something is said once, some time after the clock ``begins`` to run, and nothing after it but messages of no
+    account (``besides``): it ends so long after that, and not as it was recorded."""
     if isinstance(cure, Inject):
         once = replace(cure, every=None, at=0.0)
     elif cure.send is not None:
         once = Inject(from_="client", send=cure.send, at=0.0)
     else:
         once = Inject(from_="client", send=b"", as_="ping", at=0.0)
-    earliest, latest = max(0.4, 0.05 * low), max(0.8, 0.2 * low)
+    earliest, latest = begins + max(0.4, 0.05 * low), begins + max(0.8, 0.2 * low)
 
     def make(rng: Random) -> Trial:
         at = round(rng.uniform(earliest, latest), 2)
         patience = round(at + high + 2 * least(high), 3)
         filters = (str(replace(once, at=at)),)
-        frames = _some(besides, rng)
-        return Trial("prediction", filters, frames=frames, patience=patience, otherwise=round(low + at / 2, 3))
+        return Trial("prediction", filters, frames=besides(rng), patience=patience, otherwise=round(low + at / 2, 3))
 
     return make

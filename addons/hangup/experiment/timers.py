@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from math import comb
 from statistics import median
 
@@ -54,14 +55,20 @@ _WORDS = {
 
 class Timer(Struct, frozen=True):
     """A clock and where it stands at the end: ``at`` is in seconds, for a count in messages. Of the client's messages
-    it may be that ``only`` those of one kind set it back, or all ``but`` those of one."""
+    it may be that ``only`` those of one kind set it back, or all ``but`` those of one. It may not run before the client
+    has said something (``started``): a protocol's session begins with a message."""
 
     clock: Clock
     at: float
     only: str = ""
     but: str = ""
+    started: bool = False
 
     def __str__(self) -> str:
+        return self._words + (", once the client has said something" if self.started else "")
+
+    @property
+    def _words(self) -> str:
         if self.clock is Clock.COUNT:
             amount = f"{self.at:g} message" + ("s" if self.at != 1 else "")
         else:
@@ -87,6 +94,7 @@ class Timer(Struct, frozen=True):
 
 
 _PLAIN = [Timer(clock, 0.0) for clock in Clock]
+_IDLE = [clock for clock in Clock if clock not in (Clock.AGE, Clock.COUNT)]
 
 
 class Pulse(Struct, frozen=True):
@@ -113,7 +121,12 @@ def fitting(pulses: Sequence[Pulse], rate: float = 1.0) -> list[Timer]:
     # What was seen to set it back is known of; of what else does nobody knows more.
     some = [Timer(Clock.CLIENT_MESSAGES, 0.0, only=kind) for kind in kinds if len(kinds) > 2]
     some += [Timer(Clock.CLIENT_MESSAGES, 0.0, but=kind) for kind in kinds if len(kinds) > 1]
-    return [replace(timer, at=at) for timer in some if (at := _fit(timer, pulses, rate)) is not None]
+    begun = [replace(timer, started=True) for timer in (*map(Timer, _IDLE, repeat(0.0)), *some)]
+    for more in (some, begun):
+        found = [replace(timer, at=at) for timer in more if (at := _fit(timer, pulses, rate)) is not None]
+        if found:
+            break
+    return found
 
 
 def tolerance(seconds: float) -> float:
@@ -151,6 +164,10 @@ def _fit(timer: Timer, pulses: Sequence[Pulse], rate: float) -> float | None:
     lived: list[float] = []
     longest: list[float] = []
     for pulse in pulses:
+        if timer.started and _begins(pulse) is None:
+            if pulse.ended:
+                return None
+            continue
         *gaps, last = _gaps(pulse, timer)
         if pulse.ended:
             ends.append(last)
@@ -189,12 +206,18 @@ def _count(pulses: Sequence[Pulse], rate: float) -> float | None:
     return float(least) if least <= most else None
 
 
+def _begins(pulse: Pulse) -> float | None:
+    """When the client said its first message, if it said one."""
+    return next((at for at, message in pulse.client if message), None)
+
+
 def _gaps(pulse: Pulse, timer: Timer) -> Iterator[float]:
-    """The times between what sets the clock back, from the opening to the end."""
-    before = 0.0
+    """The times between what sets the clock back, from when it begins to run to the end."""
+    before = (_begins(pulse) or 0.0) if timer.started else 0.0
     for at in sorted(_moments(pulse, timer)):
-        yield at - before
-        before = at
+        if at >= before:
+            yield at - before
+            before = at
     yield pulse.age - before
 
 
