@@ -18,17 +18,17 @@ class Limit(Protocol):
 
 
 class Sliding:
-    """Not more than so many in the seconds before any moment."""
+    """Not more than so many, or so many bytes, in the seconds before any moment."""
 
-    def __init__(self, most: int, seconds: float) -> None:
-        self.most, self.seconds = most, seconds
-        self._times: deque[float] = deque()
+    def __init__(self, most: int, seconds: float, *, of_bytes: bool = False) -> None:
+        self.most, self.seconds, self.of_bytes = most, seconds, of_bytes
+        self._taken: deque[tuple[float, int]] = deque()
 
     def exceeded(self, at: float, payload: bytes) -> bool:
-        while self._times and at - self._times[0] >= self.seconds:
-            self._times.popleft()
-        self._times.append(at)
-        return len(self._times) > self.most
+        while self._taken and at - self._taken[0][0] >= self.seconds:
+            self._taken.popleft()
+        self._taken.append((at, len(payload) if self.of_bytes else 1))
+        return sum(amount for _, amount in self._taken) > self.most
 
 
 class Fixed:

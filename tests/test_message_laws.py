@@ -237,6 +237,30 @@ def test_how_large_a_message_is_apart_from_how_many_lines_it_has(large: bool) ->
         assert verdict.probability < 0.8, "the server says that it is too large, and as large a message stays open"
 
 
+def test_a_limit_of_size_leaves_the_places_of_an_event_as_they_are() -> None:
+    """``["save", "board-1", {…}]`` is no list of three things: a server that gets less of it falls over. What did no
+    harm is made larger instead."""
+
+    def event(points: int) -> str:
+        return "42" + json.dumps(["save", "board-1", {"type": "save", "points": [[n, n] for n in range(points)]}])
+
+    edge, seen = len(event(900)) + 7, []
+
+    def fails(messages: list[tuple[str, bytes]], trial: Trial) -> bool:
+        for _, payload in messages:
+            if payload.startswith(b"42"):
+                name, board, what = json.loads(payload[2:])
+                seen.append((name, board, len(what["points"])))
+        return any(len(payload) > edge for _, payload in messages)
+
+    this = said("40", event(300), event(900), event(1000), code=1009, how="close")
+    this.frames = [replace(f, kind="save" if f.payload != b"40" else "40") for f in this.frames]
+    verdict = run(search(this), this, fails, most=900)
+    law = law_of(verdict)
+    assert law.boundary == f"survives {edge:,} B, fails {edge + 1:,} B" and verdict.proved, law
+    assert {(name, board) for name, board, _ in seen} == {("save", "board-1")}
+
+
 @given(st.text(max_size=40), st.lists(st.integers(), max_size=30), st.integers(0, 400))
 def test_a_message_of_any_size_says_the_same(text: str, items: list[int], size: int) -> None:
     base = bare(json.dumps({"type": "x", "text": text, "items": items}).encode())

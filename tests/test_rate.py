@@ -119,6 +119,25 @@ class TestSimulated:
         low, high, *_ = numbers(verdict.law.boundary)
         assert "B a second" in verdict.law.sentence and 0.85 * pace <= low <= high <= 1.15 * pace, verdict.law
 
+    @pytest.mark.parametrize("seed", range(6))
+    def test_of_bytes_of_which_a_few_messages_have_the_most(self, seed: int) -> None:
+        """Readings alone are far below it; a report in two large parts ends it, and so do as many bytes of readings."""
+        rng = Random(seed)
+        most, seconds = rng.randint(4_000, 8_000), rng.uniform(0.5, 3.0)
+        said = [say("hello", 0), *(say("reading", n, value=n * 7) for n in range(1, 15))]
+        said += [say("report", n, text="x" * rng.randint(2_200, 3_900)) for n in (1, 2)]
+        frames = [simulated.frame(2 * n + 1, text, round(0.02 + 0.06 * n, 3)) for n, text in enumerate(said)]
+        case = Case(frames, frames[-1].at + 0.002, 0.002, how="close", code=1008)
+        ends = ended_by(lambda: Sliding(most, seconds, of_bytes=True))
+        if ends([(frame.at, frame.payload) for frame in frames]) is None:
+            return  # it was not enough
+        verdict = simulated.timed(search(case), case, ends, seed=seed)
+        assert (verdict.verdict, verdict.proved) == (RATE, True), (verdict.standing, verdict.ruled_out)
+        law = verdict.law
+        assert law is not None and f"survives {most:,} B at once, fails {most + 1:,} B" in law.boundary, law
+        assert f"more than {most:,} B within" in law.sentence, law
+        assert abs(numbers(law.sentence)[1] - seconds) < 0.12 * seconds
+
     @pytest.mark.parametrize("seed", range(8))
     def test_a_number_is_no_pace(self, seed: int) -> None:
         rng = Random(seed)

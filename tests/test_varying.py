@@ -170,6 +170,25 @@ def test_the_part_on_which_the_handshake_hangs(
     assert not found.law.missed
 
 
+@pytest.mark.slow
+def test_a_value_that_is_good_only_with_another() -> None:
+    """Each session has its own token, so that neither of those of a connection that lived helps by itself; what helps
+    is a `+` that is read as one."""
+    tokens = {"s1": "kPBBVyhrn6umv4nu5FHUZO1mtjr5", "s2": "ghpk9GnEns+6/2ciLOoNlmcJaUE4"}
+
+    def let_in(request: Asked) -> bool:
+        said = parse_qs(urlsplit(request.path).query)
+        return said.get("token", [""])[0] == tokens.get(said.get("session_id", [""])[0])
+
+    targets = [f"/agents/helper/ws?session_id={session}&token={token}" for session, token in tokens.items()]
+    talk = recorded(targets[1], UPGRADED, (targets[0], UPGRADED), 401)
+    found = unhurried.run(bisected(talk, let_in, 401))
+    assert found.law is not None and found.law.holds and found.proved, (found.law, found.standing)
+    assert "unless the handshake is changed: parameter token with its + escaped" in found.law.sentence
+    assert found.cure == f"query token {tokens['s2']}"
+    assert not {v for v, weight in found.standing if weight > 0.05} & {"handshake/http-version", "handshake/path"}
+
+
 def test_where_nothing_that_is_known_helps_all_was_tried() -> None:
     headers = [*UPGRADED, ("Origin", "http://a"), ("Cookie", "a=1; session=x"), ("X-Mode", "fast")]
     talk = recorded("/app/ws?room=1&token=abc", headers, None, 500)

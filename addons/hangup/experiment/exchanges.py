@@ -22,12 +22,14 @@ PATHS = 6
 
 class Said(Struct, frozen=True):
     """A message of the client in an exchange: its kind, and what it says. Values at ``locked`` paths stay as they are,
-    as with others it is not the same failure (the text of a query, say)."""
+    as with others it is not the same failure (the text of a query, say), and so do those that are the same in every
+    message (``constant``)."""
 
     kind: str
     payload: bytes
     opcode: str = "text"
     locked: frozenset[Path] = frozenset()
+    constant: frozenset[Path] = frozenset()
 
 
 Exchange = tuple[Said, ...]
@@ -39,7 +41,7 @@ def values(said: Said) -> dict[Path, Any]:
     value = split(said.payload)[1]
     if value is MISSING:
         return {}
-    found = {path: at(value, path) for path in leaves(value) if path and path not in said.locked}
+    found = {path: at(value, path) for path in leaves(value) if path and path not in said.locked | said.constant}
     scalars = {path: v for path, v in found.items() if isinstance(v, str | int | float)}
     return {path: v for path, v in scalars.items() if not says_kind(said.kind, path, v)}
 

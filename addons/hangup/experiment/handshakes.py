@@ -36,11 +36,13 @@ class Credential(Struct, frozen=True):
 
 
 class Donated(Struct, frozen=True):
-    """What a connection that lived had in its handshake, as a filter; ``verdict`` is what it shows if it helps."""
+    """What a connection that lived had in its handshake, as a filter; ``verdict`` is what it shows if it helps, and
+    ``part`` which part it is."""
 
     title: str
     filter: str
     verdicts: tuple[str, ...]
+    part: str = ""
 
 
 def credentials(request: Request) -> tuple[Credential, ...]:
@@ -73,7 +75,7 @@ def donated(request: Request, others: Iterable[tuple[int, Request]], refused: bo
         try:
             for what, form, verdicts in _differences(request, other, refused):
                 title = f"with the {what} of connection {conn}, which stayed open"
-                found.setdefault(form, Donated(title, form, verdicts))
+                found.setdefault(form, Donated(title, form, verdicts, what))
         except FilterError:
             continue
         if len(found) >= MOST_DONATED:

@@ -32,6 +32,9 @@ SURE = 0.97
 LIKELY = 0.5
 """The weight of a cause that reading alone is sure of, where those of the usual ones are between 0.1 and 3."""
 
+MOSTLY = 0.8
+"""How sure it is that a clock runs before the client has said its first message, where that is like no other."""
+
 CHANCE = 0.002
 """How likely it is that a connection lives by a change of its handshake that has nothing to do with the cause."""
 
@@ -189,6 +192,12 @@ def donated_rungs(case: Case) -> list[Rung]:
     return rungs
 
 
+def greets(case: Case) -> bool:
+    """Whether the client's first message is like no other of it: a clock may run only once it was said."""
+    kinds = [selector(frame) for frame in case.frames]
+    return len(kinds) > 2 and kinds.count(kinds[0]) == 1
+
+
 class Explanation(Struct, frozen=True):
     """What a verdict predicts: the rungs that it survives, those of which it says nothing; it fails at all others.
 
@@ -215,9 +224,13 @@ class Explanation(Struct, frozen=True):
         if rung.startswith(GIVEN):
             return 1 - SURE if self.name in CREDENTIALS else 0.5
         if rung.startswith(DONATED):
-            return 1 - SURE if self._shown_by(rung, case) else SURE
+            # Where several parts differ from those of connections that lived, one may be good only with another.
+            tied = len({donation.part for donation in case.donated}) > 1
+            return (0.5 if tied else 1 - SURE) if self._shown_by(rung, case) else SURE
         if rung.startswith(VARY):
             return self._fails_varied(rung, case)
+        if rung == "silence" and rung in self.unsure and self.trigger == "time":
+            return MOSTLY if greets(case) else SURE
         if rung in self.unsure:
             return 0.5
         if rung == BROKEN_PONG.name:
@@ -258,6 +271,8 @@ class Standing:
     def __init__(self, case: Case, explanations: tuple[Explanation, ...]) -> None:
         self.case = case
         self.explanations = {e.verdict: e for e in explanations}
+        self.failed: set[str] = set()
+        """Parts of the handshake that were changed, and it failed all the same."""
         weights = {e.verdict: e.prior(case) for e in explanations}
         names, read = {e.verdict: e.name for e in explanations}, case.priors
         self.weights = _normal(
@@ -284,10 +299,24 @@ class Standing:
         if outcome is Outcome.UNRESOLVED:
             return
         failed = outcome is Outcome.FAILED
+        part = self._part(rung)
+        if failed and part in self.failed:
+            return  # what did not help as one value mostly does not as another: that says nothing new
+        if failed and part:
+            self.failed.add(part)
         for verdict, explanation in self.explanations.items():
             chance = explanation.fails(rung, self.case)
             self.weights[verdict] *= chance if failed else 1 - chance
         self.weights = _normal(self.weights)
+
+    def _part(self, rung: str) -> str:
+        """The part of the handshake that a rung changes, where there are several rungs for one."""
+        if rung.startswith(DONATED):
+            return self.case.donated[int(rung.removeprefix(DONATED))].part
+        if rung.startswith(VARY):
+            factor = self.case.factors[int(rung.rpartition("-")[2])]
+            return f"{factor.part} {factor.name}"
+        return ""
 
     def doubt(self, verdict: str) -> None:
         """Something that a verdict predicts was seen not to be so."""

@@ -38,10 +38,17 @@ from hangup.experiment.turns import compare
 from hangup.experiment.unconditional import ENDS, unconditional
 from hangup.experiment.varying import HANDSHAKE, vary_with_message
 from hangup.experiment.verdict import PROOF
+from hangup.filters.library.keepalive import Keepalive
+from hangup.filters.text import parse
 
 UNANSWERED_PING = "heartbeat/app-pong-missing-from-client"
 WRONG_OPCODE, NOT_JSON = "message/wrong-opcode", "message/not-json"
 READS_ONE = "server-handler/returns-after-message"
+
+UNCOMPRESSED = "no-extensions"
+
+FEW_COMPRESSED = 3
+"""After more compressed messages that did no harm it is not that one is compressed."""
 
 HELD = 2
 """A law that held says as much for the cause that it is as so many rungs that only that cause predicts."""
@@ -143,6 +150,21 @@ class LawSearch(Reversal):
             self.shown = ""  # no name says that it is a total
         return claim
 
+    def _paced_after_all(self) -> Search[Claim | None]:
+        """Slower messages stayed open when it was asked whether it is how many bytes there are in all: then it may be
+        how fast they come."""
+        slower = self.arms.named.get("slower")
+        if self.asked_pace or self.live or slower is None or slower.outcome is not Outcome.SURVIVED:
+            return None
+        self.asked_pace = True
+        self.paced = yield from rate.find(self.arms)
+        self._reckon()
+        if self.paced is not None:
+            explanation, _ = self.standing.best()
+            yield from self._reverse(explanation)
+            self.shown = explanation.verdict
+        return self.paced
+
     def _harmless(self, frames: tuple[int, ...]) -> ClientFrame | None:
         """A message that is none of these, if there is one, else one of the kind that is the most frequent but for the
         last one's."""
@@ -160,15 +182,21 @@ class LawSearch(Reversal):
         late = case.suspect is not None and (case.reaction or 0.0) >= LATE
         return late and any(each.at >= (case.suspect.at if case.suspect else 0.0) for each in case.asked)
 
+    def _any_word_helps(self) -> bool:
+        """Whether it stays open with messages of one kind, or with ping frames, which answer nothing."""
+        cure = parse(self.verdict.cure) if self.verdict.cure and " + " not in self.verdict.cure else None
+        pings = isinstance(cure, Keepalive) and cure.send is None
+        return pings or any(timer.only or timer.but for timer in self.verdict.timers)
+
     def _claim(self, claim: Claim | None, trigger: str) -> Search[Claim | None]:
         """The law to hold against new exchanges: what was found about messages, or else the first that fits."""
         arms = self.arms
         if arms.clients > 1 and (yield from self._crowded()):
             return None
-        # Where messages of one kind keep it open, whatever the server asks, it does not wait for answers.
-        of_a_kind = claim is None and any(timer.only or timer.but for timer in self.verdict.timers)
-        claim = idle_law(arms, self.verdict) if of_a_kind else claim
-        if claim is None or (self._waited() and not of_a_kind):
+        # Where messages of one kind keep it open, or pings do, whatever the server asks, it does not wait for answers.
+        speaks = claim is None and self._any_word_helps()
+        claim = idle_law(arms, self.verdict) if speaks else claim
+        if claim is None or (self._waited() and not speaks):
             answered = yield from absent_answer(arms)
             claim = answered or claim
             if answered is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
@@ -293,7 +321,8 @@ class LawSearch(Reversal):
         minimal = self.verdict.minimal
         frame = next((f for f in self.case.frames if minimal is not None and minimal.frames[-1:] == (f.n,)), None)
         alone = minimal is not None and len(minimal.frames) == 1
-        if not alone or frame is None or not harmless_kin(self.case, frame) or _of_values(claim.law):
+        sized = minimal is not None and minimal.size_limit is not None  # its like are smaller
+        if sized or not alone or frame is None or not harmless_kin(self.case, frame) or _of_values(claim.law):
             return claim
         factor = yield from vary_with_message(self.arms, self.rungs, self._step)
         explanation, _ = self.standing.best()
@@ -303,6 +332,15 @@ class LawSearch(Reversal):
             yield from self._reverse(explanation)
             self.shown = explanation.verdict
         return with_factor(claim, factor)
+
+    def _uncompressed(self) -> Search[None]:
+        """Is it what the message says, or that it is compressed? Where hardly any other was, it is tried without."""
+        minimal = self.verdict.minimal
+        last = minimal.frames[-1] if minimal is not None and minimal.frames else 0
+        packed = [frame.n for frame in self.case.frames if frame.compressed and frame.n <= last]
+        asked = self.live or UNCOMPRESSED in self.arms.named
+        if packed[-1:] == [last] and len(packed) <= FEW_COMPRESSED and not asked:
+            yield from self._step(self._rung_named(UNCOMPRESSED))
 
     def _helpful_handshake(self) -> Factor | None:
         """A change of the handshake that was seen to keep it open, whatever messages it takes besides."""

@@ -239,7 +239,7 @@ def _of_kind(place: InPlace, kept: list[Path]) -> Search[Claim | None]:
     elif isinstance(value, list) and not head and (yield from _whatever_is_in_it(place)):
         said = "any message that is a JSON array"
         pool += ARRAYS
-    varied = [p for p in leaves(value) if p and p != path and p not in kept]
+    varied = [p for p in leaves(value) if p and p != path and p not in kept and p not in frame.constant]
 
     def failing(rng: Random) -> Trial:
         head, value = split(rng.choice(pool))

@@ -7,6 +7,7 @@ all of it was said.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from msgspec.structs import replace
 
@@ -29,6 +30,10 @@ help."""
 SHORT = (1.5, 0.4)
 """At first it takes longer by so many seconds, or so many for each message, where that is more than four times what it
 took."""
+
+
+UNEVEN = 4
+"""So many times as large as most of the messages some are, where it may be their bytes that come too fast."""
 
 
 def failure_in(trial: Trial, case: Case, failure: Failure) -> Failure:
@@ -69,8 +74,9 @@ def kept_back(trial: Trial, case: Case) -> float:
                 moments = sorted(f.at / trial.speed for f in kept)
                 if filter.messages is not None:
                     seconds += later(moments, [1 / filter.messages] * len(kept))
-                elif filter.rate is not None:
-                    seconds += later(moments, [len(f.payload) / filter.rate for f in kept])
+                elif filter.rate is not None and kept:
+                    costs = [len(f.payload) / filter.rate for f in kept]
+                    seconds += later(moments, costs) + costs[-1]  # it goes on once all its bytes could
     return seconds
 
 
@@ -93,18 +99,22 @@ def fastest(case: Case) -> float:
 def slow(case: Case, seconds: float) -> float | None:
     """The pace (messages per second) at which the same takes so many seconds longer; None where that is not much
     slower than it was."""
-    moments = [frame.at for frame in case.frames]
     top = fastest(case)
-    if not top:
-        return None
+    pace = _slowed(case, seconds, [1.0] * len(case.frames), top) if top else 0.0
+    return shown(pace) if top and pace * SEVERAL <= top else None
+
+
+def _slowed(case: Case, seconds: float, costs: Sequence[float], top: float) -> float:
+    """At how much a second of what the messages cost the same takes so many seconds longer; ``top`` at most."""
+    moments = [frame.at for frame in case.frames]
     low, high = 0.0, top
     for _ in range(30):
         middle = (low + high) / 2
-        if later(moments, [1 / middle] * len(moments)) > seconds:
+        if later(moments, [cost / middle for cost in costs]) > seconds:
             low = middle
         else:
             high = middle
-    return shown(high) if high * SEVERAL <= top else None
+    return high
 
 
 def shown(pace: float) -> float:
@@ -121,7 +131,14 @@ def slower(case: Case, dose: int = 0, arm: str = "slower") -> Trial | None:
         span = case.frames[-1].at - case.frames[0].at
         seconds = min(seconds, max(SHORT[0], SHORT[1] * len(case.frames), (SEVERAL + 1) * span))
     pace = slow(case, seconds)
-    return None if pace is None else Trial(arm, (at_most(pace),))
+    if pace is None:
+        return None
+    sizes = [len(frame.payload) for frame in case.frames]
+    if dose and max(sizes) > UNEVEN * median(sizes):
+        # Far apart by their bytes: else large ones that follow each other would hardly be slower.
+        rate = int(_slowed(case, seconds, sizes, float(sum(sizes))))
+        return Trial(arm, (str(parse(f"throttle {max(rate, 1)} side=client")),))
+    return Trial(arm, (at_most(pace),))
 
 
 def at_most(pace: float, kind: str = "") -> str:

@@ -145,6 +145,15 @@ def _odd_frames(case: Case) -> bool:
     return bool(odd or case.malformed)
 
 
+def _framing(case: Case) -> float:
+    """Where all frames of the client are sound and whole, the code for a protocol error is hardly about one of them;
+    still less where none came before the end."""
+    if _odd_frames(case):
+        return 4.0
+    soon = case.suspect is not None and (case.reaction or 0.0) < LATE
+    return (1.0 if soon else 0.1) if case.code == 1002 else 0.0
+
+
 def _throws(case: Case, answer: ClientFrame) -> float:
     weight = (2.0 if _close_to_answer(case) else 0.1) * _own_words(case)
     return weight * (2.0 if answer.text and not is_json(answer) else 0.3)
@@ -266,7 +275,7 @@ PRIORS: dict[str, Prior] = {
     "message/wrong-opcode": _form(lambda c, f: (0.4 if f.text else 2.0) * (0.05 if _opcode_is_harmless(c, f) else 1)),
     "message/oversize": _suspect(lambda c, f: 5.0 if c.code == 1009 else (1.0 if large(c, f) else 0.0)),
     "message/invalid-utf8": _suspect(lambda c, f: 4.0 if "invalid-utf8" in f.problems or c.code == 1007 else 0.0),
-    "message/framing": lambda c: 4.0 if c.code == 1002 or _odd_frames(c) else 0.0,
+    "message/framing": _framing,
     "message/encoding": _suspect(lambda c, f: 4.0 if f.payload.startswith(b"\xef\xbb\xbf") else 0.0),
     "heartbeat/app-pong-missing-from-client": lambda c: _timed(1.5 if c.server_beats else 0.3)(c),
     "heartbeat/control-pong-missing": _pong_awaited,

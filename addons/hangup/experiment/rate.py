@@ -14,6 +14,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from hangup.experiment.arms import Arms, Search
+from hangup.experiment.asking import carry_out
 from hangup.experiment.claim import Claim
 from hangup.experiment.evidence import Counts, Outcome
 from hangup.experiment.in_flight_law import in_flight_law
@@ -21,6 +22,7 @@ from hangup.experiment.ladder import selector
 from hangup.experiment.minimise import minimise_size
 from hangup.experiment.pacing import FEWEST, slower
 from hangup.experiment.rate_law import Rated, padded
+from hangup.experiment.total_trials import Totals, shorter
 from hangup.experiment.trial import Edit, Trial
 from hangup.experiment.verdict import Minimal
 from hangup.filters.text import parse
@@ -41,6 +43,9 @@ CONTROLS = 6
 
 MOST_KINDS = 4
 """So many kinds of messages are tried one by one."""
+
+AT_ONCE = 20
+"""So many of the messages that are said again and again are as many bytes as end it at once."""
 
 ABOVE = 1.35
 """The factor by which a pace must be too high to show after how many messages it ends, and so what is counted."""
@@ -152,7 +157,7 @@ class _Finding(Rated):
         """How many messages at once end it."""
         if not (yield from self._fails(self._burst(self.numbers), sure=True)):
             return False
-        self.fatal = yield from self._fewest(self._burst, 0, self.fatal)
+        self.fatal = self.in_order = yield from self._fewest(self._burst, 0, self.fatal)
         self.pace.burst = self.fatal - 1
         return self.fatal > 1
 
@@ -198,16 +203,44 @@ class _Finding(Rated):
         self.fatal = self.pace.burst + 1
 
     def size_matters(self) -> Search[None]:
-        """Whether as many messages stay open when they are larger, but say the same: else it goes by their bytes."""
-        open_ = self.frames[: self.fatal - 1]
-        edits = tuple((f.n, Edit(more)) for f in open_ if (more := padded(f, 3)) is not None)
-        large = padded(self.sample, 3)
-        if large is None or 2 * len(edits) < len(open_):
-            return
-        if not (yield from self._fails(self._burst(tuple(f.n for f in open_), edits))):
-            self.sizes_tried = True
-        elif not (yield from self._fails(self._burst((self.sample.n,), ((self.sample.n, Edit(large)),)))):
-            self.pace.size = len(self.sample.payload)
+        """Whether as many messages stay open when they are larger, but say the same: else it goes by their bytes,
+        where the largest of them stays open alone."""
+        open_ = self.frames[: self.in_order - 1]
+        for times in (3, 2):
+            edits = {f.n: more for f in open_ if (more := padded(f, times)) is not None}
+            if 2 * len(edits) < len(open_) or not edits:
+                return
+            larger = tuple((n, Edit(more)) for n, more in edits.items())
+            if not (yield from self._fails(self._burst(tuple(f.n for f in open_), larger))):
+                self.sizes_tried = True
+                return
+            n, most = max(edits.items(), key=lambda each: len(each[1]))
+            if not (yield from self._fails(self._burst((n,), ((n, Edit(most)),)))):
+                yield from self._by_bytes()
+                return
+        # The largest may hardly be larger: then as many that are smaller are asked.
+        smaller = {f.n: less for f in self.frames if len(less := shorter(f.payload)) <= len(f.payload) / 2}
+        alike = tuple((n, Edit(less)) for n, less in smaller.items())
+        if alike and not (yield from self._fails(self._burst(self.numbers, alike), sure=True)):
+            yield from self._by_bytes()
+
+    def _by_bytes(self) -> Search[None]:
+        """It goes by bytes: how many at once stay open, whichever messages they are of. What is said again and again
+        is a small one then, of which many are needed."""
+        self.fatal, self.last, self.pace.kind = self.in_order, "", ""
+        self.pace.burst = self.fatal - 1
+        totals = Totals(self.case)
+        low, high = (totals.size(self.numbers[:count]) for count in (self.fatal - 1, self.fatal))
+        self.at_once_bytes = yield from carry_out(
+            self.arms,
+            lambda: minimise_size(low, high),
+            lambda total: self._fails(totals.of_total(total)),
+            totals.of_total,
+        )
+        able = [frame for frame in self.frames if padded(frame, 2) is not None]
+        small = min(able, key=lambda frame: len(frame.payload), default=self.sample)
+        self.sample = replace(small, payload=small.payload.ljust(high // AT_ONCE))
+        self.pace.size = len(self.sample.payload)
 
     def smallest(self) -> Search[None]:
         """The fewest of the first messages that end it at the pace at which they were recorded."""
@@ -217,7 +250,7 @@ class _Finding(Rated):
 
     def steady(self) -> Search[bool]:
         """The pace at which one message, said again and again, ends it, and the one at which it does not."""
-        burst, pace = self.pace.burst, self.pace
+        burst, pace = self._held, self.pace
         pace.count = min(4 * burst + 4, max(2 * burst + 4, 60))
         for pace.high in TOP:
             if (yield from self._fails(self._again(pace.high, pace.count))):

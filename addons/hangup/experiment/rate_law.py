@@ -55,8 +55,10 @@ class Rated:
         self.case = case
         self.frames = [frame for frame in self.case.frames if not frame.problems]
         self.numbers = tuple(frame.n for frame in self.frames)
-        self.fatal = len(self.numbers)
-        """So many of the first messages at once end it."""
+        self.fatal = self.in_order = len(self.numbers)
+        """So many of the first messages at once end it; ``in_order`` is the same whichever kinds of them count."""
+        self.at_once_bytes = (0, 0)
+        """So many bytes at once stay open, and so many do not, where it goes by bytes."""
         self.pace = Pace(0)
         kinds = Counter(selector(frame) for frame in self.frames)
         first = self.frames[0]
@@ -75,7 +77,7 @@ class Rated:
         """How many messages like the one that is said again and again stay open at once."""
         if not self.pace.size:
             return self.pace.burst
-        return sum(len(frame.payload) for frame in self.frames[: self.fatal - 1]) / self.pace.size
+        return self.at_once_bytes[0] / self.pace.size
 
     @property
     def _edges(self) -> tuple[float, float]:
@@ -92,7 +94,11 @@ class Rated:
         """The filter with which it stays open."""
         pace = SAFE * self._edges[0]
         if self.pace.size:
-            return str(parse(f"throttle {int(pace * self.pace.size)} side=client"))
+            rate = pace * self.pace.size
+            room = self.at_once_bytes[0] - max(len(frame.payload) for frame in self.frames)
+            if self.pace.spans and room > 0:
+                rate = min(rate, room / self.pace.spans)  # what is let through is whole messages
+            return str(parse(f"throttle {int(rate)} side=client"))
         return at_most(shown(pace), self.pace.kind)
 
     def claim(self) -> Claim:
@@ -129,7 +135,7 @@ class Rated:
     def _of_bytes(self) -> Claim:
         pace = self.pace
         low, high = (int(edge * pace.size) for edge in self._edges)
-        least, most = (sum(len(f.payload) for f in self.frames[:n]) for n in (self.fatal - 1, self.fatal))
+        least, most = self.at_once_bytes
         words = f"the client sends more than {int(math.sqrt(low * high)):,} B a second once {least:,} B have been sent"
         if pace.shape == "window":
             words = f"the client sends more than {least:,} B within {pace.spans:.2g} s"

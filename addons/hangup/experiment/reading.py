@@ -14,6 +14,7 @@ from hangup.diagnosis.diagnose import report as report_on
 from hangup.diagnosis.report import Report
 from hangup.errors import RecordingError
 from hangup.experiment.answers import Answers
+from hangup.experiment.envelope import with_constants
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import factors
 from hangup.experiment.failure import Failure, derive, judge
@@ -100,6 +101,7 @@ def read_case(
     case.harmless = scripts.harmless(chosen.conn, connections, failed, case.frames)
     others = [c for c in alike if judge(c, found) is not Outcome.FAILED and c.conn != chosen.conn]
     case.lived = scripts.lived(others, case.frames)
+    with_constants(case)
     case.replies = scripts.replies([*others, chosen], case.asked)  # it may have answered all but the last
     case.donated = donated(transcript.survey.request, lived, chosen.refused)
     case.factors = factors(transcript.survey.request, lived)
@@ -135,7 +137,8 @@ def _case(transcript: Transcript, chosen: Connection, alike: Sequence[Connection
             payload = step.message or b""
             beat = recognise(OPCODE_NUMBERS.get(step.opcode, 1), payload)
             faults, fragments = _faults(step), max(step.fragments, 1)
-            said["client"].append(ClientFrame(step.n or 0, step.opcode, payload, at, beat, faults, "", fragments))
+            frame = ClientFrame(step.n or 0, step.opcode, payload, at, beat, faults, "", fragments)
+            said["client"].append(replace(frame, compressed=step.packed > 0))
             last_client_at = step.at
         else:
             malformed.update(dict.fromkeys(step.problems))

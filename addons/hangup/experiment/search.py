@@ -164,7 +164,7 @@ class _Search(LawSearch):
         messages = explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)
         messages = messages and not in_turn
         if self.minimise and (messages or seemed_counted):
-            in_all = yield from self._in_all()
+            in_all = (yield from self._in_all()) or (yield from self._paced_after_all())
             claim = in_all or claim
         paces = explanation.verdict == rate.RATE
         self.arms.hurried = paces and claim is None and not in_turn and not self._as_slowly()
@@ -176,6 +176,7 @@ class _Search(LawSearch):
             self._hear_size(claim)
             claim = (yield from self._earlier()) or claim
             if claim is not None:
+                yield from self._uncompressed()
                 claim = yield from self._with_handshake(claim)
         counted = in_all is None and not in_turn and self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL
         if counted and self.verdict.minimal is not None:

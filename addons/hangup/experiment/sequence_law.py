@@ -10,6 +10,7 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hangup.diagnosis import causes
 from hangup.experiment.arms import Arms, Search
 from hangup.experiment.claim import Claim
 from hangup.experiment.exchanges import Exchange, Said, exchanges, fresh, related, renamed, said_again, shared, values
@@ -20,6 +21,13 @@ from hangup.experiment.sequence_trials import Sequences, said_by
 from hangup.experiment.sequences import Pattern, anything_of, patterns
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Minimal
+
+OF_FORM = tuple(
+    name
+    for name, cause in causes.known().items()
+    if cause.property in ("its size", "its framing", "its bytes", "its encoding", "its opcode", "text that is not JSON")
+)
+"""What goes by the form of one message: where others fail as well, whatever they say, it is none of these."""
 
 RECKONED = 64
 """Of no more messages it is remembered that each is needed."""
@@ -192,8 +200,9 @@ def _claim(
 
     failing: Callable[[Random], Trial] = lambda rng: made(rng, True)  # noqa: E731
     claim = Claim(law, failing, lambda rng: made(rng, False))
+    claim.refutes = OF_FORM if free else ()
     if pattern.valued:  # as many that say otherwise stay open
-        claim.refutes = COUNTED, RATE
+        claim.refutes += COUNTED, RATE
     return claim
 
 

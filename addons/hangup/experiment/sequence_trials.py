@@ -23,7 +23,7 @@ OTHERS = 2
 def said_by(frame: ClientFrame) -> Said:
     """A recorded message."""
     kind = frame.kind or frame.own_kind.text
-    return Said(kind, frame.payload, frame.opcode)
+    return Said(kind, frame.payload, frame.opcode, constant=frame.constant)
 
 
 def spoken(case: Case, frames: tuple[int, ...], exchange: Exchange, arm: str = ARM) -> Trial:

@@ -199,8 +199,7 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim | N
     # What leads up to it may be needed for a smaller one to stay open, and the smallest may lack what is read in it.
     earlier = tuple(f.n for f in arms.case.frames if f.n <= frame.n)
     size = len(frame.payload)
-    for frames, kept in product(dict.fromkeys([(frame.n,), earlier]), (0.0, 0.5)):
-        base = bare(frame.payload, kept)
+    for frames, base in product(dict.fromkeys([(frame.n,), earlier]), _bases(arms.case, frame)):
         least = least_size(base)
         if (yield from arms.decide(of_this_size(frame, of_size(base, least), frames), Counts())) is Outcome.SURVIVED:
             break
@@ -229,6 +228,14 @@ def _limit(arms: Arms, frame: ClientFrame, minimal: Minimal) -> Search[Claim | N
         most = larger - far, larger - far + 1
         minimal.size_limit = None
     return size_law(arms.case.ends, frame, base, frames, low, high, most)
+
+
+def _bases(case: Case, frame: ClientFrame) -> list[bytes]:
+    """What a message may say that is to be of any size: the least that one of its kind may have to say. The largest
+    that did no harm is the safest; it leaves the least to try, too."""
+    smaller = [each for each in harmless_kin(case, frame) if len(each) < len(frame.payload)]
+    kin = sorted((each for each in smaller if split(each)[1] is not MISSING), key=len)
+    return [*kin[-1:], bare(frame.payload, 0.0), bare(frame.payload, 0.5)]
 
 
 def _harmless_sizes(case: Case, frame: ClientFrame) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hangup.experiment.claim import Claim
 from hangup.experiment.law import Condition, Law
-from hangup.experiment.message_values import DEEPEST, MISSING, Path, at, leaves, put, split
+from hangup.experiment.message_values import DEEPEST, MISSING, Path, at, kind_of_value, leaves, put, split
 from hangup.experiment.message_values import join as joined
 from hangup.experiment.trial import ClientFrame, Edit, Trial
 
@@ -93,11 +93,12 @@ def of_size(base: bytes, size: int) -> bytes:
 
 
 def _lists(value: Any, path: Path = ()) -> Iterator[Path]:
-    """The paths of all lists, but for those within lists."""
-    if isinstance(value, list):
+    """The paths of all lists of things that are alike, but for those within such lists. ``["save", 7, {...}]`` is none:
+    each of its elements has a meaning of its own."""
+    if isinstance(value, list) and len({kind_of_value(each) for each in value}) == 1:
         yield path
-    elif isinstance(value, dict) and len(path) < DEEPEST:
-        for key, inner in value.items():
+    elif isinstance(value, dict | list) and len(path) < DEEPEST:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _lists(inner, (*path, key))
 
 

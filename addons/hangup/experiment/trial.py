@@ -10,6 +10,7 @@ from hangup.experiment.answers import Reply
 from hangup.experiment.evidence import Outcome
 from hangup.experiment.factors import Factor
 from hangup.experiment.handshakes import Credential, Donated
+from hangup.experiment.message_values import Path
 from hangup.experiment.timers import Pulse
 from hangup.humanize import duration
 from hangup.messages.answers import Answered
@@ -119,6 +120,9 @@ class ClientFrame(Struct, frozen=True):
     kind: str = ""
     """What a filter's ``kind=`` selects it by, where that was learned from more than this one message."""
     fragments: int = 1
+    constant: frozenset[Path] = frozenset()
+    """Where every message of this client says the same (:mod:`~hangup.experiment.envelope`)."""
+    compressed: bool = False
 
     @property
     def text(self) -> bool:
