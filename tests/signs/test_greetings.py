@@ -60,3 +60,19 @@ test_said, test_silent, test_complete = said_and_silent(greetings, SPEAKS, SILEN
 def test_it_says_what_they_began_with() -> None:
     (sign,) = says("those-with-a-hello-stayed-open", greeted())
     assert sign.text.startswith('2 connections that started with {type: "join"') and "move" in sign.text
+
+
+def test_a_greeting_may_be_called_anything() -> None:
+    """It was said once, at first, and after it what these began with did no harm."""
+
+    def lay(tape: Tape, hellos: int = 1, then: object = MOVE) -> None:
+        line = tape.open(0.5).client({"op": 2, "token": "a"}, 0.03).server({"op": 0}, 0.01)
+        for _ in range(hellos - 1):
+            line.client({"op": 2, "token": "a"}, 1.0)
+        tape.talk(line.client(then, 0.5), 20.0).end("server", by="proxy")
+        for n in range(3):
+            tape.open(30.0 + n).client(MOVE, 0.1).close("server", 4003, "", 0.3)
+
+    assert says("those-with-a-hello-stayed-open", lay)
+    assert not says("those-with-a-hello-stayed-open", lambda tape: lay(tape, hellos=2))
+    assert not says("those-with-a-hello-stayed-open", lambda tape: lay(tape, then=WORD))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hangup.diagnosis.signs import message_frames
-from hangup.recording.events import FilterEvent, Frame
+from hangup.recording.events import FilterEvent, Frame, Handshake
 from layouts import Headers, Line, Tape
 from signs_seen import Lay, lossy, said_and_silent, says
 
@@ -84,15 +84,40 @@ def some_anonymous(tape: Tape) -> None:
         chat(tape.open(at, response=response)).client({"type": "vote"}, 0.4).end("server", after=0.004)
 
 
+def packed_ones(count: int, answer: str = "permessage-deflate", survives: int = 0) -> Lay:
+    """The server ends each at the client's so many-th compressed message; one that stays open has said some as well."""
+
+    def play(line: Line, n: int) -> None:
+        chat(line)
+        for _ in range(count):
+            line.client(CHAT, 0.4 + n / 10, **PACKED)
+        line.end("server", after=0.004)
+
+    def lay(tape: Tape) -> None:
+        tape.loop(play, count=3)
+        if survives:
+            line = chat(tape.open(60.0))
+            for _ in range(survives):
+                line.client(CHAT, 0.4, **PACKED)
+            line.wait(9.0)
+        for event in tape.events:
+            if isinstance(event, Handshake) and event.response is not None:
+                event.response.headers = [*event.response.headers, ("Sec-WebSocket-Extensions", answer)]
+
+    return lay
+
+
 SPEAKS: dict[str, Lay] = {
     "last-is-large": ending(nothing, LARGE),
     "larger-than-all-harmless": ending(chat, LARGE),
     "much-larger-than-all-harmless": ending(chat, LARGE),
     "smaller-ones-did-no-harm": ending(chat, LARGE),
     "last-frame-malformed": ending(chat, CHAT, problems=("reserved-bits",)),
+    "last-frame-is-sound": ending(chat, CHAT),
     "last-is-not-utf8": ending(chat, b"\xff", opcode="text", problems=("invalid-utf8",)),
     "last-in-fragments": fragments(chat),
     "ended-at-the-first-compressed": ending(chat, CHAT, **PACKED),
+    "ended-at-the-second-compressed": packed_ones(2, survives=1),
     "compressed-messages-did-no-harm": ending(saying(CHAT, **PACKED), CHAT, **PACKED),
     "server-compresses-too": ending(by_server, CHAT, **PACKED),
     "server-never-compresses": ending(chat, CHAT, **PACKED),
@@ -117,6 +142,10 @@ SILENT: dict[str, list[Lay]] = {
         ending(chat, CHAT), ending(lambda line: chat(line).server(CHAT, 0.1, problems=("reserved-bits",)), CHAT),
         ending(saying(CHAT, problems=("reserved-bits",)), CHAT), ending(chat, CHAT, problems=("invalid-utf8",)),
     ],
+    "last-frame-is-sound": [
+        ending(chat, CHAT, problems=("reserved-bits",)), ending(chat, CHAT, **PACKED), fragments(chat),
+        lossy(ending(chat, CHAT)), ending(chat, CHAT, after=2.0),
+    ],
     "last-is-not-utf8": [
         ending(chat, b"\xff"), ending(chat, "\ufffd"), ending(saying(b"\xff", opcode="text"), CHAT),
         ending(chat, CHAT, problems=("reserved-bits",)),
@@ -128,6 +157,10 @@ SILENT: dict[str, list[Lay]] = {
     "ended-at-the-first-compressed": [
         ending(saying(CHAT, **PACKED), CHAT, **PACKED), ending(chat, CHAT), ending(by_server, CHAT),
         lossy(ending(chat, CHAT, **PACKED)), ending(chat, CHAT, after=2.0, **PACKED),
+    ],
+    "ended-at-the-second-compressed": [
+        packed_ones(1), packed_ones(3), packed_ones(2, survives=2), lossy(packed_ones(2)), ending(chat, CHAT),
+        packed_ones(2, "permessage-deflate; client_no_context_takeover"),
     ],
     "compressed-messages-did-no-harm": [ending(chat, CHAT, **PACKED), ending(saying(CHAT, **PACKED), CHAT)],
     "server-compresses-too": [ending(chat, CHAT, **PACKED), ending(by_server, CHAT)],

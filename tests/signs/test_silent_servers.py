@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hangup.diagnosis.signs import silent_servers
 from layouts import Line, Tape, greet
 from signs_seen import Lay, case_of, lossy, said_and_silent, says
@@ -157,3 +159,14 @@ def test_the_message_from_which_on_it_was_silent_is_named() -> None:
     assert sign.trigger is not None
     life = case_of(fell_silent).by_conn[sign.trigger.conn or 0]
     assert [m.text for m in life.traffic.recent if m.n == sign.trigger.frame] == ['{"type":"chat"}']
+
+
+def test_nobody_waits_for_so_short_a_time_who_waited_longer() -> None:
+    """By the clock since opening, whatever the server said last: between two of its messages it was silent longer."""
+
+    def lay(tape: Tape) -> None:
+        ticked: Callable[[Line], Line] = lambda line: greet(line).server(TICK, 1.0).server(TICK, 2.0)  # noqa: E731
+        tape.loop(lambda line, n: ticked(line).close("client", 1000, "", 0.4), count=4)
+
+    (sign,) = says("steady-wait-of-the-client", lay)
+    assert sign.text.startswith("every connection lasted 3.4"), sign.text

@@ -367,6 +367,26 @@ def deflate_is_promised_but_not_there(app: App) -> None:
     "handshake/extension",
     "server",
     "header",
+    "library",
+    stacks=("raw",),
+    libraries=("ws", "websockets"),
+    also=("message/framing",),
+    forms=("flat", "nested", "text"),
+    property="the context of the compression",
+)
+def what_was_said_before_is_forgotten(app: App) -> None:
+    """The client's second compressed message refers to its first, of which the server has kept nothing."""
+    app.ordinary(news=app.maybe(0.5))
+    app.settings["quirks"] = ["fresh_inflater"]
+    app.options["deflate"] = True
+    large = ["send", app.style.say("say", pad=app.rng.randint(1100, 1600))]
+    app.client["timers"].append({"first": app.t(0.2, 0.6), "every": app.t(0.4, 1.2), "do": [large]})
+
+
+@fault(
+    "handshake/extension",
+    "server",
+    "header",
     "intermediary",
     stacks=("fastapi", "starlette", "websockets", "tornado", "ws", "raw"),
     libraries=("ws", "websockets"),

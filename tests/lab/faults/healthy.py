@@ -291,3 +291,18 @@ def healthy_client_that_is_done(app: App) -> None:
         app.server["on"][1]["do"] = [["send", app.style.error("not found")], *answer]
         app.client["on"][0]["if"]["count"] = 2 * left + 3
     app.delay = app.t(0.4, 1.5)
+
+
+@healthy(most=60, seconds=9.0, libraries=("websockets", "ws", "aiohttp"), also=(DONE, "client-lifecycle/double-mount"))
+def healthy_pages_by_the_clock(app: App) -> None:
+    """A slide show: a page every few seconds, with a connection of its own, which it closes when it goes."""
+    app.greet(welcome=True)
+    every = app.t(0.2, 0.6)
+    app.server["timers"].append({"first": every, "every": every, "do": [["send", app.style.say("event")]], "jitter": 0})
+    if app.maybe(0.5):
+        asks = app.t(0.6, 1.2)
+        app.client["timers"].append({"first": asks, "every": asks, "do": [["send", app.style.say("ask")]], "jitter": 0})
+        app.server["on"].append({"if": app.style.when("ask"), "do": [["send", app.style.say("answer")]]})
+    leaves = ["close", app.rng.choice([1000, 1000, 1001]), ""]
+    app.client["timers"].append({"first": app.t(1.3, 2.6), "jitter": 0.002, "do": [leaves]})
+    app.delay, app.factor, app.jitter = app.t(0.02, 1.0), 1, 0.05

@@ -191,6 +191,28 @@ def speaks_before_its_hello(app: App) -> None:
 
 
 @fault(
+    "message/order-before-hello",
+    "server",
+    "message",
+    "application",
+    property="order",
+    enough=6,
+    also=("message/out-of-state", "message/init-missing"),
+)
+def what_waited_is_sent_before_the_hello(app: App) -> None:
+    """After a reconnect the client sends what has waited for the connection, and only then its hello."""
+    app.chatter(app.t(0.2, 0.5))
+    hello, waited = ["send", app.style.say("hello")], ["send", app.style.say("say")]
+    app.client["open"] = [["when", {"first": True}, [hello], [waited, ["sleep", app.t(0.03, 0.2)], hello]]]
+    first = app.t(1.2, 2.4)
+    app.client["timers"].append({"first": first, "if": {"first": True}, "do": [["close", 1000, ""]]})
+    ends = ((4401, "unauthorized"), (1008, ""), (4003, "Not authenticated."), (4001, "no hello"))
+    code, reason = app.rng.choice(ends)
+    app.rule({"no_flag": "greeted"}, [["sleep", app.t(0.001, 0.05)], ["close", code, reason], ["return"]])
+    app.rule(app.style.when("hello"), [["set", "greeted", True], ["send", app.style.say("welcome")]])
+
+
+@fault(
     "message/init-missing",
     "server",
     "age",

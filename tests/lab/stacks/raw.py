@@ -1,6 +1,7 @@
 """A server written by hand on asyncio streams, as people do for a small device. ``quirks`` are what it gets wrong:
 
-``no_deflate`` (answers the client's offer of permessage-deflate but cannot read it), ``accept`` (a wrong Accept),
+``no_deflate`` (answers the client's offer of permessage-deflate but cannot read it), ``fresh_inflater`` (it can, but
+keeps nothing of one message for the next), ``accept`` (a wrong Accept),
 ``http_after`` (writes an HTTP answer after its 101), ``masks`` (masks its frames), ``ping_kills``, ``pong_kills``,
 ``no_pong``, ``wrong_pong``, ``no_fragments``, ``only_short`` (payloads of up to 125 bytes), ``one_per_read``
 (two frames in one segment confuse it), ``long_reason``, ``checks_pong`` (a pong must be its ping's).
@@ -14,6 +15,7 @@ import http
 import os
 import socket
 import struct
+import zlib
 
 from lab import wire
 from lab.script import Gone, Message
@@ -113,7 +115,8 @@ async def _connection(site: Site, quirks: set[str], reader: asyncio.StreamReader
     accept = wire.accept_key(key if "accept" not in quirks else key[::-1])
     answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     answer += f"Sec-WebSocket-Accept: {accept}\r\n"
-    if "no_deflate" in quirks and "permessage-deflate" in headers.get("sec-websocket-extensions", ""):
+    offer = headers.get("sec-websocket-extensions", "")
+    if quirks & {"no_deflate", "fresh_inflater"} and "permessage-deflate" in offer:
         answer += "Sec-WebSocket-Extensions: permessage-deflate\r\n"
     offered = [name.strip() for name in headers.get("sec-websocket-protocol", "").split(",") if name.strip()]
     if chosen := site.choose(offered):
@@ -181,6 +184,8 @@ class _Reader:
                 if "pong_kills" in self.quirks:
                     raise ValueError("opcode 0xA")
             else:
+                if "fresh_inflater" in self.quirks and first & 0x40:
+                    first, data = first & ~0x40, zlib.decompressobj(-15).decompress(data + b"\0\0\xff\xff")
                 await self.check(first, opcode, data)
                 if first & 0x80:
                     return self.whole()

@@ -34,7 +34,12 @@ def those_with_a_hello_stayed_open(case: Case) -> Sign | None:
         return None
     hello = firsts[0][1].shape
     other = [(life, m) for life in lives if (m := life.traffic.client.first) is not None and m.shape is not hello]
-    if len(other) < NEARLY_ALL * len(lives) or hello.kind.lower() not in _HELLOS:
+    if len(other) < NEARLY_ALL * len(lives):
+        return None
+    # It is called so, or it was said once at first, and then what these began with did no harm.
+    spoken = [life.traffic.client.shapes for life, _ in firsts]
+    begins = all(shapes[hello].count == 1 and all(m.shape in shapes for _, m in other) for shapes in spoken)
+    if hello.kind.lower() not in _HELLOS and not begins:
         return None
     life, first = other[0]
     began = f"{plural(len(firsts), 'connection')} that started with {hello.text} stayed open longer"

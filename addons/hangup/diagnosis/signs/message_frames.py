@@ -58,6 +58,14 @@ def last_frame_malformed(contrast: EndingContrast) -> Sign | None:
     return Sign(surprise(faulty, hits, 0.01), text) if faulty else None
 
 
+@of_all
+def last_frame_is_sound(contrast: EndingContrast) -> Sign | None:
+    """Each last message is one whole frame, uncompressed, in which nothing is wrong."""
+    sound = [m for m in contrast.fatal if not m.problems and m.fragments == 1 and not m.compressed]
+    text = f"{share(len(sound), len(contrast.fatal))} whole frames in which nothing breaks the protocol"
+    return Sign(1.0, text) if len(sound) == len(contrast.fatal) else None
+
+
 @of_the_last
 def last_is_not_utf8(contrast: EndingContrast) -> Sign | None:
     """The last message is a text that is none."""
@@ -103,6 +111,20 @@ def ended_at_the_first_compressed(contrast: EndingContrast) -> Sign | None:
     text = "the server closed it at the client's first compressed message"
     first = _compressed(contrast) and _survived(contrast) <= 0
     return Sign(1.0, text, trigger=trigger(contrast.found, "header")) if first else None
+
+
+@of_all
+def ended_at_the_second_compressed(contrast: EndingContrast) -> Sign | None:
+    """Each ended at the client's second compressed message, which may refer to the first, and none had more."""
+    case = contrast.case
+    hit = {life.conn: life for life, _ in contrast.found.hits}
+    counts = {life.traffic.client.compressed for life in hit.values()}
+    others = max((life.traffic.client.compressed for life in case.same_route if life.conn not in hit), default=0)
+    agreed = [life.header("sec-websocket-extensions", response=True) for life in hit.values()]
+    reset = any("client_no_context_takeover" in each for each in agreed)
+    text = "the server closed it at the client's second compressed message, which may refer to what was in the first"
+    second = _compressed(contrast) and len(hit) > 1 and counts == {2} and others <= 1 and not reset
+    return Sign(1.0, text, trigger=trigger(contrast.found, "header")) if second else None
 
 
 @of_the_last

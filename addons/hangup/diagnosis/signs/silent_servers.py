@@ -7,6 +7,7 @@ from hangup.diagnosis.figures import middle, spread, steadiness
 from hangup.diagnosis.findings import Trigger, cite, cite_all
 from hangup.diagnosis.signs import Sign, sign
 from hangup.diagnosis.signs.client_pings import NEARLY_ALL, YOUNG, app, client_gave_up, opened
+from hangup.diagnosis.signs.harmless_silences import longest
 from hangup.humanize import duration, plural
 from hangup.messages.shapes import Shape
 from hangup.recording.connections import Connection
@@ -60,10 +61,9 @@ def steady_wait_of_the_client(case: Case) -> Sign | None:
     if len(lives) < 2:
         return None
     ages, waits, since = [life.lasted for life in lives], case.once(app).waits, case.once(heard)
-    clocks = [
-        (steadiness(ages), f"every connection lasted {duration(middle(ages))} (spread {duration(spread(ages))})"),
-        (steadiness(since), f"the end came {duration(middle(since))} after the server's last message"),
-    ]
+    clocks = [(steadiness(ages), f"every connection lasted {duration(middle(ages))} (spread {duration(spread(ages))})")]
+    if longest(case, "server") <= 1.08 * middle(since) + 0.05:  # else it waits for longer without a word
+        clocks.append((steadiness(since), f"the end came {duration(middle(since))} after the server's last message"))
     if len(waits) == len(lives):
         text = f"the end came {duration(middle(waits))} after the client's first ping without an answer"
         clocks.append((steadiness(waits), text))
