@@ -17,6 +17,7 @@ from hangup.recording.ledger import Ledger
 from hangup.recording.rebuild import sent_by
 from hangup.replayable import client_script
 from hangup.replayable.client_script import Hear, Send, Transcript
+from hangup.wire.frames import header
 from recorded import HEADER
 
 
@@ -232,15 +233,41 @@ def test_a_message_that_never_ends_is_played_as_far_as_it_goes() -> None:
     assert [step.opcode for step in steps] == ["text", "ping"] and steps[0].message is None
 
 
-def test_large_frames_are_played_in_their_parts() -> None:
+@pytest.mark.parametrize("limit", [16 << 20, 2 << 20])
+def test_a_large_frame_is_one_message_unless_it_is_too_large(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_script, "MESSAGE_LIMIT", limit)
     talk = Talk()
     talk.open(1)
     talk.say(1, "client", "binary", b"x" * (3 << 20))
+    talk.say(1, "client", "text", b"after it")
     talk.wait(1000)
     talk.end(1, "server", "fin")
     transcript = script(talk)
     parts = wires(transcript)
-    assert len(parts) > 2 and b"".join(parts) == b"".join(sent_by(talk.events, 1, "client"))
+    assert b"".join(parts) == b"".join(sent_by(talk.events, 1, "client"))
+    first, *_ = (step for step in transcript.steps() if isinstance(step, Send))
+    assert len(parts) == 2 if limit > 3 << 20 else len(parts) > 2
+    assert first.begins and (first.message == b"x" * (3 << 20)) is (limit > 3 << 20)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_message_is_played_in_whole_whose_size_was_minded_before_all_of_it_was_there(whole: bool) -> None:
+    talk = Talk()
+    talk.open(1)
+    talk.say(1, "client", "text", b"hello")
+    talk.wait(1000)
+    size = 3 << 20
+    wire = header(True, 0, 2, b"\0\0\0\0", size) + b"x" * size
+    talk.raw(1, "client", wire[: 2 << 20])
+    talk.wait(1000)
+    talk.frame(1, "server", 8, b"\x03\xf1")
+    if whole:
+        talk.raw(1, "client", wire[2 << 20 :])
+    talk.frame(1, "client", 8, b"\x03\xf1") if whole else None
+    talk.end(1, "client", "fin")
+    steps = [step for step in script(talk).steps() if isinstance(step, Send)]
+    assert [step.message for step in steps[:2]] == [b"hello", b"x" * size if whole else None]
+    assert steps[1].begins and b"".join(step.wire for step in steps[1:]) == (wire if whole else wire[: 2 << 20])
 
 
 def test_a_long_script_is_gone_over_again_for_each_play(monkeypatch: pytest.MonkeyPatch) -> None:

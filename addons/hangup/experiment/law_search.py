@@ -196,11 +196,8 @@ class LawSearch(Reversal):
         # Where messages of one kind keep it open, or pings do, whatever the server asks, it does not wait for answers.
         speaks = claim is None and self._any_word_helps()
         claim = idle_law(arms, self.verdict) if speaks else claim
-        if claim is None or (self._waited() and not speaks):
-            answered = yield from absent_answer(arms)
-            claim = answered or claim
-            if answered is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
-                self.shown = ""  # no other name says that an answer is missing
+        if claim is None:
+            claim = yield from self._unanswered()
         if claim is None:
             claim = yield from answer_time_law(arms)
         if claim is None and trigger == "control":
@@ -217,6 +214,25 @@ class LawSearch(Reversal):
                 or unconditional(arms, self.verdict)
             )
         return claim
+
+    def _unanswered(self) -> Search[Claim | None]:
+        """Is it that the server has no answer to what it asked?"""
+        claim = yield from absent_answer(self.arms)
+        if claim is not None and self.standing.best()[0].verdict != UNANSWERED_PING:
+            self.shown = ""  # no other name says that an answer is missing
+        return claim
+
+    def _answer_instead(self, claim: Claim, trigger: str) -> Search[None]:
+        """A message may have made the server ask something: where its answer keeps the connection open, that says more
+        than a law of the message. Where that does not hold, the other law stands."""
+        verdict = self.verdict
+        before = self.shown, verdict.law, verdict.cause, verdict.without, verdict.cure, verdict.contrast
+        answered = yield from self._unanswered()
+        if answered is None:
+            return
+        yield from self._predict(answered, trigger)
+        if claim.law.holds and not answered.law.holds:
+            self.shown, verdict.law, verdict.cause, verdict.without, verdict.cure, verdict.contrast = before
 
     def _hear_identity(self, fix: str) -> None:
         """An id of its own helped: where it did not before, it was given where there is none. And to keep the same id

@@ -178,6 +178,7 @@ class _Search(LawSearch):
             if claim is not None:
                 yield from self._uncompressed()
                 claim = yield from self._with_handshake(claim)
+        of_messages: Claim | None = None
         counted = in_all is None and not in_turn and self.standing.weights.get(COUNTED, 0.0) > DOUBTFUL
         if counted and self.verdict.minimal is not None:
             yield from self._as_many("as-many-of-these", self.verdict.minimal.frames)
@@ -187,6 +188,7 @@ class _Search(LawSearch):
                 claim = yield from shrink(self.arms, explanation.verdict, count=False)
         if not self.live and self.minimise:
             trigger = self.standing.best()[0].trigger
+            of_messages = claim
             claim = yield from self._claim(claim, trigger)
             if self.crowded:
                 return
@@ -195,6 +197,8 @@ class _Search(LawSearch):
             claim = yield from live_law(self.arms, trigger)
         if claim is not None and (self.live or self.minimise):
             yield from self._predict(claim, trigger)
+            if of_messages is not None and self._waited():
+                yield from self._answer_instead(of_messages, trigger)
         law = self.verdict.law
         if law is not None:
             self._count_predictions(law)

@@ -72,13 +72,21 @@ Step = Send | Hear
 
 
 class Steps:
-    """The steps of one side, from the connection's events, one at a time. ``over`` is set when the script ends."""
+    """The steps of one side, from the connection's events, one at a time. ``over`` is set when the script ends.
+
+    A frame that came in parts is one step, unless it is larger than :data:`MESSAGE_LIMIT`: also where the other side
+    ended the connection while it was on its way, as who minds its size does.
+    """
 
     def __init__(self, side: Side) -> None:
         self.side = side
         self.over = False
         self._wire = Wire()
         self._packed = 0
+        self._parted: Send | None = None
+        """The frame that is on its way, with what has come of it."""
+        self._left = False
+        """Whether the connection was ended in the midst of it."""
 
     def feed(self, event: AnyEvent, message: Message | None, closer: By | None, ended: bool) -> Step | None:
         """The step that an event makes. ``ended`` is whether it is this event that ends the connection, ``closer`` who
@@ -88,24 +96,59 @@ class Steps:
             return None
         if isinstance(event, Frame):
             if event.side == side:
-                return None if event.parts else self._sends(event, message)  # else its bytes were in the parts
+                return self._whole(event, message) if event.parts else self._sends(event, message)
             if ended:
-                self.over = True
+                self._end()
             elif closer is None and message is not None:
                 return Hear(event.at, event.n, message.opcode, message.data)
             elif closer is None and event.opcode == "pong":
                 return Hear(event.at, event.n, "pong", event.payload)
         elif isinstance(event, Part):
             if event.side == side:
-                head = event.head
-                begins = head is not None and int(head[1:2] or "0", 16) in (1, 2)
-                return Send(event.at, event.n, "", b"".join(self._wire.bytes(event)), data=True, begins=begins)
+                return self._part(event)
         elif isinstance(event, Raw):
             if event.side == side:
-                return Send(event.at, None, "", b"".join(self._wire.bytes(event)))
-        elif ended or (isinstance(event, End) and event.side == side):
+                half, wire = self._half(), b"".join(self._wire.bytes(event))
+                if half is None:
+                    return Send(event.at, None, "", wire)
+                half.wire += wire
+                return half
+        elif isinstance(event, End) and event.side == side:
             self.over = True
+            return self._half()
+        elif ended:
+            self._end()
         return None
+
+    def _end(self) -> None:
+        self._left = self._parted is not None
+        self.over = not self._left
+
+    def _part(self, event: Part) -> Send | None:
+        begins = event.head is not None and int(event.head[1:2] or "0", 16) in (1, 2)
+        wire = b"".join(self._wire.bytes(event))
+        if event.head is not None:
+            self._parted = Send(event.at, event.n, "", wire, data=True, begins=begins)
+        elif self._parted is not None:
+            self._parted.wire += wire
+        else:
+            return Send(event.at, event.n, "", wire, data=True)
+        return self._half() if len(self._parted.wire) > MESSAGE_LIMIT else None
+
+    def _half(self) -> Send | None:
+        """What has come of a frame that is not waited for."""
+        half, self._parted = self._parted, None
+        return half
+
+    def _whole(self, event: Frame, message: Message | None) -> Send | None:
+        """A frame of which the last part has come; None where its parts were steps of their own."""
+        parted, self._parted = self._parted, None
+        self.over = self._left
+        if parted is None:
+            return None
+        step = self._sends(event, message)
+        step.at, step.wire = parted.at, parted.wire
+        return step
 
     def _sends(self, event: Frame, message: Message | None) -> Send:
         send = self._send(event, self._wire, message.data if message is not None else None)
