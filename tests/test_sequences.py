@@ -92,6 +92,17 @@ def lacks(name: str, other: str, field: str = "") -> Rule:
     return rule
 
 
+def mounted(name: str, needed: str, undone: str) -> Rule:
+    """It needs another, which a third one undoes."""
+
+    def rule(heard: list[dict[str, Any]]) -> bool:
+        *before, last = kinds(heard)
+        there = [kind for kind in before if kind in (needed, undone)]
+        return bool(last == name and there[-1:] != [needed])
+
+    return rule
+
+
 HELLO, TICK, MOVE = say("hello", name="ann"), say("tick", n=1), say("move", x=3, y=4)
 OPEN, SHUT, SAVE = say("open", doc="d1", mode="rw"), say("shut", doc="d1"), say("save", doc="d1", text="abc")
 SUBS = [say("subscribe", id=n, topic=f"t{n}") for n in range(1, 8)]
@@ -233,6 +244,13 @@ PLANTED: dict[str, tuple[Rule, list[str], tuple[tuple[str, ...], ...], str, str]
         [HELLO, TICK, PUBLISH],
         ((HELLO, JOIN, PUBLISH, MOVE),),
         "the server drops the connection on a `publish` without a `join` with the same `room` before it",
+        "",
+    ),
+    "needs-another-that-was-undone": (
+        mounted("publish", "join", "shut"),
+        [HELLO, JOIN, TICK, PUBLISH, MOVE, say("shut", doc="d2"), TICK, PUBLISH],
+        (),
+        "the server drops the connection on a `publish` unless a `join` came before it, and no `shut` since",
         "",
     ),
     "must-begin-with": (

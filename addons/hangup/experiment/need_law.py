@@ -19,6 +19,9 @@ from hangup.wire.frames import TEXT
 UNHURRIED = 4.0
 """Messages in a second, where what a server answers may have to be waited for."""
 
+MOST_UNDOING = 6
+"""So many kinds of messages are asked whether they undo what is needed."""
+
 
 def need_law(arms: Arms, minimal: Minimal) -> Search[Finding | None]:
     """Whether the one message that is enough lacks something that clients said before it who stayed open. None where it
@@ -49,7 +52,9 @@ def need_law(arms: Arms, minimal: Minimal) -> Search[Finding | None]:
     if helped is not False:
         return None if helped else Finding()
     before = yield from _fewest(asked, before, last)
-    others = yield from asked.harmless({*(said.kind for said in before), last.kind})
+    undone = yield from _undoing(asked, case, frame, before, last)
+    others = yield from asked.harmless({*(said.kind for said in (*before, *undone)), last.kind})
+    others = (*undone, *others)
     rng = Random(len(before))
     free = yield from free_of(asked, (last,), rng)
     if free:
@@ -57,7 +62,7 @@ def need_law(arms: Arms, minimal: Minimal) -> Search[Finding | None]:
     if not free and any(related(said, last) for said in before):
         return Finding()
     pool = list(_around(before, last, others, free, rng))
-    told = [p for p in needed(last, before) if free or not p.valued]
+    told = [p for p in needed(last, before, undone) if free or not p.valued]
     pattern = yield from asked.told_apart(told, pool)
     if pattern is None:
         return Finding()
@@ -101,6 +106,21 @@ def _fewest(asked: Sequences, before: Exchange, last: Said) -> Search[Exchange]:
             if (yield from asked.ask((*rest, last))) is False:
                 before = rest
     return before
+
+
+def _undoing(asked: Sequences, case: Case, frame: ClientFrame, before: Exchange, last: Said) -> Search[Exchange]:
+    """What undoes the one message that is needed, where that was said before it failed: a tip is dropped, a room left.
+    The latest before it, of each kind."""
+    if len(before) != 1:
+        return ()
+    needed = [i for i, f in enumerate(case.frames) if f.n < frame.n and said_by(f).kind == before[0].kind]
+    since = case.frames[needed[-1] + 1 :] if needed else ()
+    kinds = {said_by(f).kind: said_by(f) for f in since if f.n < frame.n and said_by(f).kind != last.kind}
+    found = []
+    for said in list(kinds.values())[-MOST_UNDOING:]:
+        if (yield from asked.ask((*before, said, last))) is True and (yield from asked.ask((*before, said))) is False:
+            found.append(said)
+    return tuple(found)
 
 
 def _around(before: Exchange, last: Said, others: Exchange, free: bool, rng: Random) -> Iterable[Exchange]:

@@ -240,10 +240,11 @@ def _all_there(exchange: Exchange, kinds: Sequence[str]) -> bool:
     return all(there.count(kind) >= kinds.count(kind) for kind in set(kinds))
 
 
-def needed(last: Said, before: Exchange) -> list[Pattern]:
-    """What a message may be an instance of that ends the connection by itself, and did no harm after ``before``."""
+def needed(last: Said, before: Exchange, undone: Exchange = ()) -> list[Pattern]:
+    """What a message may be an instance of that ends the connection by itself, and did no harm after ``before``. Any of
+    ``undone`` undoes that."""
     kind = last.kind
-    found: list[Pattern] = []
+    found: list[Pattern] = [_undone(before[0].kind, tuple(said.kind for said in undone), kind)] if undone else []
     by_kind = {said.kind: said for said in before}
     for other, said in by_kind.items():
         found.append(_without((other,), kind))
@@ -264,6 +265,24 @@ def needed(last: Said, before: Exchange) -> list[Pattern]:
         found.append(Pattern(f"when the first message is not {called(other)}", _begins(other, otherwise=True)))
     found.append(Pattern(f"when {called(kind)} is the first message", _begins(kind)))
     return [*found, anything_of(kind)]
+
+
+def _undone(needed: str, undone: tuple[str, ...], kind: str) -> Pattern:
+    """It fails unless the one came before it, and none of the others since."""
+
+    def holds(exchange: Exchange) -> bool:
+        there = False
+        for said in exchange:
+            if said.kind == kind and not there:
+                return True
+            there = said.kind == needed or (there and said.kind not in undone)
+        return False
+
+    since = " or ".join(map(called, undone))
+    return Pattern(
+        f"on {with_article(called(kind))} unless {with_article(called(needed))} came before it, and no {since} since",
+        holds,
+    )
 
 
 def anything_of(kind: str) -> Pattern:
