@@ -253,6 +253,13 @@ PLANTED: dict[str, tuple[Rule, list[str], tuple[tuple[str, ...], ...], str, str]
         "the server drops the connection on a `publish` unless a `join` came before it, and no `shut` since",
         "",
     ),
+    "needs-another-as-a-third-does": (
+        lambda heard: mounted("publish", "join", "shut")(heard) or mounted("save", "join", "shut")(heard),
+        [HELLO, JOIN, TICK, PUBLISH, SAVE, MOVE, say("shut", doc="d2"), TICK, PUBLISH],
+        (),
+        "the server drops the connection on a `publish` unless a `join` came before it, and no `shut` since",
+        "",
+    ),
     "must-begin-with": (
         lambda heard: kinds(heard)[0] != "join",
         [PUBLISH, TICK],

@@ -113,7 +113,6 @@ SPEAKS: dict[str, Lay] = {
     "much-larger-than-all-harmless": ending(chat, LARGE),
     "smaller-ones-did-no-harm": ending(chat, LARGE),
     "last-frame-malformed": ending(chat, CHAT, problems=("reserved-bits",)),
-    "last-frame-is-sound": ending(chat, CHAT),
     "last-is-not-utf8": ending(chat, b"\xff", opcode="text", problems=("invalid-utf8",)),
     "last-in-fragments": fragments(chat),
     "ended-at-the-first-compressed": ending(chat, CHAT, **PACKED),
@@ -141,10 +140,6 @@ SILENT: dict[str, list[Lay]] = {
     "last-frame-malformed": [
         ending(chat, CHAT), ending(lambda line: chat(line).server(CHAT, 0.1, problems=("reserved-bits",)), CHAT),
         ending(saying(CHAT, problems=("reserved-bits",)), CHAT), ending(chat, CHAT, problems=("invalid-utf8",)),
-    ],
-    "last-frame-is-sound": [
-        ending(chat, CHAT, problems=("reserved-bits",)), ending(chat, CHAT, **PACKED), fragments(chat),
-        lossy(ending(chat, CHAT)), ending(chat, CHAT, after=2.0),
     ],
     "last-is-not-utf8": [
         ending(chat, b"\xff"), ending(chat, "\ufffd"), ending(saying(b"\xff", opcode="text"), CHAT),

@@ -59,6 +59,8 @@ class Sequences:
         self.pace = pace
         """How many messages are said in a second at most, None for as fast as they come."""
         self.known: dict[Exchange, bool] = {}
+        self.harmful: set[str] = set()
+        """Other kinds of which a message ends it by itself: a failure with one of these may be theirs."""
         self.tried: set[Trial] = set()
 
     def trial(self, exchange: Exchange, arm: str = ARM) -> Trial:
@@ -79,7 +81,16 @@ class Sequences:
         return self.known[exchange]
 
     def told_apart(self, told: list[Pattern], pool: list[Exchange]) -> Search[Pattern | None]:
-        known = dict(self.known)
+        found = yield from self._told_apart(told, dict(self.known), pool)
+        if found is not None or not self.harmful:
+            return found
+        # Another kind may fail by a rule of its own.
+        known = {x: fails for x, fails in self.known.items() if not fails or self.harmful.isdisjoint(_kinds(x))}
+        return (yield from self._told_apart(told, known, [x for x in pool if self.harmful.isdisjoint(_kinds(x))]))
+
+    def _told_apart(
+        self, told: list[Pattern], known: dict[Exchange, bool], pool: list[Exchange]
+    ) -> Search[Pattern | None]:
         return carry_out(self.arms, lambda: told_apart(told, dict(known), pool), self.ask, self.trial)
 
     def harmless(self, kinds: Iterable[str]) -> Search[Exchange]:
@@ -92,6 +103,15 @@ class Sequences:
             if said.kind not in kinds:
                 by_kind.setdefault(said.kind, said)
         for said in list(by_kind.values())[: 2 * OTHERS]:
-            if len(found) < OTHERS and (yield from self.ask((said,))) is False:
+            if len(found) >= OTHERS:
+                break
+            fails = yield from self.ask((said,))
+            if fails is False:
                 found.append(said)
+            elif fails:
+                self.harmful.add(said.kind)
         return tuple(found)
+
+
+def _kinds(exchange: Exchange) -> set[str]:
+    return {said.kind for said in exchange}

@@ -58,14 +58,6 @@ def last_frame_malformed(contrast: EndingContrast) -> Sign | None:
     return Sign(surprise(faulty, hits, 0.01), text) if faulty else None
 
 
-@of_all
-def last_frame_is_sound(contrast: EndingContrast) -> Sign | None:
-    """Each last message is one whole frame, uncompressed, in which nothing is wrong."""
-    sound = [m for m in contrast.fatal if not m.problems and m.fragments == 1 and not m.compressed]
-    text = f"{share(len(sound), len(contrast.fatal))} whole frames in which nothing breaks the protocol"
-    return Sign(1.0, text) if len(sound) == len(contrast.fatal) else None
-
-
 @of_the_last
 def last_is_not_utf8(contrast: EndingContrast) -> Sign | None:
     """The last message is a text that is none."""
