@@ -23,7 +23,6 @@ from hangup.experiment.idle_law import idle_law
 from hangup.experiment.ladder import OWN_ID, Explanation, is_json, selector
 from hangup.experiment.law import Law
 from hangup.experiment.message_law import refined, with_factor
-from hangup.experiment.message_trials import harmless_kin
 from hangup.experiment.neighbour_law import neighbour_law
 from hangup.experiment.predict import test as predict
 from hangup.experiment.priors import LATE
@@ -230,9 +229,11 @@ class LawSearch(Reversal):
         answered = yield from self._unanswered()
         if answered is None:
             return
-        yield from self._predict(answered, trigger)
-        if claim.law.holds and not answered.law.holds:
-            self.shown, verdict.law, verdict.cause, verdict.without, verdict.cure, verdict.contrast = before
+        try:
+            yield from self._predict(answered, trigger)
+        finally:  # also where the budget does not last for it
+            if claim.law.holds and not answered.law.holds:
+                self.shown, verdict.law, verdict.cause, verdict.without, verdict.cure, verdict.contrast = before
 
     def _hear_identity(self, fix: str) -> None:
         """An id of its own helped: where it did not before, it was given where there is none. And to keep the same id
@@ -334,12 +335,8 @@ class LawSearch(Reversal):
                 yield from self._reverse(explanation)
                 self.shown = explanation.verdict
             return with_factor(claim, helps)
-        minimal = self.verdict.minimal
-        frame = next((f for f in self.case.frames if minimal is not None and minimal.frames[-1:] == (f.n,)), None)
-        alone = minimal is not None and len(minimal.frames) == 1
-        sized = minimal is not None and minimal.size_limit is not None  # its like are smaller
-        if sized or not alone or frame is None or not harmless_kin(self.case, frame) or _of_values(claim.law):
-            return claim
+        if not claim.though:
+            return claim  # the law itself says why others did no harm
         factor = yield from vary_with_message(self.arms, self.rungs, self._step)
         explanation, _ = self.standing.best()
         if factor is None or explanation.trigger != "header":
@@ -426,7 +423,3 @@ class LawSearch(Reversal):
             return True
         self.verdict.law, self.verdict.reproduced = None, not alone
         return False
-
-
-def _of_values(law: Law) -> bool:
-    return any(condition.path for condition in law.conditions)
