@@ -186,3 +186,30 @@ def test_no_heartbeat_is_advised_where_there_is_none(lay: Lay) -> None:
     named = {report.verdict, *report.also}
     assert not any(name.startswith("heartbeat/") for name in named)
     assert not any(step.filter.startswith(("answer-ping", "drop-heartbeat")) for step in report.next)
+
+
+def operations(line: Line, n: int, *, left: bool = False, early: bool = False, ids: bool = True) -> Line:
+    """Two operations at once, as a lazy client of graphql-ws asks for them, each of which is told to be complete."""
+    names = [f"op-{n}-{i}" for i in range(2)]
+    for name in names[: 1 if early else 2]:
+        line.client({"id": name, "type": "subscribe"} if ids else {"type": "subscribe"}, 0.1)
+    for name in names:
+        if early and name == names[1]:
+            line.client({"id": name, "type": "subscribe"}, 0.4)
+        line.server({"id": name, "type": "next", "n": n}, 0.05 + n / 10)
+        if not (left and name == names[0]):
+            line.server({"id": name, "type": "complete"}, 0.001)
+    return line.close("client", 1000, "Normal Closure", 0.001)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [({}, True), ({"left": True}, False), ({"early": True}, False), ({"ids": False}, False)]
+)
+def test_a_client_goes_when_nothing_that_it_asked_is_open_any_more(more: dict[str, bool], said: bool) -> None:
+    """Also where it had asked just now, and where the code's own name is given as the reason."""
+
+    def lay(tape: Tape) -> None:
+        tape.delay = 0.8
+        tape.loop(lambda line, n: operations(line, n, **more), count=5)
+
+    assert bool(says("client-closed-when-done", lay)) is said

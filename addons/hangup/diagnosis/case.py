@@ -71,7 +71,7 @@ class Group:
         )
 
 
-def _names_the_code(life: Connection) -> bool:
+def names_the_code(life: Connection) -> bool:
     """Whether its reason is nothing but the name of its close code (``Going away``), which a library may have given.
     None gives a code that speaks of the service by itself."""
     known = REGISTERED.get(life.code or 0) if life.code not in OF_THE_SERVICE else None
@@ -165,7 +165,7 @@ class Case:
     @cached_property
     def reasons(self) -> str:
         """The reasons given, one after the other; not such as only name their code."""
-        given = (life.reason for life in self.victims if life.reason and not _names_the_code(life))
+        given = (life.reason for life in self.victims if life.reason and not names_the_code(life))
         return "; ".join(dict.fromkeys(given))[:500]
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hangup.diagnosis.case import Case
+from hangup.diagnosis.case import Case, names_the_code
 from hangup.diagnosis.figures import middle, steadiness
 from hangup.diagnosis.findings import Trigger, cite, cite_all
 from hangup.diagnosis.signs import Found, Sign, sign
@@ -42,6 +42,8 @@ _SAID = re.compile(
     rf'|"({_DONE})"\s*:\s*true'
 )
 
+_ID = re.compile(r'"id"\s*:\s*("[^"\\]{1,80}"|\d+)')
+
 Ends = list[tuple[Connection, MessageSummary]]
 
 
@@ -53,6 +55,41 @@ def says_done(words: str) -> bool:
 def _finishing(message: MessageSummary) -> bool:
     said = [message.shape.kind, *(one or other for one, other in _SAID.findall(message.text))]
     return any(map(says_done, said)) and not reports_an_error(message)
+
+
+def _known(life: Connection) -> list[MessageSummary]:
+    """Its first messages and its last ones, as far as they are kept."""
+    kept = {message.n: message for message in (*life.traffic.opening, *life.traffic.recent)}
+    return [kept[n] for n in sorted(kept)]
+
+
+def _id(message: MessageSummary) -> str:
+    """The id that a message begins with, or has before any other."""
+    found = _ID.search(message.text) if message.data else None
+    return found[1] if found is not None else ""
+
+
+def _of_a_request(life: Connection, message: MessageSummary) -> bool:
+    """Whether a message of the server has the id of something that the client had asked: what is over is just that."""
+    asked = (_id(each) for each in _known(life) if each.side == "client" and each.n < message.n)
+    return bool(_id(message)) and _id(message) in asked
+
+
+def _open_until_the_end(life: Connection) -> bool:
+    """Whether something that the client had asked, by its id, was not over yet until the server's last message."""
+    asked: set[str] = set()
+    open_: set[str] = set()
+    last = life.last_message("server")
+    for message in _known(life):
+        name = _id(message)
+        if message.side == "client" and name:
+            asked.add(name)
+            open_.add(name)
+        elif name in open_ and (_finishing(message) or reports_an_error(message)):
+            open_.discard(name)
+            if not open_ and last is not None and message.n < last.n:
+                return False
+    return bool(asked) and not open_
 
 
 def _answered(life: Connection, asked: MessageSummary) -> bool:
@@ -90,12 +127,15 @@ def _closed_when_done(case: Case) -> Ends:
         if life.code not in NOTHING_WRONG or life.since(server.at) > AT_ONCE:
             continue
         asked = client is not None and server.at - client.at <= AT_ONCE and not _answered(life, client)
-        other_reason = bool(life.reason) and not says_done(life.reason) and not _repeats(life.reason, server.text)
+        if case.closer == "client" and _of_a_request(life, server):
+            asked = False  # that its request is done is what it has waited for
+        given = life.reason if not names_the_code(life) else ""
+        other_reason = bool(given) and not says_done(given) and not _repeats(given, server.text)
         if not asked and not other_reason and (client is None or client.n < server.n):
             found.append((life, server))
     shapes = {message.shape for _, message in found}
     timed = steadiness([life.lasted for life, _ in found]) > TIMER  # a limit may be announced in such words
-    last = all(only_last(life, shapes) for life in case.same_route)
+    last = all(only_last(life, shapes) or (life in lives and _open_until_the_end(life)) for life in case.same_route)
     return found if len(found) >= NEARLY_ALL * len(lives) and last and not timed else []
 
 
