@@ -128,7 +128,7 @@ def _closed_when_done(case: Case) -> Ends:
             continue
         asked = client is not None and server.at - client.at <= AT_ONCE and not _answered(life, client)
         if case.closer == "client" and _of_a_request(life, server):
-            asked = False  # that its request is done is what it has waited for
+            asked = not _open_until_the_end(life)  # that its last request is done is what it has waited for
         given = life.reason if not names_the_code(life) else ""
         other_reason = bool(given) and not says_done(given) and not _repeats(given, server.text)
         if not asked and not other_reason and (client is None or client.n < server.n):
