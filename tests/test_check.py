@@ -130,6 +130,7 @@ def test_whatever_goes_wrong_is_no_bad_commit(tmp_path: Path, words: list[str], 
     assert done.returncode == 125 and said in done.stdout + done.stderr, done.stdout + done.stderr
 
 
+@pytest.mark.experiment
 def test_git_bisect_run_finds_the_commit(tmp_path: Path) -> None:
     """64 commits, of which one broke the handler: at most seven checks."""
     rec = recording(tmp_path / "run.jsonl")

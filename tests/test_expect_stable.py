@@ -142,6 +142,7 @@ def test_the_exit_code_says_it(tmp_path: Path, kill: bool) -> None:
     assert ("not stable: it reconnected" in said) if kill else ("stable: the connection stayed open" in said)
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_the_fixture(tmp_path: Path) -> None:
     """In a test suite of somebody else's: a page that holds, and one that does not."""

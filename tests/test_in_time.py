@@ -263,6 +263,7 @@ def test_those_whose_ends_vary_begin_so_far_apart_that_no_two_end_together_by_ch
 # The whole command.
 
 
+@pytest.mark.experiment
 @pytest.mark.skipif(where("nginx") is None, reason="nginx is not installed")
 def test_an_idle_timeout_is_proved_in_the_time_of_a_few(tmp_path: Path) -> None:
     """Three seconds here; a minute by ``python -m faults.idle_timeout``. In one trial after another it takes ten times

@@ -54,6 +54,7 @@ def test_the_cause_is_proved_within_twelve_reconnects(name: str, client: str) ->
     assert ladder <= 12 and found.summary["connections"] <= 40, found.summary  # the law's own trials are among these
 
 
+@pytest.mark.experiment
 @pytest.mark.real
 @pytest.mark.slow
 def test_why_the_page_hangs_up_on_the_recorded_server() -> None:

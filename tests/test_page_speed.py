@@ -155,6 +155,7 @@ def test_five_hundred_connections(seen: Browser, tmp_path: Path) -> None:
         page.goto("about:blank")
 
 
+@pytest.mark.experiment
 def test_a_million_frames(seen: Browser, tmp_path: Path) -> None:
     page = seen.page
     session = page.context.new_cdp_session(page)
@@ -278,6 +279,7 @@ ANSWER = (
 )
 
 
+@pytest.mark.experiment
 def test_live(seen: Browser) -> None:
     """Once of three times: what another program does to the processor can make it longer, and nothing shorter."""
     tried = [live(seen)]

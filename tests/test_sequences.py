@@ -352,6 +352,7 @@ def test_an_id_that_is_used_again_where_other_values_may_be_no_others() -> None:
     assert "`currency`" in verdict.law.irrelevant and "`query`" not in verdict.law.irrelevant
 
 
+@pytest.mark.experiment
 def test_a_rule_that_flickers_is_hardly_ever_taken_for_another() -> None:
     """The same law may be said of the message, or of the order."""
     other = {"order": "`open` message, after `shut`", "same-value-in-another-kind": "after `shut`"}

@@ -187,6 +187,7 @@ def test_what_is_asked_for_must_make_sense(words: list[str], says: str) -> None:
     assert done.returncode in (2, 127) and says in done.stderr, done.stderr
 
 
+@pytest.mark.experiment
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_interrupted_while_the_client_is_watched(tmp_path: Path) -> None:
     """The proof stays, the client and its backend do not."""
