@@ -88,6 +88,7 @@ def other(side: Side) -> Side:
     return "client" if side == "server" else "server"
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_comparison_with_stock() -> None:
     """The table in the README: stock mitmproxy hides the endings that hangup passes on."""

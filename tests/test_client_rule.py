@@ -315,6 +315,7 @@ def test_what_makes_the_server_leave_it_unanswered(verdicts: dict[str, Verdict])
     assert verdict.client_rule is not None and verdict.client_rule.kind == "ping"
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_what_makes_the_server_say_too_much(verdicts: dict[str, Verdict]) -> None:
     verdict = verdicts["lists"]
@@ -322,6 +323,7 @@ def test_what_makes_the_server_say_too_much(verdicts: dict[str, Verdict]) -> Non
     assert verdict.verdict == "message/oversize"
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_a_server_that_does_nothing_of_the_kind_is_not_blamed(verdicts: dict[str, Verdict]) -> None:
     verdict = verdicts["answers"]

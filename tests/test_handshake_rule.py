@@ -127,6 +127,7 @@ async def found(talk: Talk, late: float = 0.0, **server_does: str) -> Verdict:
         return await bisected(talk, port)
 
 
+@pytest.mark.experiment
 def test_how_late_the_answer_comes() -> None:
     verdict = unhurried.run(found(given_up(WAIT, WAIT, WAIT), LATE))
     assert verdict.proved and verdict.law is not None and verdict.law.holds, verdict.ladder

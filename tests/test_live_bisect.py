@@ -175,6 +175,7 @@ def proved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, st
 Proved = dict[str, tuple[Path, str, int]]
 
 
+@pytest.mark.experiment
 def test_each_trial_is_noted_in_the_recording(proved: Proved) -> None:
     path, output, code = proved["json"]
     said: dict[str, Any] = json.loads(output[output.index("{") :])

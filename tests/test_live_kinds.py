@@ -26,8 +26,7 @@ PAGES = {
 @pytest.mark.parametrize(
     "protocol",
     [
-        "socket.io",
-        pytest.param("nested", marks=pytest.mark.experiment),
+        *(pytest.param(each, marks=pytest.mark.experiment) for each in ("socket.io", "nested")),
         *(pytest.param(each, marks=pytest.mark.long) for each in ("json-rpc", "graphql-ws")),
     ],
 )

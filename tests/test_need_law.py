@@ -68,6 +68,7 @@ async def subscribed_too_early() -> Verdict:
         return await bisected(ended_by_the_server(4401, said), port, failure="by=server code=4401 within=0.5s")
 
 
+@pytest.mark.experiment
 def test_what_must_be_answered_first() -> None:
     verdict = unhurried.run(subscribed_too_early())
     assert verdict.proved and verdict.law is not None, (verdict.law, verdict.ladder)

@@ -116,6 +116,7 @@ def test_the_events_are_the_same_in_batches(tmp_path: Path) -> None:
     assert single.torn and batched.skips == single.skips
 
 
+@pytest.mark.experiment
 @pytest.mark.measured
 @pytest.mark.slow
 def test_why_takes_little_longer_than_reading(tmp_path: Path) -> None:

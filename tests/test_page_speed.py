@@ -128,6 +128,7 @@ def hundreds(path: Path) -> Path:
     return rec.write(path, sorted(events, key=lambda event: event.at))
 
 
+@pytest.mark.experiment
 def test_five_hundred_connections(seen: Browser, tmp_path: Path) -> None:
     page = seen.page
     page.set_viewport_size({"width": 1440, "height": 900})

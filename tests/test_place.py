@@ -68,7 +68,10 @@ async def bisected(relayed: float | None, own: float | None) -> Verdict:
             return await bisected_at(talk, port, survive=None, direct=backend)
 
 
-@pytest.mark.parametrize(("relayed", "own", "place"), [(AGE, None, "intermediary"), (None, AGE, "backend")])
+@pytest.mark.parametrize(
+    ("relayed", "own", "place"),
+    [(AGE, None, "intermediary"), pytest.param(None, AGE, "backend", marks=pytest.mark.experiment)],
+)
 def test_who_does_it_is_told_by_asking_the_backend_itself(
     relayed: float | None, own: float | None, place: str
 ) -> None:

@@ -39,6 +39,7 @@ def executable() -> str:
     return found or pytest.skip("chromium is not installed")
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_in_node_the_report_is_attached_to_the_test_that_fails(target: str, tmp_path: Path) -> None:
     if why := problem("@playwright/test"):

@@ -295,6 +295,7 @@ def long_recording(path: Path, count: int) -> Path:
     return path
 
 
+@pytest.mark.experiment
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     def echo(peer: Peer) -> None:

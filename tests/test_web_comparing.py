@@ -37,6 +37,7 @@ def test_it_is_what_diff_says(path: Path, strict: bool) -> None:
     assert found == told
 
 
+@pytest.mark.experiment
 def test_of_many_differences_the_first_are_told_and_long_ones_are_cut(tmp_path: Path) -> None:
     events: list[ev.Event] = []
     for conn in (1, 2):
