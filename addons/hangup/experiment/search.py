@@ -39,6 +39,7 @@ from hangup.experiment.place import locate
 from hangup.experiment.rate import COUNTED
 from hangup.experiment.reversal import BLUNT
 from hangup.experiment.server_side import RUNGS
+from hangup.experiment.session_law import session_law
 from hangup.experiment.shrinking import shrink
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.varying import vary
@@ -155,17 +156,18 @@ class _Search(LawSearch):
                 explanation = heard
                 yield from self._reverse(explanation)
                 self.shown = explanation.verdict
-        in_all: Claim | None = None
-        seemed_counted = explanation.verdict == COUNTED and not in_turn
+        in_all = session = session_law(self.arms) if self.minimise else None
+        seemed_counted = explanation.verdict == COUNTED and not in_turn and session is None
         if self.minimise and seemed_counted:
             # Before it is made smaller, which takes long where every message counts.
             yield from self._as_many("as-many", tuple(frame.n for frame in self.case.frames))
             explanation, _ = self.standing.best()
         messages = explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)
-        messages = messages and not in_turn
+        messages = messages and not in_turn and session is None
         if self.minimise and (messages or seemed_counted):
             in_all = (yield from self._in_all()) or (yield from self._paced_after_all())
             claim = in_all or claim
+        claim = session or claim
         paces = explanation.verdict == rate.RATE
         self.arms.hurried = paces and claim is None and not in_turn and not self._as_slowly()
         shrinks = messages or (paces and self._as_slowly()) or self.arms.hurried
@@ -188,7 +190,7 @@ class _Search(LawSearch):
                 claim = yield from shrink(self.arms, explanation.verdict, count=False)
         if not self.live and self.minimise:
             trigger = self.standing.best()[0].trigger
-            of_messages = claim
+            of_messages = claim if in_all is None else None
             claim = yield from self._claim(claim, trigger)
             if self.crowded:
                 return

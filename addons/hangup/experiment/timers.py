@@ -164,7 +164,7 @@ def _fit(timer: Timer, pulses: Sequence[Pulse], rate: float) -> float | None:
     lived: list[float] = []
     longest: list[float] = []
     for pulse in pulses:
-        if timer.started and _begins(pulse) is None:
+        if timer.started and begins(pulse) is None:
             if pulse.ended:
                 return None
             continue
@@ -206,14 +206,14 @@ def _count(pulses: Sequence[Pulse], rate: float) -> float | None:
     return float(least) if least <= most else None
 
 
-def _begins(pulse: Pulse) -> float | None:
+def begins(pulse: Pulse) -> float | None:
     """When the client said its first message, if it said one."""
     return next((at for at, message in pulse.client if message), None)
 
 
 def _gaps(pulse: Pulse, timer: Timer) -> Iterator[float]:
     """The times between what sets the clock back, from when it begins to run to the end."""
-    before = (_begins(pulse) or 0.0) if timer.started else 0.0
+    before = (begins(pulse) or 0.0) if timer.started else 0.0
     for at in sorted(_moments(pulse, timer)):
         if at >= before:
             yield at - before
