@@ -238,7 +238,6 @@ def _named(proved: str) -> str:
 CLICKS = "addEventListener('click', () => { window.clicks = (window.clicks ?? 0) + 1 }, true)"
 
 
-@pytest.mark.experiment
 def test_from_the_link_to_the_proof_in_markdown(stage: Stage) -> None:
     """In at most five actions, of which opening the link was one."""
     stage.page.goto(stage.page.url.partition("#")[0])
