@@ -49,7 +49,7 @@ from harness import frames
 from harness.frames import MASK, TEXT
 from recorded import HEADER
 
-RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("*.jsonl"))
+RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("[a-z]*.jsonl"))
 
 
 def session(

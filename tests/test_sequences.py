@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import simulated
+from hangup.diagnosis import causes
 from hangup.experiment.search import Verdict, search
+from hangup.experiment.sequence_law import FORM
 from hangup.experiment.trial import ClientFrame, Trial
 
 Rule = Callable[[list[dict[str, Any]]], bool]
@@ -369,3 +371,7 @@ def test_a_rule_that_flickers_is_hardly_ever_taken_for_another() -> None:
                 else:
                     wrong.append((name, rate, seed, law.sentence))
     assert runs >= 300 and len(wrong) <= 0.01 * runs and right >= 0.6 * runs, (runs, right, wrong)
+
+
+def test_what_is_of_a_messages_form_is_named_as_the_cause_files_name_it() -> None:
+    assert FORM <= {cause.property for cause in causes.known().values()}

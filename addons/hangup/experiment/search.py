@@ -156,18 +156,17 @@ class _Search(LawSearch):
                 explanation = heard
                 yield from self._reverse(explanation)
                 self.shown = explanation.verdict
-        in_all = session = session_law(self.arms) if self.minimise else None
-        seemed_counted = explanation.verdict == COUNTED and not in_turn and session is None
+        in_all = session_law(self.arms) if self.minimise else None
+        seemed_counted = explanation.verdict == COUNTED and not in_turn and in_all is None
         if self.minimise and seemed_counted:
             # Before it is made smaller, which takes long where every message counts.
             yield from self._as_many("as-many", tuple(frame.n for frame in self.case.frames))
             explanation, _ = self.standing.best()
         messages = explanation.trigger in ("frame", "count") or self._takes_a_message(explanation)
-        messages = messages and not in_turn and session is None
+        messages = messages and not in_turn and in_all is None
         if self.minimise and (messages or seemed_counted):
             in_all = (yield from self._in_all()) or (yield from self._paced_after_all())
-            claim = in_all or claim
-        claim = session or claim
+        claim = in_all or claim
         paces = explanation.verdict == rate.RATE
         self.arms.hurried = paces and claim is None and not in_turn and not self._as_slowly()
         shrinks = messages or (paces and self._as_slowly()) or self.arms.hurried

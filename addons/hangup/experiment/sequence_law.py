@@ -22,11 +22,10 @@ from hangup.experiment.sequences import Pattern, anything_of, patterns
 from hangup.experiment.trial import Case, Trial
 from hangup.experiment.verdict import Minimal
 
-OF_FORM = tuple(
-    name
-    for name, cause in causes.known().items()
-    if cause.property in ("its size", "its framing", "its bytes", "its encoding", "its opcode", "text that is not JSON")
-)
+FORM = {"its size", "its framing", "its bytes", "its encoding", "its opcode", "text that is not JSON"}
+"""The properties of a message, in the words of the cause files, that its form is."""
+
+OF_FORM = tuple(name for name, cause in causes.known().items() if cause.property in FORM)
 """What goes by the form of one message: where others fail as well, whatever they say, it is none of these."""
 
 RECKONED = 64
